@@ -1,17 +1,22 @@
 """What a person's command writes to claims of the service: only to rows that nobody else holds, and assessed at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, case, select, update
 
+from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim
 from recours.database.border import Border
+from recours.database.changes import note
 from recours.database.claim_rows import free, read_claims, reading_all
 from recours.database.intake import Assessor
 from recours.database.tables import claims
+from recours.operations.correct import Correction
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
+from recours.runs.source import is_as_found
 
 _c = claims.c
 # What the service's row says of a claim that starts over.
@@ -65,3 +70,39 @@ def write_claims(
     connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
     assessor.take(connection, ids, now, before={claim.id: claim for claim in before})
     return _read(assessor, connection, ids)
+
+
+@dataclass(frozen=True)
+class ClaimCorrections:
+    """Corrections of a claim's number or carrier in one database: see `recours.operations.correct`."""
+
+    assessor: Assessor
+
+    def correct(self, found: Claim, correction: Correction, by: str, now: datetime) -> Claim | None:
+        """The claim as it is now; None if a run holds it, or it was changed since it was `found`.
+
+        It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;
+        ClaimsRefusedError if the service's columns have no room for it.
+        """
+        database = self.assessor.database
+        values = {"tracking_number": correction.number, "carrier": correction.carrier}
+        written: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+        require_room(database.border, written)
+        if found.is_ours:
+            written |= STARTED_OVER
+        with database.write() as connection:
+            free = [
+                claim
+                for claim, is_leased in locked(self.assessor, connection, [found.id], now)
+                if not is_leased and is_as_found(claim, found)
+            ]
+            changed = write_claims(self.assessor, connection, free, written, now)
+            # What is known of a claim that nobody works on was of another parcel.
+            left_alone = _c.claim_id.in_([claim.id for claim in changed if not claim.is_ours])
+            forgotten = {"account_id": None, "known_delivery": None}
+            connection.execute(update(claims).where(left_alone).values(forgotten))
+            details = [
+                (claim.id, ClaimChange(ChangeKind.CORRECTED, correction.details(claim))) for claim in free
+            ]
+            note(connection, details, by, now)
+        return next(iter(changed), None)

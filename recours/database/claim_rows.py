@@ -39,6 +39,10 @@ from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
 Redact = Callable[[str], str]
+# Rows of one transaction: short enough that nobody waits long for the write lock.
+CHUNK = 500
+# How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
+SERVICE_LOCK_WAIT_S = 2.0
 
 
 # ---------------------------------------------------------------- reading

@@ -29,6 +29,7 @@ from recours.database.border import Border
 from recours.database.changes import note, note_assessed, note_put_aside
 from recours.database.claim_reader import delivery_columns, read_claim
 from recours.database.claim_rows import (
+    SERVICE_LOCK_WAIT_S,
     assessed_values,
     claim_columns,
     const,
@@ -97,8 +98,6 @@ _LET_GO = (
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
 # Rows that others look at in the same instant, and those that were edited, are passed over: others are looked for so often.
 _MOST_TRIES = 5
-# How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
-_SERVICE_LOCK_WAIT_S = 2.0
 
 
 class _ChangedError(Exception):
@@ -372,7 +371,7 @@ class ClaimRepository:
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         if is_owed:
             states = [(claim, values | owed_values(projections[claim.id], now)) for claim, values in states]
-        with self.database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
+        with self.database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
             news = {} if is_owed else {claim_id: values for claim_id, values in projections.items() if values}
             is_projected = project(connection, self.border, news) == len(news)
             if not (is_projected and self._let_go(connection, states, lease, news)):

@@ -28,7 +28,7 @@ from recours.database.border import Border
 from recours.database.by_person import STARTED_OVER, locked, require_room, write_claims
 from recours.database.changes import note
 from recours.database.claim_reader import Reader, read_claim
-from recours.database.claim_rows import claim_columns, free, in_parts, is_failed
+from recours.database.claim_rows import CHUNK, claim_columns, free, in_parts, is_failed
 from recours.database.engine import Database
 from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.ready_claims import of_carriers
@@ -37,8 +37,6 @@ from recours.operations.enroll import MANUAL, Candidate, EnrollCriteria
 from recours.operations.reopen import ReopenCriteria
 
 _c = claims.c
-# Rows of one transaction: short enough that nobody waits long for the write lock.
-CHUNK = 500
 _AT_ONCE = 2000
 _A_DAY = timedelta(days=1)
 

@@ -41,6 +41,8 @@ from recours.database.border import SEEN, Border
 from recours.database.changes import note_assessed
 from recours.database.claim_reader import MOST_RETRIES, Reader, read_claim, seen_texts
 from recours.database.claim_rows import (
+    CHUNK,
+    SERVICE_LOCK_WAIT_S,
     Redact,
     assessed_values,
     const,
@@ -64,8 +66,6 @@ from recours.runs.ports import Clock
 _c = claims.c
 _ROW = intake.c.id == 1
 
-# Rows of one transaction: short enough that nobody waits long for the write lock.
-CHUNK = 500
 # Keys below the mark are looked at again: a transaction of the service's may commit late.
 _MARGIN = 10_000
 # How many keys the sweep compares in a run, and in a transaction of the first round.
@@ -80,8 +80,7 @@ _LEASE = timedelta(minutes=2)
 _PATIENCE = timedelta(seconds=20)
 _POLL_S = 0.2
 
-# How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
-_SERVICE_LOCK_WAIT_S = 2.0
+# How much of what the service is to be told is locked at once.
 _PROJECTIONS_AT_ONCE = 100
 # Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
 _MOST_FAULTS = 3
@@ -533,7 +532,7 @@ class ClaimIntake:
     def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
         """None: the service has locked what was to be written. What its own rules refuse stays owed, and is counted by `status`."""
         try:
-            with self._database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
+            with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
                 return self._tell_at_once(connection, ids, now)
         except _SuppressedError:
             pass

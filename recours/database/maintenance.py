@@ -32,6 +32,7 @@ from recours.core.decision import Decision
 from recours.database.border import Border
 from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (
+    CHUNK,
     Redact,
     count_projection,
     error_values,
@@ -67,8 +68,6 @@ from recours.database.tables import (
     has_deadline,
 )
 
-# Rows of one transaction: short enough that nobody waits long for the write lock.
-CHUNK = 500
 _a, _c = client_accounts.c, claims.c
 # The stages of claims that wait for their next retry.
 _TIMED = (Stage.WAITING, Stage.SETTLED)

@@ -19,7 +19,7 @@ from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.pauses import Refusal
 from recours.core.text import clean
-from recours.database.corrections import ClaimCorrections
+from recours.database.by_person import ClaimCorrections
 from recours.database.detachment import DETACH, detach
 from recours.database.engine import DatabaseError
 from recours.documents.by_hand import appraise_file, read_file

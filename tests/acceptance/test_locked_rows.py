@@ -35,7 +35,7 @@ def service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Service]:
     caplog.set_level(logging.INFO, logger="__main__")
-    monkeypatch.setattr("recours.database.claims._SERVICE_LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.05)
     kind = kinds("postgresql")
     url = kind.ready(tmp_path)
     with Sandbox(now=clock.now) as box:
@@ -104,7 +104,7 @@ def test_a_locked_claim_is_fetched_once_and_the_service_is_told_by_the_next_run(
 def test_a_claim_that_stays_locked_is_neither_fetched_again_nor_waited_for(
     service: Service, application: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.intake._SERVICE_LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr("recours.database.intake.SERVICE_LOCK_WAIT_S", 0.05)
     service.add(S.DELIVERED)
     lock_all(application)
     service.run()
@@ -133,7 +133,7 @@ def test_what_the_service_wrote_while_it_had_the_row_locked_holds(
 def test_retries_of_settled_claims_pass_while_they_are_locked(
     service: Service, application: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.intake._SERVICE_LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr("recours.database.intake.SERVICE_LOCK_WAIT_S", 0.05)
     service.add(S.NOT_OURS)
     service.run()
     service.clock.advance(7 * HOUR)

@@ -69,7 +69,7 @@ def test_a_service_is_served_whatever_its_schema(
     application: Application,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("recours.database.claims._SERVICE_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.1)
     sandbox = service.box
     with application.database.read() as connection:
         columns, indexes = application.columns(connection), application.indexes(connection)

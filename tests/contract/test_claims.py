@@ -451,7 +451,7 @@ def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
 def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
     run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.claims._SERVICE_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.1)
     add_claims(run.database, [{}] * 4)
     run.keep()
     taken = run.take()

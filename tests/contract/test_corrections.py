@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, Delivery, Stage
+from recours.database.by_person import ClaimCorrections
 from recours.database.claim_reader import delivery_text
-from recours.database.corrections import ClaimCorrections
 from recours.database.engine import Database
 from recours.database.enrolment import ClaimEnrolment
 from recours.operations.correct import Correction

@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Stage
+from recours.database.by_person import ClaimCorrections
 from recours.database.claims import ClaimRepository
-from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.intake import Assessor
