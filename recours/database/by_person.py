@@ -78,8 +78,8 @@ class ClaimCorrections:
 
     assessor: Assessor
 
-    def correct(self, found: Claim, correction: Correction, by: str, now: datetime) -> Claim | None:
-        """The claim as it is now; None if a run holds it, or it was changed since it was `found`.
+    def correct(self, original: Claim, correction: Correction, by: str, now: datetime) -> Claim | None:
+        """The claim as it is now; None if a run holds it, or it was changed since it was read.
 
         It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;
         ClaimsRefusedError if the service's columns have no room for it.
@@ -88,13 +88,13 @@ class ClaimCorrections:
         values = {"tracking_number": correction.number, "carrier": correction.carrier}
         written: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         require_room(database.border, written)
-        if found.is_ours:
+        if original.is_ours:
             written |= STARTED_OVER
         with database.write() as connection:
             free = [
                 claim
-                for claim, is_leased in locked(self.assessor, connection, [found.id], now)
-                if not is_leased and is_as_found(claim, found)
+                for claim, is_leased in locked(self.assessor, connection, [original.id], now)
+                if not is_leased and is_as_found(claim, original)
             ]
             changed = write_claims(self.assessor, connection, free, written, now)
             # What is known of a claim that nobody works on was of another parcel.

@@ -258,9 +258,9 @@ class ClaimRepository:
             ids = [claim.id for claim in claims_]
             connection.execute(_LEASE, {"of_claims": ids, "held_by": lease.token, "until": lease.until})
 
-    def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
+    def note_asked(self, claims_: Sequence[Claim], by: str, now: datetime) -> None:
         with self.database.write() as connection:
-            note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in found], by, now)
+            note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in claims_], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
@@ -426,8 +426,8 @@ class ClaimRepository:
         for claim, values in states:
             row = parameters(claim.id, values | _RELEASED) | {"held_by": lease.token}
             groups.setdefault(((*values, *_RELEASED), claim.id in projected), []).append(row)
-        for (columns, is_told), rows in groups.items():
-            statement = _letting_go(self.border, tuple(dict.fromkeys(columns)), is_told=is_told)
+        for (columns, is_projected), rows in groups.items():
+            statement = _letting_go(self.border, tuple(dict.fromkeys(columns)), is_projected=is_projected)
             changed += connection.execute(statement, rows).rowcount
         return changed == len(states)
 
@@ -491,10 +491,10 @@ def _urgent(border: Border, stage: Stage, *, is_sqlite: bool, unnumbered: bool) 
 
 
 @lru_cache(maxsize=32)
-def _letting_go(border: Border, columns: tuple[str, ...], *, is_told: bool) -> Update:
+def _letting_go(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
     """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._let_go`."""
     statement = update_leased(columns)
-    if is_told:
+    if is_projected:
         return statement.values(border.seen_now)
     of_it = select(border.key)
     return statement.where(

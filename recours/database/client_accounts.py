@@ -73,12 +73,12 @@ class ClientAccounts:
 
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
         """Those that were not removed, by client and carrier; of these clients and carriers, if any are named."""
-        wanted: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
+        conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
         if clients:
-            wanted.append(_a.client_id.in_(clients))
+            conditions.append(_a.client_id.in_(clients))
         if of_carriers:
-            wanted.append(_a.carrier.in_(of_carriers))
-        query = self._reading(*_COLUMNS).where(*wanted).order_by(_a.client_id, _a.carrier)
+            conditions.append(_a.carrier.in_(of_carriers))
+        query = self._reading(*_COLUMNS).where(*conditions).order_by(_a.client_id, _a.carrier)
         return [self._account(row) for row in self._rows(query)]
 
     def directory(self) -> dict[Any, dict[str, int]]:

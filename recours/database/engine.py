@@ -447,14 +447,14 @@ _SQLITE_MESSAGES = (
 )
 
 
-def explain(error: Exception, shown: str) -> str:
+def explain(error: Exception, address: str) -> str:
     """A driver's error as a sentence. Never holds the statement or its values."""
     original = getattr(error, "orig", None) or error
     if isinstance(original, sqlite3.Error):
         for sign, meaning in _SQLITE_MESSAGES:
             if sign in str(original).lower():
-                return f"The database {shown} {meaning}."
-    return f"The database {shown} cannot be used: {_first_line(original)}"
+                return f"The database {address} {meaning}."
+    return f"The database {address} cannot be used: {_first_line(original)}"
 
 
 def _first_line(error: BaseException) -> str:

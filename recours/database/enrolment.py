@@ -199,43 +199,43 @@ class ClaimEnrolment:
             self._set_pending(connection, unenrolled, now)
         return {claim.id for claim in unenrolled}
 
-    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> set[Any]:
+    def enroll_named(self, originals: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """The ids of all of these, or none if a run has leased one of them, or it was changed."""
         with self.database.write() as connection:
-            before = locked(self.assessor, connection, [claim.id for claim in found], now)
-            if any(is_leased for _, is_leased in before) or not _are_as_found(before, found):
+            before = locked(self.assessor, connection, [claim.id for claim in originals], now)
+            if any(is_leased for _, is_leased in before) or not _are_as_read(before, originals):
                 return set()
             self._set_pending(connection, [claim for claim, _ in before], now)
-            note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in found], who, now)
-        return {claim.id for claim in found}
+            note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in originals], who, now)
+        return {claim.id for claim in originals}
 
     def _set_pending(self, connection: Connection, before: Sequence[Claim], now: datetime) -> None:
         write_claims(self.assessor, connection, before, {"pod_fetch_status": FetchStatus.PENDING}, now)
         enrolled = _c.claim_id.in_([claim.id for claim in before])
         connection.execute(update(claims).where(enrolled).values(since=now))
 
-    def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> set[Any]:
+    def exclude(self, originals: Sequence[Claim], who: str, why: str, now: datetime) -> set[Any]:
         """The ids of all of these, or none if one was changed. A run that has leased one of them is to lose it.
 
         Raises ClaimsRefusedError if the service's column cannot say so.
         """
         require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
-            before = locked(self.assessor, connection, [claim.id for claim in found], now)
-            if not _are_as_found(before, found):
+            before = locked(self.assessor, connection, [claim.id for claim in originals], now)
+            if not _are_as_read(before, originals):
                 return set()
             leased = _c.claim_id.in_([claim.id for claim, is_leased in before if is_leased])
             connection.execute(update(claims).where(leased).values(lease_token=None, lease_until=None))
             excluded = [claim for claim, _ in before]
             write_claims(self.assessor, connection, excluded, {"pod_fetch_status": MANUAL}, now)
             change = ClaimChange(ChangeKind.EXCLUDED, {"why": why})
-            note(connection, [(claim.id, change) for claim in found], who, now)
-        return {claim.id for claim in found}
+            note(connection, [(claim.id, change) for claim in originals], who, now)
+        return {claim.id for claim in originals}
 
 
-def _are_as_found(before: Sequence[tuple[Claim, bool]], found: Sequence[Claim]) -> bool:
+def _are_as_read(before: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
     """Tell whether all are there, each with the status that was read."""
-    statuses = {claim.id: claim.fetch_status for claim in found}
+    statuses = {claim.id: claim.fetch_status for claim in originals}
     return {claim.id: claim.fetch_status for claim, _ in before} == statuses
 
 

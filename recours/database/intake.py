@@ -144,7 +144,7 @@ class Assessor:
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
-        again = proofs_to_tell_again(connection, border, current)
+        proofs = proofs_to_tell_again(connection, border, current)
         states: list[tuple[Claim, State]] = []
         inserts: list[dict[str, Any]] = []
         updates: list[tuple[Any, dict[str, Any]]] = []
@@ -152,9 +152,9 @@ class Assessor:
         for claim in [*(claim for claim in claims_ if claim.id not in stages), *current]:
             stage = stages.get(claim.id)
             state, values = self._assessed(claim, stage, now)
-            if told := again.get(claim.id):
+            if proof := proofs.get(claim.id):
                 state = replace(claim.state, stage=None)
-                owed = owed_text(told | count_projection(claim, state))
+                owed = owed_text(proof | count_projection(claim, state))
                 values = assessed_values(claim, state, now) | {"owed": owed, "owed_since": now}
             if not values:
                 deletions += [claim.id] if stage else []
@@ -169,7 +169,7 @@ class Assessor:
         insert_rows(connection, inserts)
         _copy_unreadable(connection, border, {claim.id: claim.texts for claim, _ in states})
         edited = [
-            ((before or {}).get(claim.id, claim), state) for claim, state in states if claim.id not in again
+            ((before or {}).get(claim.id, claim), state) for claim, state in states if claim.id not in proofs
         ]
         note_assessed(connection, edited, now)
         return [replace(claim, state=state) for claim, state in states]

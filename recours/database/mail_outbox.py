@@ -126,16 +126,16 @@ class MailOutbox:
             untold = connection.execute(query).all()
             of_accounts = {row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED}
             owners = _owners(connection, of_accounts) if of_accounts else {}
-        found: dict[Any, list[int]] = {}
+        by_client: dict[Any, list[int]] = {}
         for row in untold:
             client = owners.get(row.carrier) if row.event == EventName.ACCOUNT_REFUSED else row.client_id
-            found.setdefault(client, []).append(row.id)
-        return found
+            by_client.setdefault(client, []).append(row.id)
+        return by_client
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """Those of these events that no run has told meanwhile, the oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
-        return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
+        return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
 
     def events_of_operator(self) -> list[OutboxEvent]:
         """What the operator is still to be told."""
@@ -157,10 +157,10 @@ class MailOutbox:
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
         return [_event(row) for row in self.database.mappings(query, of)]
 
-    def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
+    def decline(self, declined: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
         with self.database.write() as connection:
-            _mark(connection, [event.id for event in told], why)
+            _mark(connection, [event.id for event in declined], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
         """The client, as the service knows it."""
@@ -195,12 +195,12 @@ class MailOutbox:
             _e.told.is_distinct_from(LAPSED),
         )
         with self.database.write() as connection:
-            told = set(connection.scalars(lately))
+            recent = set(connection.scalars(lately))
             day = now.date().isoformat()
             due = [
                 (None, Event(EventName.ACCOUNT_REFUSED, Actor.CLIENT, key, day, facts))
                 for key, facts in refused.items()
-                if key not in told
+                if key not in recent
             ]
             add_events(connection, due, self.run_id, now)
 
@@ -223,12 +223,14 @@ class MailOutbox:
 
     # ---------------------------------------------------------------- mails
 
-    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime, *, held: bool = False) -> bool:
+    def write(
+        self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, held: bool = False
+    ) -> bool:
         """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile.
 
         `held`: until someone releases it.
         """
-        ids = [event.id for event in told]
+        ids = [event.id for event in reasons]
         with self.database.write() as connection:
             if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
@@ -268,16 +270,16 @@ class MailOutbox:
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
         of_mails = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
         with self.database.write() as connection:
-            found = list(connection.scalars(ready.with_for_update(skip_locked=True)))
-            if not found:
+            mail_ids = list(connection.scalars(ready.with_for_update(skip_locked=True)))
+            if not mail_ids:
                 return []
             lease = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
-            connection.execute(update(mails).where(_m.id.in_(found)).values(lease))
-            rows = connection.execute(select(mails).where(_m.id.in_(found))).mappings().all()
-            told: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in found}
-            for row in connection.execute(of_mails.where(mail_events.c.mail_id.in_(found))).mappings():
-                told[row["mail_id"]].append(_event(row))
-        of = {row["id"]: _mail(row, told[row["id"]]) for row in rows}
+            connection.execute(update(mails).where(_m.id.in_(mail_ids)).values(lease))
+            rows = connection.execute(select(mails).where(_m.id.in_(mail_ids))).mappings().all()
+            by_mail: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
+            for row in connection.execute(of_mails.where(mail_events.c.mail_id.in_(mail_ids))).mappings():
+                by_mail[row["mail_id"]].append(_event(row))
+        of = {row["id"]: _mail(row, by_mail[row["id"]]) for row in rows}
         return [of[mail_id] for mail_id in ids if mail_id in of]
 
     def _free(self, now: datetime) -> ColumnElement[bool]:
@@ -343,10 +345,10 @@ class MailOutbox:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
             return [(row.id, row.recipient) for row in rows]
 
-    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
+    def reasons(self, events_: Collection[OutboxEvent]) -> Reasons:
         """What is now of the reasons of these events, as far as they may be gone."""
-        of_claims = {event.claim_id for event in told if event.name is EventName.POD_FAILED}
-        of_accounts = {event.carrier for event in told if event.name is EventName.ACCOUNT_REFUSED}
+        of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
+        of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
         return Reasons(
             self._claims_now(of_claims) if of_claims else {},
             of_accounts & self._refused_accounts().keys() if of_accounts else (),
@@ -429,9 +431,9 @@ def _event(row: Any) -> OutboxEvent:
     )
 
 
-def _mail(row: Any, told: list[OutboxEvent]) -> OutgoingMail:
+def _mail(row: Any, of_mail: list[OutboxEvent]) -> OutgoingMail:
     alike = {each.name: row[each.name] for each in fields(OutgoingMail) if each.name != "told"}
-    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "told": tuple(told)})
+    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "told": tuple(of_mail)})
 
 
 def _notifications(

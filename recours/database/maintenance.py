@@ -222,15 +222,15 @@ class ClaimMaintenance:
         """
         query = self._reading(now, condition).order_by(key).limit(CHUNK)
         is_more = self._has_some(query)
-        done: set[Any] = set()  # each once, even one that goes on to meet the condition
+        ids: set[Any] = set()  # each once, even one that goes on to meet the condition
         while is_more:
             with self.database.write() as connection:
-                read = [claim for claim in self._read(connection, query) if claim.id not in done]
+                read = [claim for claim in self._read(connection, query) if claim.id not in ids]
                 states = [(claim, assess(claim)) for claim in read]
                 changed = [(claim, state) for claim, state in states if state != claim.state]
                 write_states(connection, [(claim.id, _values(claim, state, now)) for claim, state in changed])
                 note_put_aside(connection, states, now)
-            done.update(claim.id for claim in read)
+            ids.update(claim.id for claim in read)
             yield from (claim for claim, _ in changed)
             is_more = bool(read)
 

@@ -129,30 +129,30 @@ class Pruned:
 
 def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
-    done = Pruned()
+    pruned = Pruned()
     counts: dict[str, Any] = {}
     for table in (attempts, evidence):
         count = last = 0
         while part := past.take(table, before, now(), last):
             last = part.last
-            gone = [file for file in part.files if _erased(file, erase, done)]
+            gone = [file for file in part.files if _erased(file, erase, pruned)]
             past.forget(table, part, gone, now())
             count += len(gone)
         counts["attempts" if table is attempts else "evidence"] = count
     for name, parts in past.old_rows(before, now()).items():
         counts[name] = sum(map(past.forget_rows, parts))
-    return replace(done, **counts)
+    return replace(pruned, **counts)
 
 
-def _erased(file: OldFile, erase: Erase, done: Pruned) -> bool:
+def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
     """Delete the document of an attempt, or a piece of evidence; False if that could not be done."""
     if file.path is None or file.is_shared:
         return True
     if why := erase(file.path, file.sha256 or ""):
-        done.left[file.path] = why
+        pruned.left[file.path] = why
         return False
-    done.documents += 1
-    done.size += file.size
+    pruned.documents += 1
+    pruned.size += file.size
     return True
 
 

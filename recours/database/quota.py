@@ -119,11 +119,11 @@ def _share(dialect: str) -> Insert:
 # ---------------------------------------------------------------- what several threads write in the same instant
 
 
-_Wanted = TypeVar("_Wanted")
-_Done = TypeVar("_Done")
+_Request = TypeVar("_Request")
+_Result = TypeVar("_Result")
 
 
-class Together(Generic[_Wanted, _Done]):
+class Together(Generic[_Request, _Result]):
     """The first thread waits for the lock, and does what all those want that have come until then.
 
     A transaction costs much the same for one row as for twenty, and threads that stand in a line for the write lock
@@ -131,30 +131,30 @@ class Together(Generic[_Wanted, _Done]):
     """
 
     def __init__(
-        self, do_all: Callable[[Sequence[_Wanted]], Sequence[_Done]], lock: AbstractContextManager[object]
+        self, do_all: Callable[[Sequence[_Request]], Sequence[_Result]], lock: AbstractContextManager[object]
     ) -> None:
         """`do_all`: does many, and tells the result of each in their order. `lock`: under which it does."""
         self._do_all = do_all
         self._lock = lock
         self._guard = threading.Lock()
-        self._waiting: list[tuple[_Wanted, Future[_Done]]] = []
+        self._waiting: list[tuple[_Request, Future[_Result]]] = []
 
-    def do(self, wanted: _Wanted) -> _Done:
+    def do(self, request: _Request) -> _Result:
         """Have it done; returns its result. Raises what `do_all` raises, for all that were together."""
-        mine: Future[_Done] = Future()
+        mine: Future[_Result] = Future()
         with self._guard:
             is_first = not self._waiting
-            self._waiting.append((wanted, mine))
+            self._waiting.append((request, mine))
         if is_first:
             self._do_what_waits()
         return mine.result()
 
     def _do_what_waits(self) -> None:
-        batch: list[tuple[_Wanted, Future[_Done]]] = []
+        batch: list[tuple[_Request, Future[_Result]]] = []
         try:
             with self._lock:
                 batch = self._taken()
-                results = self._do_all([wanted for wanted, _ in batch])
+                results = self._do_all([request for request, _ in batch])
         except BaseException as error:  # noqa: BLE001 (each who waits raises it)
             for _, future in batch or self._taken():
                 future.set_exception(error)
@@ -162,7 +162,7 @@ class Together(Generic[_Wanted, _Done]):
         for (_, future), result in zip(batch, results, strict=True):
             future.set_result(result)
 
-    def _taken(self) -> list[tuple[_Wanted, "Future[_Done]"]]:
+    def _taken(self) -> list[tuple[_Request, "Future[_Result]"]]:
         with self._guard:
             taken, self._waiting = self._waiting, []
             return taken
@@ -244,15 +244,14 @@ class QuotaTables:
         """Turn a reserved unit into a used one; False if it is not reserved any more (it expired and was given back)."""
         return self._uses.do((reserved, expires_at))
 
-    def _use_all(self, wanted: Sequence[tuple[Reserved, datetime]]) -> list[bool]:
+    def _use_all(self, uses: Sequence[tuple[Reserved, datetime]]) -> list[bool]:
         used: dict[Reserved, bool] = {}
-        for reserved, units in Counter(reserved for reserved, _ in wanted).items():
-            until = max(at for of, at in wanted if of == reserved)
+        for reserved, units in Counter(reserved for reserved, _ in uses).items():
+            until = max(at for of, at in uses if of == reserved)
             used[reserved] = self._use(reserved, units, until)
         # Where not all are reserved any more, each is looked at alone.
         return [
-            used[reserved] or (len(wanted) > 1 and self._use(reserved, 1, until))
-            for reserved, until in wanted
+            used[reserved] or (len(uses) > 1 and self._use(reserved, 1, until)) for reserved, until in uses
         ]
 
     def _use(self, reserved: Reserved, units: int, until: datetime) -> bool:
@@ -316,13 +315,13 @@ class QuotaTables:
             of_all = of_all.group_by(_s.limit_key, _s.window_start)
             taken |= {(key, start): count for key, start, count in connection.execute(of_these)}
             held |= {(key, start): int(count or 0) for key, start, count in connection.execute(of_all)}
-        found = []
+        usages = []
         for limit in limits:
             start, end = limit.window.around(now)
             holding = held.get((limit.key, start), 0)
             used = taken.get((limit.key, start), 0) - holding
-            found.append(Usage(limit, used=used, reserved=holding, resets_at=end))
-        return found
+            usages.append(Usage(limit, used=used, reserved=holding, resets_at=end))
+        return usages
 
     # ---------------------------------------------------------------- carriers and accounts
 

@@ -172,24 +172,24 @@ class Search:
         border = self.border
         order, customer = border.first_of(ORDER_COLUMNS), border.first_of(CUSTOMER_COLUMNS)
         number = func.replace(self._text("tracking_number"), " ", "")
-        found = [self._contains(number, typed.replace(" ", ""))]
-        found += [
+        conditions = [self._contains(number, typed.replace(" ", ""))]
+        conditions += [
             self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
         names = [name for name in _CLIENT_COLUMNS if border.has_of_clients(name)]
         if border.has("client_id") and names:
             of_client = [self._contains(self._compared(border.client_text(name)), typed) for name in names]
             ids = select(border.client_text("id")).where(or_(*of_client))
-            found.append(border.text("client_id").in_(ids))
-        return or_(*found)
+            conditions.append(border.text("client_id").in_(ids))
+        return or_(*conditions)
 
     def _contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """In whatever case. Neither database knows the case of all letters by itself, whatever its language."""
         if not self.border.is_sqlite:  # where LIKE tells capitals apart
             value, typed = func.upper(value), "".join(c.upper() if c.isascii() else c for c in typed)
-        found = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
+        is_alike = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
         if typed.isascii():
-            return found
+            return is_alike
         for char in {char for char in typed if not char.isascii()}:
             cases = {
                 case for case in (char, char.lower(), char.upper()) if len(case) == 1 and not case.isascii()
@@ -197,7 +197,7 @@ class Search:
             for other in cases - {min(cases)}:
                 value, typed = func.replace(value, other, min(cases)), typed.replace(other, min(cases))
         # What is cheap to find out first: few texts hold what is around such a letter.
-        return and_(found, value.like(_anywhere(typed), escape="/"))
+        return and_(is_alike, value.like(_anywhere(typed), escape="/"))
 
     def _text(self, name: str) -> ColumnElement[str]:
         return self._compared(self.border.text(name))

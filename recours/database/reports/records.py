@@ -112,18 +112,18 @@ class DatabaseRecords:
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
-        found = []
+        tallies = []
         with self.database.read() as connection:
             for day in days:
                 start, end = (datetime.combine(d, time(), zone) for d in (day, day + timedelta(days=1)))
                 of_day = select(*alike, func.count().label("n")).where(
                     _a.started_at >= start, _a.started_at < end
                 )
-                found += [
+                tallies += [
                     Tally(day, row.carrier, row.turn, row.outcome, row.error_kind, row.n)
                     for row in connection.execute(of_day.group_by(*alike))
                 ]
-        return found
+        return tallies
 
     def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
         """The latest attempts of that time."""
@@ -168,18 +168,18 @@ class DatabaseRecords:
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
         """The claims of these references that there are, by their references."""
-        found = {}
+        by_reference = {}
         with self.database.read() as connection:
             for first in range(0, len(references), _AT_ONCE):
                 some = references[first : first + _AT_ONCE]
                 query = self._listed().where(self.database.border.text("claim_reference").in_(some))
                 for row in connection.execute(query).mappings():
-                    found[str(row["claim_reference"])] = self._read(row)
-        return found
+                    by_reference[str(row["claim_reference"])] = self._read(row)
+        return by_reference
 
     def page(
         self,
-        wanted: ClaimFilter,
+        criteria: ClaimFilter,
         most: int,
         *,
         skip: int = 0,
@@ -187,30 +187,30 @@ class DatabaseRecords:
         descending: bool = False,
     ) -> ClaimPage:
         """What `claims` gives, and how many there are; `skip`: after so many."""
-        with self._search(wanted) as search:
+        with self._search(criteria) as search:
             ids, count = search.ids(most, skip, sort, descending=descending), search.count(COUNTED_UP_TO + 1)
         return ClaimPage(self._in_order(ids), count)
 
     def claims(
-        self, wanted: ClaimFilter, most: int, *, sort: Sort | None = None, descending: bool = False
+        self, criteria: ClaimFilter, most: int, *, sort: Sort | None = None, descending: bool = False
     ) -> list[ListedClaim]:
         """Up to `most` claims, each with its client. `sort` None: the newest first."""
-        with self._search(wanted) as search:
+        with self._search(criteria) as search:
             ids = search.ids(most, 0, sort, descending=descending)
         return self._in_order(ids)
 
-    def matching(self, wanted: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
+    def matching(self, criteria: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
         """The references of up to `most` claims, the newest first, and how many more match."""
-        with self._search(wanted) as search:
+        with self._search(criteria) as search:
             ids = search.ids(most, 0, None, descending=False)
             rest = search.count_exactly() - most if len(ids) == most else 0
         return Matching([listed.claim.reference for listed in self._in_order(ids)], max(rest, 0))
 
     def each_claim(
-        self, since: datetime | None = None, wanted: ClaimFilter | None = None
+        self, since: datetime | None = None, criteria: ClaimFilter | None = None
     ) -> Iterator[ListedClaim]:
         """All that match, by their ids, a part at a time in memory."""
-        with self._search(wanted or ClaimFilter()) as search:
+        with self._search(criteria or ClaimFilter()) as search:
             query = self._listed(search.source).where(*search.conditions())
         for rows in in_parts(self.database, query, search.key, _AT_ONCE):
             for listed in map(self._read, rows):
@@ -219,24 +219,24 @@ class DatabaseRecords:
                     yield listed
 
     @contextmanager
-    def _search(self, wanted: ClaimFilter) -> Iterator[Search]:
+    def _search(self, criteria: ClaimFilter) -> Iterator[Search]:
         with self.database.read() as connection:
             if not self.database.is_sqlite:
                 connection.exec_driver_sql(_FOR_PASSES)
-            yield Search(connection, self.database.border, self.catalog, wanted)
+            yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""
-        found: dict[Any, ListedClaim] = {}
+        by_id: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):
                 query = self._listed().where(self.database.border.key.in_(ids[first : first + _AT_ONCE]))
-                found |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
-        client_ids = {one.claim.client_id for one in found.values()} - {None}
+                by_id |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
+        client_ids = {one.claim.client_id for one in by_id.values()} - {None}
         emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
         return [
             replace(listed, client=emails.get(listed.claim.client_id, ""))
-            for listed in map(found.get, ids)
+            for listed in map(by_id.get, ids)
             if listed
         ]
 

@@ -227,10 +227,10 @@ class DatabaseTroubles:
         query = select(_v.carrier, _v.claim_id, _v.path, _v.obtained_at).where(
             _v.refused.is_not(None), _v.obtained_at >= since, _v.by.is_(None), ~has_proof
         )
-        found: dict[str, list[RefusedPiece]] = {}
+        pieces: dict[str, list[RefusedPiece]] = {}
         for carrier, *piece in self.database.all(query.order_by(_v.obtained_at.desc()).limit(_MOST)):
-            found.setdefault(carrier, []).append(RefusedPiece(*piece))
-        return found
+            pieces.setdefault(carrier, []).append(RefusedPiece(*piece))
+        return pieces
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
         """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
@@ -258,21 +258,21 @@ class DatabaseTroubles:
         client = border.column("client_id").label("client_id")
         to_come = at_stage(Stage.NEW, Stage.READY, Stage.WAITING)
         some = select(client).select_from(border.joined()).where(_c.lane == key, to_come).limit(_MOST)
-        found = some.subquery().c.client_id
-        query = select(found).where(found.is_not(None)).group_by(found)
-        return self.database.scalars(query.order_by(func.count().desc(), found))
+        client_id = some.subquery().c.client_id
+        query = select(client_id).where(client_id.is_not(None)).group_by(client_id)
+        return self.database.scalars(query.order_by(func.count().desc(), client_id))
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
-        found: list[Claim] = []
+        claims_: list[Claim] = []
         border = self.database.border
         ends = or_(_evidence_may_end(self.catalog, now, until), _deadline_between(border, now, until))
         with self.database.read() as connection:
             for some in self._near(now, closed):
                 ids = select(some.limit(_MOST_CLAIMS).subquery().c.claim_id)
                 query = reading(border, _c.claim_id.in_(ids), ends, ~border.is_edited)
-                found += read_claims(connection.execute(query), self.catalog, self.redact)
-        return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
+                claims_ += read_claims(connection.execute(query), self.catalog, self.redact)
+        return sorted(claims_, key=lambda claim: (str(claim.deadline), claim.reference))
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""
@@ -305,8 +305,8 @@ class DatabaseTroubles:
         is_sqlite = self.database.is_sqlite
         lanes = lanes_of_parameter(is_sqlite=is_sqlite)
         first = select(_c.claim_id).where(_c.lane == lanes.c.carrier_key, *where).order_by(order)
-        found = of_each_lane(lanes, first.add_columns(_c.rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite)
-        ranked = found.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
+        firsts = of_each_lane(lanes, first.add_columns(_c.rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite)
+        ranked = firsts.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
         rank = ranked.c.rank_at
         return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
 

@@ -54,9 +54,9 @@ OWN: tuple[Need, ...] = (
 
 def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
     """What a run does with what there is. `made`: tables of the service that are to be made first."""
-    told = tuple(border.quoted(name) for name in POD_COLUMNS)
+    pod_columns = tuple(border.quoted(name) for name in POD_COLUMNS)
     further = {*border.hidden, *made}
-    needs = [Need(border.table, ("SELECT", "UPDATE"), columns=told)]
+    needs = [Need(border.table, ("SELECT", "UPDATE"), columns=pod_columns)]
     if border.has_clients or "clients" in further:
         needs.append(Need("clients", ("SELECT",), optional=True))
     if border.keeps_notifications or "notifications" in further:
@@ -156,9 +156,9 @@ def schema_grant(connection: Connection, role: str) -> str:
 def sentence(rights: Sequence[Right]) -> str:
     """Which rights are missing, without what to do about it."""
     names = list(dict.fromkeys(right.on for right in rights))
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
+    objects = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
     what = "table" if len(names) == 1 else "tables"
-    return f"{MISSING} ({what} {shown})"
+    return f"{MISSING} ({what} {objects})"
 
 
 def named(rights: Iterable[Right]) -> list[str]:
