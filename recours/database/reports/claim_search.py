@@ -6,7 +6,7 @@ knows is looked for in its table, in the order of its keys: that ends as soon as
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -36,7 +36,7 @@ from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import at_stage, claims
-from recours.operations.records import COUNTED_UP_TO, ClaimFilter, Sort
+from recours.operations.records import COUNTED_UP_TO, Backlog, ClaimFilter, Sort
 from recours.operations.stakes import Concerned
 
 _c = claims.c
@@ -266,19 +266,11 @@ def _anywhere(typed: str) -> str:
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How many claims of an account (its key; "": of none) are at each stage; since when the oldest has failed, or is new."""
-
-    lane: str
-    stages: Counter[Stage]
-    oldest: datetime | None
-
-
-def backlog_counts(connection: Connection, most: int) -> list[Counts]:
+def backlogs_of(connection: Connection, due_until: datetime | None, most: int) -> list[Backlog]:
     """Those of each account that has claims, in the order of their keys; each stage counted up to `most`.
 
-    By a few reads of one index for each account, however many claims there are.
+    By a few reads of one index for each account, however many claims there are. Waiting claims whose retry comes by
+    `due_until` are counted as ready.
     """
     first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
     after = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
@@ -293,16 +285,24 @@ def backlog_counts(connection: Connection, most: int) -> list[Counts]:
     new = some(Stage.NEW, _c.since).limit(most).subquery()
     oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
-    rows = connection.execute(select(lanes.c.lane, *columns).where(lanes.c.lane.is_not(None)))
-    return sorted((_counts(*row) for row in rows), key=lambda counts: counts.lane)
+    rows = connection.execute(select(lanes.c.lane, *columns).where(lanes.c.lane.is_not(None))).all()
+    come = _retries_come(connection, due_until, most)
+    backlogs = [_backlog(lane, looks, come[lane], most) for lane, *looks in rows]
+    return sorted(backlogs, key=lambda backlog: backlog.carrier)
 
 
-def _counts(lane: str, *columns: Any) -> Counts:
-    stages = Counter(dict(zip(Stage, columns, strict=False)))
-    return Counts(lane, stages, min((at for at in columns[len(Stage) :] if at), default=None))
+def _backlog(lane: str, looks: Sequence[Any], come: int, most: int) -> Backlog:
+    """`looks`: the counts of all stages, then the oldest; `come`: so many of the waiting ones count as ready."""
+    stages = Counter(dict(zip(Stage, looks, strict=False)))
+    stages[Stage.READY] += come
+    if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
+        stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+    counts = {stage: min(count, most) for stage, count in stages.items() if count}
+    oldest = min((at for at in looks[len(Stage) :] if at), default=None)
+    return Backlog(lane, counts, oldest, counted_up_to=most)
 
 
-def retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
+def _retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
     """Waiting claims whose retry comes by `due_until`, by account's key, up to `most` in all."""
     if due_until is None:
         return Counter()

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.carrier import Catalog
-from recours.core.claim import Delivery, Stage
+from recours.core.claim import Delivery
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
@@ -27,7 +27,7 @@ from recours.database.claim_reader import Reader, read_claim
 from recours.database.claim_rows import claim_columns, const, in_parts
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.reports.claim_search import Counts, Search, backlog_counts, retries_come
+from recours.database.reports.claim_search import Search, backlogs_of
 from recours.database.reports.survey import unassessed
 from recours.database.tables import (
     attempts,
@@ -152,10 +152,8 @@ class DatabaseRecords:
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
         with self.database.read() as connection:
-            counts = backlog_counts(connection, most)
-            come = retries_come(connection, due_until, most)
+            backlogs = {each.carrier: each for each in backlogs_of(connection, due_until, most)}
             count_unassessed = unassessed(connection, self.database.border, most)
-        backlogs = {each.lane: _backlog(each, come[each.lane], most) for each in counts}
         if count_unassessed:
             of_none = backlogs.get("", Backlog("", {}, counted_up_to=most))
             backlogs = {"": of_none} | backlogs | {"": replace(of_none, unassessed=count_unassessed)}
@@ -299,16 +297,6 @@ class DatabaseRecords:
         states = [const(state) for state in OPEN_STATES]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
         return {MailState(state): count for state, count in self.database.all(query)}
-
-
-def _backlog(counts: Counts, come: int, most: int) -> Backlog:
-    """One account's; `come`: so many of the waiting ones count as ready."""
-    stages = counts.stages.copy()
-    stages[Stage.READY] += come
-    if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
-        stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
-    known = {stage: min(count, most) for stage, count in stages.items() if count}
-    return Backlog(counts.lane, known, counts.oldest, counted_up_to=most)
 
 
 # ---------------------------------------------------------------- rows of recours's tables
