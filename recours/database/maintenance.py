@@ -48,7 +48,7 @@ from recours.database.claim_rows import (
 )
 from recours.database.client_accounts import in_use
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events, insert_into
+from recours.database.event_outbox import add_events, put
 from recours.database.ready_claims import (
     carrier_keys,
     is_current,
@@ -140,8 +140,7 @@ class ClaimMaintenance:
                 connection.execute(_assess_again(_c.lane.in_(self.catalog.accounts_of(affected))))
             for key in changed:
                 values: dict[str, Any] = {"configured": configured[key]}
-                upsert = insert_into(accounts, connection.dialect.name).values(values | {"carrier": key})
-                connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
+                put(connection, accounts, values | {"carrier": key}, values)
             of_clients = self._apply_changes(connection) if before.has_changed_accounts else set()
         return sorted(of_clients | (changed if before.configured else set()))
 

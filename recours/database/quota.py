@@ -39,7 +39,7 @@ from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Docume
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.actions import note_action
 from recours.database.engine import Database
-from recours.database.event_outbox import insert_into
+from recours.database.event_outbox import insert_into, put
 from recours.database.named_leases import is_over
 from recours.database.tables import account_state, carriers, quota, quota_shares
 
@@ -356,11 +356,7 @@ class QuotaTables:
         since = func.coalesce(table.c.stopped_at, stop.at, type_=table.c.stopped_at.type)
         values = row | {"stopped_at": stop.at, "stopped_why": stop.why}
         with self.database.write() as connection:
-            upsert = insert_into(table, connection.dialect.name).values(values)
-            changed = {"stopped_at": since, "stopped_why": stop.why}
-            connection.execute(
-                upsert.on_conflict_do_update(index_elements=[*table.primary_key], set_=changed)
-            )
+            put(connection, table, values, {"stopped_at": since, "stopped_why": stop.why})
             note_action(connection, paused, stop.at)
 
     def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
@@ -379,12 +375,8 @@ class QuotaTables:
         """Remember refusals of an account, or that there are none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
-        row = _row_of(key) | values
         with self.database.write() as connection:
-            upsert = insert_into(account_state, connection.dialect.name).values(row)
-            connection.execute(
-                upsert.on_conflict_do_update(index_elements=[*account_state.primary_key], set_=values)
-            )
+            put(connection, account_state, _row_of(key) | values, values)
 
     def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
         """Remember what is known of an account's right to documents.
@@ -395,11 +387,7 @@ class QuotaTables:
         column = account_state.c.documents_next_at
         unseen = None if expected is None else column.is_not_distinct_from(expected.next_call_at)
         with self.database.write() as connection:
-            upsert = insert_into(account_state, connection.dialect.name).values(_row_of(key) | values)
-            statement = upsert.on_conflict_do_update(
-                index_elements=[*account_state.primary_key], set_=values, where=unseen
-            )
-            return bool(connection.execute(statement).rowcount)
+            return put(connection, account_state, _row_of(key) | values, values, where=unseen)
 
     def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
         """The carrier asked an account to wait."""
@@ -417,10 +405,7 @@ class QuotaTables:
         stands = table.c.paused_until
         longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)
         with self.database.write() as connection:
-            upsert = insert_into(table, connection.dialect.name).values({**row, **values})
-            connection.execute(
-                upsert.on_conflict_do_update(index_elements=[*table.primary_key], set_=values, where=longer)
-            )
+            put(connection, table, {**row, **values}, values, where=longer)
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal of an account; False if another process has it."""

@@ -74,6 +74,10 @@ _OF_ATTEMPT = (
     "http_status", "delivered_at", "delivered_day", "signatory", "document_path", "document_sha256", "document_size",
     "document_type", "document_source",
 )  # fmt: skip
+# The same of `KeptEvidence`.
+_OF_PIECE = (
+    "claim_id", "carrier", "obtained_at", "path", "sha256", "size", "media_type", "run_id", "refused", "by",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -335,21 +339,12 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
 def _piece(row: RowMapping) -> KeptEvidence:
     day = date.fromisoformat(row["delivered_day"]) if row["delivered_day"] else None
     return KeptEvidence(
-        claim_id=row["claim_id"],
-        carrier=row["carrier"],
+        **{name: row[name] for name in _OF_PIECE},
         number=row["tracking_number"],
         kind=EvidenceKind(row["kind"]),
         source=clean(row["source"], 100),
-        obtained_at=row["obtained_at"],
-        path=row["path"],
-        sha256=row["sha256"],
-        size=row["size"],
-        media_type=row["media_type"],
-        run_id=row["run_id"],
-        refused=row["refused"],
         shown=Shown(**row["shown"]),
         delivery=Delivery(row["delivered_at"], row["signatory"], day, place=row["place"]),
-        by=row["by"],
     )
 
 
