@@ -72,9 +72,13 @@ def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[
 
 def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:
     """All rows of such a query."""
+    return [read_claim(row, catalog, redact) for row in as_dicts(rows)]
+
+
+def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
+    """A row of SQLAlchemy's is slow to be asked for a column by its name."""
     names = tuple(rows.keys())
-    # As dicts: a row of SQLAlchemy's is slow to be asked for a column by its name.
-    return [read_claim(dict(zip(names, row, strict=True)), catalog, redact) for row in rows]
+    return (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def in_parts(

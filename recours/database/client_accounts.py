@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     Text,
@@ -105,15 +104,11 @@ class ClientAccounts:
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
         """The addresses of these clients, by their ids; one whose address is not known is not in it."""
-        with self.database.read() as connection:
-            return self._emails(connection, client_ids)
-
-    def _emails(self, connection: Connection, client_ids: Collection[Any]) -> dict[Any, str]:
         border = self._border
         if not border.has_addresses:
             return {}
         query = select(border.client_id, border.client_text("email"))
-        rows = connection.execute(query.where(border.client_id.in_(client_ids)))
+        rows = self.database.all(query.where(border.client_id.in_(client_ids)))
         return {client_id: clean(email, 200) for client_id, email in rows if email}
 
     def owner(self, number: int) -> ServiceClient | None:
@@ -173,8 +168,8 @@ class ClientAccounts:
 
         `replace`: those get other credentials. Limits: None: the carrier's, or those that it has already.
         """
+        emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:
-            emails = self._emails(connection, {client_id for client_id, *_ in rows})
             for place, (client_id, carrier, sealed, limits) in enumerate(rows):
                 values: dict[str, Any] = {
                     "client_address": address_key(emails.get(client_id, "")),

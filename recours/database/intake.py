@@ -44,6 +44,7 @@ from recours.database.claim_rows import (
     CHUNK,
     SERVICE_LOCK_WAIT_S,
     Redact,
+    as_dicts,
     assessed_values,
     const,
     count_projection,
@@ -475,9 +476,7 @@ class ClaimIntake:
         query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), which)
         with self._database.write() as connection:
             self._renew(connection)
-            result = connection.execute(query)
-            names = tuple(result.keys())
-            rows = [dict(zip(names, row, strict=True)) for row in result]
+            rows = list(as_dicts(connection.execute(query)))
             texts = {row["id"]: seen_texts(row) for row in rows}
             insert_rows(connection, [self._adopted_values(row, texts[row["id"]], now) for row in rows])
             _copy_unreadable(connection, border, texts)

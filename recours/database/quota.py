@@ -417,17 +417,15 @@ class QuotaTables:
 
 
 def _row_of(key: str) -> dict[str, Any]:
-    """A new row for an account."""
+    """The key of an account's row."""
     of = AccountKey.parse(key)
-    return {"carrier": of.carrier, "account_id": of.account, "refusals": 0}
+    return {"carrier": of.carrier, "account_id": of.account}
 
 
 def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
     """The table where a stop of the carrier, or of a client's account, stands; and the key of its row there."""
-    of = AccountKey.parse(key)
-    if of.account:
-        return account_state, {"carrier": of.carrier, "account_id": of.account}
-    return carriers, {"carrier": of.carrier}
+    row = _row_of(key)
+    return (account_state, row) if row["account_id"] else (carriers, {"carrier": row["carrier"]})
 
 
 def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> CarrierState:

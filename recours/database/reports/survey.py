@@ -27,6 +27,7 @@ from recours.core.mail import MailState
 from recours.database.border import Border
 from recours.database.claim_reader import read_claim
 from recours.database.claim_rows import (
+    as_dicts,
     const,
     free,
     moments,
@@ -88,12 +89,7 @@ def survey(
         else:
             queries = []
         for query in queries:
-            result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
-            names = tuple(result.keys())
-            for values in result:
-                row = dict(
-                    zip(names, values, strict=True)
-                )  # SQLAlchemy's rows are slow to be asked by a name
+            for row in as_dicts(connection.execution_options(yield_per=_AT_ONCE).execute(query)):
                 yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
 
 
