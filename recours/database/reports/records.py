@@ -130,14 +130,22 @@ class DatabaseRecords:
         return tallies
 
     def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
-        """The latest attempts of that time."""
+        """The latest attempts of that time, the newest first."""
         latest = select(_a.claim_id, _a.carrier, _a.calls, _a.outcome)
         latest = latest.where(_a.started_at >= since, _a.started_at < until)
-        some = latest.order_by(_a.started_at.desc()).limit(most).subquery()
+        latest = latest.order_by(_a.started_at.desc()).limit(most)
         border = self.database.border
         money = (border.text(name).label(name) for name in ("amount_requested", "currency"))
-        with_claims = some.outerjoin(border.claims, border.key == some.c.claim_id)
-        return [_spent(row) for row in self.database.mappings(select(some, *money).select_from(with_claims))]
+        about = select(border.key.label("id"), *money)
+        spent: list[Spent] = []
+        with self.database.read() as connection:
+            rows = connection.execute(latest).mappings().all()
+            for first in range(0, len(rows), _AT_ONCE):
+                some = rows[first : first + _AT_ONCE]
+                of_these = about.where(border.key.in_({row["claim_id"] for row in some}))
+                claims_by_id = {row["id"]: row for row in connection.execute(of_these).mappings()}
+                spent += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
+        return spent
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
@@ -310,15 +318,14 @@ def _run(row: RowMapping) -> Run:
     return Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
 
 
-def _spent(row: RowMapping) -> Spent:
-    """An attempt, with the money of its claim."""
-    read = Reader(row)
+def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
+    of_claim = Reader(claim)
     return Spent(
-        row["carrier"],
-        row["calls"],
-        brought_proof=row["outcome"] == "success",
-        amount=read.amount("amount_requested"),
-        currency=clean(read.text("currency") or "", 8),
+        attempt["carrier"],
+        attempt["calls"],
+        brought_proof=attempt["outcome"] == "success",
+        amount=of_claim.amount("amount_requested"),
+        currency=clean(of_claim.text("currency") or "", 8),
     )
 
 
