@@ -137,7 +137,7 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
         for candidates in page.values(kind):
             has_empty = has_empty or not candidates
             for value in candidates:
-                if kind is Kind.DATE and not page.has_date_of_signature(value.row_of_label):
+                if kind is Kind.DATE and not page.is_signed_on_one_date:
                     continue
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
                 if date := read_date(value.folded, month_may_be_first=english):
@@ -197,7 +197,6 @@ class _Value:
     label: str  # folded
     row: int
     cell: int
-    row_of_label: int
 
 
 class _Page:
@@ -263,18 +262,12 @@ class _Page:
     def _has(self, row: int, kind: Kind) -> bool:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
 
-    def has_date_of_signature(self, row: int) -> bool:
-        """Tell whether a date with no other label than "Date" is that of the signature: the only one, or beside it."""
-        if self._has(row, Kind.SIGNATORY):
-            return True
-        return self._is_signed_on_one_date
-
     @cached_property
-    def _is_signed_on_one_date(self) -> bool:
-        is_signed = any(self._has(each, Kind.SIGNATORY) for each in range(len(self.rows)))
-        return (
-            is_signed and len(dates_in("\n".join(cell.folded for cells in self.rows for cell in cells))) == 1
-        )
+    def is_signed_on_one_date(self) -> bool:
+        """Tell whether a date with no other label than "Date" is that of the signature: it is the only one."""
+        text = "\n".join(cell.folded for cells in self.rows for cell in cells)
+        is_signed = any(self._has(row, Kind.SIGNATORY) for row in range(len(self.rows)))
+        return is_signed and len(dates_in(text)) == 1
 
     def values(self, kind: Kind) -> Iterator[list[_Value]]:
         """For each label of a kind what may be its value, the likeliest first."""
@@ -293,16 +286,15 @@ class _Page:
         name = cell.folded[label.start : label.end]
         behind = _behind(cell, number)
         if not _is_blank(behind):
-            return [_Value(behind, fold(behind), name, row, place, row)]
+            return [_Value(behind, fold(behind), name, row, place)]
         if follows or _FILLERS.sub("", behind):
             return []
         near = self._around(row, place, label.kind is Kind.NUMBER)
-        return [
-            _Value(
-                self.rows[at][of].text[:_MOST_READ], self.rows[at][of].folded[:_MOST_READ], name, at, of, row
-            )
-            for at, of in takewhile(lambda each: not _is_blank(self.rows[each[0]][each[1]].text), near)
-        ]
+        values = (
+            _Value(self.rows[at][of].text[:_MOST_READ], self.rows[at][of].folded[:_MOST_READ], name, at, of)
+            for at, of in near
+        )
+        return list(takewhile(lambda value: not _is_blank(value.text), values))
 
     def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
         """What stands right of a label, or below it, and is no label itself; the likelier one first."""
@@ -426,9 +418,7 @@ def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
 
 
 def _states_delivery(row: list[_Text]) -> bool:
-    return any(STATUS.fullmatch(cell.folded) or stated(cell.folded) for cell in row) or bool(
-        stated(" ".join(cell.folded for cell in row))
-    )
+    return any(STATUS.fullmatch(cell.folded) or stated(cell.folded) for cell in row)
 
 
 def _is_undated_step(row: list[_Text]) -> bool:
@@ -464,43 +454,33 @@ def _with_time(day: str, value: _Value, page: _Page) -> str:
 
 def _name(text: str) -> str | None:
     """A person's name, if that is what a text begins with."""
-    text = _FILLERS.sub("", text)
-    if ends := _NAME_ENDS.search(text):
-        text = text[: ends.start()]
-    text = _FILLERS.sub("", " ".join(text.split())) if text.strip() else ""
-    words = text.split(" ")
-    if not text or len(text) > _LONGEST_NAME or len(words) > _LONGEST_IN_PARTS:
-        return None
+    words = _words(text, _NAME_ENDS)
     folded = [fold(word) for word in words]
-    if not all(_WORD.fullmatch(word) for word in words) or any(
-        word.strip(".") in NO_NAMES for word in folded
-    ):
+    if any(word.strip(".") in NO_NAMES for word in folded):
         return None
     of_name = [
         word for word, plain in zip(words, folded, strict=True) if plain not in LITTLE and plain not in TITLES
     ]
     has_letters = any(len(word.strip(".")) > 1 for word in of_name)
-    return clean(text) if has_letters and all(word[0].isupper() for word in of_name) else None
+    return clean(" ".join(words)) if has_letters and all(word[0].isupper() for word in of_name) else None
 
 
 def _town(text: str) -> str | None:
     """A town: what follows a post code, or stands alone."""
-    text = _FILLERS.sub("", text)
     match = _TOWN.search(text)
-    town = match["town"] if match else text
-    if ends := _TOWN_ENDS.search(town):
-        town = town[: ends.start()]
-    town = _FILLERS.sub("", " ".join(town.split()))
-    words = fold(town).split()
-    if not words or len(town) > _LONGEST_NAME or len(words) > _LONGEST_IN_PARTS or not town[0].isupper():
+    words = _words(match["town"] if match else text, _TOWN_ENDS)
+    folded = [fold(word) for word in words]
+    if not words or folded[0].strip(".") in TITLES or not NO_PLACES.isdisjoint(folded):
         return None
-    if (
-        words[0].strip(".") in TITLES
-        or any(word in NO_PLACES for word in words)
-        or not all(_WORD.fullmatch(word) for word in words)
-    ):
-        return None
-    return clean(town)
+    return clean(" ".join(words)) if words[0][0].isupper() else None
+
+
+def _words(text: str, ends: re.Pattern[str]) -> list[str]:
+    """The words that a text begins with, up to what ends a name; none if they are no words, or too many."""
+    begins = _FILLERS.sub("", " ".join(ends.split(_FILLERS.sub("", text), maxsplit=1)[0].split()))
+    words = begins.split()
+    are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS
+    return words if are_few and all(map(_WORD.fullmatch, words)) else []
 
 
 def _place_behind(text: str, folded: str, end: int) -> str | None:
