@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from recours.documents.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
-_DEEPEST = 500  # elements within each other
+_DEEPEST = 500  # elements within each other; text further down is not read
 _MOST_RULES = 1_000  # of the page's own style sheets
 
 # Their text ends with their own end alone. Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
@@ -174,7 +174,7 @@ class _Elements:
 
     @property
     def hide(self) -> bool:
-        return self._open[-1].is_hidden
+        return self._open[-1].is_hidden or len(self._open) >= _DEEPEST
 
     def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
         """Go over a tag; what stands for it in the text: a line break, a tab or a blank."""

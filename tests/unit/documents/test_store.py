@@ -353,6 +353,12 @@ def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
     assert read_web_page(b"<!--" * 250_000 + b"<script" * 250_000).text == ""
 
 
+def test_hidden_text_does_not_count_however_deep_it_lies() -> None:
+    page = b"<div hidden>Delivered</div>"
+    for depth in (10, 1_000):
+        assert read_web_page(b"<div>" * depth + page).text == ""
+
+
 # ---------------------------------------------------------------- the store
 
 
