@@ -12,7 +12,7 @@ from recours.documents.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
 _DEEPEST = 500  # elements within each other; text further down is not read
-_MOST_RULES = 1_000  # of the page's own style sheets
+_MOST_RULES = 200  # of the page's own style sheets for one name
 
 # Their text ends with their own end alone. Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
 _RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
@@ -65,6 +65,9 @@ _CONTRAST = 24  # levels by which one of red, green and blue differs from the pa
 
 Colour = tuple[int, ...]
 Style = dict[str, str]
+_Rule = tuple[
+    int, int, frozenset[str], Style
+]  # how many names it asks for, its place, the names, and what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,23 @@ def _declarations(text: str) -> Style:
     return {name.strip(): value.strip() for name, _, value in pairs if value}
 
 
-def _rules(folded: str) -> list[tuple[frozenset[str], Style]]:
-    """What the page's style sheets say of elements by their name, class or id, what says it of fewer elements last."""
+def _rules(folded: str) -> dict[str, list[_Rule]]:
+    """What the page's style sheets say of elements by their name, class or id: by the longest of these.
+
+    Raises ValueError for more rules of one name than are looked at.
+    """
     sheets = " ".join(_NOT_ON_SCREEN.sub(" ", sheet) for sheet in _STYLE_SHEET.findall(folded))
-    rules = []
-    for selectors, declarations in _RULE.findall(sheets):
+    rules: dict[str, list[_Rule]] = {}
+    for position, (selectors, declarations) in enumerate(_RULE.findall(sheets)):
         style = _declarations(declarations)
-        plain = (selector.strip() for selector in selectors.split(","))
-        rules += [
-            (frozenset(_PART.findall(selector)), style)
-            for selector in plain
-            if selector and _SELECTOR.fullmatch(selector)
-        ]
-    return sorted(rules[:_MOST_RULES], key=lambda rule: len(rule[0]))
+        for selector in map(str.strip, selectors.split(",")):
+            parts = frozenset(_PART.findall(selector))
+            if parts and _SELECTOR.fullmatch(selector):
+                of_name = rules.setdefault(max(parts, key=len), [])
+                of_name.append((len(parts), position, parts, style))
+                if len(of_name) > _MOST_RULES:
+                    raise ValueError(selector)
+    return rules
 
 
 def _is_unseen(style: Style) -> bool:
@@ -116,6 +123,7 @@ def _is_unseen(style: Style) -> bool:
 
 
 def read_web_page(content: bytes) -> Reading:
+    """What a person would read. Raises ValueError for a page with too many style rules."""
     page = content[:_MOST_HTML].decode("utf-8", "replace")
     pictures = [page[max(0, match.start() - _AROUND) : match.end()] for match in _PICTURE.finditer(page)]
     return Reading(
@@ -200,9 +208,9 @@ class _Elements:
             f"#{attributes.get('id')}",
         }
         style: Style = {}
-        for parts, declared in self._rules:
-            if parts <= names:
-                style |= declared
+        rules = [rule for each in names for rule in self._rules.get(each, ()) if rule[2] <= names]
+        for *_, declared in sorted(rules, key=lambda rule: rule[:2]):
+            style |= declared
         style |= _declarations(attributes.get("style", ""))
         is_closed = name in ("details", "dialog") and "open" not in attributes
         is_hidden = self._open[-2].is_hidden if name == "summary" and parent.is_closed else parent.is_hidden

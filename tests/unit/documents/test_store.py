@@ -23,7 +23,7 @@ from recours.core.delivery_record import record_of
 from recours.core.errors import RunError
 from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
 from recours.documents import store as store_module
-from recours.documents.appraisal import appraise_reading
+from recours.documents.appraisal import appraise_reading, read
 from recours.documents.kinds import SUFFIXES, kind_of, media_type_of
 from recours.documents.store import DocumentStore, erase
 from recours.documents.web_page import read_web_page
@@ -357,6 +357,14 @@ def test_hidden_text_does_not_count_however_deep_it_lies() -> None:
     page = b"<div hidden>Delivered</div>"
     for depth in (10, 1_000):
         assert read_web_page(b"<div>" * depth + page).text == ""
+
+
+@pytest.mark.parametrize("name", ["late", "other"])
+def test_hidden_text_does_not_count_however_many_rules_come_before(name: str) -> None:
+    """Too many for one name are not looked at: then the page is not either."""
+    rules = "".join(f".late.no{number}, .no{number} {{ color: red }}\n" for number in range(2_000))
+    page = f"<style>{rules}.{name} {{ display: none }}</style><div class='{name}'>Delivered</div>"
+    assert not read(page.encode(), "text/html").text
 
 
 # ---------------------------------------------------------------- the store
