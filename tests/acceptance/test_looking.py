@@ -494,8 +494,11 @@ def test_what_is_mistyped_is_told(
     assert done.stdout == ""
 
 
+READERS = [["status"], ["why", "CLM-1"], ["export", "--csv"], ["plan"]]
+
+
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
 def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
     empty_url: str, tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -509,7 +512,7 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
 def test_a_database_that_no_run_has_completed_is_told(
     service: Service, person: Person, arguments: list[str]
 ) -> None:

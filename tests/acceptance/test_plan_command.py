@@ -1,7 +1,6 @@
 """`recours plan` as it is typed, over what lies in a database now."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -106,20 +105,3 @@ def test_a_database_without_claims(typist: Person) -> None:
     assert typist.does("plan", "--hours", "1").splitlines()[1:] == ["No claims are due, now or later."]
     output = typist.json("plan", "--hours", "1")
     assert (output["carriers"], output["late"], output["attempts"]) == ([], [], 0)
-
-
-@pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        ("DROP TABLE recours_schema_version", "is not current: a run of either worker"),
-        ("DROP TABLE claims", "has no table 'claims'"),
-    ],
-)
-def test_a_database_that_cannot_be_planned_for(typist: Person, spoil: str, says: str) -> None:
-    path = typist.url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(f"DROP VIEW IF EXISTS recours_documents; {spoil};")
-    done = typist.types("plan")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert says in done.stderr

@@ -389,22 +389,6 @@ def other(box: Sandbox) -> dict[str, str]:
     return OTHER
 
 
-@pytest.mark.parametrize("step", [S.DELIVERED, S.IN_TRANSIT, S.POD_LATE])
-def test_a_parcel_with_an_owner_is_another_customers_to_others(
-    box: Sandbox, other: dict[str, str], step: Scenario
-) -> None:
-    script(box, step, owner=other["account"])
-    assert pod(box).fields["errorCode"] == "2"
-    assert [(call.account, call.scenario) for call in box.calls] == [("10000001", S.NOT_OURS)]
-    assert pod(box, **other).fields["errorCode"] == "0"
-
-
-def test_the_tracking_tells_everybody_what_it_tells(box: Sandbox, other: dict[str, str]) -> None:
-    script(box, S.DELIVERED, owner=other["account"])
-    assert track(box).status == 200
-    assert [(call.account, call.scenario) for call in box.calls] == [("", S.DELIVERED)]
-
-
 def test_what_others_ask_uses_up_nothing(box: Sandbox, other: dict[str, str]) -> None:
     script(box, S.POD_LATE, S.DELIVERED, owner=other["account"])
     for _ in range(3):
