@@ -38,7 +38,7 @@ _KINDS = {
     EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED,
     EventName.ACCOUNT_REFUSED: MailKind.ACCOUNT_REFUSED,
 }
-_AT_ONCE = 500  # events that are declined, or whose claims are looked at
+_AT_ONCE = 500  # events whose claims are looked at
 _SHOWN = 5  # references, where there are many
 # A fault that goes on is written down once a day.
 _GOES_ON = timedelta(days=2)
@@ -56,7 +56,7 @@ class MailPolicy:
 
 @dataclass(frozen=True)
 class NotificationManager:
-    """Renders what is to be told now; what waits for a digest stays untold."""
+    """Renders the mails that are due; what waits for a digest stays untold."""
 
     outbox: MailOutbox
     policy: MailPolicy
@@ -77,8 +77,8 @@ class NotificationManager:
         first = list(islice(due, self.policy.send_limit + 1))
         held = len(first) > self.policy.send_limit
         written = 0
-        for recipient, preferences, kind, told in chain(first, due):
-            written += self._write(kind, told, recipient, preferences.language, now, held=held)
+        for recipient, preferences, kind, events in chain(first, due):
+            written += self._write(kind, events, recipient, preferences.language, now, held=held)
         if held:
             log.warning(
                 f"{plural(written, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
@@ -91,18 +91,16 @@ class NotificationManager:
     ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
         recipient = self.outbox.recipient(client_id)
         if why := _unreachable(recipient):
-            for place in range(0, len(ids), _AT_ONCE):
-                events = self.outbox.still_untold(ids[place : place + _AT_ONCE])
-                self._decline(events, why, logging.WARNING)
+            self._decline(self.outbox.still_untold(ids), why, logging.WARNING)
             return []
-        told = self.outbox.still_untold(ids)
+        events = self.outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
         preferences, fault = parse_preferences(recipient.preferences, self.policy.language)
         if fault:
             log.warning(f"Client {client_id}: {fault}; the usual is done")
         mails = []
         for name, kind in _KINDS.items():
-            of_kind = [event for event in told if event.name is name]
+            of_kind = [event for event in events if event.name is name]
             if not preferences.wants(kind):
                 self.outbox.decline(of_kind, "not wanted by the client")
                 continue
@@ -115,11 +113,11 @@ class NotificationManager:
             ]
         return mails
 
-    def _holding(self, told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+    def _holding(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
         """Those whose reason is still there; the others lapse."""
         holding: list[OutboxEvent] = []
-        for place in range(0, len(told), _AT_ONCE):
-            some = told[place : place + _AT_ONCE]
+        for place in range(0, len(events), _AT_ONCE):
+            some = events[place : place + _AT_ONCE]
             now = self.outbox.reasons(some)
             lapsed: list[OutboxEvent] = []
             for event in some:
@@ -128,12 +126,12 @@ class NotificationManager:
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
 
-    def _decline(self, told: Sequence[OutboxEvent], why: str, level: int) -> None:
+    def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
         """No mail tells these, and the log says so. None at all: another run has declined them."""
-        if not told:
+        if not events:
             return
-        self.outbox.decline(told, why)
-        shown = sorted({clean(event.facts.get("reference") or event.carrier or "?", 60) for event in told})
+        self.outbox.decline(events, why)
+        shown = sorted({clean(event.facts.get("reference") or event.carrier or "?", 60) for event in events})
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
 
@@ -142,18 +140,18 @@ class NotificationManager:
 
         A fault that is new is mailed at once, with all that waited.
         """
-        told = self._holding(self.outbox.events_of_operator())
-        if not told:
+        events = self._holding(self.outbox.events_of_operator())
+        if not events:
             return 0
         if not is_address(self.policy.admin):
-            self.outbox.decline(told, "there was no ADMIN_EMAIL")
+            self.outbox.decline(events, "there was no ADMIN_EMAIL")
             log.warning(
-                f"{plural(len(things(told)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
+                f"{plural(len(things(events)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
             )
             return 0
         operator = Recipient(None, self.policy.admin, None, is_active=True, preferences=None)
-        reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]
-        summary = [event for event in told if event.name is not EventName.WEEKLY_REPORT]
+        reports = [[event] for event in events if event.name is EventName.WEEKLY_REPORT]
+        summary = [event for event in events if event.name is not EventName.WEEKLY_REPORT]
         mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
         if summary and (
             summary_due(self.outbox.last_summary(), now, self.policy.zone) or self._has_new(summary, now)
@@ -161,31 +159,31 @@ class NotificationManager:
             mails.append((MailKind.OPERATOR_SUMMARY, summary))
         return sum(self._write(kind, of, operator, self.policy.language, now) for kind, of in mails)
 
-    def _has_new(self, told: Sequence[OutboxEvent], now: datetime) -> bool:
+    def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Tell whether a fault is among these that no mail of these days was about."""
-        faults = {trouble_of(event) for event in told} - {None}
+        faults = {trouble_of(event) for event in events} - {None}
         return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _GOES_ON)))
 
     def _write(
         self,
         kind: MailKind,
-        told: list[OutboxEvent],
+        events: list[OutboxEvent],
         recipient: Recipient,
         language: str,
         now: datetime,
         *,
         held: bool = False,
     ) -> int:
-        """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an internal error prevented it."""
-        of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in told)
+        """Render and keep one mail: 1; 0 if another run has told its events meanwhile, or an internal error prevented it."""
+        of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
         blocked = self.blocked() if of_accounts else {}
         try:
             if kind is MailKind.WEEKLY_REPORT:
-                mail = Rendered(**told[0].facts)  # it was written with its event
+                mail = Rendered(**events[0].facts)  # it was written with its event
             else:
-                mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog, blocked)
+                mail = render(kind, events, language, recipient.name, self.policy.head, self.catalog, blocked)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
-            references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
+            references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in events[:5])
             log.exception(f"The mail about {references} cannot be written: an internal error")
             return 0
         draft = Draft(
@@ -198,7 +196,7 @@ class NotificationManager:
             plain=mail.plain,
             html=mail.html,
         )
-        return int(self.outbox.write(draft, told, now, held=held))
+        return int(self.outbox.write(draft, events, now, held=held))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:
