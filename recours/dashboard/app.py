@@ -118,10 +118,6 @@ LOOKED_AT: Mapping[str, View] = {
 }
 DONE: Mapping[str, View] = {
     "/claims/do": claims.act,
-    "/claim/fetch": claim_actions.fetch,
-    "/claim/reopen": claim_actions.reopen,
-    "/claim/enroll": claim_actions.enroll,
-    "/claim/exclude": claim_actions.exclude,
     "/claim/correct": claim_actions.correct,
     "/claim/attach": claim_actions.attach,
     "/claim/accept": claim_actions.accept,

@@ -349,7 +349,7 @@ def look_and_act(page: PageClient, service: Service) -> None:
     service.box.parcels["XY009999999FR"] = Parcel((S.DELIVERED,))
     shown = page.post("/claim/correct", claim | {"number": "XY009999999FR", "carrier": ""})
     assert "CLM-00002: corrected" in shown.text
-    shown = page.post("/claim/fetch", claim)
+    shown = page.post("/claims/do", claim | {"do": "fetch"})
     notice = f"/notice?key={shown.response.url.params['notice']}"
     wait_for(lambda: "data-under-way" not in page.get(notice).html, 60)
     assert "the proof of delivery is there" in page.get(notice).text

@@ -41,7 +41,7 @@ _CONTROLS = {
         ".pages a, .push",
     ),
     "/carriers": ("[data-opens=pause-chronopost]", "#ups a[href*=given_up]"),
-    "/claim?reference=CLM-2026-006": ("[action='/claim/fetch'] button", "[data-opens=correct]", "[data-opens=attach]"),
+    "/claim?reference=CLM-2026-006": ("form:has([name=do][value=fetch]) button", "[data-opens=correct]", "[data-opens=attach]"),
 }  # fmt: skip
 
 

@@ -8,26 +8,9 @@ from starlette.responses import Response
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
-from recours.dashboard.acting import actions_of, done, done_with_each, fetched_now
+from recours.dashboard.acting import actions_of, done
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.visit import Notice, Visit
-
-
-def fetch(visit: Visit) -> Response:
-    return visit.back(fetched_now(visit, [visit.field("reference")]))
-
-
-def reopen(visit: Visit) -> Response:
-    return visit.back(done_with_each(visit, lambda actions: actions.reopen([visit.field("reference")])))
-
-
-def enroll(visit: Visit) -> Response:
-    return visit.back(done_with_each(visit, lambda actions: actions.enroll([visit.field("reference")])))
-
-
-def exclude(visit: Visit) -> Response:
-    reference, why = visit.field("reference"), visit.field("why")
-    return visit.back(done_with_each(visit, lambda actions: actions.exclude([reference], why)))
 
 
 def correct(visit: Visit) -> Response:

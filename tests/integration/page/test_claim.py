@@ -256,7 +256,9 @@ def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) ->
 
 
 def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> None:
-    shown = page.post("/claim/exclude", {"reference": "CLM-00000", "why": "paid <twice>", "back": CLAIM})
+    shown = page.post(
+        "/claims/do", {"do": "exclude", "reference": "CLM-00000", "why": "paid <twice>", "back": CLAIM}
+    )
     assert "CLM-00000: excluded; no run works on it." in shown.text
     history = shown.text.partition("History")[2]
     for fact in ("Excluded", "operator", "'paid <twice>'"):
@@ -284,22 +286,22 @@ def test_one_that_gave_up_starts_over(page: PageClient, database: Database) -> N
     assessed(database, stage=Stage.GIVEN_UP, retries_used=4, seen_count="4")
     changed(database, pod_retry_count=4)
     assert "Reopen" in page.get(CLAIM).text
-    shown = page.post("/claim/reopen", {"reference": "CLM-00000", "back": CLAIM})
+    shown = page.post("/claims/do", {"do": "reopen", "reference": "CLM-00000", "back": CLAIM})
     assert "CLM-00000 starts over: the next run asks the carrier." in shown.text
 
 
 def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:
-    page.post("/claim/exclude", {"reference": "CLM-00000", "why": "a mistake", "back": CLAIM})
+    page.post("/claims/do", {"do": "exclude", "reference": "CLM-00000", "why": "a mistake", "back": CLAIM})
     shown = page.get(CLAIM)
     assert "Enroll" in shown.text
-    assert 'action="/claim/exclude"' not in shown.html
-    shown = page.post("/claim/enroll", {"reference": "CLM-00000", "back": CLAIM})
+    assert 'value="exclude"' not in shown.html
+    shown = page.post("/claims/do", {"do": "enroll", "reference": "CLM-00000", "back": CLAIM})
     assert "CLM-00000: enrolled" in shown.text
 
 
 def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
     attach(page, PROOF)
-    shown = page.post("/claim/fetch", {"reference": "CLM-00000", "back": CLAIM})
+    shown = page.post("/claims/do", {"do": "fetch", "reference": "CLM-00000", "back": CLAIM})
     key = shown.response.url.params["notice"]
     for _ in range(300):
         shown = page.get(f"/notice?key={key}")
@@ -341,13 +343,13 @@ def test_a_viewer_is_offered_nothing(
         "RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5", "RECOURS_PAGE_OPERATORS": "anna",
     }  # fmt: skip
     proxy = visitor("10.0.0.5")
-    assert 'action="/claim/' in proxy.get(CLAIM, X_User="anna").html
+    assert 'action="/claim' in proxy.get(CLAIM, X_User="anna").html
     shown = proxy.get(CLAIM, X_User="zoe")
     assert "CLM-00000" in shown.text
-    assert 'action="/claim/' not in shown.html
+    assert 'action="/claim' not in shown.html
     fields = {"reference": "CLM-00000", "why": "x", "back": CLAIM}
-    for action in ("fetch", "reopen", "enroll", "exclude", "correct", "attach"):
-        assert proxy.post(f"/claim/{action}", fields, X_User="zoe").status == 403
+    for path in ("/claims/do", "/claim/correct", "/claim/attach"):
+        assert proxy.post(path, fields, X_User="zoe").status == 403
     with database.read() as connection:
         assert connection.execute(select(changes)).all() == []
 

@@ -253,7 +253,7 @@ def test_no_more_is_read_than_the_form_may_have(page: PageClient, environment: d
         assert flood(page, path, {"Content-Length": "23000000"}) == (413, 0), path
 
 
-@pytest.mark.parametrize("path", ["/claim/enroll", "/claim/attach"])
+@pytest.mark.parametrize("path", ["/claims/do", "/claim/attach"])
 def test_a_form_that_stops_in_the_middle_is_not_waited_for(
     page: PageClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
