@@ -1,7 +1,7 @@
 """What a person would read on a web page, in one pass and without a browser.
 
 Text that the page hides is not there: by an attribute, by its own style sheet, or because its colour is that of the paper. Style
-sheets that are not in the page, and selectors with ancestors, are not followed.
+sheets that are not in the page are not followed, and of selectors neither siblings nor attributes.
 """
 
 import html as markup
@@ -13,6 +13,7 @@ from recours.documents.reading import MOST_TEXT, Cell, Reading, Row
 _MOST_HTML = 1_000_000
 _DEEPEST = 500  # elements within each other; text further down is not read
 _MOST_RULES = 200  # of the page's own style sheets for one name
+_MOST_COMPARISONS = 2_000_000  # of rules' names with those of the elements that a place is in
 
 # Their text ends with their own end alone. Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
 _RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
@@ -41,12 +42,14 @@ _AROUND = 300  # characters of the page before a picture that say what it is
 # ---------------------------------------------------------------- styles
 
 _ATTRIBUTE = re.compile(r"([a-z-]{2,20})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
-_STYLE_SHEET = re.compile(r"<style\b[^<>]*>([^<]*)")
+_STYLE_SHEET = re.compile(r"<style\b[^<>]*>(.*?)(?:</style|\Z)", re.DOTALL)
 _NOT_ON_SCREEN = re.compile(
-    r"/\*.*?\*/|@(?:media|supports|keyframes|font-face)[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", re.DOTALL
+    r"/\*.*?\*/|<!--|-->|@(?:charset|import|namespace)[^;{}]*;"
+    r"|@(?:media\s+(?:only\s+)?(?:print|speech)|media[^{}]*max-|[a-z-]*keyframes|font-face|page)[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}",
+    re.DOTALL,
 )
 _RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
-_SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*)?(?:[.#][\w-]+)*")
+_SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*|\*)?(?:[.#][\w-]+)*")
 _PART = re.compile(r"[.#]?[\w-]+")
 _ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
 _FAR_AWAY = r"-\d{3,}[^;]*"
@@ -65,9 +68,15 @@ _CONTRAST = 24  # levels by which one of red, green and blue differs from the pa
 
 Colour = tuple[int, ...]
 Style = dict[str, str]
-_Rule = tuple[
-    int, int, frozenset[str], Style
-]  # how many names it asks for, its place, the names, and what it says
+Names = frozenset[str]  # of an element, its class or id: "div", ".late", "#proof"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    order: tuple[int, int]  # how many names it asks for, and its place: the last one counts
+    names: Names
+    ancestors: list[Names]
+    style: Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class _Element:
     is_hidden: bool
     ink: Colour = (0, 0, 0)
     paper: Colour | None = (255, 255, 255)  # None: not known, a picture for example
+    names: Names = frozenset()
     is_closed: bool = False  # details, of which the summary alone is shown
 
 
@@ -89,8 +99,8 @@ def _colour(text: str) -> Colour | None:
 
 
 def _declarations(text: str) -> Style:
-    pairs = (part.partition(":") for part in text.replace("!important", "").split(";"))
-    return {name.strip(): value.strip() for name, _, value in pairs if value}
+    pairs = (part.partition(":") for part in text.split(";"))
+    return {name.strip(): value.partition("!")[0].strip() for name, _, value in pairs if value}
 
 
 def _rules(folded: str) -> dict[str, list[_Rule]]:
@@ -102,11 +112,13 @@ def _rules(folded: str) -> dict[str, list[_Rule]]:
     rules: dict[str, list[_Rule]] = {}
     for position, (selectors, declarations) in enumerate(_RULE.findall(sheets)):
         style = _declarations(declarations)
-        for selector in map(str.strip, selectors.split(",")):
-            parts = frozenset(_PART.findall(selector))
-            if parts and _SELECTOR.fullmatch(selector):
-                of_name = rules.setdefault(max(parts, key=len), [])
-                of_name.append((len(parts), position, parts, style))
+        for selector in selectors.split(","):
+            parts = selector.replace(">", " ").split()
+            *ancestors, names = [frozenset(_PART.findall(part)) for part in parts] or [frozenset()]
+            if names and all(map(_SELECTOR.fullmatch, parts)):
+                of_name = rules.setdefault(max(names, key=len), [])
+                order = (len(_PART.findall(selector)), position)
+                of_name.append(_Rule(order, names, ancestors, style))
                 if len(of_name) > _MOST_RULES:
                     raise ValueError(selector)
     return rules
@@ -178,7 +190,8 @@ class _Elements:
 
     def __init__(self, folded: str) -> None:
         self._rules = _rules(folded)
-        self._open = [_Element("", is_hidden=False)]
+        self._open = [_Element("", is_hidden=False, names=frozenset(("html", "body")))]
+        self._comparisons = 0
 
     @property
     def hide(self) -> bool:
@@ -202,15 +215,16 @@ class _Elements:
         attributes = {
             match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(text) if text
         }
-        names = {
-            name,
-            *(f".{each}" for each in attributes.get("class", "").split()),
-            f"#{attributes.get('id')}",
-        }
+        classes = (f".{each}" for each in attributes.get("class", "").split())
+        names = frozenset((name, *classes, f"#{attributes.get('id')}"))
         style: Style = {}
-        rules = [rule for each in names for rule in self._rules.get(each, ()) if rule[2] <= names]
-        for *_, declared in sorted(rules, key=lambda rule: rule[:2]):
-            style |= declared
+        rules = [rule for each in names for rule in self._rules.get(each, ()) if rule.names <= names]
+        for rule in sorted(rules, key=lambda rule: rule.order):
+            self._comparisons += len(self._open) * len(rule.ancestors)
+            if self._comparisons > _MOST_COMPARISONS:
+                raise ValueError(name)
+            if all(any(ancestor <= each.names for each in self._open) for ancestor in rule.ancestors):
+                style |= rule.style
         style |= _declarations(attributes.get("style", ""))
         is_closed = name in ("details", "dialog") and "open" not in attributes
         is_hidden = self._open[-2].is_hidden if name == "summary" and parent.is_closed else parent.is_hidden
@@ -226,5 +240,6 @@ class _Elements:
             is_hidden or is_closed or is_same or "hidden" in attributes or _is_unseen(style),
             ink,
             paper,
+            names,
             is_closed and name == "details",
         )

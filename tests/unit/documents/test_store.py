@@ -367,6 +367,26 @@ def test_hidden_text_does_not_count_however_many_rules_come_before(name: str) ->
     assert not read(page.encode(), "text/html").text
 
 
+@pytest.mark.parametrize(
+    ("rule", "is_hidden"),
+    [
+        ("/* a < b */ .late {}", True),
+        ("<!-- .late {} -->", True),
+        ("@charset 'utf-8'; div.late {}", True),
+        ("@media screen {{ *.late {} }}", True),
+        ("@supports (display: block) {{ .late {} }}", True),
+        ("body > div .late {}", True),
+        (".closed .late {}", False),
+        ("@media print {{ .late {} }}", False),
+        ("@media (max-width: 600px) {{ .late {} }}", False),
+    ],
+)
+def test_text_is_hidden_by_a_rule_that_holds_on_a_screen(rule: str, is_hidden: bool) -> None:
+    style = rule.format("{ display: none ! important }")
+    page = f"<style>{style}</style><div><p class='late'>Delivered</p></div>"
+    assert read_web_page(page.encode()).text == ("" if is_hidden else "Delivered")
+
+
 # ---------------------------------------------------------------- the store
 
 
