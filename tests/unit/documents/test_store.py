@@ -372,7 +372,7 @@ def test_hidden_text_does_not_count_however_many_rules_come_before(name: str) ->
     [
         ("/* a < b */ .late {}", True),
         ("<!-- .late {} -->", True),
-        ("@charset 'utf-8'; div.late {}", True),
+        ("@charset 'utf-8'; p.late {}", True),
         ("@media screen {{ *.late {} }}", True),
         ("@supports (display: block) {{ .late {} }}", True),
         ("body > div .late {}", True),
