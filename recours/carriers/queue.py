@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from recours.carriers.bundle import Bundle, Numbers, Tracking
 from recours.carriers.client import Client, with_delivery
@@ -27,7 +27,6 @@ from recours.carriers.reservation import (
     LEASE,
     Account,
     CalledOffError,
-    CarrierConnection,
     QuotaReservation,
 )
 from recours.core.accounts import HOUSE, account_name, carrier_of
@@ -64,6 +63,9 @@ from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.database.quota import QuotaTables
 from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
+
+if TYPE_CHECKING:
+    from recours.carriers.http import HttpSession
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
@@ -154,7 +156,11 @@ class APIRequestQueue:
         urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """See `Queue`."""
+        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
+
+        Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
+        `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
+        """
         left_to_others = partial(kept_for_others, urgent=urgent or {})
         if refusal := self.closed(key):
             return [], refusal
@@ -224,11 +230,11 @@ class APIRequestQueue:
         return Said(what, account.spec.name, words, account.whose)
 
     def client_of(self, key: str) -> str:
-        """See `Queue`."""
+        """The address of the client whose account it is; "": it is the house's."""
         return self._accounts[key].whose
 
     def closed(self, key: str) -> Refusal | None:
-        """See `Queue`."""
+        """Why the account can take no call at all now, whatever its quota."""
         state, now = self._quota.carrier_state(key), self._clock.now()
         return (
             self._stopped(key, state)
@@ -328,7 +334,15 @@ class APIRequestQueue:
         asked: Sequence[Asked],
         go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
-        """See `Queue`. Where our account is refused, one more call may tell whose that is."""
+        """Ask the carrier about several claims, one grant each, at most as many as it tracks with one call.
+
+        Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
+        all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
+        which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
+        Where our account is refused, one more call may tell whose that is. About a parcel that is denied to a client's
+        account the house's is asked as well, with units of its own, as long as `go_on` says so.
+        Raises what is recours's own fault only: the rest was not asked about.
+        """
         most = self._accounts[key].spec.numbers_per_call
         if len(asked) > most:
             raise ValueError(f"{key} tracks {most} numbers with one call, not {len(asked)}")
@@ -477,7 +491,7 @@ class APIRequestQueue:
         )
 
     def documents(self, key: str) -> Refusal | None:
-        """See `Queue`."""
+        """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
         right = self._refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 
@@ -621,7 +635,7 @@ class APIRequestQueue:
         counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
         return answer
 
-    def _line(self, key: str, reservation: Reservation) -> tuple[Client, CarrierConnection]:
+    def _line(self, key: str, reservation: Reservation) -> "tuple[Client, HttpSession]":
         account = self._accounts[key]
         if account.client is None:
             raise RuntimeError(f"{key} was asked without credentials")
@@ -771,7 +785,7 @@ class APIRequestQueue:
         return failure
 
     def asks_alone(self, key: str) -> bool:
-        """See `Queue`."""
+        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
         by_first_call = self._presents_account(key, Capability.TRACKING)
         is_tried_again = self._refusals.is_tried_again(key)  # with a check before the first call
         return (by_first_call or is_tried_again) and not self._refusals.accepted(key)
@@ -836,7 +850,7 @@ def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
     return Fetched(outcome, calls, unsent, accepted=accepted)
 
 
-def _failure(error: CallError, session: CarrierConnection) -> Failure:
+def _failure(error: CallError, session: "HttpSession") -> Failure:
     """Of a call. Where another one asked for the token that it needs, its refusal speaks of no parcel either."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN

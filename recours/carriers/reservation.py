@@ -2,39 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from recours.carriers.client import Client
-from recours.carriers.message import CarrierSession
 from recours.carriers.short_windows import ShortWindows
 from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
-from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved
 from recours.core.sentences import Sentence
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
+if TYPE_CHECKING:
+    from recours.carriers.http import HttpSession
+
 # What is reserved longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
-
-
-# ---------------------------------------------------------------- what is needed to speak to one carrier
-
-
-class CarrierConnection(CarrierSession, Protocol):
-    """A line that counts what went over it."""
-
-    calls: int  # that were sent, as far as can be known
-    unsent: int  # that could not connect
-    accepted: set[Capability]  # what our account was accepted for, by an answer
-    delivery: Delivery | None  # of the parcel, as far as it was learnt
-    last: Capability | None  # what the last call was for
-    earliest: datetime | None  # a delivery before it is another parcel's
-    repeats: bool  # whether a call that was sent is made once more if the network or a gateway fails
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Account:
     spec: CarrierSpec
     limits: tuple[Limit, ...]
     client: Client | None  # None: credentials are missing
-    open_session: Callable[[Reservation], CarrierConnection]  # a line for one fetch
+    open_session: Callable[[Reservation], "HttpSession"]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used

@@ -20,7 +20,7 @@ from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.refusals import ClaimsRefusedError
-from recours.runs.ports import Attempt, Documents, Lease
+from recours.runs.ports import Attempt, Lease
 from recours.runs.source import (
     RefusedClaim,
     RefusedError,
@@ -33,6 +33,7 @@ from recours.runs.source import (
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
     from recours.database.reports.records import DatabaseRecords
+    from recours.documents.store import DocumentStore
 
 LONGEST_NAME = 100  # signs, of a signatory
 _LEASE = timedelta(minutes=10)
@@ -102,7 +103,7 @@ class Attacher:
 
     records: "DatabaseRecords"
     claims: "ClaimRepository"
-    documents: Documents
+    documents: "DocumentStore"
     appraise: Callable[[bytes, Expected], Appraisal]
     policy: Policy
     token: str

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from recours.core.accounts import HOUSE
 from recours.core.appraisal import Shown
@@ -15,7 +16,10 @@ from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, Store
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.mistakes import Mistake, mistake_of
-from recours.runs.ports import Clock, Dependencies, Documents, Fetched, Reservation
+from recours.runs.ports import Clock, Dependencies, Fetched, Reservation
+
+if TYPE_CHECKING:
+    from recours.documents.store import DocumentStore
 
 _LONGEST_NUMBER = 60
 
@@ -118,7 +122,7 @@ def ended_by_mistake(error: Exception, clock: Clock) -> Ended:
     return Ended(failure, clock.now(), 0.0, mistake=mistake_of(error))
 
 
-def ended_by_kept(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:
+def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> Ended | None:
     """The end of an attempt by a proof that a run stored and died before it could record it: it is paid for already.
 
     The rest of its answer may be missing: the carrier is not asked for that.
@@ -127,7 +131,7 @@ def ended_by_kept(claim: Claim, documents: Documents, clock: Clock) -> Ended | N
     return _adopted(kept, clock.now()) if best_proof(kept.documents) else None
 
 
-def _kept(claim: Claim, documents: Documents) -> Kept:
+def _kept(claim: Claim, documents: "DocumentStore") -> Kept:
     return documents.find(_label(claim)) if claim.state.interruptions and claim.number else Kept()
 
 
@@ -141,7 +145,7 @@ def _label(claim: Claim) -> Label:
 
 
 def _stored(
-    claim: Claim, outcome: Outcome, kept: Kept, documents: Documents
+    claim: Claim, outcome: Outcome, kept: Kept, documents: "DocumentStore"
 ) -> tuple[Outcome, list[StoredDocument]]:
     """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
     stored = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []

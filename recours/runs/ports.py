@@ -1,6 +1,6 @@
 """What a run needs from the outside: each of these is implemented at an edge, and some by a fake in the tests."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, Delivery, Urgency
 from recours.core.errors import RunError
-from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
-from recours.core.pauses import Refusal
+from recours.core.outcome import Failure, Outcome, StoredDocument, best_proof
 from recours.core.policy import Policy
-from recours.core.quota import CallBudget, Capability, Usage
+from recours.core.quota import Capability
 
 if TYPE_CHECKING:  # a class with one implementation has no port
+    from recours.carriers.queue import APIRequestQueue
     from recours.database.claims import ClaimRepository
     from recours.database.enrolment import ClaimEnrolment
     from recours.database.intake import ClaimIntake
     from recours.database.journal import RunJournal
     from recours.database.maintenance import ClaimMaintenance
+    from recours.documents.store import DocumentStore
 
 
 class Clock(Protocol):
@@ -44,25 +45,6 @@ class NotRecordedError(RunError):
         """`fault`: the first that kept one from being recorded."""
         super().__init__(str(fault), fault.details)
         self.written = dict(written)
-
-
-class Documents(Protocol):
-    """The store of proofs."""
-
-    def make_sure(self) -> None:
-        """See that a document could be stored now. Raises RunError."""
-
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError."""
-
-    def secure(self, documents: Iterable[StoredDocument]) -> None:
-        """See that they outlast a power cut: before they are recorded. Raises RunError."""
-
-    def find(self, label: Label) -> Kept:
-        """What runs stored of this claim and number before they died."""
-
-    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
-        """Forget how to find these: they are on record, and all else that was stored of their claims."""
 
 
 class Reservation(Protocol):
@@ -107,59 +89,6 @@ class Fetched:
     )
     account: int | None = None  # whose answer it is, if not the lane's
     remember: int | None = None  # the account that the claim is asked with from now on
-
-
-class Queue(Protocol):
-    """The only way to a carrier: `APIRequestQueue`. `key` is an account's, see `recours.core.accounts`."""
-
-    def client_of(self, key: str) -> str:
-        """The address of the client whose account it is; "": it is the house's."""
-
-    def reserve(
-        self,
-        key: str,
-        fetches: Sequence[dict[Capability, int]],
-        *,
-        urgent: CallBudget | None = None,
-        go_on: Callable[[], bool] = lambda: True,
-    ) -> tuple[list[Reservation], Refusal | None]:
-        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
-
-        Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
-        `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
-        """
-
-    def documents(self, key: str) -> Refusal | None:
-        """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
-
-    def closed(self, key: str) -> Refusal | None:
-        """Why the account can take no call at all now, whatever its quota."""
-
-    def fetch_bundle(
-        self,
-        reservations: Sequence[Reservation],
-        key: str,
-        asked: Sequence[Asked],
-        go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[Fetched, None, None]:
-        """Ask the carrier about several claims, one grant each, at most as many as it tracks with one call.
-
-        Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
-        all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
-        which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
-        About a parcel that is denied to a client's account the house's is asked as well, with units of its own, as long as
-        `go_on` says so.
-        Raises what is recours's own fault only: the rest was not asked about.
-        """
-
-    def asks_alone(self, key: str) -> bool:
-        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
-
-    def leave(self) -> None:
-        """The run ends: nothing of it stays reserved."""
-
-    def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
-        """How far the limits of these accounts are used, each one's longest window last."""
 
 
 # Attempts end as success, failed or left. This is none: a person attached a proof.
@@ -237,8 +166,8 @@ class Dependencies:
     intake: "ClaimIntake"
     maintenance: "ClaimMaintenance"
     journal: "RunJournal"
-    queue: Queue
-    documents: Documents
+    queue: "APIRequestQueue"
+    documents: "DocumentStore"
     policy: Policy
     # Mails what is due, as long as its argument answers True; None: this run mails nothing.
     send_mails: Callable[[Callable[[], bool]], None] | None = None

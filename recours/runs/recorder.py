@@ -16,11 +16,12 @@ from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Clock, Documents, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Clock, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
+    from recours.documents.store import DocumentStore
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Recorder:
     local: LocalTime
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
-    documents: Documents
+    documents: "DocumentStore"
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 

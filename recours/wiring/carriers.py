@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from recours.carriers.client import Client
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
-from recours.carriers.reservation import Account, CarrierConnection
+from recours.carriers.reservation import Account
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.quota import Limit
@@ -21,7 +21,7 @@ from recours.settings.model import Credentials, Settings
 from recours.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
-    from recours.carriers.http import Sender
+    from recours.carriers.http import HttpSession, Sender
 
 
 def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
@@ -93,7 +93,7 @@ def accounts(
     """
     redact = redactor(settings)
 
-    def opener(spec: CarrierSpec, client: Client | None) -> Callable[[Reservation], CarrierConnection]:
+    def opener(spec: CarrierSpec, client: Client | None) -> "Callable[[Reservation], HttpSession]":
         """What opens sessions. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
         @cache
@@ -104,7 +104,7 @@ def accounts(
             replaced = url != spec.base_url
             return watched(Http(url, of.connect_s, of.read_s, of.deadline_s, replaced=replaced))
 
-        def open_session(reservation: Reservation) -> CarrierConnection:
+        def open_session(reservation: Reservation) -> "HttpSession":
             from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
 
             if client is None:

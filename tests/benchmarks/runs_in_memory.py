@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request
@@ -120,7 +120,7 @@ class RunsInMemory:
             maintenance=ClaimMaintenance(database, self._catalog, "runs"),
             journal=self._journal,
             queue=APIRequestQueue(self._accounts, QuotaTables(database, "runs"), self._clock),
-            documents=FakeDocuments(),
+            documents=cast("Any", FakeDocuments()),
             policy=policy,
         )
         options = Options(kind.usual_batch, 1, carrier_concurrency=self._settings.carrier_concurrency)
@@ -185,7 +185,9 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
     if account.client is None:
         return account
     client = _client(account, population, tracking_shows_account=account.client.tracking_shows_account)
-    return replace(account, client=client, open_session=lambda reserved: AssumedSession(reserved, clock))
+    return replace(
+        account, client=client, open_session=lambda reserved: cast("Any", AssumedSession(reserved, clock))
+    )
 
 
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
@@ -148,5 +148,5 @@ def assumed_account(account: Account, clock: Clock) -> Account:
     return replace(
         account,
         client=client,
-        open_session=lambda reservation: AssumedSession(reservation, clock, _CALL_S),
+        open_session=lambda reservation: cast("Any", AssumedSession(reservation, clock, _CALL_S)),
     )

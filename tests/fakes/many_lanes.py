@@ -56,7 +56,7 @@ class Slice:
         queue = FakeQueue(
             self.clock, self.catalog, dict.fromkeys(self.catalog.accounts_of(self.catalog.specs), AMPLE)
         )
-        queue.asks_alone = lambda key: False  # noqa: ARG005 (the port names it)
+        queue.asks_alone = lambda key: False  # noqa: ARG005 (the real one names it)
         policy, unused = Policy(ZoneInfo("Europe/Paris")), cast("Any", None)
         deps = Dependencies(
             clock=self.clock,
@@ -64,7 +64,7 @@ class Slice:
             intake=unused,
             maintenance=unused,
             journal=unused,
-            queue=queue,
+            queue=cast("Any", queue),
             documents=unused,
             policy=policy,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
@@ -71,8 +71,8 @@ class World:
             intake=intake_of(self.claims.database, self.catalog, rules, self.now),
             maintenance=self.maintenance,
             journal=self.journal,
-            queue=self.queue,
-            documents=self.documents,
+            queue=cast("Any", self.queue),
+            documents=cast("Any", self.documents),
             policy=rules,
         )
 

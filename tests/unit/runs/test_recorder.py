@@ -26,7 +26,7 @@ def recorder(world: World, stats: Stats) -> Recorder:
         local,
         asked=False,
         token="run-1",
-        documents=world.documents,
+        documents=world.deps().documents,
     )
 
 
