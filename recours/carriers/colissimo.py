@@ -252,9 +252,8 @@ def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failu
     outcome = handover(SPEC.name, number, [shipment], answer, CODES)
     if isinstance(outcome, Failure):
         return outcome
-    place = outcomes.caption(json_api.text(outcome.scan.body, "siteName"))
     at = outcome.scan.at or _time(json_api.at(arrived, 0))
-    delivery = Delivery(at, place=place, label=outcomes.caption(outcome.scan.label))
+    delivery = outcome.delivery(at, place=json_api.text(outcome.scan.body, "siteName"))
     product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
     if product in PRODUCTS_WITHOUT_SIGNATURE:
         return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)

@@ -5,7 +5,7 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -71,14 +71,6 @@ _OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 _HTTPS = 443
 
 
-@dataclass(frozen=True)
-class Found:
-    """A delivered parcel: its delivery, and the links to proofs by the name of their field, the better one first."""
-
-    delivery: Delivery
-    links: tuple[tuple[str, str], ...] = ()
-
-
 class Dhl(Client):
     """The client: the status, and the document that it links to, if it does."""
 
@@ -86,27 +78,23 @@ class Dhl(Client):
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """Track, whether the delivery is known or not: the link comes with the status."""
-        found = self._found(number, session)
-        if isinstance(found, Failure):
-            return found if known is None else with_delivery(found, known)
-        delivery = found.delivery.completed_by(known or Delivery())
+        tracked = self.track(number, session)
+        if isinstance(tracked, Failure):
+            return with_delivery(tracked, known)
+        delivery = tracked.completed_by(known or Delivery())
         session.delivery_known(delivery)
-        return _followed(found.links, delivery, session)
+        return _followed(delivery, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /track/shipments`, for the status alone."""
-        found = self._found(number, session)
-        return found if isinstance(found, Failure) else found.delivery
+        """`GET /track/shipments`. The hints of the delivery are the links to proofs, by the names of their fields."""
+        request = tracking_request(number, self.settings["DHL_API_KEY"])
+        tracked = parse_tracking(session.call(Capability.TRACKING, request), number)
+        self.note_accepted(tracked, session)
+        return tracked
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The document needs the status anew: links may not last."""
         return self.fetch(number, delivery, session)
-
-    def _found(self, number: str, session: CarrierSession) -> Found | Failure:
-        request = tracking_request(number, self.settings["DHL_API_KEY"])
-        found = parse_tracking(session.call(Capability.TRACKING, request), number)
-        self.note_accepted(found.delivery if isinstance(found, Found) else found, session)
-        return found
 
 
 def tracking_request(number: str, key: str) -> Request:
@@ -118,7 +106,7 @@ def tracking_request(number: str, key: str) -> Request:
 # ---------------------------------------------------------------- the status
 
 
-def parse_tracking(answer: Response, number: str) -> Found | Failure:
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     if answer.status != _OK:
         return _error(answer, number)
     listed = json_api.items(json_api.tree(answer.body), "shipments")
@@ -132,11 +120,10 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     at = outcomes.parse_time(json_api.text(proof, "timestamp"), PARIS) or outcome.scan.at
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
-    signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
-    links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
-    place = outcomes.caption(json_api.text(outcome.scan.body, "location", "address", "addressLocality"))
-    delivery = Delivery(at, signatory, place=place, label=outcomes.caption(outcome.scan.label))
-    return Found(delivery, tuple(links))
+    signatory = json_api.text(signed, "name") or " ".join(parts)
+    links = {name: url for name in _LINKS if (url := json_api.text(proof, name))}
+    place = json_api.text(outcome.scan.body, "location", "address", "addressLocality")
+    return replace(outcome.delivery(at, signatory, place), hints=links)
 
 
 def _shipment(body: Any) -> Shipment:
@@ -191,12 +178,13 @@ def _error(answer: Response, number: str) -> Failure:
 # ---------------------------------------------------------------- the document
 
 
-def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: CarrierSession) -> Outcome:
+def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
     """What is behind the links that may be followed, or why there is nothing. Raises CallError.
 
     If the first one gives a document, the other is followed where a call is left.
     """
-    requests = [(name, request) for name, url in links if (request := link_request(url))]
+    links = delivery.hints
+    requests = [(name, request) for name, url in links.items() if (request := link_request(url))]
     if not requests:
         key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
         detail = "it leads elsewhere, so it was not followed" if links else ""

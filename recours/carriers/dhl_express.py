@@ -6,7 +6,7 @@ Nothing was tried against the live service.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -79,6 +79,7 @@ _TRACKING = {
     "requestGMTOffsetPerEvent": "true",
 }
 _CONTENT = "epod-summary"
+_HINT = "waybill"
 
 _OK, _NOT_FOUND = 200, 404
 # 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
@@ -90,14 +91,6 @@ _NAMES_ACCOUNT = "account"
 
 # One public note of a live answer: a number of another account, or none, gives the same answer as a missing proof.
 _NO_PROOF = "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
-
-
-@dataclass(frozen=True)
-class FoundShipment:
-    """A delivered shipment, and its waybill."""
-
-    delivery: Delivery
-    waybill: str
 
 
 class DhlExpress(Client):
@@ -118,28 +111,23 @@ class DhlExpress(Client):
         """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
         if not _PIECE.fullmatch(number):
             return super().fetch(number, known, session)
-        found = self._found(number, session)
-        if isinstance(found, Failure):
-            self.note_accepted(found, session)
-            return with_delivery(found, known)
-        delivery = found.delivery.completed_by(known or Delivery())
-        self.note_accepted(delivery, session)
+        tracked = self.track(number, session)
+        self.note_accepted(tracked, session)
+        if isinstance(tracked, Failure):
+            return with_delivery(tracked, known)
+        delivery = tracked.completed_by(known or Delivery())
         session.delivery_known(delivery)
-        return super().fetch(found.waybill, delivery, session)
+        return super().fetch(delivery.hints[_HINT], delivery, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
-        found = self._found(number, session)
-        return found if isinstance(found, Failure) else found.delivery
+        request = tracking_request(number, self._headers())
+        return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
         request = pod_request(number, self._account, self._headers())
         return parse_pod(session.call(Capability.POD, request), number, delivery)
-
-    def _found(self, number: str, session: CarrierSession) -> FoundShipment | Failure:
-        request = tracking_request(number, self._headers())
-        return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -170,8 +158,8 @@ def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Req
 # ---------------------------------------------------------------- the tracking's answers
 
 
-def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
-    """The delivery to the recipient, or where the shipment is."""
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
+    """The delivery to the recipient, with the waybill as its hint, or where the shipment is."""
     shipments = _shipments(answer, number)
     if isinstance(shipments, Failure):
         return shipments
@@ -182,18 +170,11 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
     waybill = (
         json_api.text(outcome.shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
     )
-    if not _WAYBILL.fullmatch(waybill or ""):
+    if waybill is None or not _WAYBILL.fullmatch(waybill):
         return outcomes.unreadable(SPEC.name, answer)
     names = (name for scan in outcome.scans if (name := _signatory(scan.body)))
-    delivery = Delivery(
-        outcome.scan.at,
-        outcomes.person(next(names, None)),
-        place=outcomes.caption(
-            json_api.text(json_api.items(outcome.scan.body, "serviceArea"), 0, "description")
-        ),
-        label=outcomes.caption(outcome.scan.label),
-    )
-    return FoundShipment(delivery, waybill or "")
+    place = json_api.text(json_api.items(outcome.scan.body, "serviceArea"), 0, "description")
+    return replace(outcome.delivery(None, next(names, None), place), hints={_HINT: waybill})
 
 
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:

@@ -202,11 +202,8 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     outcome = handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
         return outcome
-    scan = outcome.scan
-    at = scan.at or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
-    place = outcomes.caption(soap.text(scan.body, "CenterName"))
-    signatory = outcomes.person(soap.text(result, _SIGNATORY))
-    return Delivery(at, signatory, place=place, label=outcomes.caption(scan.label))
+    at = outcome.scan.at or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
+    return outcome.delivery(at, soap.text(result, _SIGNATORY), soap.text(outcome.scan.body, "CenterName"))
 
 
 def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:

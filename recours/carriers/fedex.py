@@ -7,6 +7,7 @@ and one public project. Nothing was tried against the live service.
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -289,13 +290,9 @@ def _delivery(arrival: Handover) -> Delivery:
     times = [scan.at for scan in arrival.scans if scan.at]
     exact = [scan.at for scan in arrival.scans if scan.at and scan.code in _DATES]
     cities = (json_api.text(scan.body, "scanLocation", "city") for scan in arrival.scans)
-    return Delivery(
-        max(exact or times, default=None),
-        next(filter(None, names), None),
-        hints={name: value for name, value in values.items() if 0 < len(value) <= _LONGEST_ECHO},
-        place=outcomes.caption(next(filter(None, cities), None)),
-        label=outcomes.caption(arrival.scan.label),
-    )
+    at, place = max(exact or times, default=None), next(filter(None, cities), None)
+    hints = {name: value for name, value in values.items() if 0 < len(value) <= _LONGEST_ECHO}
+    return replace(arrival.delivery(at, next(filter(None, names), None), place), hints=hints)
 
 
 # ---------------------------------------------------------------- answers of the documents

@@ -221,8 +221,7 @@ def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Del
     outcome = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
     if isinstance(outcome, Failure):
         return outcome
-    place = outcomes.caption(json_api.text(outcome.scan.body, "city"))
-    return Delivery(outcome.scan.at, place=place, label=outcomes.caption(outcome.scan.label))
+    return outcome.delivery(place=json_api.text(outcome.scan.body, "city"))
 
 
 def _has_status(parcel: Any) -> bool:

@@ -160,7 +160,7 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     if isinstance(outcome, Failure):
         return outcome
     at = outcome.scan.at or outcomes.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
-    return LaPoste.without_proof(Delivery(at, label=outcomes.caption(outcome.scan.label)))
+    return LaPoste.without_proof(outcome.delivery(at))
 
 
 def _is_good(item: Any, answer: Response) -> bool:

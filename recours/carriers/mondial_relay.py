@@ -46,6 +46,7 @@ _OPERATION = "WSI2_TracingColisDetaille"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"'}
 _LANGUAGE = "FR"
 _NUMBER_LENGTH = 8
+_OK_STATUS = 200
 
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
@@ -128,7 +129,9 @@ class MondialRelay(StatusClient):
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
-        return _without_proof(delivery)
+        day = outcomes.french_day(delivery.at) if delivery.at else ""
+        text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
+        return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, _OK_STATUS, delivery=delivery)
 
 
 def shipment_of(number: str) -> str:
@@ -193,8 +196,8 @@ def _delivered(
     outcome = handover(SPEC.name, "", [shipment], answer, {})
     if isinstance(outcome, Failure):
         return outcome
-    place = outcomes.caption(_of(last, "Emplacement") or soap.text(result, "Relais_Libelle"))
-    return _without_proof(Delivery(present.at, place=place, label=outcomes.caption(said)), answer.status)
+    place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
+    return MondialRelay.without_proof(outcome.delivery(place=place))
 
 
 def _scan(event: Any) -> Scan:
@@ -212,12 +215,6 @@ def _time(event: Any | None) -> datetime | None:
 def _stat(answer: Response) -> str | None:
     result = _result(answer)
     return None if isinstance(result, Failure) else soap.text(result, "STAT")
-
-
-def _without_proof(delivery: Delivery, status: int | None = None) -> Failure:
-    day = outcomes.french_day(delivery.at) if delivery.at else ""
-    text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
-    return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, status, delivery=delivery)
 
 
 def _of(event: Any | None, name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from recours.carriers import outcomes
 from recours.carriers.message import Response
 from recours.carriers.outcomes import NEVER, ParcelStatus
-from recours.core.claim import REUSED_AFTER
+from recours.core.claim import REUSED_AFTER, Delivery
 from recours.core.outcome import Failure
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
@@ -74,6 +74,15 @@ class Handover:
     scan: Scan  # that decided
     scans: Sequence[Scan]  # all delivery scans of this parcel, the latest first
     shipment: Shipment
+
+    def delivery(
+        self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
+    ) -> Delivery:
+        """What there is to know of it: texts as the carrier wrote them, and its time, if it is not that of the scan."""
+        label = outcomes.caption(self.scan.label)
+        return Delivery(
+            at or self.scan.at, outcomes.person(signatory), place=outcomes.caption(place), label=label
+        )
 
 
 # GeoPost numbers have 14 digits, which its carriers write with or without a check character: asked about the 14 digits of a
