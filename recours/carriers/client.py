@@ -48,16 +48,19 @@ class Client(ABC):
 
     # ---------------------------------------------------------------- what the carriers differ in
 
-    @abstractmethod
+    # A client has one of the next two: `track_many` where one call can be about several parcels.
+
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """The delivery, if the parcel is delivered. Raises CallError."""
+        results = self.track_many([number], session)
+        return results if isinstance(results, Failure) else results[number]
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
         """Track several parcels with one call; a failure if the answer is about none of them. Raises CallError.
 
-        Numbers that are not in the answer are left out. Here, a call for each.
+        Numbers that are not in the answer are left out.
         """
         return {number: self.track(number, session) for number in numbers}
 
@@ -137,11 +140,7 @@ class OneCallClient(Client):
 
 
 class StatusClient(Client):
-    """A carrier that issues no documents: a delivery is a failure too, with the delivery in it, and the end of asking."""
-
-    @abstractmethod
-    def track(self, number: str, session: CarrierSession) -> Failure:
-        """Where the parcel is. Raises CallError."""
+    """A carrier that issues no documents: `track` gives a failure with the delivery in it, and that is the end of asking."""
 
     @staticmethod
     @abstractmethod
@@ -170,11 +169,6 @@ class TokenClient(Client):
 
     def secrets(self) -> tuple[str, ...]:
         return self._tokens.secrets()
-
-
-def single(found: Mapping[str, Delivery | Failure] | Failure, number: str) -> Delivery | Failure:
-    """What `track_many` found, asked about one number."""
-    return found if isinstance(found, Failure) else found[number]
 
 
 def further_evidence(session: CarrierSession, request: Request) -> Response | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import TOO_MANY, TokenClient, single, with_delivery
+from recours.carriers.client import TOO_MANY, TokenClient, with_delivery
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import PARIS, Detailed, Meaning, ParcelStatus, Sent
@@ -158,9 +158,6 @@ class FedEx(TokenClient):
             today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             return Wait(today + timedelta(days=1))
         return super().wait_asked(what, answer, now)
-
-    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        return single(self.track_many([number], session), number)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession

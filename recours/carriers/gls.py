@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import TokenClient, single
+from recours.carriers.client import TokenClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
@@ -133,9 +133,6 @@ class Gls(TokenClient):
         if known is not None and not self._gives_proofs:
             return _never_given(known)
         return super().fetch(number, known, session)
-
-    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        return single(self.track_many([number], session), number)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession

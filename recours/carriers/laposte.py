@@ -81,12 +81,8 @@ class LaPoste(StatusClient):
 
     spec = SPEC
 
-    def track(self, number: str, session: CarrierSession) -> Failure:
-        """`idships`. A delivery is a failure too: with it, and without a proof."""
-        found = self.track_many([number], session)
-        return found if isinstance(found, Failure) else found[number]
-
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
+        """`idships`. A delivery is a failure too: with it, and without a proof."""
         request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from recours.carriers.client import single
 from recours.carriers.fedex import (
     CODES,
     FEDEX_CODES,
@@ -139,7 +138,8 @@ NOT_FOUND = of_number(
 
 
 def tracking_of(answer: Response, number: str = NUMBER) -> Delivery | Failure:
-    return single(parse_tracking(answer, [number]), number)
+    results = parse_tracking(answer, [number])
+    return results if isinstance(results, Failure) else results[number]
 
 
 def body_of(request: Request) -> Any:
