@@ -227,11 +227,7 @@ def _has_status(parcel: Any) -> bool:
 
 def _parcel_error(parcel: Any, answer: Response) -> Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
-    if error in TRACKING_ERRORS:
-        return outcomes.meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
-    if error is not None:
-        return outcomes.unknown_code(SPEC.name, answer, error, said)
-    return outcomes.unreadable(SPEC.name, answer)
+    return outcomes.by_code(SPEC.name, TRACKING_ERRORS, answer, error, said)
 
 
 def _shipment(parcel: Any) -> Shipment:
@@ -338,9 +334,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
         return outcomes.meant(SPEC.name, key, answer, said)
-    if code in SHIPIT_ERRORS:
-        return outcomes.meant(SPEC.name, SHIPIT_ERRORS[code], answer, said)
-    return outcomes.unknown_code(SPEC.name, answer, code, said)
+    return outcomes.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", said)
 
 
 def _header(answer: Response, name: str) -> str | None:

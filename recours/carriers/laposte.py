@@ -186,15 +186,10 @@ def _error(item: Any, answer: Response) -> Failure:
     code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
-    if code in CODES:
-        return outcomes.meant(SPEC.name, CODES[code], answer, said)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
-    strange = json_api.text(item, "code") if code in _WELL else code
-    return (
-        outcomes.unknown_code(SPEC.name, answer, strange, said)
-        if strange
-        else outcomes.unreadable(SPEC.name, answer)
-    )
+    if code in _WELL:
+        return outcomes.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), said)
+    return outcomes.by_code(SPEC.name, CODES, answer, code, said)
 
 
 def _time(event: Any) -> datetime | None:

@@ -172,10 +172,9 @@ def parse_tracing(answer: Response) -> Failure:
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, told, last, label, answer)
-    if status in STATS:  # of an error it is all that the carrier says
-        text = said if status in _OF_A_PARCEL else said or f"STAT {status}"
-        return outcomes.meant(SPEC.name, STATS[status], answer, text)
-    return outcomes.unknown_code(SPEC.name, answer, status, said)
+    if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
+        said = said or f"STAT {status}"
+    return outcomes.by_code(SPEC.name, STATS, answer, status, said)
 
 
 def _delivered(

@@ -82,6 +82,15 @@ def unknown_code(name: str, answer: Response, code: str | None, said: str | None
     return replace(failure, message=message, unknown=seen)
 
 
+def by_code(
+    name: str, table: dict[str, Meaning], answer: Response, code: str | None, said: str | None = None
+) -> Failure:
+    """What an error means by its code alone; without one, the answer cannot be read."""
+    if code in table:
+        return meant(name, table[code], answer, said)
+    return unknown_code(name, answer, code, said) if code else unreadable(name, answer)
+
+
 def noting(
     failure: Failure, name: str, answer: Response, code: str | None, said: str | None = None
 ) -> Failure:

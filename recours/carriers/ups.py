@@ -232,15 +232,9 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
-    told = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
-    code, said = told or (None, None)
-    if code in CODES:
-        return outcomes.meant(SPEC.name, CODES[code], answer, said)
-    return (
-        outcomes.unknown_code(SPEC.name, answer, code, said)
-        if told
-        else outcomes.unreadable(SPEC.name, answer)
-    )
+    known = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
+    code, said = known or (None, None)
+    return outcomes.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), said)
 
 
 # ---------------------------------------------------------------- the status

@@ -9,13 +9,12 @@ from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import (
     Meaning,
     Sent,
+    by_code,
     evidence,
     meant,
     not_delivered,
     parse_time,
     person,
-    unknown_code,
-    unreadable,
 )
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -91,10 +90,4 @@ def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
 
 def _failure(answer: Response, tree: Any) -> Failure:
     code, said = json_api.text(tree, "error", "code"), json_api.text(tree, "error", "message")
-    if code is None:
-        return unreadable(SPEC.name, answer)
-    return (
-        meant(SPEC.name, CODES[code], answer, said)
-        if code in CODES
-        else unknown_code(SPEC.name, answer, code, said)
-    )
+    return by_code(SPEC.name, CODES, answer, code, said)
