@@ -157,29 +157,10 @@ def not_handed_over(
     A code that the table does not have is reported with the failure.
     """
     status = status or table.get(code or "")
-    if status not in _FINAL:
-        return not_delivered(name, answer, label, code=code, known=table)
     said = clean(label or code or "no details", _LONGEST_LABEL)
-    return Failure.of(_FINAL[status], name, said, answer.status)
-
-
-def end_of_return(name: str, answer: Response, label: str | None) -> Failure:
-    """What to say of a delivery after the parcel had turned back: its signature is the sender's."""
-    said = clean(label or "delivered", _LONGEST_LABEL)
-    return Failure.of(Sentence.RETURN_DELIVERED, name, said, answer.status)
-
-
-def not_delivered(
-    name: str,
-    answer: Response,
-    label: str | None,
-    *,
-    code: str | None = None,
-    known: Mapping[str, Any] | frozenset[str] = frozenset(),
-) -> Failure:
-    """The parcel is on its way. `code`: of its last event; `known`: the codes of our table."""
-    said = clean(label or code or "no details", _LONGEST_LABEL)
-    unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in known else None
+    if status in _FINAL:
+        return Failure.of(_FINAL[status], name, said, answer.status)
+    unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in table else None
     failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
     message = f"The parcel is not delivered yet ({said})"
     return replace(failure, message=message, unknown=unknown)

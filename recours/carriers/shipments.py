@@ -16,6 +16,7 @@ from recours.carriers.message import Response
 from recours.carriers.outcomes import NEVER, ParcelStatus
 from recours.core.claim import REUSED_AFTER, Delivery
 from recours.core.outcome import Failure
+from recours.core.sentences import Sentence
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # The latest scan with one of these decides, unless the carrier gives a present status. A cancelled shipment may go on after all.
@@ -168,7 +169,8 @@ def handover(
             return Handover(scan=last, scans=deliveries or [last], shipment=shipment)
         until_then = takewhile(lambda scan: scan is not last, scans)
         if shipment.is_return or any(scan.status in _TURNED_BACK for scan in until_then):
-            return outcomes.end_of_return(name, answer, last.label)
+            label = outcomes.caption(last.label) or "delivered"
+            return Failure.of(Sentence.RETURN_DELIVERED, name, label, answer.status)
         last = returns[-1]  # it turned back after its delivery: its recipient did not keep it
     return outcomes.not_handed_over(name, answer, last.label, code=last.code, table=table, status=last.status)
 

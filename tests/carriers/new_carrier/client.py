@@ -8,14 +8,14 @@ from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import (
     Meaning,
+    ParcelStatus,
     Sent,
     by_code,
     evidence,
-    meant,
-    not_delivered,
     parse_time,
-    person,
+    status_table,
 )
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -45,7 +45,13 @@ CODES: dict[str, Meaning] = {
     "NO_PROOF_YET": Sentence.PROOF_PENDING,
     "INTERNAL": Sentence.CARRIER_ERROR,
 }
-STATES = frozenset({"DELIVERED", "ON_ITS_WAY", "RETURNED"})
+STATES = status_table(
+    {
+        ParcelStatus.DELIVERED: "DELIVERED",
+        ParcelStatus.RETURNED: "RETURNED",
+        ParcelStatus.ON_ITS_WAY: "ON_ITS_WAY",
+    }
+)
 
 
 class Acme(Client):
@@ -72,11 +78,15 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
     state, told = json_api.text(tree, "state"), json_api.text(tree, "label")
     if state is None:
         return _failure(answer, tree)
-    if state == "RETURNED":
-        return meant(SPEC.name, Sentence.RETURNED, answer, told)
-    if state != "DELIVERED":
-        return not_delivered(SPEC.name, answer, told, code=state, known=STATES)
-    return Delivery(parse_time(json_api.text(tree, "at")), person(json_api.text(tree, "signedBy")))
+    at = parse_time(json_api.text(tree, "at"))
+    scan = Scan(status=STATES.get(state), at=at, code=state, label=told)
+    # The answer has no number.
+    outcome = handover(SPEC.name, "", [Shipment(scans=(scan,))], answer, STATES)
+    return (
+        outcome
+        if isinstance(outcome, Failure)
+        else outcome.delivery(signatory=json_api.text(tree, "signedBy"))
+    )
 
 
 def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
