@@ -209,7 +209,7 @@ def _pod(question: Question, state: ParcelState) -> str:
     # Asked for no PDF, the service gives a PNG [D24].
     if as_image and state.scenario not in _SPOILT:
         state = replace(state, scenario=Scenario.DELIVERED_PNG)
-    pod = documents.document_text(state, "Chronopost", question.number, in_france(state.delivered_at))
+    pod = documents.document_text(state, "Chronopost", question.number)
     return elements(
         [
             ("errorCode", 0),

@@ -304,13 +304,12 @@ def _document(question: Question, state: ParcelState) -> Answer:
     entry = next((each for each in entries if asked == (each["path"], each["uuid"])), None)
     if entry is None or state.scenario in _LISTS_NO_PROOF:
         return _document_error(*_NO_SUCH_DOCUMENT)
-    at = in_france(state.delivered_at)
     if entry["documentType"] == "PHOTO":
         return Answer(200, documents.signature_png(question.number), "image/png")
     if state.scenario is Scenario.BAD_BASE64:
-        content = documents.document_text(state, "Colissimo", question.number, at).encode()
+        content = documents.document_text(state, "Colissimo", question.number).encode()
     else:
-        content = documents.document_of(state, "Colissimo", question.number, at)
+        content = documents.document_of(state, "Colissimo", question.number)
     png = state.scenario is Scenario.DELIVERED_PNG
     name = entry["path"].rpartition("/")[2]
     shown = (("Content-Disposition", f"inline; filename={name}"),)

@@ -180,11 +180,9 @@ def _linked(question: Question, state: ParcelState) -> Answer:
     scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return page(200, "MyDHL+ Login", "")
-    local = in_france(state.delivered_at)
     if scenario is Scenario.BAD_BASE64:
-        text = documents.document_text(state, "DHL", question.number, local)
-        return Answer(200, text.encode())
+        return Answer(200, documents.document_text(state, "DHL", question.number).encode())
     if scenario in ALL_PIECES and question.details["path"] == _SIGNATURE_LINK:
         return Answer(200, documents.signature_png(question.number), "image/png")
     kind = _IMAGES.get(scenario, "application/pdf")
-    return Answer(200, documents.document_of(state, "DHL", question.number, local), kind)
+    return Answer(200, documents.document_of(state, "DHL", question.number), kind)

@@ -249,8 +249,7 @@ def _pod(question: Question, state: ParcelState) -> Answer:
     paid = question.details.get("shipperAccountNumber") == _customer(question.account)
     if state.scenario in _WITHOUT_POD or not paid:
         return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
-    content = documents.document_text(state, "DHL Express", question.number, in_france(state.delivered_at))
     form = "PNG" if state.scenario is Scenario.DELIVERED_PNG else "PDF"
-    more = documents.more_documents(state, "DHL Express", question.number, in_france(state.delivered_at))
-    sent = [{"encodingFormat": form, "content": each, "typeCode": "POD"} for each in (content, *more)]
+    texts = documents.document_texts(state, "DHL Express", question.number)
+    sent = [{"encodingFormat": form, "content": text, "typeCode": "POD"} for text in texts]
     return json_api.answer({"documents": sent})

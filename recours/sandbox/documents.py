@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from recours.sandbox.answers import in_france
 from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario
 
 _PAGE = (595, 420)  # points: A5, landscape
@@ -16,8 +17,8 @@ _NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
 _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 
-def document_of(state: ParcelState, carrier: str, number: str, when: datetime) -> bytes:
-    """The document that the state's scenario gives; `when`: the delivery, in the zone it is to be shown in."""
+def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
+    """The document that the state's scenario gives."""
     made: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
@@ -27,23 +28,25 @@ def document_of(state: ParcelState, carrier: str, number: str, when: datetime) -
         Scenario.DELIVERED_PNG: lambda: signature_png(number),
         Scenario.DELIVERED_GIF: lambda: signature_gif(number),
     }
-    make = made.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), when))
+    at = in_france(state.delivered_at)
+    make = made.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), at))
     return make()
 
 
-def more_documents(state: ParcelState, carrier: str, number: str, when: datetime) -> list[str]:
-    """In base64, what there is beside the document where all pieces are there: another page of it."""
-    if state.scenario not in ALL_PIECES:
-        return []
-    more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", when)
-    return [base64.b64encode(more).decode("ascii")]
-
-
-def document_text(state: ParcelState, carrier: str, number: str, when: datetime) -> str:
+def document_text(state: ParcelState, carrier: str, number: str) -> str:
     """The same in base64; for BAD_BASE64 something that does not decode."""
     if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
-    return base64.b64encode(document_of(state, carrier, number, when)).decode("ascii")
+    return base64.b64encode(document_of(state, carrier, number)).decode("ascii")
+
+
+def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
+    """The same, and another page of it where all pieces are there."""
+    texts = [document_text(state, carrier, number)]
+    if state.scenario in ALL_PIECES:
+        more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", in_france(state.delivered_at))
+        texts.append(base64.b64encode(more).decode("ascii"))
+    return texts
 
 
 def signatory_of(state: ParcelState) -> str:

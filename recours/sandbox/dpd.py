@@ -189,7 +189,7 @@ def _trace(code: str, label: str, when: datetime) -> str:
 def _images(question: Question, state: ParcelState, when: datetime) -> str:
     if question.details["images"] == "no" or state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
         return ""
-    sent = [("POD", documents.document_text(state, "DPD", question.number, when))]
+    sent = [("POD", documents.document_text(state, "DPD", question.number))]
     if state.scenario in ALL_PIECES:
         sent.append(("DeliverySignature", base64_text(documents.signature_png(question.number))))
     images = (

@@ -353,9 +353,7 @@ def _documents(question: Question, state: ParcelState) -> Answer:
     # The good document is reduced without the number of an account.
     if state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
         state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
-    text = documents.document_text(state, "FedEx", question.number, in_france(state.delivered_at))
-    more = documents.more_documents(state, "FedEx", question.number, in_france(state.delivered_at))
-    return _output(output | {"documents": [text, *more]})
+    return _output(output | {"documents": documents.document_texts(state, "FedEx", question.number)})
 
 
 def _output(output: dict[str, Any]) -> Answer:

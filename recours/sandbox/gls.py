@@ -283,9 +283,7 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
         return _refusal(490, "POD.WRONG_STATE", message)
     images: list[str] = []
     if state.scenario is not Scenario.POD_UNSAID:
-        at = in_france(state.delivered_at)
-        images = [documents.document_text(state, "GLS", question.number, at)]
-        images += documents.more_documents(state, "GLS", question.number, at)
+        images = documents.document_texts(state, "GLS", question.number)
     return _typed({"PODItem": {"TrackID": question.number, "ImageData": images}})
 
 

@@ -269,12 +269,12 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
 
 
 def _proof(question: Question, state: ParcelState) -> str:
-    when = in_france(state.delivered_at)
     if state.scenario in (Scenario.HOLLOW_POD, Scenario.PARTLY_HOLLOW):
         return json_api.base64_text(_HOLLOW_PAGE)
     if state.scenario in _NO_PROOF:
-        return documents.document_text(state, "UPS", question.number, when)
-    return json_api.base64_text(proof_page(question.number, documents.signatory_of(state), when))
+        return documents.document_text(state, "UPS", question.number)
+    signatory, when = documents.signatory_of(state), in_france(state.delivered_at)
+    return json_api.base64_text(proof_page(question.number, signatory, when))
 
 
 def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:

@@ -80,7 +80,7 @@ def _proof(question: Question, state: ParcelState) -> Answer:
         return _error(404, "NO_PROOF_YET", "There is no proof yet")
     if state.scenario is Scenario.NOT_OURS:
         return _error(403, "NOT_YOUR_PARCEL", "Another customer's")
-    content = documents.document_text(state, "Acme", question.number, state.delivered_at)
+    content = documents.document_text(state, "Acme", question.number)
     return json_api.answer({"content": content})
 
 
