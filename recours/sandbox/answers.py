@@ -76,7 +76,7 @@ class SimulatedCarrier(ABC):
     """What the sandbox asks of each carrier. All of it is pure."""
 
     key: ClassVar[str]  # the carrier's canonical name, as in the database
-    path: ClassVar[str] = ""  # of a service that has one address
+    paths: ClassVar[tuple[str, ...]]  # and those below one that ends with a slash
     # The settings that hold account and password; a single one holds a key that stands for both.
     credentials: ClassVar[tuple[str, ...]]
     # Whether its tracking tells every account where a parcel is, and keeps the proof alone for the owner's.
@@ -84,7 +84,7 @@ class SimulatedCarrier(ABC):
 
     def owns(self, path: str) -> bool:
         """Whether this path is the carrier's."""
-        return path == self.path
+        return any(path.startswith(own) if own.endswith("/") else path == own for own in self.paths)
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Question:

@@ -82,7 +82,7 @@ _POD_ERRORS = {
 
 class Chronopost(soap.SoapCarrier):
     key = "chronopost"
-    path = PATH
+    paths = (PATH,)
     credentials = ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_CLIENT: "Unmarshalling Error: the request was refused",

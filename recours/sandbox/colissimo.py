@@ -110,12 +110,10 @@ _RETURNED = (
 
 class Colissimo(SimulatedCarrier):
     key = "colissimo"
+    paths = (TIMELINE, "/api-document/")
     # The better of the two sets; an API key is `key_of` the two.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
     tracks_for_all = False
-
-    def owns(self, path: str) -> bool:
-        return path == TIMELINE or path.startswith("/api-document/")
 
     def read(self, request: HttpRequest) -> Question:
         if request.path not in _FORMS:

@@ -70,10 +70,8 @@ _ERRORS = {
 
 class Dhl(SimulatedCarrier):
     key = "dhl"
+    paths = (_PATH, _LINKS)
     credentials = ("DHL_API_KEY",)
-
-    def owns(self, path: str) -> bool:
-        return path == _PATH or path.startswith(_LINKS)
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))

@@ -85,10 +85,8 @@ _ERRORS = {
 
 class DhlExpress(SimulatedCarrier):
     key = "dhl_express"
+    paths = ("/mydhlapi/",)
     credentials = ("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET")
-
-    def owns(self, path: str) -> bool:
-        return path.startswith("/mydhlapi/")
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))

@@ -72,7 +72,7 @@ _NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 
 class Dpd(soap.SoapCarrier):
     key = "dpd"
-    path = PATH
+    paths = (PATH,)
     credentials = ("DPD_USER", "DPD_PASSWORD")
     tracks_for_all = False
     # Without an ErrorId.

@@ -132,10 +132,8 @@ _NOT_YET: tuple[_Step, ...] = (
 
 class FedEx(GivesTokens, TracksSeveral):
     key = "fedex"
+    paths = (TOKEN, "/track/v1/")
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
-
-    def owns(self, path: str) -> bool:
-        return path == TOKEN or path.startswith("/track/v1/")
 
     def read(self, request: HttpRequest) -> Question:
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}

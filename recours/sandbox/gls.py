@@ -68,10 +68,8 @@ _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NO
 
 class Gls(GivesTokens, TracksSeveral):
     key = "gls"
+    paths = (_TOKEN, _TRACK, _SHIPIT)
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
-
-    def owns(self, path: str) -> bool:
-        return path == _TOKEN or path.startswith((_TRACK, _SHIPIT))
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == _TOKEN:

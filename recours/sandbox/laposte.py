@@ -63,10 +63,8 @@ _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de li
 
 class LaPoste(TracksSeveral):
     key = "laposte"
+    paths = ("/suivi/v2/",)
     credentials = ("LAPOSTE_API_KEY",)
-
-    def owns(self, path: str) -> bool:
-        return path.startswith("/suivi/v2/")
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))

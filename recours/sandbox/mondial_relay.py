@@ -57,7 +57,7 @@ _SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
 
 class MondialRelay(soap.SoapCarrier):
     key = "mondial_relay"
-    path = PATH
+    paths = (PATH,)
     credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
     tracks_for_all = False
     faults: ClassVar[Mapping[Scenario, str]] = {

@@ -92,10 +92,8 @@ _BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 class Ups(GivesTokens):
     key = "ups"
+    paths = (TOKEN, "/api/track/")
     credentials = ("UPS_CLIENT_ID", "UPS_CLIENT_SECRET")
-
-    def owns(self, path: str) -> bool:
-        return path == TOKEN or path.startswith("/api/track/")
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == TOKEN:
