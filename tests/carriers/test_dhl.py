@@ -38,11 +38,12 @@ def a_shipment(code: Any, proof: Any = None, number: Any = NUMBER, **status: Any
         "location": {"address": {"addressLocality": "Lille"}},
     }
     details = {} if proof is None else {"proofOfDelivery": proof}
-    events = [{"timestamp": "2026-10-05T10:31:00", "statusCode": code, "status": "OK"}]
+    present = told | status
+    events = [{"timestamp": present["timestamp"], "statusCode": code, "status": "OK"}]
     return {
         "id": number,
         "service": "express",
-        "status": told | status,
+        "status": present,
         "details": details,
         "events": events,
     }
