@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +47,6 @@ _OPERATION = "WSI2_TracingColisDetaille"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"'}
 _LANGUAGE = "FR"
 _NUMBER_LENGTH = 8
-_OK_STATUS = 200
 
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
@@ -131,7 +131,7 @@ class MondialRelay(StatusClient):
     def without_proof(delivery: Delivery) -> Failure:
         day = outcomes.french_day(delivery.at) if delivery.at else ""
         text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
-        return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, _OK_STATUS, delivery=delivery)
+        return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, delivery=delivery)
 
 
 def shipment_of(number: str) -> str:
@@ -196,7 +196,7 @@ def _delivered(
     if isinstance(outcome, Failure):
         return outcome
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
-    return MondialRelay.without_proof(outcome.delivery(place=place))
+    return replace(MondialRelay.without_proof(outcome.delivery(place=place)), http_status=answer.status)
 
 
 def _scan(event: Any) -> Scan:
