@@ -82,13 +82,20 @@ Ask = Callable[[Client, CarrierSession], Outcome]
 _LeftToOthers = Callable[..., int]  # of a limit, at a time
 
 
-@dataclass(frozen=True)
-class _Count:
-    """What one question to a carrier took, and whether the answer showed that our account is good."""
+@dataclass
+class _Fetch:
+    """What is asked for one claim with one account, and what it took."""
 
-    calls: int  # that were sent
-    unsent: int
-    accepted: bool = False
+    key: str
+    reservation: Reservation
+    calls: int = 0  # that were sent
+    unsent: int = 0
+    accepted: bool = False  # an answer showed that our account is good, unless it was a refusal
+
+    def count(self, session: "HttpSession", *, accepted: bool = False) -> None:
+        self.calls += session.calls
+        self.unsent += session.unsent
+        self.accepted = self.accepted or accepted
 
 
 @dataclass(frozen=True)
@@ -251,19 +258,15 @@ class APIRequestQueue:
 
         `for_document`: of a claim for which only the document is missing.
         """
-        for refusal in self.closings(key):
+        for refusal in self._closings(key, self._quota.carrier_state(key)):
             return refusal
         for use in self.usage(key):
             if not use.limit.window.is_short and not use.left:
                 return self._limit_reached(key, use.limit, use.resets_at)
         return self.documents(key) if for_document else None
 
-    def closings(self, key: str) -> list[Refusal]:
-        """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
-        return self._closings(key, self._quota.carrier_state(key))
-
     def closings_of(self, keys: Collection[str]) -> dict[str, list[Refusal]]:
-        """The same of several accounts, in one read."""
+        """Every reason for which these accounts take no call now, whatever their quota; looks only, like `would_refuse`."""
         return {key: self._closings(key, state) for key, state in self._quota.carrier_states(keys).items()}
 
     def _closings(self, key: str, state: CarrierState) -> list[Refusal]:
@@ -361,17 +364,19 @@ class APIRequestQueue:
         bundle = Bundle(asked)
         try:
             for place, (reserved, one) in enumerate(zip(reservations, asked, strict=True)):
-                counts: list[_Count] = []
                 with self._after_first_answer(key, reserved) as reservation:
-                    unchecked = self._checked_before(key, reservation, bundle, counts) if place == 0 else None
-                    outcome = unchecked or self._outcome(key, reservation, one, bundle, counts, go_on)
+                    fetch = _Fetch(key, reservation)
+                    unchecked = self._checked_before(fetch, bundle) if place == 0 else None
+                    outcome = unchecked or self._outcome(fetch, one, bundle, go_on)
                 outcome = self._of_whose(key, outcome)
-                fetched = _fetched(outcome, counts)
-                fetched = replace(
-                    fetched,
-                    asked=fetched.calls + fetched.unsent > 0 or not bundle.is_skipped(one),
+                fetched = Fetched(
+                    outcome,
+                    fetch.calls,
+                    fetch.unsent,
+                    accepted=fetch.accepted,
+                    asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(one),
                     upsets=one.known is None and one.number in bundle.upsetting,
-                    shows_outage=bundle.outage is not None and fetched.calls > 1,
+                    shows_outage=bundle.outage is not None and fetch.calls > 1,
                 )
                 self._settle([reserved])
                 if at_house and isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED:
@@ -441,19 +446,16 @@ class APIRequestQueue:
     @contextmanager
     def _after_first_answer(self, key: str, reservation: Reservation) -> Iterator[Reservation]:
         """A reservation whose calls that present our account wait until the first answer about it is known."""
-        first = self._first_answers.get(key) or self._first_answers.setdefault(
-            key, FirstAnswer(partial(self._refusals.accepted, key), partial(self.closed, key))
-        )
-        documents = None
+        refusals, documents = self._refusals, None
+        first = FirstAnswer(partial(refusals.accepted, key), partial(self.closed, key))
+        first = self._first_answers.setdefault(key, first)
         if self._has_document_right(key):
-            documents = self._document_calls.get(key) or self._document_calls.setdefault(
-                key,
-                DocumentCalls(
-                    partial(self._refusals.grants_documents, key),
-                    lambda goes_on: self._refusals.count_document_call(key, goes_on=goes_on),
-                    partial(self._without_documents, key),
-                ),
+            documents = DocumentCalls(
+                partial(refusals.grants_documents, key),
+                partial(refusals.count_document_call, key),
+                partial(self._without_documents, key),
             )
+            documents = self._document_calls.setdefault(key, documents)
         waiting = WaitingReservation(reservation, first, partial(self._presents_account, key), documents)
         try:
             yield waiting
@@ -512,21 +514,14 @@ class APIRequestQueue:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
                 reservation.release()
 
-    def _outcome(
-        self,
-        key: str,
-        reservation: Reservation,
-        one: Asked,
-        bundle: Bundle,
-        counts: list[_Count],
-        go_on: Callable[[], bool],
-    ) -> Outcome:
+    def _outcome(self, fetch: _Fetch, one: Asked, bundle: Bundle, go_on: Callable[[], bool]) -> Outcome:
         """The outcome of one claim of a bundle. The first claim that needs shared calls makes them, as long as `go_on` says so."""
-        before = len(counts)
+        has_shared = False
         while go_on() and (numbers := bundle.next_call(one)):
-            self._track(key, reservation, numbers, bundle, counts)
-        if len(counts) > before:
-            self._mention_failures(key, bundle)
+            self._track(fetch, numbers, bundle)
+            has_shared = True
+        if has_shared:
+            self._mention_failures(fetch.key, bundle)
         if failure := bundle.answer_without_call(one):
             return failure
         tracking = bundle.tracking_of(one)
@@ -536,14 +531,13 @@ class APIRequestQueue:
                 return client.fetch(one.number, one.known, session)
             return client.fetch_tracked(one.number, tracking, session)
 
-        answer = self._ask(key, reservation, ask, counts, one.earliest)
-        return self._meant(key, reservation, one.number, answer, one.claim, counts)
+        answer = self._ask(fetch, ask, one.earliest)
+        return self._meant(fetch, one.number, answer, one.claim)
 
-    def _track(
-        self, key: str, reservation: Reservation, numbers: Numbers, bundle: Bundle, counts: list[_Count]
-    ) -> None:
+    def _track(self, fetch: _Fetch, numbers: Numbers, bundle: Bundle) -> None:
         """Make a call that claims of a bundle share."""
-        client, session = self._line(key, reservation)
+        key = fetch.key
+        client, session = self._line(fetch)
         session.repeats = False  # the calls about its halves repeat it
         answer: Tracking | Failure | None
         try:
@@ -556,12 +550,12 @@ class APIRequestQueue:
             log.exception(f"{self._name(key)}: an internal error in a call about several parcels")
             answer = None
         finally:
-            counts.append(_Count(session.calls, session.unsent))
+            fetch.count(session)
         if isinstance(answer, Failure):
             answer = cast("Failure", self._redacted(answer, client))
         if isinstance(answer, Failure) and answer.kind in REFUSED_KINDS:
             refused = _Answer(answer, last=self._right(key, session.last))
-            blamed, _ = self._blamed(key, reservation, answer.kind, refused, None, counts)
+            blamed, _ = self._blamed(fetch, answer.kind, refused, None)
             if blamed is Blame.ACCOUNT:
                 bundle.closed = self._closing(key, refused, None)
             answer = None
@@ -604,23 +598,17 @@ class APIRequestQueue:
         return fetched
 
     def _check_credentials_alone(self, key: str, reservation: Reservation) -> Fetched:
-        counts: list[_Count] = []
+        fetch = _Fetch(key, reservation)
         try:
-            check = self._check(key, reservation, counts)
-            return _fetched(self._closing(key, check, None) if check.refused else check.outcome, counts)
+            check = self._check(fetch)
+            outcome = self._closing(key, check, None) if check.refused else check.outcome
+            return Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
         finally:
             self._settle([reservation])
 
-    def _ask(
-        self,
-        key: str,
-        reservation: Reservation,
-        ask: Ask,
-        counts: list[_Count],
-        earliest: datetime | None = None,
-    ) -> _Answer:
+    def _ask(self, fetch: _Fetch, ask: Ask, earliest: datetime | None = None) -> _Answer:
         """Put one question, and note what it took. `earliest`: see `Asked`."""
-        client, session = self._line(key, reservation)
+        client, session = self._line(fetch)
         session.earliest = earliest
         presented = True
         try:
@@ -630,31 +618,30 @@ class APIRequestQueue:
         except CallError as failed:
             outcome, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(outcome, session.delivery), client)
-        accepted = frozenset(self._right(key, what) for what in session.accepted)
-        answer = _Answer(outcome, accepted, self._right(key, session.last), presented)
-        counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
+        accepted = frozenset(self._right(fetch.key, what) for what in session.accepted)
+        answer = _Answer(outcome, accepted, self._right(fetch.key, session.last), presented)
+        fetch.count(session, accepted=bool(accepted) and not answer.refused)
         return answer
 
-    def _line(self, key: str, reservation: Reservation) -> "tuple[Client, HttpSession]":
-        account = self._accounts[key]
+    def _line(self, fetch: _Fetch) -> "tuple[Client, HttpSession]":
+        account = self._accounts[fetch.key]
         if account.client is None:
-            raise RuntimeError(f"{key} was asked without credentials")
-        return account.client, account.open_session(reservation)
+            raise RuntimeError(f"{fetch.key} was asked without credentials")
+        return account.client, account.open_session(fetch.reservation)
 
     # ---------------------------------------------------------------- our account refused
 
-    def _checked_before(
-        self, key: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]
-    ) -> Failure | None:
+    def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Failure | None:
         """Where our account is tried again, and one of these claims may not be tried with: a check goes before them.
 
         A failure if the account is not accepted: they are not asked about.
         """
+        key = fetch.key
         awaited = (self._refusals.awaits_check(key, one.claim) for one in bundle.asked)
         before = next(filter(None, awaited), None)
         if before is None:
             return None
-        check = self._check(key, reservation, counts)
+        check = self._check(fetch)
         if isinstance(check.outcome, Retrieved) or _knows_us(check):
             return None
         if check.refused:
@@ -666,27 +653,20 @@ class APIRequestQueue:
         message = f"{sentence('en', replace(said, words=''))}: {check.outcome.message}"
         return Failure(before.kind, message, check.outcome.http_status, said=said)
 
-    def _check(self, key: str, reservation: Reservation, counts: list[_Count]) -> _Answer:
+    def _check(self, fetch: _Fetch) -> _Answer:
         """Present our account with the sample number, out of the reservation, or of more units if there are any."""
-        check = self._ask(key, reservation, lambda client, session: client.check_credentials(session), counts)
+        check = self._ask(fetch, lambda client, session: client.check_credentials(session))
         if check.refused:
             return check
-        return replace(check, outcome=self._remembered(key, check, self._accounts[key].spec.sample_number))
+        sample = self._accounts[fetch.key].spec.sample_number
+        return replace(check, outcome=self._remembered(fetch.key, check, sample))
 
-    def _meant(
-        self,
-        key: str,
-        reservation: Reservation,
-        number: str,
-        answer: _Answer,
-        claim: Any,
-        counts: list[_Count],
-    ) -> Outcome:
+    def _meant(self, fetch: _Fetch, number: str, answer: _Answer, claim: Any) -> Outcome:
         """What an answer about a parcel means: a refusal may be the parcel's alone."""
-        failure = answer.outcome
+        key, failure = fetch.key, answer.outcome
         if not answer.refused or isinstance(failure, Retrieved):
             return self._remembered(key, answer, number)
-        blamed, closed_by = self._blamed(key, reservation, failure.kind, answer, claim, counts)
+        blamed, closed_by = self._blamed(fetch, failure.kind, answer, claim)
         if blamed is Blame.ACCOUNT:
             return self._closing(key, answer, closed_by)
         if answer.accepted:  # by another call of the same fetch
@@ -702,25 +682,17 @@ class APIRequestQueue:
         denial = Failure.of(Sentence.PARCEL_DENIED, self._accounts[key].spec.name, words or None)
         return replace(failure, kind=denial.kind, message=denial.message, said=denial.said, retry_at=None)
 
-    def _blamed(
-        self,
-        key: str,
-        reservation: Reservation,
-        kind: ErrorKind,
-        answer: _Answer,
-        claim: Any,
-        counts: list[_Count],
-    ) -> tuple[Blame, Any]:
+    def _blamed(self, fetch: _Fetch, kind: ErrorKind, answer: _Answer, claim: Any) -> tuple[Blame, Any]:
         """What is to blame for a refusal, and the claim to close the account with, if it closes; a check decides where it is unclear.
 
         `claim`: None: the call was about several.
         """
-        blamed = self._refusals.blame(key, kind, claim, answer.last, answer.accepted)
+        blamed = self._refusals.blame(fetch.key, kind, claim, answer.last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
             return blamed, claim
-        check = self._check(key, reservation, counts)
+        check = self._check(fetch)
         blamed = self._refusals.blame_after_check(
-            key, claim, answer.last, accepted=_knows_us(check), refused=check.refused
+            fetch.key, claim, answer.last, accepted=_knows_us(check), refused=check.refused
         )
         return blamed, None if check.refused else claim
 
@@ -743,13 +715,11 @@ class APIRequestQueue:
             return tokens(self._redact(text))
 
         def signed(delivery: Delivery) -> Delivery:
-            return replace(
-                delivery,
-                signatory=delivery.signatory and harmless(delivery.signatory),
-                unknown=delivery.unknown and harmless(delivery.unknown),
-                place=delivery.place and harmless(delivery.place),
-                label=delivery.label and harmless(delivery.label),
-            )
+            names = ("signatory", "unknown", "place", "label")
+            texts: dict[str, Any] = {
+                name: harmless(text) for name in names if (text := getattr(delivery, name))
+            }
+            return replace(delivery, **texts)
 
         if isinstance(outcome, Retrieved):
             pieces = tuple(replace(piece, source=harmless(piece.source)) for piece in outcome.pieces)
@@ -841,13 +811,6 @@ class APIRequestQueue:
 def _in_order(limits: Iterable[Limit]) -> list[Limit]:
     """Those for one capability first, the longest window last."""
     return sorted(limits, key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9))
-
-
-def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
-    """The outcome with all calls that it took; whether any answer but a refusal showed that our account is good."""
-    accepted = any(count.accepted for count in counts)
-    calls, unsent = sum(count.calls for count in counts), sum(count.unsent for count in counts)
-    return Fetched(outcome, calls, unsent, accepted=accepted)
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -157,7 +158,7 @@ class Refusals:
             self._grants_documents.add(key)
         return key in self._grants_documents
 
-    def count_document_call(self, key: str, *, goes_on: bool) -> bool:
+    def count_document_call(self, key: str, goes_on: bool) -> bool:
         """Count a document call of an account that may have no right to it; False if it is not to be made now.
 
         `goes_on`: the fetch has asked for a document already.
@@ -221,6 +222,7 @@ class NotPresentedError(CallError):
     """The call was not made: another's answer closed the account meanwhile."""
 
 
+@dataclass(eq=False)
 class FirstAnswer:
     """The first answer about our account at one carrier in this run. Shared by the run's threads.
 
@@ -229,25 +231,22 @@ class FirstAnswer:
     of some carriers, do not wait.
     """
 
-    def __init__(self, accepted: Callable[[], bool], closed: Callable[[], Refusal | None]) -> None:
-        """`accepted`: an answer has shown that the account is good; `closed`: why it takes no call now."""
-        self.accepted = accepted
-        self.closed = closed
-        self.lock = threading.Lock()  # held by the one fetch that presents the account
-        self.fetches = 0  # that presented it, and are over: each may have closed the account
+    accepted: Callable[[], bool]  # whether an answer has shown that the account is good
+    closed: Callable[[], Refusal | None]  # why it takes no call now
+    lock: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # held by the fetch that presents the account
+    fetches: int = 0  # that presented it, and are over: each may have closed the account
 
 
+@dataclass(eq=False)
 class DocumentCalls:
     """The document calls of one account in this run: one claim's at a time while it is not known whether it has the right."""
 
-    def __init__(
-        self, granted: Callable[[], bool], count: Callable[[bool], bool], refusal: Callable[[], Failure]
-    ) -> None:
-        """`granted`: nobody doubts the right; `count`: see `count_document_call`; `refusal`: why no call is made."""
-        self.granted = granted
-        self.count = count
-        self.refusal = refusal
-        self.lock = threading.Lock()  # held by the one fetch that asks for a document
+    granted: Callable[[], bool]  # whether nobody doubts the right
+    count: Callable[[bool], bool]  # see `count_document_call`
+    refusal: Callable[[], Failure]  # why no call is made
+    lock: threading.Lock = field(default_factory=threading.Lock)  # held by the fetch that asks for a document
 
 
 class WaitingReservation:
