@@ -27,19 +27,19 @@ from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
 
+@dataclass(eq=False)
 class Refusals:
     """Refusals of our accounts. Safe for the threads of a run."""
 
-    def __init__(self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock) -> None:
-        self._accounts = accounts
-        self._quota = quota
-        self._clock = clock
-        self._trying_again: dict[str, AccountState] = {}
-        self._accepted: dict[str, set[Capability]] = {}
-        self._proven: set[str] = set()
-        self._grants_documents: set[str] = set()  # by an answer of this run, or a person
-        self._documents_came: set[str] = set()  # in this run
-        self._lock = threading.RLock()
+    _accounts: Mapping[str, Account]
+    _quota: QuotaTables
+    _clock: Clock
+    _trying_again: dict[str, AccountState] = field(default_factory=dict)
+    _accepted: dict[str, set[Capability]] = field(default_factory=dict)
+    _proven: set[str] = field(default_factory=set)
+    _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run, or a person
+    _documents_came: set[str] = field(default_factory=set)  # in this run
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ---------------------------------------------------------------- before a call
 
@@ -249,24 +249,19 @@ class DocumentCalls:
     lock: threading.Lock = field(default_factory=threading.Lock)  # held by the fetch that asks for a document
 
 
+@dataclass(eq=False)
 class WaitingReservation:
     """A reservation whose calls that present our account, and for documents, wait for the first answer. Used by one thread."""
 
-    def __init__(
-        self,
-        reservation: Reservation,
-        first: FirstAnswer,
-        presents: Callable[[Capability], bool],
-        documents: DocumentCalls | None,
-    ) -> None:
-        """`presents` tells whether a call for this presents our account; `documents`: where they are a right of their own."""
-        self._reservation = reservation
-        self._first = first
-        self._presents = presents
-        self._documents = documents
-        self._is_first = False
-        self._asks_document = False
-        self._over_before = first.fetches
+    _reservation: Reservation
+    _first: FirstAnswer
+    _presents: Callable[[Capability], bool]  # whether a call for this presents our account
+    _documents: DocumentCalls | None  # where they are a right of their own
+    _is_first: bool = False
+    _asks_document: bool = False
+
+    def __post_init__(self) -> None:
+        self._over_before = self._first.fetches
 
     def consume(self, what: Capability) -> None:
         """As the reservation's; waits before it, if need be. Raises CallError."""

@@ -1,6 +1,6 @@
 """An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -54,25 +54,17 @@ _LAST_MOMENT = timedelta(seconds=1)
 # ---------------------------------------------------------------- one fetch
 
 
+@dataclass(eq=False)
 class QuotaReservation:
     """Units reserved for one fetch."""
 
-    def __init__(
-        self,
-        quota: QuotaTables,
-        clock: Clock,
-        account: Account,
-        reserved: Mapping[Reserved, int],
-        go_on: Callable[[], bool] = lambda: True,
-    ) -> None:
-        """`reserved`: how many units of each limit are this fetch's. `go_on`: no short window is waited for any more if it says no."""
-        self._quota = quota
-        self._clock = clock
-        self._account = account
-        self._reserved = dict(reserved)
-        self._go_on = go_on
-        self._has_called = False
-        self._last: list[Reserved] = []  # what the last call used
+    _quota: QuotaTables
+    _clock: Clock
+    _account: Account
+    _reserved: dict[Reserved, int]  # how many units of each limit are this fetch's
+    _go_on: Callable[[], bool] = lambda: True  # if it says no, no short window is waited for any more
+    _has_called: bool = False
+    _last: list[Reserved] = field(default_factory=list)  # what the last call used
 
     def consume(self, what: Capability) -> None:
         """Turn a reserved unit into a used one, just before the call; waits out short windows.

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from recours.core.accounts import carrier_of
@@ -28,27 +29,23 @@ from recours.runs.summary import UnknownCodes
 _RENEW_BELOW = timedelta(minutes=5)
 
 
+@dataclass(eq=False)
 class Engine:
     """The part of a run in which carriers are asked."""
 
-    def __init__(
-        self,
-        deps: Dependencies,
-        catalog: Catalog,
-        limits: Limits,
-        recorder: Recorder,
-        source: Source,
-        stop: threading.Event,
-        unknown: UnknownCodes,
-    ) -> None:
-        self._deps = deps
-        self._catalog = catalog
-        self._concurrency = limits.concurrency
-        self._ends_at = deps.clock.monotonic() + limits.max_runtime.total_seconds()
-        self._recorder = recorder
-        self._stop = stop
-        self._unknown = unknown
-        self._leasing = Leasing(deps, catalog, limits, recorder, source, self._may_begin)
+    _deps: Dependencies
+    _catalog: Catalog
+    _limits: Limits
+    _recorder: Recorder
+    _source: Source
+    _stop: threading.Event
+    _unknown: UnknownCodes
+
+    def __post_init__(self) -> None:
+        self._ends_at = self._deps.clock.monotonic() + self._limits.max_runtime.total_seconds()
+        self._leasing = Leasing(
+            self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
+        )
         self._changed = threading.Condition()
         self._bundles: deque[list[Leased]] = deque()  # for threads that are about to come for one
         self._leased: list[Leased] = []  # and not recorded yet
@@ -86,7 +83,7 @@ class Engine:
 
     def _run_threads(self) -> None:
         """Returns when nothing is left that could be asked for."""
-        count = self._concurrency
+        count = self._limits.concurrency
         with ThreadPoolExecutor(count, thread_name_prefix="fetch") as pool:
             working = {pool.submit(self._work) for _ in range(count)}
             while working:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -75,31 +75,24 @@ class Leased:
     known: Delivery | None  # what the fetch goes by
 
 
+@dataclass(eq=False)
 class Leasing:
     """Leases bundles up to the batch. Used by one thread at a time: the engine's lock is held meanwhile."""
 
-    def __init__(
-        self,
-        deps: Dependencies,
-        catalog: Catalog,
-        limits: Limits,
-        recorder: Recorder,
-        source: Source,
-        go_on: Callable[[], bool],
-    ) -> None:
-        """Nothing is leased yet. `go_on`: whether calls may begin."""
-        self._deps = deps
-        self._catalog = catalog
-        self._limits = limits
-        self._recorder = recorder
-        self._source = source
-        self._go_on = go_on
-        self._lanes: dict[str, Lane] = {}
-        self._outages: dict[str, Outage] = {}  # by carrier
-        self._order = LaneOrder({})
-        self._left = limits.batch_size
-        self.in_flight = 0  # bundles that are being fetched
-        self.carriers_asked: set[str] = set()
+    _deps: Dependencies
+    _catalog: Catalog
+    _limits: Limits
+    _recorder: Recorder
+    _source: Source
+    _go_on: Callable[[], bool]  # whether calls may begin
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _outages: dict[str, Outage] = field(default_factory=dict)  # by carrier
+    _order: LaneOrder = field(default_factory=lambda: LaneOrder({}))
+    in_flight: int = 0  # bundles that are being fetched
+    carriers_asked: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._left = self._limits.batch_size
 
     @property
     def lanes(self) -> list[Lane]:

@@ -72,13 +72,13 @@ class RefusedError(Exception):
         self.refused = tuple(refused)
 
 
+@dataclass(frozen=True)
 class DueClaims:
     """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
-    def __init__(self, claims: "ClaimRepository", stage: Stage, lanes: Collection[str] = ()) -> None:
-        self._claims = claims
-        self._stage = stage
-        self._lanes = lanes
+    _claims: "ClaimRepository"
+    _stage: Stage
+    _lanes: Collection[str] = ()
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         """What is there to be leased in each of these lanes (none named: in all); see `ClaimRepository.ready_by_carrier`."""

@@ -18,7 +18,7 @@ class SingleThreadEngine(Engine):
         self._under_way = deque()
         while bundle := self._next():
             self._under_way.append(bundle)
-            if len(self._under_way) == self._concurrency:
+            if len(self._under_way) == self._limits.concurrency:
                 self._await_answers()
         while self._under_way:  # the run's time is over
             self._await_answers()
