@@ -5,38 +5,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
-from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Clock, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Dependencies, Lease, NotRecordedError
 from recours.runs.summary import Stats
-
-if TYPE_CHECKING:
-    from recours.database.claims import ClaimRepository
-    from recours.documents.store import DocumentStore
 
 
 @dataclass(frozen=True)
 class Recorder:
     """Decides and records."""
 
-    claims: "ClaimRepository"
-    clock: Clock
-    policy: Policy
+    deps: Dependencies
     stats: Stats
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
-    documents: "DocumentStore"
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
@@ -53,7 +45,7 @@ class Recorder:
 
         Their documents outlast a power cut already.
         """
-        now = self.clock.now()
+        now = self.deps.clock.now()
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         try:
             as_taken = dict(zip((claim.id for claim, _ in answered), self._record(decided, now), strict=True))
@@ -67,7 +59,7 @@ class Recorder:
         if isinstance(ended.outcome, Retrieved):
             decision = succeed(claim, ended.outcome, now, ended.shown)
         else:
-            decision = decide(claim, ended.outcome, now, self.policy, asked=self.asked)
+            decision = decide(claim, ended.outcome, now, self.deps.policy, asked=self.asked)
         return _remembered(decision, ended)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
@@ -77,7 +69,7 @@ class Recorder:
 
     def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
-        now = self.clock.now()
+        now = self.deps.clock.now()
         self._record(
             [
                 (claim, ended, _remembered(_left_alone(claim, now if last else None), ended))
@@ -88,7 +80,7 @@ class Recorder:
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
-        now = self.clock.now()
+        now = self.deps.clock.now()
         error = claim.last_error or "no answer is on record"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
         as_it_was = replace(decision, error=error if claim.said else claim.error_text, said=claim.said)
@@ -102,11 +94,11 @@ class Recorder:
             (replace(_attempt(claim, ended, decision), is_last=self._is_made(claim, decision)), decision)
             for claim, ended, decision in decided
         ]
-        as_taken = self.claims.record(rows, Lease(self.token, now), now)
+        as_taken = self.deps.claims.record(rows, Lease(self.token, now), now)
         for is_recorded, (_, ended, decision) in zip(as_taken, decided, strict=True):
             # A claim that stays interrupted finds its documents once more.
             if is_recorded and ended.evidence and not decision.state.interruptions:
-                self.documents.discard_notes(ended.evidence)
+                self.deps.documents.discard_notes(ended.evidence)
         return as_taken
 
     def _say_all(
@@ -150,7 +142,7 @@ class Recorder:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
         elif awaits_last_attempt(decision.state):
             at = format_minute(decision.state.last_attempt_at, self.local)
-            then = last_attempt_text(claim, decision.state, self.policy, at)
+            then = last_attempt_text(claim, decision.state, self.deps.policy, at)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; {then}")
         else:
             at = format_minute(decision.state.next_at, self.local)
@@ -170,14 +162,14 @@ class Recorder:
         if decision.gave_up:
             self.say_final(claim, decision, error)
         else:
-            retry = f"retry {decision.state.retries_used} of {self.policy.max_retries}"
+            retry = f"retry {decision.state.retries_used} of {self.deps.policy.max_retries}"
             log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {retry})")
 
     def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
         self.stats.max_retries_reached += 1
         asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
-            asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
+            asked = f" (the carrier was asked {plural(self.deps.claims.times_asked(claim), 'time')})"
         attempts = plural(attempts_beside_last(decision.state), "attempt")
         if decision.state.last_attempt_at:
             attempts += " and a last attempt"

@@ -94,15 +94,12 @@ class Worker(ABC):
         self._stop = threading.Event()
         self.stopped_by = 0  # the number of a signal
         self._recorder = Recorder(
-            deps.claims,
-            deps.clock,
-            deps.policy,
+            deps,
             self.stats,
             run_id,
             local,
             asked=bool(options.claims) and not options.as_scheduled,
             token=token or run_id,
-            documents=deps.documents,
             prefix=prefix,
         )
         self._unknown = UnknownCodes()

@@ -177,8 +177,7 @@ def _taken(url: URL, rounds: int = 15) -> float:
         for _ in range(rounds):
             worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), mails=False)
             deps, now = worker.deps, worker.deps.clock.now()
-            recorder = Recorder(deps.claims, deps.clock, deps.policy, Stats(), worker.run_id, lambda at: at,
-                                asked=False, token=worker.run_id, documents=deps.documents)  # fmt: skip
+            recorder = Recorder(deps, Stats(), worker.run_id, lambda at: at, asked=False, token=worker.run_id)
             limits = Limits(30, 30, 30, timedelta(hours=1), Stage.NEW)
             source = DueClaims(deps.claims, Stage.READY)
             leasing = Leasing(deps, worker.catalog, limits, recorder, source, lambda: True)

@@ -68,10 +68,7 @@ class Slice:
             documents=unused,
             policy=policy,
         )
-        recorder = Recorder(
-            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice",
-            documents=deps.documents,
-        )  # fmt: skip
+        recorder = Recorder(deps, Stats(), "slice", lambda at: at, asked=False, token="slice")
         source = DueClaims(self.claims, Stage.READY)
         self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source, lambda: True)
         self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))
