@@ -17,8 +17,7 @@ from sqlalchemy import Connection, Engine
 
 import recours.database.engine
 from recours.database.border import USUAL_NAMES, Border, TableNames
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database

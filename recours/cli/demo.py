@@ -19,8 +19,8 @@ from recours.cli.console import FAILED, number_option, say_error
 from recours.cli.operations import home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
 from recours.home import make_home
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.settings.loading import load
 from recours.settings.model import Settings

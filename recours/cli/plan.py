@@ -16,7 +16,7 @@ from recours.dashboard.texts import PageTexts
 from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.plan import CarrierPlan, Plan, Reason, opening_of
-from recours.runs.retry import PODRetryScheduler
+from recours.runs.workers import PODRetryScheduler
 from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720

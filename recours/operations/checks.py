@@ -17,7 +17,7 @@ from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import SUBCOMMANDS, Entry
 from recours.operations.status import Health, WorkerStatus
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040

@@ -38,8 +38,8 @@ from recours.core.quota import CallBudget, Capability, Limit, Usage, Window, kep
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.leasing import MOST_DEADLINES
-from recours.runs.retry import BOTH_WORKERS
 from recours.runs.worker import Worker, has_run_lately
+from recours.runs.workers import BOTH_WORKERS
 
 _A_DAY = timedelta(days=1)
 _AN_HOUR = 3600
@@ -326,10 +326,10 @@ class Simulation:
         self._begin_day(self._date(now))
         self._advance(now)
         lines = self._ready[worker.stage]
-        other = self._last_runs.get(worker.other_worker)
-        does_other_run = self.terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
+        other = self._last_runs.get(worker.other.name)
+        does_other_run = self.terms.by_fleet or has_run_lately(other, worker.other.schedule, now)
         batch = inf if self.terms.by_fleet else self.terms.batch_sizes[worker.name]
-        run = _Run(worker, now, batch, self._ready[worker.others] if does_other_run else {})
+        run = _Run(worker, now, batch, self._ready[worker.other.stage] if does_other_run else {})
         heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
         queued = {key for *_, key in heads}
@@ -451,7 +451,7 @@ class Simulation:
 
     def _kept(self, run: _Run, key: str, limit: Limit, count: int) -> int:
         spec = self.accounts[key].spec
-        urgent = calls_of_others(spec, run.worker.others, count, self._policy) if spec else {}
+        urgent = calls_of_others(spec, run.worker.other.stage, count, self._policy) if spec else {}
         return kept_for_others(limit, urgent, run.now)
 
     def _attempt(self, run: _Run, place: int, claim: Claim, failure: Failure) -> None:

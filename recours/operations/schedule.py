@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import BOTH_WORKERS, PODRetryScheduler
+from recours.runs.workers import BOTH_WORKERS, PODFetchWorker, PODRetryScheduler
 
 WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.

@@ -62,10 +62,7 @@ class Worker(ABC):
     schedule: timedelta
     usual_batch: int
     set_aside_texts: tuple[str, str]  # one claim, several
-    # The other worker, and the stage at which its claims are due.
-    other_worker: str
-    other_schedule: timedelta
-    others: Stage
+    other: "type[Worker]"
     _started_at: datetime
     _start: float  # monotonic seconds
 
@@ -140,8 +137,8 @@ class Worker(ABC):
         """How much may be done at once, and in all. Calls are left to the other worker if that runs at all."""
         options, now = self.options, self.deps.clock.now()
         batch = len(options.claims) or options.batch_size
-        last = self.deps.journal.last_run(self.other_worker, now)
-        others = self.others if has_run_lately(last, self.other_schedule, now) else None
+        last = self.deps.journal.last_run(self.other.name, now)
+        others = self.other.stage if has_run_lately(last, self.other.schedule, now) else None
         return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime, others)
 
     # ---------------------------------------------------------------- the run

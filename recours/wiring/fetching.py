@@ -9,10 +9,10 @@ from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.logs import lines_to, run_log
 from recours.operations.results import FetchResult, RecoursError, ResultSentences
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODRetryScheduler
 from recours.settings.model import Settings
 from recours.wiring.carriers import log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database

@@ -41,8 +41,8 @@ from recours.operations.status import (
     worker_status,
 )
 from recours.runs.ports import Clock
-from recours.runs.retry import BOTH_WORKERS
 from recours.runs.summary import MOST_NOT_ENROLLED
+from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of, make_queue, redactor
 from recours.wiring.databases import (

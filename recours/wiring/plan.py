@@ -12,8 +12,8 @@ from recours.database.quota import QuotaTables
 from recours.database.reports.survey import survey
 from recours.operations.fleet import is_of_fleet
 from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
-from recours.runs.retry import BOTH_WORKERS
 from recours.runs.worker import Options
+from recours.runs.workers import BOTH_WORKERS
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import HttpLimits, Settings

@@ -8,7 +8,7 @@ import pytest
 
 from recours.core.claim import Stage
 from recours.core.error_text import classify
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Scenario
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.long_form import IS_LONG

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 

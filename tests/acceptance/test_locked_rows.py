@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind

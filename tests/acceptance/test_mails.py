@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from recours.core.localized import Localized
 from recours.notifications.render import render
 from recours.notifications.smtp import MailServerError, SmtpConnection, SmtpSettings
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database

@@ -16,7 +16,7 @@ from recours.carriers.ups import Ups
 from recours.cli.carriers import command
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, JOINED, Service, services
 

@@ -19,10 +19,9 @@ from recours.carriers.registry import CATALOG
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.operations.plan import Plan, Simulation
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.log import log
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.carriers import accounts

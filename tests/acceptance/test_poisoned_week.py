@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 from tests.conftest import START

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.mail import MailService
 from tests.acceptance.simulation import FAILED_AT, Service

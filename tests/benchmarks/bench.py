@@ -27,8 +27,8 @@ from recours.carriers.registry import CATALOG
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import SystemClock
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario
 from recours.settings.loading import load
 from recours.settings.model import Settings

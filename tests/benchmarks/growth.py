@@ -26,10 +26,10 @@ from recours.database.engine import Database, SystemClock
 from recours.database.tables import quota
 from recours.runs.leasing import Leased, Leasing, Limits
 from recours.runs.recorder import Recorder
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import DueClaims
 from recours.runs.summary import Stats
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker

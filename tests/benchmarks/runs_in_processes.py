@@ -15,8 +15,7 @@ import recours.cli.workers
 import recours.wiring.databases
 import tests.processes.child
 from recours.core.errors import ErrorKind
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import Service
 from tests.benchmarks.population import START, Case, Population

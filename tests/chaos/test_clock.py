@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from recours.database.engine import Database
 from recours.database.tables import attempts, quota
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database

@@ -19,7 +19,7 @@ from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
 from recours.database.schema.creation import complete
 from recours.database.tables import attempts, events, evidence, quota, quota_shares
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.wiring.verification import Verification
 from tests.conftest import SERVICE_CLAIMS, START, Databases, claim_row, environment_of

@@ -30,8 +30,8 @@ from recours.database.reports.survey import most_urgent_claims
 from recours.database.schema.inspection import look
 from recours.database.tables import DONE
 from recours.runs.ports import Attempt, Lease, NotRecordedError
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.wiring.databases import Opened
 from recours.wiring.workers import make_worker

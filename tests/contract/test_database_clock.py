@@ -11,8 +11,8 @@ from sqlalchemy import event
 
 from recours.cli import workers
 from recours.database.engine import Database, SystemClock, clock_offset, offset_between
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
+from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
 from recours.wiring import databases

@@ -11,10 +11,9 @@ from sqlalchemy import inspect, make_url
 
 from recours.core.policy import EnrollNew
 from recours.database.engine import Database
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database

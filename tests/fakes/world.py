@@ -10,11 +10,10 @@ from recours.core.carrier import Catalog
 from recours.core.claim import FetchStatus
 from recours.core.policy import Policy
 from recours.database.maintenance import ClaimMaintenance
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Dependencies
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
 from tests.fakes.database import memory_database

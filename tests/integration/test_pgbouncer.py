@@ -17,10 +17,9 @@ from recours import defer_fetch
 from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database

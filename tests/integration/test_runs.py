@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from recours.database.engine import Database
 from recours.database.schema import inspection
-from recours.runs.fetch import PODFetchWorker
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.model import Settings

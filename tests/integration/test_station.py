@@ -25,9 +25,8 @@ from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
 from recours.operations.problems import ProblemKind, verdict
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings

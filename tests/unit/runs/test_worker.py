@@ -11,8 +11,6 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
-from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
@@ -702,10 +700,3 @@ def test_a_fault_ends_a_slice_and_what_it_had_is_given_back(world: World) -> Non
     with pytest.raises(RunError, match="full"):
         worker.slice()
     assert world.queue.left
-
-
-def test_the_fetch_worker_knows_the_other_one() -> None:
-    assert (PODRetryScheduler.name, PODRetryScheduler.schedule) == (
-        PODFetchWorker.other_worker,
-        PODFetchWorker.other_schedule,
-    )

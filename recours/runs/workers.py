@@ -1,4 +1,4 @@
-"""`PODRetryScheduler`: failed claims, tried again when they are due."""
+"""The two workers: `PODFetchWorker` fetches new claims for the first time, `PODRetryScheduler` failed ones when they are due."""
 
 from datetime import datetime, timedelta
 
@@ -6,10 +6,30 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
 from recours.core.text import format_minute
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.log import log
 from recours.runs.summary import waiting_line
 from recours.runs.worker import RULE, Worker
+
+
+class PODFetchWorker(Worker):
+    """The run of every 30 minutes."""
+
+    name = "pod_fetch_worker"
+    stage = Stage.NEW
+    schedule = timedelta(minutes=30)
+    usual_batch = 50
+    set_aside_texts = "new claim not fetched", "new claims not fetched"
+
+    @staticmethod
+    def greet(batch_size: int, max_retries: int) -> None:
+        del max_retries  # it never gives up
+        log.info(RULE)
+        log.info("POD FETCH WORKER - Starting")
+        log.info(f"Batch size: {batch_size}")
+        log.info(RULE)
+
+    def say_found(self, ready: int) -> None:
+        log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
 
 
 class PODRetryScheduler(Worker):
@@ -20,9 +40,6 @@ class PODRetryScheduler(Worker):
     schedule = timedelta(hours=1)
     usual_batch = 30
     set_aside_texts = "failed claim not retried", "failed claims not retried"
-    other_worker = PODFetchWorker.name
-    other_schedule = PODFetchWorker.schedule
-    others = Stage.NEW
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
@@ -79,5 +96,7 @@ class PODRetryScheduler(Worker):
         )
 
 
+PODFetchWorker.other = PODRetryScheduler
+PODRetryScheduler.other = PODFetchWorker
 # Where runs of both begin at the same time, in this order: it matters for the calls that each leaves to the other.
 BOTH_WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)
