@@ -10,8 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,6 +36,7 @@ from recours.runs.ports import Clock, Reservation
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
+_CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
 _HEADERS = dict(default_headers())
 
 
@@ -89,7 +90,7 @@ class Http:
         self._replaced = replaced
         self._timeout = (connect_s, read_s)
         self._deadline_s = deadline_s
-        self._unused: list[_Adapter] = []  # each with its connection, which outlasts the thread that made it
+        self._adapter = _Adapter(pool_maxsize=_CONNECTIONS, max_retries=0)
         # Of the environment, looked up once.
         self._proxies = get_environ_proxies(base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -106,29 +107,15 @@ class Http:
             prepared.prepare_url(origin + request.path, None)
             prepared.prepare_headers(_HEADERS | dict(request.headers))
             prepared.prepare_body(request.body, None)
-            with self._adapter() as adapter:
-                answer = adapter.send(
-                    prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
-                )
-                with closing(answer):
-                    if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
-                        raise UnacceptableAnswerError("answered with a redirect, which is not followed")
-                    body = _whole(answer.raw, deadline)
-                    return Response(answer.status_code, answer.headers, body)
+            answer = self._adapter.send(
+                prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+            )
+            with closing(answer):
+                if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
+                    raise UnacceptableAnswerError("answered with a redirect, which is not followed")
+                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
-
-    @contextmanager
-    def _adapter(self) -> "Iterator[_Adapter]":
-        """One that no other thread uses meanwhile: the last used, whose connection is the least likely to be closed."""
-        try:
-            adapter = self._unused.pop()
-        except IndexError:
-            adapter = _Adapter(pool_maxsize=1, max_retries=0)
-        try:
-            yield adapter
-        finally:
-            self._unused.append(adapter)
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
