@@ -4,9 +4,10 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import ClassVar
 
 from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
@@ -54,53 +55,42 @@ class Options:
     by: str = ""  # the person who asks for the named claims, for the record; "": no person does
 
 
+@dataclass(eq=False)
 class Worker(ABC):
-    """What both workers are: `PODRetryScheduler` and `PODFetchWorker` say which claims they take."""
+    """Base class of both workers; subclasses choose the claims.
 
-    name: str
-    stage: Stage
-    schedule: timedelta
-    usual_batch: int
-    set_aside_texts: tuple[str, str]  # one claim, several
-    other: "type[Worker]"
-    _started_at: datetime
-    _start: float  # monotonic seconds
+    Where several workers share a run's record and a log, `token` is that of this one's leases, and `prefix` begins the
+    numbers of its claims in the log.
+    """
 
-    def __init__(
-        self,
-        deps: Dependencies,
-        catalog: Catalog,
-        options: Options,
-        run_id: str,
-        local: LocalTime,
-        token: str | None = None,
-        prefix: str = "",
-    ) -> None:
-        """`local` turns UTC into local time, for the log.
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+    schedule: ClassVar[timedelta]
+    usual_batch: ClassVar[int]
+    set_aside_texts: ClassVar[tuple[str, str]]  # one claim, several
+    other: ClassVar["type[Worker]"]
 
-        Where several workers share a run's record and a log, `token` is that of this one's leases, and `prefix` begins the
-        numbers of its claims in the log.
-        """
-        self.deps = deps
-        self.catalog = catalog
-        self.options = options
-        self.run_id = run_id
-        self.local = local
-        self.stats = Stats()  # of what is done so far
-        self.refusals: dict[str, Refusal] = {}  # by accounts that took no more calls, when the run has ended
-        self._stop = threading.Event()
-        self.stopped_by = 0  # the number of a signal
+    deps: Dependencies
+    catalog: Catalog
+    options: Options
+    run_id: str
+    local: LocalTime  # turns UTC into local time, for the log
+    token: str | None = None
+    prefix: str = ""
+    stats: Stats = field(default_factory=Stats)  # of what is done so far
+    # By accounts that took no more calls, when the run has ended.
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    stopped_by: int = 0  # the number of a signal
+    carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts
+
+    def __post_init__(self) -> None:
+        asked = bool(self.options.claims) and not self.options.as_scheduled
+        token = self.token or self.run_id
         self._recorder = Recorder(
-            deps,
-            self.stats,
-            run_id,
-            local,
-            asked=bool(options.claims) and not options.as_scheduled,
-            token=token or run_id,
-            prefix=prefix,
+            self.deps, self.stats, self.run_id, self.local, asked=asked, token=token, prefix=self.prefix
         )
         self._unknown = UnknownCodes()
-        self.carriers_asked: set[str] = set()  # the keys of the accounts
+        self._stop = threading.Event()
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
         self._named: list[Claim] = []
         self._fault: str | None = None
