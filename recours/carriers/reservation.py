@@ -121,13 +121,15 @@ class QuotaReservation:
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
-        if reserved is None or not self._quota.consume(reserved, self._clock.now() + LEASE):
-            # A repeated call, a window that has ended, or a reservation that expired: one more unit, if there is one.
-            reserved = self._one_more(limit)
-            self._quota.consume(reserved, self._clock.now() + LEASE)
-        else:
+        if reserved and self._quota.consume(reserved, self._clock.now() + LEASE):
             self._reserved[reserved] -= 1
-        return reserved
+            return reserved
+        # A repeated call, a window that has ended, or a reservation that expired: one more unit, if there is one.
+        more = self._reserve([limit], 1)
+        if isinstance(more, Exhausted):
+            raise CallError(replace(self._limit_reached(limit), retry_at=more.resets_at))
+        self._quota.consume(more[0], self._clock.now() + LEASE)
+        return more[0]
 
     def _let_it_end(self, limit: Limit) -> None:
         """Wait out the last moment of a window: the carrier would count the call in the next one."""
@@ -146,12 +148,6 @@ class QuotaReservation:
                 return reserved
             self._quota.give_back(reserved, kept=self._reserved.pop(reserved))
         return None
-
-    def _one_more(self, limit: Limit) -> Reserved:
-        got = self._reserve([limit], 1)
-        if isinstance(got, Exhausted):
-            raise CallError(replace(self._limit_reached(limit), retry_at=got.resets_at))
-        return got[0]
 
     def refund(self, what: Capability) -> None:
         """Give back the units of the last call: certainly nothing of it was sent."""

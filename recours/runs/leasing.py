@@ -390,24 +390,22 @@ class Leasing:
         what = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
         if what is Action.SHELVE:
             self._deps.claims.shelve(claim, lease, now)
-            self._left += 1
         elif what is Action.WAIT:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
             self._deps.claims.release([(claim, state)], lease)
-            self._left += 1
         elif what is Action.CALL and (until := self._documents_until(claim)):
             self._deps.claims.release(
                 [(claim, put_off(claim, claim.state, until, now, self._deps.policy))], lease
             )
-            self._left += 1
         elif what in (Action.GIVE_UP, Action.PASS):
-            self._left += 1
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
         elif ended := self._known_end(claim, what, now):
             self._recorder.announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
             self._recorder.conclude([(claim, ended)])
+            return True
         else:
             return False
+        self._left += 1
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
