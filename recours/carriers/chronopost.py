@@ -260,12 +260,9 @@ def _result(answer: Response, operation: str) -> Any | Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
         return outcomes.meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
 
-    response = soap.response_of(SPEC.name, answer, operation, of_fault)
-    if isinstance(response, Failure):
-        return response
-    result = soap.child(response, "return")
-    if result is None:
-        return outcomes.unreadable(SPEC.name, answer)
+    result = soap.result_of(SPEC.name, answer, operation, "return", of_fault)
+    if isinstance(result, Failure):
+        return result
     text, message = soap.text(result, "errorCode"), soap.text(result, "errorMessage")
     code = _whole(text)
     if code == 0 or (text is None and answer.status < _SERVER_ERRORS):

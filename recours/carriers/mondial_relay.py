@@ -229,8 +229,4 @@ def _result(answer: Response) -> Any | Failure:
             return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
         return outcomes.out_of_order(SPEC.name, answer, said)
 
-    response = soap.response_of(SPEC.name, answer, _OPERATION, of_fault)
-    if isinstance(response, Failure):
-        return response
-    result = soap.child(response, f"{_OPERATION}Result")
-    return outcomes.unreadable(SPEC.name, answer) if result is None else result
+    return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", of_fault)

@@ -138,17 +138,19 @@ def body_of(root: Any) -> Any | None:
     return next(iter(found), None) if found is not None else None
 
 
-def response_of(
-    name: str, answer: Response, operation: str, of_fault: Callable[[Any], Failure]
-) -> "ET.Element | Failure":
-    """The response to an operation in the answer of a carrier called `name`."""
+def result_of(
+    name: str, answer: Response, operation: str, result: str, of_fault: Callable[[Any], Failure]
+) -> Any | Failure:
+    """The element called `result` of the response to an operation, in the answer of a carrier called `name`."""
     root = read(name, answer)
     if isinstance(root, Failure):
         return root
     body = body_of(root)
     if body is not None and body.tag == "Fault":
         return of_fault(body)
-    return unreadable(name, answer) if body is None or body.tag != f"{operation}Response" else body
+    is_response = body is not None and body.tag == f"{operation}Response"
+    element = child(body, result) if is_response else None
+    return unreadable(name, answer) if element is None else element
 
 
 def blames_request(fault: Any) -> bool:
