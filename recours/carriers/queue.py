@@ -79,7 +79,6 @@ _MOST_TRIES = 8
 
 
 Ask = Callable[[Client, CarrierSession], Outcome]
-_LeftToOthers = Callable[..., int]  # of a limit, at a time
 
 
 @dataclass
@@ -168,7 +167,7 @@ class APIRequestQueue:
         Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
         """
-        left_to_others = partial(kept_for_others, urgent=urgent or {})
+        urgent = urgent or {}
         if refusal := self.closed(key):
             return [], refusal
         budgets = list(fetches)
@@ -176,25 +175,21 @@ class APIRequestQueue:
             # The calls before all fetches, such as that for a token, are counted with the first one.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
         for _ in range(_MOST_TRIES):
-            reserved = self._reserve_units(key, budgets, left_to_others, go_on) if budgets else []
+            reserved = self._reserve_units(key, budgets, urgent, go_on) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(budgets)
             if len(fitting) < len(budgets):  # else units came back in between: the same again
-                refusal = self._at_limit(key, reserved, budgets[len(fitting)], left_to_others)
+                refusal = self._at_limit(key, reserved, budgets[len(fitting)], urgent)
             budgets = fitting
         return [], Refusal(Blocked.RATE_LIMIT, f"{self._name(key)} is asked by many at once", passing=True)
 
     def _reserve_units(
-        self,
-        key: str,
-        fetches: Sequence[CallBudget],
-        left_to_others: _LeftToOthers,
-        go_on: Callable[[], bool],
+        self, key: str, fetches: Sequence[CallBudget], urgent: CallBudget, go_on: Callable[[], bool]
     ) -> list[Reservation] | Exhausted:
         account, now = self._accounts[key], self._clock.now()
         requests = [
-            QuotaRequest(limit, units, left_to_others(limit, now=now))
+            QuotaRequest(limit, units, kept_for_others(limit, urgent, now))
             for limit in account.limits
             if not limit.window.is_short and (units := sum(limit.units(calls) for calls in fetches))
         ]
@@ -208,16 +203,10 @@ class APIRequestQueue:
             for calls in fetches
         ]
 
-    def _at_limit(
-        self,
-        key: str,
-        short: Exhausted,
-        calls: CallBudget,
-        left_to_others: _LeftToOthers,
-    ) -> Refusal:
+    def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
-        kept = left_to_others(limit, now=now)
+        kept = kept_for_others(limit, urgent, now)
         if short.at_best < needed <= short.at_best + kept:
             reason = f"{self._name(key)} has only calls left that are kept for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
