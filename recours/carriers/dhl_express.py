@@ -5,7 +5,7 @@ Nothing was tried against the live service.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -98,14 +98,10 @@ class DhlExpress(Client):
 
     spec = SPEC
 
-    def __init__(
-        self, settings: Mapping[str, str], *, new_id: Callable[[], str] = lambda: str(uuid4())
-    ) -> None:
-        """See Client. `new_id`: a text of 28 to 36 signs that no other call has been given."""
+    def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
         key, secret, self._account = (settings[name] for name in SPEC.credentials[0])
         self._authorization = basic_auth(key, secret)
-        self._new_id = new_id
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
@@ -134,7 +130,7 @@ class DhlExpress(Client):
             "Authorization": self._authorization,
             "Accept": "application/json",
             "x-version": _VERSION,
-            "Message-Reference": self._new_id(),
+            "Message-Reference": str(uuid4()),  # of 28 to 36 signs
         }
 
 

@@ -5,7 +5,7 @@ their repository, and karrio's connector. Nothing was tried against the live ser
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -144,21 +144,15 @@ STATUSES: dict[int, Meaning] = {
 }
 
 
-def _new_id() -> str:
-    return uuid4().hex
-
-
 class Ups(OneCallClient, TokenClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
 
-    def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
-        """`new_id` makes a text that no other call has been given."""
+    def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
         account = settings["UPS_CLIENT_ID"], settings["UPS_CLIENT_SECRET"]
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
-        self._new_id = new_id
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
@@ -171,7 +165,7 @@ class Ups(OneCallClient, TokenClient):
         return outcome
 
     def _asked(self, number: str, session: CarrierSession) -> Response:
-        return self._tokens.call(Capability.TRACKING, details_request(number, self._new_id()), session)
+        return self._tokens.call(Capability.TRACKING, details_request(number, uuid4().hex), session)
 
 
 def details_request(number: str, call_id: str) -> Request:
