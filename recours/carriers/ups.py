@@ -295,8 +295,8 @@ def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
     if of_greenwich:
         return of_greenwich
-    day, hour = json_api.text(activity, "date"), json_api.text(activity, "time")
-    return _compact(day, hour, _offset(json_api.text(activity, "gmtOffset")) or zone)
+    day, hour, offset = (json_api.text(activity, name) for name in ("date", "time", "gmtOffset"))
+    return _compact(day, hour, zone, offset)
 
 
 def zone_of(country: str | None) -> ZoneInfo | None:
@@ -359,19 +359,17 @@ def _hour(text: str | None) -> str | None:
     return text.zfill(6) if text and _DIGITS.fullmatch(text) else None
 
 
-def _offset(text: str | None) -> tzinfo | None:
-    if not text or not _OFFSET.fullmatch(text):
-        return None
-    try:
-        return datetime.strptime(text, "%z").tzinfo
-    except ValueError:
-        return None
-
-
-def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime | None:
+def _compact(
+    day: str | None, hour: str | None, zone: tzinfo | None, offset: str | None = None
+) -> datetime | None:
     """Day and time as aware UTC; None if they cannot be read, or nothing tells their zone."""
     on, at = _day(day), _hour(hour)
-    return outcomes.parse_time(f"{on:%Y%m%d}T{at}", zone) if on and at and zone else None
+    if not (on and at):
+        return None
+    local = f"{on:%Y%m%d}T{at}"
+    if offset and _OFFSET.fullmatch(offset) and (known := outcomes.parse_time(local + offset)):
+        return known
+    return outcomes.parse_time(local, zone) if zone else None
 
 
 # ---------------------------------------------------------------- the document
