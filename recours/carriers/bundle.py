@@ -38,18 +38,18 @@ class Bundle:
     _failures_left: int = _FAILURES  # before one number is asked about alone
 
     def __post_init__(self) -> None:
-        self._calls = [self.numbers] if sum(one.known is None for one in self.asked) > 1 else []
+        self._calls = [self.numbers] if sum(parcel.known is None for parcel in self.asked) > 1 else []
 
     @property
     def numbers(self) -> Numbers:
         """The numbers to track, each once."""
-        return tuple(dict.fromkeys(one.number for one in self.asked if one.known is None))
+        return tuple(dict.fromkeys(parcel.number for parcel in self.asked if parcel.known is None))
 
     # ---------------------------------------------------------------- the shared calls
 
-    def next_call(self, one: Asked) -> Numbers:
+    def next_call(self, parcel: Asked) -> Numbers:
         """The numbers of a call to be made before this claim is asked about; none: there is no such call."""
-        if one.known is not None or self.closed or not self._calls:
+        if parcel.known is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
         if self._failures_left > 0 or len(numbers) == 1:
@@ -111,21 +111,21 @@ class Bundle:
 
     # ---------------------------------------------------------------- a claim's turn
 
-    def tracking_of(self, one: Asked) -> Delivery | Failure | None:
+    def tracking_of(self, parcel: Asked) -> Delivery | Failure | None:
         """A shared call's answer about a claim's parcel; None: it is asked about in its turn."""
-        return self.tracking.get(one.number, self.outage) if one.known is None else None
+        return self.tracking.get(parcel.number, self.outage) if parcel.known is None else None
 
-    def is_skipped(self, one: Asked) -> bool:
+    def is_skipped(self, parcel: Asked) -> bool:
         """Tell whether nothing was asked about this claim, as the carrier is down."""
-        return self.outage is not None and one.known is None and one.number not in self.tracking
+        return self.outage is not None and parcel.known is None and parcel.number not in self.tracking
 
-    def answer_without_call(self, one: Asked) -> Failure | None:
+    def answer_without_call(self, parcel: Asked) -> Failure | None:
         """The answer of a claim that needs another call, if the carrier is not called any more."""
-        result = self.tracking_of(one)
+        result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
         if self.closed is None or is_complete:
             return None
-        return replace(self.closed, delivery=result if isinstance(result, Delivery) else one.known)
+        return replace(self.closed, delivery=result if isinstance(result, Delivery) else parcel.known)
 
     def note_outcome(self, outcome: Outcome) -> None:
         """Learn from a claim's outcome what holds for the claims after it."""

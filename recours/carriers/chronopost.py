@@ -198,9 +198,9 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
     """`scans`: those of the delivery, the latest first. The first of them that has a name says who signed."""
     # Label and value of what stands beside an event, where it has a value.
     items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
-    told = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
-    name = next((value for label, value in told if is_person(label)), None)
-    strange = next((label for label, _ in told if not is_known_label(label)), None)
+    facts = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
+    name = next((value for label, value in facts if is_person(label)), None)
+    strange = next((label for label, _ in facts if not is_known_label(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
     handed_over = [scan for scan in scans if scan.code not in TOLD_AFTERWARDS]
     timed = [scan.at for scan in [*handed_over, *scans] if scan.at and scan.code != _IMAGE]

@@ -213,8 +213,8 @@ _READ_OF_TEXTS = 300  # signs
 
 def _signatory(event: Any) -> str | None:
     """`signedBy`; some events have the name in their description instead, as in `Delivered : DUPONT`."""
-    found = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
-    return json_api.text(event, "signedBy") or (found[1].strip() if found else None)
+    match = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
+    return json_api.text(event, "signedBy") or (match[1].strip() if match else None)
 
 
 def _time(event: Any) -> datetime | None:
@@ -238,8 +238,8 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     if not isinstance(json_api.at(tree, "documents"), list):
         return replace(outcomes.unreadable(SPEC.name, answer), delivery=delivery)
     documents = json_api.items(tree, "documents")
-    proofs = [one for one in documents if json_api.text(one, "typeCode") == "POD"]
-    if sent := [found for one in proofs or documents if (found := _sent(one))]:
+    proofs = [document for document in documents if json_api.text(document, "typeCode") == "POD"]
+    if sent := [piece for document in proofs or documents if (piece := _sent(document))]:
         return outcomes.evidence(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
 

@@ -34,8 +34,8 @@ _FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{
 
 def parcel_of(number: str) -> str:
     """The fourteen digits of a number that has one of the forms."""
-    found = _FORMS.fullmatch(number)
-    return next(filter(None, found.groups()), number) if found else number[:_DIGITS]
+    match = _FORMS.fullmatch(number)
+    return next(filter(None, match.groups()), number) if match else number[:_DIGITS]
 
 
 def _check_sign_fits(number: str) -> bool:
@@ -180,10 +180,10 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -> Outcome:
     """The document, or why there is none. `known` fills what is missing in the answer."""
     result = _result(answer)
-    found = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
-    if isinstance(found, Failure):
-        return found
-    delivery, sent = found.completed_by(known), _images(result)
+    outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
+    if isinstance(outcome, Failure):
+        return outcome
+    delivery, sent = outcome.completed_by(known), _images(result)
     if not sent:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return outcomes.evidence(SPEC.name, sent, delivery, answer)
@@ -237,8 +237,8 @@ def _images(result: Any) -> list[Sent]:
     return [
         Sent(encoded, f"dpd {_OPERATION} {name}", kind)
         for name, kind in PROOFS.items()
-        for told, encoded in sent
-        if told == name and encoded
+        for label, encoded in sent
+        if label == name and encoded
     ]
 
 
@@ -256,12 +256,12 @@ def _result(answer: Response) -> Any | Failure:
     return _not_known(answer) if result is None else result
 
 
-def _error(told: Any, answer: Response) -> Failure:
+def _error(fault: Any, answer: Response) -> Failure:
     """A Fault, or an Error document. One that names no ErrorId is the service's own trouble (inferred)."""
-    error = next((part for part in told.iter() if part.tag == "Error"), None)
+    error = next((part for part in fault.iter() if part.tag == "Error"), None)
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
-        text = soap.text(told, "faultstring")
+        text = soap.text(fault, "faultstring")
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
             return outcomes.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return outcomes.out_of_order(SPEC.name, answer, text)

@@ -227,13 +227,13 @@ def _numbers(complete: Any) -> list[str | None]:
     ]
     # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
     values = [json_api.text(identifier, "value") for identifier in identifiers]
-    values += [json_api.text(each) for one in identifiers for each in json_api.items(one, "values")]
+    values += [json_api.text(each) for part in identifiers for each in json_api.items(part, "values")]
     return [*([asked] if asked else own), *values]
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
     """One number may stand for several parcels."""
-    errors = [_told(json_api.at(result, "error")) for result in results]
+    errors = [_coded(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, errors, strict=True) if error is None]
     if not good:
         return _meaning(answer, next(filter(None, errors)), TRACKING_CODES)
@@ -310,9 +310,9 @@ def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
     sent = [each for each in listed if each is not None]
     if not all(isinstance(each, str) for each in sent):
         return outcomes.unreadable(SPEC.name, answer)
-    found = [Sent(each, _SOURCE) for each in sent if each.strip()]
+    texts = [Sent(each, _SOURCE) for each in sent if each.strip()]
     return (
-        outcomes.evidence(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
+        outcomes.evidence(SPEC.name, texts, delivery, answer) if texts else _without_document(output, answer)
     )
 
 
@@ -322,11 +322,11 @@ def _listed(value: Any) -> list[Any]:
 
 def _without_document(output: Any, answer: Response) -> Failure:
     """By its alerts; without any, it is as if the data were missing."""
-    told = [each for each in _alerts(output) if each[0] not in IGNORED_ALERTS]
-    found = next((each for each in told if each[0] in DOCUMENT_CODES), None)
-    if found:
-        return _meaning(answer, found, DOCUMENT_CODES)
-    code, said = told[0] if told else (None, None)
+    alerts = [each for each in _alerts(output) if each[0] not in IGNORED_ALERTS]
+    known = next((each for each in alerts if each[0] in DOCUMENT_CODES), None)
+    if known:
+        return _meaning(answer, known, DOCUMENT_CODES)
+    code, said = alerts[0] if alerts else (None, None)
     failure = outcomes.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
     return outcomes.noting(failure, SPEC.name, answer, code, said) if code else failure
 
@@ -336,35 +336,35 @@ _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
 
 def _alerts(output: Any) -> list[Coded]:
     """Code and words of each: objects, or texts that begin with the code."""
-    told: list[Coded | None] = []
+    alerts: list[Coded | None] = []
     for alert in _listed(json_api.at(output, "alerts")):
         if isinstance(alert, str):
-            found = _ALERT_CODE.match(alert.strip())
-            told.append((found[0] if found else None, alert))
+            match = _ALERT_CODE.match(alert.strip())
+            alerts.append((match[0] if match else None, alert))
         else:
-            told.append(_told(alert))
-    return [each for each in told if each]
+            alerts.append(_coded(alert))
+    return [each for each in alerts if each]
 
 
 # ---------------------------------------------------------------- errors
 
 
-def _told(error: Any) -> Coded | None:
+def _coded(error: Any) -> Coded | None:
     code, said = json_api.text(error, "code"), json_api.text(error, "message")
     return (code, said) if code or said else None
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    told = [each for error in json_api.items(tree, "errors") if (each := _told(error))]
-    found = next((each for each in told if each[0] in table), told[0] if told else None)
-    if found is None and answer.status == _OK_STATUS:
+    errors = [each for error in json_api.items(tree, "errors") if (each := _coded(error))]
+    first = next((each for each in errors if each[0] in table), errors[0] if errors else None)
+    if first is None and answer.status == _OK_STATUS:
         return None
-    return _meaning(answer, found or (None, None), table)
+    return _meaning(answer, first or (None, None), table)
 
 
-def _meaning(answer: Response, told: Coded, table: dict[str, Meaning]) -> Failure:
-    code, said = told
+def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
+    code, said = coded
     if code in table:
         return outcomes.meant(SPEC.name, table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):

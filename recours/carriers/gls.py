@@ -314,7 +314,7 @@ def _images(answer: Response) -> list[str] | Failure:
     texts: list[str | None] = []
     for item in items:
         single = json_api.text(item, "ImageData")
-        texts += [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
+        texts += [single] if single else [json_api.text(part) for part in json_api.items(item, "ImageData")]
     return [text for text in texts if text] or outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 

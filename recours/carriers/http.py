@@ -381,8 +381,8 @@ class HttpSession:
         else:
             self.unsent += 1
             self._reservation.refund(what)
-        told = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
-        failure = replace(told, connected=sent)
+        failure = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
+        failure = replace(failure, connected=sent)
         failed.append(failure)
         passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)

@@ -78,18 +78,18 @@ def at(tree: Any, *path: str | int) -> Any:
 
 def items(tree: Any, *path: str | int) -> list[Any]:
     """The list at the end of the path; a single object counts as a list of one; else none."""
-    found = at(tree, *path)
-    if isinstance(found, dict):
-        return [found]
-    return found if isinstance(found, list) else []
+    value = at(tree, *path)
+    if isinstance(value, dict):
+        return [value]
+    return value if isinstance(value, list) else []
 
 
 def text(tree: Any, *path: str | int) -> str | None:
     """The text at the end of the path without blanks around it, or a number as text; None if there is none."""
-    found = at(tree, *path)
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        found = str(found)
-    return found.strip() or None if isinstance(found, str) else None
+    value = at(tree, *path)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip() or None if isinstance(value, str) else None
 
 
 # ---------------------------------------------------------------- errors as application/problem+json
@@ -113,9 +113,9 @@ def problem_of(answer: Response) -> ProblemJson:
     Not read: `instance`, which repeats the request and so names every field of it, and `status`, which is a text at
     MyDHL and a number at Unified, and tells nothing that HTTP does not.
     """
-    found = tree(answer.body)
-    details = at(found, "additionalDetails")
+    problem = tree(answer.body)
+    details = at(problem, "additionalDetails")
     more = details[:_READ_OF_DETAILS] if isinstance(details, list) else []
-    told = [text(found, name) for name in ("detail", "message", "title")] + [text(each) for each in more]
-    texts = [said for said in told if said]
+    parts = [text(problem, name) for name in ("detail", "message", "title")] + [text(each) for each in more]
+    texts = [said for said in parts if said]
     return ProblemJson(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))

@@ -97,8 +97,8 @@ class LaPoste(StatusClient):
         del what
         if answer.status != TOO_MANY:
             return None
-        found = _QUOTA.search(json_api.text(json_api.tree(answer.body), "message") or "")
-        return Wait(now + timedelta(seconds=int(found[1]))) if found else Wait()
+        quota = _QUOTA.search(json_api.text(json_api.tree(answer.body), "message") or "")
+        return Wait(now + timedelta(seconds=int(quota[1]))) if quota else Wait()
 
 
 def tracking_request(numbers: Sequence[str], key: str) -> Request:

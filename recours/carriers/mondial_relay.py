@@ -167,11 +167,11 @@ def parse_tracing(answer: Response) -> Failure:
         return outcomes.unreadable(SPEC.name, answer)
     # The latest of the events, of which some may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
-    told = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
-    last = outcomes.latest(reversed(told), _time)
+    dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
+    last = outcomes.latest(reversed(dated), _time)
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
-        return _delivered(result, told, last, label, answer)
+        return _delivered(result, dated, last, label, answer)
     if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
         said = said or f"STAT {status}"
     return outcomes.by_code(SPEC.name, STATS, answer, status, said)
@@ -180,14 +180,14 @@ def parse_tracing(answer: Response) -> Failure:
 def _delivered(
     result: Any, events: Sequence[Any], last: Any | None, label: str | None, answer: Response
 ) -> Failure:
-    told = " / ".join(one[:_READ_OF_TEXTS] for one in (label, _of(last, "Libelle")) if one)
-    text = plain(told)
+    words = " / ".join(part[:_READ_OF_TEXTS] for part in (label, _of(last, "Libelle")) if part)
+    text = plain(words)
     if not _HANDED_OVER.search(text):
         if _SENT_BACK.search(text):
             back = ParcelStatus.RETURNED
-            return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
+            return outcomes.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
         if _AT_A_RELAY.search(text):
-            return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
+            return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
     said = _of(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=said)
     # The answer has no number of the parcel.

@@ -55,8 +55,8 @@ class Tokens:
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""
-        is_there = self._token is not None and self._token.serves(now)
-        return {} if is_there else {Capability.TOKEN: 1}
+        is_valid = self._token is not None and self._token.serves(now)
+        return {} if is_valid else {Capability.TOKEN: 1}
 
     def secrets(self) -> tuple[str, ...]:
         """The tokens that answers may repeat: the one in use, and those before."""
@@ -84,11 +84,11 @@ class Tokens:
 
     def _current(self, session: CarrierSession, refused: _Use | None = None) -> str:
         """A token other than one that a call refused. Of the threads that need one, one asks; the others share what comes of it."""
-        seen = self._tries
+        tries = self._tries
         with self._lock:
             if self._token is not None and self._token.serves(session.now(), refused):
                 return self._token.text
-            if self._tries != seen and self._failed is not None:
+            if self._tries != tries and self._failed is not None:
                 raise NoTokenError(self._failed)
             self._token = self._failed = None
             try:

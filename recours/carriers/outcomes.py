@@ -139,8 +139,8 @@ def status_table(codes: Mapping[ParcelStatus, str]) -> dict[str, ParcelStatus]:
 
 def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> ParcelStatus | None:
     """What the codes of one status mean together; None if the table has none of them."""
-    found = [table[code] for code in codes if code in table]
-    return min(found, key=lambda status: status.value, default=None)
+    statuses = [table[code] for code in codes if code in table]
+    return min(statuses, key=lambda status: status.value, default=None)
 
 
 def not_handed_over(
@@ -199,12 +199,12 @@ def evidence(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Respon
 
     What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
     """
-    decoding = ((decoded(one.encoded), one) for one in sent[:MOST_PIECES])
+    decoding = ((decoded(each.encoded), each) for each in sent[:MOST_PIECES])
     pieces = [
-        Piece(content, one.source, one.kind, one.html) for content, one in decoding if content is not None
+        Piece(content, each.source, each.kind, each.html) for content, each in decoding if content is not None
     ]
     if pieces:
-        return Retrieved(tuple(sorted(pieces, key=lambda one: not is_document(one))), delivery)
+        return Retrieved(tuple(sorted(pieces, key=lambda each: not is_document(each))), delivery)
     message = f"{name} sent a proof that is not valid base64"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
@@ -261,7 +261,7 @@ def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
 
 def latest(dated: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
     """The one with the latest time, of several the first; None if there are none."""
-    return max(dated, key=lambda one: time_of(one) or NEVER, default=None)
+    return max(dated, key=lambda each: time_of(each) or NEVER, default=None)
 
 
 _DAY = re.compile(r"(?P<day>\d{2})[./](?P<month>\d{2})[./](?P<year>\d{4}|\d{2})", re.ASCII)
@@ -272,14 +272,14 @@ def parse_french_time(day: str | None, hour: str | None = None) -> datetime | No
     """`05.10.2026`, `05/10/26` or an ISO date, and `10:31:00`, in French time, as aware UTC; None if unreadable."""
     try:
         text = (day or "").strip()
-        if found := _DAY.fullmatch(text):
-            year = int(found["year"])
+        if match := _DAY.fullmatch(text):
+            year = int(match["year"])
             # Two digits are of this century.
-            on = date(year + (2000 if year <= 99 else 0), int(found["month"]), int(found["day"]))  # noqa: PLR2004
+            on = date(year + (2000 if year <= 99 else 0), int(match["month"]), int(match["day"]))  # noqa: PLR2004
         else:
             on = date.fromisoformat(text[:10])
-        told = _HOUR.fullmatch((hour or "").strip())
-        hours, minutes, seconds = (int(part or 0) for part in told.groups()) if told else (0, 0, 0)
+        clock = _HOUR.fullmatch((hour or "").strip())
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
         return _utc(datetime.combine(on, time(hours, minutes, seconds)), PARIS)
     except (ValueError, OverflowError):
         return None

@@ -115,10 +115,10 @@ class _Answer:
     def is_proof_of_rights(self) -> bool:
         """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
         outcome = self.outcome
-        is_told = (
+        tells_of_parcel = (
             isinstance(outcome, Retrieved) or outcome.delivery is not None or outcome.kind in _TELLS_OF_PARCEL
         )
-        return is_told and bool(self.accepted)
+        return tells_of_parcel and bool(self.accepted)
 
     @property
     def grants_documents(self) -> bool:
@@ -198,7 +198,7 @@ class APIRequestQueue:
             return reserved
         return [
             QuotaReservation(
-                self._quota, self._clock, account, {one: one.limit.units(calls) for one in reserved}, go_on
+                self._quota, self._clock, account, {each: each.limit.units(calls) for each in reserved}, go_on
             )
             for calls in fetches
         ]
@@ -267,8 +267,8 @@ class APIRequestQueue:
             self._refused(key, account) if refused else None,
         )
         missing = self.unconfigured(key)
-        found = self._stopped(key, state), *((missing,) if missing else of_account)
-        return [refusal for refusal in found if refusal]
+        refusals = self._stopped(key, state), *((missing,) if missing else of_account)
+        return [refusal for refusal in refusals if refusal]
 
     def setup_calls(self, key: str) -> CallBudget:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
@@ -352,24 +352,24 @@ class APIRequestQueue:
         """`at_house`: asks the house's account about a parcel that is denied to this one."""
         bundle = Bundle(asked)
         try:
-            for place, (reserved, one) in enumerate(zip(reservations, asked, strict=True)):
+            for place, (reserved, parcel) in enumerate(zip(reservations, asked, strict=True)):
                 with self._after_first_answer(key, reserved) as reservation:
                     fetch = _Fetch(key, reservation)
                     unchecked = self._checked_before(fetch, bundle) if place == 0 else None
-                    outcome = unchecked or self._outcome(fetch, one, bundle, go_on)
+                    outcome = unchecked or self._outcome(fetch, parcel, bundle, go_on)
                 outcome = self._of_whose(key, outcome)
                 fetched = Fetched(
                     outcome,
                     fetch.calls,
                     fetch.unsent,
                     accepted=fetch.accepted,
-                    asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(one),
-                    upsets=one.known is None and one.number in bundle.upsetting,
+                    asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(parcel),
+                    upsets=parcel.known is None and parcel.number in bundle.upsetting,
                     shows_outage=bundle.outage is not None and fetch.calls > 1,
                 )
                 self._settle([reserved])
                 if at_house and isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED:
-                    fetched = at_house(one, fetched, outcome)
+                    fetched = at_house(parcel, fetched, outcome)
                 bundle.note_outcome(fetched.outcome)
                 yield fetched
         except CalledOffError:
@@ -385,33 +385,33 @@ class APIRequestQueue:
         if said is None or said.key not in OF_CLIENT:
             return outcome
         of_client = replace(said, key=OF_CLIENT[said.key])
-        ours, theirs = (sentence("en", replace(one, words="")) for one in (said, of_client))
+        ours, theirs = (sentence("en", replace(each, words="")) for each in (said, of_client))
         return replace(outcome, message=outcome.message.replace(ours, theirs), said=of_client)
 
     def _at_house(
-        self, key: str, go_on: Callable[[], bool], one: Asked, denied: Fetched, denial: Failure
+        self, key: str, go_on: Callable[[], bool], parcel: Asked, denied: Fetched, denial: Failure
     ) -> Fetched:
         """Ask the house's account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
         about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
         """
-        house, known = carrier_of(key), denial.delivery or one.known
+        house, known = carrier_of(key), denial.delivery or parcel.known
         calls = self._accounts[house].spec.calls_for(known)
         reservations, refusal = self.reserve(house, [calls], go_on=go_on)
         if refusal and refusal.why is Blocked.CARRIER:
             return denied
         fetched = None
         if reservations:
-            with closing(self._bundle(reservations, house, [replace(one, known=known)])) as answers:
+            with closing(self._bundle(reservations, house, [replace(parcel, known=known)])) as answers:
                 fetched = next(answers, None)  # None: the run ends while the call waits for a short window
-        found = fetched.outcome if fetched else None
-        if isinstance(found, Failure) and found.kind in _SEES_NOTHING:
+        answer = fetched.outcome if fetched else None
+        if isinstance(answer, Failure) and answer.kind in _SEES_NOTHING:
             outcome, remember = denied.outcome, None
-        elif found is None or (isinstance(found, Failure) and found.kind is ErrorKind.RATE_LIMITED):
+        elif answer is None or (isinstance(answer, Failure) and answer.kind is ErrorKind.RATE_LIMITED):
             outcome, remember = self._left_to_house(key, denial), HOUSE
         else:
-            outcome, remember = with_delivery(found, denial.delivery), HOUSE
+            outcome, remember = with_delivery(answer, denial.delivery), HOUSE
         if fetched is None:
             return replace(denied, outcome=outcome, remember=remember)
         return replace(
@@ -503,25 +503,25 @@ class APIRequestQueue:
             with suppress(RunError):  # what came is paid for; the units come back when the run leaves
                 reservation.release()
 
-    def _outcome(self, fetch: _Fetch, one: Asked, bundle: Bundle, go_on: Callable[[], bool]) -> Outcome:
+    def _outcome(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: Callable[[], bool]) -> Outcome:
         """The outcome of one claim of a bundle. The first claim that needs shared calls makes them, as long as `go_on` says so."""
         has_shared = False
-        while go_on() and (numbers := bundle.next_call(one)):
+        while go_on() and (numbers := bundle.next_call(parcel)):
             self._track(fetch, numbers, bundle)
             has_shared = True
         if has_shared:
             self._mention_failures(fetch.key, bundle)
-        if failure := bundle.answer_without_call(one):
+        if failure := bundle.answer_without_call(parcel):
             return failure
-        tracking = bundle.tracking_of(one)
+        tracking = bundle.tracking_of(parcel)
 
         def ask(client: Client, session: CarrierSession) -> Outcome:
             if tracking is None:
-                return client.fetch(one.number, one.known, session)
-            return client.fetch_tracked(one.number, tracking, session)
+                return client.fetch(parcel.number, parcel.known, session)
+            return client.fetch_tracked(parcel.number, tracking, session)
 
-        answer = self._ask(fetch, ask, one.earliest)
-        return self._meant(fetch, one.number, answer, one.claim)
+        answer = self._ask(fetch, ask, parcel.earliest)
+        return self._meant(fetch, parcel.number, answer, parcel.claim)
 
     def _track(self, fetch: _Fetch, numbers: Numbers, bundle: Bundle) -> None:
         """Make a call that claims of a bundle share."""
@@ -626,7 +626,7 @@ class APIRequestQueue:
         A failure if the account is not accepted: they are not asked about.
         """
         key = fetch.key
-        awaited = (self._refusals.awaits_check(key, one.claim) for one in bundle.asked)
+        awaited = (self._refusals.awaits_check(key, parcel.claim) for parcel in bundle.asked)
         before = next(filter(None, awaited), None)
         if before is None:
             return None

@@ -72,14 +72,14 @@ class _Queue:
         """Take units for as many waiters as there are units, the first ones first; sleep if there are none."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
-        wanted = min(len(waiters), self._most)
-        while isinstance(taken := take(wanted), Exhausted):
-            if not taken.left:
-                _sleep_until(taken.resets_at, clock, go_on)
+        count = min(len(waiters), self._most)
+        while isinstance(units := take(count), Exhausted):
+            if not units.left:
+                _sleep_until(units.resets_at, clock, go_on)
                 return
-            wanted = min(wanted, taken.left)
-        for waiter in waiters[:wanted]:
-            waiter.units = taken
+            count = min(count, units.left)
+        for waiter in waiters[:count]:
+            waiter.units = units
             waiter.called.set()
 
 

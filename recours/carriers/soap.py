@@ -113,8 +113,8 @@ class _Tree:
 
 def listed(element: Any, name: str, items: str) -> list[Any]:
     """The children called `items` of the first child called `name`."""
-    found = child(element, name)
-    return children(found, items) if found is not None else []
+    part = child(element, name)
+    return children(part, items) if part is not None else []
 
 
 def children(element: Any, name: str) -> list[Any]:
@@ -128,14 +128,14 @@ def child(element: Any, name: str) -> Any | None:
 
 def text(element: Any, name: str) -> str | None:
     """The text of the first child of that name, without blanks around it; None if there is none, or it is empty."""
-    found = child(element, name)
-    return (found.text or "").strip() or None if found is not None else None
+    part = child(element, name)
+    return (part.text or "").strip() or None if part is not None else None
 
 
 def body_of(root: Any) -> Any | None:
     """What the Body of an envelope holds: the response, or a Fault."""
-    found = child(root, "Body") if root.tag == "Envelope" else None
-    return next(iter(found), None) if found is not None else None
+    part = child(root, "Body") if root.tag == "Envelope" else None
+    return next(iter(part), None) if part is not None else None
 
 
 def result_of(

@@ -345,17 +345,17 @@ _OFFSET = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
 
 
 def _day(text: str | None) -> date | None:
-    found = _DAY.fullmatch(text or "")
+    match = _DAY.fullmatch(text or "")
     try:
-        return date(*map(int, found.groups())) if found else None
+        return date(*map(int, match.groups())) if match else None
     except ValueError:
         return None
 
 
 def _hour(text: str | None) -> str | None:
     """`103100` or `10:31:00` as six digits."""
-    if found := _HOUR.fullmatch(text or ""):
-        return "".join(part.zfill(2) for part in found.groups())
+    if match := _HOUR.fullmatch(text or ""):
+        return "".join(part.zfill(2) for part in match.groups())
     return text.zfill(6) if text and _DIGITS.fullmatch(text) else None
 
 
@@ -377,9 +377,9 @@ def _compact(
 
 def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
     """The proof, a web page; the image of the signature; a photo of the parcel where it was left."""
-    told = json_api.at(package, "deliveryInformation")
+    information = json_api.at(package, "deliveryInformation")
     page, image, photo = (
-        json_api.text(told, *path) or ""
+        json_api.text(information, *path) or ""
         for path in (("pod", "content"), ("signature", "image"), ("deliveryPhoto", "photo"))
     )
     listed = (
@@ -387,7 +387,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
         Sent(image, _SOURCE, EvidenceKind.SIGNATURE),
         Sent(photo, _SOURCE, EvidenceKind.PHOTO),
     )
-    if sent := [one for one in listed if one.encoded]:
+    if sent := [piece for piece in listed if piece.encoded]:
         return outcomes.evidence(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
@@ -399,10 +399,10 @@ Coded = tuple[str | None, str | None]  # a code, and words
 
 def _error(tree: Any, answer: Response) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    told = _first_known(_told(tree))
-    if told is None and answer.status == _OK_STATUS:
+    known = _first_known(_coded_errors(tree))
+    if known is None and answer.status == _OK_STATUS:
         return None
-    code, said = told or (None, None)
+    code, said = known or (None, None)
     return (
         outcomes.meant(SPEC.name, CODES[code], answer, said)
         if code in CODES
@@ -410,7 +410,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     )
 
 
-def _told(tree: Any) -> list[Coded]:
+def _coded_errors(tree: Any) -> list[Coded]:
     """The errors of an answer; else those of the shape that older services have."""
     errors = json_api.items(tree, "response", "errors")
     if errors:
@@ -420,8 +420,8 @@ def _told(tree: Any) -> list[Coded]:
     return [(json_api.text(error, "Code"), json_api.text(error, "Description")) for error in legacy]
 
 
-def _first_known(told: list[Coded]) -> Coded | None:
-    return next((each for each in told if each[0] in CODES), told[0] if told else None)
+def _first_known(errors: list[Coded]) -> Coded | None:
+    return next((each for each in errors if each[0] in CODES), errors[0] if errors else None)
 
 
 def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:

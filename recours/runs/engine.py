@@ -190,8 +190,8 @@ class Engine:
         reservations = [leased.reservation for leased in bundle]
         now = self._deps.clock.now()
         asked = [
-            Asked(one.claim.number or "", one.known, one.claim.id, one.claim.earliest_delivery(now))
-            for one in bundle
+            Asked(each.claim.number or "", each.known, each.claim.id, each.claim.earliest_delivery(now))
+            for each in bundle
         ]
         return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
 
@@ -300,12 +300,12 @@ class Engine:
 
     def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
-        excused = [one for one in answered if one[0].claim.id in one[0].lane.mistakes.excused]
+        excused = [each for each in answered if each[0].claim.id in each[0].lane.mistakes.excused]
         for is_last in (True, False):
             self._leave(
-                [one for one in excused if one[0].lane.mistakes.puts_last is is_last], is_last=is_last
+                [each for each in excused if each[0].lane.mistakes.puts_last is is_last], is_last=is_last
             )
-        others = [one for one in answered if one not in excused]
+        others = [each for each in answered if each not in excused]
         if others:
             with self._recording(others):
                 used = self._recorder.conclude([(leased.claim, ended) for leased, ended in others])
@@ -320,18 +320,18 @@ class Engine:
     @contextmanager
     def _recording(self, answered: Collection[tuple[Leased, Ended]]) -> Iterator[None]:
         """What is recorded then does not wait any more; what could not be does."""
-        done = {leased.claim.id for leased, _ in answered}
+        ids = {leased.claim.id for leased, _ in answered}
         try:
             yield
         except NotRecordedError as fault:
-            done = set(fault.written)
+            ids = set(fault.written)
             raise
         except RunError:
-            done = set()
+            ids = set()
             raise
         finally:
-            self._answered = [one for one in self._answered if one[0].claim.id not in done]
-            self._leased = [leased for leased in self._leased if leased.claim.id not in done]
+            self._answered = [each for each in self._answered if each[0].claim.id not in ids]
+            self._leased = [leased for leased in self._leased if leased.claim.id not in ids]
 
     def _record_what_waits(self) -> None:
         """Record what waited for other answers: none will come. Raises RunError.
@@ -362,4 +362,4 @@ class Engine:
         with suppress(RunError):
             self._record(self._ready())
         with suppress(RunError):
-            self._leave([one for one in self._answered if one[1].could_not_connect])
+            self._leave([each for each in self._answered if each[1].could_not_connect])

@@ -21,7 +21,7 @@ class LaneOrder:
     """The keys of lanes with claims to lease, that with the most urgent one first."""
 
     def __init__(self, ready: Mapping[str, Ready]) -> None:
-        self._heads = {key: found.head for key, found in ready.items()}
+        self._heads = {key: lane.head for key, lane in ready.items()}
         self._sorted = sorted((head, key) for key, head in self._heads.items())
         self._is_long = len(self._heads) > LANES_AT_ONCE
         self._outdated: set[str] = set()

@@ -148,7 +148,9 @@ class Leasing:
                 bundles = [
                     bundle
                     for key, lane in lanes.items()
-                    for bundle in self._granted(lane, [one for one in due if one.account_key == key], lease)
+                    for bundle in self._granted(
+                        lane, [each for each in due if each.account_key == key], lease
+                    )
                 ]
             if bundles:
                 return bundles
@@ -248,13 +250,13 @@ class Leasing:
         A claim that a run died with goes alone, since a run may die with it again; so does one whose number made a shared call fail.
         """
         most = self._spec(lane.key).numbers_per_call
-        sharing = [one for one in claims if most > 1 and _may_share(one.state) and not one.state.delivery]
+        sharing = [each for each in claims if most > 1 and _may_share(each.state) and not each.state.delivery]
         alone = [[claim] for claim in claims if claim not in sharing]
-        if sharing and (wanted := min(most - len(sharing), self._left)) > 0:
-            taken = self._take([lane.key], wanted, lease)
-            with self._put_back_after_fault(taken):
-                due = [claim for claim in taken if not self._done_without_call(claim, lease)]
-                fit = [one for one in due if one.account_key == lane.key and _may_share(one.state)]
+        if sharing and (room := min(most - len(sharing), self._left)) > 0:
+            more = self._take([lane.key], room, lease)
+            with self._put_back_after_fault(more):
+                due = [claim for claim in more if not self._done_without_call(claim, lease)]
+                fit = [claim for claim in due if claim.account_key == lane.key and _may_share(claim.state)]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
         return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]
@@ -379,10 +381,10 @@ class Leasing:
             is_more = True
             while is_more and self._left > 0:
                 lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
-                taken = self._take(lanes, most, lease, unnumbered=True)
-                with self._put_back_after_fault(taken):
-                    self.put_back([claim for claim in taken if not self._done_without_call(claim, lease)])
-                is_more = len(taken) == most
+                claims = self._take(lanes, most, lease, unnumbered=True)
+                with self._put_back_after_fault(claims):
+                    self.put_back([claim for claim in claims if not self._done_without_call(claim, lease)])
+                is_more = len(claims) == most
 
     def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""

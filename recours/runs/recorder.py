@@ -64,8 +64,8 @@ class Recorder:
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
         """Tell whether the claim's last attempt was made: it was not where the claim was given up without a call."""
-        is_told = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
-        return decision.uses_attempt and is_told and self._is_last(claim)
+        is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
+        return decision.uses_attempt and is_over and self._is_last(claim)
 
     def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
@@ -125,12 +125,12 @@ class Recorder:
             self.stats.failed += 1
             self._say_failure(claim, decision)
         else:
-            again = ""
+            then = ""
             if self._is_last(claim) and decision.state.last_attempt_at != claim.state.last_attempt_at:
-                again = (
+                then = (
                     f", its last attempt is made again at {format_minute(decision.state.next_at, self.local)}"
                 )
-            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{again}")
+            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{then}")
 
     def _say_failure(self, claim: Claim, decision: Decision) -> None:
         error = decision.error or ""

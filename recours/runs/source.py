@@ -120,15 +120,15 @@ class NamedClaims:
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        taken: list[Claim] = []
-        wanted = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
-        for claim in [claim for claim in wanted if claim.account_key in lanes]:
-            if len(taken) == most:
+        leased_claims: list[Claim] = []
+        claims = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
+        for claim in [claim for claim in claims if claim.account_key in lanes]:
+            if len(leased_claims) == most:
                 break
             self._left.remove(claim)
             if leased := self._repository.lease_named(claim, lease, now):
-                taken.append(leased)
-        return taken
+                leased_claims.append(leased)
+        return leased_claims
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         self._repository.release([(claim, claim.state) for claim in claims], lease)
@@ -149,7 +149,7 @@ def find_named(
     claims: "ClaimRepository", references: Sequence[str], policy: Policy, now: datetime
 ) -> list[Claim]:
     """The claims of these references, assessed. Raises RefusedError if one of them cannot be fetched."""
-    found, refused = [], []
+    named, refused = [], []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
@@ -157,10 +157,10 @@ def find_named(
         elif fault := _fault(claims, claim, policy, now):
             refused.append(replace(fault, reference=reference))
         else:
-            found.append(replace(claim, state=named_state(claim, policy, now)))
+            named.append(replace(claim, state=named_state(claim, policy, now)))
     if refused:
         raise RefusedError(refused)
-    return found
+    return named
 
 
 def is_as_found(claim: Claim, found: Claim) -> bool:

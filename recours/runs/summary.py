@@ -157,10 +157,10 @@ class UnknownCodes:
 
     def note(self, key: str, carrier: str, outcome: Outcome) -> None:
         """Count by the code: the carrier's words beside it may differ from parcel to parcel."""
-        for seen in unknown_of(outcome):
-            code = (key, seen.partition(" (")[0])
+        for text in unknown_of(outcome):
+            code = (key, text.partition(" (")[0])
             self._counts[code] += 1
-            self._texts.setdefault(code, f"{carrier} sent {seen}")
+            self._texts.setdefault(code, f"{carrier} sent {text}")
 
     def mention(self) -> None:
         """Log each code with its count since the last time, for those who keep the tables."""
@@ -177,9 +177,9 @@ def not_enrolled(count: int) -> str:
     """The one line that says that claims are not worked on since nobody has decided; "": there are none."""
     if not count:
         return ""
-    shown = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)
+    number = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)
     what = "claim with a tracking number is" if count == 1 else "claims with a tracking number are"
     return (
-        f"{shown} open {what} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
+        f"{number} open {what} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
         "ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false."
     )

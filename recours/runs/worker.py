@@ -241,7 +241,7 @@ class Worker(ABC):
             NamedClaims(self.deps.claims, named) if named else DueClaims(self.deps.claims, self.stage, lanes)
         )
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
-        self.say_found(min(sum(found.claims for found in ready.values()), limits.batch_size))
+        self.say_found(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
         if not ready:
             return
         self.deps.documents.make_sure()
@@ -256,23 +256,23 @@ class Worker(ABC):
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""
         ready = source.ready(self.deps.clock.now(), lanes=self.refusals) if self.refusals else {}
-        for key, found in ready.items():
+        for key, lane in ready.items():
             refusal = self.refusals[key]
             if refusal.reserved:
-                self.stats.skipped_reserved += found.claims
+                self.stats.skipped_reserved += lane.claims
             elif refusal.why is Blocked.RATE_LIMIT:
-                self.stats.skipped_rate_limit += found.claims
+                self.stats.skipped_rate_limit += lane.claims
             else:
-                self.stats.skipped_carrier += found.claims
+                self.stats.skipped_carrier += lane.claims
 
     def _mention_set_aside(self) -> None:
         """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
-            one, several = self.set_aside_texts
+            single, several = self.set_aside_texts
             many = f"{count} or more" if count >= SET_ASIDE_MOST else str(count)
-            what = one if count == 1 else several
+            what = single if count == 1 else several
             log.info(f"{many} {what}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
     # ---------------------------------------------------------------- maintenance
@@ -298,15 +298,15 @@ class Worker(ABC):
             return
         expire_one = partial(expire, now=now, policy=policy)
         given_up = self.deps.maintenance.expire(self.stage, before, expire_one, now, self.options.carriers)
-        shown: list[str] = []
+        references: list[str] = []
         count = 0
         for claim, _ in given_up:
             count += 1
-            shown += [claim.reference] if count <= _SHOWN_EXPIRED else []
+            references += [claim.reference] if count <= _SHOWN_EXPIRED else []
         if count:
             self.stats.max_retries_reached += count
-            days, more = plural(policy.expire_after.days, "day"), count - len(shown)
-            names = ", ".join(shown) + (f" and {more} more" if more else "")
+            days, more = plural(policy.expire_after.days, "day"), count - len(references)
+            names = ", ".join(references) + (f" and {more} more" if more else "")
             log.error(
                 f"🛑 EXPIRED: gave up {plural(count, 'claim')} whose response_deadline passed more than {days} ago "
                 f"(RECOURS_EXPIRE_DAYS): {names}"

@@ -140,8 +140,8 @@ def _error(code: int, message: str) -> str:
 def _tracking(question: Question, state: ParcelState) -> str:
     """Events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
     events = "" if state.scenario is Scenario.UNKNOWN else _events(question, state)
-    found = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
-    return element("errorCode", 0) + found
+    parcel = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
+    return element("errorCode", 0) + parcel
 
 
 def _events(question: Question, state: ParcelState) -> str:
@@ -175,10 +175,10 @@ def _delivered(state: ParcelState, end: datetime, *, french: bool) -> str:
     return _event("D", "Livré" if french else "Delivered", end, decides=True, info=info)
 
 
-def _items(told: Iterable[tuple[str, str]]) -> str:
+def _items(items: Iterable[tuple[str, str]]) -> str:
     return "".join(
         f"<infoCompList>{element('name', name)}{element('value', value)}</infoCompList>"
-        for name, value in told
+        for name, value in items
     )
 
 
@@ -201,8 +201,8 @@ def _pod(question: Question, state: ParcelState) -> str:
     if state.scenario in _POD_ERRORS:
         return _error(*_POD_ERRORS[state.scenario])
     as_image = question.details["pdf"] == "no"
-    is_there = state.scenario is Scenario.POD_IMAGE_ONLY and as_image
-    if state.scenario in _STATUS_WITHOUT_POD and not is_there:
+    has_document = state.scenario is Scenario.POD_IMAGE_ONLY and as_image
+    if state.scenario in _STATUS_WITHOUT_POD and not has_document:
         status = _STATUS_WITHOUT_POD[state.scenario]
         ending = "" if status is None else element("statusCode", status)
         return elements([("errorCode", 0), ("podPresente", False)]) + ending

@@ -126,8 +126,8 @@ class Colissimo(SimulatedCarrier):
         credential: Any = tree if tracking else tree.get("credential")
         by_key = isinstance(credential, dict) and "apiKey" in credential
         form = _API_KEY if by_key else _LOGIN
-        told: dict[str, json_api.Form] = {**form} if tracking else {"credential": form}
-        json_api.check(tree, _FORMS[request.path] | told, _refused)
+        forms: dict[str, json_api.Form] = {**form} if tracking else {"credential": form}
+        json_api.check(tree, _FORMS[request.path] | forms, _refused)
         number = tree["parcelNumber" if tracking else "cab"]
         if not NUMBER.fullmatch(number):
             bad_number = _timeline_error("101", "Numéro de colis invalide")

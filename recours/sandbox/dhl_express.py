@@ -151,10 +151,10 @@ def _asked(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
             detail = "A shipmentTrackingNumber or a pieceTrackingNumber is needed"
             raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
         return waybill_of(values["pieceTrackingNumber"]), "tracking", values
-    found = _PATH.fullmatch(request.path)
-    if found is None:
+    match = _PATH.fullmatch(request.path)
+    if match is None:
         raise NotUnderstoodError(_problem(request.path, 404, "Not Found", "No such resource"))
-    number, operation = found.groups()
+    number, operation = match.groups()
     wrong = [] if _WAYBILL.fullmatch(number) else ["shipmentTrackingNumber"]
     return number, operation, _checked(request, operation, wrong)
 

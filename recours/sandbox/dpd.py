@@ -145,8 +145,8 @@ def _invalid(reason: str) -> NotUnderstoodError:
 
 def _error(code: str, message: str) -> Answer:
     """As recorded at EPrint: what `Error` holds has no namespace."""
-    told = elements([("ErrorId", code), ("ErrorMessage", message)])
-    return soap.fault("soap:Server", message, f"<Error>{told}</Error>")
+    error = elements([("ErrorId", code), ("ErrorMessage", message)])
+    return soap.fault("soap:Server", message, f"<Error>{error}</Error>")
 
 
 def _result(question: Question, state: ParcelState) -> str:

@@ -242,14 +242,14 @@ def _parcel(asked: dict[str, Any]) -> dict[str, str]:
     info: dict[str, str] = asked["trackingNumberInfo"]
     if not info["trackingNumber"]:
         raise NotUnderstoodError(_error(400, *_EMPTY))
-    found = {name: asked[name] for name in ("shipDateBegin", "shipDateEnd") if name in asked}
+    days_sent = {name: asked[name] for name in ("shipDateBegin", "shipDateEnd") if name in asked}
     try:
-        days = [date.fromisoformat(day) for day in found.values()]
+        days = [date.fromisoformat(day) for day in days_sent.values()]
     except ValueError:
         raise _refused("a date is written YYYY-MM-DD") from None
     if len(days) == 1 or days != sorted(days):
         raise _refused("shipDateBegin and shipDateEnd must be there together, and in this order")
-    return info | found
+    return info | days_sent
 
 
 def _refused(reason: str) -> NotUnderstoodError:

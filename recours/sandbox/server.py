@@ -184,12 +184,12 @@ class Sandbox:
 
         `keys`: of these carriers only; none named: of all.
         """
-        account, found = next(iter(self.accounts)), dict[str, str]()
+        account, settings = next(iter(self.accounts)), dict[str, str]()
         for carrier in SIMULATED:
             if not keys or carrier.key in keys:
-                found[f"{carrier.key.upper()}_BASE_URL"] = self.url
-                found |= self.credentials(carrier.key, account)
-        return found
+                settings[f"{carrier.key.upper()}_BASE_URL"] = self.url
+                settings |= self.credentials(carrier.key, account)
+        return settings
 
     def credentials(self, carrier: str, account: str) -> dict[str, str]:
         """An account's credentials at a carrier, by the names of the settings that hold the house's."""

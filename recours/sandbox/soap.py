@@ -52,8 +52,8 @@ class SoapReader:
         if len(body) != 1:
             raise self.refuse("a Body holds one call")
         operation = self._operation(body[0], request.headers["soapaction"])
-        told = dict(self._values(header, self.header)) if header is not None and self.header else {}
-        return operation, dict(self._values(body[0], self.operations[operation])), told
+        values = dict(self._values(header, self.header)) if header is not None and self.header else {}
+        return operation, dict(self._values(body[0], self.operations[operation])), values
 
     def _parsed(self, body: bytes) -> "Element":
         from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
@@ -84,24 +84,24 @@ class SoapReader:
 
     def _values(self, parent: "Element", form: Form, path: str = "") -> Iterable[tuple[str, str]]:
         """The texts in an element that has this form, by their paths."""
-        found = list(parent)
+        elements_left = list(parent)
         for field in form:
             name, inner = (field, None) if isinstance(field, str) else field
             needed, name = not name.endswith("?"), name.rstrip("?")
             tag = f"{{{self.namespace}}}{name}" if self.asmx else name
-            if not found or found[0].tag != tag:
+            if not elements_left or elements_left[0].tag != tag:
                 if needed:
                     raise self.refuse(f"expected the element {tag} at its place")
                 continue
-            element = found.pop(0)
+            element = elements_left.pop(0)
             if inner is not None:
                 yield from self._values(element, inner, f"{path}{name}/")
             elif len(element):
                 raise self.refuse("a parameter holds an element")
             else:
                 yield f"{path}{name}", element.text or ""
-        if found:
-            raise self.refuse(f"unexpected element {found[0].tag}")
+        if elements_left:
+            raise self.refuse(f"unexpected element {elements_left[0].tag}")
 
 
 def fault(code: str, reason: str, detail: str = "") -> Answer:

@@ -181,8 +181,8 @@ def _error(status: int, code: str, message: str) -> Answer:
 # ---------------------------------------------------------------- answers
 
 
-def _shipment(question: Question, **told: Any) -> Answer:
-    return json_api.answer({"trackResponse": {"shipment": [{"inquiryNumber": question.number, **told}]}})
+def _shipment(question: Question, **fields: Any) -> Answer:
+    return json_api.answer({"trackResponse": {"shipment": [{"inquiryNumber": question.number, **fields}]}})
 
 
 def _steps(state: ParcelState) -> tuple[_Step, ...]:
@@ -240,7 +240,7 @@ def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]
 
 def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
     """A photo may be spoken of before the delivery, and without there being one."""
-    told: dict[str, Any] = {
+    information: dict[str, Any] = {
         "deliveryPhoto": {
             "photo": "",
             "photoCaptureInd": "N",
@@ -249,21 +249,21 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
         }
     }
     if not state.is_delivered:
-        return told
+        return information
     signatory = documents.signatory_of(state)
-    told |= {"location": "FRONT DOOR", "receivedBy": signatory}
+    information |= {"location": "FRONT DOOR", "receivedBy": signatory}
     if state.scenario in _WITHOUT_PROOF:
-        return told
+        return information
     if question.details.get("returnSignature") == "true" and signatory and state.scenario not in _NO_PROOF:
         gif = state.scenario is Scenario.DELIVERED_GIF
         picture = documents.signature_gif if gif else documents.signature_png
-        told["signature"] = {"image": json_api.base64_text(picture(question.number))}
+        information["signature"] = {"image": json_api.base64_text(picture(question.number))}
     if question.details.get("returnPOD") == "true" and state.scenario not in _PICTURES:
-        told["pod"] = {"content": _proof(question, state)}
+        information["pod"] = {"content": _proof(question, state)}
     if state.scenario in ALL_PIECES:
         photo = documents.signature_png(f"{question.number} at the door")
-        told["deliveryPhoto"] |= {"photo": json_api.base64_text(photo), "photoCaptureInd": "Y"}
-    return told
+        information["deliveryPhoto"] |= {"photo": json_api.base64_text(photo), "photoCaptureInd": "Y"}
+    return information
 
 
 def _proof(question: Question, state: ParcelState) -> str:
