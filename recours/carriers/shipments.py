@@ -19,7 +19,8 @@ from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
-# The latest scan with one of these decides, unless the carrier gives a present status. A cancelled shipment may go on after all.
+# The latest scan with one of these statuses decides, unless the carrier reports a current status. A cancelled shipment may still
+# move.
 _DECISIVE = frozenset(
     {
         ParcelStatus.DELIVERED,
@@ -30,7 +31,7 @@ _DECISIVE = frozenset(
         ParcelStatus.PART_DELIVERED,
     }
 )
-# The end of a parcel: an acceptance after it is that of another parcel with the same number.
+# These end a parcel's journey: a later acceptance belongs to another parcel with the same number.
 _ENDS = _DECISIVE - {ParcelStatus.PART_DELIVERED} | {ParcelStatus.CANCELLED}
 # The carrier has the parcel.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
@@ -38,15 +39,13 @@ _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, Parce
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """An event of a parcel, or its present status. Texts are the carrier's own."""
+    """An event of a parcel, or its current status. Texts are the carrier's own."""
 
     status: ParcelStatus | None  # None: the carrier's table does not have the code
     at: datetime | None = None  # aware UTC
     code: str | None = None
     label: str | None = None
-    body: Any = field(
-        default=None, repr=False
-    )  # the part of the answer, for facts that only this carrier gives
+    body: Any = field(default=None, repr=False)  # this part of the answer, for facts that few carriers give
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +55,14 @@ class Shipment:
     # All its numbers in the answer: its own, those of its pieces, and others that the carrier documents.
     numbers: tuple[str, ...] = ()
     scans: tuple[Scan, ...] = ()  # the oldest first
-    # Its present status, if the carrier gives one: it decides, and not the latest scan.
+    # The current status, if the carrier reports one: it takes precedence over the latest scan.
     present: Scan | None = None
     is_return: bool = False  # the carrier marks it as a return to its sender
     body: Any = field(default=None, repr=False)
 
     @property
     def latest(self) -> datetime:
-        """The time of the latest news of it; NEVER if none has a time."""
+        """The time of the latest scan or status; NEVER if none has a time."""
         known = [*self.scans, *filter(None, [self.present])]
         return max((scan.at or NEVER for scan in known), default=NEVER)
 
@@ -72,7 +71,7 @@ class Shipment:
 class Handover:
     """The delivery of a parcel to its recipient."""
 
-    scan: Scan  # that decided
+    scan: Scan  # the one that decided
     scans: Sequence[Scan]  # all delivery scans of this parcel, the latest first
     shipment: Shipment
 
@@ -105,9 +104,10 @@ def _tidy(number: str) -> str:
 def by_number(
     numbers: Sequence[str], items: Iterable[Any], numbers_of: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
-    """The items of an answer by the number that each is about; items about other numbers are left out.
+    """Group the items of an answer by the number that each is about; leave out items about other numbers.
 
-    `numbers_of`: the numbers in an item, the surest first. An item without any is about the number asked, if that is the only one.
+    `numbers_of`: the numbers in an item, the most reliable first. If only one number was asked, items without a number belong
+    to it.
     """
     exact = {_tidy(number): number for number in numbers}
     alike: dict[str, list[str]] = {}
@@ -134,9 +134,9 @@ def _forms(number: str) -> set[str]:
 
 
 def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:
-    """Of the parcels with this number the one with the latest news; None if the answer is about other parcels only.
+    """The parcel with this number and the latest scan; None if the answer is only about other parcels.
 
-    Where no parcel has this number, those without any number count.
+    If no parcel has this number, parcels without any number count.
     """
     parcels = list(shipments)
     ours = [each for each in parcels if any(same_number(number, other) for other in each.numbers)]
@@ -153,9 +153,8 @@ def handover(
 ) -> Handover | Failure:
     """The delivery of the parcel with this number to its recipient, or why the answer shows none.
 
-    `shipments`: all in the answer of the carrier called `name`. A delivery after the parcel has turned back is one to its
-    sender. The delivery of a part of a shipment does not count. A delivery before the parcel was accepted is that of another
-    parcel with the same number.
+    `shipments`: all in the answer of the carrier called `name`. A delivery after the parcel turned back went to its sender. A
+    partial delivery does not count. A delivery before the acceptance belongs to another parcel with the same number.
     """
     shipment = newest_about(number, shipments)
     if shipment is None:
@@ -171,15 +170,15 @@ def handover(
         if shipment.is_return or any(scan.status in _TURNED_BACK for scan in until_then):
             label = outcomes.caption(last.label) or "delivered"
             return Failure.of(Sentence.RETURN_DELIVERED, name, label, answer.status)
-        last = returns[-1]  # it turned back after its delivery: its recipient did not keep it
+        last = returns[-1]  # after the delivery: the recipient did not keep the parcel
     return outcomes.not_handed_over(name, answer, last.label, code=last.code, table=table, status=last.status)
 
 
 def current_way(scans: Collection[Scan]) -> list[Scan]:
-    """The scans of the parcel that has the number now, in the order of their times; a scan without one keeps its place.
+    """The scans of the parcel that has the number now, ordered by time; a scan without a time keeps its place.
 
-    They begin with the last acceptance after the end of another parcel, or with the last scan after a silence so long that the
-    carrier must have given the number to another parcel.
+    They start at the last acceptance after another parcel's end, or at the last scan after a gap so long that the carrier must
+    have reused the number.
     """
     by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
     ordered = [next(by_time) if scan.at else scan for scan in scans]
@@ -199,12 +198,12 @@ def _is_after_long_silence(scan: Scan, before: Scan) -> bool:
 
 
 def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
-    """The scan, or the present status, that says where the parcel is now. `scans`: see `current_way`."""
+    """The scan, or the current status, that says where the parcel is now. `scans`: see `current_way`."""
     decisive = [scan for scan in scans if scan.status in _DECISIVE] or scans
     last = decisive[-1] if decisive else Scan(status=None)
     if shipment.present is None:
         return last
-    # A present status "delivered" may be that of the other parcel, as its scans were.
+    # A current status "delivered" may belong to the earlier parcel, whose scans were left out.
     is_ended = shipment.present.status is ParcelStatus.DELIVERED and len(scans) < len(shipment.scans)
     is_of_another = is_ended and last.status is not ParcelStatus.DELIVERED
     return last if is_of_another else shipment.present
