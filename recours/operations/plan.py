@@ -37,7 +37,7 @@ from recours.core.policy import DUE_SLACK, Policy
 from recours.core.quota import CallBudget, Capability, Limit, Usage, Window, kept_for_others
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
-from recours.runs.leasing import MOST_DEADLINES
+from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import BOTH_WORKERS
 
@@ -376,16 +376,9 @@ class Simulation:
         Returns the reserved calls that are not made, or why the account takes no more calls.
         """
         account = self.accounts[key]
-        bundle: list[tuple[int, Claim]] = []
-        size = 1.0
-        while line and len(bundle) < size:
-            *_, place, claim = line.pop()
-            if self._needs_call(run, account, -place, claim):
-                bundle.append((-place, claim))
-                if account.spec and len(bundle) == 1 and not claim.state.delivery:
-                    size = min(account.spec.numbers_per_call, run.left)
-            elif not bundle:
-                return {}
+        bundle = self._bundle(run, account, line)
+        if not bundle:
+            return {}
         deliveries = [self._delivery(account, claim) for _, claim in bundle]
         budgets = account.spec.calls_for_bundle(deliveries) if account.spec else []
         reserved = Counter({} if key in run.called else account.setup_calls)
@@ -407,6 +400,25 @@ class Simulation:
             quota.use(reserved)
         self._days[-1].calls[key] += used.total()
         return reserved - used
+
+    def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
+        """The most urgent claim with its place, and those that share its call; none if it needs no call."""
+        bundle: list[tuple[int, Claim]] = []
+        passed: list[_Entry] = []  # they go alone after this bundle
+        size = 1.0
+        while line and len(bundle) < size:
+            entry = line.pop()
+            *_, place, claim = entry
+            if bundle and not may_share(claim.state):
+                passed.append(entry)
+            elif self._needs_call(run, account, -place, claim):
+                bundle.append((-place, claim))
+                if account.spec and len(bundle) == 1 and may_share(claim.state) and not claim.state.delivery:
+                    size = min(account.spec.numbers_per_call, run.left)
+            elif not bundle:
+                break
+        line += reversed(passed)
+        return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
         """Tell whether a ready claim needs a call; deal with it if it needs none."""

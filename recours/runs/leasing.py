@@ -49,7 +49,8 @@ _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
 
 
-def _may_share(state: State) -> bool:
+def may_share(state: State) -> bool:
+    """Tell whether a claim may be tracked with others in one call."""
     return not (state.interruptions or state.goes_alone)
 
 
@@ -250,13 +251,13 @@ class Leasing:
         A claim that a run died with goes alone, since a run may die with it again; so does one whose number made a shared call fail.
         """
         most = self._spec(lane.key).numbers_per_call
-        sharing = [each for each in claims if most > 1 and _may_share(each.state) and not each.state.delivery]
+        sharing = [each for each in claims if most > 1 and may_share(each.state) and not each.state.delivery]
         alone = [[claim] for claim in claims if claim not in sharing]
         if sharing and (room := min(most - len(sharing), self._left)) > 0:
             more = self._take([lane.key], room, lease)
             with self._put_back_after_fault(more):
                 due = [claim for claim in more if not self._done_without_call(claim, lease)]
-                fit = [claim for claim in due if claim.account_key == lane.key and _may_share(claim.state)]
+                fit = [claim for claim in due if claim.account_key == lane.key and may_share(claim.state)]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
         return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]

@@ -59,6 +59,14 @@ def test_parcels_that_share_a_call_share_its_units() -> None:
     assert (fedex.attempts, fedex.calls) == (30, 1)
 
 
+def test_a_parcel_whose_number_made_a_shared_call_fail_takes_a_call_of_its_own() -> None:
+    claims = [claim(n, name="FedEx") for n in range(30)]
+    for n in (0, 7, 29):
+        claims[n] = replace(claims[n], state=replace(claims[n].state, goes_alone=True))
+    [fedex] = plan(*claims, policy=ONE_RETRY).carriers
+    assert (fedex.attempts, fedex.calls) == (30, 4)
+
+
 def test_claims_that_need_no_call_take_none_and_fill_the_batch() -> None:
     claims = claim(1, number="malformed"), claim(2, name="Nobody"), claim(3)
     made = plan(*claims, policy=ONE_RETRY, retry=2, hours=1, quota="1000/day@UTC")
