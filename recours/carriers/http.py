@@ -102,11 +102,9 @@ class Http:
         origin = self.base_url if self._replaced or not request.origin else request.origin
         try:
             # Without a session of requests, which would keep cookies and look for passwords in a .netrc file.
-            prepared = requests.PreparedRequest()
-            prepared.prepare_method(request.method)
-            prepared.prepare_url(origin + request.path, None)
-            prepared.prepare_headers(_HEADERS | dict(request.headers))
-            prepared.prepare_body(request.body, None)
+            headers = _HEADERS | dict(request.headers)
+            url = origin + request.path
+            prepared = requests.Request(request.method, url, headers, data=request.body).prepare()
             answer = self._adapter.send(
                 prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
             )

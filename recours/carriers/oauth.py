@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 from recours.carriers import json_api
@@ -38,20 +39,20 @@ class AccessToken:
         return now < self.until and (refused is None or refused[0] != self.text)
 
 
+@dataclass(eq=False)
 class Tokens:
     """The token of one account, for all threads of a process."""
 
-    def __init__(self, name: str, request: Request) -> None:
-        """`request` asks the carrier `name` for a token."""
-        self._name = name
-        self._request = request
-        self._lock = threading.Lock()
-        self._token: AccessToken | None = None
-        self._seen: deque[str] = deque(maxlen=4)  # the newest first: calls with older ones may be under way
-        self._tries = 0  # token calls that ended, well or not
-        self._failed: Failure | None = None  # how the last one ended
-        # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
-        self._in_vain: set[_Use] = set()
+    _name: str  # the carrier's
+    _request: Request  # for a token
+    _token: AccessToken | None = field(default=None, repr=False)
+    # The newest first: calls with older ones may be under way.
+    _seen: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
+    _tries: int = 0  # token calls that ended, well or not
+    _failed: Failure | None = None  # how the last one ended
+    # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
+    _in_vain: set[_Use] = field(default_factory=set, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The token call that the next fetch needs, if it does."""

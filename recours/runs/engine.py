@@ -17,7 +17,6 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, ended_by_mistake
-from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
 from recours.runs.log import log
 from recours.runs.mistakes import Mistake
@@ -43,7 +42,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._ends_at = self._deps.clock.monotonic() + self._limits.max_runtime.total_seconds()
-        self._leasing = Leasing(
+        self.leasing = Leasing(
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
         self._changed = threading.Condition()
@@ -57,23 +56,15 @@ class Engine:
         self._fault: RunError | None = None
         self._faults_of_lanes: list[RunError] = []
 
-    @property
-    def carriers_asked(self) -> set[str]:
-        return self._leasing.carriers_asked
-
-    @property
-    def lanes(self) -> list[Lane]:
-        return self._leasing.lanes
-
     def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
-        self._leasing.open(ready)
+        self.leasing.open(ready)
         try:
             self._run_threads()
             self._record_what_waits()
-            self._leasing.report_lanes()
+            self.leasing.report_lanes()
             if self._may_begin():
-                self._leasing.end_unnumbered()
+                self.leasing.end_unnumbered()
             if self._faults_of_lanes:
                 raise self._faults_of_lanes[0]
         finally:
@@ -133,9 +124,9 @@ class Engine:
                     bundle = self._bundles.popleft()
                     self._begin(bundle[0])
                     return bundle
-                if self._leasing.in_flight:
+                if self.leasing.in_flight:
                     self._await_answers()
-                elif self._leasing.waits_for_quota:
+                elif self.leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)  # the other threads want nothing else
                 else:
                     self._changed.notify_all()  # the others have nothing to wait for either
@@ -143,7 +134,7 @@ class Engine:
 
     def _lease(self) -> None:
         """A bundle for each thread that has none: to lease and to record several claims costs little more than one."""
-        self._bundles += self._leasing.next()
+        self._bundles += self.leasing.next()
         self._leased += [leased for bundle in self._bundles for leased in bundle]
         if len(self._bundles) > 1:
             self._changed.notify_all()
@@ -155,7 +146,7 @@ class Engine:
             ending = [leased for leased in self._leased if leased.until - now < _RENEW_BELOW]
             if not ending:
                 return
-            lease = self._leasing.new_lease()
+            lease = self.leasing.new_lease()
             try:
                 kept = self._deps.claims.renew([leased.claim for leased in ending], lease)
             except RunError as fault:
@@ -237,9 +228,9 @@ class Engine:
 
     def _hand_back(self, rest: list[Leased]) -> None:
         with self._changed:
-            self._leasing.ended(rest[0].lane)
+            self.leasing.ended(rest[0].lane)
             self._leased = [leased for leased in self._leased if leased not in rest]
-            self._leasing.hand_back(rest)
+            self.leasing.hand_back(rest)
 
     # ---------------------------------------------------------------- answers
 
@@ -249,7 +240,7 @@ class Engine:
         while self._new_answers:
             leased, ended, is_last = self._new_answers.popleft()
             if is_last:
-                self._leasing.ended(leased.lane)
+                self.leasing.ended(leased.lane)
             if fault := self._hear(leased, ended):
                 faults.append(fault)
         if not self._fault:  # else all that is left is tried in one go, when the threads have ended
@@ -265,13 +256,13 @@ class Engine:
         self._answered.append((leased, ended))
         self._any_connected = self._any_connected or ended.calls > 0
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
-        self._leasing.note_documents(lane, ended.outcome)
+        self.leasing.note_documents(lane, ended.outcome)
         was_called = ended.calls + ended.unsent > 0
         refusal = lane.note(ended.outcome, called=was_called, shows_outage=ended.shows_outage)
         try:
             if refusal := self._broken(leased, ended.mistake) or refusal:
                 lane.closes = True
-                self._leasing.close(lane, refusal)
+                self.leasing.close(lane, refusal)
         except RunError as fault:
             return fault
         return None
@@ -309,13 +300,13 @@ class Engine:
         if others:
             with self._recording(others):
                 used = self._recorder.conclude([(leased.claim, ended) for leased, ended in others])
-                self._leasing.allow(len(others) - used)
+                self.leasing.allow(len(others) - used)
 
     def _leave(self, answered: Collection[tuple[Leased, Ended]], *, is_last: bool = False) -> None:
         if answered:
             with self._recording(answered):
                 self._recorder.leave([(leased.claim, ended) for leased, ended in answered], last=is_last)
-                self._leasing.allow(len(answered))
+                self.leasing.allow(len(answered))
 
     @contextmanager
     def _recording(self, answered: Collection[tuple[Leased, Ended]]) -> Iterator[None]:
@@ -351,7 +342,7 @@ class Engine:
 
     def _end_waiting(self) -> None:
         """No other answer will come: the mistakes that wait are their claims' own."""
-        for lane in self._leasing.lanes:
+        for lane in self.leasing.lanes:
             lane.mistakes.waiting.clear()
 
     def _record_what_can_be(self) -> None:

@@ -99,13 +99,12 @@ class DueClaims:
         self._claims.release([(claim, claim.state) for claim in claims], lease)
 
 
+@dataclass(eq=False)
 class NamedClaims:
     """Claims that someone asked for, whatever their backoff."""
 
-    def __init__(self, repository: "ClaimRepository", claims: Sequence[Claim]) -> None:
-        """`claims`: as `find_named` gives them."""
-        self._repository = repository
-        self._left = list(claims)
+    _repository: "ClaimRepository"
+    _left: list[Claim]  # as `find_named` gives them
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         del most

@@ -238,7 +238,9 @@ class Worker(ABC):
     def _fetch_due(self, lanes: Collection[str], limits: Limits) -> None:
         named = self._named
         source: Source = (
-            NamedClaims(self.deps.claims, named) if named else DueClaims(self.deps.claims, self.stage, lanes)
+            NamedClaims(self.deps.claims, list(named))
+            if named
+            else DueClaims(self.deps.claims, self.stage, lanes)
         )
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
         self.say_found(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
@@ -249,8 +251,8 @@ class Worker(ABC):
         try:
             engine.run(ready)
         finally:
-            self.carriers_asked |= engine.carriers_asked
-            self.refusals = {lane.key: lane.refusal for lane in engine.lanes if lane.refusal}
+            self.carriers_asked |= engine.leasing.carriers_asked
+            self.refusals = {lane.key: lane.refusal for lane in engine.leasing.lanes if lane.refusal}
             self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:

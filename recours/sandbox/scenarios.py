@@ -1,7 +1,7 @@
 """What a simulated carrier does with a parcel, in names that hold for every carrier."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -197,11 +197,11 @@ class _Progress:
     delivered_at: datetime | None = None
 
 
+@dataclass(eq=False)
 class ScriptProgress:
     """The parcels' progress. Not thread-safe: the sandbox holds its lock around every call."""
 
-    def __init__(self) -> None:
-        self._progress: dict[str, _Progress] = {}
+    _progress: dict[str, _Progress] = field(default_factory=dict)
 
     def next_state(
         self,
