@@ -297,7 +297,7 @@ def _work(
     faults = [sentence for sentence in (fault, report.fault) if sentence]
     for sentence in faults:
         log.error(sentence)
-    lines = [*faults, *worker.summary(report)]
+    lines = [*faults, *report.summary(worker.local)]
     if report.exit_status > STOPPED:
         stopped = f"Stopped by {signal.Signals(report.exit_status - STOPPED).name}"
         log.warning(stopped)

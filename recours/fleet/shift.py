@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from recours.database.journal import RunJournal
 from recours.logs import local, run_log
 from recours.operations.fleet import signs
-from recours.runs.summary import Report, Stats, usage_line, worth_showing
+from recours.runs.summary import Report, Stats
 from recours.runs.worker import Worker
 
 SHIFT = timedelta(hours=1)
@@ -100,8 +100,5 @@ class Shift:
     def say(self, report: Report) -> None:
         log = run_log()
         log.info(f"{self.kind.name}, since {local(self.started_at):%Y-%m-%d %H:%M}:")
-        used = [
-            usage_line(name, use, local) for name, uses in report.usage.items() for use in worth_showing(uses)
-        ]
-        for line in [*report.lines(), *used]:
+        for line in report.summary(local):
             log.info(line)

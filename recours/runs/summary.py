@@ -95,6 +95,11 @@ class Report:
             f"Success rate: {stats.success_rate:.1f}%",
         ]
 
+    def summary(self, local: LocalTime) -> list[str]:
+        """The same, and how far the quotas of our own accounts are used."""
+        uses = [(name, use) for name, uses in self.usage.items() for use in worth_showing(uses)]
+        return [*self.lines(), *(usage_line(name, use, local) for name, use in uses)]
+
 
 def _if_any(what: str, count: int) -> list[str]:
     """A line that the guide's summary does not have, where there is something to say."""

@@ -29,8 +29,6 @@ from recours.runs.summary import (
     Stats,
     UnknownCodes,
     not_enrolled,
-    usage_line,
-    worth_showing,
 )
 
 _SHOWN_REMARKS = 20
@@ -218,7 +216,7 @@ class Worker(ABC):
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
         if self.deps.send_mails:  # before the summary, which ends the log of a run
             self._try_to(partial(self.deps.send_mails, self.may_go_on))
-        for line in self.summary(report):
+        for line in report.summary(self.local):
             log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
@@ -351,14 +349,6 @@ class Worker(ABC):
             )
 
     # ---------------------------------------------------------------- what the log says
-
-    def summary(self, report: Report) -> list[str]:
-        used = [
-            usage_line(name, use, self.local)
-            for name, uses in report.usage.items()
-            for use in worth_showing(uses)
-        ]
-        return [*report.lines(), *used]
 
     def _mention_gap(self, now: datetime) -> None:
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
