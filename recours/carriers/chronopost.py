@@ -37,9 +37,8 @@ SPEC = CarrierSpec(
     number_example="XY123456789FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more, for an image, only if it is left
     sample_number="XX000000000FR",
-    untracked_form=re.compile(
-        ".+"
-    ),  # searchPOD takes the number alone, and says of any that there is no proof yet
+    # searchPOD takes the number alone, and says of any that there is no proof yet.
+    untracked_form=re.compile(".+"),
 )
 
 _PATH = "/tracking-cxf/TrackingServiceWS"

@@ -292,9 +292,7 @@ class HttpSession:
     _http: Sender
     _clock: Clock
     _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
-    _wait_asked: Callable[
-        [Capability, Response, datetime], Wait | None
-    ]  # by which sign the carrier asks to wait
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the carrier's sign to wait
     calls: int = 0  # that were sent, as far as can be known
     unsent: int = 0  # that could not connect
     accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
@@ -306,9 +304,8 @@ class HttpSession:
     def delivery_known(self, delivery: Delivery) -> None:
         at = delivery.latest
         if at and self.earliest and at < self.earliest:
-            raise CallError(
-                Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK)
-            )  # the answer itself was good
+            # The answer itself was good.
+            raise CallError(Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK))
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:

@@ -23,12 +23,7 @@ from recours.carriers.refusals import (
     Refusals,
     WaitingReservation,
 )
-from recours.carriers.reservation import (
-    LEASE,
-    Account,
-    CalledOffError,
-    QuotaReservation,
-)
+from recours.carriers.reservation import LEASE, Account, CalledOffError, QuotaReservation
 from recours.core.accounts import HOUSE, account_name, carrier_of
 from recours.core.actions import authored
 from recours.core.carrier import CarrierSpec

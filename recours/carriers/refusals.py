@@ -233,9 +233,7 @@ class FirstAnswer:
 
     accepted: Callable[[], bool]  # whether an answer has shown that the account is good
     closed: Callable[[], Refusal | None]  # why it takes no call now
-    lock: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # held by the fetch that presents the account
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that presents the account
     fetches: int = 0  # that presented it, and are over: each may have closed the account
 
 

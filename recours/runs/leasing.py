@@ -297,9 +297,8 @@ class Leasing:
             lane.deadlines = self._deps.claims.deadlines(others, lane.key, MOST_DEADLINES, now)
             lane.deadlines_read_at = monotonic
         tier, at = urgency(claim.state, now)
-        nearer = (
-            len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
-        )  # all come before what is late
+        # All come before what is late.
+        nearer = len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         return calls_of_others(self._spec(lane.key), others, nearer, self._deps.policy)
 
     def _known(self, claim: Claim) -> Delivery | None:

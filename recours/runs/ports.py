@@ -84,9 +84,7 @@ class Fetched:
     accepted: bool = False  # an answer showed that the carrier accepts our account
     asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
     upsets: bool = False  # its number makes a shared call fail
-    shows_outage: bool = (
-        False  # shared calls and one about a single number failed in a row: the carrier is down
-    )
+    shows_outage: bool = False  # shared calls and that about one number failed in a row: the carrier is down
     account: int | None = None  # whose answer it is, if not the lane's
     remember: int | None = None  # the account that the claim is asked with from now on
 

@@ -47,9 +47,7 @@ class Report:
     started_at: datetime
     duration_s: float
     stats: Stats
-    usage: dict[str, list[Usage]] = field(
-        default_factory=dict
-    )  # of the house's accounts, by the carrier's name
+    usage: dict[str, list[Usage]] = field(default_factory=dict)  # of our own accounts, by the carrier's name
     account_usage: dict[str, list[Usage]] = field(default_factory=dict)  # of clients' accounts, by their keys
     exit_status: int = 0
     fault: str | None = None  # why the run itself failed

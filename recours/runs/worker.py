@@ -23,13 +23,7 @@ from recours.runs.log import log
 from recours.runs.ports import SET_ASIDE_MOST, Dependencies
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import (
-    MOST_NOT_ENROLLED,
-    Report,
-    Stats,
-    UnknownCodes,
-    not_enrolled,
-)
+from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, UnknownCodes, not_enrolled
 
 _SHOWN_REMARKS = 20
 _SHOWN_EXPIRED = 5
@@ -234,12 +228,9 @@ class Worker(ABC):
             self._fault = self._fault or str(fault)
 
     def _fetch_due(self, lanes: Collection[str], limits: Limits) -> None:
-        named = self._named
-        source: Source = (
-            NamedClaims(self.deps.claims, list(named))
-            if named
-            else DueClaims(self.deps.claims, self.stage, lanes)
-        )
+        source: Source = DueClaims(self.deps.claims, self.stage, lanes)
+        if self._named:
+            source = NamedClaims(self.deps.claims, list(self._named))
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
         self.say_found(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
         if not ready:

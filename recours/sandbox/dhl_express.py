@@ -24,12 +24,7 @@ from recours.sandbox.answers import (
     SimulatedCarrier,
     in_france,
 )
-from recours.sandbox.scenarios import (
-    DELIVERED_BY_TRACKING,
-    NO_DOCUMENT_IS_THERE,
-    ParcelState,
-    Scenario,
-)
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 _PATH = re.compile(r"/mydhlapi/shipments/([^/]+)/(tracking|proof-of-delivery)")
 _BY_PIECE = "/mydhlapi/tracking"

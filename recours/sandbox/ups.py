@@ -20,14 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    GivesTokens,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    in_france,
-)
+from recours.sandbox.answers import Answer, GivesTokens, HttpRequest, NotUnderstoodError, Question, in_france
 from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
