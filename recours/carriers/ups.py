@@ -403,11 +403,9 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     if known is None and answer.status == _OK_STATUS:
         return None
     code, said = known or (None, None)
-    return (
-        outcomes.meant(SPEC.name, CODES[code], answer, said)
-        if code in CODES
-        else _by_status(answer, code, said)
-    )
+    if code in CODES:
+        return outcomes.meant(SPEC.name, CODES[code], answer, said)
+    return _by_status(answer, code, said)
 
 
 def _coded_errors(tree: Any) -> list[Coded]:

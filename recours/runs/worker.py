@@ -289,15 +289,11 @@ class Worker(ABC):
             return
         expire_one = partial(expire, now=now, policy=policy)
         given_up = self.deps.maintenance.expire(self.stage, before, expire_one, now, self.options.carriers)
-        references: list[str] = []
-        count = 0
-        for claim, _ in given_up:
-            count += 1
-            references += [claim.reference] if count <= _SHOWN_EXPIRED else []
-        if count:
+        references = [claim.reference for claim, _ in given_up]
+        if count := len(references):
             self.stats.max_retries_reached += count
-            days, more = plural(policy.expire_after.days, "day"), count - len(references)
-            names = ", ".join(references) + (f" and {more} more" if more else "")
+            days, more = plural(policy.expire_after.days, "day"), count - _SHOWN_EXPIRED
+            names = ", ".join(references[:_SHOWN_EXPIRED]) + (f" and {more} more" if more > 0 else "")
             log.error(
                 f"🛑 EXPIRED: gave up {plural(count, 'claim')} whose response_deadline passed more than {days} ago "
                 f"(RECOURS_EXPIRE_DAYS): {names}"

@@ -79,21 +79,16 @@ class PODRetryScheduler(Worker):
             self._recorder.say_passed(claim, decision)
 
     def _go_on(self, claim: Claim, now: datetime) -> State:
-        return (
-            assess(claim, now, self.policy)
-            if self.policy.sets_aside(claim)
-            else go_on(claim, now, self.policy)
-        )
+        if self.policy.sets_aside(claim):
+            return assess(claim, now, self.policy)
+        return go_on(claim, now, self.policy)
 
     def _pass(self, claim: Claim, now: datetime) -> Decision | None:
         what = next_action(claim, now, self.policy)
         if what is Action.SHELVE:
             return None
-        return (
-            give_up(claim, now, self.policy)
-            if what is Action.GIVE_UP
-            else pass_retry(claim, now, self.policy)
-        )
+        decide = give_up if what is Action.GIVE_UP else pass_retry
+        return decide(claim, now, self.policy)
 
 
 PODFetchWorker.other = PODRetryScheduler

@@ -1,5 +1,6 @@
 """What passes between the sandbox and a simulated carrier, and the answers that are the same for all of them."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -94,10 +95,9 @@ class SimulatedCarrier(ABC):
         """Answer in the carrier's own form. What `ready_made` covers counts as DELIVERED here."""
         return self.refusal(question, state) or self.good(question, state)
 
+    @abstractmethod
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         """The error, if the scenario is one."""
-        del question, state
-        return None
 
     @abstractmethod
     def good(self, question: Question, state: ParcelState) -> Answer:
@@ -142,9 +142,12 @@ class SimulatedCarrier(ABC):
 class TracksSeveral(SimulatedCarrier):
     """A carrier that tracks several numbers in one call."""
 
-    @abstractmethod
+    items_path: ClassVar[tuple[str, ...]]  # to what a good answer holds about its parcels
+
     def items_of(self, answer: Answer) -> list[Any] | None:
         """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
+        items = part_of(answer, *self.items_path)
+        return items if isinstance(items, list) else None
 
     @abstractmethod
     def joined(self, items: Sequence[Any]) -> Answer:
@@ -173,6 +176,17 @@ def account_of(key: str) -> tuple[str, str]:
     """The account and the password that a single key stands for."""
     account, _, password = key.partition("-")
     return account, password
+
+
+def part_of(answer: Answer, *path: str) -> Any:
+    """What lies at the end of the path of names in an answer; None if it is no JSON, or has no such part."""
+    try:
+        tree = json.loads(answer.body)
+        for name in path:
+            tree = tree[name]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    return tree
 
 
 def page(status: int, title: str, text: str) -> Answer:

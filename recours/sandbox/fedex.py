@@ -134,6 +134,7 @@ class FedEx(GivesTokens, TracksSeveral):
     key = "fedex"
     paths = (TOKEN, "/track/v1/")
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
+    items_path = ("output", "completeTrackResults")  # an error of a number is there too
 
     def read(self, request: HttpRequest) -> Question:
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
@@ -163,11 +164,6 @@ class FedEx(GivesTokens, TracksSeveral):
 
     def too_many_calls(self) -> Answer:
         return _error(*_TOO_MANY)
-
-    def items_of(self, answer: Answer) -> list[Any] | None:
-        """An error of a number is in a good answer."""
-        found = json_api.part_of(answer, "output", "completeTrackResults")
-        return found if isinstance(found, list) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
         return _output({"completeTrackResults": list(items)})

@@ -70,6 +70,7 @@ class Gls(GivesTokens, TracksSeveral):
     key = "gls"
     paths = (_TOKEN, _TRACK, _SHIPIT)
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
+    items_path = ("parcels",)  # an error of a parcel is there too
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == _TOKEN:
@@ -91,11 +92,6 @@ class Gls(GivesTokens, TracksSeveral):
         """The gateway sends them, in its own form."""
         text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
         return _fault(429, text, "policies.ratelimit.QuotaViolation")
-
-    def items_of(self, answer: Answer) -> list[Any] | None:
-        """An error of a parcel is in a good answer."""
-        found = json_api.part_of(answer, "parcels")
-        return found if isinstance(found, list) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
         return json_api.answer({"parcels": list(items)})

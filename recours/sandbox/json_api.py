@@ -23,17 +23,6 @@ def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **hea
     return Answer(status, body, content_type, named)
 
 
-def part_of(answer: Answer, *path: str) -> Any:
-    """What lies at the end of the path of names in an answer; None if it is no JSON, or has no such part."""
-    try:
-        tree = json.loads(answer.body)
-        for name in path:
-            tree = tree[name]
-    except (ValueError, RecursionError, TypeError, KeyError):
-        return None
-    return tree
-
-
 def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
     """See that the method is this one. Raises NotUnderstoodError with a 405 in the refusal's words."""
     if request.method != method:

@@ -27,6 +27,7 @@ from recours.sandbox.answers import (
     TracksSeveral,
     account_of,
     in_france,
+    part_of,
 )
 from recours.sandbox.scenarios import ParcelState, Scenario
 
@@ -99,7 +100,7 @@ class LaPoste(TracksSeveral):
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """An error of the service is one parcel's; one of the gateway is the call's."""
-        return [json.loads(answer.body)] if isinstance(json_api.part_of(answer, "returnCode"), int) else None
+        return [json.loads(answer.body)] if isinstance(part_of(answer, "returnCode"), int) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
         """All of them, each with the status that it would have alone."""

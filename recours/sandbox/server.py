@@ -162,11 +162,9 @@ class Sandbox:
             return self._token(carrier, question)
         states = self._record(carrier, question)
         answers = [_played(carrier, alone, state) for alone, state in states]
-        return (
-            self._together(carrier, answers)
-            if isinstance(carrier, TracksSeveral) and question.also
-            else answers[0]
-        )
+        if isinstance(carrier, TracksSeveral) and question.also:
+            return self._together(carrier, answers)
+        return answers[0]
 
     def _together(self, carrier: TracksSeveral, answers: list[Answer]) -> Answer:
         """One answer about several parcels; where the script of one spoils the whole call, that is the answer of all."""
