@@ -1,11 +1,10 @@
 """One attempt at one claim, from the call to the stored document: what a thread of a run does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from recours.core.accounts import HOUSE
 from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
@@ -28,17 +27,15 @@ _LONGEST_NUMBER = 60
 class Ended:
     """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
 
-    outcome: Outcome
+    fetched: Fetched
     started_at: datetime
-    duration_s: float
-    calls: int = 0
-    unsent: int = 0
+    duration_s: float = 0.0
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
-    account: int = HOUSE  # the number of the one that was asked last
-    remember: int | None = None  # the account that the claim is asked with from now on
-    upsets: bool = False  # its number makes a shared call fail
-    shows_outage: bool = False  # several calls in a row failed: the carrier is down
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.fetched.outcome
 
     @property
     def shown(self) -> Shown | None:
@@ -101,25 +98,16 @@ def attempt(
         if delivery := delivery_to_record(claim, outcome):
             record = Retrieved((record_of(claim, delivery),), delivery)
             evidence += deps.documents.store(_label(claim), record)
-    return Ended(
-        outcome,
-        started_at,
-        deps.clock.monotonic() - start,
-        fetched.calls,
-        fetched.unsent,
-        tuple(evidence),
-        account=claim.account if fetched.account is None else fetched.account,
-        remember=fetched.remember,
-        upsets=fetched.upsets,
-        shows_outage=fetched.shows_outage,
-    )
+    account = claim.account if fetched.account is None else fetched.account
+    fetched = replace(fetched, outcome=outcome, account=account)
+    return Ended(fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
 def ended_by_mistake(error: Exception, clock: Clock) -> Ended:
     """How an attempt ends in which recours itself fails; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return Ended(failure, clock.now(), 0.0, mistake=mistake_of(error))
+    return Ended(Fetched(failure), clock.now(), mistake=mistake_of(error))
 
 
 def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> Ended | None:
@@ -137,7 +125,8 @@ def _kept(claim: Claim, documents: "DocumentStore") -> Kept:
 
 def _adopted(kept: Kept, at: datetime) -> Ended:
     proof = best_proof(kept.documents)
-    return Ended(Retrieved((), proof.delivery if proof else Delivery()), at, 0.0, evidence=kept.documents)
+    outcome = Retrieved((), proof.delivery if proof else Delivery())
+    return Ended(Fetched(outcome), at, evidence=kept.documents)
 
 
 def _label(claim: Claim) -> Label:

@@ -249,16 +249,16 @@ class Engine:
             raise faults[0]
 
     def _hear(self, leased: Leased, ended: Ended) -> RunError | None:
-        claim, lane = leased.claim, leased.lane
+        claim, lane, fetched = leased.claim, leased.lane, ended.fetched
         log.debug(
-            f"{claim.reference}: {plural(ended.calls, 'call')} to {lane.account} in {ended.duration_s:.2f}s"
+            f"{claim.reference}: {plural(fetched.calls, 'call')} to {lane.account} in {ended.duration_s:.2f}s"
         )
         self._answered.append((leased, ended))
-        self._any_connected = self._any_connected or ended.calls > 0
+        self._any_connected = self._any_connected or fetched.calls > 0
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         self.leasing.note_documents(lane, ended.outcome)
-        was_called = ended.calls + ended.unsent > 0
-        refusal = lane.note(ended.outcome, called=was_called, shows_outage=ended.shows_outage)
+        was_called = fetched.calls + fetched.unsent > 0
+        refusal = lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
         try:
             if refusal := self._broken(leased, ended.mistake) or refusal:
                 lane.closes = True
@@ -331,7 +331,7 @@ class Engine:
         """
         self._end_waiting()
         answered = list(self._answered)
-        if self._any_connected or sum(ended.unsent for _, ended in answered) < 2:  # noqa: PLR2004 (one call proves little)
+        if self._any_connected or sum(ended.fetched.unsent for _, ended in answered) < 2:  # noqa: PLR2004 (one call proves little)
             self._record(answered)
             return
         self._leave(answered)

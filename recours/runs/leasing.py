@@ -31,7 +31,7 @@ from recours.runs.attempt import Ended, ended_by_kept, without_call
 from recours.runs.lane import Lane, Outage
 from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, Lease, Ready, Reservation
+from recours.runs.ports import Dependencies, Fetched, Lease, Ready, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -429,7 +429,7 @@ class Leasing:
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
-        return Ended(failure, now, 0.0) if failure else None
+        return Ended(Fetched(failure), now) if failure else None
 
     # ---------------------------------------------------------------- handing back
 

@@ -79,8 +79,8 @@ class Fetched:
     """
 
     outcome: Outcome
-    calls: int  # sent, as far as can be known
-    unsent: int  # that could not connect: certainly nothing was sent
+    calls: int = 0  # sent, as far as can be known
+    unsent: int = 0  # that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
     asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
     upsets: bool = False  # its number makes a shared call fail

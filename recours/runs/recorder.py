@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from recours.core.accounts import HOUSE
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
@@ -15,7 +16,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Dependencies, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Dependencies, Fetched, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 
@@ -84,7 +85,7 @@ class Recorder:
         error = claim.last_error or "no answer is on record"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
         as_it_was = replace(decision, error=error if claim.said else claim.error_text, said=claim.said)
-        if self._record([(claim, Ended(failure, now, 0.0), as_it_was)], now) == [True]:
+        if self._record([(claim, Ended(Fetched(failure), now), as_it_was)], now) == [True]:
             self.say_final(claim, decision, error)
 
     def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
@@ -186,10 +187,10 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
 
 def _remembered(decision: Decision, ended: Ended) -> Decision:
     """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
-    state = decision.state
-    if ended.remember is not None:
-        state = replace(state, account=ended.remember)
-    return replace(decision, state=replace(state, goes_alone=state.goes_alone or ended.upsets))
+    state, fetched = decision.state, ended.fetched
+    if fetched.remember is not None:
+        state = replace(state, account=fetched.remember)
+    return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
 
 
 def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
@@ -199,10 +200,10 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
         retry=0 if claim.is_pending else claim.state.retries_used + 1,
         started_at=ended.started_at,
         duration_s=ended.duration_s,
-        calls=ended.calls,
+        calls=ended.fetched.calls,
         outcome="success" if failure is None else ("failed" if decision.uses_attempt else "left"),
         used=decision.uses_attempt,
         failure=failure,
         evidence=ended.evidence,
-        account=ended.account,
+        account=ended.fetched.account or HOUSE,
     )

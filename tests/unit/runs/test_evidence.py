@@ -90,7 +90,7 @@ def test_an_answer_that_is_whole_needs_no_call(store: DocumentStore) -> None:
 def test_an_answer_that_is_not_whole_is_asked_for_again(lost: int, store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=lost)
     found, _ = ended(store, Retrieved((LETTER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
-    assert found.calls == 1
+    assert found.fetched.calls == 1
     assert contents(found) == [LETTER.content, SIGNATURE.content]
 
 
