@@ -10,24 +10,17 @@ from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind, RunError
+from recours.core.errors import NO_DOCUMENT_KINDS, ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
 TOO_MANY = 429
 
+# Failures that say where a parcel is, or why it has no document.
+KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
 # Answers about the parcel: a service that was shown our account gives them only to an account that it knows.
-_ABOUT_THE_PARCEL = frozenset(
-    {
-        ErrorKind.INVALID_TRACKING,
-        ErrorKind.NOT_FOUND,
-        ErrorKind.NOT_DELIVERED_YET,
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        ErrorKind.POD_NEVER_AVAILABLE,
-        ErrorKind.RETURNED_TO_SENDER,
-    }
-)
+_ABOUT_THE_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
 
 
 class Client(ABC):

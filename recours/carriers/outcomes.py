@@ -123,7 +123,7 @@ class ParcelStatus(Enum):
     UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
 
 
-_FINAL: dict[ParcelStatus, Sentence] = {
+FINAL: dict[ParcelStatus, Sentence] = {
     ParcelStatus.RETURNED: Sentence.RETURNED,
     ParcelStatus.DESTROYED: Sentence.DESTROYED,
     ParcelStatus.SEIZED: Sentence.SEIZED,
@@ -158,8 +158,8 @@ def not_handed_over(
     """
     status = status or table.get(code or "")
     said = clean(label or code or "no details", _LONGEST_LABEL)
-    if status in _FINAL:
-        return Failure.of(_FINAL[status], name, said, answer.status)
+    if status in FINAL:
+        return Failure.of(FINAL[status], name, said, answer.status)
     unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in table else None
     failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
     message = f"The parcel is not delivered yet ({said})"

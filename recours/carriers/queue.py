@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from recours.carriers.bundle import Bundle, Numbers, Tracking
-from recours.carriers.client import Client, with_delivery
+from recours.carriers.client import KNOWS_PARCEL, Client, with_delivery
 from recours.carriers.message import CarrierSession
 from recours.carriers.refusals import (
     DocumentCalls,
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
-_TELLS_OF_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
-
 # Answers to the house's account after which the denial to the client's stands.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
@@ -111,7 +109,7 @@ class _Answer:
         """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
         outcome = self.outcome
         tells_of_parcel = (
-            isinstance(outcome, Retrieved) or outcome.delivery is not None or outcome.kind in _TELLS_OF_PARCEL
+            isinstance(outcome, Retrieved) or outcome.delivery is not None or outcome.kind in KNOWS_PARCEL
         )
         return tells_of_parcel and bool(self.accepted)
 

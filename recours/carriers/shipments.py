@@ -19,20 +19,10 @@ from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
-# The latest scan with one of these statuses decides, unless the carrier reports a current status. A cancelled shipment may still
-# move.
-_DECISIVE = frozenset(
-    {
-        ParcelStatus.DELIVERED,
-        ParcelStatus.RETURNED,
-        ParcelStatus.DESTROYED,
-        ParcelStatus.SEIZED,
-        ParcelStatus.PROHIBITED,
-        ParcelStatus.PART_DELIVERED,
-    }
-)
 # These end a parcel's journey: a later acceptance belongs to another parcel with the same number.
-_ENDS = _DECISIVE - {ParcelStatus.PART_DELIVERED} | {ParcelStatus.CANCELLED}
+_ENDS = outcomes.FINAL.keys() | {ParcelStatus.DELIVERED}
+# The latest scan with one of these decides, unless the carrier reports a current status. A cancelled shipment may still move.
+_DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
 # The carrier has the parcel.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from recours.sandbox import documents, soap
 from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT, ParcelState, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
 PATH = "/tracking-cxf/TrackingServiceWS"
@@ -56,14 +56,9 @@ _STATUS_WITHOUT_POD = {
 _STATUS_WITH_POD = 5  # [D24]
 
 # Another call about the same proof may follow one for a PDF.
-_IMAGE_MAY_BE_ASKED_FOR = frozenset(
-    {
-        *(Scenario.POD_IMAGE_ONLY, Scenario.POD_UNSAID),
-        *(Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD),
-    }
-)
+_IMAGE_MAY_BE_ASKED_FOR = NO_DOCUMENT | {Scenario.POD_IMAGE_ONLY, Scenario.POD_UNSAID}
 # What is wrong with a PDF then is wrong with an image too.
-_SPOILT = frozenset({Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD, Scenario.BROKEN_PDF})
+_SPOILT = NO_DOCUMENT | {Scenario.BROKEN_PDF}
 
 # What stands beside an event, before a person's name and without one: label, value. Labels: a public client's list.
 _BESIDE_A_DELIVERY = (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042"))

@@ -142,7 +142,6 @@ class Colissimo(SimulatedCarrier):
             else (credential["login"], credential["password"]),
             details={
                 "lang": tree["lang"],
-                "by": "key" if by_key else "password",
                 "path": tree.get("path") or "",
                 "uuid": tree.get("uuid") or "",
             },

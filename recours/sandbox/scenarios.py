@@ -83,17 +83,13 @@ class Scenario(StrEnum):
 
 _S = Scenario
 
+# What comes does not even begin like a document.
+NO_DOCUMENT = frozenset({_S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD})
 # Every piece is there that the carrier may give.
 ALL_PIECES = frozenset({_S.FULL_EVIDENCE, _S.PARTLY_HOLLOW})
 
 # The call after the tracking lists documents, and one is there to be asked for.
-DOCUMENT_IS_THERE = frozenset(
-    {
-        _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
-        _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
-        _S.FULL_EVIDENCE, _S.PARTLY_HOLLOW,
-    }
-)  # fmt: skip
+DOCUMENT_IS_THERE = frozenset(scenario for scenario in Scenario if scenario.digits[0] in "036")
 NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD_UNSAID})
 # The tracking call says "delivered"; what the scenario is about happens at the POD call.
 DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import Answer, GivesTokens, HttpRequest, NotUnderstoodError, Question, in_france
-from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
 DETAILS = "/api/track/v1/details/"
@@ -51,12 +51,7 @@ _ERRORS = {
 _WITHOUT_PROOF = NO_DOCUMENT_IS_THERE | {Scenario.NOT_OURS}
 _PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
 # What comes in place of a proof.
-_NO_PROOF = frozenset(
-    {
-        *(Scenario.BAD_BASE64, Scenario.NOT_A_DOCUMENT, Scenario.EMPTY_POD),
-        *(Scenario.BROKEN_PDF, Scenario.HOLLOW_POD),
-    }
-)
+_NO_PROOF = NO_DOCUMENT | {Scenario.BROKEN_PDF, Scenario.HOLLOW_POD}
 _HOLLOW_PAGE = (
     b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n<BODY BGCOLOR=#FFFFFF><IMG SRC=./ups_logo.gif ALT=UPS>\n"
     b"<P>Dear Customer,<P>Proof of Delivery is not available for the shipment listed below.</BODY></HTML>\n"
