@@ -34,6 +34,7 @@ class Client(ABC):
     tracking_shows_account: bool = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
+    _tokens: Tokens | None = None  # where a token goes with each call: made with the client
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""
@@ -63,12 +64,15 @@ class Client(ABC):
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: none, where no token is used."""
-        del now
-        return {}
+        return self._tokens.setup_calls(now) if self._tokens else {}
 
     def secrets(self) -> tuple[str, ...]:
         """Secrets beside those of the settings, which no text may repeat: tokens in use."""
-        return ()
+        return self._tokens.secrets() if self._tokens else ()
+
+    def call(self, what: Capability, request: Request, session: CarrierSession) -> Response:
+        """Send a request, with a token if the carrier wants one. Raises CallError."""
+        return self._tokens.call(what, request, session) if self._tokens else session.call(what, request)
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         """Whether an answer asks us to wait. Retry-After is read elsewhere, and goes before a time that is given here."""
@@ -150,18 +154,6 @@ class StatusClient(Client):
         if known is not None:
             return self.fetch_proof(number, known, session)
         return super().fetch(number, known, session)
-
-
-class TokenClient(Client):
-    """A carrier that wants a token with each call: its client makes `_tokens` when it is made."""
-
-    _tokens: Tokens
-
-    def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        return self._tokens.setup_calls(now)
-
-    def secrets(self) -> tuple[str, ...]:
-        return self._tokens.secrets()
 
 
 def further_evidence(session: CarrierSession, request: Request) -> Response | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import TOO_MANY, TokenClient, with_delivery
+from recours.carriers.client import TOO_MANY, Client, with_delivery
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import PARIS, Detailed, Meaning, ParcelStatus, Sent
@@ -136,7 +136,7 @@ STATUSES: dict[int, Meaning] = {
 Coded = tuple[str | None, str | None]  # of an error or an alert: its code, its words
 
 
-class FedEx(TokenClient):
+class FedEx(Client):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
     spec = SPEC
@@ -162,13 +162,13 @@ class FedEx(TokenClient):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        answer = self._tokens.call(Capability.TRACKING, tracking_request(numbers), session)
+        answer = self.call(Capability.TRACKING, tracking_request(numbers), session)
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`trackingdocuments`, with what this fetch's tracking told, if it had to track."""
         request = document_request(number, delivery, self.settings["FEDEX_ACCOUNT_NUMBER"])
-        return parse_document(self._tokens.call(Capability.POD, request, session), delivery)
+        return parse_document(self.call(Capability.POD, request, session), delivery)
 
 
 def tracking_request(numbers: Sequence[str]) -> Request:

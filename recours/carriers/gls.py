@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import TokenClient
+from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
@@ -116,7 +116,7 @@ SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKN
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 
 
-class Gls(TokenClient):
+class Gls(Client):
     """The client: the status, then the signatory, then the proof."""
 
     spec = SPEC
@@ -138,7 +138,7 @@ class Gls(TokenClient):
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
         """`GET /tracking/simple/trackids/{number},{number}` of Track & Trace."""
-        answer = self._tokens.call(Capability.TRACKING, tracking_request(numbers), session)
+        answer = self.call(Capability.TRACKING, tracking_request(numbers), session)
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
@@ -154,7 +154,7 @@ class Gls(TokenClient):
         return parse_pod(self._ask("parcelpod", number, session), number, delivery)
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
-        return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
+        return self.call(Capability.POD, shipit_request(operation, number), session)
 
 
 def tracking_request(numbers: Sequence[str]) -> Request:

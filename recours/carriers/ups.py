@@ -15,7 +15,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import OneCallClient, TokenClient
+from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
@@ -144,7 +144,7 @@ STATUSES: dict[int, Meaning] = {
 }
 
 
-class Ups(OneCallClient, TokenClient):
+class Ups(OneCallClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
@@ -165,7 +165,7 @@ class Ups(OneCallClient, TokenClient):
         return outcome
 
     def _asked(self, number: str, session: CarrierSession) -> Response:
-        return self._tokens.call(Capability.TRACKING, details_request(number, uuid4().hex), session)
+        return self.call(Capability.TRACKING, details_request(number, uuid4().hex), session)
 
 
 def details_request(number: str, call_id: str) -> Request:
