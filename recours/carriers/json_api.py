@@ -9,11 +9,6 @@ from typing import Any
 from recours.carriers.message import Request, Response
 from recours.core.text import plain
 
-
-class NotJsonError(ValueError):
-    """The bytes are no JSON that is accepted: not well-formed, nested too deeply, or of more values than any answer needs."""
-
-
 _DEEPEST = 500  # levels: about half of what json reads; no carrier's answer has twenty
 # What is parsed of an answer. Real ones have some thousand values; an empty list costs thirty times the three bytes that
 # it is sent in, and while millions of them are made no other thread of the run goes on, nor is a signal heard.
@@ -22,17 +17,15 @@ _BEFORE_VALUES = (b"[", b"{", b",")  # also in texts, where they are few
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
-def parse(body: bytes) -> Any:
-    """The tree of an answer. Raises NotJson."""
-    if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES:
-        raise NotJsonError("too many values")
+def tree(body: bytes) -> Any:
+    """The tree of an answer; None if it is not well-formed, nested too deeply, or of more values than any answer needs."""
     # Looked at first: at the bottom of a recursion that fails, whatever else Python does just then fails with it.
-    if _is_too_deep(body):
-        raise NotJsonError("nested too deeply")
+    if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES or _is_too_deep(body):
+        return None
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise NotJsonError(type(error).__name__) from error
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_too_deep(body: bytes) -> bool:
@@ -48,14 +41,6 @@ def _is_too_deep(body: bytes) -> bool:
         elif first in b"]}":
             depth -= 1
     return False
-
-
-def tree(body: bytes) -> Any:
-    """The tree of an answer; None if it is none."""
-    try:
-        return parse(body)
-    except NotJsonError:
-        return None
 
 
 def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> Request:

@@ -17,7 +17,7 @@ from recours.access import PRIVATE, read_regular
 from recours.carriers import http
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
-from recours.carriers.json_api import parse
+from recours.carriers.json_api import tree
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.carrier import CarrierSpec
@@ -150,7 +150,7 @@ def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[
 def load(path: Path) -> Recording:
     """Read a file. Raises RecordingError."""
     try:
-        recording = Recording(**parse(read_regular(path, _LARGEST)))
+        recording = Recording(**tree(read_regular(path, _LARGEST)))
         _opened(recording)
     except OSError as error:
         raise RecordingError(f"{clean(path)} cannot be read: {error.strerror or error}.") from error

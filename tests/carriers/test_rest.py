@@ -27,8 +27,7 @@ def test_a_hostile_answer_costs_little(body: bytes) -> None:
     since = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(json_api.NotJsonError):
-            json_api.parse(body)
+        assert json_api.tree(body) is None
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -38,7 +37,7 @@ def test_a_hostile_answer_costs_little(body: bytes) -> None:
 
 def test_a_document_of_the_largest_size_is_read() -> None:
     document = "QUJD" * (15 * 1024 * 1024 // 4)
-    assert json_api.text(json_api.parse(json.dumps({"pod": [document]}).encode()), "pod", 0) == document
+    assert json_api.text(json_api.tree(json.dumps({"pod": [document]}).encode()), "pod", 0) == document
 
 
 def test_a_long_list_of_events_is_read() -> None:
@@ -48,5 +47,5 @@ def test_a_long_list_of_events_is_read() -> None:
         "place": {"city": "LYON", "country": None},
     }
     assert (
-        len(json_api.items(json_api.parse(json.dumps({"events": [event] * 5000}).encode()), "events")) == 5000
+        len(json_api.items(json_api.tree(json.dumps({"events": [event] * 5000}).encode()), "events")) == 5000
     )
