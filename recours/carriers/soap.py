@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 Fields = Sequence[tuple[str, "str | Fields"]]
 
 
-class NotXmlError(ValueError):
-    """The bytes are no XML that is accepted: not well-formed, with a DTD, or with more than any answer needs."""
-
-
 def envelope(body: str, header: str = "") -> bytes:
     """A request: what `element` made, in the Body of an envelope, and in its Header."""
     head = f"<soapenv:Header>{header}</soapenv:Header>" if header else ""
@@ -45,10 +41,8 @@ def _inside(content: "str | Fields") -> str:
 
 def read(name: str, answer: Response) -> "ET.Element | Failure":
     """The root element of the answer of a carrier called `name`; or the failure, if it is no XML."""
-    try:
-        return parse(answer.body)
-    except NotXmlError:
-        return unreadable(name, answer)
+    root = parse(answer.body)
+    return unreadable(name, answer) if root is None else root
 
 
 # What is parsed of an answer. Real ones have some hundred elements, ten levels, a handful of attributes; a sender of
@@ -60,15 +54,18 @@ DEEPEST = 100  # levels
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 
-def parse(body: bytes) -> "ET.Element":
-    """The root element of an answer; tags without namespaces, no attributes. Raises NotXmlError."""
+def parse(body: bytes) -> Any:
+    """The root element of an answer, its tags without namespaces and attributes.
+
+    None if it is not well-formed, has a DTD, or more than any answer needs.
+    """
     if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
-        raise NotXmlError("too many elements or attributes")
+        return None
     tree = _Tree()
     try:
         tree.parser.Parse(body, True)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise error if isinstance(error, NotXmlError) else NotXmlError(type(error).__name__) from error
+    except (expat.ExpatError, LookupError, ValueError):
+        return None
     return tree.builder.close()
 
 
@@ -94,16 +91,16 @@ class _Tree:
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.lower() not in _ENCODINGS:
-            raise NotXmlError("an encoding that is not read")
+            raise ValueError("an encoding that is not read")
 
     def _doctype(self, *_declared: object) -> None:
         """Entities can be declared there only."""
-        raise NotXmlError("a DTD")
+        raise ValueError("a DTD")
 
     def _start(self, name: str, _attributes: list[str]) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise NotXmlError("nested too deeply")
+            raise ValueError("nested too deeply")
         self.builder.start(name.rpartition(":")[2], {})
 
     def _end(self, name: str) -> None:
