@@ -200,11 +200,8 @@ def _shipment(body: Any, number: str) -> Shipment:
 
 
 def _scan(event: Any) -> Scan:
-    code = json_api.text(event, "typeCode")
-    status = DHL_EXPRESS_CODES.get(code or "")
-    return Scan(
-        status=status, at=_time(event), code=code, label=json_api.text(event, "description"), body=event
-    )
+    code, label = json_api.text(event, "typeCode"), json_api.text(event, "description")
+    return Scan(status=DHL_EXPRESS_CODES.get(code or ""), at=_time(event), code=code, label=label, body=event)
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)

@@ -368,9 +368,8 @@ def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failu
     if code in table:
         return outcomes.meant(SPEC.name, table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):
-        return outcomes.noting(
-            outcomes.meant(SPEC.name, _INVALID, answer, said), SPEC.name, answer, code, said
-        )
+        failure = outcomes.meant(SPEC.name, _INVALID, answer, said)
+        return outcomes.noting(failure, SPEC.name, answer, code, said)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES

@@ -147,7 +147,8 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")
-        if _is_good(item, answer) and isinstance(json_api.at(shipment, "event"), list):
+        is_good = answer.status == _OK_STATUS and json_api.text(item, "returnCode") in _WELL
+        if is_good and isinstance(json_api.at(shipment, "event"), list):
             shipments.append(_shipment(item))
     item, answer = items[0]
     if not shipments:
@@ -157,10 +158,6 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
         return outcome
     at = outcome.scan.at or outcomes.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
     return LaPoste.without_proof(outcome.delivery(at))
-
-
-def _is_good(item: Any, answer: Response) -> bool:
-    return answer.status == _OK_STATUS and json_api.text(item, "returnCode") in _WELL
 
 
 def _shipment(item: Any) -> Shipment:
@@ -175,7 +172,8 @@ def _shipment(item: Any) -> Shipment:
 
 def _scan(event: Any) -> Scan:
     code, label = json_api.text(event, "code"), json_api.text(event, "label")
-    return Scan(status=CODES_OF_EVENTS.get(code or ""), at=_time(event), code=code, label=label, body=event)
+    at = outcomes.parse_time(json_api.text(event, "date"), PARIS)
+    return Scan(status=CODES_OF_EVENTS.get(code or ""), at=at, code=code, label=label, body=event)
 
 
 def _error(item: Any, answer: Response) -> Failure:
@@ -190,7 +188,3 @@ def _error(item: Any, answer: Response) -> Failure:
     if code in _WELL:
         return outcomes.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), said)
     return outcomes.by_code(SPEC.name, CODES, answer, code, said)
-
-
-def _time(event: Any) -> datetime | None:
-    return outcomes.parse_time(json_api.text(event, "date"), PARIS)

@@ -199,9 +199,10 @@ def evidence(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Respon
 
     What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
     """
-    decoding = ((decoded(each.encoded), each) for each in sent[:MOST_PIECES])
     pieces = [
-        Piece(content, each.source, each.kind, each.html) for content, each in decoding if content is not None
+        Piece(content, each.source, each.kind, each.html)
+        for each in sent[:MOST_PIECES]
+        if (content := decoded(each.encoded)) is not None
     ]
     if pieces:
         return Retrieved(tuple(sorted(pieces, key=lambda each: not is_document(each))), delivery)
