@@ -175,16 +175,12 @@ def current_way(scans: Collection[Scan]) -> list[Scan]:
     start, has_ended = 0, False
     for place, scan in enumerate(ordered):
         is_accepted = scan.status is ParcelStatus.ACCEPTED and has_ended
-        if is_accepted or (
-            scan.status in _WITH_CARRIER and place and _is_after_long_silence(scan, ordered[place - 1])
-        ):
+        before = ordered[place - 1].at if place else None
+        is_after_gap = bool(scan.at and before and scan.at - before > REUSED_AFTER)
+        if is_accepted or (is_after_gap and scan.status in _WITH_CARRIER):
             start, has_ended = place, False
         has_ended = has_ended or scan.status in _ENDS
     return ordered[start:]
-
-
-def _is_after_long_silence(scan: Scan, before: Scan) -> bool:
-    return bool(scan.at and before.at and scan.at - before.at > REUSED_AFTER)
 
 
 def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:

@@ -185,11 +185,6 @@ def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetim
 
 def unknown_claim(claims: "ClaimRepository", reference: str) -> RefusedClaim:
     """What is said of a reference that is none."""
-    return RefusedClaim(reference, Unfit.UNKNOWN, _nearest(claims, reference))
-
-
-def _nearest(claims: "ClaimRepository", reference: str) -> str | None:
-    if not can_be_reference(reference):
-        return None
-    likely = claims.references_like(reference)
-    return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)
+    likely = claims.references_like(reference) if can_be_reference(reference) else []
+    matches = get_close_matches(reference, likely, n=1, cutoff=0.5) if likely else []
+    return RefusedClaim(reference, Unfit.UNKNOWN, next(iter(matches), None))

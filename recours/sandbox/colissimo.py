@@ -169,7 +169,9 @@ class Colissimo(SimulatedCarrier):
             return _timeline(question, state)
         if question.operation == "document":
             return _document(question, state)
-        return _list(question, state)
+        kinds = _LISTS_NO_PROOF.get(state.scenario, ("LABEL", *_proofs(state)))
+        entries = [_entry(question, state, kind) for kind in kinds]
+        return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
 
 def _refused(reason: str) -> NotUnderstoodError:
@@ -256,12 +258,6 @@ def _refused_documents(scenario: Scenario) -> Answer | None:
     if scenario is Scenario.ACCOUNT_DENIED:
         return _trouble(403, "Forbidden", "Access denied")
     return _document_error(*_DOCUMENT_ERRORS[scenario]) if scenario in _DOCUMENT_ERRORS else None
-
-
-def _list(question: Question, state: ParcelState) -> Answer:
-    kinds = _LISTS_NO_PROOF.get(state.scenario, ("LABEL", *_proofs(state)))
-    entries = [_entry(question, state, kind) for kind in kinds]
-    return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
 
 def _document_error(status: int, code: str, label: str, inner: int | None, message: str) -> Answer:
