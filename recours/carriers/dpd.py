@@ -195,10 +195,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     if not traces:
         return _not_known(answer)
     # No number is compared: asked about a part of a shipment, the service may answer about the whole (manual of 2022).
-    shipment = Shipment(
-        scans=tuple(_scan(trace, table) for trace in traces),
-        is_return=_is_return(result),
-    )
+    shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=_is_return(result))
     outcome = handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
         return outcome

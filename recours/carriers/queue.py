@@ -255,10 +255,7 @@ class APIRequestQueue:
         now, account = self._clock.now(), state.account
         waits = account.refusals and lasts(account.refused_until, now)
         refused = waits and not self._refusals.has_new_credentials(key, account)
-        of_account = (
-            self._paused(key, state, now),
-            self._refused(key, account) if refused else None,
-        )
+        of_account = self._paused(key, state, now), self._refused(key, account) if refused else None
         missing = self.unconfigured(key)
         refusals = self._stopped(key, state), *((missing,) if missing else of_account)
         return [refusal for refusal in refusals if refusal]

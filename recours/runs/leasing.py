@@ -276,9 +276,8 @@ class Leasing:
         reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
         claims = [claim for bundle in bundles for claim in bundle]
         urgent = [self._more_urgent(lane, claim) for claim in claims]
-        reservations, refusal = reserve(
-            calls, urgent=max(urgent, key=lambda calls: sum(calls.values()), default={})
-        )
+        most_urgent = max(urgent, key=lambda calls: sum(calls.values()), default={})
+        reservations, refusal = reserve(calls, urgent=most_urgent)
         # For what is left, each leaves only what those need that go before it.
         while refusal and refusal.reserved and (place := len(reservations)) < len(calls):
             more, refusal = reserve(calls[place : place + 1], urgent=urgent[place])

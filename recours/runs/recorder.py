@@ -71,13 +71,9 @@ class Recorder:
     def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.deps.clock.now()
-        self._record(
-            [
-                (claim, ended, _remembered(_left_alone(claim, now if last else None), ended))
-                for claim, ended in answered
-            ],
-            now,
-        )
+        since = now if last else None
+        decided = [(claim, ended, _remembered(_left_alone(claim, since), ended)) for claim, ended in answered]
+        self._record(decided, now)
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
