@@ -267,12 +267,10 @@ class APIRequestQueue:
 
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
         """No mail is sent: the person who stopped it knows."""
-        if state.stopped:
-            stop, label = state.stopped, ""
-        elif state.own_stop:
-            stop, label = state.own_stop, self.client_of(key)
-        else:
+        stop = state.stopped or state.own_stop
+        if stop is None:
             return None
+        label = "" if state.stopped else self.client_of(key)
         reason = stop_message(self._accounts[key].spec, stop, format_minute(stop.at, self._local), label)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 

@@ -257,30 +257,28 @@ def _delivery(arrival: Handover) -> Delivery:
     """The place is the town, and where in it the parcel was left, such as "FRONT DOOR"."""
     information = json_api.at(arrival.shipment.body, "deliveryInformation")
     town = json_api.text(arrival.scans[0].body, "location", "address", "city")
-    place = outcomes.caption(", ".join(filter(None, (town, json_api.text(information, "location")))))
-    signatory = outcomes.person(json_api.text(information, "receivedBy"))
-    return replace(
-        _delivered_at(arrival), signatory=signatory, place=place, label=outcomes.caption(arrival.scan.label)
-    )
+    place = ", ".join(filter(None, (town, json_api.text(information, "location"))))
+    at, day = _delivered_at(arrival)
+    return replace(arrival.delivery(at, json_api.text(information, "receivedBy"), place), day=day)
 
 
 # ---------------------------------------------------------------- when it was delivered
 
 
-def _delivered_at(arrival: Handover) -> Delivery:
+def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
     """The time of the activity that hands over; else the date of delivery, which is of the same place.
 
     Some answers tell the time of Greenwich, some the time of the place alone: that is a time where the country of the
     place keeps one clock, and a day elsewhere.
     """
     if times := [scan.at for scan in arrival.scans if scan.at]:
-        return Delivery(max(times))
+        return max(times), None
     package = arrival.shipment.body
     day, at = _date_of_delivery(package, zone_of(_country(arrival.scans[0].body, package)))
     if at is not None:
-        return Delivery(at)
+        return at, None
     days = [on for scan in arrival.scans if (on := _day(json_api.text(scan.body, "date")))]
-    return Delivery(day=max(days, default=day))
+    return None, max(days, default=day)
 
 
 def _country(activity: Any, package: Any) -> str | None:

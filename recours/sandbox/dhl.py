@@ -34,11 +34,7 @@ _LINKED_HOST = "https://webpod.dhl.com"
 _PROBLEM = "application/problem+json"
 
 # The parameters that a fetch needs, and what each may be.
-_PARAMETERS = {
-    "trackingNumber": r".+",
-    "language": r"[a-z]{2}",
-    "requesterCountryCode": r"[A-Z]{2}",
-}
+_PARAMETERS = {"trackingNumber": r".+", "language": r"[a-z]{2}", "requesterCountryCode": r"[A-Z]{2}"}
 
 # statusCode, status and description of an event, how long before the last one.
 _ON_THE_WAY = (

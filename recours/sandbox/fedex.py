@@ -300,11 +300,7 @@ def _steps(state: ParcelState) -> tuple[_Step, ...]:
 
 
 def _of_number(number: str, result: dict[str, Any]) -> Answer:
-    info = {
-        "trackingNumber": number,
-        "carrierCode": _CARRIER,
-        "trackingNumberUniqueId": _unique_id(number),
-    }
+    info = {"trackingNumber": number, "carrierCode": _CARRIER, "trackingNumberUniqueId": _unique_id(number)}
     complete = {"trackingNumber": number, "trackResults": [{"trackingNumberInfo": info, **result}]}
     return _output({"completeTrackResults": [complete]})
 
