@@ -60,6 +60,7 @@ class Worker(ABC):
     schedule: ClassVar[timedelta]
     usual_batch: ClassVar[int]
     set_aside_texts: ClassVar[tuple[str, str]]  # one claim, several
+    head: ClassVar[str]  # the first lines of the log
     other: ClassVar["type[Worker]"]
 
     deps: Dependencies
@@ -103,10 +104,12 @@ class Worker(ABC):
 
     # ---------------------------------------------------------------- what the workers differ in
 
-    @staticmethod
-    @abstractmethod
-    def greet(batch_size: int, max_retries: int) -> None:
+    @classmethod
+    def greet(cls, batch_size: int, max_retries: int) -> None:
         """Write the first lines of the log, before anything can fail."""
+        text = cls.head.format(batch_size=batch_size, max_retries=max_retries)
+        for line in (RULE, *text.splitlines(), RULE):
+            log.info(line)
 
     @abstractmethod
     def say_found(self, ready: int) -> None:

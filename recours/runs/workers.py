@@ -8,7 +8,7 @@ from recours.core.decision import Action, Decision, give_up, next_action, pass_r
 from recours.core.text import format_minute
 from recours.runs.log import log
 from recours.runs.summary import waiting_line
-from recours.runs.worker import RULE, Worker
+from recours.runs.worker import Worker
 
 
 class PODFetchWorker(Worker):
@@ -19,14 +19,7 @@ class PODFetchWorker(Worker):
     schedule = timedelta(minutes=30)
     usual_batch = 50
     set_aside_texts = "new claim not fetched", "new claims not fetched"
-
-    @staticmethod
-    def greet(batch_size: int, max_retries: int) -> None:
-        del max_retries  # it never gives up
-        log.info(RULE)
-        log.info("POD FETCH WORKER - Starting")
-        log.info(f"Batch size: {batch_size}")
-        log.info(RULE)
+    head = "POD FETCH WORKER - Starting\nBatch size: {batch_size}"
 
     def say_found(self, ready: int) -> None:
         log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
@@ -40,13 +33,7 @@ class PODRetryScheduler(Worker):
     schedule = timedelta(hours=1)
     usual_batch = 30
     set_aside_texts = "failed claim not retried", "failed claims not retried"
-
-    @staticmethod
-    def greet(batch_size: int, max_retries: int) -> None:
-        log.info(RULE)
-        log.info("POD AUTO-RETRY SCHEDULER - Starting")
-        log.info(f"Batch size: {batch_size} | Max retries: {max_retries}")
-        log.info(RULE)
+    head = "POD AUTO-RETRY SCHEDULER - Starting\nBatch size: {batch_size} | Max retries: {max_retries}"
 
     def say_found(self, ready: int) -> None:
         """How many are due; if none, how many wait and until when."""

@@ -79,14 +79,8 @@ class LaPoste(TracksSeveral):
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
             raise NotUnderstoodError(_functional(400, _BAD_NUMBER, names, language))
-        return Question(
-            "idships",
-            number,
-            tuple(also),
-            tracking=True,
-            shown=account_of(key),
-            details={"lang": language},
-        )
+        details = {"lang": language}
+        return Question("idships", number, tuple(also), tracking=True, shown=account_of(key), details=details)
 
     def example(self, digits: str, serial: int) -> str:
         return f"6A{digits}{serial:09d}"
