@@ -27,7 +27,7 @@ CASES["acme"] = Cases(
     wrong_type=(K.NOT_DELIVERED_YET, K.BAD_RESPONSE),
     unknown_in=frozenset({Attack.WRONG_TYPE}),
     place=None,
-    label=None,
+    label="delivered",
 )
 """
 NUMBER = "AC0000000001"  # its digits say: delivered at once
