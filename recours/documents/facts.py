@@ -454,7 +454,7 @@ def _with_time(day: str, value: _Value, page: _Page) -> str:
 
 def _name(text: str) -> str | None:
     """A person's name, if that is what a text begins with."""
-    words = _words(text, _NAME_ENDS)
+    words = _parts(text, _NAME_ENDS)
     folded = [fold(word) for word in words]
     if any(word.strip(".") in NO_NAMES for word in folded):
         return None
@@ -468,14 +468,14 @@ def _name(text: str) -> str | None:
 def _town(text: str) -> str | None:
     """A town: what follows a post code, or stands alone."""
     match = _TOWN.search(text)
-    words = _words(match["town"] if match else text, _TOWN_ENDS)
+    words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
     if not words or folded[0].strip(".") in TITLES or not NO_PLACES.isdisjoint(folded):
         return None
     return clean(" ".join(words)) if words[0][0].isupper() else None
 
 
-def _words(text: str, ends: re.Pattern[str]) -> list[str]:
+def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
     """The words that a text begins with, up to what ends a name; none if they are no words, or too many."""
     begins = _FILLERS.sub("", " ".join(ends.split(_FILLERS.sub("", text), maxsplit=1)[0].split()))
     words = begins.split()

@@ -239,8 +239,8 @@ class Sheet:
 
     def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
         box = _box_of(thing, matrix)
-        looks = self._images.look_at(thing, self._page)
-        shows_something, is_like_a_signature = looks or (self._drawing.has_contrast(box), False)
+        result = self._images.look_at(thing, self._page)
+        shows_something, is_like_a_signature = result or (self._drawing.has_contrast(box), False)
         if not shows_something:
             return
         self.has_ink = True

@@ -287,18 +287,18 @@ def backlogs_of(connection: Connection, due_until: datetime | None, most: int) -
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
     rows = connection.execute(select(lanes.c.lane, *columns).where(lanes.c.lane.is_not(None))).all()
     come = _retries_come(connection, due_until, most)
-    backlogs = [_backlog(lane, looks, come[lane], most) for lane, *looks in rows]
+    backlogs = [_backlog(lane, values, come[lane], most) for lane, *values in rows]
     return sorted(backlogs, key=lambda backlog: backlog.carrier)
 
 
-def _backlog(lane: str, looks: Sequence[Any], come: int, most: int) -> Backlog:
-    """`looks`: the counts of all stages, then the oldest; `come`: so many of the waiting ones count as ready."""
-    stages = Counter(dict(zip(Stage, looks, strict=False)))
+def _backlog(lane: str, values: Sequence[Any], come: int, most: int) -> Backlog:
+    """`values`: the counts of all stages, then the oldest; `come`: so many of the waiting ones count as ready."""
+    stages = Counter(dict(zip(Stage, values, strict=False)))
     stages[Stage.READY] += come
     if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
     counts = {stage: min(count, most) for stage, count in stages.items() if count}
-    oldest = min((at for at in looks[len(Stage) :] if at), default=None)
+    oldest = min((at for at in values[len(Stage) :] if at), default=None)
     return Backlog(lane, counts, oldest, counted_up_to=most)
 
 
