@@ -178,7 +178,7 @@ def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | 
         (Chronopost, "check_credentials"),
         (Ups, "fetch_proof"),
         (Ups, "track"),
-        (Dhl, "_found"),
+        (Dhl, "track"),
     )
     for client, call in calls:
         really = getattr(client, call)
