@@ -11,7 +11,7 @@ import pytest
 from recours.core.appraisal import Expected
 from recours.core.outcome import NotADocumentError
 from recours.documents.appraisal import appraise
-from tests.corpus import first, invisible, second, undecodable
+from tests.corpus import first, invisible, second, third, undecodable
 from tests.corpus.documents import digest
 from tests.corpus.model import Document, Template
 
@@ -43,6 +43,10 @@ DIGESTS: dict[str, tuple[Callable[[], Iterator[Document]], str]] = {
     "second": (
         second.documents,
         "df01f3b2de79b5d373749e1b5a6c69862d7f43c168d901aed405af3a607566e4",
+    ),
+    "third": (
+        third.documents,
+        "d6e4cd2870f25a454262c27456ab6b6f8b4c6d46226e59f408db7f3ff37dd24e",
     ),
 }
 TEMPLATES = {

@@ -1,0 +1,27 @@
+"""A third frozen corpus, drawn without knowledge of the rules that appraise documents: to be run against them ONCE.
+
+Whoever has seen a result of it may not use it again to tune a rule. Its layouts and wordings are its own. What they
+contain follows public material: USPS Publication 109, 4-6.2 (the letter of proof of delivery); FedEx's notes for
+developers on proofs by signature and by picture; the POD segment of X12 (date, time, name); the French model contract
+for road haulage (avis de passage, décret du 4 mai 1988); the list of statuses of isklad/egon-api-documentation; the
+e-mails on pick-ups of vivianblanco-tech/device-flow; and the status texts that public tracking clients expect of Mondial
+Relay, Colissimo, Colis Privé, Correos, CTT, DHL, Deutsche Post, Italian and Dutch carriers.
+"""
+
+from collections.abc import Iterator
+
+from tests.corpus.documents import documents as documents_of
+from tests.corpus.model import Document
+from tests.corpus.third import good, hollow
+
+SEED = 20261130
+
+
+def documents() -> Iterator[Document]:
+    """Every document: pages of good ones, of hollow ones, then pictures."""
+    for template in good.TEMPLATES:
+        yield from documents_of(template, 6 if template.name.startswith("scan_text") else 3, SEED)
+    for template in hollow.TEMPLATES:
+        yield from documents_of(template, 2, SEED)
+    for template in (*good.PICTURES, *hollow.PICTURES):
+        yield from documents_of(template, 10, SEED)
