@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
-from recours.documents import numbers
+from recours.documents import numbers, phrases
 from recours.documents.facts import DocumentFacts, find_facts, fold
 from recours.documents.pdf_process import read_pdf
-from recours.documents.phrases import ERROR_PAGE, MENU, NO_SIGNATURE, NOT_THERE, OF_A_SIGNATURE, TITLE
 from recours.documents.reading import UNREADABLE, Reading
 from recours.documents.web_page import read_web_page
 
@@ -52,30 +51,29 @@ class _Case:
     """What is known of a document with legible text."""
 
     text: str  # folded, in one line
+    titles: str  # folded: the first lines that stand by themselves
     facts: DocumentFacts
     shown: Shown
     has_picture: bool
-
-    @property
-    def is_unread(self) -> bool:
-        """A picture may show what the text does not: no number and no fact can be read."""
-        return not self.shown.is_readable
 
 
 # It proves something if the sum of what holds is _ENOUGH.
 _ENOUGH = 4
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
-    (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and not case.is_unread)),
+    (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and case.shown.is_readable)),
     (-2, "our number is not on it", lambda case: case.shown.number is False),
     (+3, "it says that something was delivered", lambda case: case.facts.states_delivery or case.facts.delivered),
     (+1, "with the date", lambda case: case.facts.delivered),
     (+2, "it names who signed", lambda case: case.facts.signatory),
-    (+2, "a signature is drawn on it", lambda case: case.shown.has_signature),
-    (+4, "it has a picture, and nothing of the parcel can be read", lambda case: case.is_unread),
-    (+2, "it is called a proof and has a picture", lambda case: case.has_picture and not case.is_unread and TITLE.search(case.text)),
-    (-3, "it says that there is no proof", lambda case: NOT_THERE.search(case.text)),
+    (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
+    (+4, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
+    (+2, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
+    (-3, "it says that there is no proof", lambda case: phrases.NOT_THERE.search(case.text)),
     (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not case.facts.states_delivery),
-    (-1, "words of an error or a login stand on it", lambda case: ERROR_PAGE.search(case.text) or MENU.search(case.text)),
+    (-4, "it is called another paper: a label, a list of what was sent, a permission", lambda case: phrases.OTHER_PAPER.search(case.titles)),
+    (-4, "it says that the parcel came back", lambda case: phrases.RETURNED.search(case.text)),
+    (-2, "the sender or the driver signs it", lambda case: phrases.SIGNED_AT_ITS_START.search(case.text)),
+    (-1, "words of an error or a login stand on it", lambda case: phrases.ERROR_PAGE.search(case.text) or phrases.MENU.search(case.text)),
     (-1, "fields are left blank", lambda case: case.facts.has_empty_labels),
 )  # fmt: skip
 
@@ -106,13 +104,15 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
     if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
-    case = _Case(text, facts, shown, reading.has_picture)
+    titles = [row[0].text for row in reading.rows[:_TITLES] if len(row) == 1]
+    case = _Case(text, fold("\n".join(titles)), facts, shown, reading.has_picture)
     sum_of_weights = sum(weight for weight, _, holds in _WEIGHTS if holds(case))
     return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
 
 
 _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
 _QUOTED = 80
+_TITLES = 4  # rows in which a document is named: the carrier's name or a menu stands above
 
 
 def _is_legible(text: str) -> bool:
@@ -130,8 +130,8 @@ def _why_unseen(reading: Reading) -> str | None:
 def _why_hollow(case: _Case) -> str:
     """What a person is told of a document that proves nothing."""
     for flaw, pattern in (
-        (DocumentFlaw.SAYS_THERE_IS_NONE, NOT_THERE),
-        (DocumentFlaw.ERROR_PAGE, ERROR_PAGE),
+        (DocumentFlaw.SAYS_THERE_IS_NONE, phrases.NOT_THERE),
+        (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),
     ):
         if said := pattern.search(case.text):
             return flaw.text(said=clean(said[0], _QUOTED))
@@ -147,7 +147,7 @@ def _has_signature(
         return True
     if reading.has_handwriting and text:
         return True
-    says_none = NO_SIGNATURE.search(text) is not None
-    if reading.has_signature_image and not says_none and (signatory or OF_A_SIGNATURE.search(text)):
+    says_none = phrases.NO_SIGNATURE.search(text) is not None
+    if reading.has_signature_image and not says_none and (signatory or phrases.OF_A_SIGNATURE.search(text)):
         return True
     return False if says_none and not reading.has_picture else None

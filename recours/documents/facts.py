@@ -8,28 +8,19 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from recours.core.appraisal import Expected
 from recours.core.text import clean
-from recours.documents import numbers
+from recours.documents import labels, numbers
 from recours.documents.dates import begins_with_date, dates_in, read_date, read_time
-from recours.documents.labels import (
-    LITTLE,
-    NO_NAMES,
-    NO_PLACES,
-    NO_VALUE,
-    PLANNED_BEHIND,
-    TITLES,
-    FactLabel,
-    Kind,
-    labels_in,
-)
+from recours.documents.labels import FactLabel, Kind, labels_in
 from recours.documents.phrases import NOT_YET, ON_ITS_WAY, STATUS, STATUS_ON_ITS_WAY
-from recours.documents.reading import MOST_TEXT, Row
+from recours.documents.reading import MOST_TEXT, Cell, Row
 from recours.documents.statements import Statement, is_denied, stated, statements
 
 _LONGEST_NAME = 60
+_LONG_LINE = 40  # characters of a line that may go on
 _LONGEST_IN_PARTS = 5
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
@@ -39,7 +30,7 @@ _MOST_READ = 400  # characters of a cell that one value is looked for in
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
+_WORD = re.compile(r"['’]?[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
 # Where a name ends that stands in a sentence.
 _NAME_ENDS = re.compile(
     r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s",
@@ -53,7 +44,6 @@ _TOWN_ENDS = re.compile(
     r"\s*[,;:()/|\d]|\s[-–]\s|\.\s"
     r"|\s(?:on|at|and|et|und|le|the|by|par|von|signed|am|contre|avec|sans|pour|against|with|without|to|gegen|mit|ohne|zugestellt|ausgeliefert)(?:\s|$)"
 )
-_IN = re.compile(r"[\s,]*(?:in|at|a|en|te)\s+")
 # What stands before the date of a sentence.
 _ON = re.compile(r"\b(?:le|on|am|el|il|op|dia|since|of)\b ?(?:dia )?")
 # "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.
@@ -63,7 +53,7 @@ _IN_TOWN = re.compile(
 )
 # "in LILLE zugestellt", "in Lille on 5 October", "en MADRID el 5 de octubre".
 _IN_PLACE = re.compile(
-    r"\b(?:in|en|te) (?P<town>[a-z'][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on|el|y|and|und|bezorgd|afgeleverd|bij|door|is)\b|[.,;]|$)"
+    r"(?:\b(?:in|en|te)|(?<=\d )(?:a|at)) (?P<town>[a-z'][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on|am|an|bei|el|y|et|e|and|und|bezorgd|afgeleverd|bij|door|is)\b|[.,;]|$)"
 )
 _CAPITAL = "A-ZÀ-ÖØ-Þ"
 # The end of an event: "Livré - LILLE", "Delivered, SAINT-ÉTIENNE (42000)".
@@ -131,7 +121,7 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
 
 
 def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
-    """When the parcel was handed over, in which town if that follows, and whether a label has no value."""
+    """When the parcel was handed over, in which town if an event says so, and whether a label has no value."""
     has_empty = False
     for kind in (Kind.DELIVERED, Kind.DATE):
         for candidates in page.values(kind):
@@ -142,27 +132,28 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
                 if date := read_date(value.folded, month_may_be_first=english):
                     day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
-                    place = _place_behind(value.text, value.folded, date[1]) or page.place_beside(value)
-                    return day, place, has_empty
-    return *(_in_a_sentence(page) or _in_an_event(page) or (None, None)), has_empty
+                    return day, None, has_empty
+    if in_words := _in_a_sentence(page):
+        return in_words, None, has_empty
+    return *_in_an_event(page), has_empty
 
 
-def _in_a_sentence(page: "_Page") -> tuple[str, str | None] | None:
+def _in_a_sentence(page: "_Page") -> str | None:
     """The time in "was delivered to a neighbour on 5 October 2026", over several lines; it may stand before the participle."""
     for stated_in in page.statements:
         for start, end in ((stated_in.behind, stated_in.end), (stated_in.start, stated_in.said)):
             for on in _ON.finditer(page.folded, start, end):
-                rest = page.folded[on.end() : on.end() + 120]
+                rest = page.folded[on.end() : on.end() + 60]
                 if begins_with_date(rest) and (
-                    date := read_date(rest[:60], month_may_be_first=page.may_have_months_first)
+                    date := read_date(rest, month_may_be_first=page.may_have_months_first)
                 ):
-                    return date[0], _place_behind(page.text[on.end() : on.end() + 120], rest, date[1])
+                    return date[0]
     return None
 
 
-def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
+def _in_an_event(page: "_Page") -> tuple[str | None, str | None]:
     """Time and place of an event that says so: a row with a date, and "your parcel is delivered"."""
-    events = [page.rows[at] for at in sorted(page.events)]
+    events = [page.rows[at] for at in sorted(page.events - page.left_out)]
     for row in filter(_states_delivery, events):
         said = " ".join(cell.folded for cell in row)
         if date := read_date(said, month_may_be_first=page.may_have_months_first):
@@ -172,17 +163,33 @@ def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
             others = [at for event in events if not _states_delivery(event) for at, _ in _towns(event)]
             places = (town for at, town in _towns(row) if any(abs(at - other) <= _ASKEW for other in others))
             return day, next(places, None)
-    return None
+    return None, None
 
 
 def _stated_place(page: "_Page") -> str | None:
-    """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it."""
+    """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it, or in a cell "à 59000 LILLE"."""
+    for cell in chain(*page.rows):
+        if (match := _IN_TOWN.match(cell.folded)) and (town := _town(cell.text[slice(*match.span("town"))])):
+            return town
     for stated_in in page.statements:
         for pattern in (_IN_TOWN, _IN_PLACE):
             for match in pattern.finditer(page.folded, stated_in.start, stated_in.end):
                 if town := _town(page.text[slice(*match.span("town"))]):
                     return town
     return None
+
+
+def _unwrapped(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with a sentence in one row that goes on in the next ones."""
+    whole: list[Row] = []
+    for row in filter(None, rows):
+        before = whole[-1][0].text if whole and len(whole[-1]) == len(row) == 1 else ""
+        is_cut = len(before) >= _LONG_LINE and before[-1] not in ".:;!?" and row[0].text[0].islower()
+        if is_cut or (_GOES_ON.search(fold(before[-20:])) and begins_with_date(fold(row[0].text))):
+            whole[-1] = (Cell(f"{before} {row[0].text}", whole[-1][0].at),)
+        else:
+            whole.append(row)
+    return whole
 
 
 # ---------------------------------------------------------------- where a label's value stands
@@ -208,9 +215,9 @@ class _Page:
                 _Text(cell.text, folded := fold(cell.text), labels_in(folded), cell.at)
                 for cell in row[:_MOST_CELLS]
             ]
-            for row in rows
-            if row
+            for row in _unwrapped(rows)
         ]
+        self._number = expected.number
         self.may_have_months_first = expected.carrier in _MONTH_FIRST
         self._own = [
             row
@@ -218,39 +225,59 @@ class _Page:
             if expected.number
             and numbers.shows(" ".join(cell.text for cell in cells).upper(), expected.number)
         ]
-        self.events = {row for row in range(len(self.rows)) if self._is_event(row)}
-        self.steps = {row for row in range(len(self.rows)) if self._is_step(row)}
-        self._span = self._own_span()
+        self._all = range(len(self.rows))
+        self.events = set(filter(self._is_event, self._all))
+        span = self._own_span()
+        # What they say is not of our parcel, or has not happened.
+        self.left_out = {
+            row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
+        }
         self.text = self._in_lines()
         self.folded = fold(self.text)
         self.statements = self._statements(fold(expected.number))
         self.has_status_on_its_way = STATUS_ON_ITS_WAY.search(self.folded) is not None
 
     def _statements(self, number: str) -> list[Statement]:
-        """Those about our parcel first."""
-        return sorted(
-            statements(self.folded, number), key=lambda each: number not in self.folded[each.start : each.end]
+        """Those about our parcel first, and none about another where ours is named too."""
+        said = [
+            each
+            for each in statements(self.folded, number)
+            if not self._is_of_another(self.folded[each.start : each.end])
+        ]
+        return sorted(said, key=lambda each: number not in self.folded[each.start : each.end])
+
+    def _is_of_another(self, text: str, *labelled: str) -> bool:
+        """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
+        upper = text.upper()
+        return (
+            bool(self._own)
+            and numbers.another(labelled, upper, self._number) is not None
+            and not numbers.shows(upper, self._number)
         )
+
+    def _is_row_of_another(self, row: int) -> bool:
+        cells = self.rows[row]
+        first = cells[0].text.upper()
+        is_number = len(cells) > 1 and first.isalnum() and len(first) == len(self._number)
+        return self._is_of_another(" ".join(cell.text for cell in cells), *[first] * is_number)
 
     def _own_span(self) -> range:
         """The rows that tell of our parcel, where each of several has a part of its own; else all."""
-        everything = range(len(self.rows))
         if not self._own:
-            return everything
+            return self._all
         own = self._own[0]
-        others = [row for row in everything if row not in self._own and self._has(row, Kind.NUMBER)]
+        others = [row for row in self._all if row not in self._own and self._has(row, Kind.NUMBER)]
         start = own if others and others[0] < own else 0
         span = range(start, next((row for row in others if row > own), len(self.rows)))
         is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
-        return span if is_apart else everything
+        return span if is_apart else self._all
 
     def _is_event(self, row: int) -> bool:
         """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
         cells = self.rows[row]
         if len(cells) > 1:
             return any(dates_in(cell.folded[:_MOST_READ]) for cell in cells)
-        goes_on = row > 0 and _GOES_ON.search(self.rows[row - 1][-1].folded[-20:])
-        return begins_with_date(cells[0].folded) and not goes_on
+        return begins_with_date(cells[0].folded)
 
     def _is_step(self, row: int) -> bool:
         """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
@@ -266,18 +293,23 @@ class _Page:
     def is_signed_on_one_date(self) -> bool:
         """Tell whether a date with no other label than "Date" is that of the signature: it is the only one."""
         text = "\n".join(cell.folded for cells in self.rows for cell in cells)
-        is_signed = any(self._has(row, Kind.SIGNATORY) for row in range(len(self.rows)))
+        is_signed = any(self._has(row, Kind.SIGNATORY) for row in self._all)
         return is_signed and len(dates_in(text)) == 1
 
     def values(self, kind: Kind) -> Iterator[list[_Value]]:
         """For each label of a kind what may be its value, the likeliest first."""
-        for row in range(len(self.rows)) if kind is Kind.NUMBER else self._span:
-            if row in self.steps:
-                continue
+        for row in self._all if kind is Kind.NUMBER else sorted({*self._all} - self.left_out):
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
-                    if label.kind is kind and not _is_planned(cell.folded, label):
+                    if label.kind is kind and not self._is_planned(cell.folded, label):
                         yield self._values_of(row, place, number)
+
+    def _is_planned(self, folded: str, label: FactLabel) -> bool:
+        """Tell whether a label is of a plan, or of another parcel."""
+        before = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
+        behind = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
+        is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(before + behind)
+        return not is_of_ours or is_denied(before, behind) or NOT_YET.search(behind) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[_Value]:
         """What may be the value of a cell's label: behind it, beside it, or below it."""
@@ -326,7 +358,7 @@ class _Page:
         cells = self.rows[row]
         return (
             sum(map(_is_label, cells)) == 1
-            and row not in self.steps
+            and row not in self.left_out
             and any(
                 STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
                 for place, cell in enumerate(cells)
@@ -342,7 +374,7 @@ class _Page:
         for row, cells in enumerate(self.rows):
             is_apart = was_table or len(cells) > 1 or _is_label(cells[0])
             lines.append(" | " if is_apart or row in self.events else " ")
-            if row not in self.steps:
+            if row not in self.left_out:
                 lines.append(" ".join(self._said(row, place) for place in range(len(cells))))
             was_table = len(cells) > 1
         return "".join(lines)[:MOST_TEXT]
@@ -356,17 +388,6 @@ class _Page:
                 said += cell.text[start : label.start]
                 start = label.end
         return said + cell.text[start:]
-
-    def place_beside(self, value: _Value) -> str | None:
-        """The town in the cell behind a value, or below it: "à PARIS (75011)"."""
-        beside = [(value.row, value.cell + 1)] if value.cell + 1 < len(self.rows[value.row]) else []
-        for row, place in [*beside, *self._below(value.row, self.rows[value.row][value.cell].at)[:1]]:
-            cell = self.rows[row][place]
-            if (match := _IN_TOWN.match(cell.folded)) and (
-                town := _town(cell.text[slice(*match.span("town"))])
-            ):
-                return town
-        return None
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
         """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
@@ -395,7 +416,7 @@ def _behind(cell: _Text, number: int) -> str:
 
 def _is_blank(text: str) -> bool:
     """Tell whether a field is empty: nothing, dots and lines, or words such as "N/A"."""
-    return NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
+    return labels.NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
 
 
 def _is_heading(cells: list[_Text]) -> bool:
@@ -411,7 +432,7 @@ def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
         match = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
         if (
             match
-            and NO_NAMES.isdisjoint(re.split(r"[\W_]+", fold(match["town"])))
+            and labels.NO_NAMES.isdisjoint(re.split(r"[\W_]+", fold(match["town"])))
             and (town := _town(match["town"]))
         ):
             yield cell.at, town
@@ -425,12 +446,6 @@ def _is_undated_step(row: list[_Text]) -> bool:
     """Tell whether a row says where a parcel is on its way, without saying when."""
     said = " ".join(cell.folded for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(said) is not None and not any(map(str.isdigit, said))
-
-
-def _is_planned(folded: str, label: FactLabel) -> bool:
-    before = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
-    behind = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
-    return is_denied(before) or NOT_YET.search(behind) is not None or PLANNED_BEHIND.match(behind) is not None
 
 
 def _is_label(cell: _Text) -> bool:
@@ -456,10 +471,12 @@ def _name(text: str) -> str | None:
     """A person's name, if that is what a text begins with."""
     words = _parts(text, _NAME_ENDS)
     folded = [fold(word) for word in words]
-    if any(word.strip(".") in NO_NAMES for word in folded):
+    if any(word.strip(".") in labels.NO_NAMES for word in folded):
         return None
     of_name = [
-        word for word, plain in zip(words, folded, strict=True) if plain not in LITTLE and plain not in TITLES
+        word
+        for word, plain in zip(words, folded, strict=True)
+        if plain not in labels.LITTLE and plain not in labels.TITLES
     ]
     has_letters = any(len(word.strip(".")) > 1 for word in of_name)
     return clean(" ".join(words)) if has_letters and all(word[0].isupper() for word in of_name) else None
@@ -470,7 +487,7 @@ def _town(text: str) -> str | None:
     match = _TOWN.search(text)
     words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
-    if not words or folded[0].strip(".") in TITLES or not NO_PLACES.isdisjoint(folded):
+    if not words or folded[0].strip(".") in labels.TITLES or not labels.NO_PLACES.isdisjoint(folded):
         return None
     return clean(" ".join(words)) if words[0][0].isupper() else None
 
@@ -481,9 +498,3 @@ def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
     words = begins.split()
     are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS
     return words if are_few and all(map(_WORD.fullmatch, words)) else []
-
-
-def _place_behind(text: str, folded: str, end: int) -> str | None:
-    """The town in "delivered on 5 October 2026 at 10:31 in Lille"."""
-    match = _IN.match(folded, end)
-    return _town(text[match.end() :]) if match else None

@@ -35,9 +35,9 @@ _WORD = re.compile(r"[A-Z0-9]+")
 # Within a sentence: "your parcel 1234 5678 901 was delivered".
 _NAMED = re.compile(
     r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
-    r"|ENVIO|ENVÍO|PAQUETE|SPEDIZIONE|COLLO|ZENDING|PAKKET"
+    r"|EXPEDITION|EXPÉDITION|ITEM|ENVIO|ENVÍO|PAQUETE|BULTO|EXPEDICION|EXPEDICIÓN|SPEDIZIONE|COLLO|PACCO|PLICO|ZENDING|PAKKET|POSTPAKKET|POSTSTUK"
     r"|SENDUNG|PAKET|SENDUNGSNUMMER|PAKETNUMMER|ZUSTELLNACHWEIS|ABLIEFERUNGSNACHWEIS)(?![A-Z])"
-    r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NUMÉRO|ID|DU|FOR|ZU|COLIS|FÜR)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
+    r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NÚMERO|NUMÉRO|NUMMER|ID|DU|LE|FOR|WITH|ZU|MIT|DER|COLIS|FÜR|CON|EL|IL|MET)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
 )
 
 
@@ -79,7 +79,9 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
     for named in _NAMED.finditer(_TIME.sub(" ; ", text)):
         words = _WORD.findall(named["number"])
         begins = words and (_digits(words[0]) or number[0].isalpha())
-        if begins and (candidate := _joined(words, size)) and _digits(candidate) * 2 >= size:
+        candidate = _joined(words, size) if begins else None
+        least_digits = _LEAST_DIGITS if words[:1] == [candidate] else 2
+        if candidate and _digits(candidate) * least_digits >= size:
             return candidate
         if (
             (candidate := _joined(words, _digits(number)))

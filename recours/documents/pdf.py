@@ -35,6 +35,8 @@ _SMALL = 54 / 72
 _MOST_DOTS = 2000  # of the longer side
 _CONTRAST = 24  # levels of grey in the box of a text that is seen
 _SMALLEST_LETTERS = 1.5  # points
+_LARGE = 0.4  # of the page's height: so high at least is the picture of a scan
+_LARGER = 0.6  # of a text's width and height, by which what it stands for on a scan may be larger
 _SAMPLE = 8  # one character of so many tells whether a font says which letters it draws
 _WHITE = 255
 
@@ -157,6 +159,7 @@ class Sheet:
         self._page = page
         self._images = images
         self._objects = 0
+        self._pictures: list[tuple[Box, bool]] = []  # and whether they are like a signature
         self._box = page.get_mediabox()
         self._turned = page.get_rotation() // 90
         text_page = page.get_textpage()
@@ -176,11 +179,17 @@ class Sheet:
                 for number in range(0, characters, _SAMPLE)
             ):
                 self.has_ink = self.has_picture = True
+        for box, is_like_a_signature in self._pictures:
+            self._add_picture(box, is_like_a_signature=is_like_a_signature)
         page.close()
 
     @cached_property
     def _drawing(self) -> "Drawing":
         return Drawing(self._page)
+
+    @cached_property
+    def _without_text(self) -> Any:
+        return self._drawing.without([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
         """Tell whether text stands out from what is around it, or a scan shows something where it lies."""
@@ -245,8 +254,20 @@ class Sheet:
             return
         self.has_ink = True
         if not self._is_at_the_top(_middle([box[:2], box[2:]])):
-            self.has_picture = True
-            self.has_signature_image = self.has_signature_image or is_like_a_signature
+            self._pictures.append((box, is_like_a_signature))
+
+    def _add_picture(self, box: Box, *, is_like_a_signature: bool) -> None:
+        """Of a scan with text, only what its picture shows beside that counts: its letters are no more than the text."""
+        height = self._box[3] - self._box[1]
+        if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
+            from recours.documents import picture  # noqa: PLC0415 (with the first picture)
+
+            rest = self._without_text.crop(self._drawing.dots(box))
+            shows_something, is_like_a_signature = picture.look_at(rest)
+            if not shows_something:
+                return
+        self.has_picture = True
+        self.has_signature_image = self.has_signature_image or is_like_a_signature
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
         """Count the lines of a path, if it is painted in another colour than white."""
@@ -297,12 +318,32 @@ class Drawing:
         self._width, self._height, self._stride = bitmap.width, bitmap.height, bitmap.stride
         self._levels = bytes(bitmap.buffer)
 
+    def dots(self, box: Box) -> tuple[int, int, int, int]:
+        """Where a box of the page is: left, top, right, bottom."""
+        return (
+            max(0, math.floor((box[0] - self._left) * self._scale)),
+            max(0, math.floor((self._top - box[3]) * self._scale)),
+            min(self._width, math.ceil((box[2] - self._left) * self._scale)),
+            min(self._height, math.ceil((self._top - box[1]) * self._scale)),
+        )
+
+    def without(self, texts: list[Box]) -> Any:
+        """The page with paper where its texts are; the letters of a scan may be larger than the text on it."""
+        from PIL import Image  # noqa: PLC0415 (with the first picture)
+
+        size = (self._width, self._height)
+        page = Image.frombuffer("L", size, self._levels, "raw", "L", self._stride, 1).copy()
+        counts = page.histogram()
+        for left, bottom, right, top in texts:
+            across, down = _LARGER * (right - left), _LARGER * (top - bottom)
+            page.paste(
+                counts.index(max(counts)), self.dots((left - down, bottom - down, right + across, top + down))
+            )
+        return page
+
     def has_contrast(self, box: Box) -> bool:
         """Tell whether light and dark dots lie in a box of the page."""
-        start = max(0, math.floor((box[0] - self._left) * self._scale))
-        end = min(self._width, math.ceil((box[2] - self._left) * self._scale))
-        first = max(0, math.floor((self._top - box[3]) * self._scale))
-        last = min(self._height, math.ceil((self._top - box[1]) * self._scale))
+        start, first, end, last = self.dots(box)
         if start >= end or first >= last:
             return False
         dots = b"".join(

@@ -74,8 +74,13 @@ def look_at(image: Any) -> tuple[bool, bool]:
     marks = grey.point([255 if abs(level - paper) > _MARK else 0 for level in range(256)])
     pale = grey.point([255 if abs(level - paper) > _PALE else 0 for level in range(256)])
     ink = 0.0 if _is_a_frame(marks, pale) else _share(_without_ruled_lines(marks))
-    shows_something = ink >= _FEWEST_MARKS or _has_areas(whole)
-    return shows_something, paper >= _BRIGHT and _INK[0] <= ink <= _INK[1]
+    is_dim = paper < _BRIGHT
+    small = whole.reduce(math.ceil(max(whole.size) / _LOOKED_AT))
+    # One colour that fades into another has no edge.
+    shows_something = _edges(small, _EDGE) >= _FEWEST_EDGES and (
+        ink >= _FEWEST_MARKS or (is_dim and _has_areas(small))
+    )
+    return shows_something, shows_something and not is_dim and _INK[0] <= ink <= _INK[1]
 
 
 def _share(marks: Any) -> float:
@@ -109,20 +114,23 @@ def _is_noise(grey: Any) -> bool:
     return all(each.stddev[0] < least for each in (brightness, grain))
 
 
-def _has_areas(grey: Any) -> bool:
+def _edges(levels: Any, least: int) -> int:
+    """How many places of a picture differ from one that is two places across or down."""
+    edges = 0
+    for across, down in ((2, 0), (0, 2)):
+        other = levels.crop((across, down, max(across, levels.width), max(down, levels.height)))
+        differences = ImageChops.difference(levels.crop((0, 0, *other.size)), other).histogram()
+        edges += sum(differences[least + 1 :])
+    return edges
+
+
+def _has_areas(small: Any) -> bool:
     """Tell whether a picture has areas that differ in brightness or in grain, as a dim photograph has."""
-    small = grey.reduce(math.ceil(max(grey.size) / _LOOKED_AT))
     inner = small.crop(_inner(small))
     if min(inner.size) < 3 * _SQUARE:
         return False
-    edges = 0
     brightness, grain = _squares(inner, _SQUARE)
-    for levels, least in ((brightness, _EDGE), (grain, _EDGE_OF_GRAIN)):
-        for across, down in ((2, 0), (0, 2)):
-            other = levels.crop((across, down, *levels.size))
-            differences = ImageChops.difference(levels.crop((0, 0, *other.size)), other).histogram()
-            edges += sum(differences[least + 1 :])
-    return edges >= _FEWEST_EDGES
+    return _edges(brightness, _EDGE) + _edges(grain, _EDGE_OF_GRAIN) >= _FEWEST_EDGES
 
 
 def _squares(grey: Any, side: int) -> tuple[Any, Any]:

@@ -4,17 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from recours.documents import phrases
 from recours.documents.dates import dates_in
-from recours.documents.phrases import (
-    BEGINS,
-    DELIVERED,
-    HAPPENED,
-    NEGATED,
-    NOT_YET,
-    OF_A_RULE,
-    STEP_BEFORE,
-    STEP_BEHIND,
-)
 
 _LONGEST = 500  # characters of a sentence
 _MOST_SAID = 5  # participles of a sentence that are looked at
@@ -42,7 +33,7 @@ def statements(folded: str, number: str = "") -> Iterator[Statement]:
         said = stated(folded[start:end], number)
         if said and folded[end - 1] != "?":
             # Behind it another parcel may be announced, or another attempt told.
-            other = NOT_YET.search(folded, start + said.end(), end)
+            other = phrases.NOT_YET.search(folded, start + said.end(), end)
             yield Statement(start, other.start() if other else end, start + said.start(), start + said.end())
 
 
@@ -56,13 +47,15 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 def stated(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
-    for count, said in enumerate(DELIVERED.finditer(sentence)):
+    for count, said in enumerate(phrases.DELIVERED.finditer(sentence)):
         if count == _MOST_SAID:
             return None
         before = sentence[: said.start()]
+        if (said["collected"] or said["received"]) and not _is_by_recipient(sentence, said):
+            continue
         if not is_denied(before, sentence[said.end() : said.end() + _AHEAD]) and (
-            BEGINS.match(before)
-            or HAPPENED.search(before)
+            phrases.BEGINS.match(before)
+            or phrases.HAPPENED.search(before)
             or dates_in(sentence)
             or (number and number in sentence)
         ):
@@ -70,12 +63,24 @@ def stated(sentence: str, number: str = "") -> re.Match[str] | None:
     return None
 
 
+def _is_by_recipient(sentence: str, said: re.Match[str]) -> bool:
+    """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
+    is_at_pickup_point = bool(said["collected"]) and phrases.PICKUP_POINT.search(sentence) is not None
+    return (
+        (is_at_pickup_point or phrases.RECIPIENT.search(sentence) is not None)
+        and not phrases.BY_CARRIER.match(sentence, said.end() + 1)
+        and not phrases.CLAIM.search(sentence)
+    )
+
+
 def is_denied(before: str, behind: str = "") -> bool:
     """Tell whether what stands in a sentence around its participle makes it a plan, an attempt, a rule or a step to come."""
     return bool(
-        NOT_YET.search(before)
-        or NEGATED.search(before)
-        or STEP_BEFORE.search(before)
-        or STEP_BEHIND.match(behind)
-        or OF_A_RULE.search(behind)
+        phrases.NOT_YET.search(before)
+        or phrases.NEGATED.search(before)
+        or phrases.STEP_BEFORE.search(before)
+        or phrases.STEP_BEHIND.match(behind)
+        or phrases.OF_A_RULE.search(behind)
+        or phrases.OF_ITS_SENDER.search(before)
+        or phrases.OF_ITS_SENDER.search(behind)
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from recours.documents.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
+_HEAD = 2000  # bytes of a page in which it says how it is encoded
 _DEEPEST = 500  # elements within each other; text further down is not read
 _MOST_RULES = 200  # of the page's own style sheets for one name
 _MOST_COMPARISONS = 2_000_000  # of rules' names with those of the elements that a place is in
@@ -137,6 +138,8 @@ def _is_unseen(style: Style) -> bool:
 def read_web_page(content: bytes) -> Reading:
     """What a person would read. Raises ValueError for a page with too many style rules."""
     page = content[:_MOST_HTML].decode("utf-8", "replace")
+    if "\ufffd" in page and b"utf-8" not in content[:_HEAD].lower():  # as browsers do
+        page = content[:_MOST_HTML].decode("cp1252", "replace")
     pictures = [page[max(0, match.start() - _AROUND) : match.end()] for match in _PICTURE.finditer(page)]
     return Reading(
         rows=tuple(_rows(page)),

@@ -282,6 +282,28 @@ def test_a_signature_is_told_only_if_it_can_be(
     assert judged(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).shown.has_signature is expected
 
 
+@pytest.mark.parametrize(("signed", "hollow"), [(True, False), (False, True)])
+def test_of_a_scan_with_text_only_what_is_no_letter_counts_as_a_picture(signed: bool, hollow: bool) -> None:
+    sheet = paper((1240, 1754), 250)
+    lines = [f"Récépissé du colis {NUMBER}", "Nom : __________", "Signature :"]
+    print_on(sheet, 150, 200, lines, size=24)
+    if signed:
+        sign_on(sheet, Random(1), (300, 900, 500, 200))
+
+    def draw(canvas: Canvas) -> None:
+        place(canvas, sheet, (0, 0, 595, 842))
+        canvas.setFillAlpha(0)
+        write(canvas, 72, 740, lines)
+
+    found = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER))
+    assert bool(found.hollow) is hollow
+
+
+def test_a_picture_that_only_fades_is_blank() -> None:
+    content = encoded(Image.linear_gradient("L").resize((640, 240)), "image/png")
+    assert appraise(content, "image/png", Expected("ups", NUMBER, EvidenceKind.PHOTO)).hollow == "it is blank"
+
+
 def test_an_image_of_a_signature_has_one() -> None:
     sheet = paper((300, 120))
     sign_on(sheet, Random(1), (20, 20, 260, 80))
@@ -349,6 +371,56 @@ def test_a_signature_drawn_on_a_page_is_seen_and_a_logo_or_a_table_is_not() -> N
 )
 def test_what_tells_of_no_delivery_is_hollow(text: str) -> None:
     assert judged(text).hollow
+
+
+OTHER = "AB987654321FR"
+OTHER_PAPERS = (
+    f"Preuve de dépôt\nColis {NUMBER} déposé au bureau de poste de Lyon le 05/10/2026",
+    f"Bordereau de collecte\nN° colis|Poids\n{NUMBER}|2 kg\n{OTHER}|3 kg\nSignature du chauffeur",
+    f"Le destinataire M. DUPONT déclare ne jamais avoir reçu le colis {NUMBER}. Le 05/10/2026",
+    f"Le colis {NUMBER} a été retourné : il a été remis à l'expéditeur le 05/10/2026.",
+    f"Certificate of Posting\nItem {NUMBER} was accepted at London Post Office on 5 October 2026",
+    f"Parcel {NUMBER} has been collected from the shipper. 5 October 2026 10:31",
+    f"Parcel {NUMBER} has been handed to the local postal operator on 5 October 2026.",
+    f"Only 1 of 2 parcels was delivered on 5 October 2026. {NUMBER} is still missing.",
+    f"Parcel {OTHER}: delivered on 5 October 2026.\nParcel {NUMBER}: missing, not delivered.",
+    f"Ablagevereinbarung\nIch bin einverstanden, dass Paket {NUMBER} vor der Tür abgelegt wird. 05.10.2026",
+    f"Die Sendung {NUMBER} wurde vom Fahrer beim Versender abgeholt. 05.10.2026 10:31",
+    f"Das Paket {NUMBER} wurde in den Paketshop zugestellt und liegt dort zur Abholung bereit. 05.10.2026",
+    f"Declaración para aduanas CN22\nEnvío {NUMBER}\nRegalo\nValor 20 EUR\nFirma 05/10/2026",
+    f"No se ha encontrado el envío {NUMBER}. Los envíos entregados se conservan 90 días.",
+    f"Il corriere ha ritirato la spedizione {NUMBER} dal mittente il 05/10/2026.",
+    f"Il pacco {NUMBER} non è stato ancora consegnato dal nostro\ncorriere, riprovi il 05/10/2026.",
+    f"Machtiging\nHierbij machtig ik, J. Peeters, de heer Smit om pakket {NUMBER} op te halen. 05-10-2026",
+    f"Pakket {NUMBER} is afgeleverd bij het afhaalpunt en ligt daar klaar tot 20-10-2026.",
+)
+
+
+@pytest.mark.parametrize("text", OTHER_PAPERS)
+def test_another_paper_is_hollow_though_it_is_signed(text: str) -> None:
+    assert judged(text).hollow
+    assert judged(text, has_handwriting=True, has_ink=True).hollow
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Le destinataire DUPONT a retiré le colis {NUMBER} le 05/10/2026.",
+        f"Colis {NUMBER}\nRetiré le 05/10/2026 à 10:31 par le destinataire.",
+        f"Suite à votre réclamation, nous vous confirmons que le colis {NUMBER} a été livré le 05/10/2026.",
+        f"Customer collected parcel {NUMBER} from locker 12 on 5 October 2026.",
+        f"Your parcel {NUMBER} was placed in the mailbox on 5 October 2026.",
+        f"Parcel {NUMBER}\nCollected from sender 3 Oct 2026\nDelivered 5 Oct 2026\nReceived by JONES",
+        f"Paket {NUMBER} wurde am 05.10.2026 von Frau Köhler mit dem Abholcode entnommen.",
+        f"Sendung {NUMBER}\nZugestellt am 05.10.2026 10:31\nAbstellgenehmigung: Garage",
+        f"El destinatario recogió el paquete {NUMBER} en la oficina el 05/10/2026.",
+        f"Il cliente ha ritirato il collo {NUMBER} al locker il 05/10/2026 alle 10:31",
+        f"Het pakket {NUMBER} is door de ontvanger afgehaald bij het servicepunt op 05-10-2026.",
+        f"Lettre de voiture CMR\nN° de colis|{NUMBER}\nLivré le|05/10/2026\nSignataire|DUPONT",
+    ],
+)
+def test_what_the_recipient_collected_or_got_is_a_proof(text: str) -> None:
+    assert judged(text).hollow is None
 
 
 @pytest.mark.parametrize(
