@@ -133,8 +133,8 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
                 if date := read_date(value.folded, month_may_be_first=english):
                     day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
                     return day, None, has_empty
-    if in_words := _in_a_sentence(page):
-        return in_words, None, has_empty
+    if day_of_sentence := _in_a_sentence(page):
+        return day_of_sentence, None, has_empty
     return *_in_an_event(page), has_empty
 
 
