@@ -77,7 +77,7 @@ class Bundle:
         if failure and len(numbers) == 1:
             self.tracking[numbers[0]] = failure
         could_not_connect = failure is not None and not failure.connected  # which is no number's doing
-        # After a mistake of ours, no number is asked about alone: its claim's turn shows the mistake again.
+        # An internal error ends the bundle: asking about single numbers would only repeat it.
         are_too_many = self._failures_left < 0 or (failure is None and self._failures_left == 0)
         if could_not_connect or are_too_many:
             self._calls.clear()
@@ -96,7 +96,7 @@ class Bundle:
 
     @property
     def failure(self) -> Failure | None:
-        """How the call about all numbers failed; None also if a mistake of ours ended it."""
+        """Why the call about all numbers failed; None if it did not, or if an internal error ended it."""
         return self._failed.get(self.numbers)
 
     @property

@@ -1,6 +1,6 @@
 """Waiting for short windows: one thread of a process asks for units, for itself and for those that wait behind it.
 
-If each thread asked by itself, nearly all would do so in vain whenever a window begins, each with transactions of its own.
+If every thread asked, each new window would cost a transaction per thread, and most threads would get nothing.
 """
 
 import threading

@@ -193,7 +193,7 @@ def exclude_command(
 @click.command("reopen")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option(
-    "--carrier", metavar="NAME", callback=known_carriers, help="All claims of this carrier that gave up."
+    "--carrier", metavar="NAME", callback=known_carriers, help="All given-up claims of this carrier."
 )
 @click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
 @click.option(

@@ -215,7 +215,7 @@ class DatabaseCustody:
         return select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
 
     def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """Where the service shows another proof than is on record, of claims with a document of ours or of the folder."""
+        """A line for each claim whose columns in the service's table name another proof than our records do."""
         border, latest = self.database.border, attempts.alias("latest").c
         last = select(func.max(latest.id)).where(
             latest.claim_id == border.key, latest.document_path.is_not(None)

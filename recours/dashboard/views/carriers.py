@@ -66,7 +66,7 @@ def show(visit: Visit) -> Response:
 
 
 def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
-    """`until`: when it takes calls again by itself."""
+    """A carrier's row; `until`: when recours calls the carrier again without anybody's help."""
     refusal = carrier.refusal or carrier.rejected
     state, reason, until = _OPEN, "", None
     if not carrier.configured:
