@@ -155,8 +155,8 @@ def _in_an_event(page: "_Page") -> tuple[str | None, str | None]:
     """Time and place of an event that says so: a row with a date, and "your parcel is delivered"."""
     events = [page.rows[at] for at in sorted(page.events - page.left_out)]
     for row in filter(_states_delivery, events):
-        said = " ".join(cell.folded for cell in row)
-        if date := read_date(said, month_may_be_first=page.may_have_months_first):
+        text = " ".join(cell.folded for cell in row)
+        if date := read_date(text, month_may_be_first=page.may_have_months_first):
             times = (read_time(cell.folded) for cell in row)
             of_day = next((time[0] for time in times if time and "T" not in date[0]), None)
             day = f"{date[0]}T{of_day:%H:%M}" if of_day else date[0]
@@ -239,12 +239,12 @@ class _Page:
 
     def _statements(self, number: str) -> list[Statement]:
         """Those about our parcel first, and none about another where ours is named too."""
-        said = [
+        relevant = [
             each
             for each in statements(self.folded, number)
             if not self._is_of_another(self.folded[each.start : each.end])
         ]
-        return sorted(said, key=lambda each: number not in self.folded[each.start : each.end])
+        return sorted(relevant, key=lambda each: number not in self.folded[each.start : each.end])
 
     def _is_of_another(self, text: str, *labelled: str) -> bool:
         """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
@@ -382,12 +382,12 @@ class _Page:
     def _said(self, row: int, place: int) -> str:
         """A cell without its labels of facts that have no value."""
         cell = self.rows[row][place]
-        said, start = "", 0
+        remaining, start = "", 0
         for number, label in enumerate(cell.labels):
             if label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(row, place, number):
-                said += cell.text[start : label.start]
+                remaining += cell.text[start : label.start]
                 start = label.end
-        return said + cell.text[start:]
+        return remaining + cell.text[start:]
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
         """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
@@ -444,8 +444,8 @@ def _states_delivery(row: list[_Text]) -> bool:
 
 def _is_undated_step(row: list[_Text]) -> bool:
     """Tell whether a row says where a parcel is on its way, without saying when."""
-    said = " ".join(cell.folded for cell in row)[:_MOST_READ]
-    return ON_ITS_WAY.search(said) is not None and not any(map(str.isdigit, said))
+    text = " ".join(cell.folded for cell in row)[:_MOST_READ]
+    return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
 
 
 def _is_label(cell: _Text) -> bool:
