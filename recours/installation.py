@@ -51,13 +51,18 @@ def _word(path: str) -> str:
     """A program's path as the first word of a command line, as short as it may be in this working directory."""
     with suppress(OSError):  # that folder may not be there any more
         path = path.removeprefix(os.getcwd() + os.sep)
+    return quoted_word(path)
+
+
+def quoted_word(text: str) -> str:
+    """A text as one word of a command line that can be copied."""
     if os.name == "nt":
         from subprocess import list2cmdline
 
-        return list2cmdline([path])
+        return list2cmdline([text])
     from shlex import quote
 
-    return quote(path)
+    return quote(text)
 
 
 def own_python() -> str:

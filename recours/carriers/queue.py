@@ -54,7 +54,7 @@ from recours.core.quota import (
     kept_until,
 )
 from recours.core.sentences import MISTYPED, OF_CLIENT, Said, Sentence, carrier_message, sentence
-from recours.core.text import LocalTime, Redactor, format_minute, plural
+from recours.core.text import Minute, Redactor, plural
 from recours.database.quota import QuotaTables
 from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
@@ -130,17 +130,17 @@ class APIRequestQueue:
         clock: Clock,
         *,
         redact: Redactor | None = None,
-        local: LocalTime = lambda at: at,
+        minute: Minute = str,
     ) -> None:
         """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
 
-        `local` turns UTC into the log's time.
+        `minute`: a time as people have it, with its zone.
         """
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
-        self._local = local
+        self._minute = minute
         self._refusals = Refusals(accounts, quota, clock)
         self._first_answers: dict[str, FirstAnswer] = {}
         self._document_calls: dict[str, DocumentCalls] = {}
@@ -271,7 +271,7 @@ class APIRequestQueue:
         if stop is None:
             return None
         label = "" if state.stopped else self.client_of(key)
-        reason = stop_message(self._accounts[key].spec, stop, format_minute(stop.at, self._local), label)
+        reason = stop_message(self._accounts[key].spec, stop, self._minute(stop.at), label)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 
     def _paused(self, key: str, state: CarrierState, now: datetime) -> Refusal | None:

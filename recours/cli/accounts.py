@@ -19,15 +19,14 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     tell_json,
-    time_text,
     with_operations,
     yes_option,
 )
 from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
+from recours.core.localized import Localized
 from recours.core.text import clean, plural
 from recours.installation import pasteable
-from recours.logs import local
 from recours.operations.account_file import LARGEST
 from recours.operations.accounts import AccountRefusedError, ListedAccount, limits_in, limits_text
 from recours.operations.status import account_json
@@ -146,6 +145,7 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
 def list_(database_url: str | None, as_json: bool) -> None:
     """Every account with its limits and its health; no carrier is called, and no credential is shown."""
     with _opened(database_url) as accounts:
+        texts = Localized("en", accounts.operations.settings.policy.zone)
         found = accounts.listed(accounts.store.all())
         if as_json:
             tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(one) for one in found]})
@@ -160,10 +160,10 @@ def list_(database_url: str | None, as_json: bool) -> None:
             str(one.account.id),
             one.client.named,
             CATALOG.name_of(one.account.carrier, one.account.carrier),
-            time_text(one.account.added_at),
+            texts.minute(one.account.added_at),
             "the carrier's" if one.account.limits is None else limits_text(one.account.limits),
-            "; ".join(named_usage(use, local) for use in uses.get(one.account.key, ())),
-            _health_text(one),
+            "; ".join(named_usage(use, texts.minute) for use in uses.get(one.account.key, ())),
+            _health_text(one, texts),
         )
         for one in found
     ]
@@ -180,8 +180,8 @@ def _as_json(one: ListedAccount) -> dict[str, Any]:
     }
 
 
-def _health_text(one: ListedAccount) -> str:
-    until = f" until {time_text(one.until)}" if one.until else ""
+def _health_text(one: ListedAccount, texts: Localized) -> str:
+    until = f" until {texts.minute(one.until)}" if one.until else ""
     why = f": {one.why}" if one.why else ""
     return f"{one.health}{until}{why}"
 

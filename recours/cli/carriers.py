@@ -23,7 +23,6 @@ from recours.cli.operations import (
     report_faults,
     settings_for,
     tell_json,
-    time_text,
 )
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
@@ -32,7 +31,6 @@ from recours.core.localized import Localized
 from recours.core.text import plural
 from recours.database.schema.inspection import look
 from recours.installation import pasteable
-from recours.logs import local
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.actions import ActionResult
 from recours.operations.advice import ADVICE
@@ -122,7 +120,7 @@ def _rows(
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
         uses = queue.usage(key) if queue else []
-        limits = [named_usage(use, local) for use in worth_showing(uses)] or [
+        limits = [named_usage(use, texts.minute) for use in worth_showing(uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
         notes = [f"set {credentials.missing}"] if credentials.missing else []
@@ -131,15 +129,15 @@ def _rows(
         elif refusal := (
             queue.would_refuse(key, for_document=True) if queue and not credentials.missing else None
         ):
-            notes.append(refusal_text(refusal))
+            notes.append(refusal_text(refusal, texts))
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
-            notes.append(f"resumed on {time_text(latest.at)} by {latest.by}")
-        notes += _of_clients([one for one in accounts if one.account.carrier == key])
+            notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
+        notes += _of_clients([one for one in accounts if one.account.carrier == key], texts)
         yield (spec.name, source, "; ".join(limits)), notes
 
 
-def _of_clients(accounts: Sequence[ListedAccount]) -> list[str]:
+def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str]:
     """A line for each account of a client that needs attention, up to so many, and how many more there are."""
     if not accounts:
         return []
@@ -147,7 +145,7 @@ def _of_clients(accounts: Sequence[ListedAccount]) -> list[str]:
     lines = []
     for one in troubled[:_ACCOUNTS_SHOWN]:
         why = f": {one.why}" if one.why else ""
-        until = f"; not asked before {time_text(one.until)}" if one.until else ""
+        until = f"; not asked before {texts.minute(one.until)}" if one.until else ""
         lines.append(f"{one.client.named}: {one.health}{why}{until}")
     rest = Counter(one.health for one in troubled[_ACCOUNTS_SHOWN:])
     lines += [f"and {plural(count, 'more account')} of clients: {health}" for health, count in rest.items()]
@@ -184,8 +182,9 @@ def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
                 result = actions.check(spec.key, number)
     if result.is_done:
         click.echo(harmless(result.sentence))
+        texts = Localized("en", settings.policy.zone)
         if number is not None and result.outcome is not None:
-            click.echo(f"{number}: {parcel_text(result.outcome)}")
+            click.echo(f"{number}: {parcel_text(result.outcome, texts)}")
         return
     say_error(result.sentence)
     if result.kind in REFUSED_KINDS:

@@ -4,13 +4,11 @@ import getpass
 import json
 import os
 import re
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, overload
 
@@ -51,11 +49,6 @@ def _nowhere() -> TextIO:
 def harmless(sentence: str) -> str:
     """A sentence that may repeat what someone typed or set, fit to be shown."""
     return clean(_PASSWORD_IN_URL.sub(rf"\1{MASK}@", sentence), _LONGEST)
-
-
-def as_typed(path: Path) -> str:
-    """A path as a word of a command line that can be copied."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def say_warning(sentence: str) -> None:
@@ -244,9 +237,9 @@ _LONGEST_AGO = timedelta(days=36500)
 
 
 def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
-    """The type of an option: `2026-02-03`, `2026-02-03 14:00`, `3d`, `12h`; without an offset in this machine's time.
+    """The type of an option: `2026-02-03`, `2026-02-03 14:00`, `3d`, `12h`; `time_of` makes a time of it.
 
-    Gives a datetime (aware UTC) or a timedelta back from now: `time_of` makes a datetime of either.
+    Gives a datetime, naive if no offset was typed, or a timedelta back from now.
     `bare_days`: a number alone is that many days.
     """
 
@@ -273,18 +266,24 @@ def _ago(text: str, bare_days: bool) -> timedelta | None:
 
 def _at(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return datetime.fromisoformat(text)
+    except ValueError:
         return None
 
 
 @overload
-def time_of(value: datetime | timedelta, now: datetime, option: str) -> datetime: ...
+def time_of(value: datetime | timedelta, now: datetime, zone: tzinfo, option: str) -> datetime: ...
 @overload
-def time_of(value: None, now: datetime, option: str) -> None: ...
-def time_of(value: datetime | timedelta | None, now: datetime, option: str) -> datetime | None:
-    """The time that was meant. Raises click.BadParameter if it is not past."""
-    at = now - value if isinstance(value, timedelta) else value
-    if at and at > now:
+def time_of(value: None, now: datetime, zone: tzinfo, option: str) -> None: ...
+def time_of(value: datetime | timedelta | None, now: datetime, zone: tzinfo, option: str) -> datetime | None:
+    """The time that was meant (aware UTC), typed in `zone` if without an offset. Raises click.BadParameter if it is not past."""
+    if value is None:
+        return None
+    try:
+        at = now - value if isinstance(value, timedelta) else value
+        at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise click.BadParameter("there is no such time.", param_hint=option) from error
+    if at > now:
         raise click.BadParameter("the time must not lie in the future.", param_hint=option)
     return at

@@ -11,7 +11,7 @@ from recours import __version__
 from recours.backup import Restored, make_backup, put_back
 from recours.backup.folder import Backup, BackupFacts, open_backup
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, as_typed, harmless, say_error, status_of
+from recours.cli.console import FAILED, harmless, say_error, status_of
 from recours.cli.operations import (
     database_option,
     json_option,
@@ -19,16 +19,16 @@ from recours.cli.operations import (
     say_fault,
     settings_for,
     tell_json,
-    time_text,
 )
 from recours.core.errors import RunError
+from recours.core.localized import Localized
 from recours.core.text import plural
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
 from recours.fleet.extra import open_queue
 from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
 from recours.home import make_home
-from recours.installation import pasteable
+from recours.installation import pasteable, quoted_word
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment
@@ -98,7 +98,7 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
-    click.echo(pasteable(f"To verify it: recours restore --check {as_typed(target)}"))
+    click.echo(pasteable(f"To verify it: recours restore --check {quoted_word(str(target))}"))
 
 
 def _warn(facts: BackupFacts) -> None:
@@ -124,14 +124,16 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
 
     It is verified first: every file's SHA-256, as SHA256SUMS has it. Stop both jobs and the service's application before.
     """
+    settings = settings_for(database_url)
     with report_faults():
         backup = open_backup(folder.absolute())
+        made_at = Localized("en", settings.policy.zone).minute(datetime.fromisoformat(backup.facts.made_at))
         faults = list(backup.faults())
         if not as_json:
-            _say_verified(backup, faults)
+            _say_verified(backup, faults, made_at)
         done = None
         if not faults and not check:
-            done = _restored(settings_for(database_url), backup, force=force)
+            done = _restored(settings, backup, force=force)
     if as_json:
         report = asdict(backup.facts) | {"folder": str(backup.folder), "whole": not faults, "faults": faults}
         if done:
@@ -144,18 +146,19 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
             }
         tell_json(report)
     elif done:
-        _say_restored(backup, done)
+        _say_restored(done, made_at)
     elif not faults:
         click.echo("The backup is whole: every file is what it was.")
     if faults:
         raise SystemExit(FAILED)
 
 
-def _say_verified(backup: Backup, faults: list[str]) -> None:
+def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
     facts = backup.facts
-    time = time_text(datetime.fromisoformat(facts.made_at))
     schema = facts.schema or "none of recours"
-    click.echo(f"{backup.folder}: made {time} by recours {facts.recours}, {facts.database}, schema {schema}")
+    click.echo(
+        f"{backup.folder}: made {made_at} by recours {facts.recours}, {facts.database}, schema {schema}"
+    )
     click.echo(f"{_content(facts)}.")
     _warn(facts)
     for fault in faults:
@@ -171,9 +174,8 @@ def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
         return put_back(backup, database, settings.pod_dir, settings.access, force=force)
 
 
-def _say_restored(backup: Backup, result: Restored) -> None:
-    time = time_text(datetime.fromisoformat(backup.facts.made_at))
-    click.echo(f"Restored: {result.database} is as it was on {time}.")
+def _say_restored(result: Restored, made_at: str) -> None:
+    click.echo(f"Restored: {result.database} is as it was on {made_at}.")
     if result.aside:
         click.echo(f"What was there is kept as {result.aside}; delete it when you are content.")
     click.echo(f"{plural(result.copied, 'missing document')} restored.")
@@ -186,7 +188,7 @@ def _say_restored(backup: Backup, result: Restored) -> None:
             f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True
         )
     click.echo(
-        f"API calls made after {time} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
+        f"API calls made after {made_at} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
     )
     click.echo(
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."

@@ -78,7 +78,7 @@ def command(
         criteria = enroll.EnrollCriteria(
             carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
-            since=time_of(since, operations.clock.now(), "--since"),
+            since=time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since"),
         )
         _enroll_selected(actions, criteria, mode)
 
@@ -239,7 +239,7 @@ def reopen_command(
             if account is not None and carrier is not None:
                 accounts = AccountOperations(operations)
                 keys = [accounts.account(account, carrier).key]
-            at = time_of(since, operations.clock.now(), "--since")
+            at = time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since")
             criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, mode)
 

@@ -57,13 +57,16 @@ def command(
     if as_csv == as_json:
         raise click.UsageError("Choose one of --csv and --json.")
     with with_operations(database_url) as operations:
+        zone = operations.settings.policy.zone
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),
             carriers=tuple(key for name in carriers for key in operations.catalog.keys_of(name)),
             clients=clients,
         )
-        claims = operations.records.each_claim(time_of(since, operations.clock.now(), "--from"), criteria)
-        rows = (claim_row(*each, operations.catalog) for each in operations.with_positions(claims))
+        claims = operations.records.each_claim(
+            time_of(since, operations.clock.now(), zone, "--from"), criteria
+        )
+        rows = (claim_row(*each, operations.catalog, zone) for each in operations.with_positions(claims))
         text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
         pieces = (piece.encode("utf-8", "replace") for piece in text)
         if output is None:

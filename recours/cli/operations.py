@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +14,9 @@ from recours.cli.console import SEEN_BY_ALL, USAGE, harmless, say_error, say_war
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
 from recours.core.errors import RunError
+from recours.core.localized import Localized
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
-from recours.core.text import zone_name
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.refusals import ClaimsRefusedError
@@ -125,14 +124,6 @@ def confirmed(question: str, *, yes: bool) -> bool:
     return click.confirm(question, err=True)
 
 
-def time_text(at: datetime | None, zone: tzinfo | None = None) -> str:
-    """A time for people with its zone, that of this machine unless another is asked for."""
-    if at is None:
-        return "an unknown time"
-    there = at.astimezone(zone)
-    return f"{there:%Y-%m-%d %H:%M} {zone_name(there)}"
-
-
 def tell_json(content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(content))
 
@@ -163,18 +154,18 @@ def need_credentials(settings: Settings, spec: CarrierSpec) -> None:
         raise SystemExit(USAGE)
 
 
-def refusal_text(refusal: Refusal) -> str:
-    until = f"; not asked before {time_text(refusal.until)}" if refusal.until else ""
+def refusal_text(refusal: Refusal, texts: Localized) -> str:
+    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
     return f"{refusal.reason}{until}"
 
 
-def parcel_text(outcome: Outcome) -> str:
+def parcel_text(outcome: Outcome, texts: Localized) -> str:
     """What an answer says of the parcel."""
     if isinstance(outcome, Failure):
         text = harmless(outcome.message).rstrip(".")
     else:
         text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
     if delivery := outcome.delivery:
-        text += f"; delivered {time_text(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
+        text += f"; delivered {texts.minute(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
         text += f", signed by {delivery.signatory}" if delivery.signatory else ""
     return text

@@ -10,11 +10,10 @@ from recours.cli.console import Table, number_option, show
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.accounts import carrier_of
 from recours.core.policy import DEFAULT_MAX_RETRIES
-from recours.core.text import format_minute, format_until, plural
+from recours.core.text import plural
 from recours.dashboard import plan_rows
 from recours.dashboard.texts import PageTexts
 from recours.installation import pasteable
-from recours.logs import local
 from recours.operations.plan import CarrierPlan, Plan, Reason, opening_of
 from recours.runs.workers import PODRetryScheduler
 from recours.wiring.plan import plan_for
@@ -54,7 +53,7 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
     if as_json:
         tell_json(plan.as_json())
     else:
-        _show(plan)
+        _show(plan, PageTexts("en", operations.settings.policy.zone))
 
 
 # ---------------------------------------------------------------- for people
@@ -69,9 +68,9 @@ _ADVICE = {
 }
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, texts: PageTexts) -> None:
     click.echo(
-        f"Estimate from {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, assuming every attempt "
+        f"Estimate from {texts.minute(plan.made_at)} to {texts.minute(plan.until)}, assuming every attempt "
         f"fails: {plural(plan.attempts, 'attempt')}."
     )
     for worker in plan.stopped:
@@ -79,7 +78,6 @@ def _show(plan: Plan) -> None:
     if not plan.carriers and not plan.late:
         click.echo("No claims are due, now or later.")
         return
-    texts = PageTexts("en")
     carriers = _busiest(plan)
     rows = [plan_rows.carrier_row(carrier, plan, texts) for carrier in carriers]
     _show_table("Carriers", plan_rows.CARRIERS, rows, texts)
@@ -87,7 +85,8 @@ def _show(plan: Plan) -> None:
         click.echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
     for account in (plan.accounts[carrier.key] for carrier in carriers):
         if closing := account.closing:
-            until = format_until(opening_of(closing), local)
+            opens_at = opening_of(closing)
+            until = f" until {texts.minute(opens_at)}" if opens_at else ""
             click.echo(f"{account.name} is closed{until}: {closing.reason}")
     _show_table("Days", plan_rows.DAYS, [plan_rows.day_row(day, texts) for day in plan.days], texts)
     if plan.late:

@@ -14,7 +14,7 @@ from recours.core.claim import Stage, attempt_name
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES
-from recours.core.text import format_until, plural
+from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
@@ -108,7 +108,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
         yield f"[{place}] {attempt_name(claim, state, is_last=is_last)} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
         refusal = dry_run.closed[key]
-        until = format_until(refusal.until, logs.local)
+        until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""
         yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
     if count := result.beyond_batch:
         yield f"{plural(count, 'claim')}: due, beyond the batch"

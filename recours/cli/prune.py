@@ -13,10 +13,10 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     tell_json,
-    time_text,
     with_operations,
     yes_option,
 )
+from recours.core.localized import Localized
 from recours.core.text import plural
 from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.documents.store import erase
@@ -52,12 +52,13 @@ def command(
     """
     with with_operations(database_url) as operations:
         now = operations.clock.now()
-        before = time_of(older_than, now, "--older-than")
+        texts = Localized("en", operations.settings.policy.zone)
+        before = time_of(older_than, now, texts.zone, "--older-than")
         outlook = DatabasePast(operations.database, "").outlook(before, now)
         if not as_json and outlook.is_empty:
-            click.echo(f"Nothing is older than {time_text(before)}.")
+            click.echo(f"Nothing is older than {texts.minute(before)}.")
         elif not as_json:
-            click.echo(f"To be deleted, older than {time_text(before)}: {_text_of(outlook)}")
+            click.echo(f"To be deleted, older than {texts.minute(before)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes):

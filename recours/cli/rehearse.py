@@ -17,6 +17,7 @@ from recours.cli.operations import (
     report_faults,
 )
 from recours.core.carrier import CarrierSpec
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
@@ -38,19 +39,20 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
 
     number = known_number(spec, tracking)
     need_credentials(settings, spec)
+    texts = Localized("en", settings.policy.zone)
     with report_faults():
         opened = open_database(settings)
         with closing(opened.database):
             result = rehearse_number(settings, opened.database, opened.clock, spec, number)
             at = opened.clock.now()
     if isinstance(result, Refusal):
-        say_error(f"Not tried: {refusal_text(result)}.")
+        say_error(f"Not tried: {refusal_text(result, texts)}.")
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:
         asked, came = call["request"], call.get("error") or f"HTTP {call['status']}"
         click.echo(harmless(f"- {asked['method']} {asked['path']}: {came}"))
-    click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {parcel_text(outcome)}")))
+    click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {parcel_text(outcome, texts)}")))
     path = home() / "data" / "recordings" / f"{spec.key}-{at:%Y%m%dT%H%M%SZ}.json"
     try:
         settings.access.make_folder(path.parent)
@@ -63,7 +65,8 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
 
 @click.command("reclassify", short_help="Read a recording again, without network.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-def reclassify(file: Path) -> None:
+@click.pass_obj
+def reclassify(settings: Settings, file: Path) -> None:
     """Read a recording again, without network, and say how this version of recours understands it.
 
     Exit status 1: otherwise than when it was recorded; 2: the file is no recording.
@@ -82,7 +85,8 @@ def reclassify(file: Path) -> None:
         raise SystemExit(USAGE) from error
     outcome = read_again(recording)
     kind, name = kind_of(outcome), CATALOG.name_of(recording.carrier)
-    click.echo(harmless(f"{name}: read as {kind}: {recording.number}: {parcel_text(outcome)}"))
+    texts = Localized("en", settings.policy.zone)
+    click.echo(harmless(f"{name}: read as {kind}: {recording.number}: {parcel_text(outcome, texts)}"))
     if kind != recording.kind:
         say_error(f"It was read as {harmless(recording.kind)} when it was recorded.")
         raise SystemExit(FAILED)

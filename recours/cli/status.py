@@ -1,7 +1,6 @@
 """`recours status`: whether the system works, at a glance; `recours why`: where a claim stands, and what could be done."""
 
 from collections.abc import Iterable, Iterator
-from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import click
@@ -11,12 +10,12 @@ from recours.cli.operations import (
     database_option,
     json_option,
     tell_json,
-    time_text,
     unknown_claim,
     with_operations,
 )
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
+from recours.core.localized import Localized
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
@@ -70,21 +69,21 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
-        _show_overview(overview, operations.catalog, database, zone)
+        _show_overview(overview, operations.catalog, database, sentences)
         for sentence in sentences.differences(overview.differences):
             click.echo(sentence)
 
 
-def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
-    click.echo(f"\n{harmless(f'{database}, {time_text(overview.at, zone)}')}")
+def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: Localized) -> None:
+    click.echo(f"\n{harmless(f'{database}, {texts.minute(overview.at)}')}")
     days = [(day.isoformat(), rate) for day, rate in overview.success.by_day.items()]
     by_carrier = [(catalog.name_of(key, key), rate) for key, rate in overview.success.by_carrier.items()]
     errors = [(kind, str(count)) for kind, count in list(overview.success.errors.items())[:_KINDS_SHOWN]]
     tables = (
-        _runs(overview, zone),
-        _backlogs(overview, catalog, zone),
-        _quotas(overview, zone),
-        _closed(overview, catalog, zone),
+        _runs(overview, texts),
+        _backlogs(overview, catalog, texts),
+        _quotas(overview, texts),
+        _closed(overview, catalog, texts),
         _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
@@ -96,7 +95,7 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tz
     click.echo(f"Mails: {waiting} waiting, {overview.mails.get(MailState.HELD, 0)} held")
 
 
-def _runs(seen: Overview, zone: tzinfo) -> Table:
+def _runs(seen: Overview, texts: Localized) -> Table:
     def rows() -> Iterator[tuple[str, ...]]:
         for worker in seen.workers:
             health = _HEALTH[worker.health]
@@ -110,7 +109,7 @@ def _runs(seen: Overview, zone: tzinfo) -> Table:
                 state = health if place == 0 else ("never ended" if run in worker.unended else "")
                 yield (
                     worker.worker,
-                    time_text(run.started_at, zone),
+                    texts.minute(run.started_at),
                     took,
                     success,
                     failed,
@@ -122,7 +121,7 @@ def _runs(seen: Overview, zone: tzinfo) -> Table:
     return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
 
 
-def _backlogs(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
+def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
     columns = ("Carrier", "Due", "Waiting", "To correct", "Given up", "Not seen yet", "No number", "Set aside",
                "Oldest")  # fmt: skip
     rows = []
@@ -139,13 +138,13 @@ def _backlogs(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
                 catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
                 # `10000+`: so many, or more.
                 *(f"{count}+" if count >= most else str(count) for count in counts),
-                time_text(backlog.oldest, zone) if backlog.oldest else "",
+                texts.minute(backlog.oldest) if backlog.oldest else "",
             )
         )
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
 
 
-def _quotas(seen: Overview, zone: tzinfo) -> Table:
+def _quotas(seen: Overview, texts: Localized) -> Table:
     columns = ("Carrier", "Limit", "Used", "Reserved", "Left", "Resets")
     rows = [
         (
@@ -154,7 +153,7 @@ def _quotas(seen: Overview, zone: tzinfo) -> Table:
             str(use.used),
             str(use.reserved),
             str(use.left),
-            "" if use.limit.window.is_short else time_text(use.resets_at, zone),
+            "" if use.limit.window.is_short else texts.minute(use.resets_at),
         )
         for carrier in seen.carriers
         if carrier.configured
@@ -163,10 +162,10 @@ def _quotas(seen: Overview, zone: tzinfo) -> Table:
     return Table("Quotas", columns, rows, frozenset(columns[2:5]))
 
 
-def _closed(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
+def _closed(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
     with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.is_tried}
     rows = [
-        (carrier.name, refusal.reason, time_text(refusal.until, zone) if refusal.until else "")
+        (carrier.name, refusal.reason, texts.minute(refusal.until) if refusal.until else "")
         for carrier in seen.carriers
         if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
     ]
@@ -175,7 +174,7 @@ def _closed(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
         found = [one for one in waiting if one.account.carrier == key]
         first = min(one.until for one in found if one.until)
         what = f"{plural(len(found), 'account')} of clients wait, such as that of {found[0].client.named}"
-        rows.append((catalog.name_of(key, key), what, f"{time_text(first, zone)} or later"))
+        rows.append((catalog.name_of(key, key), what, f"{texts.minute(first)} or later"))
     return Table("Carriers that take no call now", ("Carrier", "Why", "Until"), rows)
 
 
@@ -246,7 +245,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     found = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [
-        (time_text(one.at, explanation.zone), one.title, " · ".join(filter(None, (*one.lines, one.by))))
+        (texts.minute(one.at), one.title, " · ".join(filter(None, (*one.lines, one.by))))
         for one in reversed(found)
     ]
     if rows:

@@ -17,6 +17,7 @@ _Key = TypeVar("_Key")
 LIMIT = 300
 
 LocalTime = Callable[[datetime], datetime]  # an aware time, in the time zone of its reader
+Minute = Callable[[datetime], str]  # an aware time as its reader has it
 
 # Signs that can move, hide or reorder what a person reads, beside the control characters proper.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
@@ -204,11 +205,6 @@ def zone_name(at: datetime) -> str:
         return name
     minutes = round((at.utcoffset() or timedelta()) / timedelta(minutes=1))
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-def format_until(at: datetime | None, local: LocalTime) -> str:
-    """` until 2026-02-02 13:00`, to follow other text; "": that is not known."""
-    return f" until {format_minute(at, local)}" if at else ""
 
 
 def format_span(span: timedelta) -> str:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
 from recours.core.carrier import Catalog
@@ -26,8 +27,8 @@ CLAIM_COLUMNS = (
 )  # fmt: skip
 
 
-def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[str, Any]:
-    """A claim by the names of its columns. `where`: where it stands."""
+def claim_row(listed: ListedClaim, where: Position, catalog: Catalog, zone: tzinfo) -> dict[str, Any]:
+    """A claim by the names of its columns. `where`: where it stands; `zone`: of its times, whose offset they have."""
     claim, state = listed.claim, listed.claim.state
     values = (
         claim.reference,
@@ -49,12 +50,14 @@ def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[st
         claim.updated_at,
         state.last_attempt_at,
     )
-    return {name: _plain(value) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
+    return {name: _plain(value, zone) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, zone: tzinfo) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, datetime):
+        value = value.astimezone(zone)
     return clean(value.isoformat() if hasattr(value, "isoformat") else value, _LONGEST)
 
 

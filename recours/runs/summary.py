@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.outcome import Outcome, unknown_of
 from recours.core.quota import Limit, Usage
-from recours.core.text import LocalTime, format_minute, plural
+from recours.core.text import LocalTime, Minute, format_minute, plural
 from recours.runs.log import log
 from recours.runs.ports import Waiting
 
@@ -95,8 +96,9 @@ class Report:
 
     def summary(self, local: LocalTime) -> list[str]:
         """The same, and how far the quotas of our own accounts are used."""
+        minute = partial(format_minute, local=local)
         uses = [(name, use) for name, uses in self.usage.items() for use in worth_showing(uses)]
-        return [*self.lines(), *(usage_line(name, use, local) for name, use in uses)]
+        return [*self.lines(), *(usage_line(name, use, minute) for name, use in uses)]
 
 
 def _if_any(what: str, count: int) -> list[str]:
@@ -117,21 +119,21 @@ def _usage_json(use: Usage) -> dict[str, Any]:
     }
 
 
-def usage_line(name: str, use: Usage, local: LocalTime) -> str:
+def usage_line(name: str, use: Usage, minute: Minute) -> str:
     """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
     what = f" {use.limit.capability}" if use.limit.capability else ""
-    return f"{name}{what}: {usage_text(use, local)}"
+    return f"{name}{what}: {usage_text(use, minute)}"
 
 
-def usage_text(use: Usage, local: LocalTime) -> str:
+def usage_text(use: Usage, minute: Minute) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
     text = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
-    return text if use.limit.window.is_short else f"{text}, resets {format_minute(use.resets_at, local)}"
+    return text if use.limit.window.is_short else f"{text}, resets {minute(use.resets_at)}"
 
 
-def named_usage(use: Usage, local: LocalTime) -> str:
+def named_usage(use: Usage, minute: Minute) -> str:
     """`token 1/20 per hour, resets 2026-02-06 15:00`: what a limit is for, where a carrier's are told together."""
-    return f"{purpose(use.limit)}{usage_text(use, local)}"
+    return f"{purpose(use.limit)}{usage_text(use, minute)}"
 
 
 def purpose(limit: Limit) -> str:

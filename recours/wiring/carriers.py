@@ -10,12 +10,13 @@ from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.localized import Localized
 from recours.core.quota import Limit
 from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.logs import LogFile, local
+from recours.logs import LogFile
 from recours.runs.ports import Clock, Reservation
 from recours.settings.model import Credentials, Settings
 from recours.wiring.accounts import Accounts
@@ -76,7 +77,7 @@ def make_queue(
         QuotaTables(database, holder),
         clock,
         redact=redactor(settings),
-        local=local,
+        minute=Localized("en", settings.policy.zone).minute,
     )
 
 

@@ -254,7 +254,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert "Who can act: the client" in shown
     assert "Compare the number and the carrier with the client's papers" in shown
     assert "To try it at once: recours retry --claim CLM-0001" in shown
-    attempt = line_of(section(shown, "History"), f"{begun.astimezone(PARIS):%Y-%m-%d %H:%M %Z}")
+    attempt = line_of(section(shown, "History"), ENGLISH.minute(begun))
     assert attempt[1] == "Number unknown to the carrier"
     assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0 s"), attempt
 

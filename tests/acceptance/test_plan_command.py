@@ -68,7 +68,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
 def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
     output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # past the end of any day
     assert re.match(
-        r"Estimate from 20..-..-.. ..:.. to 20..-..-.. ..:.., assuming every attempt fails: 18 attempts.",
+        r"Estimate from .* CES?T to .* CES?T, assuming every attempt fails: 18 attempts.",
         output,
     )
     assert re.search(r"^  UPS +2 +6 +\d+ +0 +not before \w+ \d+ \w+$", output, re.MULTILINE)

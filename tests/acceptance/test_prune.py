@@ -116,7 +116,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert of(years, "known_delivery", 2) != (None,)
     counts = attempts_of(years)
     shown = person.does("prune", *OLDER, "--dry-run")
-    assert "To be deleted, older than 2026-0" in shown
+    assert "To be deleted, older than " in shown
     assert "5 attempts, 1 document (" in shown
     notes = years.folder / "data" / "pods" / ".parts"
     assert list(notes.iterdir()) == []
@@ -221,7 +221,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
     before = everything(years), files(years)
     shown = person.types("prune", *OLDER, answers="n\n")
     assert shown.returncode == 0
-    assert "To be deleted, older than 2026-0" in shown.stdout
+    assert "To be deleted, older than " in shown.stdout
     assert "Delete it for good? [y/N]" in shown.stderr
     assert "Nothing was deleted." in shown.stderr
     unasked = person.types("prune", *OLDER)

@@ -863,7 +863,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         assert isinstance(said, Refusal)
         assert (said.why, said.until, said.passing) == (Blocked.CARRIER, None, False)
         assert said.kind not in ACCOUNT_KINDS  # of which the operator would be told by mail
-        words = "Chronopost was paused on 2026-02-02 08:00 by alice: contract talks"
+        words = "Chronopost was paused on 2026-02-02 08:00:00+00:00 by alice: contract talks"
         assert said.reason == f"{words} ('recours resume chronopost' ends that)"
     assert len(sandbox.calls) == called
     assert counts(run) == [(called, 0)]  # nothing was held for what was refused

@@ -245,7 +245,10 @@ def export(visit: Visit) -> Response:
     claims = operations.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending
     )
-    rows = (claim_row(*each, operations.catalog) for each in operations.with_positions(claims))
+    rows = (
+        claim_row(*each, operations.catalog, operations.settings.policy.zone)
+        for each in operations.with_positions(claims)
+    )
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=named)

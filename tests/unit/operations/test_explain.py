@@ -208,9 +208,9 @@ def test_json_is_one_array_whatever_it_holds() -> None:
 def test_rows_are_harmless_text_and_numbers() -> None:
     of = replace(claim(Stage.WAITING), claim_status="a\nb", deadline=date(2026, 2, 3))
     where = position(of, NOW, POLICY)
-    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), where, CATALOG)
+    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), where, CATALOG, POLICY.zone)
     assert (row["status"], row["response_deadline"], row["turns_used"]) == ("a\\x0ab", "2026-02-03", 1)
-    assert row["next_try"] == "2026-02-02T13:00:00+00:00"
+    assert row["next_try"] == "2026-02-02T14:00:00+01:00"
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,11 +101,14 @@ def test_the_success_rate_is_a_percentage_with_one_decimal(success: int, failed:
     assert Stats(success, failed).total == success + failed
 
 
+minute = partial(format_minute, local=local)
+
+
 def test_the_usage_of_a_carrier_in_local_time() -> None:
     day = Usage(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, 0, MIDNIGHT)
-    assert usage_line("Chronopost", day, local) == "Chronopost: 5/100 per day, resets 2026-02-07 00:00"
+    assert usage_line("Chronopost", day, minute) == "Chronopost: 5/100 per day, resets 2026-02-07 00:00"
     tokens = Usage(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, 0, MIDNIGHT)
-    assert usage_line("UPS", tokens, local) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
+    assert usage_line("UPS", tokens, minute) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
 
 
 def test_moments_are_shown_to_the_minute() -> None:
@@ -146,5 +150,5 @@ def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
     day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, reserved=0, resets_at=MIDNIGHT)
     assert worth_showing([second, day]) == [day]
     assert worth_showing([second]) == [second]
-    assert usage_line("La Poste", second, local) == "La Poste: 1/1 per second"
-    assert usage_line("DHL", day, local) == "DHL: 7/250 per day, resets 2026-02-07 00:00"
+    assert usage_line("La Poste", second, minute) == "La Poste: 1/1 per second"
+    assert usage_line("DHL", day, minute) == "DHL: 7/250 per day, resets 2026-02-07 00:00"
