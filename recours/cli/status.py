@@ -27,7 +27,7 @@ from recours.operations.labels import COLON
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.status import Health, Overview, Rate
-from recours.wiring.one_claim import explanation_of
+from recours.wiring.one_claim import explanation_of, references_of
 
 if TYPE_CHECKING:
     from recours.dashboard.texts import PageTexts
@@ -191,7 +191,7 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 
 @click.command("why")
-@click.argument("reference", metavar="CLAIM")
+@click.argument("typed", metavar="CLAIM")
 @number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "As the scheduler is given it.")
 @click.option(
     "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
@@ -199,13 +199,19 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 @database_option
 @json_option
 def why_command(
-    reference: str, max_retries: int, language: str, database_url: str | None, *, as_json: bool
+    typed: str, max_retries: int, language: str, database_url: str | None, *, as_json: bool
 ) -> None:
-    """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
+    """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody.
+
+    CLAIM is its reference, its tracking number or its order number.
+    """
     with with_operations(database_url) as operations:
-        explanation = explanation_of(operations, reference, max_retries, language=language)
+        references = references_of(operations, typed)
+        if len(references) > 1:
+            raise click.BadParameter(f"Several claims have it: {', '.join(references)}.", param_hint="CLAIM")
+        explanation = explanation_of(operations, "".join(references), max_retries, language=language)
         if explanation is None:
-            raise unknown_claim(operations, reference)
+            raise unknown_claim(operations, typed)
     if as_json:
         tell_json(explanation.as_json())
     else:

@@ -1,10 +1,17 @@
 """What a person could do about a claim, by what stands in its way, in English and French; with the command that does it."""
 
+from collections.abc import Collection
+
 from recours.core.accounts import HOUSE
+from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
-from recours.installation import pasteable
+from recours.core.policy import Policy
+from recours.installation import pasteable, quoted_word
+from recours.operations.enroll import why_not_enroll, why_not_exclude
 from recours.operations.position import Closing, Position, Why, closing_of, passes_by_itself
+from recours.operations.reopen import why_not as why_not_reopen
+from recours.runs.attempt import without_call
 
 _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -188,6 +195,7 @@ TEXTS: dict[str, dict[str, str]] = {
             "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
             "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
         ),
+        "set_aside": "Nothing, if its status is right: such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
         "unnumbered": "Enter its tracking number: the next run takes it up.",
         "resume": "Resume {carrier}: recours resume {key}",
         "passed": "It used all its retries, and is not tried again automatically.",
@@ -206,6 +214,9 @@ TEXTS: dict[str, dict[str, str]] = {
             "Rien, si c'est voulu. Sinon, corrigez le statut de la réclamation : la prochaine exécution la reprend. Le "
             "réglage RECOURS_SKIP_CLAIM_STATUSES dit quels statuts sont mis de côté."
         ),
+        "set_aside": (
+            "Rien, si son statut est juste : de telles réclamations ne sont pas recherchées (RECOURS_SKIP_CLAIM_STATUSES)."
+        ),
         "unnumbered": "Saisissez le numéro de suivi : la prochaine exécution reprend la réclamation.",
         "resume": "Mettez fin à la pause de {carrier} : recours resume {key}",
         "passed": "Tous les essais sont faits ; il n'y en aura pas d'autre automatiquement.",
@@ -214,33 +225,55 @@ TEXTS: dict[str, dict[str, str]] = {
 }
 
 
-def advice(language: str, claim: Claim, where: Position, carrier: str, client: str) -> tuple[str, ...]:
+def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Policy) -> frozenset[str]:
+    """The actions on a claim that would not be refused now; whether its carrier takes calls is not looked at."""
+    if where.why is Why.IN_HAND:
+        return frozenset()
+    is_open = claim.fetch_status != FetchStatus.SUCCESS and not policy.sets_aside(claim)
+    rules = {
+        "attach": claim.number is not None,
+        "correct": claim.fetch_status != FetchStatus.SUCCESS and where.why is not Why.SHELVED,
+        "fetch": is_open and without_call(claim, catalog) is None,
+        "reopen": why_not_reopen(claim, where, policy) is None,
+        "enroll": why_not_enroll(claim, policy) is None,
+        "exclude": why_not_exclude(claim) is None,
+    }
+    return frozenset(action for action, is_possible in rules.items() if is_possible)
+
+
+def advice(
+    language: str, claim: Claim, where: Position, carrier: str, client: str, possible: Collection[str]
+) -> tuple[str, ...]:
     """What could be done, the most useful first; empty: nothing.
 
-    `carrier`, `client`: their names for people; no client: none has an account of its own.
+    `carrier`, `client`: their names for people; no client: none has an account of its own. `possible`: the actions on the
+    claim that would not be refused.
     """
     of_kind = _of_kind(language, where.kind, is_clients=claim.account != HOUSE, client=client)
     texts = TEXTS[language] | {_OF_KIND: of_kind}
-    keys = _whatever_its_kind(where)
+    keys = _whatever_its_kind(where, possible)
     if not keys and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
         keys = _against(where.kind, where)
+    keys = tuple(key for key in keys if _ACTIONS.get(key) in (None, *possible))
     facts = {
-        "reference": claim.reference,
+        "reference": quoted_word(claim.reference),
         "carrier": carrier or texts["the_carrier"],
         "key": claim.carrier,
         "client": client,
-        "typed": f"{claim.client_id} {claim.carrier}",
+        "typed": f"{quoted_word(claim.client_text or '')} {claim.carrier}",
     }
     return tuple(pasteable(texts[key].format(**facts)) for key in keys)
 
 
 _OF_KIND = "of_kind"  # stands for the advice against the error's kind
+# What a text has a person do with the claim.
+_ACTIONS = {"again": "fetch", "start_over": "reopen"}
 
 
-def _whatever_its_kind(where: Position) -> tuple[str, ...]:
+def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str, ...]:
     if where.why is Why.LEFT_ALONE:
-        return "enroll", "again"
-    if where.state.expired_at:
+        return ("enroll", "again") if "enroll" in possible else ("set_aside",)
+    if where.state.expired_at and "reopen" in possible:
         return ("expired",)
     if where.why is Why.SHELVED:
         return ("shelved",)

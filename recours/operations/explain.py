@@ -15,7 +15,7 @@ from recours.core.claim import Claim
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
 from recours.core.text import clean
-from recours.operations.advice import advice
+from recours.operations.advice import advice, possible_actions
 from recours.operations.evidence import ClaimEvidence, piece_json
 from recours.operations.fleet import next_tick
 from recours.operations.labels import reason_of
@@ -88,7 +88,7 @@ class Explanation:
             "held_until": iso(self.facts.leased_until),
             "claims_before": place.before if place else None,
             "not_before": iso(place.not_before) if place else None,
-            "error_kind": self.position.kind,
+            "error_kind": state.kind or self.position.kind,
             "who_can_act": self.position.actor,
             "advice": list(self.advice),
             "unreadable": list(claim.unreadable),
@@ -163,6 +163,9 @@ def explain(
         early = DUE_SLACK if where.why is Why.BY_BACKOFF else timedelta()
         where = replace(where, next_at=next_tick(max(where.next_at - early, now)))
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
+    possible = possible_actions(claim, where, catalog, policy)
+    if facts.refusal:
+        possible -= {"fetch"}
     status = ResultSentences(language, policy.zone).status(
         listed,
         where,
@@ -178,7 +181,8 @@ def explain(
     notes = [texts[key].format(**names) for key in _notes(claim, where, facts, catalog, now)]
     if where.refusal:
         reason = clean(reason_of(language, where.refusal, carrier), 500).rstrip(".")
-        notes.insert(0, f"{reason[:1].upper()}{reason[1:]}.")
+        if reason not in status.sentence:
+            notes.insert(0, f"{reason[:1].upper()}{reason[1:]}.")
     return Explanation(
         listed=listed,
         carrier=carrier,
@@ -186,7 +190,7 @@ def explain(
         facts=facts,
         status=status,
         notes=tuple(notes),
-        advice=advice(language, claim, where, carrier, facts.client),
+        advice=advice(language, claim, where, carrier, facts.client, possible),
         zone=policy.zone,
     )
 

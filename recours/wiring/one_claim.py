@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from recours.core.claim import Claim
+from recours.core.claim import Claim, tidy_number
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.database.reports.survey import most_urgent_claims
 from recours.operations.evidence import ClaimEvidence
@@ -10,10 +10,12 @@ from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
-from recours.operations.records import ListedClaim
+from recours.operations.records import ClaimFilter, ListedClaim
 from recours.runs.source import can_be_reference
 from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now
+
+_MOST_FOUND = 20  # claims that hold what was typed
 
 
 def explanation_of(
@@ -44,6 +46,17 @@ def explanation_of(
     )
     by_fleet = operations.is_by_fleet
     return explain(listed, facts, operations.catalog, policy, now, by_fleet=by_fleet, language=language)
+
+
+def references_of(operations: Operations, typed: str) -> list[str]:
+    """The claim of this reference, or else up to a few that have this tracking number or order. Raises DatabaseError."""
+    if not can_be_reference(typed):
+        return []
+    if operations.records.find(typed):
+        return [typed]
+    listed = operations.records.claims(ClaimFilter(text=typed), _MOST_FOUND)
+    number, order = tidy_number(typed), typed.strip()
+    return [each.claim.reference for each in listed if each.claim.number == number or each.order == order]
 
 
 def evidence_of(operations: Operations, listed: ListedClaim | None) -> ClaimEvidence:

@@ -323,6 +323,20 @@ def test_why_says_where_a_claim_stands(service: Service, person: Person) -> None
                 assert sentence.format(claim=claim) in shown, shown
 
 
+def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person: Person) -> None:
+    ago = now_minus(days=2)
+    service.add(*FOREVER, failed_at=ago, number="XY000000001FR", order_id="1007")
+    for number in ("XY000000002FR", "XY000000003FR"):
+        service.add(*FOREVER, failed_at=ago, number=number, order_id="1008")
+    for typed in ("CLM-0001", "xy 000 000 001 fr", "1007"):
+        assert person.json("why", typed)["claim"] == "CLM-0001"
+    done = person.types("why", "1008")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2, "Error: Invalid value for CLAIM: Several claims have it: CLM-0003, CLM-0002.",
+    )  # fmt: skip
+    assert person.types("why", "100").returncode == 2
+
+
 def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(days=2))
     person.does("pause", "Chronopost")

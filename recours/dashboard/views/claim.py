@@ -17,14 +17,13 @@ from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocumen
 from recours.dashboard.history import History
 from recours.dashboard.views.claims import TONES
 from recours.dashboard.visit import Visit, with_parameters
-from recours.installation import readable
-from recours.operations.enroll import why_not_enroll, why_not_exclude
+from recours.installation import quoted_word, readable
+from recours.operations.advice import possible_actions
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
 from recours.operations.labels import quoted, reason_of
 from recours.operations.position import Position, Standing
 from recours.operations.records import KeptEvidence, ListedClaim
-from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.runs.source import can_be_reference, unknown_claim
 from recours.wiring.one_claim import explanation_of
@@ -107,7 +106,7 @@ def _advice(found: Explanation) -> list[str]:
     refusal, reference = found.position.refusal, found.claim.reference
     if refusal and refusal.stopped:
         return []
-    return [readable(clean(line, 500)) for line in found.advice if reference not in line]
+    return [readable(clean(line, 500)) for line in found.advice if quoted_word(reference) not in line]
 
 
 def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
@@ -194,22 +193,10 @@ def _piece(
 
 def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     """The actions that would not be refused."""
-    operations, policy = visit.operations, visit.settings.policy
-    if where.standing is Standing.IN_HAND:
-        return frozenset()
-    found = set()
-    if claim.number:
-        found.add("attach")
-    if where.standing not in (Standing.FETCHED, Standing.SHELVED):
-        found.add("correct")
-        if not (where.refusal and where.refusal.stopped):
-            found.add("fetch")
-    if why_not_reopen(claim, where, policy) is None:
-        found.add("reopen")
-    if why_not_enroll(claim, policy) is None:
-        found.add("enroll")
-    if why_not_exclude(claim) is None:
-        found.add("exclude")
-    if claim.carrier:
-        found.add("resume" if operations.queue().stopped(claim.carrier) else "pause")
-    return frozenset(found)
+    operations = visit.operations
+    possible = possible_actions(claim, where, operations.catalog, visit.settings.policy)
+    if where.refusal and where.refusal.stopped:
+        possible -= {"fetch"}
+    if claim.carrier and where.standing is not Standing.IN_HAND:
+        possible |= {"resume" if operations.queue().stopped(claim.carrier) else "pause"}
+    return possible

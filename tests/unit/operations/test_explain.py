@@ -160,6 +160,18 @@ def test_runs_that_died_are_told(language: str, said: str) -> None:
     assert said in explain(ListedClaim(died), Facts(), CATALOG, POLICY, NOW, language=language).notes
 
 
+PAUSED = Refusal(Blocked.RATE_LIMIT, "Chronopost is unavailable (HTTP 503)", NOW + 9 * HOUR)
+REJECTED = Refusal(Blocked.CARRIER, "Rejected", NOW + 9 * HOUR, kind=ErrorKind.AUTH_FAILED)
+
+
+@pytest.mark.parametrize("refusal", [PAUSED, REJECTED])
+def test_what_the_carrier_said_last_is_told_once_with_its_own_kind(refusal: Refusal) -> None:
+    of = replace(claim(Stage.READY, kind=ErrorKind.SERVER_ERROR), error_text=PAUSED.reason)
+    found = explained(of, refusal=refusal)
+    assert " ".join(found.sentences).count("(HTTP 503)") == 1
+    assert found.as_json()["error_kind"] == "server_error"
+
+
 def test_a_raised_limit_has_a_claim_go_on() -> None:
     of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
     found = explain(ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW)

@@ -193,13 +193,21 @@ def test_every_advice_is_french() -> None:
     texts: set[str] = set()
     for why, kind, stage, is_refused in product(Why, (None, *ErrorKind), Stage, (False, True)):
         claim = Claim(
-            1, REFERENCE, client_id=5, carrier_name=CARRIER, carrier="chronopost", account=int(is_refused)
+            1,
+            REFERENCE,
+            client_id=5,
+            client_text="5",
+            carrier_name=CARRIER,
+            carrier="chronopost",
+            account=int(is_refused),
         )
         where = Position(
             Standing.WAITING, State(stage=stage), why, kind=kind, refusal=REFUSALS[-1] if is_refused else None
         )
-        for carrier, client in ((CARRIER, ""), ("", "shop@example.com")):
-            texts |= set(advice("fr", claim, where, carrier, client))
+        for (carrier, client), possible in product(
+            ((CARRIER, ""), ("", "shop@example.com")), (frozenset(), {"enroll", "fetch", "reopen"})
+        ):
+            texts |= set(advice("fr", claim, where, carrier, client, possible))
     assert len(texts) > 30
     assert not_french({text.removesuffix(".") for text in texts}) == {}
 
