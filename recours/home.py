@@ -30,7 +30,13 @@ def find_home(environment: Mapping[str, str]) -> Path:
         home = Path(named).expanduser()
         if not home.is_absolute():
             raise NoHomeError(f"{SETTING} must be an absolute path, not {named!r}.")
-        if not home.is_dir():
+        try:
+            is_there = home.is_dir()
+        except OSError as error:
+            raise NoHomeError(
+                f"{SETTING} names a folder that cannot be used: {error.strerror or error}."
+            ) from error
+        if not is_there:
             raise NoHomeError(f"{SETTING} names {home}, which does not exist: 'recours init-db' creates it.")
         return home
     if is_checkout():

@@ -1,8 +1,10 @@
 """Where settings come from: the environment, `.env`, `.streamlit/secrets.toml`, in that order."""
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from recours.access import read_regular
 ENVIRONMENT = "the environment"
 SECRETS_SETTING = "RECOURS_SECRETS_FILE"
 DEFAULT_SECRETS = ".streamlit/secrets.toml"
+_LARGEST = 1_000_000  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,16 @@ def _add_dotenv(found: FoundSettings, path: Path) -> None:
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
     try:
-        with path.open(encoding="utf-8-sig") as stream:
-            bad_lines = [binding.original.line for binding in parse_stream(stream) if binding.error]
-        # A password may hold "${": nothing in it is replaced.
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig") if not bad_lines else {}
+        text = _read(path)
     except UnicodeDecodeError:
         found.faults.append(".env is not UTF-8 text; save it again as UTF-8.")
         return
     except OSError as error:
         found.faults.append(f".env cannot be read: {error.strerror}.")
         return
+    bad_lines = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
+    # A password may hold "${": nothing in it is replaced.
+    values = dotenv_values(stream=StringIO(text), interpolate=False) if not bad_lines else {}
     found.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
     found.add(".env", values)
 
@@ -86,7 +89,7 @@ def _add_secrets(settings: FoundSettings, path: Path, label: str) -> None:
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
     try:
-        content = tomllib.loads(read_regular(path).decode("utf-8-sig"))
+        content = tomllib.loads(_read(path))
     except UnicodeDecodeError:
         settings.faults.append(f"{label} is not UTF-8 text; save it again as UTF-8.")
     except tomllib.TOMLDecodeError as error:
@@ -101,6 +104,14 @@ def _add_secrets(settings: FoundSettings, path: Path, label: str) -> None:
         settings.faults.append(f"{label} cannot be read: it is nested too deep, or holds a number too long.")
     else:
         settings.add(label, flattened(content))
+
+
+def _read(path: Path) -> str:
+    """A file of settings. Raises OSError, UnicodeDecodeError."""
+    content = read_regular(path, _LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise OSError(errno.EFBIG, f"it has more than {_LARGEST:,} bytes")
+    return content.decode("utf-8-sig")
 
 
 def flattened(content: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Where settings come from, what they may be, and what is said of those that may not."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog, Option
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit, Window
+from recours.home import NoHomeError, find_home
 from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import SETTINGS, HttpLimits, Settings, SettingsError
 from recours.settings.sources import find, flattened
@@ -447,6 +449,21 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("name", [".env", ".streamlit/secrets.toml"])
+def test_a_pipe_a_device_and_a_file_without_end_are_not_waited_for(
+    tmp_path: Path, write: Callable[[str, str], Path], name: str
+) -> None:
+    path = write(name, "A=" + "1" * 1_000_000)
+    assert f"{name} cannot be read: it has more than 1,000,000 bytes." in faults(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{name} cannot be read: it is a pipe or a device" in fault(tmp_path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert f"{name} cannot be read: it is a pipe or a device" in fault(tmp_path)
+
+
 def test_files_as_windows_saves_them(tmp_path: Path, write: Callable[[str, bytes], Path]) -> None:
     write(".env", b"\xef\xbb\xbfCHRONOPOST_ACCOUNT=1\r\n")
     write(".streamlit/secrets.toml", b"\xef\xbb\xbf[chronopost]\r\npassword = 'p'\r\n")
@@ -589,3 +606,8 @@ def test_the_log_has_its_folder_whatever_else_is_wrong(
 def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -> None:
     environment = {"RECOURS_LOG_DIR": "~/logs"}
     assert log_dir_of(tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
+
+
+def test_a_home_that_no_disk_could_have_is_a_sentence() -> None:
+    with pytest.raises(NoHomeError, match="RECOURS_HOME names a folder that cannot be used"):
+        find_home({"RECOURS_HOME": f"/{'a' * 300}"})
