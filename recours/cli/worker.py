@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _AGAIN_AFTER_S = 5.0
+# Windows has no SIGHUP, which ends what a terminal started.
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # At once, whatever the concurrency: no transaction is open while a carrier is asked. The job queue has three more.
 _CONNECTIONS = 4
 
@@ -75,7 +77,7 @@ def _work(
         f"recours {__version__} worker: up to {concurrency} claims at once, {slots} slices of {threads}"
     )
     asked_to_stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: asked_to_stop.set())
     opened = _opened(settings, asked_to_stop)
     if opened is None:
@@ -85,7 +87,7 @@ def _work(
         logs.run_log().log(level, remark)
     clock = opened.clock
     station = Station(settings, opened, threads, carriers, max_retries, clock)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: station.stop())
     if asked_to_stop.is_set():
         station.stop()

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _RECORD_EVERY_S = 60.0
+_LOOK_EVERY_S = 0.1
+_QUEUE_ENDS_WITHIN_S = 10.0  # of the end of the work
 _AGAIN_AFTER_S = 1.0
 _WELL_AFTER_S = 5.0  # without a fault of the queue
 _STANDS_STILL_S = 60.0
@@ -53,7 +57,7 @@ class Process:
         for thread in threads:
             thread.start()
         try:
-            self._do_jobs()
+            self._supervise()
         finally:
             self._ended.set()
             systemd_notify("STOPPING=1")
@@ -62,6 +66,30 @@ class Process:
             if health:
                 health.close()
             self.station.close()
+
+    def _supervise(self) -> None:
+        """Have jobs done until the station is stopped and its work is over. Raises what ended them before.
+
+        A queue whose database does not answer may never end. It is left behind, in a thread that ends with the process.
+        """
+        jobs: Future[None] = Future()
+        threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
+        worked_at = monotonic()
+        while not (self.station.stopped and monotonic() - worked_at >= _QUEUE_ENDS_WITHIN_S):
+            if not self.station.stopped or self.station.is_working:
+                worked_at = monotonic()
+            with suppress(TimeoutError):
+                return jobs.result(_LOOK_EVERY_S)
+        run_log().warning("The job queue did not end: its database does not answer")
+        return None
+
+    def _run_jobs(self, ended: "Future[None]") -> None:
+        try:
+            self._do_jobs()
+        except BaseException as error:  # noqa: BLE001 (the main thread raises it)
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
 
     def _do_jobs(self) -> None:
         """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""
@@ -105,6 +133,7 @@ class Process:
     def _keep_record(self) -> None:
         try:
             self.clock.adjust(clock_offset(self.station.opened.database))
+            self.queue.remove_strange_jobs(self.station.opened.database)
             self.station.keep_record()
         except RunError as fault:
             run_log().warning(f"What was done could not be recorded: {fault}")

@@ -15,19 +15,29 @@ import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Status
+from procrastinate.jobs import JobDeferrer, Status
 from procrastinate.schema import SchemaManager
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from recours.core.accounts import carrier_of
+from recours.core.text import plural
+from recours.database.engine import Database
 from recours.fleet.jobs import NoFleetError, NoteReady, QueueError, WorkerLane
 from recours.fleet.listening import NO_TABLES, NOW, POOL, conninfo_of, defer_fetch, fault_of, may_listen
+from recours.logs import run_log
 
 if TYPE_CHECKING:
     from recours.fleet.station import Station
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
+_PUT_WITHIN_S = 10.0
+
+
+# What is put into our queues, with its priority.
+_REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name LIKE 'recours\_%'
+    AND status IN ('todo', 'doing') AND (jsonb_typeof(args) <> 'object' OR (task_name, priority) NOT IN (
+    ('recours.tick', 10), ('recours.sweep', 5), ('recours.slice', 0), ('recours.fetch_now', 0), ('recours.fetch_now', 10)))""")
 
 
 class ProcrastinateQueue:
@@ -47,6 +57,16 @@ class ProcrastinateQueue:
         with _translated():
             defer_fetch(self._conninfo, reference)
 
+    def remove_strange_jobs(self, database: Database) -> None:
+        """Remove jobs that are none of ours from our queues: they may come before all others, or never end. Raises RunError.
+
+        A program that may write to the queue's tables may write anything.
+        """
+        with database.write() as connection:
+            removed = connection.execute(_REMOVE_STRANGE_JOBS).rowcount
+        if removed:
+            run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
+
     def run(self, jobs: "Station", slots: int, ready: NoteReady) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
 
@@ -61,7 +81,8 @@ class ProcrastinateQueue:
             usual |= WorkerOptions(delete_jobs="always", install_signal_handlers=False)
             connector = PsycopgConnector(conninfo=self._conninfo, **POOL)
             app = App(connector=connector, worker_defaults=usual)
-            runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready))
+            tasks = _with_tasks(app, jobs, runner.get_loop())
+            runner.run(self._work(tasks, jobs, slots, ready))
 
     async def _work(self, app: App, jobs: "Station", slots: int, ready: NoteReady) -> None:
         """Raises QueueError, and what ended a worker."""
@@ -95,14 +116,18 @@ def _of(key: str) -> str:
     return f"recours_{carrier_of(key) or 'none'}"
 
 
-def _with_tasks(app: App, jobs: "Station") -> App:
+def _with_tasks(app: App, jobs: "Station", loop: asyncio.AbstractEventLoop) -> App:
+    def put(job: JobDeferrer, **arguments: Any) -> None:
+        """Put a job into the queue, from another thread than the loop's."""
+        with _translated():
+            asyncio.run_coroutine_threadsafe(job.defer_async(**arguments), loop).result(_PUT_WITHIN_S)
 
     def wake(lane: WorkerLane) -> None:
         # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.
-        with _translated(), suppress(AlreadyEnqueued, AssertionError):
+        with suppress(AlreadyEnqueued, AssertionError):
             lock = f"recours {lane.worker} {lane.carrier}"
             job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
-            job.defer(worker=lane.worker, carrier=lane.carrier)
+            put(job, worker=lane.worker, carrier=lane.carrier)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="recours.tick", queue=NOW, priority=10)
@@ -117,9 +142,7 @@ def _with_tasks(app: App, jobs: "Station") -> App:
     @app.task(name="recours.fetch_now", queue=NOW)
     def fetch_now(reference: Any = None, asked_at: float | None = None, **_: Any) -> None:
         def hand_on(carrier: str) -> None:
-            with _translated():
-                job = fetch_now.configure(queue=_of(carrier), priority=10)
-                job.defer(reference=reference, asked_at=asked_at)
+            put(fetch_now.configure(queue=_of(carrier), priority=10), reference=reference, asked_at=asked_at)
 
         jobs.fetch_now(reference, asked_at, hand_on)
 

@@ -502,6 +502,11 @@ class Station:
 
     # ---------------------------------------------------------------- the end
 
+    @property
+    def is_working(self) -> bool:
+        """Tell whether a piece of work is under way."""
+        return bool(self._at_work)
+
     def stop(self) -> None:
         """Begin nothing more: calls under way are finished, the rest handed back. Good for a signal's handler."""
         self.stopped = True

@@ -133,3 +133,39 @@ def test_a_job_may_say_more_or_less(url: URL, database: Database) -> None:
     }
     assert set(jobs.fetched) == {("CLM-1", None), (None, None)}
     assert waiting(database) == []
+
+
+def test_jobs_of_strangers_are_removed_that_would_come_first_or_never_end(
+    url: URL, database: Database
+) -> None:
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args, status)"
+        " SELECT :queue, :task, :priority, CAST(:args AS jsonb), CAST(:status AS procrastinate_job_status)"
+        " FROM generate_series(1, :count)"
+    )
+    names = ("queue", "task", "priority", "args", "status", "count")
+    rows = [
+        ("recours_ups", "recours.slice", 100, "{}", "todo", 50_000),
+        ("recours_now", "recours.fetch_now", 0, "[1]", "doing", 1),
+        ("other", "of.others", 100, "[1]", "todo", 1),
+    ]
+    with database.write() as connection:
+        for row in rows:
+            connection.execute(text(insert), dict(zip(names, row, strict=True)))
+    add_slice(database, "ups")
+    ProcrastinateQueue(url).remove_strange_jobs(database)
+    query = text("SELECT queue_name, priority FROM procrastinate_jobs ORDER BY queue_name")
+    with database.read() as connection:
+        left = [tuple(row) for row in connection.execute(query)]
+    assert left == [("other", 100), ("recours_ups", 0)]
+
+
+def test_what_the_queue_itself_writes_is_not_taken_for_strange(url: URL, database: Database) -> None:
+    jobs = RecordedJobs(workable=())
+    queue = ProcrastinateQueue(url)
+    queue.defer_fetch("CLM-1")
+    with working(url, jobs):
+        wait_for(lambda: bool(jobs.fetched), 10)
+        add_slice(database, "ups")
+        queue.remove_strange_jobs(database)
+        assert waiting(database) == ["recours.slice"]

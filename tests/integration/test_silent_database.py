@@ -18,6 +18,7 @@ from recours.sandbox import Sandbox
 from tests.conftest import Kind, environment_of
 from tests.fakes.proxy import Proxy
 from tests.long_form import IS_LONG
+from tests.processes_of_fleet import FleetWorker, environment, recours, wait_for
 
 ROOT = Path(inspection.__file__).parents[3]
 
@@ -133,3 +134,28 @@ def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (it
     assert seconds < 10
     assert "does not answer" in log
     assert json.loads(out)["worker"] == "pod_retry_scheduler"
+
+
+@pytest.mark.parametrize("moment", ["before it connects", "at work"])
+def test_a_long_lived_worker_whose_database_is_silent_ends_within_thirty_seconds_of_SIGTERM(  # noqa: N802 (its name)
+    server_url: URL, sandbox: Sandbox, tmp_path: Path, moment: str
+) -> None:
+    with Proxy(server_url.port or 0) as proxy:
+        through = server_url.set(port=proxy.port).render_as_string(hide_password=False)
+        direct = environment(server_url.render_as_string(hide_password=False), sandbox, tmp_path)
+        recours(direct, "init-db", "--fleet")
+        if moment == "before it connects":
+            proxy.freeze()
+        with FleetWorker(direct | {"DATABASE_URL": through}) as worker:
+            if moment == "at work":
+                worker.wait_until_ready()
+                proxy.freeze()
+            else:
+                wait_for(lambda: proxy.taken > 0, 30, worker)
+            begun = time.monotonic()
+            status, log = worker.stop(seconds=100)
+            seconds = time.monotonic() - begun
+    print(f"{seconds:.1f} s")
+    assert status == 0, log
+    assert seconds < 30
+    assert "Traceback" not in log
