@@ -150,7 +150,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
         _require_rest(database)
     database.close()
     aside = database.path.with_name(f"{database.path.name}.before-restore-{_stamp(SystemClock().now())}")
-    with sqlite.replacing(database.path, copied, aside, access, database.names) as beside:
+    with sqlite.replacing(database.path, copied, aside, access, database.names, force=force) as beside:
         # The copy takes its place last: what was restored so far is of no consequence without it.
         result.moved = _correct_paths(beside, backup, pod_dir)
         result.copied, result.kept = _put_documents(backup, pod_dir, access)

@@ -14,6 +14,7 @@ from recours.database.border import TableNames
 from recours.database.engine import LOCK_WAIT_S, Database, explain, files_of_sqlite
 
 KIND, COPY = "sqlite", "database.sqlite"
+_WAIT_S = 5.0  # for the end of a transaction
 
 
 @contextmanager
@@ -41,10 +42,13 @@ def copying(database: Path, path: Path) -> Iterator[Connection]:
 
 
 @contextmanager
-def replacing(path: Path, copied: Path, aside: Path, access: Access, names: TableNames) -> Iterator[Database]:
+def replacing(
+    path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
+) -> Iterator[Database]:
     """A copy that takes the place of the database at the end, which is then `aside`. Raises BackupError.
 
-    `names`: what the service calls its claims. If anything fails before, nothing is changed.
+    `names`: what the service calls its claims. `force`: even in a transaction of others. If anything fails before, nothing
+    is changed.
     """
     beside = path.with_name(f".{aside.name}.copy")
     try:
@@ -56,6 +60,8 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access, names: Tabl
         shutil.copyfile(copied, beside)
         with closing(Database(URL.create("sqlite", database=str(beside)), names=names)) as database:
             yield database
+        if not force:
+            _require_no_transaction(path)
         for present, kept in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
             if present.exists():
                 present.rename(kept)
@@ -66,3 +72,19 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access, names: Tabl
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)
+
+
+def _require_no_transaction(path: Path) -> None:
+    """Raises BackupError if another program is writing: what it commits would go to the file that was put aside."""
+    if not path.exists():
+        return
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" in str(error):  # a damaged one is no reason to keep a good one back
+                raise BackupError(
+                    f"Another program has {path} in a transaction: stop the service's application, then repeat it. "
+                    "The database was not touched."
+                ) from error

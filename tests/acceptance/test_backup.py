@@ -506,6 +506,25 @@ def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service
     assert len(list(person.folder.glob("*.before-restore*Z"))) == 1
 
 
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_while_the_service_writes_nothing_is_restored_unless_forced(own: Service, journal: str) -> None:
+    person = me(own)
+    made = backup_of(person)
+    own.close()
+    path = person.folder / "claims.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as service:
+        service.execute(f"PRAGMA journal_mode={journal}")
+        service.execute("BEGIN IMMEDIATE")
+        service.execute("UPDATE claims SET amount_requested = 77")
+        refused = person.types("restore", str(made))
+        assert refused.returncode == 1
+        assert f"Another program has {path} in a transaction" in refused.stderr
+        service.execute("COMMIT")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT DISTINCT amount_requested FROM claims").fetchall() == [(77,)]
+    person.does("restore", str(made))
+
+
 def test_a_database_that_is_damaged_is_replaced_only_if_forced(own: Service) -> None:
     person = me(own)
     made = backup_of(person)
