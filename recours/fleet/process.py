@@ -9,11 +9,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from recours.core.errors import RunError
+from recours.core.text import plural
 from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
 from recours.fleet.jobs import NoFleetError
 from recours.fleet.notify import systemd_notify
 from recours.fleet.station import Station
+from recours.fleet.tables import remove_strange_jobs
 from recours.logs import run_log
 
 if TYPE_CHECKING:
@@ -133,8 +135,9 @@ class Process:
     def _keep_record(self) -> None:
         try:
             self.clock.adjust(clock_offset(self.station.opened.database))
-            self.queue.remove_strange_jobs(self.station.opened.database)
             self.station.keep_record()
+            if removed := remove_strange_jobs(self.station.opened.database):
+                run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
         except RunError as fault:
             run_log().warning(f"What was done could not be recorded: {fault}")
         except Exception:  # noqa: BLE001 (the process goes on)

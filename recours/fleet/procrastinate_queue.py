@@ -17,14 +17,11 @@ from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer, Status
 from procrastinate.schema import SchemaManager
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from recours.core.accounts import carrier_of
-from recours.core.text import plural
-from recours.database.engine import Database
 from recours.fleet.jobs import NoFleetError, NoteReady, QueueError, WorkerLane
 from recours.fleet.listening import NO_TABLES, NOW, POOL, conninfo_of, defer_fetch, fault_of, may_listen
-from recours.logs import run_log
 
 if TYPE_CHECKING:
     from recours.fleet.station import Station
@@ -32,12 +29,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
 _PUT_WITHIN_S = 10.0
-
-
-# What is put into our queues, with its priority.
-_REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name LIKE 'recours\_%'
-    AND status IN ('todo', 'doing') AND (jsonb_typeof(args) <> 'object' OR (task_name, priority) NOT IN (
-    ('recours.tick', 10), ('recours.sweep', 5), ('recours.slice', 0), ('recours.fetch_now', 0), ('recours.fetch_now', 10)))""")
 
 
 class ProcrastinateQueue:
@@ -56,16 +47,6 @@ class ProcrastinateQueue:
         """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
         with _translated():
             defer_fetch(self._conninfo, reference)
-
-    def remove_strange_jobs(self, database: Database) -> None:
-        """Remove jobs that are none of ours from our queues: they may come before all others, or never end. Raises RunError.
-
-        A program that may write to the queue's tables may write anything.
-        """
-        with database.write() as connection:
-            removed = connection.execute(_REMOVE_STRANGE_JOBS).rowcount
-        if removed:
-            run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
 
     def run(self, jobs: "Station", slots: int, ready: NoteReady) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.

@@ -21,6 +21,11 @@ NEEDS = (
     Need("procrastinate_workers", ALL),  # an identity column numbers its rows, which takes no right
 )
 
+# What is put into our queues, with its priority.
+_REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name LIKE 'recours\_%'
+    AND status IN ('todo', 'doing') AND (jsonb_typeof(args) <> 'object' OR (task_name, priority) NOT IN (
+    ('recours.tick', 10), ('recours.sweep', 5), ('recours.slice', 0), ('recours.fetch_now', 0), ('recours.fetch_now', 10)))""")
+
 
 @dataclass(frozen=True)
 class JobTables:
@@ -93,3 +98,12 @@ def _are_there(database: Database) -> bool:
             f"{', '.join(found.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
         )
     return bool(found.there)
+
+
+def remove_strange_jobs(database: Database) -> int:
+    """Remove jobs that are none of ours from our queues; returns how many. Raises DatabaseError.
+
+    A program that may write to the queue's tables may write anything: jobs that come before all others, or never end.
+    """
+    with database.write() as connection:
+        return connection.execute(_REMOVE_STRANGE_JOBS).rowcount

@@ -13,7 +13,7 @@ from sqlalchemy import URL, text
 from recours.database.engine import Database
 from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
-from recours.fleet.tables import create_tables
+from recours.fleet.tables import create_tables, remove_strange_jobs
 from tests.conftest import Kind
 from tests.processes_of_fleet import add_jobs, wait_for
 
@@ -153,7 +153,7 @@ def test_jobs_of_strangers_are_removed_that_would_come_first_or_never_end(
         for row in rows:
             connection.execute(text(insert), dict(zip(names, row, strict=True)))
     add_slice(database, "ups")
-    ProcrastinateQueue(url).remove_strange_jobs(database)
+    assert remove_strange_jobs(database) == 50_001
     query = text("SELECT queue_name, priority FROM procrastinate_jobs ORDER BY queue_name")
     with database.read() as connection:
         left = [tuple(row) for row in connection.execute(query)]
@@ -167,5 +167,5 @@ def test_what_the_queue_itself_writes_is_not_taken_for_strange(url: URL, databas
     with working(url, jobs):
         wait_for(lambda: bool(jobs.fetched), 10)
         add_slice(database, "ups")
-        queue.remove_strange_jobs(database)
+        assert remove_strange_jobs(database) == 0
         assert waiting(database) == ["recours.slice"]
