@@ -21,6 +21,8 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database
 from recours.wiring.mail import MailService
+from recours.wiring.one_claim import explanation_of
+from recours.wiring.operations import operations_over
 from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 from tests.planted import MARK
@@ -268,6 +270,28 @@ def test_mails_about_a_temporary_trouble_come_after_the_last_attempt_and_tell_of
     assert len(smtp.taken) == 2
     for to, mail in smtp.taken:
         assert "Given up after 4 attempts and a last attempt before the deadline" in text_of(mail), to
+
+
+def test_attempts_are_one_number_in_the_mail_the_log_the_status_and_the_history(
+    service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first fetch is one of them."""
+    service.environment |= {"RECOURS_LANGUAGE": "en", "RECOURS_NOTIFY_TEMPORARY": "true"}
+    service.add(S.IN_TRANSIT, client_id=1, pod_fetch_status="pending", pod_fetch_error=None)
+    service.run(PODFetchWorker)
+    service.run_hourly(110)
+    (rows,) = service.sql("SELECT count(*) FROM recours_attempts")[0]
+    assert rows == 5
+    mails = "".join(text_of(mail) for _, mail in smtp.taken)
+    assert {*re.findall(r"after (\d+) attempt", mails)} == {"5"}
+    assert {*re.findall(r"after (\d+) attempt", caplog.text)} == {"5"}
+    opened = open_database(service.settings)
+    with closing(opened.database):
+        operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
+        found = explanation_of(operations, "CLM-0001")
+    assert found
+    assert (found.status.attempts, len(found.facts.attempts)) == (5, 5)
+    assert "the carrier was asked 5 times" in found.status.sentence
 
 
 def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Service, smtp: MailServer) -> None:
