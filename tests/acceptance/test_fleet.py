@@ -1,6 +1,7 @@
 """`recours worker` as an operator meets it: what it refuses, how it does its work, what it shows, how it ends."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -243,8 +244,9 @@ def named(n: int) -> dict[str, str]:
 # ---------------------------------------------------------------- how it ends
 
 
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
-    kinds: Callable[[str], Kind], tmp_path: Path
+    kinds: Callable[[str], Kind], tmp_path: Path, sign: signal.Signals
 ) -> None:
     with closing(Place(kinds("postgresql"), tmp_path)) as place:
         place.box.latency = 0.1
@@ -260,7 +262,8 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
                 time.sleep(0.05)
                 connections = max(connections, place.one(f"SELECT count(*) {others}"))
             asked = {call.number for call in list(place.box.calls)}
-            status, log = worker.stop()
+            worker.process.send_signal(sign)
+            status, log = worker.end()
         assert connections <= MOST_CONNECTIONS
         assert status == 0, log
         begun_since = {call.number for call in place.box.calls} - asked
