@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from recours.access import read_regular
 from recours.carriers.http import Http, HttpError
 from recours.carriers.message import Request
 from recours.core.errors import RunError
@@ -19,6 +20,7 @@ from recours.core.text import clean
 _INSTALL = "pip install 'recours[timestamps]'"
 _PATIENCE_S = 20.0
 _OK = 200
+_LARGEST = 10_000_000  # bytes of a file of certificates
 
 
 def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> bytes:
@@ -78,7 +80,7 @@ def read_roots(path: Path | None) -> Sequence[Any]:
     from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 (of the extra)
 
     try:
-        return load_pem_x509_certificates(path.read_bytes())
+        return load_pem_x509_certificates(read_regular(path, _LARGEST))
     except (OSError, ValueError) as error:
         raise RunError(f"{path} (RECOURS_TSA_CERT) has no certificate that can be read: {error}") from error
 

@@ -87,8 +87,6 @@ class DocumentFlaw(RecordedPhrase):
         "il dépasse {size} Mo")
     UNREADABLE = ("it cannot be read ({error})",
         "il est illisible (« {error} »)")
-    CHANGING = ("it changed while it was read; try again when it is complete",
-        "il a été modifié pendant sa lecture ; réessayez quand il sera complet")
     # fmt: on
 
 

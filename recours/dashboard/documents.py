@@ -7,6 +7,7 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+from recours.access import read_regular
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
 from recours.documents.kinds import media_type_of
@@ -91,8 +92,7 @@ def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = Non
         real = path.resolve()
         if not real.is_file():
             return NoDocument(Absent.MISSING, path.name)
-        with real.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = read_regular(real, LARGEST + 1)
     except OSError as error:
         return NoDocument(Absent.UNREADABLE, getattr(error, "strerror", None) or type(error).__name__)
     if len(content) > LARGEST:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.core.errors import ErrorKind
+from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.policy import Policy
 from recours.installation import pasteable, quoted_word
 from recours.operations.enroll import why_not_enroll, why_not_exclude
@@ -16,121 +16,70 @@ from recours.runs.attempt import without_call
 _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
-# {carrier}: its name for people.
+# {carrier}: its name for people. Kinds that use no attempt are told so.
 ADVICE: dict[str, dict[ErrorKind, str]] = {
     "en": {
-        _K.INVALID_TRACKING: (
-            "Ask the client for the right tracking number and correct the claim: the next run starts over with it."
-        ),
-        _K.POD_NEVER_AVAILABLE: (
-            "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one, "
-            "then add it with 'recours attach'."
-        ),
+        _K.INVALID_TRACKING: "Ask the client for the right tracking number, then correct the claim: it starts over.",
+        _K.POD_NEVER_AVAILABLE: "Ask the client or {carrier} for another proof, then add it with 'recours attach'.",
         _K.ACCESS_DENIED: (
             "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
             "the proof with an account of their own."
         ),
-        _K.RETURNED_TO_SENDER: (
-            "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
-            "the client whether the parcel came back."
-        ),
+        _K.RETURNED_TO_SENDER: "{carrier} took the parcel back to its sender. Ask the client whether it came back.",
         _K.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
         _K.NOT_FOUND: (
-            "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
-            "starts over."
+            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
         ),
-        _K.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
-        _K.POD_NOT_AVAILABLE_YET: (
-            "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
-        ),
-        _K.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
+        _K.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: it is retried automatically.",
+        _K.POD_NOT_AVAILABLE_YET: "Nothing to do: carriers file proofs later. It is retried automatically.",
+        _K.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status",
         _K.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
-        _K.NETWORK: (
-            "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
-        ),
-        _K.BAD_RESPONSE: (
-            "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
-            "it sent."
-        ),
+        _K.NETWORK: "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check",
+        _K.BAD_RESPONSE: "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what.",
         _K.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
-        _K.AUTH_FAILED: (
-            "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-        ),
+        _K.AUTH_FAILED: "Correct the credentials of {carrier}, then try them with 'recours carriers check'.",
         _K.ACCOUNT_DENIED: (
             "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-            "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
+            "machine's address), then run 'recours carriers check'."
         ),
-        _K.NOT_CONFIGURED: (
-            "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-        ),
-        _K.INTERNAL_ERROR: (
-            "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
-        ),
+        _K.NOT_CONFIGURED: "Set the credentials of {carrier}, then try them with 'recours carriers check'.",
+        _K.INTERNAL_ERROR: "This is an error in recours. Please report it with the traceback in that run's log.",
     },
     "fr": {
-        _K.INVALID_TRACKING: (
-            "Demandez le bon numéro de suivi au client et corrigez la réclamation : la prochaine exécution reprend tout "
-            "depuis le début."
-        ),
+        _K.INVALID_TRACKING: "Demandez le bon numéro de suivi au client et corrigez la réclamation : tout reprend.",
         _K.POD_NEVER_AVAILABLE: (
-            "{carrier} ne donnera aucune preuve pour ce colis : demandez-en une autre au client ou au service client du "
-            "transporteur, puis ajoutez-la avec « recours attach »."
+            "Demandez une autre preuve au client ou à {carrier}, puis ajoutez-la avec « recours attach »."
         ),
         _K.ACCESS_DENIED: (
             "Le colis n'est pas sur notre contrat {carrier} : vérifiez que le numéro est celui du client ; l'expéditeur "
             "peut demander la preuve avec son propre compte."
         ),
-        _K.RETURNED_TO_SENDER: (
-            "{carrier} a rendu le colis à l'expéditeur : le destinataire ne l'a jamais reçu et aucune preuve n'existe. "
-            "Demandez au client si le colis lui est revenu."
-        ),
+        _K.RETURNED_TO_SENDER: "{carrier} a rendu le colis à l'expéditeur. Demandez au client s'il lui est revenu.",
         _K.UNSUPPORTED_CARRIER: (
             "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste."
         ),
         _K.NOT_FOUND: (
             "Comparez le numéro et le transporteur avec les documents du client, et corrigez la réclamation s'ils "
-            "diffèrent : la prochaine exécution reprend tout depuis le début."
+            "diffèrent : tout reprend."
         ),
-        _K.NOT_DELIVERED_YET: (
-            "Rien à faire tant que le colis peut encore arriver : le transporteur est interrogé de nouveau automatiquement."
-        ),
-        _K.POD_NOT_AVAILABLE_YET: (
-            "Rien à faire : le colis est livré, et la preuve vient plus tard. Le transporteur est interrogé de nouveau "
-            "automatiquement."
-        ),
-        _K.SERVER_ERROR: (
-            "Rien à faire, sauf si cela dure : {carrier} est indisponible. « recours status » montre si ses autres "
-            "réclamations obtiennent une réponse."
-        ),
+        _K.NOT_DELIVERED_YET: "Rien à faire tant que le colis peut encore arriver : nouvel essai automatique.",
+        _K.POD_NOT_AVAILABLE_YET: "Rien à faire : la preuve vient plus tard. Nouvel essai automatique.",
+        _K.SERVER_ERROR: "Rien à faire, sauf si cela dure : {carrier} est indisponible. Voir aussi : recours status",
         _K.TIMEOUT: "Rien à faire, sauf si cela dure : {carrier} répond trop lentement.",
         _K.NETWORK: (
-            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine peut joindre {carrier} (« recours "
-            "carriers check »)."
+            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine joint {carrier} : recours carriers check"
         ),
         _K.BAD_RESPONSE: (
-            "Rien à faire, sauf si cela dure : {carrier} n'a pas envoyé de preuve, ou une réponse illisible. Le journal "
-            "dit ce qui a été reçu."
+            "Rien à faire, sauf si cela dure : {carrier} n'a rien envoyé d'utilisable. Le journal dit quoi."
         ),
-        _K.RATE_LIMITED: (
-            "Rien à faire : la recherche reprend au renouvellement du quota. « recours status » montre les quotas."
-        ),
-        _K.AUTH_FAILED: (
-            "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ». Aucune tentative "
-            "n'est comptée entre-temps."
-        ),
+        _K.RATE_LIMITED: "Rien à faire : tout reprend au renouvellement du quota, que « recours status » montre.",
+        _K.AUTH_FAILED: "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
         _K.ACCOUNT_DENIED: (
             "Le compte {carrier} est reconnu, mais n'a pas droit à ce service. Demandez à {carrier} de l'ouvrir (ou "
-            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check ». Aucune tentative n'est "
-            "comptée entre-temps."
+            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check »."
         ),
-        _K.NOT_CONFIGURED: (
-            "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ». Aucune tentative "
-            "n'est comptée entre-temps."
-        ),
-        _K.INTERNAL_ERROR: (
-            "C'est une erreur de recours : le journal de cette exécution en donne la trace. Merci de la signaler avec "
-            "ces lignes."
-        ),
+        _K.NOT_CONFIGURED: "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
+        _K.INTERNAL_ERROR: "C'est une erreur de recours. Merci de la signaler avec la trace du journal de l'exécution.",
     },
 }
 
@@ -143,15 +92,12 @@ ADVICE_OF_CLIENT: dict[str, dict[ErrorKind, str]] = {
         ),
         _K.AUTH_FAILED: (
             "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
-            "recours accounts check {typed}. No attempt is used up meanwhile."
+            "recours accounts check {typed}."
         ),
         _K.ACCOUNT_DENIED: (
-            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}. No "
-            "attempt is used up meanwhile."
+            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
         ),
-        _K.NOT_CONFIGURED: (
-            "The credentials of {client} cannot be used here: 'recours accounts list' says why. No attempt is used up meanwhile."
-        ),
+        _K.NOT_CONFIGURED: "The credentials of {client} cannot be used here: 'recours accounts list' says why.",
         _K.RATE_LIMITED: (
             "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
         ),
@@ -163,19 +109,15 @@ ADVICE_OF_CLIENT: dict[str, dict[ErrorKind, str]] = {
         ),
         _K.AUTH_FAILED: (
             "Demandez les bons identifiants à {client} et saisissez-les : recours accounts add {typed} --replace. Puis "
-            "essayez-les : recours accounts check {typed}. Aucune tentative n'est comptée entre-temps."
+            "essayez-les : recours accounts check {typed}."
         ),
         _K.ACCOUNT_DENIED: (
-            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}. "
-            "Aucune tentative n'est comptée entre-temps."
+            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}."
         ),
-        _K.NOT_CONFIGURED: (
-            "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi. Aucune "
-            "tentative n'est comptée entre-temps."
-        ),
+        _K.NOT_CONFIGURED: "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi.",
         _K.RATE_LIMITED: (
-            "Rien à faire : la recherche reprend au renouvellement du quota de ce compte. Pour l'augmenter : recours "
-            "accounts limits {typed}"
+            "Rien à faire : tout reprend au renouvellement du quota de ce compte. Pour l'augmenter : recours accounts "
+            "limits {typed}"
         ),
     },
 }
@@ -184,9 +126,9 @@ ADVICE_OF_CLIENT: dict[str, dict[ErrorKind, str]] = {
 TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "no_account": (
-            "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all "
-            "clients. No attempt is used up meanwhile."
+            "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all clients."
         ),
+        "no_attempt": "No attempt is used up meanwhile.",
         "the_carrier": "the carrier",
         "again": "To try it at once: recours retry --claim {reference}",
         "enroll": "To have its POD fetched: recours enroll {reference}",
@@ -204,8 +146,9 @@ TEXTS: dict[str, dict[str, str]] = {
     "fr": {
         "no_account": (
             "Ajoutez le compte de {client} : recours accounts add {typed}. Ou renseignez les identifiants {carrier} pour "
-            "tous les clients. Aucune tentative n'est comptée entre-temps."
+            "tous les clients."
         ),
+        "no_attempt": "Aucune tentative n'est comptée entre-temps.",
         "the_carrier": "le transporteur",
         "again": "Pour un essai immédiat : recours retry --claim {reference}",
         "enroll": "Pour faire chercher la preuve : recours enroll {reference}",
@@ -292,8 +235,9 @@ def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
 def _of_kind(language: str, kind: ErrorKind | None, *, is_clients: bool, client: str) -> str:
     if kind is None:
         return ""
+    text = ADVICE[language][kind]
     if client and is_clients:
-        return ADVICE_OF_CLIENT[language].get(kind, ADVICE[language][kind])
-    if client and kind is _K.NOT_CONFIGURED:
-        return TEXTS[language]["no_account"]
-    return ADVICE[language][kind]
+        text = ADVICE_OF_CLIENT[language].get(kind, text)
+    elif client and kind is _K.NOT_CONFIGURED:
+        text = TEXTS[language]["no_account"]
+    return f"{text} {TEXTS[language]['no_attempt']}" if kind in ACCOUNT_KINDS else text

@@ -1,6 +1,5 @@
 """Reading a file that a person attaches."""
 
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -24,29 +23,6 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_is_read_as_it_is(path: Path) -> None:
     assert read_file(path) == CONTENT
     assert appraise_file(read_file(path), Expected("ups", "1Z999AA10123456784")).hollow is None
-
-
-@pytest.mark.parametrize("change", ["grows", "shrinks", "is_rewritten"])
-def test_a_file_that_changes_while_it_is_read_is_refused(
-    path: Path, change: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The change comes after its size was found."""
-    fstat, seen = os.fstat, list[os.stat_result]()
-
-    def changing(handle: int) -> os.stat_result:
-        found = fstat(handle)
-        if not seen:
-            changed = {"grows": CONTENT + b"more", "shrinks": CONTENT[:-9], "is_rewritten": CONTENT[::-1]}[
-                change
-            ]
-            path.write_bytes(changed)
-            os.utime(path, (1, 1))
-        seen.append(found)
-        return found
-
-    monkeypatch.setattr(os, "fstat", changing)
-    with pytest.raises(NotADocumentError, match="it changed while it was read"):
-        read_file(path)
 
 
 def test_a_large_file_is_not_read_at_all(tmp_path: Path) -> None:
