@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -77,13 +76,14 @@ class Process:
         jobs: Future[None] = Future()
         threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
         worked_at = monotonic()
-        while not (self.station.stopped and monotonic() - worked_at >= _QUEUE_ENDS_WITHIN_S):
+        while not jobs.done():
             if not self.station.stopped or self.station.is_working:
                 worked_at = monotonic()
-            with suppress(TimeoutError):
-                return jobs.result(_LOOK_EVERY_S)
-        run_log().warning("The job queue did not end: its database does not answer")
-        return None
+            elif monotonic() - worked_at >= _QUEUE_ENDS_WITHIN_S:
+                run_log().warning("The job queue did not end: its database does not answer")
+                return
+            wait([jobs], _LOOK_EVERY_S)
+        jobs.result()
 
     def _run_jobs(self, ended: "Future[None]") -> None:
         try:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,26 +137,32 @@ def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (it
     assert json.loads(out)["worker"] == "pod_retry_scheduler"
 
 
-@pytest.mark.parametrize("moment", ["before it connects", "at work"])
+# What the job queue of a long-lived worker is about to send when the proxy freezes.
+MOMENTS_OF_QUEUE = {"its beginning": b"LISTEN recours_probe", "a worker's": b"procrastinate_workers"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS_OF_QUEUE)
 def test_a_long_lived_worker_whose_database_is_silent_ends_within_thirty_seconds_of_SIGTERM(  # noqa: N802 (its name)
     server_url: URL, sandbox: Sandbox, tmp_path: Path, moment: str
 ) -> None:
-    with Proxy(server_url.port or 0) as proxy:
+    settings = environment(server_url.render_as_string(hide_password=False), sandbox, tmp_path)
+    recours(settings, "init-db", "--fleet")
+    is_frozen = threading.Event()
+
+    def freezes(sent: bytes) -> bool:
+        if MOMENTS_OF_QUEUE[moment] in sent:
+            is_frozen.set()
+        return is_frozen.is_set()
+
+    with Proxy(server_url.port or 0, freezes) as proxy:
         through = server_url.set(port=proxy.port).render_as_string(hide_password=False)
-        direct = environment(server_url.render_as_string(hide_password=False), sandbox, tmp_path)
-        recours(direct, "init-db", "--fleet")
-        if moment == "before it connects":
-            proxy.freeze()
-        with FleetWorker(direct | {"DATABASE_URL": through}) as worker:
-            if moment == "at work":
-                worker.wait_until_ready()
-                proxy.freeze()
-            else:
-                wait_for(lambda: proxy.taken > 0, 30, worker)
+        with FleetWorker(settings | {"DATABASE_URL": through}) as worker:
+            wait_for(is_frozen.is_set, 60, worker)
             begun = time.monotonic()
             status, log = worker.stop(seconds=100)
             seconds = time.monotonic() - begun
     print(f"{seconds:.1f} s")
     assert status == 0, log
     assert seconds < 30
+    assert "The job queue did not end: its database does not answer" in log
     assert "Traceback" not in log
