@@ -308,7 +308,8 @@ class QuotaTables:
             some = limits[at : at + _LIMITS_AT_ONCE]
             keys = {limit.key for limit in some}
             starts = {limit.window.around(now)[0] for limit in some}
-            of_these = select(_q.limit_key, _q.window_start, _q.taken)
+            # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
+            of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
             of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
             of_all = select(_s.limit_key, _s.window_start, func.sum(_s.held))
             of_all = of_all.where(_s.limit_key.in_(keys), _s.window_start.in_(starts))

@@ -112,6 +112,19 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
     assert (use.used, use.reserved) == (30, 0)
 
 
+def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
+    database: Database, queue: Callable[..., APIRequestQueue]
+) -> None:
+    if not database.is_sqlite:
+        return  # whose column holds numbers alone
+    run = queue("2/day")
+    run.reserve("chronopost", [BOTH])[0][0].release()
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE recours_quota SET taken = 'two'")
+    assert counts(run) == [(0, 0)]
+    assert len(run.reserve("chronopost", [BOTH, BOTH])[0]) == 1
+
+
 def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
     clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
