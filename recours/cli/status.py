@@ -240,7 +240,7 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
     for sentence in explanation.advice:
         say(sentence, "  ")
     _show_history(explanation, texts, catalog)
-    _show_evidence(explanation.facts.evidence, language)
+    _show_evidence(explanation.facts.evidence, texts)
 
 
 def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog) -> None:
@@ -258,11 +258,12 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
         show(Table(texts("history"), ("When", "What", "Details"), rows))
 
 
-def _show_evidence(evidence: ClaimEvidence, language: str) -> None:
+def _show_evidence(evidence: ClaimEvidence, texts: Localized) -> None:
+    language = texts.language
     rows = [
         (
             KIND_NAMES[language][piece.kind],
-            piece_text(piece, language, evidence.local),
+            piece_text(piece, texts),
             source_text(piece, language),
             piece.path,
             piece.sha256[:12],

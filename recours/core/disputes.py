@@ -6,12 +6,12 @@ not prove the delivery to the recipient. Pieces are judged together: the number 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from recours.core.appraisal import Shown
 from recours.core.claim import Delivery
-from recours.core.text import LocalTime, by_language, zone_name
+from recours.core.localized import Localized
+from recours.core.text import by_language
 
 
 class Support(StrEnum):
@@ -151,7 +151,6 @@ def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) 
     return _VERDICTS[language][verdict.support].format(dispute=dispute, missing=missing)
 
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHOWN = by_language(
     {
         "signed_by": ("signed by {name}", "signé par {name}"),
@@ -170,12 +169,12 @@ _SHOWN = by_language(
 )
 
 
-def told(shown: Shown, delivery: Delivery | None, language: str, local: LocalTime) -> str:
-    """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it"."""
-    texts = _SHOWN[language]
+def told(shown: Shown, delivery: Delivery | None, reader: Localized) -> str:
+    """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
+    texts = _SHOWN[reader.language]
     says_something = shown.is_readable or shown.has_signature is not None
     if says_something:
-        when = date_text(shown.delivered, language, local) if shown.delivered else ""
+        when = reader.printed(shown.delivered) if shown.delivered else ""
         place = f", {shown.place}" if shown.place else ""
         how = "at" if shown.signatory else "delivered"
         dated = texts[how].format(when=when) if when else texts["undated"] if shown.is_readable else ""
@@ -184,7 +183,7 @@ def told(shown: Shown, delivery: Delivery | None, language: str, local: LocalTim
         found = texts["unread"]
     if shown.number is not None:
         found += texts["number" if shown.number else "no_number"]
-    if delivery and not delivery.is_assumed and (tracked := _tracked(shown, delivery, language, local)):
+    if delivery and not delivery.is_assumed and (tracked := _tracked(shown, delivery, reader)):
         found += texts["tracking"].format(what=tracked)
     return found
 
@@ -195,22 +194,12 @@ def _who(signatory: str | None, has_signature: bool | None, texts: dict[str, str
     return texts["signed" if has_signature else "no_one" if has_signature is None else "unsigned"]
 
 
-def _tracked(shown: Shown, delivery: Delivery, language: str, local: LocalTime) -> str:
+def _tracked(shown: Shown, delivery: Delivery, reader: Localized) -> str:
     """What the tracking says and the document does not show."""
     found = []
     if delivery.signatory and not shown.signatory:
         found.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not shown.delivered:
-        found.append(date_text(at.isoformat(), language, local))
+        found.append(reader.printed(at.isoformat()))
     return ", ".join(found)
-
-
-def date_text(text: str, language: str, local: LocalTime) -> str:
-    """An ISO date, with its time of day if it has one, as people write it; one with an offset in their own zone, which is named."""
-    at = datetime.fromisoformat(text)
-    at = local(at) if at.tzinfo else at
-    has_time, zone = "T" in text, f" {zone_name(at)}" if at.tzinfo else ""
-    if language == "fr":
-        return f"{at:%d/%m/%Y}" + (f" à {at:%H} h {at:%M}{zone}" if has_time else "")
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}" + (f" {at:%H:%M}{zone}" if has_time else "")

@@ -130,6 +130,13 @@ class Localized:
         """`26 Nov 2026, 14:05 CET`."""
         return f"{self._dated(at, 'd MMM y, HH:mm')} {self.zone_name(at)}" if at else UNKNOWN
 
+    def printed(self, text: str) -> str:
+        """An ISO date or time of a document; a time with an offset is the reader's, another one as it is printed there."""
+        at = datetime.fromisoformat(text)
+        if "T" not in text or at.tzinfo:
+            return self.minute(at) if "T" in text else self.day(at.date())
+        return f"{self.day(at.date())}, {at:%H:%M}"
+
     def short_minute(self, at: datetime | None, now: datetime) -> str:
         """The same for tables, where one line names the zone of all: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
         if at and self.is_same_day(at, now):

@@ -194,7 +194,7 @@ def _retrieved(event: OutboxEvent, texts: Texts) -> list[tuple[str, str]]:
     how = texts("by_hand") if is_by_hand else texts.counted("attempts", event.facts["attempts"])
     lines = [(texts("happened"), how)]
     if stored := event.facts.get("shown"):
-        shows = told_of(Shown(**stored), None, texts.language, texts.local)
+        shows = told_of(Shown(**stored), None, texts)
         lines.append((texts("shows"), clean(shows)))
     if delivered := _delivered(event.facts, texts):
         lines.append((texts("delivered"), delivered))

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from recours.core.appraisal import EvidenceKind, Shown
-from recours.core.disputes import DisputeVerdict, date_text, support, told, verdict_sentence
+from recours.core.disputes import DisputeVerdict, support, told, verdict_sentence
+from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND
 from recours.core.recorded_phrases import DocumentFlaw
-from recours.core.text import LocalTime, clean
+from recours.core.text import clean
 from recours.operations.records import KeptEvidence, iso
 
 KIND_NAMES: dict[str, dict[EvidenceKind, str]] = {
@@ -42,17 +42,10 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """The pieces of a claim's evidence, the oldest first. `dispute`: its `dispute_type`; "": not known.
-
-    `zone`: of the times that the tracking gives, so that they agree with those that documents show without a zone.
-    """
+    """The pieces of a claim's evidence, the oldest first. `dispute`: its `dispute_type`; "": not known."""
 
     pieces: Sequence[KeptEvidence] = ()
     dispute: str = ""
-    zone: tzinfo = UTC
-
-    def local(self, at: datetime) -> datetime:
-        return at.astimezone(self.zone)
 
     @property
     def verdict(self) -> DisputeVerdict | None:
@@ -107,23 +100,23 @@ def source_name(language: str, source: str) -> str:
     return _TEXTS[language]["by_hand"] if source == BY_HAND else clean(source, 60)
 
 
-def piece_text(piece: KeptEvidence, language: str, local: LocalTime) -> str:
-    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it"."""
-    texts = _TEXTS[language]
+def piece_text(piece: KeptEvidence, reader: Localized) -> str:
+    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
     if piece.refused:
-        return texts["refused"].format(reason=DocumentFlaw.translated(language, piece.refused))
+        reason = DocumentFlaw.translated(reader.language, piece.refused)
+        return _TEXTS[reader.language]["refused"].format(reason=reason)
     if piece.by is None:
-        return told(piece.shown, piece.delivery, language, local)
-    return told(piece.shown, None, language, local) + _entered(piece, piece.shown, language, local)
+        return told(piece.shown, piece.delivery, reader)
+    return told(piece.shown, None, reader) + _entered(piece, piece.shown, reader)
 
 
-def _entered(piece: KeptEvidence, shown: Shown, language: str, local: LocalTime) -> str:
+def _entered(piece: KeptEvidence, shown: Shown, reader: Localized) -> str:
     """What the person who attached it said, where the file does not show it."""
     delivery, what = piece.delivery, []
     if delivery.signatory and shown.signatory != delivery.signatory:
         what.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not shown.delivered:
-        what.append(date_text(at.isoformat(), language, local))
-    entered = _TEXTS[language]["entered"]
+        what.append(reader.printed(at.isoformat()))
+    entered = _TEXTS[reader.language]["entered"]
     return entered.format(by=clean(piece.by, 60), what=", ".join(what)) if what else ""

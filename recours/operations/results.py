@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from recours.core.disputes import date_text
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.outcome import StoredDocument
@@ -313,7 +312,7 @@ class ResultSentences(Localized):
 
     def _shows(self, evidence: ClaimEvidence, pod_url: str | None) -> str | None:
         pod = next((piece for piece in evidence.pieces if piece.path == pod_url), None)
-        return piece_text(pod, self.language, evidence.local) if pod and (pod.shown or pod.refused) else None
+        return piece_text(pod, self) if pod and (pod.shown or pod.refused) else None
 
     def _evidence(self, where: Position, carrier: str) -> str:
         """A sentence to follow, where the end of the evidence counts."""
@@ -406,7 +405,7 @@ class ResultSentences(Localized):
     ) -> AttachResult:
         """`pod_url`: what the claim's names now; `evidence`: all of the claim's."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
-        shows = piece_text(piece, self.language, evidence.local)
+        shows = piece_text(piece, self)
         verdict, text = evidence.verdict, evidence.verdict_text(self.language)
         is_pod = document.path == pod_url
         key = "attached" if is_pod else "beside"
@@ -461,7 +460,7 @@ class ResultSentences(Localized):
             return DocumentFlaw.translated(self.language, fact)
         if name == "source":
             return source_name(self.language, fact)
-        return date_text(fact, self.language, self.local) if name in ("at", "created") else fact
+        return self.printed(fact) if name in ("at", "created") else fact
 
     def _say(self, key: str, **facts: Any) -> str:
         return ANSWERS[self.language][key].format(**facts)

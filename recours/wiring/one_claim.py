@@ -64,7 +64,7 @@ def evidence_of(operations: Operations, listed: ListedClaim | None) -> ClaimEvid
     if listed is None:
         return ClaimEvidence()
     pieces = operations.records.evidence(listed.claim.id)
-    return ClaimEvidence(pieces, listed.dispute, operations.settings.policy.zone)
+    return ClaimEvidence(pieces, listed.dispute)
 
 
 def _place(operations: Operations, claim: Claim, where: Position, policy: Policy) -> Place | None:

@@ -19,7 +19,7 @@ from recours.dashboard.views.claims import TONES
 from recours.dashboard.visit import Visit, with_parameters
 from recours.installation import quoted_word, readable
 from recours.operations.advice import possible_actions
-from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
+from recours.operations.evidence import KIND_NAMES, piece_text, source_text
 from recours.operations.explain import Explanation
 from recours.operations.labels import quoted, reason_of
 from recours.operations.position import Position, Standing
@@ -58,7 +58,7 @@ def show(visit: Visit) -> Response:
     where, status = explanation.position, explanation.status
     pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
-    rows = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]
+    rows = [_piece(visit, piece, listed, chosen) for piece in pieces]
     history = History(texts, operations.catalog)
     return visit.page(
         "claim.html",
@@ -170,15 +170,13 @@ def _deadline(visit: Visit, claim: Claim) -> str:
 # ---------------------------------------------------------------- the evidence
 
 
-def _piece(
-    visit: Visit, piece: KeptEvidence, listed: ListedClaim, evidence: ClaimEvidence, chosen: str
-) -> dict[str, Any]:
+def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
     """`about`: when it came, and where it is from; `is_proof`: it is no record, which recours wrote."""
     texts, language = visit.texts, visit.texts.language
     source = clean(source_text(piece, language), 100)
     return {
         "kind": KIND_NAMES[language][piece.kind].capitalize(),
-        "shows": clean(piece_text(piece, language, evidence.local), 500),
+        "shows": clean(piece_text(piece, texts), 500),
         "about": f"{texts.minute(piece.obtained_at)} · {source}",
         "name": clean(PurePath(piece.path).name, 120),
         "digest": piece.sha256,

@@ -8,6 +8,7 @@ import pytest
 from recours.core.appraisal import Shown
 from recours.core.claim import Delivery
 from recours.core.disputes import DisputeVerdict, Missing, Support, support, told, verdict_sentence
+from recours.core.localized import Localized
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 LETTER = Shown(
@@ -26,8 +27,7 @@ TRACKED = Delivery(AT, "DUPONT")
 M = Missing
 
 
-def local(at: datetime) -> datetime:
-    return at.astimezone(timezone(timedelta(hours=2)))
+ZONE = timezone(timedelta(hours=2))
 
 
 @pytest.mark.parametrize(
@@ -86,33 +86,33 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
         (
             LETTER,
             TRACKED,
-            "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it",
-            "signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
+            "signé par DUPONT le 5 oct. 2026, 10:31, Lille ; le numéro y figure",
         ),
         (
             UNSIGNED,
             None,
             "unsigned, delivered on 5 Oct 2026; the number is on it",
-            "sans signature, livré le 05/10/2026 ; le numéro y figure",
+            "sans signature, livré le 5 oct. 2026 ; le numéro y figure",
         ),
         (
             Shown(is_readable=True, number=False, signatory="DUPONT"),
             Delivery(AT),
-            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026 10:31 UTC+02:00",
-            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
+            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026, 10:31 UTC+02:00",
+            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 5 oct. 2026, 10:31 UTC+02:00",
         ),
         (
             Shown(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
             None,
-            "neither name nor signature, delivered on 5 Oct 2026 10:31 UTC+02:00; the number is on it",
-            "ni nom ni signature, livré le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",
+            "neither name nor signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; the number is on it",
+            "ni nom ni signature, livré le 5 oct. 2026, 10:31 UTC+02:00 ; le numéro y figure",
         ),
         (IMAGE, None, "signed, without a name", "signé, sans nom"),
         (
             SCAN,
             Delivery(None, "DUPONT", date(2026, 10, 5)),
             "without readable text; tracking says: DUPONT, 5 Oct 2026",
-            "sans texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
+            "sans texte lisible ; d'après le suivi : DUPONT, 5 oct. 2026",
         ),
         (
             SCAN,
@@ -131,8 +131,8 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
 def test_what_a_document_shows_in_two_languages(
     shown: Shown, delivery: Delivery | None, english: str, french: str
 ) -> None:
-    assert told(shown, delivery, "en", local) == english
-    assert told(shown, delivery, "fr", local) == french
+    assert told(shown, delivery, Localized("en", ZONE)) == english
+    assert told(shown, delivery, Localized("fr", ZONE)) == french
 
 
 def test_a_verdict_says_what_is_missing() -> None:

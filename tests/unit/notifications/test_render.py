@@ -38,12 +38,12 @@ SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signat
     [
         (
             "en",
-            "What it shows: signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it",
+            "What it shows: signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
             "attached by hand",
         ),
         (
             "fr",
-            "Ce qu'elle montre : signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "Ce qu'elle montre : signé par DUPONT le 5 oct. 2026, 10:31, Lille ; le numéro y figure",
             "jointe à la main",
         ),
     ],

@@ -9,6 +9,7 @@ import pytest
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Delivery
 from recours.core.disputes import Support
+from recours.core.localized import Localized
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
 from recours.operations.records import KeptEvidence
 
@@ -36,8 +37,7 @@ UNNUMBERED = replace(LETTER, shown=Shown(is_readable=True, number=False, signato
 BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
 
 
-def local(at: datetime) -> datetime:
-    return at.astimezone(ZoneInfo("Europe/Paris"))
+PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def local(at: datetime) -> datetime:
     [
         (
             LETTER,
-            "signed by DUPONT on 5 Oct 2026 10:31; the number is on it",
-            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
+            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it",
+            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure",
         ),
         (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
         (
@@ -56,19 +56,19 @@ def local(at: datetime) -> datetime:
         ),
         (
             BY_HAND,
-            "without readable text; Anna entered: DURAND, 5 Oct 2026 10:31 CEST",
-            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
+            "without readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
+            "sans texte lisible ; saisi par Anna : DURAND, 5 oct. 2026, 10:31 CEST",
         ),
         (
             replace(BY_HAND, shown=LETTER.shown, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
-            "signed by DUPONT on 5 Oct 2026 10:31; the number is on it; Anna entered: DURAND",
-            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
+            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
+            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure ; saisi par Anna : DURAND",
         ),
     ],
 )
 def test_what_a_piece_shows(piece: KeptEvidence, english: str, french: str) -> None:
-    assert piece_text(piece, "en", local) == english
-    assert piece_text(piece, "fr", local) == french
+    assert piece_text(piece, Localized("en", PARIS)) == english
+    assert piece_text(piece, Localized("fr", PARIS)) == french
 
 
 def test_where_a_piece_is_from() -> None:
@@ -107,10 +107,8 @@ def test_whether_the_evidence_carries_the_dispute(
 
 def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
     """Beside each other, 10:31 on the letter and 08:31 of the tracking would look like two deliveries."""
-    scan = replace(SCAN, delivery=Delivery(AT))
-    evidence = ClaimEvidence([LETTER, scan], "lost", ZoneInfo("Europe/Paris"))
-    said = piece_text(scan, "en", evidence.local)
-    assert said == "without readable text; tracking says: 5 Oct 2026 10:31 CEST"
+    said = piece_text(replace(SCAN, delivery=Delivery(AT)), Localized("en", PARIS))
+    assert said == "without readable text; tracking says: 5 Oct 2026, 10:31 CEST"
 
 
 def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
