@@ -24,7 +24,7 @@ from requests.utils import default_headers, get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
+from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ProtocolError
 
 from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import french_day, out_of_order
@@ -50,6 +50,10 @@ class NotSentError(HttpError):
     """No connection could be made: certainly nothing was sent."""
 
     key = Sentence.UNREACHABLE
+
+
+class UnresolvedError(NotSentError):
+    """The name of the carrier's server leads nowhere."""
 
 
 class UntrustedServerError(NotSentError):
@@ -144,6 +148,8 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     if not connected:
         if any("CERTIFICATE" in str(cause).upper() for cause in chain):
             return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
+        if has(NameResolutionError):
+            return UnresolvedError("could not be reached: the name of its server could not be resolved")
         return NotSentError("could not be reached: no connection could be made")
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return TimedOutError("did not answer in time")
@@ -377,7 +383,7 @@ class HttpSession:
             self.unsent += 1
             self._reservation.refund(what)
         failure = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
-        failure = replace(failure, connected=sent)
+        failure = replace(failure, connected=sent, resolved=not isinstance(fault, UnresolvedError))
         failed.append(failure)
         passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)

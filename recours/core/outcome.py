@@ -67,6 +67,7 @@ class Failure:
     unknown: str | None = None
     # False only if no connection could be made at all: certainly nothing was sent.
     connected: bool = True
+    resolved: bool = True  # False only if the name of the carrier's server could not be resolved
     # A refusal of the account that is this claim's alone: others may be asked about.
     alone: bool = False
     # What people read, in their language.

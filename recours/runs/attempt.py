@@ -48,8 +48,9 @@ class Ended:
         return isinstance(self.outcome, Failure) and self.outcome.closes_carrier
 
     @property
-    def could_not_connect(self) -> bool:
-        return isinstance(self.outcome, Failure) and not self.outcome.connected
+    def asked_nothing(self) -> bool:
+        """Tell whether no call of it could connect: the carrier was not asked about the claim."""
+        return isinstance(self.outcome, Failure) and not (self.outcome.connected or self.fetched.calls)
 
 
 def without_call(claim: Claim, catalog: Catalog) -> Failure | None:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, RunError
+from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, ended_by_mistake
@@ -281,12 +282,11 @@ class Engine:
     # ---------------------------------------------------------------- recording
 
     def _ready(self) -> list[tuple[Leased, Ended]]:
-        """Answers to be recorded now: neither mistakes nor those of calls that could not connect, while others may tell more."""
+        """Answers to be recorded now: not mistakes, while others may tell more; nor claims that would be leased once more."""
         return [
             (leased, ended)
             for leased, ended in self._answered
-            if leased.claim.id not in leased.lane.mistakes.waiting
-            and (self._any_connected or not ended.could_not_connect)
+            if leased.claim.id not in leased.lane.mistakes.waiting and not ended.asked_nothing
         ]
 
     def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
@@ -327,17 +327,19 @@ class Engine:
     def _record_what_waits(self) -> None:
         """Record what waited for other answers: none will come. Raises RunError.
 
-        If no call of the run could connect, to whatever carrier, our own network is at fault: no attempt is used up.
+        Our own network is at fault if no call of the run could connect, to two carriers or more, or no name was resolved. A
+        carrier that cannot be reached is that carrier's trouble.
         """
         self._end_waiting()
-        answered = list(self._answered)
-        if self._any_connected or sum(ended.fetched.unsent for _, ended in answered) < 2:  # noqa: PLR2004 (one call proves little)
-            self._record(answered)
+        unreachable = [(leased, ended.outcome) for leased, ended in self._answered if ended.asked_nothing]
+        self._record(list(self._answered))
+        carriers = {carrier_of(leased.lane.key) for leased, _ in unreachable}
+        is_resolved = any(isinstance(outcome, Failure) and outcome.resolved for _, outcome in unreachable)
+        if self._any_connected or not carriers or (len(carriers) == 1 and is_resolved):
             return
-        self._leave(answered)
         raise RunError(
             "No carrier could be reached at all: is this machine online, and does it resolve names? "
-            f"No attempt was used up ({plural(len(answered), 'claim')})."
+            f"No attempt was used up ({plural(len(unreachable), 'claim')})."
         )
 
     def _end_waiting(self) -> None:
@@ -351,6 +353,4 @@ class Engine:
             self._take_answers()
         self._end_waiting()
         with suppress(RunError):
-            self._record(self._ready())
-        with suppress(RunError):
-            self._leave([each for each in self._answered if each[1].could_not_connect])
+            self._record(list(self._answered))

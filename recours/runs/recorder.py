@@ -61,6 +61,8 @@ class Recorder:
             decision = succeed(claim, ended.outcome, now, ended.shown)
         else:
             decision = decide(claim, ended.outcome, now, self.deps.policy, asked=self.asked)
+            if decision.uses_attempt and ended.asked_nothing:
+                decision = _left_alone(claim, None)
         return _remembered(decision, ended)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:

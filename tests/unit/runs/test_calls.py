@@ -502,29 +502,41 @@ def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: Wo
 def test_pending_claims_stay_pending_then(world: World) -> None:
     for place in (1, 2):
         world.pending(f"CLM-{place}", f"XY00000000{place}FR")
-        world.queue.answers[f"XY00000000{place}FR"] = [UNREACHABLE]
+        world.queue.answers[f"XY00000000{place}FR"] = [replace(UNREACHABLE, resolved=False)]
     assert world.fetch().exit_status == 1
     assert {claim.fetch_status for claim in world.table.claims()} == {"pending"}
     assert world.fetch().stats.success == 2
 
 
-def test_one_lone_call_that_could_not_connect_uses_the_attempt(world: World) -> None:
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_a_carrier_that_cannot_be_reached_is_not_this_machines_trouble(world: World, count: int) -> None:
+    for number in world.many_failed(count):
+        world.queue.answers[number] = [UNREACHABLE]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.total) == (0, 0)
+    assert outcomes_of(world) == [("left", False)] * min(count, 3)
+    assert retries_of(world) == [0] * count
+
+
+def test_where_a_call_was_sent_before_the_attempt_is_used(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [UNREACHABLE]
+    answered = world.queue.fetch
+    world.queue.fetch = lambda *asked: replace(answered(*asked), calls=1)  # type: ignore[method-assign]
     report = world.retry()
     assert (report.exit_status, report.stats.failed) == (0, 1)
     assert world.table["CLM-1"].state.kind is ErrorKind.NETWORK
 
 
 @pytest.mark.parametrize("reached", [0, 1, 2])
-def test_if_any_call_could_connect_the_others_are_used_up(world: World, reached: int) -> None:
+def test_of_calls_that_could_not_connect_none_uses_an_attempt(world: World, reached: int) -> None:
     numbers = world.many_failed(3)
     for place, number in enumerate(numbers):
         if place != reached:
             world.queue.answers[number] = [UNREACHABLE]
     report = world.retry(concurrency=1)
-    assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 2)
-    assert sorted(retries_of(world)) == [1, 1, 1]
+    assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 0)
+    assert sorted(retries_of(world)) == [0, 0, 1]
 
 
 # ---------------------------------------------------------------- time, and being stopped
