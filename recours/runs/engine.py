@@ -331,9 +331,11 @@ class Engine:
         carrier that cannot be reached is that carrier's trouble.
         """
         self._end_waiting()
-        unreachable = [(leased, ended.outcome) for leased, ended in self._answered if ended.asked_nothing]
+        unreachable = [(leased.lane, ended.outcome) for leased, ended in self._answered if ended.asked_nothing]
         self._record(list(self._answered))
-        carriers = {carrier_of(leased.lane.key) for leased, _ in unreachable}
+        for lane, outcome in unreachable:
+            lane.leave_unreachable(outcome)
+        carriers = {carrier_of(lane.key) for lane, _ in unreachable}
         is_resolved = any(isinstance(outcome, Failure) and outcome.resolved for _, outcome in unreachable)
         if self._any_connected or not carriers or (len(carriers) == 1 and is_resolved):
             return

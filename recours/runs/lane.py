@@ -107,6 +107,11 @@ class Lane:
                 self.outage.closes, self.outage.refusal = True, self.refusal
         return self.refusal
 
+    def leave_unreachable(self, outcome: Outcome) -> None:
+        """A claim of it is still due, as no connection was made: it is one of those that its carrier left behind."""
+        if self.refusal is None and isinstance(outcome, Failure):
+            self.refusal = Refusal(Blocked.CARRIER, outcome.message, kind=outcome.kind)
+
     def _closing(self, failure: Failure) -> Refusal | None:
         if failure.kind is ErrorKind.RATE_LIMITED:
             return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at, said=failure.said)
