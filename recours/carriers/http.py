@@ -148,9 +148,8 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     if not connected:
         if any("CERTIFICATE" in str(cause).upper() for cause in chain):
             return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
-        if has(NameResolutionError):
-            return UnresolvedError("could not be reached: the name of its server could not be resolved")
-        return NotSentError("could not be reached: no connection could be made")
+        kind = UnresolvedError if has(NameResolutionError) else NotSentError
+        return kind("could not be reached: no connection could be made")
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return TimedOutError("did not answer in time")
     if has(requests.exceptions.ContentDecodingError, DecodeError):

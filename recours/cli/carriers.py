@@ -113,6 +113,7 @@ def _rows(
 ) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
     """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
     queue = operations.queue("look") if operations else None
+    now = {carrier.key: carrier for carrier in operations.carriers_now()} if operations else {}
     texts = Localized("en", settings.policy.zone)
     accounts = operations.accounts_now() if operations else []
     actions = operations.actions_now() if operations else {}
@@ -130,6 +131,8 @@ def _rows(
             queue.would_refuse(key, for_document=True) if queue and not credentials.missing else None
         ):
             notes.append(refusal_text(refusal, texts))
+        elif key in now and (since := now[key].unavailable_since):
+            notes.append(f"unavailable: no call has been answered since {texts.minute(since)}")
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")

@@ -254,7 +254,7 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:
     overview = context.facts.overview
-    waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
+    waiting = {backlog.carrier: backlog.in_progress for backlog in overview.backlogs} if overview else None
     refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = context.settings.credentials[key]

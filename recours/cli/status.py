@@ -23,10 +23,11 @@ from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
+from recours.operations.figures import Rate
 from recours.operations.labels import COLON
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.status import Health, Overview, Rate
+from recours.operations.status import Health, Overview
 from recours.wiring.one_claim import explanation_of, references_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
         _backlogs(overview, catalog, texts),
         _quotas(overview, texts),
         _closed(overview, catalog, texts),
-        _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
+        _rates(f"Success in {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
     )
@@ -129,7 +130,9 @@ def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
         stages, most = backlog.stages, backlog.counted_up_to
         counts = [
             backlog.due,
-            *(stages.get(stage, 0) for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)),
+            stages.get(Stage.WAITING, 0),
+            backlog.to_correct,
+            stages.get(Stage.GIVEN_UP, 0),
             backlog.unassessed,
             *(stages.get(stage, 0) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
         ]
@@ -163,11 +166,16 @@ def _quotas(seen: Overview, texts: Localized) -> Table:
 
 
 def _closed(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
-    with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.is_tried}
+    with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.in_progress}
     rows = [
         (carrier.name, refusal.reason, texts.minute(refusal.until) if refusal.until else "")
         for carrier in seen.carriers
         if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
+    ]
+    rows += [
+        (carrier.name, f"unavailable since {texts.minute(carrier.unavailable_since)}", "")
+        for carrier in seen.carriers
+        if carrier.unavailable_since and not carrier.refusal
     ]
     waiting = [one for one in seen.accounts if one.health is AccountHealth.PAUSED and one.until]
     for key in dict.fromkeys(one.account.carrier for one in waiting):
@@ -179,11 +187,15 @@ def _closed(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
 
 
 def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
-    columns = (head, "Success", "Failed", "Deferred", "Rate")
+    columns = (head, "Proofs", "Given up", "Success", "Failed attempts", "Deferred", "Per attempt")
     rows = []
     for name, rate in groups:
-        percent = "" if rate.percent is None else f"{rate.percent:.1f}%"
-        rows.append((name, str(rate.success), str(rate.failed), str(rate.left), percent))
+        percents = [
+            "" if percent is None else f"{percent:.1f}%"
+            for percent in (rate.percent, rate.percent_of_attempts)
+        ]
+        claims, attempts = (rate.success, rate.given_up), (rate.failed, rate.left)
+        rows.append((name, *map(str, claims), percents[0], *map(str, attempts), percents[1]))
     return Table(title, columns, rows, frozenset(columns[1:]))
 
 

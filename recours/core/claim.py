@@ -43,6 +43,12 @@ class Stage(StrEnum):
     GIVEN_UP = "given_up"  # all retries used
 
 
+# Runs take them now.
+DUE = (Stage.NEW, Stage.READY)
+# A call for them is still to come.
+IN_PROGRESS = (*DUE, Stage.WAITING)
+
+
 @dataclass(frozen=True)
 class Delivery:
     """What is known of a parcel's delivery. `at` is aware.

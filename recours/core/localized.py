@@ -66,6 +66,10 @@ class Localized:
             return format_currency(value, code, locale=locale)
         return f"{format_decimal(value, '#,##0.00', locale=locale)} {clean(currency or '', 10)}".rstrip()
 
+    def sums(self, amounts: Mapping[str, float]) -> str:
+        """Money in several currencies; "": none."""
+        return " + ".join(self.money(amount, currency) for currency, amount in amounts.items())
+
     def percent(self, percent: float | None) -> str:
         """Of a hundred: `66.7%`."""
         from babel.numbers import format_percent  # noqa: PLC0415

@@ -34,6 +34,8 @@ class EventName(StrEnum):
     ACCOUNT_FAULT = "account_fault"
     ACCOUNT_REFUSED = "account_refused"  # the client's own, by its carrier
     RUN_FAULT = "run_fault"
+    CARRIER_UNAVAILABLE = "carrier_unavailable"
+    TO_CORRECT = "to_correct"  # more than a handful of claims, within a day
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
 
@@ -269,7 +271,12 @@ def _subject(event: OutboxEvent) -> tuple[Any, str, str]:
     return event.claim_id, event.carrier, event.number
 
 
-FAULTS = (EventName.RUN_FAULT, EventName.ACCOUNT_FAULT)
+FAULTS = (
+    EventName.RUN_FAULT,
+    EventName.ACCOUNT_FAULT,
+    EventName.CARRIER_UNAVAILABLE,
+    EventName.TO_CORRECT,
+)
 
 
 def is_of_client(event: OutboxEvent) -> bool:

@@ -13,9 +13,10 @@ from itertools import accumulate
 from recours.core.accounts import carrier_of
 from recours.core.claim import Stage
 from recours.dashboard.texts import PageTexts
+from recours.operations.figures import Rate
 from recours.operations.plan import Day
 from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow, Rate
+from recours.operations.status import CarrierNow
 from recours.runs.summary import worth_showing
 
 # Names of colours in page.css, told apart by people who see no red and green, on light and dark grounds.
@@ -78,27 +79,36 @@ class Chart:
 
 
 def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
+    """Claims that were closed on each day."""
     names = [texts.short_day(day) for day in rates]
-    return _outcomes(texts("day"), names, list(rates.values()), texts)
+    return _closed(texts("day"), names, list(rates.values()), texts)
 
 
 def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """Attempts at each carrier, by how they ended; the busiest first."""
-    busiest = sorted(rates, key=lambda key: -(rates[key].success + rates[key].failed + rates[key].left))
+    """Claims of each carrier that were closed; the busiest first."""
+    busiest = sorted(rates, key=lambda key: -rates[key].closed)
     shown = [names.get(key, key) or texts("no_carrier") for key in busiest]
-    return _outcomes(texts("carrier"), shown, [rates[key] for key in busiest], texts)
+    return _closed(texts("carrier"), shown, [rates[key] for key in busiest], texts)
 
 
-def by_retry(rates: Mapping[int, Rate], texts: PageTexts) -> Chart:
-    names = [texts.number(retry) if retry else texts("first_fetch") for retry in rates]
-    return _outcomes(texts("retry_head"), names, list(rates.values()), texts)
-
-
-def _outcomes(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageTexts) -> Chart:
+def by_retry(of_retries: Mapping[int, Rate], texts: PageTexts) -> Chart:
+    """Attempts, by how they ended."""
+    names = [texts.number(retry) if retry else texts("first_fetch") for retry in of_retries]
+    rates = of_retries.values()
     series = [
         Series(texts("success"), GOOD, [rate.success for rate in rates]),
         Series(texts("failed"), BAD, [rate.failed for rate in rates]),
         Series(texts("left"), LEFT, [rate.left for rate in rates]),
+    ]
+    percents = [texts.percent(rate.percent_of_attempts) for rate in rates]
+    label = texts("attempt_success_rate")
+    return stacked(texts("retry_head"), names, series, texts, labels=percents, label_head=label)
+
+
+def _closed(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageTexts) -> Chart:
+    series = [
+        Series(texts("success"), GOOD, [rate.success for rate in rates]),
+        Series(texts("given_up_head"), BAD, [rate.given_up for rate in rates]),
     ]
     percents = [texts.percent(rate.percent) for rate in rates]
     return stacked(head, names, series, texts, labels=percents, label_head=texts("success_rate"))

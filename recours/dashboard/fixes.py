@@ -19,7 +19,11 @@ class Fix:
 
 
 # In which order the claims are shown, where the newest first would not do.
-_SORTED = {_K.DEADLINES: {"sort": "deadline"}, _K.EVIDENCE: {"sort": "age", "order": "desc"}}
+_SORTED = {
+    _K.TO_CORRECT: {"sort": "deadline"},
+    _K.DEADLINES: {"sort": "deadline"},
+    _K.EVIDENCE: {"sort": "age", "order": "desc"},
+}
 
 
 # What waits while a worker does not run, what is due first: it can be retried from there.
@@ -77,6 +81,7 @@ def _first_of(problem: Problem) -> list[Fix]:
         _K.CREDENTIALS_REJECTED: [check, carrier],
         _K.ACCOUNT_DENIED: [check, carrier],
         _K.OUTAGE: [check, carrier],
+        _K.BACKLOG: [Fix("fix_plan", "/forecast")],
         _K.NOT_CONFIGURED: [carrier],
         _K.NO_ACCOUNT: [accounts],
         _K.ACCOUNTS_REFUSED: [accounts],

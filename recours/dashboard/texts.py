@@ -1,6 +1,5 @@
 """How the page puts its texts, in one language."""
 
-from collections.abc import Mapping
 from datetime import UTC, tzinfo
 
 from recours.core.errors import Actor, ErrorKind
@@ -19,10 +18,6 @@ class PageTexts(Texts):
 
     def __init__(self, language: str, zone: tzinfo = UTC) -> None:
         super().__init__(language, zone, TEXTS[language])
-
-    def sums(self, amounts: Mapping[str, float]) -> str:
-        """Money in several currencies; "": none."""
-        return " + ".join(self.money(amount, currency) for currency, amount in amounts.items())
 
     def name_of(self, language: str) -> str:
         """What a language calls itself."""

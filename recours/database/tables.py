@@ -180,6 +180,7 @@ for _stage, _columns in (
 ):
     _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], at_stage(_stage))
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
+_partial_index("ix_recours_claims_ended", [_c.rank_at], at_stage(Stage.SETTLED, Stage.GIVEN_UP))
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
 # All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]

@@ -13,7 +13,7 @@ from pathlib import Path
 from recours.core.claim import Stage
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
-from recours.core.pauses import Blocked, Refusal
+from recours.core.pauses import Blocked
 from recours.operations.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Overview
@@ -29,7 +29,7 @@ OUTCOMES = {
     "gave_up": "max_retries_reached",
 }
 # Why a carrier takes no call.
-CLOSED = ("rate_limit", "account", "paused")
+CLOSED = ("rate_limit", "account", "paused", "unavailable")
 
 # All are gauges: what is counted here may go down again.
 MEANINGS = {
@@ -48,7 +48,7 @@ MEANINGS = {
     "recours_quota_used_calls": "Calls used of a limit, in its present window.",
     "recours_quota_limit_calls": "Calls that a limit allows in a window.",
     "recours_quota_reset_timestamp_seconds": "When the present window of a limit ends.",
-    "recours_carrier_closed": "1 for the reason why a carrier takes no call now, else 0.",
+    "recours_carrier_closed": "1 for the reason why a carrier takes no call now, or gives no answer, else 0.",
     "recours_mails_waiting": "Mails that are to be sent (ready) or released (held).",
     "recours_problems": "Problems that need a person, as 'recours status' counts them.",
     "recours_metrics_timestamp_seconds": "When these figures were read.",
@@ -119,7 +119,7 @@ def _backlogs(now: Overview) -> Iterator[Metric]:
     for key, backlog in sorted(backlogs.items()):
         carrier = {"carrier": key or "none"}
         stages = {stage.value: backlog.stages.get(stage, 0) for stage in Stage}
-        stages["unjudged"] = backlog.unassessed
+        stages |= {"unjudged": backlog.unassessed, "to_correct": backlog.to_correct}
         counts += [(carrier | {"stage": stage}, count) for stage, count in stages.items()]
         if backlog.oldest:
             oldest.append((carrier, backlog.oldest.timestamp()))
@@ -141,16 +141,17 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
         [(labels, use.resets_at.timestamp()) for labels, use in uses],
     )
     closed = [
-        ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier.refusal)))
+        ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier)))
         for carrier in carriers
         for reason in CLOSED
     ]
     yield "recours_carrier_closed", closed
 
 
-def _why_closed(refusal: Refusal | None) -> str | None:
+def _why_closed(carrier: CarrierNow) -> str | None:
+    refusal = carrier.refusal
     if refusal is None:
-        return None
+        return "unavailable" if carrier.unavailable_since else None
     if refusal.kind in ACCOUNT_KINDS:
         return "account"
     return "rate_limit" if refusal.why is Blocked.RATE_LIMIT else "paused"  # by a person

@@ -123,7 +123,7 @@ def _reference(event: OutboxEvent) -> str:
 def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, catalog: Catalog) -> Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in FAULTS:
-        return Item(f"{texts(event.name)} {carrier}", _fault(event, carrier, texts))
+        return Item(f"{texts(event.name)} {carrier}".rstrip(), _fault(event, carrier, texts))
     if event.name is EventName.ACCOUNT_REFUSED:
         return Item(carrier, _account_refused(event, carrier, texts))
     lines = [(texts("carrier"), carrier), (texts("number"), clean(event.number, 60) or texts("none"))]
@@ -281,6 +281,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "shows": "Ce qu'elle montre",
         "attempts": "obtenue après {count} tentative{s}",
         "account_fault": "Compte du transporteur",
+        "carrier_unavailable": "Transporteur indisponible :",
+        "to_correct": "Réclamations à corriger",
         "accounts_of_clients": "{carrier} : {count} compte{s} de clients",
         "accounts_do": "Pour savoir lesquels et pourquoi : recours accounts list",
         "account_refused": "{carrier} refuse les identifiants de votre compte.",
@@ -325,6 +327,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "shows": "What it shows",
         "attempts": "obtained after {count} attempt{s}",
         "account_fault": "The carrier's account",
+        "carrier_unavailable": "Carrier unavailable:",
+        "to_correct": "Claims to correct",
         "accounts_of_clients": "{carrier}: {count} account{s} of clients",
         "accounts_do": "To see which ones and why: recours accounts list",
         "account_refused": "{carrier} rejects the credentials of your account.",

@@ -48,7 +48,9 @@ def _for_operator(
         if is_listed_with_others(event):
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
-        if kind_of(event) is ErrorKind.ACCESS_DENIED:
+        if event.name is EventName.TO_CORRECT:
+            what = say("to_correct", count=event.facts.get("words", ""))
+        elif kind_of(event) is ErrorKind.ACCESS_DENIED:
             what = say("parcels_denied", carrier=_carrier(event, catalog))
         else:
             what = _reason(event, "account_fault", say, catalog)
@@ -104,6 +106,7 @@ SUBJECTS = by_language(
         "other": ("No proof of delivery", "Preuve de livraison introuvable"),
         "expired": ("Deadline passed", "Échéance dépassée"),
         "parcels_denied": ("{carrier} denies us many parcels", "{carrier} nous refuse de nombreux colis"),
+        "to_correct": ("{count} claims to correct", "{count} réclamations à corriger"),
         "account_fault": ("The {carrier} account cannot be used", "Compte {carrier} inutilisable"),
         "accounts_of_clients": (
             "{carrier} refuses {count} account{s} of clients",

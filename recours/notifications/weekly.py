@@ -9,10 +9,11 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
 from recours.core.text import clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
+from recours.operations.figures import Rate
 from recours.operations.labels import KINDS
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.status import Rate
+from recours.operations.returns import secured_by
 from recours.operations.weekly import WeekReport
 
 _MOST_ERRORS = 12
@@ -26,11 +27,9 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     current = verdict(report.now)
     rate = report.success.all
     number = report.week.label.partition("-W")[2].lstrip("0")
-    subject = texts(
-        "subject" if rate.percent is not None else "subject_nothing",
-        week=number,
-        percent=texts.percent(rate.percent),
-    )
+    subject = texts.counted("subject", rate.success) if rate.success else texts("subject_nothing")
+    if secured := texts.sums(secured_by(report.returns)):
+        subject += texts("subject_secured", money=secured)
     if current.problems:
         subject += texts.counted("subject_problems", len(current.problems))
     problems = [
@@ -57,7 +56,7 @@ def _rate(rate: Rate, texts: Texts) -> str:
         "rate_is",
         percent=texts.percent(rate.percent),
         success=texts.number(rate.success),
-        tried=texts.number(rate.success + rate.failed),
+        closed=texts.number(rate.closed),
     )
 
 
@@ -66,6 +65,10 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
     rate = report.success.all
     yield texts("rate"), _rate(rate, texts)
     yield texts("before"), _rate(report.before, texts)
+    if rate.percent_of_attempts is not None:
+        tried = texts.number(rate.success + rate.failed)
+        percent, proofs = texts.percent(rate.percent_of_attempts), texts.number(rate.success)
+        yield texts("per_attempt"), texts("per_attempt_is", percent=percent, success=proofs, tried=tried)
     if rate.left:
         yield texts("left"), texts.counted("left_is", rate.left)
     for carrier, of_carrier in report.success.by_carrier.items():
@@ -89,8 +92,12 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
 def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """What is not done, by carrier."""
     for backlog in report.now.backlogs_by_carrier:
-        stages = {"waiting": Stage.WAITING, "settled": Stage.SETTLED, "given_up": Stage.GIVEN_UP}
-        counts = {name: backlog.stages.get(stage, 0) for name, stage in stages.items()} | {"due": backlog.due}
+        counts = {
+            "due": backlog.due,
+            "waiting": backlog.stages.get(Stage.WAITING, 0),
+            "to_correct": backlog.to_correct,
+            "given_up": backlog.stages.get(Stage.GIVEN_UP, 0),
+        }
         if any(counts.values()):
             numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
             yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **numbers_by_stage)
@@ -98,13 +105,16 @@ def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
 
 REPORT_TEXTS: dict[str, dict[str, Any]] = {
     "en": {
-        "subject": "Proofs of delivery, week {week}: {percent} obtained",
-        "subject_nothing": "Proofs of delivery, week {week}: nothing tried",
-        "subject_problems": ", {count} thing{s} to look at",
+        "subject": "{count} proof{s} this week",
+        "subject_nothing": "No proof this week",
+        "subject_secured": ", {money} secured",
+        "subject_problems": "; {count} thing{s} to do",
         "week": "Week {week}, from {first} to {last}",
         "rate": "Success rate",
-        "rate_is": "{percent} ({success} of {tried})",
-        "nothing_tried": "nothing tried",
+        "rate_is": "{percent} ({success} of {closed} closed claims)",
+        "nothing_tried": "no claim was closed",
+        "per_attempt": "Per attempt",
+        "per_attempt_is": "{percent} ({success} of {tried})",
         "before": "The week before",
         "left": "Not counted",
         "left_is": "{count} more attempt{s}: quota, account or network",
@@ -116,16 +126,22 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "manifest_is": "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
         "waiting": "Waiting",
         "unknown": "(not known)",
-        "backlog": "{due} due, {waiting} waiting, {settled} to correct, {given_up} given up",
+        "backlog": "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
     },
     "fr": {
-        "subject": "Preuves de livraison, semaine {week} : {percent} obtenues",
-        "subject_nothing": "Preuves de livraison, semaine {week} : aucun essai",
-        "subject_problems": ", {count} point{s} à regarder",
+        "subject": (
+            "{count} preuve de livraison obtenue cette semaine",
+            "{count} preuves de livraison obtenues cette semaine",
+        ),
+        "subject_nothing": "Aucune preuve de livraison obtenue cette semaine",
+        "subject_secured": " ({money} de litiges couverts)",
+        "subject_problems": " ; {count} chose{s} à faire",
         "week": "Semaine {week}, du {first} au {last}",
         "rate": "Taux de réussite",
-        "rate_is": "{percent} ({success} sur {tried})",
-        "nothing_tried": "aucun essai",
+        "rate_is": "{percent} ({success} sur {closed} réclamations closes)",
+        "nothing_tried": "aucune réclamation close",
+        "per_attempt": "Par tentative",
+        "per_attempt_is": "{percent} ({success} sur {tried})",
         "before": "Semaine précédente",
         "left": "Non comptés",
         "left_is": "{count} essai{s} de plus : quota, compte ou réseau",
@@ -137,6 +153,6 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "manifest_is": "{name}, SHA-256 {sha256}. Conservez ce courriel : il prouvera qu'aucun document n'a été modifié jusque-là.",
         "waiting": "En attente",
         "unknown": "(inconnu)",
-        "backlog": "{due} à traiter, {waiting} en attente, {settled} à corriger, {given_up} abandonnés",
+        "backlog": "{due} à traiter, {waiting} en attente, {to_correct} à corriger, {given_up} abandonnés",
     },
 }

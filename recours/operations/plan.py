@@ -34,7 +34,8 @@ from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import DUE_SLACK, Policy
-from recours.core.quota import CallBudget, Capability, Limit, Usage, Window, kept_for_others
+from recours.core.quota import CallBudget, Limit, Usage, Window, kept_for_others
+from recours.operations.figures import usual_calls
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.leasing import MOST_DEADLINES, may_share
@@ -392,8 +393,7 @@ class Simulation:
                     return Reason.QUOTA
                 break
             reserved += Counter(calls)
-            # Of a parcel that is not delivered no document is asked for.
-            used += Counter(calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)})
+            used += Counter(usual_calls(calls, delivery))
             self._attempt(run, place, claim, _ASSUMED)
         run.called.add(key)
         for quota in self._quotas[key]:

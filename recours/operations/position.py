@@ -5,11 +5,11 @@ Everything that shows a claim asks here: `recours why`, `claim_status()`, the pa
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from recours.core.assessment import as_next_run_finds, is_due, is_expired
-from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
+from recours.core.claim import IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -17,8 +17,6 @@ from recours.core.evidence import evidence_end
 from recours.core.last_attempt import awaits_last_attempt, is_in_time
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-
-_TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
 
 
 class Standing(StrEnum):
@@ -176,7 +174,7 @@ def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> b
 def _asks(claim: Claim, state: State) -> bool:
     """Tell whether a call for a claim that has attempts left is still to come."""
     can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
-    return can_be_asked and state.stage in _TO_COME
+    return can_be_asked and state.stage in IN_PROGRESS
 
 
 # ---------------------------------------------------------------- where
@@ -286,30 +284,3 @@ def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor |
 def passes_by_itself(kind: ErrorKind) -> bool:
     """Tell whether nobody here has to act: time passes, or the carrier mends it."""
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)
-
-
-# ---------------------------------------------------------------- deadlines, and evidence that vanishes
-
-# How far ahead they are looked at.
-NEAR = timedelta(days=7)
-
-
-def misses_deadline(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim passes its deadline within a week without being tried before, though it still is to be.
-
-    Not so a settled one: its client or the operator was told by mail what has to be corrected.
-    """
-    return claim.deadline is not None and _passes(where, deadline_end(claim.deadline, policy.zone), now)
-
-
-def loses_evidence(where: Position, now: datetime) -> bool:
-    """Tell whether a claim's evidence ends within a week, and before its deadline, without it being tried before."""
-    return (
-        where.evidence is not None and where.evidence.counts and _passes(where, where.evidence.ends_at, now)
-    )
-
-
-def _passes(where: Position, end: datetime, now: datetime) -> bool:
-    if where.why in (Why.SETTLED, Why.IN_HAND):
-        return False
-    return where.is_open and now < end <= now + NEAR and (where.next_at is None or where.next_at >= end)

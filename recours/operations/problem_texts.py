@@ -104,11 +104,23 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "recours carriers check {carrier}",
             "{name} is unavailable: no call has been answered{since}.{blocked}",
         ),
+        _K.BACKLOG: ProblemText(
+            "{name}'s backlog",
+            "Ask {name} for more calls, then raise {setting}. What comes when: recours plan",
+            "At this pace ({pace} a day) the last of {count} due claims at {name} is tried in {days} days, and {late} of them "
+            "after their deadline: the quota is the limit.",
+        ),
         _K.UNKNOWN_CARRIER: ProblemText(
             "claims of an unknown carrier",
             "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
             "{count} claim names a carrier that recours does not know.",
             "{count} claims name a carrier that recours does not know.",
+        ),
+        _K.TO_CORRECT: ProblemText(
+            "claims to correct",
+            "The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run",
+            "{count} claim is not asked for until it is corrected{money}{nearest}.",
+            "{count} claims are not asked for until they are corrected{money}{nearest}.",
         ),
         _K.DEADLINES: ProblemText(
             "deadlines",
@@ -236,11 +248,23 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "recours carriers check {carrier}",
             "{name} est indisponible : aucun appel n'a reçu de réponse{since}.{blocked}",
         ),
+        _K.BACKLOG: ProblemText(
+            "la file d'attente {name}",
+            "Demandez à {name} un quota plus élevé, puis augmentez {setting}. Pour prévoir la suite : recours plan",
+            "À ce rythme ({pace} par jour), la dernière des {count} réclamations {name} à traiter passe dans {days} jours, et "
+            "{late} d'entre elles après leur échéance : c'est le quota qui limite.",
+        ),
         _K.UNKNOWN_CARRIER: ProblemText(
             "des réclamations au transporteur inconnu",
             "Corrigez le transporteur dans les dossiers : « recours export --csv » les liste, « recours carriers » donne les noms",
             "{count} réclamation porte un transporteur que recours ne connaît pas.",
             "{count} réclamations portent un transporteur que recours ne connaît pas.",
+        ),
+        _K.TO_CORRECT: ProblemText(
+            "des réclamations à corriger",
+            "La page les liste, « recours export --csv » aussi. Une fois corrigées, la prochaine exécution les reprend",
+            "{count} réclamation attend une correction : le transporteur n'est plus interrogé{money}{nearest}.",
+            "{count} réclamations attendent une correction : le transporteur n'est plus interrogé{money}{nearest}.",
         ),
         _K.DEADLINES: ProblemText(
             "des échéances",
@@ -298,10 +322,12 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
 
 VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
     "en": {
-        "well": "All is well: {proofs}, {waiting}, {blocked}.",
+        "well": "All is well: {proofs}, {in_progress}, {blocked}.",
         "needed": ("{count} thing needs you: {things}.", "{count} things need you: {things}."),
         "proofs": ("{count} proof today", "{count} proofs today"),
-        "waiting": ("{count} claim waiting", "{count} claims waiting"),
+        "in_progress": ("{count} claim in progress", "{count} claims in progress"),
+        "money": "; in dispute: {money}",
+        "nearest": "; the nearest deadline is that of {reference}, on {day}",
         "blocked": "{count} of them until a limit resets",
         "nothing_blocked": "nothing blocked",
         "claims": (" {count} claim blocked{since}.", " {count} claims blocked{since}."),
@@ -325,13 +351,15 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
         ),
     },
     "fr": {
-        "well": "Tout va bien : {proofs}, {waiting}, {blocked}.",
+        "well": "Tout va bien : {proofs}, {in_progress}, {blocked}.",
         "needed": (
             "{count} point demande votre attention : {things}.",
             "{count} points demandent votre attention : {things}.",
         ),
         "proofs": ("{count} preuve aujourd'hui", "{count} preuves aujourd'hui"),
-        "waiting": ("{count} réclamation en attente", "{count} réclamations en attente"),
+        "in_progress": ("{count} réclamation en cours", "{count} réclamations en cours"),
+        "money": " ; montant en litige : {money}",
+        "nearest": " ; la première échéance est celle de {reference}, le {day}",
         "blocked": "dont {count} jusqu'au renouvellement d'un quota",
         "nothing_blocked": "rien de bloqué",
         "claims": (" {count} réclamation bloquée{since}.", " {count} réclamations bloquées{since}."),
@@ -370,7 +398,9 @@ class VerdictSentences(Localized):
         return self._say(
             "well",
             proofs=self._say("proofs", found.proofs_today),
-            waiting=self._say("waiting", found.waiting, count=f"{self.number(found.waiting)}{more}"),
+            in_progress=self._say(
+                "in_progress", found.in_progress, count=f"{self.number(found.in_progress)}{more}"
+            ),
             blocked=self._say("blocked" if found.blocked else "nothing_blocked", found.blocked),
         )
 
@@ -395,7 +425,9 @@ class VerdictSentences(Localized):
 
     def _filled(self, text: str, problem: Problem, now: datetime) -> str:
         facts, since, until = problem.facts, problem.since, problem.until
-        said = str(facts.get("said", ""))
+        said, money = str(facts.get("said", "")), self.sums(problem.stake.amounts)
+        deadline = facts.get("deadline")
+        day = self._day_of(str(deadline or facts.get("evidence_until", "")))
         quote = quoted(self.language, said)
         since_when = self._say(self._key_at("since", since, now), at=self._at(since, now)) if since else ""
         once = "" if "{since}" in text else since_when  # said already
@@ -419,8 +451,10 @@ class VerdictSentences(Localized):
                 if facts.get("by")
                 else "",
                 **{what: self._named(what, facts) for what in ("clients", "accounts", "long")},
+                "money": self._say("money", money=money) if money else "",
+                "nearest": self._say("nearest", reference=facts["reference"], day=day) if deadline else "",
                 "often": self._often(int(facts.get("schedule_minutes", 0))),
-                "day": self._day_of(str(facts.get("deadline") or facts.get("evidence_until", ""))),
+                "day": day,
             }
         )
 

@@ -2,9 +2,8 @@
 
 A problem is something that stays until a person acts, or that has lasted so long that one should look. Not problems:
 - a carrier at its limit, or that asked us to wait: that passes by itself;
-- an outage of less than a day, mails that have waited for less than three hours: the next runs try again;
-- a claim that is settled or was given up: its client or the operator gets a mail of its own, and runs cannot do more.
-A quota that is too small for the backlog is what `recours plan` looks ahead to; it is no problem here.
+- an outage of less than an hour, mails that have waited for less than three hours: the next runs try again;
+- a backlog within which no deadline falls.
 
 Pure. To add one: a kind, a rule below, and its text in `recours.operations.problem_texts`.
 """
@@ -17,16 +16,16 @@ from pathlib import PurePath
 from typing import Any
 
 from recours.core.accounts import ServiceClient, carrier_of
-from recours.core.claim import Stage
-from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.core.claim import DUE, IN_PROGRESS, Stage
+from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
 from recours.operations.accounts import AccountHealth
 from recours.operations.position import Closing, closing_of
 from recours.operations.records import Backlog, iso
-from recours.operations.stakes import TO_COME, Concerned, Stake
-from recours.operations.status import OUTAGE_LASTS, REFUSED_LONG, CarrierNow, Health, Overview
+from recours.operations.stakes import Concerned, Stake
+from recours.operations.status import REFUSED_LONG, CarrierNow, Health, Overview
 
 
 class ProblemKind(StrEnum):
@@ -46,7 +45,9 @@ class ProblemKind(StrEnum):
     ACCOUNTS_UNUSABLE = "accounts_unusable"
     CARRIER_PAUSED = "carrier_paused"
     OUTAGE = "outage"
+    BACKLOG = "backlog"
     UNKNOWN_CARRIER = "unknown_carrier"
+    TO_CORRECT = "to_correct"
     DEADLINES = "deadlines"
     EVIDENCE = "evidence"
     REFUSED_DOCUMENTS = "refused_documents"
@@ -69,7 +70,9 @@ OF_CLAIMS = OF_ACCOUNTS | {
     _K.NOT_CONFIGURED,
     _K.CARRIER_PAUSED,
     _K.OUTAGE,
+    _K.BACKLOG,
     _K.UNKNOWN_CARRIER,
+    _K.TO_CORRECT,
     _K.DEADLINES,
     _K.EVIDENCE,
     _K.REFUSED_DOCUMENTS,
@@ -114,14 +117,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether all is well, and what needs a person. `blocked`: waiting claims whose carrier takes no call now."""
+    """Whether all is well, and what needs a person. `blocked`: claims in progress whose carrier takes no call now."""
 
     at: datetime
     problems: Sequence[Problem]
     proofs_today: int
-    waiting: int
+    in_progress: int
     blocked: int
-    is_more: bool = False  # there are more waiting claims than were counted
+    is_more: bool = False  # there are more claims in progress than were counted
 
     @property
     def is_well(self) -> bool:
@@ -130,15 +133,13 @@ class Verdict:
 
 def verdict(seen: Overview) -> Verdict:
     today = list(seen.success.by_day.values())
-    closed = {carrier.key for carrier in seen.carriers if carrier.refusal}
-    closed |= {listed.account.key for listed in seen.accounts if listed.health is not AccountHealth.OPEN}
     return Verdict(
         at=seen.at,
         problems=problems(seen),
         proofs_today=today[-1].success if today else 0,
-        waiting=sum(backlog.to_come for backlog in seen.backlogs),
-        blocked=sum(backlog.to_come for backlog in seen.backlogs if backlog.carrier in closed),
-        is_more=any(backlog.to_come == backlog.counted_up_to for backlog in seen.backlogs),
+        in_progress=sum(backlog.in_progress for backlog in seen.backlogs),
+        blocked=seen.blocked,
+        is_more=any(backlog.in_progress == backlog.counted_up_to for backlog in seen.backlogs),
     )
 
 
@@ -194,10 +195,10 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
         without = seen.troubles.without_account.get(carrier.key, ())
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
         kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
-        if refusal and kind and (carrier.configured or backlog.is_tried):
+        if refusal and kind and (carrier.configured or backlog.in_progress):
             yield Problem(
                 _K.NO_ACCOUNT if without and kind is _K.NOT_CONFIGURED else kind,
-                backlog.to_come,
+                backlog.in_progress,
                 _closed_since(carrier, kind, backlog, seen),
                 refusal.until,
                 carrier.key,
@@ -213,9 +214,9 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
                 },
                 Concerned(keys if all_accounts else [carrier.key]),
             )
-        elif (carrier.configured or carrier.key in with_accounts) and _is_out(carrier, seen):
-            since, facts = seen.troubles.streaks[carrier.key], {"name": carrier.name}
-            count = of_all[carrier.key].to_come if carrier.key in of_all else 0
+        elif (carrier.configured or carrier.key in with_accounts) and carrier.unavailable_since:
+            since, facts = carrier.unavailable_since, {"name": carrier.name}
+            count = of_all[carrier.key].in_progress if carrier.key in of_all else 0
             yield Problem(_K.OUTAGE, count, since, carrier=carrier.key, facts=facts, claims=Concerned(keys))
 
 
@@ -245,7 +246,7 @@ def _of_accounts(seen: Overview) -> Iterator[Problem]:
             long = [one for one in found if seen.at - streaks.get(one.account.id, seen.at) > REFUSED_LONG]
             yield Problem(
                 kind,
-                sum(backlogs[one.account.key].to_come for one in found if one.account.key in backlogs),
+                sum(backlogs[one.account.key].in_progress for one in found if one.account.key in backlogs),
                 min(since, default=None),
                 carrier=carrier.key,
                 facts={
@@ -272,20 +273,36 @@ def _closed_since(
     return backlog.oldest if kind is _K.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
 
 
-def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
-    """Tell whether it has given no answer for long, and was asked lately."""
-    since, recent = seen.troubles.streaks.get(carrier.key), seen.troubles.recent
-    lately = any(tally.carrier == carrier.key and tally.kind in OUTAGE_KINDS for tally in recent)
-    return lately and since is not None and seen.at - since >= OUTAGE_LASTS
+def _of_backlogs(seen: Overview) -> Iterator[Problem]:
+    """Due claims that come after their deadlines, at the pace of the quota."""
+    for key, backlog in seen.troubles.backlogs.items():
+        name = next((carrier.name for carrier in seen.carriers if carrier.key == carrier_of(key)), key)
+        facts: _Facts = {
+            "name": name,
+            "days": backlog.days,
+            "pace": backlog.pace,
+            "late": len(backlog.late),
+            "setting": f"QUOTA_{carrier_of(key).upper()}",
+        }
+        yield Problem(_K.BACKLOG, backlog.due, carrier=key, facts=facts, claims=Concerned([key], DUE))
 
 
 def _of_claims(seen: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in seen.backlogs if backlog.carrier == ""), None)
-    stages = (*TO_COME, Stage.SETTLED)
+    stages = (*IN_PROGRESS, Stage.SETTLED)
     # Not those that no run has assessed: whose they are is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
         yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
+    if to_correct := seen.troubles.to_correct:
+        with_deadline = next((one for one in to_correct if one.deadline), None)
+        nearest: dict[str, str | int] = (
+            {"reference": clean(with_deadline.reference, 100), "deadline": with_deadline.deadline}
+            if with_deadline
+            else {}
+        )
+        concerned = Concerned(ids=[one.id for one in to_correct])
+        yield Problem(_K.TO_CORRECT, len(to_correct), facts=nearest, claims=concerned)
     if late := seen.troubles.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
         yield Problem(
@@ -293,9 +310,9 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         )
     if forgotten := seen.troubles.forgotten:
         at, claim = forgotten[0]
-        nearest: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
+        ends: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
         ids = [claim.id for _, claim in forgotten]
-        yield Problem(_K.EVIDENCE, len(forgotten), facts=nearest, claims=Concerned(ids=ids))
+        yield Problem(_K.EVIDENCE, len(forgotten), facts=ends, claims=Concerned(ids=ids))
     if seen.not_enrolled:
         yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
     errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
@@ -336,6 +353,7 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_fleet,
     _of_carriers,
     _of_accounts,
+    _of_backlogs,
     _of_claims,
     _of_documents,
     _of_mails,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from recours.core.accounts import carrier_of
-from recours.core.claim import Claim, Stage
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
 from recours.core.outcome import StoredDocument
 from recours.core.sentences import Said
@@ -39,14 +39,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Tally:
-    """Attempts of one day that are alike, counted. `turn` 0 is the fetch worker's, `kind` the error's, None on success."""
+    """Attempts of one day that are alike, or claims that were given up, counted.
+
+    `retry` 0 is the fetch worker's; `kind`: the error's, None on success.
+    """
 
     day: date
     carrier: str  # its key, or the name that the claim had
     retry: int
-    outcome: str  # success, failed, left
+    outcome: str  # success, failed, left, attached; or GAVE_UP
     kind: str | None
     count: int
+
+
+# The outcome in a tally of claims that were given up, which is no attempt's.
+GAVE_UP = "given_up"
 
 
 # A backlog is counted so far; a number that has reached it means "so many, or more".
@@ -59,7 +66,8 @@ class Backlog:
 
     Of all accounts of a carrier where they were put together (see `by_carrier`).
     `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
-    oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
+    oldest of those that are still tried has failed, or is new. `to_correct`: at whichever stage. `counted_up_to`: no
+    number is counted further.
     """
 
     carrier: str
@@ -67,21 +75,17 @@ class Backlog:
     oldest: datetime | None = None
     unassessed: int = 0
     counted_up_to: int = COUNTED_UP_TO
+    to_correct: int = 0
 
     @property
     def due(self) -> int:
         """Claims that a run would take now: of the scheduler and of the fetch worker."""
-        return self.capped(self.stages.get(Stage.READY, 0) + self.stages.get(Stage.NEW, 0))
+        return self.capped(sum(self.stages.get(stage, 0) for stage in DUE))
 
     @property
-    def to_come(self) -> int:
+    def in_progress(self) -> int:
         """Claims for which a call is still to come."""
-        stages = (Stage.NEW, Stage.READY, Stage.WAITING)
-        return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in stages))
-
-    @property
-    def is_tried(self) -> bool:
-        return self.to_come > 0
+        return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
 
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
@@ -104,7 +108,8 @@ def _together(one: Backlog, other: Backlog) -> Backlog:
         for stage in {**one.stages, **other.stages}
     }
     unassessed = one.capped(one.unassessed + other.unassessed)
-    return Backlog(one.carrier, stages, min(oldest, default=None), unassessed, one.counted_up_to)
+    to_correct = one.to_correct + other.to_correct
+    return Backlog(one.carrier, stages, min(oldest, default=None), unassessed, one.counted_up_to, to_correct)
 
 
 @dataclass(frozen=True)

@@ -49,3 +49,8 @@ def call_returns(spent: Iterable[Spent]) -> list[CallReturn]:
         for carrier, of_carrier in sorted(by_carrier.items())
         if any(one.calls for one in of_carrier)
     ]
+
+
+def secured_by(returns: Iterable[CallReturn]) -> Mapping[str, float]:
+    """The amounts in dispute of all claims with a proof, by currency."""
+    return stake_of(pair for one in returns for pair in one.secured.items()).amounts

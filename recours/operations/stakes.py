@@ -5,10 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recours.core.claim import Stage
-
-# For which a call is still to come, as a backlog counts them.
-TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
+from recours.core.claim import IN_PROGRESS, Stage
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Concerned:
     """
 
     accounts: Sequence[str] = ()
-    stages: Sequence[Stage] = TO_COME
+    stages: Sequence[Stage] = IN_PROGRESS
     ids: Sequence[Any] = ()
 
 
@@ -36,7 +33,7 @@ def together(concerned: Sequence[Concerned]) -> Concerned:
     """The claims of several problems of one kind, which look at the same stages."""
     return Concerned(
         [key for one in concerned for key in one.accounts],
-        concerned[0].stages if concerned else TO_COME,
+        concerned[0].stages if concerned else IN_PROGRESS,
         [claim_id for one in concerned for claim_id in one.ids],
     )
 

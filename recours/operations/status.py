@@ -10,14 +10,15 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from recours.core.accounts import ServiceClient
+from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
-from recours.operations.accounts import ListedAccount
+from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.operations.figures import OverlongBacklog, Rate, ToCorrect
 from recours.operations.fleet import FleetStatus
-from recours.operations.records import Backlog, Differences, Run, Tally, by_carrier, iso
+from recours.operations.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -28,8 +29,6 @@ _Key = TypeVar("_Key")
 MAIL_WAITS = timedelta(hours=3)
 # As long as a recipient may still be asked whether a mail arrived.
 UNDECIDED_FOR = timedelta(days=7)
-# An outage that lasts longer than a night's maintenance.
-OUTAGE_LASTS = timedelta(days=1)
 # A client who has not corrected their account for so long may need a call.
 REFUSED_LONG = timedelta(days=7)
 
@@ -52,12 +51,16 @@ class RefusedPiece(NamedTuple):
 
 @dataclass(frozen=True)
 class Troubles:
-    """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account, or none at all."""
+    """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account."""
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
-    streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
+    streaks: Mapping[str, datetime] = field(
+        default_factory=dict
+    )  # of the house's accounts, by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
-    late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
+    late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
+    to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
+    backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
     forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
     account_streaks: Mapping[int, datetime] = field(
         default_factory=dict
@@ -136,42 +139,19 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
     return replace(found, health=Health.FAILED) if health is Health.FINE and found.failed else found
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate.
-
-    A proof that a person attached is none of them.
-    """
-
-    success: int = 0
-    failed: int = 0
-    left: int = 0
-
-    @property
-    def percent(self) -> float | None:
-        """The success rate, one decimal; None: nothing was tried."""
-        tried = self.success + self.failed
-        return round(100 * self.success / tried, 1) if tried else None
-
-    def __add__(self, other: "Rate") -> "Rate":
-        return Rate(self.success + other.success, self.failed + other.failed, self.left + other.left)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"success_rate": self.percent}
-
-
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
     found: dict[_Key, Rate] = {}
     for tally in of_attempts(tallies):
-        key, outcome, count = by(tally), tally.outcome, tally.count
-        left = count * (outcome not in ("success", "failed"))
-        more = Rate(count * (outcome == "success"), count * (outcome == "failed"), left)
-        found[key] = found.get(key, Rate()) + more
+        key, field_name = by(tally), tally.outcome if tally.outcome in _COUNTED_APART else "left"
+        found[key] = found.get(key, Rate()) + Rate(**{field_name: tally.count})
     return found
 
 
+_COUNTED_APART = ("success", "failed", GAVE_UP)
+
+
 def of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
-    """Those of attempts: not what a person attached."""
+    """Without what a person attached."""
     return [tally for tally in tallies if tally.outcome != ATTACHED]
 
 
@@ -182,11 +162,11 @@ def days_until(last: date, count: int) -> list[date]:
 
 @dataclass(frozen=True)
 class Success:
-    """What attempts came to, over some days. Every day is there; carriers, turns and kinds that occurred."""
+    """What claims and attempts came to, over some days. Every day is there; carriers, retries and kinds that occurred."""
 
     by_day: Mapping[date, Rate]
     by_carrier: Mapping[str, Rate]  # by its key, or the name that the claim had
-    by_retry: Mapping[int, Rate]  # 0: the fetch worker's
+    by_retry: Mapping[int, Rate]  # 0: the fetch worker's; of attempts alone
     errors: Mapping[str, int]  # by kind, the most frequent first
 
     @property
@@ -206,13 +186,14 @@ class Success:
 def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
     errors: Counter[str] = Counter()
     for tally in of_attempts(tallies):
-        if tally.kind:
+        if tally.kind and tally.outcome != GAVE_UP:
             errors[tally.kind] += tally.count
     by_day = rates(tallies, by=lambda tally: tally.day)
+    attempted = [tally for tally in tallies if tally.outcome != GAVE_UP]
     return Success(
         by_day={day: by_day.get(day, Rate()) for day in days},
         by_carrier=dict(sorted(rates(tallies, by=lambda tally: tally.carrier).items())),
-        by_retry=dict(sorted(rates(tallies, by=lambda tally: tally.retry).items())),
+        by_retry=dict(sorted(rates(attempted, by=lambda tally: tally.retry).items())),
         errors=dict(sorted(errors.items(), key=lambda kind: (-kind[1], kind[0]))),
     )
 
@@ -230,6 +211,7 @@ class CarrierNow:
         None  # its account was refused, and not accepted since, also if it is tried again now
     )
     stopped: Stop | None = None  # by a person
+    unavailable_since: datetime | None = None  # see `recours.operations.figures`; None: it is available
     source: str = ""  # where its credentials come from
     missing: str = ""  # which of its settings are not set
 
@@ -258,6 +240,7 @@ class CarrierNow:
             "configured": self.configured,
             "quotas": quotas,
             "closed": closed,
+            "unavailable_since": iso(self.unavailable_since),
         }
 
 
@@ -266,6 +249,7 @@ def _backlog_json(backlog: Backlog) -> dict[str, Any]:
         "carrier": backlog.carrier or None,
         "due": backlog.due,
         **{stage.value: backlog.stages.get(stage, 0) for stage in Stage},
+        "to_correct": backlog.to_correct,
         "unjudged": backlog.unassessed,
         "counted_up_to": backlog.counted_up_to,
         "oldest": iso(backlog.oldest),
@@ -293,6 +277,18 @@ class Overview:
     @property
     def backlogs_by_carrier(self) -> list[Backlog]:
         return by_carrier(self.backlogs)
+
+    @property
+    def blocked(self) -> int:
+        """Claims in progress whose account takes no call now, or whose carrier is unavailable."""
+        closed = {carrier.key for carrier in self.carriers if carrier.refusal}
+        closed |= {listed.account.key for listed in self.accounts if listed.health is not AccountHealth.OPEN}
+        out = {carrier.key for carrier in self.carriers if carrier.unavailable_since}
+        return sum(
+            backlog.in_progress
+            for backlog in self.backlogs
+            if backlog.carrier in closed or carrier_of(backlog.carrier) in out
+        )
 
     @property
     def due(self) -> int:

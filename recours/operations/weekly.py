@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from recours.core.custody import Manifest
 from recours.core.mail import week_label
+from recours.operations.figures import Rate
 from recours.operations.returns import CallReturn
-from recours.operations.status import Overview, Rate, Success
+from recours.operations.status import Overview, Success
 
 _WEEK = timedelta(days=7)
 

@@ -331,7 +331,9 @@ class Engine:
         carrier that cannot be reached is that carrier's trouble.
         """
         self._end_waiting()
-        unreachable = [(leased.lane, ended.outcome) for leased, ended in self._answered if ended.asked_nothing]
+        unreachable = [
+            (leased.lane, ended.outcome) for leased, ended in self._answered if ended.asked_nothing
+        ]
         self._record(list(self._answered))
         for lane, outcome in unreachable:
             lane.leave_unreachable(outcome)

@@ -1,13 +1,13 @@
 """What a run needs from the outside: each of these is implemented at an edge, and some by a fake in the tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, Delivery, Urgency
-from recours.core.errors import RunError
+from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure, Outcome, StoredDocument, best_proof
 from recours.core.policy import Policy
 from recours.core.quota import Capability
@@ -171,3 +171,5 @@ class Dependencies:
     send_mails: Callable[[Callable[[], bool]], None] | None = None
     enrolment: "ClaimEnrolment | None" = None
     write_manifests: Callable[[], None] = lambda: None  # names new files in a manifest; what fails is logged
+    # Notes what the operator is to hear of at once, after failures of these kinds.
+    note_troubles: Callable[[Collection[ErrorKind]], None] = lambda _: None

@@ -31,6 +31,7 @@ class Recorder:
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
+    kinds: set[ErrorKind] = field(default_factory=set, compare=False)  # of the failures so far
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
     def announce(self, claim: Claim, carrier: str) -> None:
@@ -47,6 +48,7 @@ class Recorder:
         Their documents outlast a power cut already.
         """
         now = self.deps.clock.now()
+        self.kinds.update(ended.outcome.kind for _, ended in answered if isinstance(ended.outcome, Failure))
         decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
         try:
             as_taken = dict(zip((claim.id for claim, _ in answered), self._record(decided, now), strict=True))

@@ -211,6 +211,7 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
+        self._try_to(lambda: self.deps.note_troubles(self._recorder.kinds))
         if self.deps.send_mails:  # before the summary, which ends the log of a run
             self._try_to(partial(self.deps.send_mails, self.may_go_on))
         for line in report.summary(self.local):

@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.carrier import CarrierSpec
-from recours.core.errors import RunError
+from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
 from recours.core.text import clean
@@ -41,9 +41,11 @@ from recours.wiring.operations import Operations
 
 
 def note_checked(operations: Operations, key: str, checked: AccountCheck, by: str) -> None:
-    """Record a check of an account's credentials, unless it was not made. Raises DatabaseError."""
-    if checked.verdict is not CheckVerdict.NOT_TRIED:
-        action = OperatorAction(ActionKind.CHECKED, key, by, {"verdict": checked.verdict})
+    """Record a check of an account's credentials, unless the carrier was not asked. Raises DatabaseError."""
+    if checked.verdict is not CheckVerdict.NOT_TRIED or checked.kind in OUTAGE_KINDS:
+        action = OperatorAction(
+            ActionKind.CHECKED, key, by, {"verdict": checked.verdict, "kind": checked.kind}
+        )
         ActionLog(operations.database).note(action, operations.clock.now())
 
 

@@ -1,15 +1,15 @@
 """The mail service: what is rendered, and how it is sent."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recours.core.carrier import Catalog
-from recours.core.errors import Actor, RunError
+from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
 from recours.core.mail import (
     Event,
     EventName,
@@ -20,7 +20,8 @@ from recours.core.mail import (
     week_label,
 )
 from recours.core.outcome import NotADocumentError
-from recours.core.text import plural
+from recours.core.sentences import Said, Sentence, facts_of, sentence
+from recours.core.text import format_minute, plural
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from recours.notifications.render import Branding, Rendered
     from recours.notifications.smtp import SmtpSettings
     from recours.operations.weekly import WeekReport
+
+# More claims to correct that came within a day are told at once.
+A_HANDFUL = 5
 
 
 class MailService:
@@ -73,6 +77,35 @@ class MailService:
             run_log().warning(
                 f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
             )
+
+    def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
+        """Write an event of each carrier that is unavailable, and of claims to correct that came today, if they are many.
+
+        `kinds`: of the failures of a run. Raises RunError.
+        """
+        settled = {kind for kind in kinds if TRAITS[kind].persistent}
+        if not (settled or OUTAGE_KINDS & set(kinds)):
+            return
+        from recours.database.reports.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
+
+        read, now = DatabaseTroubles(self.outbox.database, self.outbox.catalog), self.clock.now()
+        zone = self._settings.policy.zone
+        if settled:
+            today = now.astimezone(zone).date()
+            count = read.settled_since(datetime.combine(today, time(), zone))
+            if count > A_HANDFUL:
+                self._note(EventName.TO_CORRECT, "", today.isoformat(), Sentence.TO_CORRECT, str(count), now)
+        for carrier, since in read.unavailable(now).items() if OUTAGE_KINDS & set(kinds) else ():
+            at = format_minute(since, lambda moment: moment.astimezone(zone))
+            name, key = EventName.CARRIER_UNAVAILABLE, Sentence.CARRIER_SILENT
+            self._note(name, carrier, since.isoformat(), key, at, now)
+
+    def _note(
+        self, name: EventName, carrier: str, number: str, key: Sentence, words: str, now: datetime
+    ) -> None:
+        said = Said(key, self.outbox.catalog.name_of(carrier, ""), words)
+        facts = {"kind": key.kind, "error": sentence("en", said), **facts_of(said)}
+        self.outbox.put(Event(name, Actor.OPERATOR, carrier, number, facts), now)
 
     def _write_report(self) -> None:
         """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
@@ -145,7 +178,7 @@ class MailService:
         from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
         operations = operations_over(self._settings, self.outbox.database, self._schema, self.clock)
-        return {backlog.carrier: backlog.to_come for backlog in operations.records.backlogs()}
+        return {backlog.carrier: backlog.in_progress for backlog in operations.records.backlogs()}
 
     def branding(self) -> "Branding":
         from recours.notifications.render import Branding  # noqa: PLC0415 (see above)

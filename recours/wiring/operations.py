@@ -1,5 +1,6 @@
 """What a person asks of the system, over a database."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +13,6 @@ from recours.core.accounts import ServiceClient
 from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
-from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.database.actions import ActionLog
 from recours.database.claims import ClaimRepository
@@ -25,10 +25,19 @@ from recours.database.reports.stakes import stake_in
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.operations.figures import (
+    NEAR,
+    OverlongBacklog,
+    ToCorrect,
+    daily_pace,
+    is_late,
+    loses_evidence,
+    overlong_backlog,
+)
 from recours.operations.fleet import MOST_RECORDS, SINCE, fleet_status, is_by_fleet
-from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
+from recours.operations.position import Position, position
 from recours.operations.problems import Problem, ProblemKind, problems
-from recours.operations.records import ListedClaim, Run
+from recours.operations.records import COUNTED_UP_TO, Backlog, ListedClaim, Run
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     REFUSED_LONG,
@@ -114,6 +123,7 @@ class Operations:
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
         queue, credentials = self.queue(), self.settings.credentials
+        unavailable = self._troubles_read.unavailable(self.clock.now())
         return [
             CarrierNow(
                 key=key,
@@ -123,6 +133,7 @@ class Operations:
                 refusal=queue.would_refuse(key),
                 rejected=queue.rejected(key),
                 stopped=queue.stopped(key),
+                unavailable_since=unavailable.get(key),
                 source=credentials[key].source,
                 missing=credentials[key].missing,
             )
@@ -165,15 +176,21 @@ class Operations:
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         accounts = self.accounts_now()
         last_days = days_until(now.astimezone(policy.zone).date(), days)
+        to_correct = self._troubles_read.to_correct(now, policy.skip_claim_statuses, COUNTED_UP_TO)
+        count = Counter(claim.lane for claim in to_correct)
+        backlogs = [
+            replace(backlog, to_correct=count[backlog.carrier])
+            for backlog in self.records.backlogs(policy.backoff.due_until(now))
+        ]
         return Overview(
             at=now,
             workers=[self._worker_status(name, now) for name in SCHEDULES],
             success=success_of(self.records.tallies(last_days, policy.zone), last_days),
-            backlogs=self.records.backlogs(policy.backoff.due_until(now)),
+            backlogs=backlogs,
             carriers=carriers,
             accounts=accounts,
             mails=self.records.mails(),
-            troubles=self._troubles(now, carriers, accounts),
+            troubles=self._troubles(now, carriers, accounts, to_correct, backlogs),
             not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now),
             differences=self.records.differences(now),
             fleet=fleet_status(self._latest_runs(now), now),
@@ -201,11 +218,20 @@ class Operations:
             return Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
         return problem.claims
 
+    @property
+    def _troubles_read(self) -> DatabaseTroubles:
+        return DatabaseTroubles(self.database, self.catalog, redactor(self.settings))
+
     def _troubles(
-        self, now: datetime, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount]
+        self,
+        now: datetime,
+        carriers: Sequence[CarrierNow],
+        accounts: Sequence[ListedAccount],
+        to_correct: Sequence[ToCorrect],
+        backlogs: Sequence[Backlog],
     ) -> Troubles:
         policy = self.settings.policy
-        read = DatabaseTroubles(self.database, self.catalog, redactor(self.settings))
+        read = self._troubles_read
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
@@ -213,19 +239,19 @@ class Operations:
             for one in accounts
             if one.health is not AccountHealth.OPEN
         }
-        late, forgotten = self._untried(read, refusals, now)
-        out = {tally.carrier for tally in recent if tally.kind in OUTAGE_KINDS}
+        overlong = self._overlong(read, carriers, accounts, backlogs, now)
+        soon = [claim_id for backlog in overlong.values() for claim_id in backlog.late_soon]
+        late, forgotten = self._untried(read, refusals, soon, now)
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
-        since = now - _LONGEST_STREAK
-        streaks = {key: read.streak_since(key, OUTAGE_KINDS, since) for key in out - rejected}
-        streaks |= {key: read.streak_since(key, REFUSED_KINDS, since, of_house=True) for key in rejected}
         refused = [one.account.id for one in accounts if one.health is AccountHealth.REFUSED]
         return Troubles(
             mails=read.mail_piles(now),
-            streaks={key: since for key, since in streaks.items() if since},
+            streaks=read.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
             recent=recent,
             late=late,
             forgotten=forgotten,
+            to_correct=to_correct,
+            backlogs=overlong,
             refused=read.refused_documents(now - timedelta(days=1)),
             account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
             without_account=self._without_account(read, carriers) if accounts else {},
@@ -243,18 +269,48 @@ class Operations:
             if ids
         }
 
+    def _overlong(
+        self,
+        read: DatabaseTroubles,
+        carriers: Sequence[CarrierNow],
+        accounts: Sequence[ListedAccount],
+        backlogs: Sequence[Backlog],
+        now: datetime,
+    ) -> dict[str, OverlongBacklog]:
+        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do."""
+        limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
+        of_clients = {one.account.key: one.account for one in accounts if one.health is AccountHealth.OPEN}
+        found = {}
+        for backlog in backlogs:
+            spec, account = self.catalog.spec_of(backlog.carrier), of_clients.get(backlog.carrier)
+            if spec is None:
+                continue
+            own = spec.limits_of_client(account.key, account.limits) if account else None
+            pace = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+            if backlog.due <= pace:
+                continue
+            line = read.line(backlog.carrier, now, COUNTED_UP_TO)
+            if overlong := overlong_backlog(pace, backlog.due, line, now):
+                found[backlog.carrier] = overlong
+        return found
+
     def _untried(
-        self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], now: datetime
+        self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], behind: Sequence[Any], now: datetime
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
-        """Claims that are not tried before their deadline, or before their evidence ends if that comes first."""
-        policy, late, forgotten = self.settings.policy, [], []
+        """Claims that are not tried before their deadline, or before their evidence ends if that comes first.
+
+        `behind`: the ids of those whose turn in the backlog comes too late.
+        """
+        policy, forgotten = self.settings.policy, []
+        late = {claim.id: claim for claim in read.read(behind)} if behind else {}
         for claim in read.near_deadline(now, now + NEAR, refusals):
             where = position(claim, now, policy, refusal=refusals.get(claim.account_key))
             if where.evidence and loses_evidence(where, now):
                 forgotten.append((where.evidence.ends_at, claim))
-            elif misses_deadline(claim, where, now, policy):
-                late.append(claim)
-        return late, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
+            elif is_late(claim, where, now, policy):
+                late[claim.id] = claim
+        nearest = sorted(late.values(), key=lambda claim: (str(claim.deadline), claim.reference))
+        return nearest, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
 
     def refusal_of(self, claim: Claim) -> Refusal | None:
         """Why the claim's account takes no call for it now. Raises DatabaseError."""

@@ -72,6 +72,7 @@ def make_worker(
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         send_mails=mailing.notify if mails else None,
+        note_troubles=mailing.note_troubles,
         enrolment=enrolment_of(settings, assessor),
         write_manifests=partial(write_manifests, settings, database, run_id, clock),
     )

@@ -78,7 +78,8 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
     assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
     assert line_of(backlog, "(not known)")[1:6] == ["0", "0", "0", "0", "1"]
     assert line_of(section(shown, "Quotas"), "Chronopost")[1:5] == ["100000 per day", "3", "0", "99997"]
-    assert line_of(section(shown, "By carrier"), "Chronopost") == ["Chronopost", "1", "1", "0", "50.0%"]
+    of_carrier = ["Chronopost", "1", "0", "100.0%", "1", "0", "50.0%"]
+    assert line_of(section(shown, "By carrier"), "Chronopost") == of_carrier
     assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]
     assert shown.splitlines()[-1] == "Mails: 0 waiting, 0 held"
     assert "carriers that take no call" not in shown.lower()
@@ -88,7 +89,8 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
     assert found["workers"][1]["runs"][0]["stats"]["success"] == 1
     assert list(found["success"]["by_day"]) == sorted(found["success"]["by_day"])
     assert len(found["success"]["by_day"]) == 2
-    assert found["success"]["all"] == {"success": 1, "failed": 1, "left": 0, "success_rate": 50.0}
+    counts = {"success": 1, "given_up": 0, "failed": 1, "left": 0}
+    assert found["success"]["all"] == counts | {"success_rate": 100.0, "attempt_success_rate": 50.0}
     assert found["success"]["by_turn"]["1"]["success"] == 1
     assert found["success"]["errors"] == {"not_found": 1}
     quotas = {carrier["key"]: carrier["quotas"] for carrier in found["carriers"]}
@@ -147,7 +149,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     service.run()
     well = person.types("status", "--check")
     assert (well.returncode, well.stderr) == (0, "")
-    assert well.stdout == "All is well: 0 proofs today, 1 claim waiting, nothing blocked.\n"
+    assert well.stdout == "All is well: 0 proofs today, 1 claim in progress, nothing blocked.\n"
     person.does("pause", "Chronopost", "--why", "works")
     paused = person.types("status", "--check")
     assert paused.returncode == 1

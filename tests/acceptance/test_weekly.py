@@ -59,13 +59,11 @@ def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
     go_to(service, datetime(2026, 2, 9, 7, 0, tzinfo=UTC))
     service.run(PODFetchWorker)
     (report,) = reports(smtp)
-    assert report["Subject"] == "Proofs of delivery, week 6: 20% obtained"
+    assert report["Subject"] == "1 proof this week, €10.00 secured"
     service.run_hourly(WEEK - 2, both=True)
     assert len(reports(smtp)) == 1
     service.run_hourly(2, both=True)
-    assert [message["Subject"] for message in reports(smtp)[1:]] == [
-        "Proofs of delivery, week 7: nothing tried"
-    ]
+    assert [message["Subject"] for message in reports(smtp)[1:]] == ["No proof this week"]
     assert len({message["Message-ID"] for message in reports(smtp)}) == 2
     assert service.sql(
         "SELECT tracking_number, told FROM recours_events WHERE event = 'weekly_report' ORDER BY id"
@@ -130,7 +128,7 @@ def test_an_idle_database_has_nothing_to_tell_but_one_whose_job_was_off_has(
     go_to(service, datetime(2026, 2, 25, 9, 0, tzinfo=UTC))  # nobody has run it for a fortnight
     service.run_hourly(1)
     (report,) = reports(smtp)
-    assert report["Subject"] == "Proofs of delivery, week 8: nothing tried, 1 thing to look at"
+    assert report["Subject"] == "No proof this week; 1 thing to do"
     assert "pod_fetch_worker has never run on this database." in text_of(report)
 
 
@@ -149,13 +147,14 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
     service.add(S.DELIVERED, carrier="Colissimo", failed_at=service.clock.now() - timedelta(hours=2))
     service.run()
     (report,) = reports(smtp)
-    assert report["Subject"] == "Proofs of delivery, week 6: 50% obtained, 3 things to look at"
+    assert report["Subject"] == "1 proof this week, €10.00 secured; 3 things to do"
     text, page = text_of(report), html_of(report)
     for said in (
         '* Colissimo rejects our credentials ("Identifiant ou mot de passe incorrect", from the environment).',
         "What you can do: Correct them, then: recours carriers check colissimo",
         "* Week 6, from 2 Feb 2026 to 8 Feb 2026",
-        "Success rate: 50% (1 of 2)",
+        "Success rate: 100% (1 of 1 closed claims)",
+        "Per attempt: 50% (1 of 2)",
         "Calls to Chronopost: 1 proof with",
     ):
         assert said in text, said
@@ -173,4 +172,4 @@ def test_it_can_be_seen_at_any_time(service: Service) -> None:
         "mail", "preview", "weekly_report", "--language", "fr", environment=os.environ | service.environment
     )
     assert seen.returncode == 0, seen.stderr
-    assert seen.stdout.startswith("Preuves de livraison, semaine ")
+    assert seen.stdout.startswith("Aucune preuve de livraison obtenue cette semaine")

@@ -11,11 +11,10 @@ from sqlalchemy import insert, text
 from recours.carriers.chronopost import SPEC
 from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog
-from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.reports.survey import DatabaseTroubles
-from recours.database.tables import attempts, evidence, mails
+from recours.database.tables import actions, attempts, evidence, mails
 from recours.operations.status import Pile
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY, Run
@@ -37,46 +36,65 @@ def attempt(days_ago: float, kind: str | None, carrier: str = "ups", calls: int 
     }  # fmt: skip
 
 
+# Since when UPS is unavailable, by its answers: (days ago, kind), each about another parcel; "-": no connection was made.
+HOURS = 1 / 24
+OF_FIVE = [(days * HOURS, "timeout") for days in (2, 3, 4, 5, 6)]
+
+
 @pytest.mark.parametrize(
-    ("rows", "since"),
+    ("answers", "check", "days"),
     [
-        ([], None),
-        ([attempt(1, None)], None),
-        ([attempt(1, "timeout"), attempt(2, "server_error"), attempt(3, None), attempt(4, "timeout")], NOW - 2 * DAY),
-        ([attempt(0.5, "not_found"), attempt(1, "timeout")], None),
-        ([attempt(1, "network", calls=0), attempt(2, "timeout"), attempt(3, "not_delivered_yet")], NOW - 2 * DAY),
-        # Without a call the carrier had no say in it.
-        ([attempt(0.5, "invalid_tracking", calls=0), attempt(1, "timeout")], NOW - DAY),
-        ([attempt(0.5, None, carrier="dhl"), attempt(1, "timeout")], NOW - DAY),
-        ([attempt(1, "timeout"), attempt(40, "timeout")], NOW - DAY),  # further back than was asked for
+        ([], None, None),
+        (OF_FIVE, None, 6 * HOURS),
+        (OF_FIVE[1:], None, None),  # four parcels may be what the carrier stumbles over
+        ([(HOURS, None), *OF_FIVE], None, None),
+        ([(HOURS, "not_found"), *OF_FIVE], None, None),
+        ([*OF_FIVE, (7 * HOURS, None), (8 * HOURS, "timeout")], None, 6 * HOURS),
+        ([(HOURS / 2, "server_error"), *OF_FIVE[:4]], None, 5 * HOURS),
+        ([(n / 60 * HOURS, "timeout") for n in range(50)], None, None),  # the next runs try again
+        ([(days + 2, "timeout") for days, _ in OF_FIVE], None, None),  # nobody has asked since
+        ([(2 * HOURS, "-")], None, 2 * HOURS),  # which is no parcel's doing
+        ([(2 * HOURS, "-"), (3 * HOURS, "timeout")], None, 2 * HOURS),
+        ([(2 * HOURS, "timeout"), (3 * HOURS, "-")], None, None),
+        (OF_FIVE, (HOURS, None), None),
+        (OF_FIVE, (9 * HOURS, None), 6 * HOURS),
+        (OF_FIVE[:1], (HOURS, "timeout"), 2 * HOURS),
+        ([], (2 * HOURS, "network"), 2 * HOURS),
+        ([(HOURS, "not_delivered_yet")], (2 * HOURS, "network"), None),
     ],
 )  # fmt: skip
-def test_since_when_a_carrier_gives_no_answer(
-    troubles: DatabaseTroubles, rows: list[dict[str, Any]], since: datetime | None
+def test_since_when_a_carrier_is_unavailable(
+    troubles: DatabaseTroubles,
+    answers: list[tuple[float, str | None]],
+    check: tuple[float, str | None] | None,
+    days: float | None,
 ) -> None:
     with troubles.database.write() as connection:
-        for row in rows:
+        for place, (ago, kind) in enumerate(answers):
+            row = attempt(ago, "network" if kind == "-" else kind, calls=int(kind != "-"))
+            connection.execute(insert(attempts).values(row | {"claim_id": place}))
+        # Without a call the carrier had no say in it; nor had another carrier.
+        for row in (attempt(0.01, "invalid_tracking", calls=0), attempt(0.01, None, carrier="dhl")):
             connection.execute(insert(attempts).values(row))
-    assert troubles.streak_since("ups", OUTAGE_KINDS, NOW - 30 * DAY) == since
+        if check:
+            details = {"verdict": "accepted", "kind": check[1]}
+            at = NOW - check[0] * DAY
+            connection.execute(
+                insert(actions).values(at=at, by="a", what="checked", subject="ups", details=details)
+            )
+    assert troubles.unavailable(NOW) == ({"ups": NOW - days * DAY} if days else {})
 
 
-def test_since_when_an_account_is_refused(troubles: DatabaseTroubles) -> None:
-    with troubles.database.write() as connection:
-        for row in (attempt(9, None), attempt(6, "auth_failed"), attempt(5, "account_denied")):
-            connection.execute(insert(attempts).values(row))
-    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY) == NOW - 6 * DAY
-
-
-def test_the_streak_of_the_house_is_its_own(troubles: DatabaseTroubles) -> None:
+def test_since_when_the_houses_account_is_refused(troubles: DatabaseTroubles) -> None:
     with troubles.database.write() as connection:
         for row in (
+            attempt(12, None),
             attempt(9, "auth_failed"),
             attempt(6, None) | {"account_id": 4},
             attempt(5, "account_denied"),
         ):
             connection.execute(insert(attempts).values({"account_id": None} | row))
-    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY) == NOW - 5 * DAY
-    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY, of_house=True) == NOW - 9 * DAY
+    assert troubles.house_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
 
 
 def test_since_when_accounts_of_clients_are_refused(troubles: DatabaseTroubles) -> None:

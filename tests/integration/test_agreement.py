@@ -329,16 +329,24 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
     of_carriers = {(p.kind, p.carrier, p.count) for p in found.problems if p.carrier}
     assert of_carriers == expected
     others = Counter(p.kind for p in found.problems if not p.carrier)
-    assert others == {ProblemKind.NEVER_RAN: 2, ProblemKind.UNKNOWN_CARRIER: 1, ProblemKind.DEADLINES: 1}
+    assert others == {
+        ProblemKind.NEVER_RAN: 2,
+        ProblemKind.UNKNOWN_CARRIER: 1,
+        ProblemKind.TO_CORRECT: 1,
+        ProblemKind.DEADLINES: 1,
+    }
+    (to_correct,) = (p for p in found.problems if p.kind is ProblemKind.TO_CORRECT)
+    assert to_correct.count == len(CARRIERS) - 1  # each that is known has a settled claim
     (late,) = (p for p in found.problems if p.kind is ProblemKind.DEADLINES)
     blocked = [carrier for carrier in CARRIERS.values() if carrier.until == ""]
     assert late.count == len(NEAR) * len(blocked)
-    assert found.waiting == asks * len(CARRIERS)
+    assert found.in_progress == asks * len(CARRIERS)
     assert found.blocked == asks * sum(c.until is not None for c in CARRIERS.values())
 
     backlogs = {backlog.carrier: backlog for backlog in seen.backlogs}
     for carrier in CARRIERS.values():
         backlog = backlogs[carrier.key]
+        assert backlog.to_correct == (carrier.key != "")
         counts = {stage: backlog.stages.get(stage, 0) for stage in Stage}
         assert counts == {
             Stage.UNNUMBERED: 1, Stage.NEW: 1, Stage.WAITING: 1, Stage.READY: 2, Stage.SETTLED: 1,

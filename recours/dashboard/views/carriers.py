@@ -24,9 +24,11 @@ from recours.wiring.operations import Operations
 _ACCOUNTS_SHOWN = 50
 _LARGEST_NUMBER = 999_999_999
 _OPEN = "open"
+_UNAVAILABLE = "unavailable"
 # The tone and the icon of a health: what is wrong, what passes by itself or was meant, what is fine.
 _BADGES = {
     _OPEN: ("good", "check"),
+    _UNAVAILABLE: ("bad", "alert"),
     Closing.LIMIT: ("warn", "clock"),
     Closing.STOPPED: ("warn", "pause"),
     Closing.REJECTED: ("bad", "alert"),
@@ -76,6 +78,9 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
     elif refusal:
         state, until = closing_of(refusal), refusal.until
         reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
+    elif carrier.unavailable_since:
+        at = visit.texts.short_minute(carrier.unavailable_since, visit.now)
+        state, reason = _UNAVAILABLE, visit.texts("unavailable_since", at=at)
     uses = [use for use in worth_showing(list(carrier.uses)) if use.used or use.reserved]
     tone, icon = _BADGES[state]
     return {

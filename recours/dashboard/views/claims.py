@@ -80,13 +80,14 @@ def read_address(query: QueryParams, operations: Operations) -> ListAddress:
     carriers = kept["carrier"]
     problem = ProblemKind(kept["problem"][0]) if kept["problem"] else None
     of_kind = operations.problems_of(problem) if problem else []
-    problems = [each for each in of_kind if not carriers or each.carrier in carriers]
+    problems = [each for each in of_kind if not (carriers and each.carrier) or each.carrier in carriers]
+    is_of_carriers = any(each.carrier for each in problems)
     return ListAddress(
         ClaimFilter(
             statuses=kept["status"],
             stages=tuple(Stage(stage) for stage in kept["stage"]),
             # A problem of these carriers has its own claims, whichever carrier they are asked of now.
-            carriers=() if problems else carriers,
+            carriers=() if is_of_carriers else carriers,
             kinds=kept["kind"],
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],

@@ -11,7 +11,7 @@ from recours.core.mail import MailState
 from recours.core.text import clean
 from recours.dashboard import charts
 from recours.dashboard.charts import Chart
-from recours.dashboard.fixes import fixes_of, with_command
+from recours.dashboard.fixes import claims_of, fixes_of, with_command
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claim import address_of
 from recours.dashboard.visit import Visit
@@ -102,20 +102,30 @@ def _problem(
 
 def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
     """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
-    counts = {
-        stage: sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
-        for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)
-    }
+    waiting, given_up = (
+        sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
+        for stage in (Stage.WAITING, Stage.GIVEN_UP)
+    )
     oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
     period = texts("of_last_days", count=len(seen.success.by_day))
     held = seen.mails.get(MailState.HELD, 0)
-    waiting = counts[Stage.WAITING] + counts[Stage.SETTLED]
     return [
-        (texts("success_rate"), texts.percent(seen.success.all.percent), "#chart-by_day", period),
+        (
+            texts("success_rate"),
+            texts.percent(seen.success.all.percent),
+            "#chart-by_day",
+            texts.counted("of_closed_claims", seen.success.all.closed),
+        ),
         (texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
         (texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready", ""),
-        (texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting&stage=settled", ""),
-        (texts("given_up"), _counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up", ""),
+        (texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting", ""),
+        (
+            texts("to_correct"),
+            _counted(len(seen.troubles.to_correct), texts),
+            claims_of(Problem(ProblemKind.TO_CORRECT)),
+            "",
+        ),
+        (texts("given_up"), _counted(given_up, texts), "/claims?stage=given_up", ""),
         (
             texts("oldest_claim"),
             texts.age(seen.at - oldest) if oldest else "–",

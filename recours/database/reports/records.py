@@ -16,9 +16,10 @@ from sqlalchemy import (
     select,
 )
 
+from recours.core.accounts import carrier_of
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.carrier import Catalog
-from recours.core.claim import Delivery
+from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
@@ -30,6 +31,7 @@ from recours.database.engine import Database
 from recours.database.reports.claim_search import Search, backlogs_of
 from recours.database.reports.survey import unassessed
 from recours.database.tables import (
+    at_stage,
     attempts,
     changes,
     claims,
@@ -42,6 +44,7 @@ from recours.database.tables import (
 )
 from recours.operations.records import (
     COUNTED_UP_TO,
+    GAVE_UP,
     OWED_LONG,
     Backlog,
     ClaimFilter,
@@ -117,7 +120,7 @@ class DatabaseRecords:
         return next(map(_run, self.database.mappings(query)), None)
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
-        """Attempts of these days (as they fall in `zone`), counted."""
+        """Attempts of these days (as they fall in `zone`), and claims that were given up then, counted."""
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
         tallies = []
         with self.database.read() as connection:
@@ -129,6 +132,14 @@ class DatabaseRecords:
                 tallies += [
                     Tally(day, row.carrier, row.turn, row.outcome, row.error_kind, row.n)
                     for row in connection.execute(of_day.group_by(*alike))
+                ]
+                given_up = select(_c.lane, _c.kind, func.count()).group_by(_c.lane, _c.kind)
+                given_up = given_up.where(
+                    at_stage(Stage.GIVEN_UP), _c.written_at >= start, _c.written_at < end
+                )
+                tallies += [
+                    Tally(day, carrier_of(lane or ""), 0, GAVE_UP, kind, count)
+                    for lane, kind, count in connection.execute(given_up)
                 ]
         return tallies
 

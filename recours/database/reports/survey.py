@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -20,9 +22,10 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import carrier_of
+from recours.core.actions import ActionKind
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage
-from recours.core.errors import REFUSED_KINDS
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, TRAITS
 from recours.core.mail import MailState
 from recours.database.border import Border
 from recours.database.claim_reader import read_claim
@@ -47,6 +50,7 @@ from recours.database.ready_claims import (
 from recours.database.schema.inspection import Schema
 from recours.database.tables import (
     OPEN_STAGES,
+    actions,
     at_stage,
     attempts,
     awaits_retry,
@@ -55,9 +59,18 @@ from recours.database.tables import (
     intake,
     mails,
 )
+from recours.operations.figures import (
+    CORRECTABLE,
+    ENDED,
+    Answer,
+    Check,
+    InLine,
+    ToCorrect,
+    unavailable_since,
+)
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPiece
 
-_a, _c, _m, _v = attempts.c, claims.c, mails.c, evidence.c
+_a, _c, _m, _n, _v = attempts.c, claims.c, mails.c, actions.c, evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
@@ -162,8 +175,9 @@ def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> Col
     return or_(ranked, unnumbered)
 
 
-# Mails and attempts that one look goes through at most.
+# Mails and attempts that one look goes through at most, and how far back.
 _MOST = 5_000
+_LONGEST_STREAK = timedelta(days=60)
 # Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
 _MOST_CLAIMS = 2_000
 
@@ -191,28 +205,66 @@ class DatabaseTroubles:
         piles = {state: Pile(*row) for state, query in queries.items() for row in self.database.all(query)}
         return {state: pile for state, pile in piles.items() if pile.count}
 
-    def streak_since(
-        self, carrier: str, kinds: Collection[str], since: datetime, *, of_house: bool = False
-    ) -> datetime | None:
-        """When the first of the latest attempts began that all ended with one of these kinds.
+    def unavailable(self, now: datetime) -> dict[str, datetime]:
+        """Since when carriers have been unavailable, by their keys; see `recours.operations.figures`."""
+        lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _is_outage())
+        with self.database.read() as connection:
+            checks = _last_checks(connection, now - _LONGEST_STREAK)
+            failing = {*connection.scalars(lately), *(key for key, one in checks.items() if one.is_failure)}
+            streaks = {
+                key: unavailable_since(_answers(connection, key, now), checks.get(key), now)
+                for key in sorted(failing)
+            }
+        return {key: since for key, since in streaks.items() if since}
 
-        `of_house`: of those that asked the house's account.
-        """
-        query = (
-            select(_a.started_at, _a.error_kind)
-            .where(_a.carrier == carrier, _a.started_at >= since)
-            .where(or_(_a.calls > 0, _a.error_kind.in_(kinds)))  # else the carrier had no say in it
-            .order_by(_a.started_at.desc())
-            .limit(_MOST)
+    def to_correct(self, now: datetime, skipped: Collection[str], most: int) -> list[ToCorrect]:
+        """Claims to correct, those first that run out of time; up to `most`. `skipped`: claim statuses, lower case."""
+        columns = _c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline
+        status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
+        query = select(*columns).where(
+            at_stage(*ENDED),
+            _c.rank_at > now,
+            _c.lane != const(""),
+            _c.kind.in_(sorted(CORRECTABLE)),
+            status.not_in(sorted(skipped)),
         )
-        if of_house:
-            query = query.where(_a.account_id.is_(None))
-        first = None
-        for started_at, kind in self.database.all(query):
-            if kind not in kinds:
-                break
-            first = started_at
-        return first
+        rows = self.database.all(query.order_by(_c.rank_at, _c.claim_id).limit(most))
+        return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
+
+    def settled_since(self, since: datetime) -> int:
+        """How many claims an answer has settled since then, counted up to a limit."""
+        kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
+        answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
+        settled = select(_c.claim_id).where(_c.claim_id.in_(answered.limit(_MOST)), at_stage(Stage.SETTLED))
+        return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
+
+    def line(self, lane: str, now: datetime, most: int) -> list[InLine]:
+        """The due claims of an account whose ranks are to come, in their order; up to `most`."""
+        in_line: list[InLine] = []
+        with self.database.read() as connection:
+            for stage, is_deadline in product(DUE, (0, 1)):
+                where = (
+                    at_stage(stage),
+                    _c.lane == lane,
+                    _c.rank_is_deadline == is_deadline,
+                    _c.rank_at >= now,
+                )
+                rows = connection.execute(
+                    select(_c.claim_id, _c.rank_at).where(*where).order_by(_c.rank_at).limit(most)
+                )
+                in_line += [InLine(*row, bool(is_deadline)) for row in rows]
+        return sorted(in_line, key=attrgetter("rank_at"))[:most]
+
+    def read(self, ids: Sequence[Any]) -> list[Claim]:
+        """The claims of these ids, of which the next run sees nothing new."""
+        border = self.database.border
+        claims_: list[Claim] = []
+        with self.database.read() as connection:
+            for first in range(0, len(ids), _AT_ONCE):
+                some = _c.claim_id.in_(ids[first : first + _AT_ONCE])
+                query = reading(border, some, ~border.is_edited)
+                claims_ += read_claims(connection.execute(query), self.catalog, self.redact)
+        return claims_
 
     def refused_documents(self, since: datetime) -> dict[str, list[RefusedPiece]]:
         """The latest that carriers gave and that were refused, of claims without a proof, by the carriers' keys."""
@@ -230,16 +282,21 @@ class DatabaseTroubles:
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
         """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
+        return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
+
+    def house_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
+        """The same of the house's account at each of these carriers."""
+        of_house = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
+        return self._refused_since(_a.carrier, *of_house, _a.started_at >= since)
+
+    def _refused_since(self, key: ColumnElement[Any], *where: ColumnElement[bool]) -> dict[Any, datetime]:
         refused = _a.error_kind.in_(REFUSED_KINDS)
-        query = (
-            select(_a.account_id, _a.started_at, refused.label("refused"))
-            .where(_a.account_id.in_(accounts), _a.started_at >= since, or_(_a.calls > 0, refused))
-            .order_by(_a.started_at.desc())
-            .limit(_MOST)
-        )
-        first: dict[int, datetime] = {}
+        query = select(key, _a.started_at, refused).where(*where, or_(_a.calls > 0, refused))
+        first: dict[Any, datetime] = {}
         accepted = set()
-        for account, started_at, is_refused in self.database.all(query):
+        for account, started_at, is_refused in self.database.all(
+            query.order_by(_a.started_at.desc()).limit(_MOST)
+        ):
             if not is_refused:
                 accepted.add(account)
             elif account not in accepted:
@@ -252,7 +309,7 @@ class DatabaseTroubles:
         if not border.has("client_id"):
             return []
         client = border.column("client_id").label("client_id")
-        to_come = at_stage(Stage.NEW, Stage.READY, Stage.WAITING)
+        to_come = at_stage(*IN_PROGRESS)
         some = select(client).select_from(border.joined()).where(_c.lane == key, to_come).limit(_MOST)
         client_id = some.subquery().c.client_id
         query = select(client_id).where(client_id.is_not(None)).group_by(client_id)
@@ -285,6 +342,7 @@ class DatabaseTroubles:
                 yield self._first_of(keys, at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
+        yield select(_c.claim_id).where(at_stage(*ENDED), *to_come).order_by(_c.rank_at)
         known = of_carriers(["", *self.catalog.specs])
         yield select(_c.claim_id).where(known, at_stage(Stage.UNNUMBERED))
 
@@ -305,6 +363,34 @@ class DatabaseTroubles:
         ranked = firsts.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
         rank = ranked.c.rank_at
         return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
+
+
+def _is_outage() -> ColumnElement[bool]:
+    return _a.error_kind.in_(sorted(OUTAGE_KINDS))
+
+
+def _answers(connection: Connection, carrier: str, now: datetime) -> list[Answer]:
+    """The latest answers of a carrier, the newest first; what needed no call is none."""
+    query = (
+        select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
+        .where(_a.carrier == carrier, _a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
+        .order_by(_a.started_at.desc())
+        .limit(_MOST)
+    )
+    return [
+        Answer(at, claim_id, bool(failed), bool(connected))
+        for at, claim_id, failed, connected in connection.execute(query)
+    ]
+
+
+def _last_checks(connection: Connection, since: datetime) -> dict[str, Check]:
+    """The latest check of credentials at each carrier, with whichever account."""
+    query = select(_n.subject, _n.at, _n.details).where(_n.what == ActionKind.CHECKED, _n.at >= since)
+    rows = connection.execute(query.order_by(_n.id.desc()).limit(_MOST)).all()
+    return {
+        carrier_of(subject): Check(at, is_failure=details.get("kind") in OUTAGE_KINDS)
+        for subject, at, details in reversed(rows)
+    }
 
 
 def _pile(at: Any) -> Select[Any]:

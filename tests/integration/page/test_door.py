@@ -38,7 +38,7 @@ def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
     ):
         shown = visitor(peer).get("/", **headers)
         assert (shown.status, "needs a password" in shown.text) == (403, True)
-        assert "claims waiting" not in shown.text
+        assert "claims in progress" not in shown.text
 
 
 def test_the_password_opens_the_page_and_another_one_closes_it(

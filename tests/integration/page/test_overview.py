@@ -72,11 +72,13 @@ def filled(database: Database, add_claims: Callable[..., None], now: datetime) -
         *({"updated_at": now - 9 * HOUR, "response_deadline": soon} for _ in range(4)),
         *({"updated_at": now} for _ in range(3)),
         {"pod_fetch_status": "success"},
+        {"updated_at": now},
         *({"carrier": "Pigeon Post", "amount_requested": 1000.5} for _ in range(2)),
         *({"pod_fetch_status": "pending", "amount_requested": 0.25} for _ in range(2)),
     ]
     add_claims(database, [row | {"claim_reference": f"CLM-{n}"} for n, row in enumerate(rows)])
     Run(database).keep(now, POLICY)
+    set_own(database, "CLM-8", stage="given_up", written_at=now, kind="not_found", next_at=None)
     tried: dict[str, Any] = {
         "run_id": "r", "worker": "w", "carrier": "chronopost", "tracking_number": "X", "duration_s": 1.0, "calls": 1,
         "used": True, "claim_id": 1,
@@ -155,22 +157,25 @@ def test_every_figure_is_that_of_status(page: PageClient, environment: dict[str,
 
     read = Read(shown)
     success = seen["success"]
-    assert read.cards["Success rate"] == EN.percent(success["all"]["success_rate"]) == "33.3%"
+    assert read.cards["Success rate"] == EN.percent(success["all"]["success_rate"]) == "50%"
     assert read.cards["Fetched"] == str(success["all"]["success"]) == "1"
     assert read.cards["Due now"] == str(stages(seen, "due"))
-    assert read.cards["Waiting"] == str(stages(seen, "waiting", "settled"))
+    assert read.cards["Waiting"] == str(stages(seen, "waiting"))
+    assert read.cards["To correct"] == str(stages(seen, "to_correct"))
     assert read.cards["Given up"] == str(stages(seen, "given_up"))
     assert read.cards["Mails waiting"] == str(sum(seen["mails"].values())) == "3"
 
-    def rates(by: str) -> list[list[str]]:
+    def rates(by: str, percent: str, *counts: str) -> list[list[str]]:
         return [
-            [str(rate[name]) for name in ("success", "failed", "left")] + [EN.percent(rate["success_rate"])]
+            [str(rate[name]) for name in counts] + [EN.percent(rate[percent])]
             for rate in success[by].values()
         ]
 
-    assert [row[1:] for row in read.tables["Success by day"][1:]] == rates("by_day")
-    assert [row[1:] for row in read.tables["Success by carrier"][1:]] == rates("by_carrier")
-    assert [row[1:] for row in read.tables["Success by retry"][1:]] == rates("by_turn")
+    of_claims = "success_rate", "success", "given_up"
+    assert [row[1:] for row in read.tables["Success by day"][1:]] == rates("by_day", *of_claims)
+    assert [row[1:] for row in read.tables["Success by carrier"][1:]] == rates("by_carrier", *of_claims)
+    of_attempts = "attempt_success_rate", "success", "failed", "left"
+    assert [row[1:] for row in read.tables["Success by retry"][1:]] == rates("by_turn", *of_attempts)
     assert [row[1] for row in read.tables["Errors by kind"][1:]] == [
         str(n) for n in success["errors"].values()
     ]

@@ -132,8 +132,20 @@ class Begin:
             "duration_s": 1.0, "calls": 1, "outcome": "failed", "used": True, "error_kind": "timeout",
         }  # fmt: skip
         with self.database.write() as connection:
-            for at in (self.now - 2 * DAY, self.now - timedelta(minutes=1)):
-                connection.execute(insert(attempts).values(row | {"started_at": at}))
+            for claim_id in range(1, 6):
+                at = self.now - claim_id * DAY / 24
+                connection.execute(insert(attempts).values(row | {"started_at": at, "claim_id": claim_id}))
+
+    def fall_behind(self) -> None:
+        """Two claims, one call a day, and both deadlines before the second one's turn."""
+        self.environment["QUOTA_CHRONOPOST_TRACKING"] = "1/day"
+        for name in OF_HOUSE:
+            set_own(self.database, name, stage="ready", rank_at=self.now + 1.2 * DAY, rank_is_deadline=1)
+
+    def settle(self) -> None:
+        set_own(self.database, "HOUSE", stage="settled", kind=ErrorKind.INVALID_TRACKING)
+        set_own(self.database, "GAVE-UP", kind=ErrorKind.NOT_FOUND)
+        set_own(self.database, "UPS-GAVE-UP", kind=ErrorKind.TIMEOUT)
 
     def refuse_documents(self) -> None:
         row: dict[str, Any] = {
@@ -160,7 +172,9 @@ CASES: dict[ProblemKind, tuple[Callable[[Begin], None], set[str]]] = {
     K.ACCOUNTS_UNUSABLE: (Begin.lose_key, {"CLIENT"}),
     K.CARRIER_PAUSED: (Begin.pause, OF_ALL),
     K.OUTAGE: (Begin.give_no_answer, OF_ALL),
+    K.BACKLOG: (Begin.fall_behind, OF_HOUSE),
     K.UNKNOWN_CARRIER: (Begin.nothing, {"PIGEON"}),
+    K.TO_CORRECT: (Begin.settle, {"HOUSE", "GAVE-UP"}),
     K.DEADLINES: (Begin.pause, {"HOUSE-SOON"}),
     K.EVIDENCE: (Begin.nothing, {"UPS-OLD"}),
     K.REFUSED_DOCUMENTS: (Begin.refuse_documents, OF_ALL | {"GAVE-UP", "PIGEON", "NOBODYS"}),
@@ -184,7 +198,7 @@ def test_the_list_has_exactly_the_claims_that_the_problem_counts(
     begin, expected = CASES[problem_kind]
     begin(Begin(world, page, environment, now))
     (problem,) = [found for found in problems() if found.kind is problem_kind]
-    (address,) = re.findall(rf'href="(/claims\?problem={problem_kind}[^"]*)"', page.get("/").html)
+    (address,) = set(re.findall(rf'href="(/claims\?problem={problem_kind}[^"]*)"', page.get("/").html))
     shown = page.get(unescape(address))
     assert problem.count == len(expected)
     assert set(references(shown)) == expected

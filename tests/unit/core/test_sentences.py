@@ -83,6 +83,8 @@ STORED = [
     "proof_unusable",
     "interrupted",
     "internal",
+    "carrier_silent",
+    "to_correct",
     "expired",
 ]
 

@@ -9,8 +9,9 @@ from recours.core.quota import Capability, Limit, Usage, Window
 from recours.dashboard import charts
 from recours.dashboard.charts import Series, ceiling_of, stacked
 from recours.dashboard.texts import PageTexts
+from recours.operations.figures import Rate
 from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow, Rate
+from recours.operations.status import CarrierNow
 from tests.conftest import START
 
 EN, FR = PageTexts("en"), PageTexts("fr")
@@ -55,13 +56,13 @@ def test_of_many_columns_some_are_named() -> None:
 
 
 def test_the_busiest_carrier_is_the_first() -> None:
-    chart = charts.by_carrier({"gls": Rate(1, 0, 0), "": Rate(0, 2, 0), "ups": Rate(3, 1, 1)}, NAMES, EN)
+    chart = charts.by_carrier({"gls": Rate(1), "": Rate(0, 2, 0, 2), "ups": Rate(3, 1, 1, 1)}, NAMES, EN)
     assert [(bar.name, bar.label) for bar in chart.bars] == [
         ("UPS", "75%"),
         ("unknown carrier", "0%"),
         ("GLS", "100%"),
     ]
-    assert chart.rows[0] == ["UPS", "3", "1", "1", "75%"]
+    assert chart.rows[0] == ["UPS", "3", "1", "75%"]
 
 
 def test_a_count_that_was_not_ended_has_a_plus() -> None:

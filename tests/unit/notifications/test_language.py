@@ -86,8 +86,8 @@ def english_in(text: str) -> set[str]:
     return {word.strip(".-'’") for word in done.stdout.split()} - KNOWN - {""}
 
 
-# Texts whose words are no carrier's: an example, the names of settings, a day and a place, a number of parcels.
-_OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution (")
+# Texts whose words are no carrier's: an example, the names of settings, days and a place, numbers of parcels and claims.
+_OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution (", "(depuis le ", "ce matin (")
 
 
 @pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)
@@ -111,7 +111,7 @@ ABOUT: dict[str, Any] = {
     "name": "UPS", "said": ENGLISH, "source": ".env", "missing": "UPS_CLIENT_ID", "by": "Dupont", "worker": "pod_worker",
     "schedule_minutes": 60, "exit_status": 1, "reference": "CLM-1", "deadline": "2026-02-10", "evidence_until": "2026-02-10",
     "clients": 2, "clients_named": "c@shop.example", "accounts": 2, "accounts_named": "c@shop.example", "long": 1,
-    "long_named": "c@shop.example", "files": "CLM-1",
+    "long_named": "c@shop.example", "files": "CLM-1", "days": 78, "late": 900, "pace": 51, "setting": "QUOTA_UPS",
 }  # fmt: skip
 # Commands and settings in what is to be done, which stand there as they are typed.
 COMMANDS = re.compile(

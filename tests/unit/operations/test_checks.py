@@ -56,8 +56,8 @@ def test_credentials(
 
 def test_which_claims_wait_for_credentials() -> None:
     stages = dict.fromkeys(Stage, 1)
-    assert Backlog("ups", stages, unassessed=2).to_come == 5
-    assert Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1}).to_come == 0
+    assert Backlog("ups", stages, unassessed=2).in_progress == 5
+    assert Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1}).in_progress == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from recours.core.claim import Claim, Snapshot, Stage
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.position import loses_evidence, misses_deadline, position
+from recours.operations.figures import is_late, loses_evidence
+from recours.operations.position import position
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import ListedClaim
@@ -131,7 +132,7 @@ def test_which_claims_lose_their_evidence_within_a_week(
 ) -> None:
     claim = ups(**columns)
     where = position(claim, NOW, POLICY, refusal=refusal)
-    assert (loses_evidence(where, NOW), misses_deadline(claim, where, NOW, POLICY)) == (loses, misses)
+    assert (loses_evidence(where, NOW), is_late(claim, where, NOW, POLICY)) == (loses, misses)
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ FACTS: dict[str, str | int] = {
     "source": "the environment and .env", "missing": UNSET,
     "by": "anna", "reference": REFERENCE, "deadline": "2026-12-01",
     "clients": 2, "clients_named": "a@shop.example", "clients_more": 1, "accounts": 1, "accounts_named": "client 5",
-    "long": 1, "long_named": "client 5", "files": REFERENCE,
+    "long": 1, "long_named": "client 5", "files": REFERENCE, "days": 78, "late": 900, "pace": 51, "setting": "QUOTA_CHRONOPOST",
 }  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def test_every_problem_and_its_remedy_is_french() -> None:
 def test_the_verdict_is_french() -> None:
     told = VerdictSentences("fr")
     found = [
-        Verdict(NOW, tuple(problems()), 0, 0, 0),
+        Verdict(NOW, list({problem.kind: problem for problem in problems()}.values()), 0, 0, 0),
         *(Verdict(NOW, (), n, n, n, is_more=bool(n)) for n in (0, 1, 2000)),
     ]
     assert not_french({told.verdict(verdict) for verdict in found}) == {}

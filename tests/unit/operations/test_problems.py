@@ -16,6 +16,7 @@ from recours.core.sentences import carrier_message
 from recours.operations import checks
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.checks import CheckState
+from recours.operations.figures import OverlongBacklog, ToCorrect
 from recours.operations.fleet import FleetStatus
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problems, verdict
@@ -178,9 +179,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "out for days",
         seen(
-            carriers=[carrier()],
+            carriers=[carrier(unavailable_since=NOW - 3 * DAY)],
             backlogs=WAITS,
-            troubles=Troubles(streaks={"x": NOW - 3 * DAY}, recent=tallies("server_error", 4)),
         ),
         [
             (
@@ -190,9 +190,33 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "out since this morning",
-        seen(carriers=[carrier()], troubles=Troubles(streaks={"x": NOW - 9 * HOUR}, recent=tallies("timeout", 4))),
-        [],
+        "a backlog",
+        seen(
+            carriers=[carrier()],
+            backlogs=WAITS,
+            troubles=Troubles(backlogs={"x": OverlongBacklog(4000, 78, 51, range(900), range(3))}),
+        ),
+        [
+            (
+                "At this pace (51 a day) the last of 4,000 due claims at X is tried in 78 days, and 900 of them after their "
+                "deadline: the quota is the limit.",
+                "Ask X for more calls, then raise QUOTA_X. What comes when: recours plan",
+            )
+        ],
+    ),
+    (
+        "claims to correct",
+        seen(
+            troubles=Troubles(to_correct=[ToCorrect(1, "x", "CLM-7", ""), ToCorrect(2, "x", "CLM-8", "2026-11-28")]),
+            stakes={("to_correct", ""): Stake({"EUR": 4210.0})},
+        ),
+        [
+            (
+                "2 claims are not asked for until they are corrected; in dispute: €4,210.00; the nearest deadline is that of "
+                "CLM-8, on 28 Nov 2026.",
+                "The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run",
+            )
+        ],
     ),
     ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.PAUSED)]), []),
     ("accounts of clients that wait", seen(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
@@ -350,7 +374,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
             one.name,
             one.source,
             "" if one.configured else one.missing,
-            sum(backlog.to_come for backlog in overview.backlogs),
+            sum(backlog.in_progress for backlog in overview.backlogs),
             one.rejected or one.refusal,
             Localized("en"),
         )
@@ -369,32 +393,32 @@ def test_every_kind_can_be_told_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("overview", "language", "sentence"),
     [
-        (seen(), "en", "All is well: 0 proofs today, 0 claims waiting, nothing blocked."),
-        (seen(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en attente, rien de bloqué."),
+        (seen(), "en", "All is well: 0 proofs today, 0 claims in progress, nothing blocked."),
+        (seen(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en cours, rien de bloqué."),
         (
             seen(backlogs=[Backlog("x", {Stage.WAITING: 33}), Backlog("y", {Stage.NEW: 1, Stage.GIVEN_UP: 8})]),
             "en",
-            "All is well: 0 proofs today, 34 claims waiting, nothing blocked.",
+            "All is well: 0 proofs today, 34 claims in progress, nothing blocked.",
         ),
         (
             seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
             "en",
-            "All is well: 0 proofs today, 32 claims waiting, 32 of them until a limit resets.",
+            "All is well: 0 proofs today, 32 claims in progress, 32 of them until a limit resets.",
         ),
         (
             replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
             "en",
-            "All is well: 12 proofs today, 0 claims waiting, nothing blocked.",
+            "All is well: 12 proofs today, 0 claims in progress, nothing blocked.",
         ),
         (
             seen(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
             "en",
-            "All is well: 0 proofs today, 10,000+ claims waiting, nothing blocked.",
+            "All is well: 0 proofs today, 10,000+ claims in progress, nothing blocked.",
         ),
         (
             seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
             "en",
-            "All is well: 0 proofs today, 36 claims waiting, 3 of them until a limit resets.",
+            "All is well: 0 proofs today, 36 claims in progress, 3 of them until a limit resets.",
         ),
         (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
         (

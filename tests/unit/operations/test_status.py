@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recours.core.claim import Stage
+from recours.operations.figures import Rate
 from recours.operations.records import Backlog, Run, Tally
 from recours.operations.status import (
     Health,
-    Rate,
     days_until,
     rates,
     success_of,
@@ -76,6 +76,8 @@ TALLIES = [
     Tally(DAY, "chronopost", 0, "failed", "timeout", 2),
     Tally(DAY - timedelta(days=2), "ups", 2, "left", "rate_limited", 5),
     Tally(DAY - timedelta(days=2), "ups", 2, "failed", "not_found", 2),
+    Tally(DAY, "chronopost", 0, "given_up", "not_found", 1),
+    Tally(DAY - timedelta(days=2), "ups", 0, "given_up", "timeout", 7),
 ]
 
 
@@ -83,12 +85,13 @@ def test_success_by_day_carrier_turn_and_kind() -> None:
     days = days_until(DAY, 3)
     found = success_of(TALLIES, days)
     assert days == [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]
-    assert list(found.by_day.values()) == [Rate(0, 2, 5), Rate(), Rate(3, 3, 0)]
-    assert [rate.percent for rate in found.by_day.values()] == [0.0, None, 50.0]
-    assert found.by_carrier == {"chronopost": Rate(3, 3, 0), "ups": Rate(0, 2, 5)}
+    assert list(found.by_day.values()) == [Rate(0, 2, 5, 7), Rate(), Rate(3, 3, 0, 1)]
+    assert [rate.percent for rate in found.by_day.values()] == [0.0, None, 75.0]
+    assert [rate.percent_of_attempts for rate in found.by_day.values()] == [0.0, None, 50.0]
+    assert found.by_carrier == {"chronopost": Rate(3, 3, 0, 1), "ups": Rate(0, 2, 5, 7)}
     assert found.by_retry == {0: Rate(0, 2), 1: Rate(3, 1), 2: Rate(0, 2, 5)}
     assert list(found.errors.items()) == [("rate_limited", 5), ("not_found", 3), ("timeout", 2)]
-    assert found.all == Rate(3, 5, 5)
+    assert found.all == Rate(3, 5, 5, 8)
     assert found.as_json()["by_day"]["2026-02-01"]["success_rate"] is None
 
 
@@ -105,13 +108,13 @@ def test_rates_of_any_group() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backlog", "due", "is_tried"),
+    ("backlog", "due", "in_progress"),
     [
-        (Backlog("a", {Stage.READY: 2, Stage.NEW: 3, Stage.WAITING: 4}), 5, True),
-        (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}), 10_000, True),
-        (Backlog("a", {Stage.GIVEN_UP: 4, Stage.SETTLED: 1, Stage.SHELVED: 9}), 0, False),
-        (Backlog("", {}, unassessed=1), 0, True),
+        (Backlog("a", {Stage.READY: 2, Stage.NEW: 3, Stage.WAITING: 4}), 5, 9),
+        (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}), 10_000, 10_000),
+        (Backlog("a", {Stage.GIVEN_UP: 4, Stage.SETTLED: 1, Stage.SHELVED: 9}), 0, 0),
+        (Backlog("", {}, unassessed=1), 0, 1),
     ],
 )
-def test_what_of_a_backlog_is_due(backlog: Backlog, due: int, is_tried: bool) -> None:
-    assert (backlog.due, backlog.is_tried) == (due, is_tried)
+def test_what_of_a_backlog_is_due_or_in_progress(backlog: Backlog, due: int, in_progress: int) -> None:
+    assert (backlog.due, backlog.in_progress) == (due, in_progress)

@@ -12,11 +12,12 @@ from recours.core.claim import Stage
 from recours.core.custody import Manifest
 from recours.notifications.render import Branding, Rendered
 from recours.notifications.weekly import render_report
+from recours.operations.figures import Rate
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Backlog, Tally
 from recours.operations.returns import CallReturn
-from recours.operations.status import Overview, Rate, success_of
+from recours.operations.status import Overview, success_of
 from recours.operations.weekly import Week, WeekReport
 from tests.unit.operations.test_problems import CASES, seen
 
@@ -68,8 +69,14 @@ EVENTFUL = week_report(
     tally("failed", 1, kind="network"),
     tally("failed", 2, kind="timeout"),
     tally("deferred", 1, "ups"),
-    now=seen(backlogs=[Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}), Backlog("", {Stage.SETTLED: 1})]),
-    before=Rate(1, 2),
+    tally("given_up", 766),
+    now=seen(
+        backlogs=[
+            Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}),
+            Backlog("", {Stage.SETTLED: 1}, to_correct=1),
+        ]
+    ),
+    before=Rate(1, 5, 0, 2),
     returns=[CallReturn("dpd", 40, 2, {"EUR": 1234.5})],
     manifest=Manifest(7, "7.txt", "abc"),
 )
@@ -80,13 +87,14 @@ EVENTFUL = week_report(
     [
         (
             "en",
-            "Proofs of delivery, week 47: 99.8% obtained, 1 thing to look at",
+            "1,234 proofs this week, €1,234.50 secured; 1 thing to do",
             [
                 "* Week 47, from 16 Nov 2026 to 22 Nov 2026",
-                "Success rate: 99.8% (1,234 of 1,237)",
-                "The week before: 33.3% (1 of 3)",
+                "Success rate: 61.7% (1,234 of 2,000 closed claims)",
+                "Per attempt: 99.8% (1,234 of 1,237)",
+                "The week before: 33.3% (1 of 3 closed claims)",
                 "Not counted: 1 more attempt: quota, account or network",
-                "UPS: nothing tried",
+                "UPS: no claim was closed",
                 "Errors: no answer in time (2), network (1)",
                 "Calls to DPD: 2 proofs with 40 calls; amounts in dispute secured: €1,234.50",
                 "DPD: 2 due, 30 waiting, 0 to correct, 0 given up",
@@ -95,13 +103,14 @@ EVENTFUL = week_report(
         ),
         (
             "fr",
-            "Preuves de livraison, semaine 47 : 99,8 % obtenues, 1 point à regarder",
+            "1 234 preuves de livraison obtenues cette semaine (1 234,50 € de litiges couverts) ; 1 chose à faire",
             [
                 "* Semaine 47, du 16 nov. 2026 au 22 nov. 2026",
-                "Taux de réussite : 99,8 % (1 234 sur 1 237)",
-                "Semaine précédente : 33,3 % (1 sur 3)",
+                "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
+                "Par tentative : 99,8 % (1 234 sur 1 237)",
+                "Semaine précédente : 33,3 % (1 sur 3 réclamations closes)",
                 "Non comptés : 1 essai de plus : quota, compte ou réseau",
-                "UPS : aucun essai",
+                "UPS : aucune réclamation close",
                 "Erreurs : pas de réponse à temps (2), réseau (1)",
                 "Appels à DPD : 2 preuves pour 40 appels ; montants en litige couverts : 1 234,50 €",
                 "DPD : 2 à traiter, 30 en attente, 0 à corriger, 0 abandonnés",
@@ -131,8 +140,8 @@ def test_it_says_what_status_says(overview: Overview, language: str) -> None:
     missing = [text for text in told if " ".join(text.split()) not in " ".join(plain.split())]
     assert missing == []
     count = len(found.problems)
-    noun = "thing" if language == "en" else "point"
-    assert (f", {count} {noun}" in mail.subject) == bool(count)
+    noun = "thing" if language == "en" else "chose"
+    assert (f"; {count} {noun}" in mail.subject) == bool(count)
 
 
 def test_foreign_text_is_shown_as_text() -> None:

@@ -1,0 +1,206 @@
+"""What is counted and said of claims and carriers, defined once for all who show it.
+
+Status, page, weekly report, mails, metrics, exports and plan use these; docs/develop/glossary.md says the same in words. Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from math import ceil, inf
+from typing import Any, NamedTuple
+
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Claim, Delivery, Stage, deadline_end
+from recours.core.errors import ErrorKind, is_persistent
+from recours.core.policy import Policy
+from recours.core.quota import CallBudget, Capability, Limit
+from recours.operations.position import Position, Why
+
+_A_DAY = timedelta(days=1)
+
+# ---------------------------------------------------------------- where claims stand
+
+# No call for them is to come unless somebody acts; of these, errors that a correction ends are to correct.
+ENDED = (Stage.SETTLED, Stage.GIVEN_UP)
+CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_retry=True))
+
+
+class ToCorrect(NamedTuple):
+    """A claim for which no call is made until somebody corrects it, while that is still of use.
+
+    Not one whose carrier is unknown, which is a matter of its own.
+    `deadline`: as the service's table has it; "": it has none.
+    """
+
+    id: Any
+    lane: str
+    reference: str
+    deadline: str
+
+
+# ---------------------------------------------------------------- late
+
+# How far ahead deadlines are looked at.
+NEAR = timedelta(days=7)
+_NO_PROOF_IS_DUE = (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.SHELVED)
+
+
+def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim passes its deadline within a week without being tried before, whatever its stage."""
+    if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
+        return False
+    return _passes(where, deadline_end(claim.deadline, policy.zone), now)
+
+
+def loses_evidence(where: Position, now: datetime) -> bool:
+    """Tell whether a claim's evidence ends within a week, and before its deadline, without it being tried before."""
+    evidence = where.evidence
+    if evidence is None or not evidence.counts or not where.is_open:
+        return False
+    return where.why is not Why.IN_HAND and _passes(where, evidence.ends_at, now)
+
+
+def _passes(where: Position, end: datetime, now: datetime) -> bool:
+    return now < end <= now + NEAR and (where.next_at is None or where.next_at >= end)
+
+
+# ---------------------------------------------------------------- unavailable
+
+
+class Answer(NamedTuple):
+    """What came of one fetch at a carrier. `is_failure`: of its service, not about the parcel."""
+
+    at: datetime
+    claim_id: Any
+    is_failure: bool
+    is_connected: bool
+
+
+class Check(NamedTuple):
+    """A check of credentials; `is_failure` as above."""
+
+    at: datetime
+    is_failure: bool
+
+
+# Fewer parcels may be what the carrier stumbles over.
+SEVERAL_PARCELS = 5
+# The next runs try again.
+OUTAGE_LASTS = timedelta(hours=1)
+
+
+def unavailable_since(answers: Sequence[Answer], check: Check | None, now: datetime) -> datetime | None:
+    """Since when a carrier's service has given no answer for parcels in general; None: it is not known to be unavailable.
+
+    Several parcels show that, a connection that cannot be made, or a check that fails. An answer about any parcel, or to a
+    check, ends it. `answers`: the newest first; `check`: the latest.
+    """
+    answered_at = check.at if check and not check.is_failure else None
+    streak = list(
+        takewhile(lambda one: one.is_failure and (not answered_at or one.at > answered_at), answers)
+    )
+    unreachable = list(takewhile(lambda one: not one.is_connected, streak))
+    is_general = len({one.claim_id for one in streak if one.is_connected}) >= SEVERAL_PARCELS
+    signs = [one.at for one in (streak if is_general else unreachable)]
+    has_answered = answers and not answers[0].is_failure and check and answers[0].at > check.at
+    if check and check.is_failure and not has_answered:
+        signs = [check.at, *(one.at for one in streak)]
+    if not signs or now - max(signs) > _A_DAY or now - min(signs) < OUTAGE_LASTS:
+        return None
+    return min(signs)
+
+
+# ---------------------------------------------------------------- success
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Claims that were closed, and attempts. A proof that a person attached is none of them.
+
+    `success`: proofs, each of one claim and of one attempt; `given_up`: claims. `failed`: attempts. `left`: attempts that
+    used no retry, such as at a limit of the carrier's; they are outside both rates.
+    """
+
+    success: int = 0
+    failed: int = 0
+    left: int = 0
+    given_up: int = 0
+
+    @property
+    def closed(self) -> int:
+        return self.success + self.given_up
+
+    @property
+    def percent(self) -> float | None:
+        """Success: proofs in a hundred closed claims, one decimal; None: none was closed."""
+        return _percent(self.success, self.closed)
+
+    @property
+    def percent_of_attempts(self) -> float | None:
+        return _percent(self.success, self.success + self.failed)
+
+    def __add__(self, other: "Rate") -> "Rate":
+        return Rate(
+            self.success + other.success,
+            self.failed + other.failed,
+            self.left + other.left,
+            self.given_up + other.given_up,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"success_rate": self.percent, "attempt_success_rate": self.percent_of_attempts}
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
+
+
+# ---------------------------------------------------------------- backlog
+
+
+class InLine(NamedTuple):
+    """A due claim. `rank_at`: by which due claims are tried."""
+
+    id: Any
+    rank_at: datetime
+    is_deadline: bool
+
+
+@dataclass(frozen=True)
+class OverlongBacklog:
+    """Due claims of one account whose deadlines pass before their turn comes, at the pace that its quota allows."""
+
+    due: int
+    days: int  # until the last one's turn
+    pace: int  # claims a day
+    late: Sequence[Any]  # the ids of the claims that are too late
+    late_soon: Sequence[Any]  # those of them that are late within a week
+
+
+def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
+    """The calls that a fetch makes if it brings no proof: of a parcel that is not delivered no document is asked for."""
+    return calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)}
+
+
+def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> float:
+    """How many claims a day the narrowest of these limits lets through."""
+    return min((_pace_of(limit, spec) for limit in limits), default=inf)
+
+
+def _pace_of(limit: Limit, spec: CarrierSpec) -> float:
+    bundle = spec.calls_for_bundle([None] * spec.numbers_per_call)
+    units = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
+    window_s = limit.window.seconds or _A_DAY.total_seconds()
+    a_day = limit.number * _A_DAY.total_seconds() / window_s
+    return a_day * spec.numbers_per_call / units if units else inf
+
+
+def overlong_backlog(pace: float, due: int, line: Sequence[InLine], now: datetime) -> OverlongBacklog | None:
+    """The backlog of so many due claims, if deadlines fall within it; else None. `line`: those whose ranks are to come, in their order."""
+    turns = [(one, now + (place + 1) / pace * _A_DAY) for place, one in enumerate(line)]
+    late = [one for one, at in turns if one.is_deadline and one.rank_at < at]
+    if not late:
+        return None
+    soon = [one.id for one in late if one.rank_at <= now + NEAR]
+    return OverlongBacklog(due, ceil(due / pace), max(int(pace), 1), [one.id for one in late], soon)

@@ -1,0 +1,123 @@
+"""The verdict names what a person named who had judged each world by its facts alone, and nothing else; on both databases."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from recours.carriers import refusals
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import HOUSE
+from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.database.engine import Database
+from recours.database.schema.inspection import look
+from recours.database.tables import account_state, actions, attempts, runs
+from recours.operations.problem_texts import PROBLEMS, VerdictSentences
+from recours.operations.problems import verdict
+from recours.sandbox import SimulatedClock
+from recours.settings.loading import load
+from recours.wiring.operations import SCHEDULES, Operations, operations_over
+from tests.conftest import environment_of
+from tests.fakes.intake import take_in
+from tests.own_rows import set_own
+from tests.worlds import WORLDS, Answers, Check, World
+
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ACCOUNTS = {"UPS_CLIENT_ID": "u", "UPS_CLIENT_SECRET": "s", "COLISSIMO_API_KEY": "k"}
+NUMBERS = {"ups": "1Z999AA1{:010d}", "colissimo": "6A{:011d}", "chronopost": "XY{:09d}FR"}
+
+
+def operations_of(database: Database, folder: Path, world: World) -> Operations:
+    environment = environment_of(str(database.url), "http://127.0.0.1:1") | ACCOUNTS | world.settings
+    settings = load(folder, environment, CATALOG)
+    return operations_over(settings, database, look(database), SimulatedClock(NOW))
+
+
+def fill(database: Database, world: World, add_claims: Callable[..., None], operations: Operations) -> None:
+    rows: list[dict[str, Any]] = []
+    columns: list[dict[str, Any]] = []
+    for group in world.claims:
+        due = None if group.deadline_days is None else (NOW + group.deadline_days * DAY).date()
+        for _ in range(group.count):
+            name = f"CLM-{len(rows)}"
+            number = NUMBERS[group.carrier].format(len(rows))
+            rows.append(
+                {
+                    "claim_reference": name, "carrier": group.carrier, "tracking_number": number,
+                    "created_at": NOW - 3 * DAY, "updated_at": NOW - HOUR, "response_deadline": due,
+                    "amount_requested": group.amount,
+                }
+            )  # fmt: skip
+            columns.append(group.columns | {"next_at": NOW + 5 * HOUR})
+    add_claims(database, rows)
+    take_in(database, operations.catalog, NOW - HOUR, operations.settings.policy)
+    for row, own in zip(rows, columns, strict=True):
+        set_own(database, row["claim_reference"], **own)
+    with database.write() as connection:
+        for answers in world.answers:
+            for hours in answers.hours:
+                for parcel in answers.parcels:
+                    connection.execute(insert(attempts).values(attempt(answers, parcel, hours)))
+        for check in world.checks:
+            connection.execute(insert(actions).values(action(check)))
+        for worker, exit_status in zip(SCHEDULES, (int(world.failed_run), 0), strict=True):
+            run = {"id": worker, "worker": worker, "started_at": NOW - HOUR / 4, "ended_at": NOW - HOUR / 5}
+            connection.execute(insert(runs).values(run | {"exit_status": exit_status}))
+        if world.refused:
+            credentials = tuple(operations.settings.credentials[world.refused].values.values())
+            refusal = {
+                "carrier": world.refused, "account_id": HOUSE, "refusals": 2, "refused_until": NOW + 2 * HOUR,
+                "refusal": "Invalid Password", "refusal_kind": ErrorKind.AUTH_FAILED, "credentials_salt": "ab" * 16,
+                "credentials_print": refusals.print_of(credentials, "ab" * 16),
+            }  # fmt: skip
+            connection.execute(insert(account_state).values(refusal))
+
+
+def attempt(answers: Answers, parcel: int, hours: float) -> dict[str, Any]:
+    used = answers.calls > 0
+    failed = "failed" if used else "left"
+    return {
+        "claim_id": parcel, "run_id": "r", "worker": "w", "carrier": answers.carrier, "tracking_number": "X", "turn": 1,
+        "started_at": NOW - hours * HOUR, "duration_s": 1.0, "calls": answers.calls, "used": used,
+        "outcome": failed if answers.kind else "success", "error_kind": answers.kind, "http_status": answers.http_status,
+    }  # fmt: skip
+
+
+def action(check: Check) -> dict[str, Any]:
+    details = {"verdict": check.verdict, "kind": check.kind}
+    at = NOW - check.hours * HOUR
+    return {"at": at, "by": "anna", "what": "checked", "subject": check.carrier, "details": details}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_the_verdict_is_the_judgement(
+    name: str, database: Database, tmp_path: Path, add_claims: Callable[..., None]
+) -> None:
+    world = WORLDS[name]
+    operations = operations_of(database, tmp_path, world)
+    fill(database, world, add_claims, operations)
+    seen = operations.overview()
+    found = verdict(seen)
+    of_runs = {"run_failed"}
+    named = {(p.kind.value, "" if p.kind in of_runs else p.carrier, p.count) for p in found.problems}
+    assert named == world.judgement, world.story
+    for kind, money in world.money.items():
+        (problem,) = (problem for problem in found.problems if problem.kind == kind)
+        assert sum(problem.stake.amounts.values()) == money
+    for language in PROBLEMS:
+        told = VerdictSentences(language)
+        for problem in found.problems:
+            assert "{" not in told.sentence(problem, NOW) + told.remedy(problem, NOW)
+    out = {carrier for kind, carrier, _ in world.judgement if kind == "outage"}
+    assert {carrier.key for carrier in seen.carriers if carrier.unavailable_since} == out
+    to_correct = sum(count for kind, _, count in world.judgement if kind == "to_correct")
+    assert sum(backlog.to_correct for backlog in seen.backlogs) == to_correct
+
+
+def test_every_kind_of_failure_of_a_service_is_in_a_world() -> None:
+    kinds = {answers.kind for world in WORLDS.values() for answers in world.answers}
+    assert kinds >= OUTAGE_KINDS
