@@ -522,7 +522,7 @@ def test_where_a_call_was_sent_before_the_attempt_is_used(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [UNREACHABLE]
     answered = world.queue.fetch
-    world.queue.fetch = lambda *asked: replace(answered(*asked), calls=1)  # type: ignore[method-assign]
+    world.queue.fetch = lambda *asked: replace(answered(*asked), calls=1)
     report = world.retry()
     assert (report.exit_status, report.stats.failed) == (0, 1)
     assert world.table["CLM-1"].state.kind is ErrorKind.NETWORK
