@@ -42,10 +42,9 @@ from recours.wiring.operations import Operations
 
 def note_checked(operations: Operations, key: str, checked: AccountCheck, by: str) -> None:
     """Record a check of an account's credentials, unless the carrier was not asked. Raises DatabaseError."""
-    if checked.verdict is not CheckVerdict.NOT_TRIED or checked.kind in OUTAGE_KINDS:
-        action = OperatorAction(
-            ActionKind.CHECKED, key, by, {"verdict": checked.verdict, "kind": checked.kind}
-        )
+    failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
+    if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
+        action = OperatorAction(ActionKind.CHECKED, key, by, {"verdict": checked.verdict, **failed})
         ActionLog(operations.database).note(action, operations.clock.now())
 
 
