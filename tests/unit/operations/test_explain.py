@@ -18,7 +18,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.installation import program
-from recours.operations.advice import ADVICE
+from recours.operations.advice import ADVICE, possible_actions
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.export import claim_row, csv_pieces, json_pieces
 from recours.operations.labels import ACTORS
@@ -146,6 +146,32 @@ def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice
     found = explained(of)
     assert (found.position.kind, found.position.actor) == (kind, actor)
     assert any(advice in sentence for sentence in found.advice)
+
+
+IDLE = replace(claim(Stage.WAITING, None), assessed=None)
+
+
+@pytest.mark.parametrize(
+    ("of", "leased", "possible"),
+    [
+        (claim(Stage.WAITING), False, {"attach", "correct", "fetch", "exclude"}),
+        (claim(Stage.WAITING), True, set()),
+        (replace(claim(Stage.WAITING), number=None), False, {"correct", "exclude"}),
+        (replace(claim(Stage.WAITING), number="TRACK938014"), False, {"attach", "correct", "exclude"}),
+        (replace(claim(Stage.WAITING), carrier=None), False, {"attach", "correct", "exclude"}),
+        (replace(claim(Stage.WAITING), claim_status="paid"), False, {"attach", "exclude"}),
+        (IDLE, False, {"attach", "correct", "fetch", "enroll", "exclude"}),
+        (replace(IDLE, claim_status="paid"), False, {"attach", "correct", "exclude"}),
+        (claim(Stage.GIVEN_UP, retries_used=4), False, {"attach", "correct", "fetch", "reopen", "exclude"}),
+        (claim(Stage.WAITING, "success"), False, {"attach"}),
+    ],
+)
+def test_what_is_possible_with_a_claim(of: Claim, leased: bool, possible: set[str]) -> None:
+    if of.number == "XY1FR":
+        seen = of.assessed and replace(of.assessed, number="XY000000001FR")
+        of = replace(of, number="XY000000001FR", assessed=seen)
+    where = position(of, NOW, POLICY, leased=leased)
+    assert possible_actions(of, where, CATALOG, POLICY) == possible
 
 
 @pytest.mark.parametrize(
