@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from recours.core.carrier import Catalog
+from recours.core.localized import Localized
 from recours.core.text import clean
 from recours.operations.position import Position
 from recours.operations.records import ListedClaim
@@ -57,7 +58,7 @@ def _plain(value: Any, zone: tzinfo) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
-        value = value.astimezone(zone)
+        value = Localized("en", zone).local(value)
     return clean(value.isoformat() if hasattr(value, "isoformat") else value, _LONGEST)
 
 
