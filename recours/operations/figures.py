@@ -68,7 +68,7 @@ def _passes(where: Position, end: datetime, now: datetime) -> bool:
 # ---------------------------------------------------------------- unavailable
 
 
-class Answer(NamedTuple):
+class FetchAnswer(NamedTuple):
     """What came of one fetch at a carrier. `is_failure`: of its service, not about the parcel."""
 
     at: datetime
@@ -90,7 +90,7 @@ SEVERAL_PARCELS = 5
 OUTAGE_LASTS = timedelta(hours=1)
 
 
-def unavailable_since(answers: Sequence[Answer], check: Check | None, now: datetime) -> datetime | None:
+def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: datetime) -> datetime | None:
     """Since when a carrier's service has given no answer for parcels in general; None: it is not known to be unavailable.
 
     Several parcels show that, a connection that cannot be made, or a check that fails. An answer about any parcel, or to a

@@ -96,7 +96,7 @@ class MailService:
             if count > A_HANDFUL:
                 self._note(EventName.TO_CORRECT, "", today.isoformat(), Sentence.TO_CORRECT, str(count), now)
         for carrier, since in read.unavailable(now).items() if OUTAGE_KINDS & set(kinds) else ():
-            at = format_minute(since, lambda moment: moment.astimezone(zone))
+            at = format_minute(since, lambda utc: utc.astimezone(zone))
             name, key = EventName.CARRIER_UNAVAILABLE, Sentence.CARRIER_SILENT
             self._note(name, carrier, since.isoformat(), key, at, now)
 

@@ -62,8 +62,8 @@ from recours.database.tables import (
 from recours.operations.figures import (
     CORRECTABLE,
     ENDED,
-    Answer,
     Check,
+    FetchAnswer,
     InLine,
     ToCorrect,
     unavailable_since,
@@ -369,7 +369,7 @@ def _is_outage() -> ColumnElement[bool]:
     return _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
 
-def _answers(connection: Connection, carrier: str, now: datetime) -> list[Answer]:
+def _answers(connection: Connection, carrier: str, now: datetime) -> list[FetchAnswer]:
     """The latest answers of a carrier, the newest first; what needed no call is none."""
     query = (
         select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
@@ -378,7 +378,7 @@ def _answers(connection: Connection, carrier: str, now: datetime) -> list[Answer
         .limit(_MOST)
     )
     return [
-        Answer(at, claim_id, bool(failed), bool(connected))
+        FetchAnswer(at, claim_id, bool(failed), bool(connected))
         for at, claim_id, failed, connected in connection.execute(query)
     ]
 
