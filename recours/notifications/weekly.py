@@ -1,13 +1,12 @@
 """The weekly report as a mail: the verdict and problems of `recours status`, then the week's figures and what waits."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
-from recours.core.text import clean
+from recours.core.text import by_language, clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
 from recours.operations.figures import Rate
 from recours.operations.labels import KINDS
@@ -103,56 +102,47 @@ def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
             yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **numbers_by_stage)
 
 
-REPORT_TEXTS: dict[str, dict[str, Any]] = {
-    "en": {
-        "subject": "{count} proof{s} this week",
-        "subject_nothing": "No proof this week",
-        "subject_secured": ", {money} secured",
-        "subject_problems": "; {count} thing{s} to do",
-        "week": "Week {week}, from {first} to {last}",
-        "rate": "Success rate",
-        "rate_is": "{percent} ({success} of {closed} closed claims)",
-        "nothing_tried": "no claim was closed",
-        "per_attempt": "Per attempt",
-        "per_attempt_is": "{percent} ({success} of {tried})",
-        "before": "The week before",
-        "left": "Not counted",
-        "left_is": "{count} more attempt{s}: quota, account or network",
-        "errors": "Errors",
-        "returns": "Calls to {carrier}",
-        "proofs": "{count} proof{s} with {calls} calls",
-        "secured": "; amounts in dispute secured: {money}",
-        "manifest": "Last manifest",
-        "manifest_is": "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
-        "waiting": "Waiting",
-        "unknown": "(not known)",
-        "backlog": "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
-    },
-    "fr": {
+REPORT_TEXTS = by_language(
+    {
         "subject": (
-            "{count} preuve de livraison obtenue cette semaine",
-            "{count} preuves de livraison obtenues cette semaine",
+            "{count} proof{s} this week",
+            (
+                "{count} preuve de livraison obtenue cette semaine",
+                "{count} preuves de livraison obtenues cette semaine",
+            ),
         ),
-        "subject_nothing": "Aucune preuve de livraison obtenue cette semaine",
-        "subject_secured": " ({money} de litiges couverts)",
-        "subject_problems": " ; {count} chose{s} à faire",
-        "week": "Semaine {week}, du {first} au {last}",
-        "rate": "Taux de réussite",
-        "rate_is": "{percent} ({success} sur {closed} réclamations closes)",
-        "nothing_tried": "aucune réclamation close",
-        "per_attempt": "Par tentative",
-        "per_attempt_is": "{percent} ({success} sur {tried})",
-        "before": "Semaine précédente",
-        "left": "Non comptés",
-        "left_is": "{count} essai{s} de plus : quota, compte ou réseau",
-        "errors": "Erreurs",
-        "returns": "Appels à {carrier}",
-        "proofs": "{count} preuve{s} pour {calls} appels",
-        "secured": " ; montants en litige couverts : {money}",
-        "manifest": "Dernier manifeste",
-        "manifest_is": "{name}, SHA-256 {sha256}. Conservez ce courriel : il prouvera qu'aucun document n'a été modifié jusque-là.",
-        "waiting": "En attente",
-        "unknown": "(inconnu)",
-        "backlog": "{due} à traiter, {waiting} en attente, {to_correct} à corriger, {given_up} abandonnés",
-    },
-}
+        "subject_nothing": ("No proof this week", "Aucune preuve de livraison obtenue cette semaine"),
+        "subject_secured": (", {money} secured", " ({money} de litiges couverts)"),
+        "subject_problems": ("; {count} thing{s} to do", " ; {count} chose{s} à faire"),
+        "week": ("Week {week}, from {first} to {last}", "Semaine {week}, du {first} au {last}"),
+        "rate": ("Success rate", "Taux de réussite"),
+        "rate_is": (
+            "{percent} ({success} of {closed} closed claims)",
+            "{percent} ({success} sur {closed} réclamations closes)",
+        ),
+        "nothing_tried": ("no claim was closed", "aucune réclamation close"),
+        "per_attempt": ("Per attempt", "Par tentative"),
+        "per_attempt_is": ("{percent} ({success} of {tried})", "{percent} ({success} sur {tried})"),
+        "before": ("The week before", "Semaine précédente"),
+        "left": ("Not counted", "Non comptés"),
+        "left_is": (
+            "{count} more attempt{s}: quota, account or network",
+            "{count} essai{s} de plus : quota, compte ou réseau",
+        ),
+        "errors": ("Errors", "Erreurs"),
+        "returns": ("Calls to {carrier}", "Appels à {carrier}"),
+        "proofs": ("{count} proof{s} with {calls} calls", "{count} preuve{s} pour {calls} appels"),
+        "secured": ("; amounts in dispute secured: {money}", " ; montants en litige couverts : {money}"),
+        "manifest": ("Last manifest", "Dernier manifeste"),
+        "manifest_is": (
+            "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
+            "{name}, SHA-256 {sha256}. Conservez ce courriel : il prouvera qu'aucun document n'a été modifié jusque-là.",
+        ),
+        "waiting": ("Waiting", "En attente"),
+        "unknown": ("(not known)", "(inconnu)"),
+        "backlog": (
+            "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
+            "{due} à traiter, {waiting} en attente, {to_correct} à corriger, {given_up} abandonnés",
+        ),
+    }
+)

@@ -7,6 +7,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.policy import Policy
+from recours.core.text import by_language
 from recours.installation import pasteable, quoted_word
 from recours.operations.enroll import why_not_enroll, why_not_exclude
 from recours.operations.position import Closing, Position, Why, closing_of, passes_by_itself
@@ -17,110 +18,114 @@ _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 # {carrier}: its name for people. Kinds that use no attempt are told so.
-ADVICE: dict[str, dict[ErrorKind, str]] = {
-    "en": {
-        _K.INVALID_TRACKING: "Ask the client for the right tracking number, then correct the claim: it starts over.",
-        _K.POD_NEVER_AVAILABLE: "Ask the client or {carrier} for another proof, then add it with 'recours attach'.",
+ADVICE = by_language(
+    {
+        _K.INVALID_TRACKING: (
+            "Ask the client for the right tracking number, then correct the claim: it starts over.",
+            "Demandez le bon numéro de suivi au client et corrigez la réclamation : tout reprend.",
+        ),
+        _K.POD_NEVER_AVAILABLE: (
+            "Ask the client or {carrier} for another proof, then add it with 'recours attach'.",
+            "Demandez une autre preuve au client ou à {carrier}, puis ajoutez-la avec « recours attach ».",
+        ),
         _K.ACCESS_DENIED: (
             "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-            "the proof with an account of their own."
-        ),
-        _K.RETURNED_TO_SENDER: "{carrier} took the parcel back to its sender. Ask the client whether it came back.",
-        _K.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
-        _K.NOT_FOUND: (
-            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
-        ),
-        _K.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: it is retried automatically.",
-        _K.POD_NOT_AVAILABLE_YET: "Nothing to do: carriers file proofs later. It is retried automatically.",
-        _K.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status",
-        _K.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
-        _K.NETWORK: "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check",
-        _K.BAD_RESPONSE: "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what.",
-        _K.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
-        _K.AUTH_FAILED: "Correct the credentials of {carrier}, then try them with 'recours carriers check'.",
-        _K.ACCOUNT_DENIED: (
-            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-            "machine's address), then run 'recours carriers check'."
-        ),
-        _K.NOT_CONFIGURED: "Set the credentials of {carrier}, then try them with 'recours carriers check'.",
-        _K.INTERNAL_ERROR: "This is an error in recours. Please report it with the traceback in that run's log.",
-    },
-    "fr": {
-        _K.INVALID_TRACKING: "Demandez le bon numéro de suivi au client et corrigez la réclamation : tout reprend.",
-        _K.POD_NEVER_AVAILABLE: (
-            "Demandez une autre preuve au client ou à {carrier}, puis ajoutez-la avec « recours attach »."
-        ),
-        _K.ACCESS_DENIED: (
+            "the proof with an account of their own.",
             "Le colis n'est pas sur notre contrat {carrier} : vérifiez que le numéro est celui du client ; l'expéditeur "
-            "peut demander la preuve avec son propre compte."
+            "peut demander la preuve avec son propre compte.",
         ),
-        _K.RETURNED_TO_SENDER: "{carrier} a rendu le colis à l'expéditeur. Demandez au client s'il lui est revenu.",
+        _K.RETURNED_TO_SENDER: (
+            "{carrier} took the parcel back to its sender. Ask the client whether it came back.",
+            "{carrier} a rendu le colis à l'expéditeur. Demandez au client s'il lui est revenu.",
+        ),
         _K.UNSUPPORTED_CARRIER: (
-            "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste."
+            "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
+            "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste.",
         ),
         _K.NOT_FOUND: (
+            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over.",
             "Comparez le numéro et le transporteur avec les documents du client, et corrigez la réclamation s'ils "
-            "diffèrent : tout reprend."
+            "diffèrent : tout reprend.",
         ),
-        _K.NOT_DELIVERED_YET: "Rien à faire tant que le colis peut encore arriver : nouvel essai automatique.",
-        _K.POD_NOT_AVAILABLE_YET: "Rien à faire : la preuve vient plus tard. Nouvel essai automatique.",
-        _K.SERVER_ERROR: "Rien à faire, sauf si cela dure : {carrier} est indisponible. Voir aussi : recours status",
-        _K.TIMEOUT: "Rien à faire, sauf si cela dure : {carrier} répond trop lentement.",
+        _K.NOT_DELIVERED_YET: (
+            "Nothing to do as long as the parcel may still arrive: it is retried automatically.",
+            "Rien à faire tant que le colis peut encore arriver : nouvel essai automatique.",
+        ),
+        _K.POD_NOT_AVAILABLE_YET: (
+            "Nothing to do: carriers file proofs later. It is retried automatically.",
+            "Rien à faire : la preuve vient plus tard. Nouvel essai automatique.",
+        ),
+        _K.SERVER_ERROR: (
+            "Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status",
+            "Rien à faire, sauf si cela dure : {carrier} est indisponible. Voir aussi : recours status",
+        ),
+        _K.TIMEOUT: (
+            "Nothing to do unless it lasts: {carrier} answers too slowly.",
+            "Rien à faire, sauf si cela dure : {carrier} répond trop lentement.",
+        ),
         _K.NETWORK: (
-            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine joint {carrier} : recours carriers check"
+            "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check",
+            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine joint {carrier} : recours carriers check",
         ),
         _K.BAD_RESPONSE: (
-            "Rien à faire, sauf si cela dure : {carrier} n'a rien envoyé d'utilisable. Le journal dit quoi."
+            "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what.",
+            "Rien à faire, sauf si cela dure : {carrier} n'a rien envoyé d'utilisable. Le journal dit quoi.",
         ),
-        _K.RATE_LIMITED: "Rien à faire : tout reprend au renouvellement du quota, que « recours status » montre.",
-        _K.AUTH_FAILED: "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
+        _K.RATE_LIMITED: (
+            "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
+            "Rien à faire : tout reprend au renouvellement du quota, que « recours status » montre.",
+        ),
+        _K.AUTH_FAILED: (
+            "Correct the credentials of {carrier}, then try them with 'recours carriers check'.",
+            "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
+        ),
         _K.ACCOUNT_DENIED: (
+            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+            "machine's address), then run 'recours carriers check'.",
             "Le compte {carrier} est reconnu, mais n'a pas droit à ce service. Demandez à {carrier} de l'ouvrir (ou "
-            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check »."
+            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check ».",
         ),
-        _K.NOT_CONFIGURED: "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
-        _K.INTERNAL_ERROR: "C'est une erreur de recours. Merci de la signaler avec la trace du journal de l'exécution.",
-    },
-}
+        _K.NOT_CONFIGURED: (
+            "Set the credentials of {carrier}, then try them with 'recours carriers check'.",
+            "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
+        ),
+        _K.INTERNAL_ERROR: (
+            "This is an error in recours. Please report it with the traceback in that run's log.",
+            "C'est une erreur de recours. Merci de la signaler avec la trace du journal de l'exécution.",
+        ),
+    }
+)
 
 # The same of the client's own account, by who can act. {typed}: what names it on the command line.
-ADVICE_OF_CLIENT: dict[str, dict[ErrorKind, str]] = {
-    "en": {
+ADVICE_OF_CLIENT = by_language(
+    {
         _K.ACCESS_DENIED: (
             "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
-            "sent it, that one is needed."
+            "sent it, that one is needed.",
+            "Le colis n'est pas sur le contrat {carrier} de {client} : vérifiez le numéro avec le client ; si un autre "
+            "compte a servi à l'envoi, il faut celui-là.",
         ),
         _K.AUTH_FAILED: (
             "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
-            "recours accounts check {typed}."
-        ),
-        _K.ACCOUNT_DENIED: (
-            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
-        ),
-        _K.NOT_CONFIGURED: "The credentials of {client} cannot be used here: 'recours accounts list' says why.",
-        _K.RATE_LIMITED: (
-            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
-        ),
-    },
-    "fr": {
-        _K.ACCESS_DENIED: (
-            "Le colis n'est pas sur le contrat {carrier} de {client} : vérifiez le numéro avec le client ; si un autre "
-            "compte a servi à l'envoi, il faut celui-là."
-        ),
-        _K.AUTH_FAILED: (
+            "recours accounts check {typed}.",
             "Demandez les bons identifiants à {client} et saisissez-les : recours accounts add {typed} --replace. Puis "
-            "essayez-les : recours accounts check {typed}."
+            "essayez-les : recours accounts check {typed}.",
         ),
         _K.ACCOUNT_DENIED: (
-            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}."
+            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}.",
+            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}.",
         ),
-        _K.NOT_CONFIGURED: "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi.",
+        _K.NOT_CONFIGURED: (
+            "The credentials of {client} cannot be used here: 'recours accounts list' says why.",
+            "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi.",
+        ),
         _K.RATE_LIMITED: (
+            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}",
             "Rien à faire : tout reprend au renouvellement du quota de ce compte. Pour l'augmenter : recours accounts "
-            "limits {typed}"
+            "limits {typed}",
         ),
-    },
-}
+    }
+)
 
 # Whatever its kind. {reference} is the claim's, {key} its carrier's.
 TEXTS: dict[str, dict[str, str]] = {

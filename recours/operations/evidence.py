@@ -9,35 +9,24 @@ from recours.core.disputes import DisputeVerdict, support, told, verdict_sentenc
 from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND
 from recours.core.recorded_phrases import DocumentFlaw
-from recours.core.text import clean
+from recours.core.text import by_language, clean
 from recours.operations.records import KeptEvidence, iso
 
-KIND_NAMES: dict[str, dict[EvidenceKind, str]] = {
-    "en": {
-        EvidenceKind.LETTER: "letter",
-        EvidenceKind.SIGNATURE: "signature",
-        EvidenceKind.PHOTO: "photo",
-        EvidenceKind.RECORD: "tracking record",
-    },
-    "fr": {
-        EvidenceKind.LETTER: "lettre",
-        EvidenceKind.SIGNATURE: "signature",
-        EvidenceKind.PHOTO: "photo",
-        EvidenceKind.RECORD: "relevé du suivi",
-    },
-}
-_TEXTS = {
-    "en": {
-        "refused": "refused as a proof: {reason}",
-        "entered": "; {by} entered: {what}",
-        "by_hand": "by hand",
-    },
-    "fr": {
-        "refused": "refusé comme preuve : {reason}",
-        "entered": " ; saisi par {by} : {what}",
-        "by_hand": "à la main",
-    },
-}
+KIND_NAMES = by_language(
+    {
+        EvidenceKind.LETTER: ("letter", "lettre"),
+        EvidenceKind.SIGNATURE: ("signature", "signature"),
+        EvidenceKind.PHOTO: ("photo", "photo"),
+        EvidenceKind.RECORD: ("tracking record", "relevé du suivi"),
+    }
+)
+_TEXTS: dict[str, dict[str, str]] = by_language(
+    {
+        "refused": ("refused as a proof: {reason}", "refusé comme preuve : {reason}"),
+        "entered": ("; {by} entered: {what}", " ; saisi par {by} : {what}"),
+        "by_hand": ("by hand", "à la main"),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -10,80 +10,48 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.sentences import Said, carrier_message, sentence
-from recours.core.text import clean
+from recours.core.text import by_language, clean
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.position import Closing, Evidence, Standing, closing_of
 from recours.operations.records import PastChange
 
-STANDING: dict[str, dict[Standing, str]] = {
-    "en": {
-        Standing.FETCHED: "fetched",
-        Standing.IN_HAND: "being fetched",
-        Standing.NOT_SEEN: "not assessed yet",
-        Standing.LEFT_ALONE: "left alone",
-        Standing.UNNUMBERED: "no tracking number",
-        Standing.NEW: "new",
-        Standing.WAITING: "waiting",
-        Standing.READY: "due",
-        Standing.SETTLED: "needs a correction",
-        Standing.SHELVED: "not wanted",
-        Standing.GIVEN_UP: "given up",
-    },
-    "fr": {
-        Standing.FETCHED: "obtenue",
-        Standing.IN_HAND: "recherche en cours",
-        Standing.NOT_SEEN: "pas encore examinée",
-        Standing.LEFT_ALONE: "hors périmètre",
-        Standing.UNNUMBERED: "sans numéro de suivi",
-        Standing.NEW: "nouvelle",
-        Standing.WAITING: "en attente",
-        Standing.READY: "à traiter",
-        Standing.SETTLED: "à corriger",
-        Standing.SHELVED: "sans objet",
-        Standing.GIVEN_UP: "abandonnée",
-    },
-}
+STANDING: dict[str, dict[Standing, str]] = by_language(
+    {
+        Standing.FETCHED: ("fetched", "obtenue"),
+        Standing.IN_HAND: ("being fetched", "recherche en cours"),
+        Standing.NOT_SEEN: ("not assessed yet", "pas encore examinée"),
+        Standing.LEFT_ALONE: ("left alone", "hors périmètre"),
+        Standing.UNNUMBERED: ("no tracking number", "sans numéro de suivi"),
+        Standing.NEW: ("new", "nouvelle"),
+        Standing.WAITING: ("waiting", "en attente"),
+        Standing.READY: ("due", "à traiter"),
+        Standing.SETTLED: ("needs a correction", "à corriger"),
+        Standing.SHELVED: ("not wanted", "sans objet"),
+        Standing.GIVEN_UP: ("given up", "abandonnée"),
+    }
+)
 
-KINDS: dict[str, dict[ErrorKind, str]] = {
-    "en": {
-        ErrorKind.INVALID_TRACKING: "invalid tracking number",
-        ErrorKind.POD_NEVER_AVAILABLE: "no POD will exist",
-        ErrorKind.ACCESS_DENIED: "parcel not on our contract",
-        ErrorKind.RETURNED_TO_SENDER: "returned to the sender",
-        ErrorKind.UNSUPPORTED_CARRIER: "carrier not supported",
-        ErrorKind.NOT_FOUND: "number unknown to the carrier",
-        ErrorKind.NOT_DELIVERED_YET: "not delivered yet",
-        ErrorKind.POD_NOT_AVAILABLE_YET: "POD not there yet",
-        ErrorKind.SERVER_ERROR: "carrier unavailable",
-        ErrorKind.TIMEOUT: "no answer in time",
-        ErrorKind.NETWORK: "network",
-        ErrorKind.BAD_RESPONSE: "unusable answer",
-        ErrorKind.RATE_LIMITED: "quota or pause",
-        ErrorKind.AUTH_FAILED: "credentials rejected",
-        ErrorKind.ACCOUNT_DENIED: "account may not use this service",
-        ErrorKind.NOT_CONFIGURED: "no credentials",
-        ErrorKind.INTERNAL_ERROR: "internal error",
-    },
-    "fr": {
-        ErrorKind.INVALID_TRACKING: "numéro de suivi non valable",
-        ErrorKind.POD_NEVER_AVAILABLE: "aucune preuve n'existera",
-        ErrorKind.ACCESS_DENIED: "colis hors de notre contrat",
-        ErrorKind.RETURNED_TO_SENDER: "retourné à l'expéditeur",
-        ErrorKind.UNSUPPORTED_CARRIER: "transporteur inconnu",
-        ErrorKind.NOT_FOUND: "numéro de suivi inconnu",
-        ErrorKind.NOT_DELIVERED_YET: "pas encore livré",
-        ErrorKind.POD_NOT_AVAILABLE_YET: "preuve pas encore disponible",
-        ErrorKind.SERVER_ERROR: "transporteur indisponible",
-        ErrorKind.TIMEOUT: "pas de réponse à temps",
-        ErrorKind.NETWORK: "réseau",
-        ErrorKind.BAD_RESPONSE: "réponse inutilisable",
-        ErrorKind.RATE_LIMITED: "quota ou pause",
-        ErrorKind.AUTH_FAILED: "identifiants refusés",
-        ErrorKind.ACCOUNT_DENIED: "compte sans accès au service",
-        ErrorKind.NOT_CONFIGURED: "identifiants absents",
-        ErrorKind.INTERNAL_ERROR: "erreur interne",
-    },
-}
+KINDS: dict[str, dict[ErrorKind, str]] = by_language(
+    {
+        ErrorKind.INVALID_TRACKING: ("invalid tracking number", "numéro de suivi non valable"),
+        ErrorKind.POD_NEVER_AVAILABLE: ("no POD will exist", "aucune preuve n'existera"),
+        ErrorKind.ACCESS_DENIED: ("parcel not on our contract", "colis hors de notre contrat"),
+        ErrorKind.RETURNED_TO_SENDER: ("returned to the sender", "retourné à l'expéditeur"),
+        ErrorKind.UNSUPPORTED_CARRIER: ("carrier not supported", "transporteur inconnu"),
+        ErrorKind.NOT_FOUND: ("number unknown to the carrier", "numéro de suivi inconnu"),
+        ErrorKind.NOT_DELIVERED_YET: ("not delivered yet", "pas encore livré"),
+        ErrorKind.POD_NOT_AVAILABLE_YET: ("POD not there yet", "preuve pas encore disponible"),
+        ErrorKind.SERVER_ERROR: ("carrier unavailable", "transporteur indisponible"),
+        ErrorKind.TIMEOUT: ("no answer in time", "pas de réponse à temps"),
+        ErrorKind.NETWORK: ("network", "réseau"),
+        ErrorKind.BAD_RESPONSE: ("unusable answer", "réponse inutilisable"),
+        ErrorKind.RATE_LIMITED: ("quota or pause", "quota ou pause"),
+        ErrorKind.AUTH_FAILED: ("credentials rejected", "identifiants refusés"),
+        ErrorKind.ACCOUNT_DENIED: ("account may not use this service", "compte sans accès au service"),
+        ErrorKind.NOT_CONFIGURED: ("no credentials", "identifiants absents"),
+        ErrorKind.INTERNAL_ERROR: ("internal error", "erreur interne"),
+    }
+)
 
 # How often the carrier was asked, as far as attempts are recorded: never, once, several times.
 ASKED = {
@@ -141,20 +109,17 @@ CLOSINGS: dict[str, dict[Closing, str]] = {
 }
 
 # Who can act on a claim.
-ACTORS: dict[str, dict[Actor, str]] = {
-    "en": {
-        Actor.CLIENT: "the client",
-        Actor.OPERATOR: "the operator of recours",
-        Actor.CARRIER: "the carrier",
-        Actor.NOBODY: "nothing to do, it is retried automatically",
-    },
-    "fr": {
-        Actor.CLIENT: "le client",
-        Actor.OPERATOR: "l'exploitant de recours",
-        Actor.CARRIER: "le transporteur",
-        Actor.NOBODY: "rien à faire, nouvel essai automatique",
-    },
-}
+ACTORS: dict[str, dict[Actor, str]] = by_language(
+    {
+        Actor.CLIENT: ("the client", "le client"),
+        Actor.OPERATOR: ("the operator of recours", "l'exploitant de recours"),
+        Actor.CARRIER: ("the carrier", "le transporteur"),
+        Actor.NOBODY: (
+            "nothing to do, it is retried automatically",
+            "rien à faire, nouvel essai automatique",
+        ),
+    }
+)
 
 
 COLON = {"en": ": ", "fr": " : "}
@@ -247,32 +212,20 @@ def check_error(language: str, check: AccountCheck) -> str:
 
 _LONGEST_WHY = 300
 
-CHANGES: dict[str, dict[str, str]] = {
-    "en": {
-        ChangeKind.EDITED: "edited",
-        ChangeKind.SET_ASIDE: "set aside",
-        ChangeKind.RESUMED: "no longer set aside",
-        ChangeKind.REOPENED: "reopened",
-        ChangeKind.EXCLUDED: "excluded",
-        ChangeKind.ENROLLED: "enrolled",
-        ChangeKind.ATTACHED: "attached",
-        ChangeKind.DETACHED: "proof taken back",
-        ChangeKind.ASKED: "fetch asked for",
-        ChangeKind.CORRECTED: "corrected",
-    },
-    "fr": {
-        ChangeKind.EDITED: "modifiée",
-        ChangeKind.SET_ASIDE: "mise de côté",
-        ChangeKind.RESUMED: "reprise",
-        ChangeKind.REOPENED: "relancée",
-        ChangeKind.EXCLUDED: "exclue",
-        ChangeKind.ENROLLED: "prise en charge",
-        ChangeKind.ATTACHED: "preuve jointe",
-        ChangeKind.DETACHED: "preuve retirée",
-        ChangeKind.ASKED: "recherche demandée",
-        ChangeKind.CORRECTED: "corrigée",
-    },
-}
+CHANGES: dict[str, dict[str, str]] = by_language(
+    {
+        ChangeKind.EDITED: ("edited", "modifiée"),
+        ChangeKind.SET_ASIDE: ("set aside", "mise de côté"),
+        ChangeKind.RESUMED: ("no longer set aside", "reprise"),
+        ChangeKind.REOPENED: ("reopened", "relancée"),
+        ChangeKind.EXCLUDED: ("excluded", "exclue"),
+        ChangeKind.ENROLLED: ("enrolled", "prise en charge"),
+        ChangeKind.ATTACHED: ("attached", "preuve jointe"),
+        ChangeKind.DETACHED: ("proof taken back", "preuve retirée"),
+        ChangeKind.ASKED: ("fetch asked for", "recherche demandée"),
+        ChangeKind.CORRECTED: ("corrected", "corrigée"),
+    }
+)
 # What a change is of: columns of the service, or words for people.
 _COLUMNS = {"status": "pod_fetch_status", "deadline": "response_deadline"}
 _PARTS = {
