@@ -4,32 +4,18 @@ Each has its figures as a table too: for those who cannot see it, and for those 
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
 
-from recours.core.accounts import carrier_of
-from recours.core.claim import Stage
 from recours.dashboard.texts import PageTexts
 from recours.operations.figures import Rate
-from recours.operations.plan import Day
-from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow
-from recours.runs.summary import worth_showing
 
 # Names of colours in page.css, told apart by people who see no red and green, on light and dark grounds.
-GOOD, BAD, LEFT, MORE = "good", "bad", "left", "more"
-OTHERS = tuple(f"other-{number}" for number in range(1, 9))
-_STAGES = {
-    Stage.READY: "bad",
-    Stage.NEW: "more",
-    Stage.WAITING: "other-1",
-    Stage.SETTLED: "other-2",
-    Stage.UNNUMBERED: "left",
-    Stage.GIVEN_UP: "other-3",
-}
+GOOD = "good"
+BAD = "bad"
+LEFT = "left"
 # Columns of which all are named; of more every second, third … is.
 _NAMED, _NAMED_ON_PHONES, _NAMED_OF_MANY, _FEW = 8, 4, 6, 16
 _LEAST_COLUMNS = 6  # as wide as if there were so many
@@ -121,50 +107,6 @@ def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
     return stacked(texts("error_kind"), names, [failed], texts, labels=labels)
 
 
-def backlog(backlogs: Sequence[Backlog], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """What is not done, by carrier and stage. A count that was not ended has a plus."""
-    series = [
-        Series(texts.stage(stage), color, [one.stages.get(stage, 0) for one in backlogs])
-        for stage, color in _STAGES.items()
-    ]
-    shown = [names.get(one.carrier) or texts("no_carrier") for one in backlogs]
-    counts = [sum(one.stages.get(stage, 0) for stage in _STAGES) for one in backlogs]
-    are_more = [any(count == one.counted_up_to for count in one.stages.values()) for one in backlogs]
-    labels = [
-        f"{texts.number(count)}{'+' if is_more else ''}"
-        for count, is_more in zip(counts, are_more, strict=True)
-    ]
-    return stacked(texts("carrier"), shown, series, texts, labels=labels, label_head=texts("total"))
-
-
-def quotas(carriers: Iterable[CarrierNow], texts: PageTexts) -> Chart:
-    """How far each limit is used of which something is, in percent of it, with the figures beside it; the fullest first."""
-    uses = [
-        (carrier.name, use)
-        for carrier in carriers
-        if carrier.configured
-        for use in worth_showing(list(carrier.uses))
-        if not use.limit.window.is_short and (use.used or use.reserved)
-    ]
-    uses.sort(
-        key=lambda of_carrier: -(of_carrier[1].used + of_carrier[1].reserved) / of_carrier[1].limit.number
-    )
-    bars, rows = [], []
-    for carrier, use in uses:
-        kind = use.limit.capability
-        name = f"{carrier} ({texts.of('calls_', kind.lower())})" if kind else carrier
-        used = min(100 * use.used / use.limit.number, 100)
-        held = min(100 * use.reserved / use.limit.number, 100 - used)
-        label = f"{texts.number(use.used)} / {texts.number(use.limit.number)}"
-        bars.append(Bar(name, _segments([(OTHERS[0], used), (MORE, held)]), label))
-        counts = (use.limit.number, use.used, use.reserved, use.left)
-        rows.append([name, *(texts.number(count) for count in counts)])
-    heads = [texts("carrier"), *map(texts, ("limit", "used", "held", "free"))]
-    is_held = any(use.reserved for _, use in uses)
-    legend = [(texts("used"), OTHERS[0]), (texts("held"), MORE)] if is_held else []
-    return Chart(bars, legend, (), heads, rows)
-
-
 def stacked(
     head: str,
     names: Sequence[str],
@@ -213,23 +155,3 @@ def ceiling_of(highest: float) -> int:
     """The least of 1, 2, 4, 6, 8, 10, 20, 40 … that is as high; half of it is a whole number too, except of 1."""
     unit: int = 10 ** (len(str(math.ceil(highest))) - 1)
     return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)
-
-
-# ---------------------------------------------------------------- the days to come
-
-
-def due_by_day(days: Sequence[Day], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """What is still due of each carrier at the end of each day: the busiest have a colour of their own."""
-    due = [Counter[str]() for _ in days]
-    for counts, day in zip(due, days, strict=True):
-        for key, count in day.due.items():
-            counts[carrier_of(key)] += count
-    keys = [key for key, _ in sum(due, Counter[str]()).most_common()]
-    own, rest = keys[: len(OTHERS) - 1], keys[len(OTHERS) - 1 :]
-    series = [
-        Series(names.get(key) or texts("no_carrier"), color, [counts[key] for counts in due])
-        for key, color in zip(own, OTHERS, strict=False)
-    ]
-    others = [sum(counts[key] for key in rest) for counts in due]
-    days_shown = [texts.short_day(day.on) for day in days]
-    return stacked(texts("day"), days_shown, [*series, Series(texts("others"), LEFT, others)], texts)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from recours.core.text import clean
-from recours.dashboard import charts, plan_rows
+from recours.dashboard import plan_rows
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.operations.plan import Plan
@@ -47,13 +47,11 @@ _latest = LatestPlan()
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
     plan = _latest.get(operations.database.safe_url, lambda: plan_for(operations, timedelta(days=DAYS)))
-    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",
         made=texts.minute(plan.made_at),
         stopped=[texts.of("", worker) for worker in plan.stopped],
         days=DAYS,
-        due=charts.due_by_day(plan.days, names, texts) if any(day.due for day in plan.days) else None,
         day_heads=plan_rows.DAYS,
         by_day=[plan_rows.day_row(day, texts) for day in plan.days],
         carrier_heads=plan_rows.CARRIERS,

@@ -16,11 +16,10 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claim import address_of
 from recours.dashboard.visit import Visit
 from recours.installation import readable
-from recours.operations.position import Closing, closing_of
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind, verdict
 from recours.operations.records import COUNTED_UP_TO, Run
-from recours.operations.status import Health, Overview
+from recours.operations.status import Health, Overview, Success
 
 PERIODS = {7: "last_days", 30: "last_days", 84: "last_weeks"}  # days, each with the key of its name
 _RUNS = 12
@@ -54,8 +53,7 @@ def show(visit: Visit) -> Response:
         cards=_cards(seen, texts),
         workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
         differences=told.differences(seen.differences),
-        closed=_closed(seen, texts),
-        charts=_charts(seen, names, texts),
+        charts=_charts(seen.success, names, texts),
         runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],
         at=seen.at,
         days=days,
@@ -146,35 +144,16 @@ def _counted(number: int, texts: PageTexts) -> str:
     return f"{texts.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
 
 
-def _closed(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str]]:
-    """The keys of the carriers that take no call until a time that comes by itself, why, and until when."""
-    return [
-        (
-            carrier.key,
-            clean(texts.closing(carrier.refusal, carrier.name), _LONGEST),
-            texts.short_minute(carrier.refusal.until, seen.at),
-        )
-        for carrier in seen.carriers
-        if carrier.configured and carrier.refusal and closing_of(carrier.refusal) is Closing.LIMIT
-    ]
-
-
-def _charts(
-    seen: Overview, names: Mapping[str, str], texts: PageTexts
-) -> list[tuple[str, str, Chart | None, str]]:
-    """Each with the key of its title, how its bars stand, and the key of what is said without it."""
-    success = seen.success
+def _charts(success: Success, names: Mapping[str, str], texts: PageTexts) -> list[tuple[str, str, Chart]]:
+    """Each with the key of its title, and how its bars stand."""
     tried = success.all.success + success.all.failed + success.all.left
-    found = [
+    return [
         # Every day has its bar, also if nothing was tried.
-        ("by_day", "columns", charts.by_day(success.by_day if tried else {}, texts), "no_attempts"),
-        ("by_carrier", "rows", charts.by_carrier(success.by_carrier, names, texts), "no_attempts"),
-        ("by_retry", "columns", charts.by_retry(success.by_retry, texts), "no_attempts"),
-        ("by_kind", "rows", charts.by_kind(success.errors, texts), "no_attempts"),
-        ("quotas", "rows", charts.quotas(seen.carriers, texts), "no_calls_used"),
-        ("backlog", "rows", charts.backlog(seen.backlogs_by_carrier, names, texts), "no_backlog"),
+        ("by_day", "columns", charts.by_day(success.by_day if tried else {}, texts)),
+        ("by_carrier", "rows", charts.by_carrier(success.by_carrier, names, texts)),
+        ("by_retry", "columns", charts.by_retry(success.by_retry, texts)),
+        ("by_kind", "rows", charts.by_kind(success.errors, texts)),
     ]
-    return [(key, form, chart if chart.bars else None, nothing) for key, form, chart, nothing in found]
 
 
 def _run(run: Run, seen: Overview, texts: PageTexts) -> dict[str, str]:

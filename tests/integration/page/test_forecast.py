@@ -57,4 +57,3 @@ def test_deadlines_that_are_missed_lead_to_their_claims(
 def test_nothing_waits(page: PageClient) -> None:
     text = page.get("/forecast").text
     assert "No deadline will be missed and no evidence lost in these days." in text
-    assert "Nothing is waiting." in text

@@ -4,15 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from recours.core.claim import Stage
-from recours.core.quota import Capability, Limit, Usage, Window
 from recours.dashboard import charts
 from recours.dashboard.charts import Series, ceiling_of, stacked
 from recours.dashboard.texts import PageTexts
 from recours.operations.figures import Rate
-from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow
-from tests.conftest import START
 
 EN, FR = PageTexts("en"), PageTexts("fr")
 NAMES = {"ups": "UPS", "gls": "GLS"}
@@ -63,29 +58,3 @@ def test_the_busiest_carrier_is_the_first() -> None:
         ("GLS", "100%"),
     ]
     assert chart.rows[0] == ["UPS", "3", "1", "75%"]
-
-
-def test_a_count_that_was_not_ended_has_a_plus() -> None:
-    backlogs = [Backlog("ups", {Stage.READY: 10_000, Stage.GIVEN_UP: 2}), Backlog("", {Stage.SETTLED: 3})]
-    chart = charts.backlog(backlogs, NAMES, FR)
-    assert [(bar.name, bar.label) for bar in chart.bars] == [
-        ("UPS", "10\u202f002+"),
-        ("transporteur inconnu", "3"),
-    ]
-
-
-def test_limits_that_are_used_the_fullest_first() -> None:
-    def carrier(name: str, *uses: tuple[int, int, Capability | None], configured: bool = True) -> CarrierNow:
-        limits = [Limit(name.lower(), 100, Window(), kind) for _, _, kind in uses]
-        found = [Usage(limit, used, held, START) for limit, (used, held, _) in zip(limits, uses, strict=True)]
-        return CarrierNow(name.lower(), name, configured, found)
-
-    carriers = [
-        carrier("UPS", (20, 10, None), (0, 0, Capability.TOKEN)),
-        carrier("GLS", (90, 30, None)),
-        carrier("DHL", (1, 0, None), configured=False),
-    ]
-    chart = charts.quotas(carriers, EN)
-    assert [(bar.name, bar.label) for bar in chart.bars] == [("GLS", "90 / 100"), ("UPS", "20 / 100")]
-    assert chart.bars[0].segments == [("other-1", 0, 90), ("more", 90, 10)]
-    assert charts.quotas([carrier("UPS", (0, 0, None))], EN).bars == []
