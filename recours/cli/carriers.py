@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from recours.carriers.queue import stop_message
 from recours.carriers.registry import CATALOG
 from recours.cli import rehearse
 from recours.cli.acting import acting, with_actions
@@ -112,32 +111,26 @@ def _rows(
     settings: Settings, operations: Operations | None
 ) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
     """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
-    queue = operations.queue("look") if operations else None
-    now = {carrier.key: carrier for carrier in operations.carriers_now()} if operations else {}
+    carriers = operations.carriers_now() if operations else _known_without_database(settings)
     texts = Localized("en", settings.policy.zone)
     accounts = operations.accounts_now() if operations else []
     actions = operations.actions_now() if operations else {}
-    for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
-        credentials = settings.credentials[key]
-        source = "missing" if credentials.missing else credentials.source
-        uses = queue.usage(key) if queue else []
-        limits = [named_usage(use, texts.minute) for use in worth_showing(uses)] or [
+    for carrier in sorted(carriers, key=lambda carrier: carrier.name.casefold()):
+        key, refusal = carrier.key, carrier.refusal or carrier.documents
+        limits = [named_usage(use, texts.minute) for use in worth_showing(carrier.uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
-        notes = [f"set {credentials.missing}"] if credentials.missing else []
-        if stop := queue.stopped(key) if queue else None:
-            notes.append(stop_message(spec, stop, texts.minute(stop.at)))
-        elif refusal := (
-            queue.would_refuse(key, for_document=True) if queue and not credentials.missing else None
-        ):
+        notes = [f"set {carrier.missing}"] if carrier.missing else []
+        if refusal and (carrier.stopped or not carrier.missing):
             notes.append(refusal_text(refusal, texts))
-        elif key in now and (since := now[key].unavailable_since):
-            notes.append(f"unavailable: no call has been answered since {texts.minute(since)}")
+        elif carrier.unavailable_since:
+            since = texts.minute(carrier.unavailable_since)
+            notes.append(f"unavailable: no call has been answered since {since}")
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
         notes += _of_clients([one for one in accounts if one.account.carrier == key], texts)
-        yield (spec.name, source, "; ".join(limits)), notes
+        yield (carrier.name, "missing" if carrier.missing else carrier.source, "; ".join(limits)), notes
 
 
 def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str]:

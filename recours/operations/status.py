@@ -210,6 +210,7 @@ class CarrierNow:
     rejected: Refusal | None = (
         None  # its account was refused, and not accepted since, also if it is tried again now
     )
+    documents: Refusal | None = None  # why it gives none for now, while it tracks
     stopped: Stop | None = None  # by a person
     unavailable_since: datetime | None = None  # see `recours.operations.figures`; None: it is available
     source: str = ""  # where its credentials come from

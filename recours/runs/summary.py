@@ -1,7 +1,7 @@
 """What a run did, counted, and said as the guide says it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -141,7 +141,7 @@ def purpose(limit: Limit) -> str:
     return f"{limit.capability.lower()} " if limit.capability else ""
 
 
-def worth_showing(uses: list[Usage]) -> list[Usage]:
+def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
     """The uses of the longer windows; those of short ones, which are over before they are read, only if there is no other."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 

@@ -132,6 +132,7 @@ class Operations:
                 uses=queue.usage(key),
                 refusal=queue.would_refuse(key),
                 rejected=queue.rejected(key),
+                documents=queue.documents(key),
                 stopped=queue.stopped(key),
                 unavailable_since=unavailable.get(key),
                 source=credentials[key].source,
