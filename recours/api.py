@@ -20,13 +20,7 @@ from recours.core.text import clean
 from recours.database.engine import DatabaseError
 from recours.operations.actions import AccountResult
 from recours.operations.attach import LONGEST_NAME
-from recours.operations.results import (
-    AttachResult,
-    ClaimStatus,
-    FetchResult,
-    RecoursError,
-    ResultSentences,
-)
+from recours.operations.results import AttachResult, ClaimStatus, FetchResult, RecoursError, ResultSentences
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError

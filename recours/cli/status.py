@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
-from recours.cli.operations import (
-    database_option,
-    json_option,
-    tell_json,
-    unknown_claim,
-    with_operations,
-)
+from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.localized import Localized

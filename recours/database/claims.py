@@ -7,18 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Update,
-    bindparam,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, Update, bindparam, case, func, insert, or_, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind, ClaimChange
@@ -53,13 +42,7 @@ from recours.database.claim_rows import (
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
-from recours.database.ready_claims import (
-    head_of,
-    is_current,
-    leasable_ids,
-    named_lanes,
-    ready_lanes,
-)
+from recours.database.ready_claims import head_of, is_current, leasable_ids, named_lanes, ready_lanes
 from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found

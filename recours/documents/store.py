@@ -24,15 +24,7 @@ from recours.core.claim import Delivery
 from recours.core.custody import FOLDER as MANIFESTS
 from recours.core.delivery_record import MEDIA_TYPE, shown_by_record
 from recours.core.errors import RunError
-from recours.core.outcome import (
-    Kept,
-    Label,
-    NotADocumentError,
-    Piece,
-    Retrieved,
-    StoredDocument,
-    best_proof,
-)
+from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
 from recours.documents.appraisal import appraise
 from recours.documents.kinds import SUFFIXES, kind_of
 

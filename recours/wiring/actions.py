@@ -42,13 +42,7 @@ from recours.operations.actions import (
     CarrierCheck,
     CorrectRequestError,
 )
-from recours.operations.attach import (
-    LONGEST_NAME,
-    Attacher,
-    Attachment,
-    NotAttachedError,
-    piece_to_take_back,
-)
+from recours.operations.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
 from recours.operations.correct import correction_of
 from recours.operations.enroll import EnrollCriteria, why_not_enroll, why_not_exclude
 from recours.operations.labels import check_error, reason_of

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
-from recours.core.mail import (
-    Event,
-    EventName,
-    MailState,
-    OutgoingMail,
-    is_address,
-    reported_week,
-    week_label,
-)
+from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
 from recours.core.outcome import NotADocumentError
 from recours.core.sentences import Said, Sentence, facts_of, sentence
 from recours.core.text import format_minute, plural

@@ -54,14 +54,7 @@ from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of, make_queue, redactor
-from recours.wiring.databases import (
-    assessor_of,
-    clock_of,
-    connect,
-    current_schema,
-    enrolment_of,
-    policy_of,
-)
+from recours.wiring.databases import assessor_of, clock_of, connect, current_schema, enrolment_of, policy_of
 
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}

@@ -7,14 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    FromClause,
-    RowMapping,
-    Select,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import FromClause, RowMapping, Select, func, literal, select
 
 from recours.core.accounts import carrier_of
 from recours.core.appraisal import EvidenceKind, Shown

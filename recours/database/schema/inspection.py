@@ -8,14 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.rights import (
-    Right,
-    grants,
-    how_to_get_sql,
-    missing_rights,
-    needs_of,
-    sentence,
-)
+from recours.database.schema.rights import Right, grants, how_to_get_sql, missing_rights, needs_of, sentence
 from recours.database.tables import VERSION_TABLE
 
 # The revision in migrations/versions. A test holds it to what Alembic says.
