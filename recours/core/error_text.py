@@ -115,9 +115,8 @@ def classify(text: str | None) -> ErrorKind:
     return _kind_of(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text[:_LONGEST]))
 
 
-@lru_cache(
-    maxsize=1024
-)  # a million failures have few texts, which may differ in the tracking numbers that they repeat
+# A million failures have few texts, which may differ in the tracking numbers that they repeat.
+@lru_cache(maxsize=1024)
 def _kind_of(text: str) -> ErrorKind:
     if ours := kind_of_text(text):
         return ours

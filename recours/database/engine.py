@@ -304,9 +304,8 @@ class Database:
         is a sixth of what a small transaction costs.
         """
         driver: Any = connection.connection.driver_connection
-        if (
-            self._patience is None
-        ):  # by the driver: by SQLAlchemy it would be a third of what a transaction costs
+        # By the driver: by SQLAlchemy it would be a third of what a transaction costs.
+        if self._patience is None:
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
         self._user = driver.info.user

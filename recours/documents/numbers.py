@@ -12,9 +12,8 @@ _BAR_CODE = 20  # characters, at least: it holds the number among others
 _MOST_GROUPS = 8  # of a number behind a label
 _SHORTEST = 8  # digits of a number of which the letters are left out
 _FOREIGN = re.compile(r"[A-Z]{0,4}[0-9]{8,20}[A-Z]{0,2}|1Z[A-Z0-9]{16}")  # a number of any carrier's
-_LEAST_DIGITS = (
-    4  # one in so many signs of a number behind a label is a digit: GLS has some with many letters
-)
+# One in so many signs of a number behind a label is a digit: GLS has some with many letters.
+_LEAST_DIGITS = 4
 
 # Forms that nothing but a parcel's number has: UPS, the post's S10, Colissimo.
 _STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")

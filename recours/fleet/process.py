@@ -39,9 +39,8 @@ class Process:
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
     is_ready: bool = field(default=False, init=False)
-    _alive_at: float = field(
-        default_factory=monotonic, init=False
-    )  # when the loop that does jobs was last seen
+    # When the loop that does jobs was last seen.
+    _alive_at: float = field(default_factory=monotonic, init=False)
     _ready_since: float = field(default=0.0, init=False)
     _has_said: bool = field(default=False, init=False)  # that it is ready
     _ended: threading.Event = field(default_factory=threading.Event, init=False)

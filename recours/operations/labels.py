@@ -192,10 +192,8 @@ def account_reason(language: str, listed: ListedAccount) -> str:
         return why
     if listed.health is AccountHealth.REFUSED:
         why = carrier_message(why)
-    elif (
-        listed.health is AccountHealth.UNUSABLE or listed.until
-    ):  # in English; 'recours accounts list' has it
-        why = ""
+    elif listed.health is AccountHealth.UNUSABLE or listed.until:
+        why = ""  # it is in English; 'recours accounts list' has it
     return quoted(language, why) if why else ""
 
 

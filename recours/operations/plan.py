@@ -136,9 +136,8 @@ class LateClaim:
     deadline: date  # or the last day of its evidence
     evidence: bool  # its carrier has forgotten the parcel after `deadline`
     reason: Reason
-    not_before: (
-        date | None
-    )  # when it is tried; after the plan's end at the pace of its last day; None: not known
+    # When it is tried; after the plan's end at the pace of its last day; None: not known.
+    not_before: date | None
 
 
 @dataclass(frozen=True)
@@ -150,12 +149,10 @@ class CarrierPlan:
     attempts: int
     calls: int
     left: int  # still due at its end
-    empty_on: (
-        date | None
-    )  # the first day at whose end no claim is due; None: none is due now, or not within the plan
-    days_left: (
-        float | None
-    )  # how long `left` lasts at the last day's pace; None: it is empty, or does not shrink
+    # The first day at whose end no claim is due; None: none is due now, or not within the plan.
+    empty_on: date | None
+    # How long `left` lasts at the last day's pace; None: it is empty, or does not shrink.
+    days_left: float | None
 
 
 @dataclass(frozen=True)
@@ -341,9 +338,8 @@ class Simulation:
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
                 spec = self.accounts[key].spec
-                if (
-                    spec and spec.numbers_per_call == 1
-                ):  # a call about several parcels shows nothing of the account
+                # A call about several parcels shows nothing of the account.
+                if spec and spec.numbers_per_call == 1:
                     run.answered.add(key)
             else:
                 *_, key = heappop(heads)

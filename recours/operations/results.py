@@ -54,9 +54,8 @@ class ClaimStatus:
     # the day before which no run tries it, an estimate. None: it does not wait for others, or its worker does not run.
     claims_before: int | None = None
     not_before: date | None = None
-    shows: str | None = (
-        None  # what can be read on its POD, as a phrase; None: it has none, or it was not examined
-    )
+    # What can be read on its POD, as a phrase; None: it has none, or it was not examined.
+    shows: str | None = None
     # How far all its evidence carries the dispute: proves, partly, not, unknown; None: nobody says what is disputed.
     support: str | None = None
     verdict: str | None = None  # the same as a sentence, with what is missing

@@ -51,20 +51,20 @@ class RefusedPiece(NamedTuple):
 
 @dataclass(frozen=True)
 class Troubles:
-    """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account."""
+    """What was read.
+
+    Since when a carrier gave no other answer than a refusal of the account: `streaks`, of the house's accounts by the
+    carrier's key; `account_streaks`, of clients' accounts by their numbers.
+    """
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
-    streaks: Mapping[str, datetime] = field(
-        default_factory=dict
-    )  # of the house's accounts, by the carrier's key
+    streaks: Mapping[str, datetime] = field(default_factory=dict)
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
     late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
     to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
     forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
-    account_streaks: Mapping[int, datetime] = field(
-        default_factory=dict
-    )  # of clients' accounts, by their numbers
+    account_streaks: Mapping[int, datetime] = field(default_factory=dict)
     # Documents of a day that were refused, of parcels that have no proof; by their carrier's key.
     refused: Mapping[str, Sequence[RefusedPiece]] = field(default_factory=dict)
     # The clients who have claims at a carrier, by its key, where nobody has an account for them; most claims first.
@@ -81,16 +81,17 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The last runs of one worker, the newest first. `unended`: began long ago and never ended: they were killed."""
+    """The last runs of one worker, the newest first. `unended`: began long ago and never ended: they were killed.
+
+    `ahead`: began in the future, by a clock that was wrong: they say nothing of how it does.
+    """
 
     worker: str
     schedule: timedelta
     health: Health
     runs: Sequence[Run] = ()
     unended: Sequence[Run] = ()
-    ahead: Sequence[
-        Run
-    ] = ()  # began in the future, by a clock that was wrong: they say nothing of how it does
+    ahead: Sequence[Run] = ()
 
     @property
     def last(self) -> Run | None:
@@ -207,9 +208,8 @@ class CarrierNow:
     configured: bool
     uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
-    rejected: Refusal | None = (
-        None  # its account was refused, and not accepted since, also if it is tried again now
-    )
+    # Its account was refused, and not accepted since, also if it is tried again now.
+    rejected: Refusal | None = None
     documents: Refusal | None = None  # why it gives none for now, while it tracks
     stopped: Stop | None = None  # by a person
     unavailable_since: datetime | None = None  # see `recours.operations.figures`; None: it is available
