@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
-from recours.core.claim import EARLIEST, Claim, Stage, State
+from recours.core.claim import DUE, EARLIEST, Claim, Stage, State
 from recours.core.decision import Decision
 from recours.database.border import Border
 from recours.database.changes import note_put_aside
@@ -71,7 +71,6 @@ from recours.database.tables import (
 _a, _c = client_accounts.c, claims.c
 # The stages of claims that wait for their next retry.
 _TIMED = (Stage.WAITING, Stage.SETTLED)
-_READY = (Stage.READY, Stage.NEW)
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,11 @@ class ClaimMaintenance:
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
         with self.database.read() as connection:
-            lanes = {lane for stage in _READY for lane in connection.scalars(carrier_keys(stage)) if lane}
+            lanes = {lane for stage in DUE for lane in connection.scalars(carrier_keys(stage)) if lane}
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
             before = _known_before(connection)
         for lane in sorted(of_none):
-            self._have_assessed(at_stage(*_READY), _c.lane == lane)
+            self._have_assessed(at_stage(*DUE), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if not before.has_changed_accounts and before.configured == configured:
@@ -151,7 +150,7 @@ class ClaimMaintenance:
             numbers = [own[lane] for own in of_clients if lane in own]
             for first in range(0, len(numbers), CHUNK):
                 has_account = exists().where(_a.id.in_(numbers[first : first + CHUNK]), _is_of_client())
-                self._have_assessed(at_stage(*_READY), _c.lane == lane, _c.account_id.is_(None), has_account)
+                self._have_assessed(at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
         """Have the claims of clients follow what was changed of their accounts; the keys of the carriers concerned.

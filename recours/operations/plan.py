@@ -18,7 +18,7 @@ from typing import Any
 
 from recours.core.assessment import as_next_run_finds, assess, is_expired, ranked_anew, retimed
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import NEVER, Claim, Delivery, Stage, deadline_end, urgency
+from recours.core.claim import DUE, IN_PROGRESS, NEVER, Claim, Delivery, Stage, deadline_end, urgency
 from recours.core.decision import (
     Action,
     abandoned_at,
@@ -47,7 +47,7 @@ _AN_HOUR = 3600
 # Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
 _FLEET_STEP = timedelta(minutes=15)
 _ASSUMED = Failure(ErrorKind.NOT_DELIVERED_YET, "assumed by the plan")
-_OPEN = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.UNNUMBERED)
+_OPEN = (*IN_PROGRESS, Stage.UNNUMBERED)
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def make_plan(
     calls: Counter[str] = sum((day.calls for day in days), Counter())
     carriers = []
     for key in sorted({*due, *attempts, *left}):
-        pace = sum(simulation.pace(stage, key) for stage in (Stage.NEW, Stage.READY))
+        pace = sum(simulation.pace(stage, key) for stage in DUE)
         empty_on = next((day.on for day in days if due[key] and not day.due[key]), None)
         days_left = round(left[key] / pace, 1) if left[key] and pace else None
         carriers.append(CarrierPlan(key, due[key], attempts[key], calls[key], left[key], empty_on, days_left))

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recours.core.assessment import as_next_run_finds, is_due, is_expired
-from recours.core.claim import IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
+from recours.core.claim import DUE, IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -210,7 +210,7 @@ def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy)
     """Tell whether a run that begins now deals with a claim at this stage."""
     if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE):
         return False
-    return stage in (Stage.NEW, Stage.READY) or (stage is Stage.SETTLED and is_due(state, now, policy))
+    return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
 
 
 # ---------------------------------------------------------------- when, and why then

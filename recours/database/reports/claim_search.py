@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import DUE, FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
@@ -218,7 +218,7 @@ class Search:
         return [*order, self.key.desc()]
 
     def _keys(self, sort: Sort) -> list[ColumnElement[Any]]:
-        due, waits = at_stage(Stage.NEW, Stage.READY), at_stage(Stage.WAITING)
+        due, waits = at_stage(*DUE), at_stage(Stage.WAITING)
         is_fetched = self.border.text("pod_fetch_status") == const(FetchStatus.SUCCESS)
         at_stages = ((at_stage(stage), place) for place, stage in enumerate(Stage))
         keys: dict[Sort, list[ColumnElement[Any]]] = {

@@ -154,7 +154,7 @@ def most_urgent_claims(
     with database.read() as connection:
         ids = [
             claim_id
-            for stage in (Stage.NEW, Stage.READY)
+            for stage in DUE
             for claim_id in connection.scalars(
                 leasable_ids(stage, is_sqlite=database.is_sqlite, locks=False), parameters
             )
