@@ -13,7 +13,7 @@ from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
 from recours.core.outcome import NotADocumentError
 from recours.core.sentences import Said, Sentence, facts_of, sentence
-from recours.core.text import format_minute, plural
+from recours.core.text import plural, zone_name
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
@@ -88,9 +88,10 @@ class MailService:
             if count > A_HANDFUL:
                 self._note(EventName.TO_CORRECT, "", today.isoformat(), Sentence.TO_CORRECT, str(count), now)
         for carrier, since in read.unavailable(now).items() if OUTAGE_KINDS & set(kinds) else ():
-            at = format_minute(since, lambda utc: utc.astimezone(zone))
+            at = since.astimezone(zone)
+            words = f"{at:%Y-%m-%d %H:%M} {zone_name(at)}"
             name, key = EventName.CARRIER_UNAVAILABLE, Sentence.CARRIER_SILENT
-            self._note(name, carrier, since.isoformat(), key, at, now)
+            self._note(name, carrier, since.isoformat(), key, words, now)
 
     def _note(
         self, name: EventName, carrier: str, number: str, key: Sentence, words: str, now: datetime
