@@ -184,6 +184,11 @@ class Worker(ABC):
                 self.deps.queue.leave()
             raise
         self.deps.queue.leave()
+        self._note_troubles()
+
+    def _note_troubles(self) -> None:
+        self.deps.note_troubles(self._recorder.kinds)
+        self._recorder.kinds.clear()
 
     def _end_after(self, longest: timedelta) -> None:
         self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
@@ -211,7 +216,7 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
-        self._try_to(lambda: self.deps.note_troubles(self._recorder.kinds))
+        self._try_to(self._note_troubles)  # after a fault; else it is done
         if self.deps.send_mails:  # before the summary, which ends the log of a run
             self._try_to(partial(self.deps.send_mails, self.may_go_on))
         for line in report.summary(self.local):
