@@ -104,10 +104,12 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, serv
     assert f"by hand, {who}" in person.does("why", reference)
     # A rate of success is that of the carriers, who have nothing to do with it.
     assert person.json("status")["success"]["all"] == {
+        "success": 0,
+        "given_up": 0,
         "failed": 0,
         "left": 0,
-        "success": 0,
         "success_rate": None,
+        "attempt_success_rate": None,
     }
 
 

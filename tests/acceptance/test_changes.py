@@ -78,5 +78,5 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
         rf"Excluded: 'handled by phone' +{ME}",
         rf"Enrolled +{ME}",
     ):
-        assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d[^\n]*{line}", shown), (line, shown)
+        assert re.search(rf"\d\d? \w{{3}} \d{{4}}, \d\d:\d\d CES?T +{line}", shown), (line, shown)
     assert ME not in person.does("why", "CLM-0002")

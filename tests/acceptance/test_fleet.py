@@ -253,7 +253,7 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
         ids = place.new_ids(400)
         add_failed(place.database, place.box, ids[:300])
         add_pending(place.database, place.box, ids[300:])
-        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
         connections = 0
         with FleetWorker(place.settings, "--concurrency", "16") as worker:
             worker.wait_until_ready()
