@@ -86,8 +86,7 @@ def in_parts(
 ) -> Iterator[Sequence[RowMapping]]:
     """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while somebody reads what was printed."""
     part = further = query.order_by(key).limit(size)
-    while True:
-        rows = database.mappings(further)
+    while rows := database.mappings(further):
         yield rows
         if len(rows) < size:
             return

@@ -47,6 +47,7 @@ PORTION = 10_000  # files of one manifest
 _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
 MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
+_HAS_UNNAMED = select(or_(*(exists().where(column.is_(None)) for column in (_v.manifest_id, _e.manifest_id))))
 
 
 RUNS_KEPT = timedelta(days=400)  # quota windows too
@@ -91,6 +92,8 @@ class DatabaseCustody:
         `write` takes the name and the content, and keeps them durably. A process that dies after it leaves a file that no
         row names, and the next one names the same files. Raises DatabaseError, and what `write` does.
         """
+        if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase nothing
+            return None
         with self.database.write(durable=True) as connection:
             if not self.database.is_sqlite:
                 connection.execute(_LOCK)

@@ -261,8 +261,7 @@ class GivenUpClaims:
         query = select(*claim_columns(border), is_leased).select_from(border.joined())
         query = query.where(*such, *_reopenable(border))
         for rows in in_parts(of.database, query, _c.claim_id, CHUNK):
-            if rows:
-                yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
+            yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Have these claims start over, due now; returns the ids of those that could be, as nobody has them or changed them."""

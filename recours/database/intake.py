@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -49,8 +51,10 @@ from recours.database.claim_rows import (
     const,
     count_projection,
     free,
+    free_at_moment,
     in_parts,
     insert_rows,
+    moments,
     owed_in,
     owed_text,
     project,
@@ -290,11 +294,25 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
     return query.where(border.key.is_(None), keys.contain(_c.claim_id), free(now))
 
 
-def _stale(border: Border, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
+@lru_cache(maxsize=32)
+def _likely_stale(border: Border) -> list[Select[Any]]:
+    """The keys of rows of ours that are likely to be stale; executed with `moments` and `watched_from`."""
+    watched_from = bindparam("watched_from", type_=_c.written_at.type)
+    return [
+        _stale(border, _c.to_assess == literal_column("1")),
+        _stale(border, is_open(is_long=False)),
+        _stale(border, is_open(is_long=True)),
+        _stale(
+            border, _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > watched_from
+        ),
+    ]
+
+
+def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
     """The keys of those of these rows of ours, of somebody's claims, that are to be assessed again, or whose claims are gone."""
     is_due = or_(border.key.is_(None), _c.to_assess == literal_column("1"), border.differs)
     # As a CASE, since an OR would have PostgreSQL expect every row.
-    is_stale = case((is_due, free(now)), else_=false())
+    is_stale = case((is_due, free_at_moment()), else_=false())
     theirs = border.claims, border.key == _c.claim_id
     return select(_c.claim_id).select_from(claims.outerjoin(*theirs)).where(is_stale, *where)
 
@@ -363,19 +381,14 @@ class ClaimIntake:
     def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
         """The keys of claims that are likely to be new, or edited."""
         border = self._border
-        is_recent = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > now - _WATCH
-        queries = [
-            _stale(border, now, _c.to_assess == literal_column("1")),
-            _stale(border, now, is_open(is_long=False)),
-            _stale(border, now, is_open(is_long=True)),
-            _stale(border, now, *is_recent),
-        ]
+        queries = _likely_stale(border).copy()
         if border.has_index:
             queries.append(_pending(border))
         if mark is not None:
             newest = _in_stretch(border, _Keys(after=mark - _MARGIN), border.key)
             queries.append(newest.where(_c.claim_id.is_(None), _is_new(border, self.skip)))
-        return list(dict.fromkeys(key for query in queries for key in connection.scalars(query)))
+        values = {**moments(now, self.run_id), "watched_from": now - _WATCH}
+        return list(dict.fromkeys(key for query in queries for key in connection.scalars(query, values)))
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -34,6 +34,7 @@ from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (
     CHUNK,
     Redact,
+    claim_columns,
     count_projection,
     error_values,
     free,
@@ -41,7 +42,6 @@ from recours.database.claim_rows import (
     owed_values,
     projection_of,
     read_claims,
-    reading,
     state_values,
     unchanged,
     write_states,
@@ -98,8 +98,7 @@ class ClaimMaintenance:
         Each lane's are found by one look into the index of ready claims: they get another place.
         """
         lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
-        first = select(_c.claim_id).select_from(self.border.joined())
-        first = first.where(*self._overdue(stage, lanes.c.carrier_key, now), *self._is_current(now))
+        first = self._keys(now, *self._overdue(stage, lanes.c.carrier_key, now))
         has_some = first.order_by(_c.rank_at).limit(1).correlate(lanes).scalar_subquery().is_not(None)
         named = named_lanes(sorted(self.catalog.accounts_of(carriers)), is_sqlite=self.database.is_sqlite)
         overdue = self.database.scalars(select(lanes.c.carrier_key).where(has_some), named)
@@ -218,7 +217,7 @@ class ClaimMaintenance:
 
         In another order, or in none, either kind of database may prefer to read the whole table.
         """
-        query = self._reading(now, condition).order_by(key).limit(CHUNK)
+        query = self._keys(now, condition).order_by(key).limit(CHUNK)
         is_more = self._has_some(query)
         ids: set[Any] = set()  # each once, even one that goes on to meet the condition
         while is_more:
@@ -251,7 +250,7 @@ class ClaimMaintenance:
         Without a decision: shelved. The service is told by `ClaimIntake.tell_owed`.
         """
         is_due = at_stage(Stage.SETTLED), _c.next_at <= due_until, self._of(carriers)
-        query = self._reading(now, *is_due).order_by(_c.next_at).limit(CHUNK)
+        query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)
         return self._decide(query, pass_retry, now, gives_up=False)
 
     def expire(
@@ -267,7 +266,7 @@ class ClaimMaintenance:
         Those of these carriers whose time has run since `before` at least; the rest as for `pass_retries`.
         """
         is_over = at_stage(stage), has_deadline(), _c.expire_from <= before, _c.interruptions == 0
-        query = self._reading(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
+        query = self._keys(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)
 
     def _decide(
@@ -315,8 +314,10 @@ class ClaimMaintenance:
         """Claims that any account of these carriers serves; none named: all."""
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
-    def _reading(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-        return reading(self.border, *where, *self._is_current(now))
+    def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
+        """The keys of claims of which we have a row, and that are still there."""
+        keys = select(_c.claim_id).select_from(self.border.joined())
+        return keys.where(*where, *self._is_current(now))
 
     def _is_current(self, now: datetime) -> list[ColumnElement[bool]]:
         """Claims that no run has leased, and that wait neither for the intake nor for the service to be told."""
@@ -324,11 +325,12 @@ class ClaimMaintenance:
 
     def _has_some(self, query: Select[Any]) -> bool:
         """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
-        return self.database.scalar(query.with_only_columns(_c.claim_id).limit(1)) is not None
+        return self.database.scalar(query.limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
-        """The claims of a query whose rows nobody else writes until the transaction ends."""
-        return unchanged(connection, read_claims(connection.execute(query), self.catalog, self.redact))
+        """The claims with these keys whose rows nobody else writes until the transaction ends."""
+        rows = connection.execute(query.with_only_columns(*claim_columns(self.border)))
+        return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
     def _change(self, which: ColumnElement[bool], **values: Any) -> None:
         """Change these rows, but for those that another run is writing now: a later run finds them."""
