@@ -87,7 +87,9 @@ def _reason(event: OutboxEvent, otherwise: str, say: Texts, catalog: Catalog) ->
 
 
 def _blocked(events: Sequence[OutboxEvent], say: Texts, blocked: Mapping[str, int]) -> str:
-    count = sum(blocked.get(key, 0) for key in {event.carrier for event in events})
+    accounts = {event.carrier for event in events} - {""}
+    silent = {event.carrier for event in events if event.name is EventName.CARRIER_UNAVAILABLE}
+    count = sum(blocked[key] for key in blocked if key in accounts or carrier_of(key) in silent)
     return say.counted("blocked", count) if count else ""
 
 

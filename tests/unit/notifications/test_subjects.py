@@ -45,6 +45,14 @@ def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expe
     assert summary(language, told(FAULT), ups=7) == expected.partition(" – ")[0]
 
 
+def test_a_carrier_that_is_unavailable_blocks_the_claims_of_all_its_accounts_and_no_other_ones() -> None:
+    blocked = {"ups": 3, "ups#4": 2, "dpd": 7, "": 5}
+    silent = told(EventName.CARRIER_UNAVAILABLE, "ups", "timeout")
+    assert summary("en", silent, **blocked).endswith("– 5 claims blocked")
+    to_correct = told(EventName.TO_CORRECT, "", words="6")
+    assert summary("en", to_correct, **blocked) == "6 claims to correct"
+
+
 def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
     gave_up = [told(GAVE_UP, kind="not_found") for _ in range(2)]
     assert summary("en", *gave_up) == "Chronopost: number unknown to the carrier – 2 claims given up"
