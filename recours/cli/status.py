@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
+_UNKNOWN = "(not known)"
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",
@@ -71,9 +72,10 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
 
 def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: Localized) -> None:
     click.echo(f"\n{harmless(f'{database}, {texts.minute(overview.at)}')}")
-    days = [(day.isoformat(), rate) for day, rate in overview.success.by_day.items()]
-    by_carrier = [(catalog.name_of(key, key), rate) for key, rate in overview.success.by_carrier.items()]
-    errors = [(kind, str(count)) for kind, count in list(overview.success.errors.items())[:_KINDS_SHOWN]]
+    success = overview.success
+    days = [(day.isoformat(), rate) for day, rate in success.by_day.items()]
+    by_carrier = [(catalog.name_of(key, key or _UNKNOWN), rate) for key, rate in success.by_carrier.items()]
+    errors = [(kind, str(count)) for kind, count in list(success.errors.items())[:_KINDS_SHOWN]]
     tables = (
         _runs(overview, texts),
         _backlogs(overview, catalog, texts),
@@ -132,7 +134,7 @@ def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
         ]
         rows.append(
             (
-                catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
+                catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN),
                 # `10000+`: so many, or more.
                 *(f"{count}+" if count >= most else str(count) for count in counts),
                 texts.minute(backlog.oldest) if backlog.oldest else "",

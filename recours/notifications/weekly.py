@@ -44,8 +44,8 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     return mail_of(subject, sentences.verdict(current), items, texts, head)
 
 
-def _name(carrier: str, catalog: Catalog) -> str:
-    return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME))
+def _name(carrier: str, texts: Texts, catalog: Catalog) -> str:
+    return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME)) or texts("unknown")
 
 
 def _rate(rate: Rate, texts: Texts) -> str:
@@ -71,7 +71,7 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
     if rate.left:
         yield texts("left"), texts.counted("left_is", rate.left)
     for carrier, of_carrier in report.success.by_carrier.items():
-        yield _name(carrier, catalog), _rate(of_carrier, texts)
+        yield _name(carrier, texts, catalog), _rate(of_carrier, texts)
     kinds = KINDS[texts.language]
     errors = [
         f"{kinds[ErrorKind(kind)] if kind in set(ErrorKind) else kind} ({texts.number(count)})"
@@ -83,7 +83,7 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
         money = ", ".join(texts.money(amount, currency) for currency, amount in brought.secured.items())
         proofs = texts.counted("proofs", brought.proofs, calls=texts.number(brought.calls))
         secured = texts("secured", money=money) if money else ""
-        yield texts("returns", carrier=_name(brought.carrier, catalog)), proofs + secured
+        yield texts("returns", carrier=_name(brought.carrier, texts, catalog)), proofs + secured
     if last := report.manifest:
         yield texts("manifest"), texts("manifest_is", name=last.name, sha256=last.sha256)
 
@@ -99,7 +99,7 @@ def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
         }
         if any(counts.values()):
             numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
-            yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **numbers_by_stage)
+            yield _name(backlog.carrier, texts, catalog), texts("backlog", **numbers_by_stage)
 
 
 REPORT_TEXTS = by_language(
