@@ -62,6 +62,7 @@ def command(
             stages=tuple(Stage(stage) for stage in stages),
             carriers=tuple(key for name in carriers for key in operations.catalog.keys_of(name)),
             clients=clients,
+            due_until=operations.due_until,
         )
         claims = operations.records.each_claim(
             time_of(since, operations.clock.now(), zone, "--from"), criteria

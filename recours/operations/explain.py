@@ -80,7 +80,7 @@ class Explanation:
             "pod_fetched_at": iso(self.listed.fetched_at),
             "signatory": self.listed.signatory,
             "where": self.position.standing,
-            "stage": state.stage,
+            "stage": self.position.stage,
             "turns_used": state.retries_used,
             "last_attempt_at": iso(state.last_attempt_at),
             "standing": list(self.sentences),

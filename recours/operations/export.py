@@ -38,7 +38,7 @@ def claim_row(listed: ListedClaim, where: Position, catalog: Catalog, zone: tzin
         claim.claim_status,
         claim.deadline,
         claim.fetch_status,
-        state.stage,
+        where.stage,
         claim.retries_counted,
         state.failed_at,
         where.next_at,

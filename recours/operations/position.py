@@ -109,6 +109,7 @@ class Position:
     asks: bool = False
     is_due: bool = False
     is_last: bool = False  # what is still to come is the last attempt before its deadline
+    stage: Stage | None = None  # as it is kept; ready, if its retry has come and no run has made it so yet
     evidence: Evidence | None = None  # None: its carrier is not known to forget it, or its POD is there
 
     @property
@@ -150,6 +151,7 @@ def position(
         asks=asks,
         is_due=is_due_now,
         is_last=asks and awaits_last_attempt(state),
+        stage=_stage_kept(claim.state, now, policy),
     )
     return replace(found, evidence=_evidence(claim, found, now, policy))
 
@@ -204,6 +206,10 @@ def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
     if planned in (Why.BY_BACKOFF, Why.OTHERS):
         return Stage.WAITING
     return Stage.NEW if claim.is_pending else Stage.READY
+
+
+def _stage_kept(state: State, now: datetime, policy: Policy) -> Stage | None:
+    return Stage.READY if state.stage is Stage.WAITING and is_due(state, now, policy) else state.stage
 
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:

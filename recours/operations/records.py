@@ -216,7 +216,8 @@ class ClaimFilter:
     `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors. In each of them, ""
     is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
     customer, in whatever case; blanks in a number are not counted. `concerned`: those that a problem is about; None: all.
-    A claim that recours keeps nothing of belongs to the carrier that the service names.
+    A claim that recours keeps nothing of belongs to the carrier that the service names. Waiting claims whose retry comes by
+    `due_until` are ready ones, as in a backlog.
     """
 
     statuses: Collection[str] = ()
@@ -226,6 +227,7 @@ class ClaimFilter:
     clients: Collection[str] = ()
     kinds: Collection[str] = ()
     concerned: Concerned | None = None
+    due_until: datetime | None = field(default=None, compare=False)
 
 
 class Sort(StrEnum):

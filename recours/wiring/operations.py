@@ -89,6 +89,11 @@ class Operations:
         return make_queue(self.settings, self.database, self.clock, random, holder)
 
     @property
+    def due_until(self) -> datetime:
+        """Claims whose retries come by then are due."""
+        return self.settings.policy.backoff.due_until(self.clock.now())
+
+    @property
     def given_up(self) -> GivenUpClaims:
         return GivenUpClaims(self.assessor)
 
@@ -174,7 +179,7 @@ class Operations:
         count = Counter(claim.lane for claim in to_correct)
         backlogs = [
             replace(backlog, to_correct=count[backlog.carrier])
-            for backlog in self.records.backlogs(policy.backoff.due_until(now))
+            for backlog in self.records.backlogs(self.due_until)
         ]
         return Overview(
             at=now,

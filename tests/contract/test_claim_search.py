@@ -67,10 +67,15 @@ def carrier_key(row: dict[str, Any]) -> str:
     return carrier_of(row["lane"] or "") if row["stage"] else {"chronopost": "chronopost"}.get(name, "")
 
 
+def stage_at(row: dict[str, Any], due_until: datetime | None) -> str:
+    is_due = row["stage"] == "waiting" and due_until is not None and row["next_at"] <= due_until
+    return "ready" if is_due else row["stage"] or ""
+
+
 def is_wanted(row: dict[str, Any], wanted: ClaimFilter) -> bool:
     chosen = (
         (row["pod_fetch_status"] or "", wanted.statuses),
-        (row["stage"] or "", wanted.stages),
+        (stage_at(row, wanted.due_until), wanted.stages),
         (carrier_key(row), wanted.carriers),
         (str(row["client_id"] or ""), wanted.clients),
         ((row["kind"] if row["stage"] else None) or "", wanted.kinds),
@@ -162,6 +167,7 @@ FILTERS = st.builds(
     text=TYPED,
     clients=some(st.sampled_from(["", "1", "3", "x"])),
     kinds=some(_KINDS),
+    due_until=_TIMES,
 )
 
 

@@ -89,6 +89,7 @@ def read_address(query: QueryParams, operations: Operations) -> ListAddress:
             # A problem of these carriers has its own claims, whichever carrier they are asked of now.
             carriers=() if is_of_carriers else carriers,
             kinds=kept["kind"],
+            due_until=operations.due_until,
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
             concerned=together([each.claims for each in problems or of_kind]) if problem else None,

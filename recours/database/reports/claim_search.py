@@ -126,21 +126,32 @@ class Search:
             (self.border.text("pod_fetch_status"), criteria.statuses),
             (self.border.text("client_id"), criteria.clients),
             (_c.kind, criteria.kinds),
-            (self._unindexed(_c.stage), criteria.stages if sort or len(criteria.stages) > 1 else ()),
         ]
         conditions: list[ColumnElement[bool]] = [
             _is_one_of(value, values) for value, values in choices if values
         ]
         if criteria.carriers:
             conditions.append(self._is_of(criteria.carriers))
-        if len(criteria.stages) == 1 and sort is None:  # whose claims an index has in their order
-            conditions.append(at_stage(*criteria.stages))
+        if criteria.stages:
+            conditions.append(self._is_at_stages(sort))
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and len(typed) <= _LONGEST_TYPED
             conditions.append(self._holds(typed) if is_possible else false())
         if criteria.concerned is not None:
             conditions.append(self._is_concerned(criteria.concerned))
         return conditions
+
+    def _is_at_stages(self, sort: Sort | None) -> ColumnElement[bool]:
+        stages, due_until = self.criteria.stages, self.criteria.due_until
+        if sort or len(stages) > 1:
+            is_at = _is_one_of(self._unindexed(_c.stage), stages)
+        else:  # whose claims an index has in their order
+            is_at = at_stage(*stages)
+        if due_until is None or (Stage.READY in stages) == (Stage.WAITING in stages):
+            return is_at
+        if Stage.READY in stages:
+            return or_(is_at, and_(at_stage(Stage.WAITING), _c.next_at <= due_until))
+        return and_(is_at, or_(~at_stage(Stage.WAITING), _c.next_at > due_until))
 
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = []
