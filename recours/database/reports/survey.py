@@ -255,14 +255,14 @@ class DatabaseTroubles:
                 in_line += [InLine(*row, bool(is_deadline)) for row in rows]
         return sorted(in_line, key=attrgetter("rank_at"))[:most]
 
-    def read(self, ids: Sequence[Any]) -> list[Claim]:
-        """The claims of these ids, of which the next run sees nothing new."""
+    def read(self, ids: Sequence[Any], *where: ColumnElement[bool]) -> list[Claim]:
+        """The claims of these ids, of which the next run sees nothing new; `where`: what else is true of them."""
         border = self.database.border
         claims_: list[Claim] = []
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):
                 some = _c.claim_id.in_(ids[first : first + _AT_ONCE])
-                query = reading(border, some, ~border.is_edited)
+                query = reading(border, some, *where, ~border.is_edited)
                 claims_ += read_claims(connection.execute(query), self.catalog, self.redact)
         return claims_
 
@@ -317,14 +317,12 @@ class DatabaseTroubles:
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
-        claims_: list[Claim] = []
         border = self.database.border
         ends = or_(_evidence_may_end(self.catalog, now, until), _deadline_between(border, now, until))
         with self.database.read() as connection:
-            for some in self._near(now, closed):
-                ids = select(some.limit(_MOST_CLAIMS).subquery().c.claim_id)
-                query = reading(border, _c.claim_id.in_(ids), ends, ~border.is_edited)
-                claims_ += read_claims(connection.execute(query), self.catalog, self.redact)
+            queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed)]
+            ids = list(dict.fromkeys(key for query in queries for key in connection.scalars(query)))
+        claims_ = self.read(ids, ends)
         return sorted(claims_, key=lambda claim: (str(claim.deadline), claim.reference))
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
