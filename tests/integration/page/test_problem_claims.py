@@ -80,13 +80,13 @@ def world(database: Database, add_claims: Callable[..., None], now: datetime) ->
 
 
 @pytest.fixture
-def problems(environment: dict[str, str]) -> Callable[[], list[Problem]]:
-    def found() -> list[Problem]:
+def problems(environment: dict[str, str]) -> Callable[[ProblemKind], list[Problem]]:
+    def of_kind(kind: ProblemKind) -> list[Problem]:
         operations = open_operations(load_at_home(environment, CATALOG))
         with closing(operations.database):
-            return [problem for kind in OF_CLAIMS for problem in operations.problems_of(kind)]
+            return operations.problems_of(kind)
 
-    return found
+    return of_kind
 
 
 @dataclass
@@ -191,13 +191,13 @@ def test_the_list_has_exactly_the_claims_that_the_problem_counts(
     world: Database,
     page: PageClient,
     environment: dict[str, str],
-    problems: Callable[[], list[Problem]],
+    problems: Callable[[ProblemKind], list[Problem]],
     problem_kind: ProblemKind,
     now: datetime,
 ) -> None:
     begin, expected = CASES[problem_kind]
     begin(Begin(world, page, environment, now))
-    (problem,) = [found for found in problems() if found.kind is problem_kind]
+    (problem,) = problems(problem_kind)
     (address,) = set(re.findall(rf'href="(/claims\?problem={problem_kind}[^"]*)"', page.get("/").html))
     shown = page.get(unescape(address))
     assert problem.count == len(expected)
