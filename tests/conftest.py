@@ -337,7 +337,7 @@ def claim_row(n: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def add_claims() -> Callable[..., None]:
     """`add_claims(database, rows)`: each row is a dict of what differs from `claim_row`."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import URL, event
 
 from recours.core.claim import Stage
 from recours.core.decision import pass_retry
@@ -45,22 +45,17 @@ def backlog(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def many(kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database(kinds("postgresql").ready(tmp_path_factory.mktemp("many")))
+def many(
+    kinds: Callable[[str], Kind],
+    tmp_path_factory: pytest.TempPathFactory,
+    add_claims: Callable[..., None],
+) -> URL:
+    """Few claims that runs work on, among many that they do not; nothing is connected to it."""
+    folder = tmp_path_factory.mktemp("many")
+    database = Database(kinds("postgresql").ready(folder))
     with database.write() as connection:
         connection.exec_driver_sql(QUIET)
         connection.exec_driver_sql(QUIET_OWN)
-    yield database
-    database.close()
-
-
-@pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
-def test_looking_for_rows_reads_its_partial_index(
-    many: Database, add_claims: Callable[..., None], look_for: Callable[[Run], Any], indexes: str
-) -> None:
-    run = Run(many)
-    execute(many, "DELETE FROM claims WHERE id <= 1000000")
-    execute(many, "DELETE FROM recours_claims WHERE claim_id <= 1000000")
     states: list[dict[str, Any]] = [
         {},
         {"updated_at": NOW},
@@ -68,20 +63,36 @@ def test_looking_for_rows_reads_its_partial_index(
         {"pod_fetch_status": "pending"},
         {"pod_retry_count": 3, "updated_at": NOW - timedelta(days=9)},
     ]
-    add_claims(many, states * 20)
-    run.keep()
-    execute(many, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE claim_reference LIKE 'CLM-%%7'")
-    analyse(many)
-    with statements_of(many) as seen:
-        look_for(run)
+    add_claims(database, states * 20)
+    Run(database).keep()
+    execute(
+        database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE claim_reference LIKE 'CLM-%%7'"
+    )
+    analyse(database)
+    database.close()
+    return database.url
+
+
+@pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
+def test_looking_for_rows_reads_its_partial_index(
+    many: URL,
+    kinds: Callable[[str], Kind],
+    tmp_path: Path,
+    look_for: Callable[[Run], Any],
+    indexes: str,
+) -> None:
+    database = Database(kinds("postgresql").copy(many, tmp_path))
+    with statements_of(database) as seen:
+        look_for(Run(database))
     asked = [(sql, values) for sql, values in seen if "claims" in sql]
     assert asked
     found: set[str] = set()
     for sql, values in asked:
-        lines = plan(many, sql, values[0] if isinstance(values, list) else values)
+        lines = plan(database, sql, values[0] if isinstance(values, list) else values)
         assert not re.search(r"Seq Scan on (recours_)?claims", "\n".join(lines)), "\n".join([sql, *lines])
         found |= set(re.findall(r"\bix_recours_claims_(\w+)", "\n".join(lines)))
     assert_read(found, indexes)
+    database.close()
 
 
 def analyse(database: Database) -> None:
