@@ -244,6 +244,7 @@ def named(n: int) -> dict[str, str]:
 # ---------------------------------------------------------------- how it ends
 
 
+@pytest.mark.sample("the same of the other signal")
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
     kinds: Callable[[str], Kind], tmp_path: Path, sign: signal.Signals

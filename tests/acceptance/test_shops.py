@@ -68,6 +68,7 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
         assert {call.account for call in shops.box.calls[before:] if call.carrier == "dhl_express"} == {HOUSE}
 
 
+@pytest.mark.full("tests/contract/test_client_queues.py has the same of queues, without processes")
 def test_trouble_of_three_accounts_costs_the_others_nothing(
     kind: Kind, tmp_path: Path, size: tuple[int, int]
 ) -> None:

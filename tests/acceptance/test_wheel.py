@@ -173,6 +173,7 @@ def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
     assert "fault   database" not in checked.stdout
 
 
+@pytest.mark.full("tests/acceptance/test_schedule.py has the same of a checkout")
 def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy, home: Path) -> None:
     setting = {"RECOURS_HOME": str(home)}
     foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"

@@ -43,6 +43,9 @@ def found(service: Application) -> Claim:
     return claim
 
 
+@pytest.mark.sample(
+    "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
+)
 def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     database, enrolment = ready.database, ClaimEnrolment(assessor(ready))
     [candidate] = enrolment.candidates()
@@ -67,6 +70,9 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     assert (found(ready).state.stage, found(ready).state.next_at) == (Stage.WAITING, NOW + 3 * HOUR)
 
 
+@pytest.mark.sample(
+    "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
+)
 def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> None:
     enrolment = ClaimEnrolment(assessor(ready))
     if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:

@@ -52,6 +52,9 @@ FILTERS = [
 ]
 
 
+@pytest.mark.sample(
+    "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
+)
 def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
     records = DatabaseRecords(filled.database, CATALOG)
     for criteria, numbers in FILTERS:
@@ -67,6 +70,9 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
         assert len(records.claims(ClaimFilter(), 9, sort=sort)) == 4
 
 
+@pytest.mark.sample(
+    "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
+)
 def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
     database, schema = filled.database, look(filled.database)
     [backlog] = [
