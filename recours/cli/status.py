@@ -8,7 +8,6 @@ import click
 from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
 from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage
 from recours.core.localized import Localized
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -30,6 +29,16 @@ if TYPE_CHECKING:
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
 _UNKNOWN = "(not known)"
+# What is counted of a backlog, by the heads of the columns.
+_COUNTED = {
+    "Due": "due",
+    "Waiting": "waiting",
+    "To correct": "to_correct",
+    "Given up": "given_up",
+    "Not seen yet": "unjudged",
+    "No number": "unnumbered",
+    "Set aside": "shelved",
+}
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",
@@ -119,19 +128,10 @@ def _runs(seen: Overview, texts: Localized) -> Table:
 
 
 def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
-    columns = ("Carrier", "Due", "Waiting", "To correct", "Given up", "Not seen yet", "No number", "Set aside",
-               "Oldest")  # fmt: skip
+    columns = ("Carrier", *_COUNTED, "Oldest")
     rows = []
     for backlog in seen.backlogs_by_carrier:
-        stages, most = backlog.stages, backlog.counted_up_to
-        counts = [
-            backlog.due,
-            stages.get(Stage.WAITING, 0),
-            backlog.to_correct,
-            stages.get(Stage.GIVEN_UP, 0),
-            backlog.unassessed,
-            *(stages.get(stage, 0) for stage in (Stage.UNNUMBERED, Stage.SHELVED)),
-        ]
+        most, counts = backlog.counted_up_to, [backlog.counts[name] for name in _COUNTED.values()]
         rows.append(
             (
                 catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN),

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from recours.core.claim import Stage
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked
@@ -118,9 +117,9 @@ def _backlogs(now: Overview) -> Iterator[Metric]:
     oldest: list[tuple[Mapping[str, str], float]] = []
     for key, backlog in sorted(backlogs.items()):
         carrier = {"carrier": key or "none"}
-        stages = {stage.value: backlog.stages.get(stage, 0) for stage in Stage}
-        stages |= {"unjudged": backlog.unassessed, "to_correct": backlog.to_correct}
-        counts += [(carrier | {"stage": stage}, count) for stage, count in stages.items()]
+        counts += [
+            (carrier | {"stage": stage}, count) for stage, count in backlog.counts.items() if stage != "due"
+        ]
         if backlog.oldest:
             oldest.append((carrier, backlog.oldest.timestamp()))
     yield "recours_backlog_claims", counts

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
 from recours.core.text import by_language, clean
@@ -91,12 +90,7 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
 def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """What is not done, by carrier."""
     for backlog in report.now.backlogs_by_carrier:
-        counts = {
-            "due": backlog.due,
-            "waiting": backlog.stages.get(Stage.WAITING, 0),
-            "to_correct": backlog.to_correct,
-            "given_up": backlog.stages.get(Stage.GIVEN_UP, 0),
-        }
+        counts = {name: backlog.counts[name] for name in ("due", "waiting", "to_correct", "given_up")}
         if any(counts.values()):
             numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
             yield _name(backlog.carrier, texts, catalog), texts("backlog", **numbers_by_stage)

@@ -83,6 +83,12 @@ class Backlog:
         return self.capped(sum(self.stages.get(stage, 0) for stage in DUE))
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Claims by stage, and those that are due, to correct or not assessed, by the names that programs have for them."""
+        stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
+        return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
+
+    @property
     def in_progress(self) -> int:
         """Claims for which a call is still to come."""
         return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))

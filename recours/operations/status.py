@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from recours.core.accounts import ServiceClient, carrier_of
-from recours.core.claim import Claim, Stage
+from recours.core.claim import Claim
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
@@ -248,10 +248,7 @@ class CarrierNow:
 def _backlog_json(backlog: Backlog) -> dict[str, Any]:
     return {
         "carrier": backlog.carrier or None,
-        "due": backlog.due,
-        **{stage.value: backlog.stages.get(stage, 0) for stage in Stage},
-        "to_correct": backlog.to_correct,
-        "unjudged": backlog.unassessed,
+        **backlog.counts,
         "counted_up_to": backlog.counted_up_to,
         "oldest": iso(backlog.oldest),
     }
@@ -290,11 +287,6 @@ class Overview:
             for backlog in self.backlogs
             if backlog.carrier in closed or carrier_of(backlog.carrier) in out
         )
-
-    @property
-    def due(self) -> int:
-        """Claims that runs would take now."""
-        return sum(backlog.due for backlog in self.backlogs)
 
     def as_json(self) -> dict[str, Any]:
         """The object of `recours status --json`."""

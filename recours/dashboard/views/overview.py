@@ -6,7 +6,6 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
-from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.core.text import clean
 from recours.dashboard import charts
@@ -100,10 +99,13 @@ def _problem(
 
 def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
     """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
-    waiting, given_up = (
-        sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
-        for stage in (Stage.WAITING, Stage.GIVEN_UP)
-    )
+    lists = {
+        "due": "/claims?stage=new&stage=ready",
+        "waiting": "/claims?stage=waiting",
+        "to_correct": claims_of(Problem(ProblemKind.TO_CORRECT)),
+        "given_up": "/claims?stage=given_up",
+    }
+    counts = {name: sum(backlog.counts[name] for backlog in seen.backlogs) for name in lists}
     oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
     period = texts("of_last_days", count=len(seen.success.by_day))
     held = seen.mails.get(MailState.HELD, 0)
@@ -115,15 +117,7 @@ def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
             texts.counted("of_closed_claims", seen.success.all.closed),
         ),
         (texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
-        (texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready", ""),
-        (texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting", ""),
-        (
-            texts("to_correct"),
-            _counted(len(seen.troubles.to_correct), texts),
-            claims_of(Problem(ProblemKind.TO_CORRECT)),
-            "",
-        ),
-        (texts("given_up"), _counted(given_up, texts), "/claims?stage=given_up", ""),
+        *((texts(name), _counted(counts[name], texts), address, "") for name, address in lists.items()),
         (
             texts("oldest_claim"),
             texts.age(seen.at - oldest) if oldest else "–",
