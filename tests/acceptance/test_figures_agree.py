@@ -229,7 +229,7 @@ class Month:
                 readings.add(view, mail.split("\n")[0], "its subject")
                 readings.add(view, week.findall(mail), "its week")
         problems = self.person.json("status")["problems"]
-        what = r": [a-z ]+| refuses \d+ accounts? of clients?"
+        what = r": [a-z ]+| is unavailable| refuses \d+ accounts? of clients?"
         blocked = re.findall(rf"^([\w ]+?)(?:{what}) – (\d+) claims? blocked", subject)
         readings.add("subject", subject.count("blocked"), "what is blocked")
         readings.add("carriers in the subject", len(blocked), "what is blocked")

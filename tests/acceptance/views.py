@@ -274,14 +274,19 @@ class Views:
             self.add("status --json", success["errors"][row["Kind"]], "errors", row["Kind"])
 
     def _accounts(self, shown: Mapping[str, Sequence[Row]]) -> None:
-        no_calls = {row["Carrier"] for row in shown.get("Carriers that take no call now", [])}
+        no_calls = (
+            {row["Carrier"] for row in rows}
+            if (rows := shown.get("Carriers that take no call now"))
+            else None
+        )
         with_claims = {one["carrier"] for one in self.facts["backlogs"] if one["due"] + one["waiting"]}
         for carrier in self.facts["carriers"]:
             name = carrier["carrier"]
             self.add("status --json", carrier["unavailable_since"], "unavailable since", name)
             if carrier["configured"] or carrier["key"] in with_claims:
                 is_closed = bool(carrier["closed"] or carrier["unavailable_since"])
-                self.add("status", name in no_calls, "takes no call", name)
+                if no_calls is not None:
+                    self.add("status", name in no_calls, "takes no call", name)
                 self.add("status --json", is_closed, "takes no call", name)
             self._uses("status --json", carrier)
         for account in self.facts.get("accounts", []):
@@ -347,11 +352,11 @@ class Views:
         if not self.are_edited:
             self.add_stages("plan --json", {"due": due}, names=["due"])
             del self.readings.values["due", ALL]["plan --json"]
-        title = re.match(r"[\d,]*", words(soup.select_one("section.verdict h1")))
-        counts = re.findall(r"^  (\d+) claims? late: ", text, re.MULTILINE)
-        self.add("plan --json", len(facts["late"]), "late by the plan")
-        self.add("page forecast", number(title[0]) if title else 0, "late by the plan")
-        self.add("plan", sum(map(int, counts)), "late by the plan")
+        late = [problem["sentence"] for problem in facts["late"] if "sentence" in problem]
+        self.add("plan --json", late, "late by the plan")
+        self.add(
+            "plan", [line[2:] for line in text.splitlines() if line.startswith("! ")], "late by the plan"
+        )
 
     # ---------------------------------------------------------------- the page
 
