@@ -237,6 +237,10 @@ class Month:
             of_carrier = [problem["count"] for problem in problems if problem["facts"].get("name") == name]
             readings.add("subject", [int(count)], "blocked", name)
             readings.add("status --json", of_carrier[:1], "blocked", name)
+        if to_correct := re.match(r"(\d+) claims to correct", subject):
+            there_are = sum(problem["count"] for problem in problems if problem["kind"] == "to_correct")
+            readings.add("subject", max(int(to_correct[1]), there_are), "claims to correct, at most")
+            readings.add("status --json", there_are, "claims to correct, at most")
         self._note(f"mail {subject!r}", readings)
 
 

@@ -236,6 +236,7 @@ class DatabaseTroubles:
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(_c.claim_id.in_(answered.limit(_MOST)), at_stage(Stage.SETTLED))
+        settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
     def line(self, lane: str, now: datetime, most: int) -> list[InLine]:
