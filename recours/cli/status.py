@@ -113,15 +113,8 @@ def _runs(seen: Overview, texts: Localized) -> Table:
                 success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
                 exit_status = "" if run.exit_status is None else str(run.exit_status)
                 state = health if place == 0 else ("never ended" if run in worker.unended else "")
-                yield (
-                    worker.worker,
-                    texts.minute(run.started_at),
-                    took,
-                    success,
-                    failed,
-                    exit_status,
-                    state,
-                )
+                began = texts.minute(run.started_at)
+                yield (worker.worker, began, took, success, failed, exit_status, state)
 
     columns = ("Worker", "Last runs", "Took", "Success", "Failed", "Exit", "State")
     return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))

@@ -305,16 +305,9 @@ class Overview:
 
     def _accounts_json(self) -> dict[str, Any]:
         """Nothing for an installation whose clients have no accounts."""
-        if not self.accounts:
-            return {}
-        backlogs = {backlog.carrier: backlog for backlog in self.backlogs}
-        return {
-            "accounts": [
-                account_json(listed)
-                | {"due": backlog.due if (backlog := backlogs.get(listed.account.key)) else 0}
-                for listed in self.accounts
-            ]
-        }
+        due = Counter({backlog.carrier: backlog.due for backlog in self.backlogs})
+        accounts = [account_json(listed) | {"due": due[listed.account.key]} for listed in self.accounts]
+        return {"accounts": accounts} if accounts else {}
 
 
 def account_json(listed: ListedAccount) -> dict[str, Any]:
