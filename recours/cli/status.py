@@ -125,14 +125,10 @@ def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
     rows = []
     for backlog in seen.backlogs_by_carrier:
         most, counts = backlog.counted_up_to, [backlog.counts[name] for name in _COUNTED.values()]
-        rows.append(
-            (
-                catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN),
-                # `10000+`: so many, or more.
-                *(f"{count}+" if count >= most else str(count) for count in counts),
-                texts.minute(backlog.oldest) if backlog.oldest else "",
-            )
-        )
+        name = catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN)
+        # `10000+`: so many, or more.
+        shown = (f"{count}+" if count >= most else str(count) for count in counts)
+        rows.append((name, *shown, texts.minute(backlog.oldest) if backlog.oldest else ""))
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
 
 
