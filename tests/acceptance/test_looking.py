@@ -442,7 +442,7 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=6)
+@pytest.mark.sample("more cases of the same test, each around processes", every=18)
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -455,7 +455,7 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&- 2>&-", ">&-", "2>&-"])
 def test_a_console_that_is_not_there_takes_what_is_said(
     typist: Person, arguments: list[str], status: int, said: str, closed: str
 ) -> None:

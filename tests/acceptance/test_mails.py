@@ -279,7 +279,7 @@ def test_attempts_are_one_number_in_the_mail_the_log_the_status_and_the_history(
     service.environment |= {"RECOURS_LANGUAGE": "en", "RECOURS_NOTIFY_TEMPORARY": "true"}
     service.add(S.IN_TRANSIT, client_id=1, pod_fetch_status="pending", pod_fetch_error=None)
     service.run(PODFetchWorker)
-    service.run_hourly(110)
+    service.run_on_turns(110)
     (rows,) = service.sql("SELECT count(*) FROM recours_attempts")[0]
     assert rows == 5
     mails = "".join(text_of(mail) for _, mail in smtp.taken)

@@ -145,6 +145,7 @@ def test_no_call_is_made_above_the_limit_and_what_is_left_uses_no_attempt(shop: 
     assert shop.numbers[0] not in used
 
 
+@pytest.mark.sample("the same kill with other carriers")
 def test_a_run_that_is_killed_between_halves_leaves_claims_and_quota_in_order(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (it
 MOMENTS_OF_QUEUE = {"its beginning": b"LISTEN recours_probe", "a worker's": b"procrastinate_workers"}
 
 
+@pytest.mark.sample("another moment of the same silence")
 @pytest.mark.parametrize("moment", MOMENTS_OF_QUEUE)
 def test_a_long_lived_worker_whose_database_is_silent_ends_within_thirty_seconds_of_SIGTERM(  # noqa: N802 (its name)
     server_url: URL, sandbox: Sandbox, tmp_path: Path, moment: str
