@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from recours.core.errors import ErrorKind
 from tests.browser.conftest import World
@@ -59,30 +59,3 @@ def test_no_view_shows_english(visit: Callable[..., Page], world: World) -> None
         if words := english_on(page):
             found[name] = words
     assert found == {}
-
-
-@pytest.mark.full("each action in Chromium: tests/unit/operations/test_french.py has the texts")
-def test_neither_does_what_came_of_an_action(visit: Callable[..., Page], world: World) -> None:
-    page, found = visit(1280, "fr", path="/carriers"), {}
-    page.locator("#ups [action='/carriers/check'] button").click()
-    expect(page.locator("#notice:not([data-under-way])")).to_be_visible()
-    found["checked"] = english_on(page)
-    page.goto(f"{world.service.url}/claim?reference=CLM-2026-006")
-    page.locator("form:has([name=do][value=fetch]) button").click()
-    expect(page.locator("#notice > p")).to_contain_text("CLM-2026-006")
-    found["fetched"] = english_on(page)
-    page.goto(f"{world.service.url}/carriers")
-    page.locator("[data-opens=pause-chronopost]").click()
-    page.locator("#pause-chronopost button.main").click()
-    expect(page.locator("#notice.good")).to_be_visible()
-    found["paused"] = english_on(page)
-    for path in (
-        "/carriers",
-        "/",
-        "/forecast",
-        "/claims?carrier=chronopost",
-        "/claim?reference=CLM-2026-006",
-    ):
-        page.goto(world.service.url + path)
-        found[path] = english_on(page)
-    assert {where: words for where, words in found.items() if words} == {}
