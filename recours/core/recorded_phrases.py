@@ -63,6 +63,8 @@ class DocumentFlaw(RecordedPhrase):
         "c'est une page de connexion")
     BLANK = ("it is blank",
         "il est vierge")
+    NO_PICTURE = ("it shows no signature, no photo and no page of text",
+        "il ne montre ni signature, ni photo, ni page de texte")
     SAYS_THERE_IS_NONE = ('it says that there is none ("{said}")',
         "il indique lui-même qu'il n'y a pas de preuve (« {said} »)")
     ERROR_PAGE = ('it is an error page ("{said}")',

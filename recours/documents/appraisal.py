@@ -84,7 +84,9 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(Shown(), DocumentFlaw.DAMAGED.text())
     text = " ".join(fold(reading.text or "").split())
     if not _is_legible(text):
-        return Appraisal(Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading))
+        return Appraisal(
+            Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
+        )
     facts = find_facts(reading.rows, expected)
     upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None
@@ -120,11 +122,19 @@ def _is_legible(text: str) -> bool:
     return any(map(str.isalnum, text)) and unknown <= _MOST_ILLEGIBLE * len(text)
 
 
-def _why_unseen(reading: Reading) -> str | None:
+def _why_unseen(reading: Reading, expected: Expected) -> str | None:
     """Why a document proves nothing of which no text can be read."""
     if reading.asks_for_password:
         return DocumentFlaw.LOGIN_PAGE.text()
-    return None if reading.has_ink else DocumentFlaw.BLANK.text()
+    if not reading.has_ink:
+        return DocumentFlaw.BLANK.text()
+    return None if _shows_a_picture(reading, expected) else DocumentFlaw.NO_PICTURE.text()
+
+
+def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
+    """Tell whether what cannot be read looks like a proof; print is one where a letter is expected."""
+    is_letter = expected.kind is EvidenceKind.LETTER
+    return reading.has_handwriting or (reading.has_picture and (is_letter or not reading.is_print))
 
 
 def _why_hollow(case: _Case) -> str:
@@ -143,7 +153,7 @@ def _has_signature(
     reading: Reading, text: str, expected: Expected, signatory: str | None = None
 ) -> bool | None:
     """Tell whether a signature is drawn; None: a picture may be one, or nothing is said of it."""
-    if expected.kind is EvidenceKind.SIGNATURE and reading.has_ink and not text:
+    if expected.kind is EvidenceKind.SIGNATURE and not text and _shows_a_picture(reading, expected):
         return True
     if reading.has_handwriting and text:
         return True

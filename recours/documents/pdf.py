@@ -8,7 +8,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ import pypdfium2
 from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 
 from recours.documents.pdf_child import Result, Task
-from recours.documents.reading import UNREADABLE, Cell, Reading, Row
+from recours.documents.reading import UNREADABLE, Cell, Look, Reading, Row
 
 # What is looked at at most: a proof has a page or two of some thousand characters.
 _MOST_PAGES = 10
@@ -88,7 +88,8 @@ def read(pdf: PdfDocument) -> Reading:
     return Reading(
         rows=tuple(row for sheet in sheets for row in _rows(sheet.texts) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
-        has_picture=any(sheet.has_picture for sheet in sheets),
+        # Curves on a page without text may be all that it shows; beside text they are a letterhead's.
+        has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
         has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
         has_signature_image=any(sheet.has_signature_image for sheet in sheets),
     )
@@ -156,10 +157,11 @@ class Sheet:
         self.texts: list[DrawnText] = []
         self.strokes = 0
         self.has_signature_image = False
+        self.has_curves = False
         self._page = page
         self._images = images
         self._objects = 0
-        self._pictures: list[tuple[Box, bool]] = []  # and whether they are like a signature
+        self._pictures: list[tuple[Box, Look]] = []
         self._box = page.get_mediabox()
         self._turned = page.get_rotation() // 90
         text_page = page.get_textpage()
@@ -179,8 +181,8 @@ class Sheet:
                 for number in range(0, characters, _SAMPLE)
             ):
                 self.has_ink = self.has_picture = True
-        for box, is_like_a_signature in self._pictures:
-            self._add_picture(box, is_like_a_signature=is_like_a_signature)
+        for box, look in self._pictures:
+            self._add_picture(box, look)
         page.close()
 
     @cached_property
@@ -248,26 +250,23 @@ class Sheet:
 
     def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
         box = _box_of(thing, matrix)
-        result = self._images.look_at(thing, self._page)
-        shows_something, is_like_a_signature = result or (self._drawing.has_contrast(box), False)
-        if not shows_something:
-            return
-        self.has_ink = True
+        look = self._images.look_at(thing, self._page)
+        if look is None:
+            has_contrast = self._drawing.has_contrast(box)
+            look = Look(has_ink=has_contrast, has_print=has_contrast)
+        self.has_ink = self.has_ink or look.has_ink
         if not self._is_at_the_top(_middle([box[:2], box[2:]])):
-            self._pictures.append((box, is_like_a_signature))
+            self._pictures.append((box, look))
 
-    def _add_picture(self, box: Box, *, is_like_a_signature: bool) -> None:
+    def _add_picture(self, box: Box, look: Look) -> None:
         """Of a scan with text, only what its picture shows beside that counts: its letters are no more than the text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             from recours.documents import picture  # noqa: PLC0415 (with the first picture)
 
-            rest = self._without_text.crop(self._drawing.dots(box))
-            shows_something, is_like_a_signature = picture.look_at(rest)
-            if not shows_something:
-                return
-        self.has_picture = True
-        self.has_signature_image = self.has_signature_image or is_like_a_signature
+            look = replace(picture.look_at(self._without_text.crop(self._drawing.dots(box))), has_print=False)
+        self.has_picture = self.has_picture or look.is_proof
+        self.has_signature_image = self.has_signature_image or look.has_signature
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
         """Count the lines of a path, if it is painted in another colour than white."""
@@ -289,6 +288,7 @@ class Sheet:
                 is_closed = is_closed or point == start
             is_closed = is_closed or closes
             points.append(point)
+        self.has_curves = self.has_curves or slanted > 0
         self.has_ink = self.has_ink or slanted > 0
         middle = _middle(points[1:])
         if matrix:
@@ -412,11 +412,8 @@ class Images:
         self._images = 0
         self._pixels = 0
 
-    def look_at(self, image: Any, page: Any) -> tuple[bool, bool] | None:
-        """Whether an image shows anything, and whether that is like a signature; None: there are too many, or too large ones.
-
-        One that cannot be decoded shows nothing.
-        """
+    def look_at(self, image: Any, page: Any) -> Look | None:
+        """What an image looks like; None: there are too many, or too large ones. One that cannot be decoded shows nothing."""
         from recours.documents import picture  # noqa: PLC0415 (with the first picture)
 
         width, height = ctypes.c_uint(), ctypes.c_uint()
@@ -427,14 +424,14 @@ class Images:
         if self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
             return None
         if not pixels:
-            return False, False
+            return Look()
         try:
             plain = (
                 picture.look_at(_pillow(raw.FPDFImageObj_GetBitmap(image)))
                 if pixels <= _LARGE_IMAGE
                 else None
             )
-            if plain and plain[0]:
+            if plain and plain.is_proof:
                 return plain
             # All of one colour, it may still show something through a mask, which only drawing respects.
             scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
@@ -443,7 +440,7 @@ class Images:
             drawn = _pillow(raw.FPDFImageObj_GetRenderedBitmap(self._pdf, page, image))
             raw.FPDFPageObj_SetMatrix(image, place)
         except PdfiumError:
-            return False, False
+            return Look()
         is_whole = drawn.getchannel("A").getextrema()[0] == _WHITE
         return plain if plain and is_whole else picture.look_at(drawn)
 

@@ -23,7 +23,8 @@ class Reading:
 
     `rows`: what a person would read on it, from the top down; None: it cannot be decoded completely.
     `has_ink`: something other than text is drawn on it.
-    `has_picture`: that may show what the text does not say: not a letterhead, a frame or a ruled line.
+    `has_picture`: a signature, a photograph or a page of print, which may show what the text does not say.
+    `is_print`: its pictures show nothing but print.
     `has_handwriting`: lines that go to and fro like a signature are drawn on it.
     `has_signature_image`: it has a picture of such lines.
     `asks_for_password`: a web page with a field for a password.
@@ -32,6 +33,7 @@ class Reading:
     rows: tuple[Row, ...] | None = ()
     has_ink: bool = False
     has_picture: bool = False
+    is_print: bool = False
     has_handwriting: bool = False
     has_signature_image: bool = False
     asks_for_password: bool = False
@@ -41,6 +43,20 @@ class Reading:
         if self.rows is None:
             return None
         return "\n".join(" ".join(cell.text for cell in row) for row in self.rows)[:MOST_TEXT]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a picture looks like, of which no rule reads more."""
+
+    has_ink: bool = False  # it is not all of one colour
+    is_photograph: bool = False
+    has_signature: bool = False
+    has_print: bool = False
+
+    @property
+    def is_proof(self) -> bool:
+        return self.is_photograph or self.has_signature or self.has_print
 
 
 UNREADABLE = Reading(rows=None)

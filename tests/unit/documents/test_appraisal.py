@@ -301,7 +301,7 @@ def test_of_a_scan_with_text_only_what_is_no_letter_counts_as_a_picture(signed: 
 
 def test_a_picture_that_only_fades_is_blank() -> None:
     content = encoded(Image.linear_gradient("L").resize((640, 240)), "image/png")
-    assert appraise(content, "image/png", Expected("ups", NUMBER, EvidenceKind.PHOTO)).hollow == "it is blank"
+    assert appraise(content, "image/png", Expected("ups", NUMBER, EvidenceKind.PHOTO)).hollow == NO_PICTURE
 
 
 def test_an_image_of_a_signature_has_one() -> None:
@@ -467,7 +467,7 @@ def test_a_login_beside_a_delivery_of_the_parcel_is_no_login_page() -> None:
 def test_what_a_picture_may_show_is_not_denied() -> None:
     assert judged("Scanned with PocketScan", has_picture=True) == Appraisal(Shown())
     letters_without_meaning = "\ufffd" * 50
-    assert judged(letters_without_meaning, has_ink=True) == Appraisal(Shown())
+    assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Shown())
 
 
 def test_a_number_that_is_not_known_is_not_missed() -> None:
@@ -481,9 +481,14 @@ def test_a_frame_and_the_grain_of_paper_are_nothing() -> None:
     assert appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER)).hollow == "it is blank"
     sheet.paste(120, (30, 30, 370, 34))
     sheet.paste(120, (30, 30, 33, 270))
-    assert appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER)).hollow == "it is blank"
+    assert why_hollow(sheet, "image/png") == NO_PICTURE
     sheet.paste(30, (100, 100, 130, 130))
-    assert appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER)).hollow is None
+    assert why_hollow(sheet, "image/png") == NO_PICTURE
+    sign_on(sheet, Random(4), (60, 120, 240, 90))
+    assert why_hollow(sheet, "image/png") is None
+
+
+NO_PICTURE = "it shows no signature, no photo and no page of text"
 
 
 def why_hollow(sheet: Image.Image, media_type: str = "image/jpeg") -> str | None:
@@ -501,16 +506,39 @@ def test_a_thin_frame_around_nothing_is_nothing_straight_or_askew(
     edge = int(inset * min(size))
     box = (edge, edge, size[0] - 1 - edge, size[1] - 1 - edge)
     ImageDraw.Draw(sheet).rectangle(box, outline=shade, width=width)
-    assert why_hollow(sheet) == "it is blank"
-    assert why_hollow(scanned(sheet, Random(4), skew=1, noise=16)) == "it is blank"
-    print_on(sheet, size[0] * 0.3, size[1] * 0.4, ["DUPONT"])
+    assert why_hollow(sheet) == NO_PICTURE
+    assert why_hollow(scanned(sheet, Random(4), skew=1, noise=16)) == NO_PICTURE
+    sign_on(sheet, Random(4), (size[0] * 0.15, size[1] * 0.25, size[0] * 0.7, size[1] * 0.5))
     assert why_hollow(sheet) is None
 
 
-def test_what_lies_at_one_edge_of_a_sheet_is_no_frame() -> None:
+def test_a_caption_in_a_frame_is_no_page() -> None:
+    sheet = paper((420, 180))
+    ImageDraw.Draw(sheet).rectangle((4, 4, 415, 175), outline=120, width=2)
+    print_on(sheet, 30, 120, ["X ______________________", "Signature du destinataire"])
+    assert why_hollow(sheet) == NO_PICTURE
+
+
+@pytest.mark.parametrize(
+    ("kind", "hollow"),
+    [(EvidenceKind.LETTER, None), (EvidenceKind.SIGNATURE, NO_PICTURE), (EvidenceKind.PHOTO, NO_PICTURE)],
+)
+def test_a_page_of_print_is_a_letter_alone(kind: EvidenceKind, hollow: str | None) -> None:
     sheet = paper((620, 877))
-    print_on(sheet, 40, 20, [f"Colis {NUMBER} livré le 05/10/2026 à DUPONT, 59000 LILLE"])
-    assert why_hollow(sheet) is None
+    line = "Le colis a bien été remis au destinataire contre signature"
+    print_on(sheet, 40, 60, [line] * 12)
+    found = appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER, kind)).hollow
+    assert found == hollow
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (200, 20, 40), (20, 40, 120)])
+def test_a_logo_is_nothing(ground: tuple[int, int, int]) -> None:
+    logo = Image.new("RGB", (480, 360), ground)
+    draw = ImageDraw.Draw(logo)
+    draw.ellipse((60, 120, 180, 240), fill=(250, 200, 0))
+    draw.rectangle((220, 140, 420, 220), fill=(90, 90, 90))
+    draw.polygon(((240, 210), (300, 150), (360, 210)), fill=(255, 255, 255))
+    assert why_hollow(logo, "image/png") == NO_PICTURE
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -519,7 +547,7 @@ def test_a_dim_photograph_is_not_blank_and_grain_alone_is(number: int) -> None:
     random = Random(number)
     shade, grain = random.choice((100, 160, 200)), random.choice((40, 60, 80))
     wall = add_noise(paper((320, 240), shade), random, grain)
-    assert why_hollow(add_noise(paper((320, 240), shade), random, 24)) == "it is blank"
+    assert why_hollow(add_noise(paper((320, 240), shade), random, 24)) == NO_PICTURE
     wall.paste(shade - grain // 2, (90, 120, 220, 210))
     assert why_hollow(wall) is None
     in_the_dark = paper((640, 480), 60)
