@@ -152,6 +152,12 @@ WORLDS = {
         claims=(Claims(400, deadline_days=20, columns={"stage": "ready"}),),
         settings={"QUOTA_CHRONOPOST": "10/day"},
     ),
+    "batches that are full": World(
+        "750 failed claims are due, and their deadline ends in eleven hours. The scheduler tries 30 in an hour.",
+        frozenset({("deadlines", "", 420)}),
+        claims=(Claims(750, deadline_days=0, columns={"stage": "ready"}),),
+        settings={"QUOTA_CHRONOPOST": "100000/day"},
+    ),
     "a backlog that nobody waits for": World(
         "The same quota and thirty claims, whose deadlines are in two months; and the disk was full at the last run.",
         frozenset({("run_failed", "", 1)}),

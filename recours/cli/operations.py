@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import Problem
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs import source
 from recours.runs.attempt import malformed
@@ -126,6 +129,13 @@ def confirmed(question: str, *, yes: bool) -> bool:
 
 def tell_json(content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(content))
+
+
+def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now: datetime) -> None:
+    """A sentence for each, and what to do."""
+    for problem in problems:
+        click.echo(harmless(f"! {sentences.sentence(problem, now)}"))
+        click.echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
 
 
 def unknown_claim(operations: Operations, reference: str) -> click.BadParameter:

@@ -1,25 +1,31 @@
 """`recours plan`: what the coming runs of both workers will do, day by day."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
 import click
 
 from recours.cli.console import Table, number_option, show
-from recours.cli.operations import database_option, json_option, tell_json, with_operations
+from recours.cli.operations import (
+    database_option,
+    json_option,
+    show_problems,
+    tell_json,
+    with_operations,
+)
 from recours.core.accounts import carrier_of
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.dashboard import plan_rows
 from recours.dashboard.texts import PageTexts
 from recours.installation import pasteable
-from recours.operations.plan import CarrierPlan, Plan, Reason, opening_of
+from recours.operations.plan import CarrierPlan, Plan, opening_of
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import OF_LATE_CLAIMS
 from recours.runs.workers import PODRetryScheduler
 from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720
-_SHOWN_LATE = 10
 _SHOWN_ACCOUNTS = 10  # of clients
 _NUMBERS = ("due", "tries", "calls_made", "still_due")  # columns
 
@@ -50,22 +56,17 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
             max_retries=max_retries,
             batch_sizes={PODRetryScheduler.name: batch_size},
         )
+        late = operations.problems_of(*OF_LATE_CLAIMS)
+    zone = operations.settings.policy.zone
+    sentences = VerdictSentences("en", zone)
     if as_json:
-        tell_json(plan.as_json())
+        tell_json(plan.as_json() | {"late": [sentences.as_json(problem, plan.made_at) for problem in late]})
     else:
-        _show(plan, PageTexts("en", operations.settings.policy.zone))
+        _show(plan, PageTexts("en", zone))
+        show_problems(late, sentences, plan.made_at)
 
 
 # ---------------------------------------------------------------- for people
-
-_ADVICE = {
-    Reason.TURN: "recours why CLAIM, then fetch it now with --claim",
-    Reason.NUMBER: "recours correct",
-    Reason.QUOTA: "raise QUOTA_ if your contract allows more",
-    Reason.STOPPED: "recours check",
-    Reason.CARRIER: "recours carriers",
-    Reason.BATCH: "a larger --batch-size",
-}
 
 
 def _show(plan: Plan, texts: PageTexts) -> None:
@@ -75,7 +76,7 @@ def _show(plan: Plan, texts: PageTexts) -> None:
     )
     for worker in plan.stopped:
         click.echo(pasteable(f"{worker} has stopped running, so none of its claims are tried: recours check"))
-    if not plan.carriers and not plan.late:
+    if not plan.carriers:
         click.echo("No claims are due, now or later.")
         return
     carriers = _busiest(plan)
@@ -89,14 +90,6 @@ def _show(plan: Plan, texts: PageTexts) -> None:
             until = f" until {texts.minute(opens_at)}" if opens_at else ""
             click.echo(f"{account.name} is closed{until}: {closing.reason}")
     _show_table("Days", plan_rows.DAYS, [plan_rows.day_row(day, texts) for day in plan.days], texts)
-    if plan.late:
-        late = [plan_rows.late_row(late, plan, texts) for late in plan.late[:_SHOWN_LATE]]
-        title = "Late: claims whose deadline or evidence ends before they are tried"
-        _show_table(title, plan_rows.LATE, late, texts)
-        if more := len(plan.late) - len(late):
-            click.echo(f"  and {more} more; --json lists them.")
-        for reason, count in Counter(late.reason for late in plan.late).most_common():
-            click.echo(f"  {plural(count, 'claim')} late: {texts(f'late_{reason}')}: {_ADVICE[reason]}")
 
 
 def _show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], texts: PageTexts) -> None:

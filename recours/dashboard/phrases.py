@@ -495,28 +495,8 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "no_end": ("no end in sight", "aucune fin prévisible"),
     "nothing_due": ("nothing is due", "rien à traiter"),
     "days_left": ("about {count} more day{s}", "encore {count} jour{s} environ"),
-    "late_claims": ("Deadlines that will be missed", "Échéances qui seront manquées"),
     "late_none": (
         "No deadline will be missed and no evidence lost in these days.",
         "Aucune échéance ne sera manquée et aucune preuve perdue ces jours-ci.",
-    ),
-    "late_more": ("{count} more are not listed.", "{count} autres ne sont pas affichées."),
-    "late_claim": ("Claim", "Réclamation"),
-    "late_what": ("What is missed", "Ce qui est manqué"),
-    "late_deadline": ("deadline {at}", "échéance {at}"),
-    "late_evidence": ("evidence at the carrier, until {at}", "données du transporteur, jusqu'au {at}"),
-    "late_next": ("Tried", "Tentative"),
-    "late_never": ("not in these days", "pas ces jours-ci"),
-    "late_turn": ("its next attempt is due later", "sa prochaine tentative vient plus tard"),
-    "late_number": ("it has no tracking number", "elle n'a pas de numéro de suivi"),
-    "late_quota": (
-        "the carrier takes no more calls for it",
-        "le transporteur ne prend plus d'appels pour elle",
-    ),
-    "late_stopped": ("the worker does not run", "le programme ne tourne pas"),
-    "late_carrier": ("the carrier takes no calls", "le transporteur ne prend aucun appel"),
-    "late_batch": (
-        "the runs are full of more urgent claims",
-        "les exécutions sont pleines de réclamations plus urgentes",
     ),
 }

@@ -5,12 +5,11 @@ from math import ceil
 
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
-from recours.operations.plan import CarrierPlan, Day, LateClaim, Plan
+from recours.operations.plan import CarrierPlan, Day, Plan
 
 # Keys of the columns' heads.
 DAYS = ("day", "tries", "calls_made", "still_due")
 CARRIERS = ("carrier", "due", "tries", "calls_made", "still_due", "empty_at")
-LATE = ("late_claim", "carrier", "late_what", "reason", "late_next")
 
 
 def day_row(day: Day, texts: PageTexts) -> Sequence[str]:
@@ -29,17 +28,6 @@ def carrier_row(carrier: CarrierPlan, plan: Plan, texts: PageTexts) -> Sequence[
         end = texts.counted("days_left", ceil(carrier.days_left))
     counts = (carrier.due, carrier.attempts, carrier.calls, carrier.left)
     return [_name(carrier.key, plan, texts), *map(texts.number, counts), end]
-
-
-def late_row(late: LateClaim, plan: Plan, texts: PageTexts) -> Sequence[str]:
-    what = "late_evidence" if late.evidence else "late_deadline"
-    return [
-        clean(late.claim, 100),
-        _name(late.carrier, plan, texts),
-        texts(what, at=texts.day(late.deadline)),
-        texts(f"late_{late.reason}"),
-        texts("not_before", day=texts.weekday(late.not_before)) if late.not_before else texts("late_never"),
-    ]
 
 
 def _name(key: str, plan: Plan, texts: PageTexts) -> str:

@@ -1,4 +1,4 @@
-"""On which days claims are tried, whether the quotas are enough, which claims will be late: an estimate by the rules alone.
+"""On which days claims are tried, and whether the quotas are enough: an estimate by the rules alone.
 
 Coming runs are counted, not made: open claims in their order, runs at their times, quotas by window. Whatever decides about a
 claim is called in `recours.core`. No attempt is assumed to return a document. Pure.
@@ -6,10 +6,9 @@ claim is called in `recours.core`. No attempt is assumed to return a document. P
 
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from heapq import heapify, heappop, heappush
 from itertools import islice, takewhile
 from math import inf
@@ -18,7 +17,7 @@ from typing import Any
 
 from recours.core.assessment import as_next_run_finds, assess, is_expired, ranked_anew, retimed
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import DUE, IN_PROGRESS, NEVER, Claim, Delivery, Stage, deadline_end, urgency
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, urgency
 from recours.core.decision import (
     Action,
     abandoned_at,
@@ -29,11 +28,10 @@ from recours.core.decision import (
     put_off,
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.evidence import evidence_end
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure
-from recours.core.pauses import Blocked, Refusal
-from recours.core.policy import DUE_SLACK, Policy
+from recours.core.pauses import Refusal
+from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Limit, Usage, Window, kept_for_others
 from recours.operations.figures import usual_calls
 from recours.operations.records import iso
@@ -47,7 +45,6 @@ _AN_HOUR = 3600
 # Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
 _FLEET_STEP = timedelta(minutes=15)
 _ASSUMED = Failure(ErrorKind.NOT_DELIVERED_YET, "assumed by the plan")
-_OPEN = (*IN_PROGRESS, Stage.UNNUMBERED)
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
     `edited`: it is not what it was assessed on.
     """
     state = assess(claim, now, policy) if edited else as_next_run_finds(claim, now, policy)
-    if not claim.is_ours or state.stage not in _OPEN:
+    if not claim.is_ours or state.stage not in IN_PROGRESS:
         return None
     is_impossible = state.next_at is not None and state.next_at > policy.backoff.horizon(now)
     if is_impossible and not awaits_last_attempt(state):
@@ -114,30 +111,6 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
 
 
 # ---------------------------------------------------------------- what a plan says
-
-
-class Reason(StrEnum):
-    """Why a claim is late."""
-
-    TURN = "turn"  # its next turn comes later
-    NUMBER = "number"  # it has no tracking number
-    QUOTA = "quota"  # its carrier asked to wait, or its calls are used up, or kept for more urgent claims
-    STOPPED = "stopped"  # the worker that would try it does not run
-    CARRIER = "carrier"  # its carrier takes no calls until someone acts
-    BATCH = "batch"  # the batches are full of more urgent ones
-
-
-@dataclass(frozen=True)
-class LateClaim:
-    """A claim that passes its `response_deadline`, or loses its evidence, before it is tried."""
-
-    claim: str  # its reference
-    carrier: str  # the account's key; "": no known carrier
-    deadline: date  # or the last day of its evidence
-    evidence: bool  # its carrier has forgotten the parcel after `deadline`
-    reason: Reason
-    # When it is tried; after the plan's end at the pace of its last day; None: not known.
-    not_before: date | None
 
 
 @dataclass(frozen=True)
@@ -174,7 +147,6 @@ class Plan:
     accounts: Mapping[str, AccountFacts]  # by key
     carriers: Sequence[CarrierPlan]
     days: Sequence[Day]
-    late: Sequence[LateClaim]
     stopped: Sequence[str]  # workers that do not run any more
 
     @property
@@ -197,10 +169,6 @@ class Plan:
                     "due_after": {carrier.key: day.due[carrier.key] for carrier in self.carriers},
                 }
                 for day in self.days
-            ],
-            "late": [
-                vars(late) | {"deadline": iso(late.deadline), "not_before": iso(late.not_before)}
-                for late in self.late
             ],
         }
 
@@ -237,8 +205,7 @@ def make_plan(
         empty_on = next((day.on for day in days if due[key] and not day.due[key]), None)
         days_left = round(left[key] / pace, 1) if left[key] and pace else None
         carriers.append(CarrierPlan(key, due[key], attempts[key], calls[key], left[key], empty_on, days_left))
-    late = sorted(simulation.late(), key=lambda late: (late.deadline, late.claim))
-    return Plan(now, until, accounts, carriers, days, late, terms.stopped(now))
+    return Plan(now, until, accounts, carriers, days, terms.stopped(now))
 
 
 # ---------------------------------------------------------------- the runs
@@ -278,7 +245,7 @@ class _Run:
     others: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if that runs
     called: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
-    refusals: dict[str, Reason] = field(default_factory=dict)  # why accounts take no more calls
+    refusing: set[str] = field(default_factory=set)  # they take no more calls
 
 
 @dataclass
@@ -298,17 +265,13 @@ class Simulation:
         self._ready: dict[Stage, dict[str, list[_Entry]]] = {Stage.NEW: {}, Stage.READY: {}}
         self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in self.accounts.items()}
         self._last_runs = dict(self.terms.last_runs)
-        stopped = self.terms.stopped(self.now)
-        self._stopped = {worker.stage for worker in BOTH_WORKERS if worker.name in stopped}
         self._days = [Day(self._date(self.now))]
-        self._refusals: dict[tuple[Stage, str, date], Reason] = {}  # by the last run of each day
         self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
-        self._abandoned: set[int] = set()  # given up without an attempt
         self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
         for place, claim in enumerate(self.claims):
             if claim.state.stage is Stage.WAITING:
                 self._wait(claim, place, claim.state.next_at or self.now)
-            elif claim.state.stage is not Stage.UNNUMBERED:
+            else:
                 self._make_ready(claim, place, self.now)
         self._advance(self.now)
 
@@ -344,33 +307,32 @@ class Simulation:
             else:
                 *_, key = heappop(heads)
                 queued.discard(key)
-                result = self._closed(key, now) or self._try_bundle(run, key, lines[key])
-                if not isinstance(result, Reason):
-                    under_way.append((key, result))
+                reserved = None if self._is_closed(key, now) else self._try_bundle(run, key, lines[key])
+                if reserved is not None:
+                    under_way.append((key, reserved))
                 elif all(other != key for other, _ in under_way):
-                    run.refusals[key] = result
+                    run.refusing.add(key)
                 else:  # units may come back
                     continue
             is_alone = self.accounts[key].asks_alone and key not in run.answered
             room = 1 if is_alone else self.terms.carrier_concurrency
             has_room = sum(other == key for other, _ in under_way) < room
-            if has_room and lines[key] and key not in queued and key not in run.refusals:
+            if has_room and lines[key] and key not in queued and key not in run.refusing:
                 heappush(heads, _head(key, lines[key]))
                 queued.add(key)
         self._last_runs[worker.name] = now
-        today = self._days[-1].on
-        self._refusals |= {(worker.stage, key, today): run.refusals.get(key, Reason.BATCH) for key in lines}
 
-    def _closed(self, key: str, now: datetime) -> Reason | None:
+    def _is_closed(self, key: str, now: datetime) -> bool:
         closing = self.accounts[key].closing
-        if closing is None or ((opens_at := opening_of(closing)) and opens_at <= now):
-            return None
-        return Reason.QUOTA if closing.why is Blocked.RATE_LIMIT else Reason.CARRIER
+        if closing is None:
+            return False
+        opens_at = opening_of(closing)
+        return opens_at is None or opens_at > now
 
-    def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> Reason | CallBudget:
+    def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> CallBudget | None:
         """Try the most urgent claim, with those that share its call.
 
-        Returns the reserved calls that are not made, or why the account takes no more calls.
+        Returns the reserved calls that are not made; None: the account takes no more calls.
         """
         account = self.accounts[key]
         bundle = self._bundle(run, account, line)
@@ -386,7 +348,7 @@ class Simulation:
                 for later_place, later in bundle[number:]:
                     self._make_ready(later, later_place, run.now)
                 if not number:
-                    return Reason.QUOTA
+                    return None
                 break
             reserved += Counter(calls)
             used += Counter(usual_calls(calls, delivery))
@@ -422,8 +384,8 @@ class Simulation:
         until = account.documents_until
         what = next_action(claim, now, self._policy)
         if is_expired(claim.state, now, self._policy) or what in (Action.GIVE_UP, Action.SHELVE):
-            self._abandoned.add(place)
-        elif what is Action.WAIT:
+            return False
+        if what is Action.WAIT:
             self._wait(claim, place, abandoned_at(claim, now))
         elif failure := without_call(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
@@ -512,54 +474,6 @@ class Simulation:
     def pace(self, stage: Stage, key: str) -> float:
         """Attempts a day, on the last day."""
         return self._last_day[stage, key] / (min(self.until - self.now, _A_DAY) / _A_DAY)
-
-    def late(self) -> Iterator[LateClaim]:
-        """Claims whose deadline or evidence ends before they are tried, when all runs have been counted."""
-        turns = self._turns()
-        for place, claim in enumerate(self.claims):
-            end, is_evidence = self._end(claim)
-            at = turns.get(place)
-            if end <= (at or self.until) and place not in self._abandoned:
-                yield LateClaim(
-                    claim=claim.reference,
-                    carrier=claim.account_key,
-                    deadline=self._date(end - timedelta.resolution),
-                    evidence=is_evidence,
-                    reason=self._reason(claim, min(end, self.until)),
-                    not_before=self._date(at) if at else None,
-                )
-
-    def _turns(self) -> dict[int, datetime]:
-        """When claims are tried: those that wait at the end when they are due, those in line at the pace of the last day."""
-        turns = {place: datetime.fromtimestamp(at, UTC) for at, place, _ in self._waiting}
-        for stage, lines in self._ready.items():
-            for key, line in lines.items():
-                pace = self.pace(stage, key)
-                for number, (*_, place, _) in enumerate(reversed(line if pace else []), 1):
-                    turns[-place] = self.until + number / pace * _A_DAY
-        return turns | self.first_attempts
-
-    def _end(self, claim: Claim) -> tuple[datetime, bool]:
-        """When the claim's deadline or evidence ends, whichever is first of what is not over; whether that is its evidence."""
-        ends = [
-            (deadline_end(claim.deadline, self._policy.zone) if claim.deadline else NEVER, False),
-            (evidence_end(claim, claim.state, self._policy) or NEVER, True),
-        ]
-        return min((end for end in ends if end[0] > self.now), default=(NEVER, False))
-
-    def _reason(self, claim: Claim, end: datetime) -> Reason:
-        stage = _stage(claim)
-        next_at = claim.state.next_at
-        if claim.state.stage is Stage.UNNUMBERED:
-            return Reason.NUMBER
-        if claim.state.stage is Stage.WAITING and next_at and next_at - DUE_SLACK > end:
-            return Reason.TURN
-        if stage in self._stopped:
-            return Reason.STOPPED
-        last_day = self._date(end - timedelta.resolution)
-        days = (last_day, last_day - _A_DAY)
-        reasons = (self._refusals.get((stage, claim.account_key, day)) for day in days)
-        return next(filter(None, reasons), Reason.TURN)
 
 
 def opening_of(closing: Refusal) -> datetime | None:

@@ -78,6 +78,8 @@ OF_CLAIMS = OF_ACCOUNTS | {
     _K.REFUSED_DOCUMENTS,
     _K.NOT_ENROLLED,
 }
+# Those about claims that are late, or lose their evidence.
+OF_LATE_CLAIMS = (_K.BACKLOG, _K.DEADLINES, _K.EVIDENCE)
 _Facts = Mapping[str, str | int]
 _NAMED = 10  # clients; the rest is counted
 FEWEST_REFUSED = 5  # parcels of one carrier within a day

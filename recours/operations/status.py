@@ -22,6 +22,7 @@ from recours.operations.records import GAVE_UP, Backlog, Differences, Run, Tally
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
+from recours.runs.workers import BOTH_WORKERS
 
 _Key = TypeVar("_Key")
 
@@ -102,6 +103,12 @@ class WorkerStatus:
         """The newest run that is over, if it failed. One that was stopped, by a person or the machine, did not."""
         over = next((run for run in self.runs if run.exit_status is not None), None)
         return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
+
+    @property
+    def largest_batch(self) -> int:
+        """The most claims that a run tries, as far as its latest runs show."""
+        usual = next(worker.usual_batch for worker in BOTH_WORKERS if worker.name == self.worker)
+        return max([usual, *(int(run.stats.get("total", 0)) for run in self.runs)])
 
     def as_json(self) -> dict[str, Any]:
         return {

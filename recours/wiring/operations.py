@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from math import inf
 from random import random
 from typing import Any
 
@@ -12,7 +13,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.accounts import ServiceClient
 from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim
+from recours.core.claim import DUE, Claim
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.database.actions import ActionLog
 from recours.database.claims import ClaimRepository
@@ -162,13 +163,15 @@ class Operations:
     def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
         report = self._seen(days)
-        return replace(report, stakes=self._stakes(report))
+        complete = [self._with_claims(problem, report.at) for problem in problems(report)]
+        return replace(
+            report, stakes={(problem.kind, problem.carrier): problem.stake for problem in complete}
+        )
 
-    def problems_of(self, kind: ProblemKind) -> list[Problem]:
-        """The problems of this kind that there are now, with the claims that each is about. Raises DatabaseError."""
+    def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
+        """The problems of these kinds that there are now, with the claims and the money of each. Raises DatabaseError."""
         seen = self._seen(days=1)
-        found = (problem for problem in problems(seen) if problem.kind is kind)
-        return [replace(problem, claims=self._concerned(problem, seen.at)) for problem in found]
+        return [self._with_claims(problem, seen.at) for problem in problems(seen) if problem.kind in kinds]
 
     def _seen(self, days: int) -> Overview:
         """The same as `overview`, without the money at stake."""
@@ -181,18 +184,21 @@ class Operations:
             replace(backlog, to_correct=count[backlog.carrier])
             for backlog in self.records.backlogs(self.due_until)
         ]
+        fleet = fleet_status(self._latest_runs(now), now)
+        workers = [self._worker_status(name, now) for name in SCHEDULES]
+        batches = {} if fleet else {worker.worker: worker.largest_batch for worker in workers}
         return Overview(
             at=now,
-            workers=[self._worker_status(name, now) for name in SCHEDULES],
+            workers=workers,
             success=success_of(self.records.tallies(last_days, policy.zone), last_days),
             backlogs=backlogs,
             carriers=carriers,
             accounts=accounts,
             mails=self.records.mails(),
-            troubles=self._troubles(now, carriers, accounts, to_correct, backlogs),
+            troubles=self._troubles(now, carriers, accounts, to_correct, backlogs, batches),
             not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now),
             differences=self.records.differences(now),
-            fleet=fleet_status(self._latest_runs(now), now),
+            fleet=fleet,
         )
 
     def _worker_status(self, name: str, now: datetime) -> WorkerStatus:
@@ -202,20 +208,13 @@ class Operations:
         runs = [*ahead, *self.records.runs(name, most=_RECENT_RUNS, until=until)]
         return worker_status(name, SCHEDULES[name], runs, now)
 
-    def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
-        """The money in dispute of the claims that each problem is about, by its kind and carrier."""
-        found: dict[tuple[str, str], Stake] = {}
-        for problem in problems(seen):
-            claims = self._concerned(problem, seen.at)
-            if claims.accounts or claims.ids:
-                found[problem.kind, problem.carrier] = stake_in(self.database, claims)
-        return found
-
-    def _concerned(self, problem: Problem, at: datetime) -> Concerned:
-        """The claims that a problem is about; those that nobody enrolled are counted only until somebody asks which they are."""
+    def _with_claims(self, problem: Problem, at: datetime) -> Problem:
+        """The problem with its claims and their money; those that nobody enrolled were only counted until now."""
+        claims = problem.claims
         if problem.kind is ProblemKind.NOT_ENROLLED:
-            return Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
-        return problem.claims
+            claims = Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
+        stake = stake_in(self.database, claims) if claims.accounts or claims.ids else Stake()
+        return replace(problem, claims=claims, stake=stake)
 
     @property
     def _troubles_read(self) -> DatabaseTroubles:
@@ -228,6 +227,7 @@ class Operations:
         accounts: Sequence[ListedAccount],
         to_correct: Sequence[ToCorrect],
         backlogs: Sequence[Backlog],
+        batches: Mapping[str, int],
     ) -> Troubles:
         policy = self.settings.policy
         read = self._troubles_read
@@ -238,8 +238,11 @@ class Operations:
             for one in accounts
             if one.health is not AccountHealth.OPEN
         }
-        overlong = self._overlong(read, carriers, accounts, backlogs, now)
+        paces = self._paces(carriers, accounts, backlogs)
+        overlong = self._overlong(read, paces, backlogs, now)
         soon = [claim_id for backlog in overlong.values() for claim_id in backlog.late_soon]
+        open_ = [backlog for backlog in backlogs if backlog.carrier not in refusals]
+        soon += self._behind_batches(read, batches, paces, open_, now)
         late, forgotten = self._untried(read, refusals, soon, now)
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
         refused = [one.account.id for one in accounts if one.health is AccountHealth.REFUSED]
@@ -268,30 +271,62 @@ class Operations:
             if ids
         }
 
-    def _overlong(
+    def _paces(
         self,
-        read: DatabaseTroubles,
         carriers: Sequence[CarrierNow],
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
-        now: datetime,
-    ) -> dict[str, OverlongBacklog]:
-        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do."""
+    ) -> dict[str, float]:
+        """How many claims a day the quota of each account lets through."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         of_clients = {one.account.key: one.account for one in accounts if one.health is AccountHealth.OPEN}
-        found = {}
+        paces = {}
         for backlog in backlogs:
             spec, account = self.catalog.spec_of(backlog.carrier), of_clients.get(backlog.carrier)
             if spec is None:
                 continue
             own = spec.limits_of_client(account.key, account.limits) if account else None
-            pace = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+            paces[backlog.carrier] = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+        return paces
+
+    def _overlong(
+        self, read: DatabaseTroubles, paces: Mapping[str, float], backlogs: Sequence[Backlog], now: datetime
+    ) -> dict[str, OverlongBacklog]:
+        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do."""
+        found = {}
+        for backlog in backlogs:
+            pace = paces.get(backlog.carrier, inf)
             if backlog.due <= pace:
                 continue
-            line = read.line(backlog.carrier, now, COUNTED_UP_TO)
+            line = read.line([backlog.carrier], DUE, now, COUNTED_UP_TO)
             if overlong := overlong_backlog(pace, backlog.due, line, now):
                 found[backlog.carrier] = overlong
         return found
+
+    def _behind_batches(
+        self,
+        read: DatabaseTroubles,
+        batches: Mapping[str, int],
+        paces: Mapping[str, float],
+        backlogs: Sequence[Backlog],
+        now: datetime,
+    ) -> list[Any]:
+        """The ids of claims that are late within a week because more urgent ones fill the batches of the runs.
+
+        `backlogs`: of accounts that take calls. Those that their quotas hold back fill batches at their paces.
+        """
+        late: list[Any] = []
+        free = [backlog for backlog in backlogs if backlog.due <= paces.get(backlog.carrier, inf)]
+        held_back = sum(paces[backlog.carrier] for backlog in backlogs if backlog not in free)
+        for worker in BOTH_WORKERS:
+            due = {backlog.carrier: count for backlog in free if (count := backlog.stages.get(worker.stage))}
+            runs_a_day = timedelta(days=1) / worker.schedule
+            pace = max(batches.get(worker.name, inf) * runs_a_day - held_back, 1)
+            if sum(due.values()) > pace:
+                line = read.line([*due], [worker.stage], now, COUNTED_UP_TO)
+                overlong = overlong_backlog(pace, sum(due.values()), line, now)
+                late += overlong.late_soon if overlong else []
+        return late
 
     def _untried(
         self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], behind: Sequence[Any], now: datetime

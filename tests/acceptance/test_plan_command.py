@@ -56,7 +56,8 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
     assert until - made_at == 48 * HOUR
     # Each of the twelve had its first retry; the second comes after 6 hours, the third and last one after 24.
     assert plan["attempts"] == sum(day["attempts"] for day in plan["days"]) == 12 * 2 + 2 * 4
-    assert [(late["claim"], late["reason"]) for late in plan["late"]] == [("CLM-0015", "number")]
+    [late] = plan["late"]
+    assert (late["kind"], late["count"], late["facts"]["reference"]) == ("deadlines", 1, "CLM-0015")
     [chronopost, ups] = [carrier for carrier in plan["carriers"] if carrier["attempts"]]
     assert (chronopost["carrier"], chronopost["attempts"]) == ("chronopost", 24)
     assert (ups["carrier"], ups["due"], ups["attempts"]) == ("ups", 2, 8)
@@ -73,10 +74,8 @@ def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Per
     )
     assert re.search(r"^  UPS +2 +6 +\d+ +0 +not before \w+ \d+ \w+$", output, re.MULTILINE)
     assert re.search(r"^  \w+day \d+ \w+ +\d+ +\d+ +\d+$", output, re.MULTILINE)
-    assert re.search(
-        r"^  CLM-0015 +Chronopost +deadline \d+ \w+ 20.. +it has .* +not in these days$", output, re.MULTILINE
-    )
-    assert "1 claim late: it has no tracking number: recours correct" in output
+    assert "! 1 claim will not be tried before its deadline: CLM-0015, due on" in output
+    assert "→ recours why CLM-0015" in output
     assert len(output.splitlines()) < 25
 
 

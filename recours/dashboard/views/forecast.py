@@ -9,14 +9,16 @@ from starlette.responses import Response
 
 from recours.core.text import clean
 from recours.dashboard import plan_rows
+from recours.dashboard.fixes import claims_of
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.operations.plan import Plan
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import OF_LATE_CLAIMS, ProblemKind
 from recours.wiring.plan import plan_for
 
 DAYS = 7
 _KEPT_S = 60
-_MOST_LATE = 50
 
 
 class LatestPlan:
@@ -47,6 +49,8 @@ _latest = LatestPlan()
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
     plan = _latest.get(operations.database.safe_url, lambda: plan_for(operations, timedelta(days=DAYS)))
+    late = operations.problems_of(*OF_LATE_CLAIMS)
+    sentences = VerdictSentences(texts.language, texts.zone)
     return visit.page(
         "forecast.html",
         made=texts.minute(plan.made_at),
@@ -59,10 +63,8 @@ def show(visit: Visit) -> Response:
             (plan_rows.carrier_row(carrier, plan, texts), _closed(carrier.key, plan, texts))
             for carrier in plan.carriers
         ],
-        late_heads=plan_rows.LATE,
-        late=[(late.claim, plan_rows.late_row(late, plan, texts)) for late in plan.late[:_MOST_LATE]],
-        late_count=len(plan.late),
-        late_more=max(len(plan.late) - _MOST_LATE, 0),
+        late=[(clean(sentences.sentence(one, visit.now), 500), claims_of(one)) for one in late],
+        late_count=sum(one.count for one in late if one.kind is not ProblemKind.BACKLOG),
     )
 
 

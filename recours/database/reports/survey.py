@@ -239,11 +239,11 @@ class DatabaseTroubles:
         settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
-    def line(self, lane: str, now: datetime, most: int) -> list[InLine]:
-        """The due claims of an account whose ranks are to come, in their order; up to `most`."""
+    def line(self, lanes: Sequence[str], stages: Sequence[Stage], now: datetime, most: int) -> list[InLine]:
+        """The due claims of these accounts whose ranks are to come, in their order; up to `most`."""
         in_line: list[InLine] = []
         with self.database.read() as connection:
-            for stage, is_deadline in product(DUE, (0, 1)):
+            for lane, stage, is_deadline in product(lanes, stages, (0, 1)):
                 where = (
                     at_stage(stage),
                     _c.lane == lane,

@@ -47,11 +47,12 @@ def test_deadlines_that_are_missed_lead_to_their_claims(
     page: PageClient, environment: dict[str, str]
 ) -> None:
     shown, said = page.get("/forecast"), plan(environment)
-    late = [claim["claim"] for claim in said["late"]]
-    assert late
-    assert [row[0] for row in Read(shown).tables["Deadlines that will be missed"][1:]] == late[:50]
-    assert f"{len(late)} claims pass their deadline" in shown.text
-    assert f'href="/claim?reference={late[0]}"' in shown.html
+    [backlog, deadlines] = said["late"]
+    assert (backlog["kind"], deadlines["kind"]) == ("backlog", "deadlines")
+    assert backlog["sentence"] in shown.text
+    assert deadlines["sentence"] in shown.text
+    assert f"{deadlines['count']} claims pass their deadline" in shown.text
+    assert 'href="/claims?problem=deadlines&amp;sort=deadline"' in shown.html
 
 
 def test_nothing_waits(page: PageClient) -> None:

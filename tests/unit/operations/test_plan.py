@@ -10,7 +10,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.operations.plan import Plan, Reason, coming_runs, make_plan
+from recours.operations.plan import Plan, coming_runs, make_plan
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
 TODAY = date(2026, 2, 2)  # ends at 23:00 UTC
@@ -32,10 +32,6 @@ def plan(
     accounts = {key: account(key, quota, closing) for key in ("", "chronopost", "ups", "fedex")}
     open_claims = planned(*claims, policy=policy)
     return make_plan(open_claims, accounts, terms(policy, **more), NOW, NOW + timedelta(hours=hours))
-
-
-def late(made: Plan) -> list[tuple[str, Reason]]:
-    return [(late.claim, late.reason) for late in made.late]
 
 
 def test_a_quota_spreads_the_attempts_over_days() -> None:
@@ -86,59 +82,11 @@ def test_a_closed_account_is_asked_once_it_opens_by_itself(closing: Refusal | No
     assert (chronopost.days_left is None, bool(chronopost.left)) == (True, closing in (STOPPED, REJECTED))
 
 
-@pytest.mark.parametrize(
-    ("changed", "how", "reasons"),
-    [
-        ({}, {}, []),
-        ({}, {"closing": STOPPED}, [Reason.CARRIER]),
-        ({}, {"closing": WAITS}, [Reason.QUOTA]),
-        ({}, {"quota": "1/day"}, [Reason.QUOTA]),
-        ({"deadline": TODAY - DAY}, {"quota": "1/day"}, []),  # past already
-        ({"deadline": TODAY + 9 * DAY}, {"quota": "1/day"}, []),
-        ({"claim_status": "paid"}, {}, []),
-        ({"retries_counted": 4}, {}, []),
-        ({"number": None, "fetch_status": FetchStatus.PENDING}, {}, [Reason.NUMBER]),
-        ({"updated_at": NOW, "deadline": TODAY, "retries_counted": 3}, {}, [Reason.TURN]),
-        ({}, {"last_runs": {RETRY: NOW - 9 * HOUR, FETCH: NOW - HOUR / 3}}, [Reason.STOPPED]),
-    ],
-)
-def test_a_claim_that_passes_its_deadline_is_named_with_the_reason(
-    changed: dict[str, Any], how: dict[str, Any], reasons: list[Reason]
-) -> None:
-    made = plan(claim(1, **{"deadline": TODAY} | changed), **how)
-    assert [claim.reason for claim in made.late] == reasons
-    assert all(claim.deadline == TODAY for claim in made.late)
-
-
-def test_calls_that_are_kept_for_more_urgent_claims_are_used_up() -> None:
+def test_calls_are_kept_for_more_urgent_claims() -> None:
     # 12 calls a day in Paris, of which 9 are kept until 16:00 there for new claims.
     new = [claim(n, deadline=TODAY, fetch_status=FetchStatus.PENDING) for n in range(20)]
     failed = [claim(n, deadline=TODAY + DAY) for n in range(20, 100)]
     assert plan(*new, *failed, quota="12/day", fetch=1, hours=1).attempts == 2
-    made = plan(*new, *failed, quota="12/day", fetch=1, hours=3)
-    assert {claim.reason for claim in made.late} == {Reason.QUOTA}
-
-
-def test_a_full_batch_is_a_reason_too() -> None:
-    # From 9:00 on the scheduler runs 14 times before the day ends at 23:00.
-    made = plan(*(claim(n, deadline=TODAY) for n in range(18)), policy=ONE_RETRY, retry=1)
-    assert late(made) == [(f"CLM-{n}", Reason.BATCH) for n in (14, 15, 16, 17)]
-    assert {claim.not_before for claim in made.late} == {TODAY + DAY}
-
-
-def test_deadlines_beyond_the_plan_are_compared_with_the_pace() -> None:
-    claims = [claim(n, deadline=TODAY + 4 * DAY) for n in range(40)]
-    made = plan(*claims, quota="6/day@UTC", policy=ONE_RETRY)
-    # Five on each of three days. Of the 25 that are left on the 4th at 8:20, 13 have their turn by the 6th at 23:00.
-    assert late(made) == [(f"CLM-{n}", Reason.QUOTA) for n in range(28, 40)]
-    assert made.late[0].not_before == TODAY + 5 * DAY
-
-
-@pytest.mark.parametrize(("days", "is_late"), [(1, True), (3, False), (-1, False)])
-def test_evidence_that_ends_before_a_claim_is_tried_is_named(days: int, is_late: bool) -> None:
-    policy = replace(POLICY, evidence_days={"ups": 120})
-    made = plan(claim(1, name="UPS", created_at=NOW + (days - 120) * DAY), closing=STOPPED, policy=policy)
-    assert [(claim.deadline, claim.evidence) for claim in made.late] == [(TODAY + DAY, True)] * is_late
 
 
 # ---------------------------------------------------------------- runs
