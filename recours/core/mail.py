@@ -34,8 +34,10 @@ class EventName(StrEnum):
     ACCOUNT_FAULT = "account_fault"
     ACCOUNT_REFUSED = "account_refused"  # the client's own, by its carrier
     RUN_FAULT = "run_fault"
-    CARRIER_UNAVAILABLE = "carrier_unavailable"
+    # Problems of the verdict, by their names there.
+    OUTAGE = "outage"
     TO_CORRECT = "to_correct"  # more than a handful of claims, within a day
+    REFUSED_DOCUMENTS = "refused_documents"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
 
@@ -274,7 +276,8 @@ def _subject(event: OutboxEvent) -> tuple[Any, str, str]:
 FAULTS = (
     EventName.RUN_FAULT,
     EventName.ACCOUNT_FAULT,
-    EventName.CARRIER_UNAVAILABLE,
+    EventName.OUTAGE,
+    EventName.REFUSED_DOCUMENTS,
     EventName.TO_CORRECT,
 )
 

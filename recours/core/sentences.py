@@ -213,16 +213,6 @@ class Sentence(StrEnum):
     INTERNAL = ("internal", _K.INTERNAL_ERROR,
         "recours itself failed; its log has the details",
         "recours a rencontré une erreur ; son journal en donne le détail")
-    CARRIER_SILENT = ("carrier_silent", _K.SERVER_ERROR,
-        "{carrier} has given no answer for more than an hour[ (since {words})]. Its claims are retried automatically. "
-        "Whether it is back: recours carriers check {typed}",
-        "{carrier} ne répond plus depuis plus d'une heure[ (depuis le {words})]. Les réclamations seront reprises "
-        "automatiquement. Pour savoir si le service est rétabli : recours carriers check {typed}")
-    TO_CORRECT = ("to_correct", _K.INVALID_TRACKING,
-        "Claims that came to be corrected today[ ({words})]. No call is made for them until they are. The money in dispute "
-        "and the nearest deadline: recours status",
-        "Réclamations à corriger depuis ce matin[ ({words})]. Le transporteur n'est plus interrogé tant qu'elles ne le "
-        "sont pas. Pour le montant en litige et la première échéance : « recours status »")
     EXPIRED = ("expired", None,
         "Given up: its response deadline has long passed[ (last answer: {words})]",
         "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : « {words} »)]")

@@ -246,7 +246,10 @@ def _error(event: OutboxEvent, carrier: str, texts: Texts, *, to_client: bool = 
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tuple[str, str], ...]:
-    """Of a carrier's account, or of a run. The English text has details for the operator, such as a command."""
+    """Of a carrier's account, of a run, or a problem. The English text has details for the operator, such as a command."""
+    if problem := event.facts.get("problem"):
+        remedy = pasteable(event.facts["remedy"])
+        return (texts("happened"), clean(problem, _LONGEST_ERROR)), (texts("do"), remedy)
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if texts.language == "en":
         return ((texts("happened"), text),)
@@ -281,7 +284,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "shows": "Ce qu'elle montre",
         "attempts": "obtenue après {count} tentative{s}",
         "account_fault": "Compte du transporteur",
-        "carrier_unavailable": "Transporteur indisponible :",
+        "outage": "Transporteur indisponible :",
+        "refused_documents": "Documents refusés :",
         "to_correct": "Réclamations à corriger",
         "accounts_of_clients": "{carrier} : {count} compte{s} de clients",
         "accounts_do": "Pour savoir lesquels et pourquoi : recours accounts list",
@@ -327,7 +331,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "shows": "What it shows",
         "attempts": "obtained after {count} attempt{s}",
         "account_fault": "The carrier's account",
-        "carrier_unavailable": "Carrier unavailable:",
+        "outage": "Carrier unavailable:",
+        "refused_documents": "Refused documents:",
         "to_correct": "Claims to correct",
         "accounts_of_clients": "{carrier}: {count} account{s} of clients",
         "accounts_do": "To see which ones and why: recours accounts list",

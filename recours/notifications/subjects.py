@@ -48,13 +48,15 @@ def _for_operator(
         if is_listed_with_others(event):
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
-        if event.name is EventName.TO_CORRECT:
-            what = say("to_correct", count=event.facts.get("words", ""))
+        if "problem" in event.facts:
+            count = say.number(event.facts["count"])
+            what = say(event.name, count=count, carrier=_carrier(event, catalog))
         elif kind_of(event) is ErrorKind.ACCESS_DENIED:
             what = say("parcels_denied", carrier=_carrier(event, catalog))
         else:
             what = _reason(event, "account_fault", say, catalog)
-        yield what + _blocked([event], say, blocked)
+        blocks_none = event.name in (EventName.TO_CORRECT, EventName.REFUSED_DOCUMENTS)
+        yield what + ("" if blocks_none else _blocked([event], say, blocked))
     for carrier, faults in of_clients.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield say.counted("accounts_of_clients", len(faults), carrier=named) + _blocked(faults, say, blocked)
@@ -108,7 +110,12 @@ SUBJECTS = by_language(
         "other": ("No proof of delivery", "Preuve de livraison introuvable"),
         "expired": ("Deadline passed", "Échéance dépassée"),
         "parcels_denied": ("{carrier} denies us many parcels", "{carrier} nous refuse de nombreux colis"),
+        "outage": ("{carrier} is unavailable", "{carrier} est indisponible"),
         "to_correct": ("{count} claims to correct", "{count} réclamations à corriger"),
+        "refused_documents": (
+            "{carrier}: documents of {count} parcels refused",
+            "{carrier} : documents de {count} colis refusés",
+        ),
         "account_fault": ("The {carrier} account cannot be used", "Compte {carrier} inutilisable"),
         "accounts_of_clients": (
             "{carrier} refuses {count} account{s} of clients",

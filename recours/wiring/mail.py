@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
 from recours.core.outcome import NotADocumentError
-from recours.core.sentences import Said, Sentence, facts_of, sentence
-from recours.core.text import plural, zone_name
+from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from recours.notifications.render import Branding, Rendered
     from recours.notifications.smtp import SmtpSettings
     from recours.operations.weekly import WeekReport
+    from recours.wiring.operations import Operations
 
 # More claims to correct that came within a day are told at once.
 A_HANDFUL = 5
@@ -71,34 +71,43 @@ class MailService:
             )
 
     def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
-        """Write an event of each carrier that is unavailable, and of claims to correct that came today, if they are many.
+        """Write an event of each problem of which the operator is to hear at once: one of an outage, else one a day.
 
         `kinds`: of the failures of a run. Raises RunError.
         """
-        settled = {kind for kind in kinds if TRAITS[kind].persistent}
-        if not (settled or OUTAGE_KINDS & set(kinds)):
+        is_settled = any(TRAITS[kind].persistent for kind in kinds)
+        is_outage, is_refused = not OUTAGE_KINDS.isdisjoint(kinds), ErrorKind.BAD_RESPONSE in kinds
+        if not (is_settled or is_outage or is_refused):
             return
         from recours.database.reports.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
+        from recours.operations.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
+        from recours.operations.problems import ProblemKind  # noqa: PLC0415 (see above)
 
         read, now = DatabaseTroubles(self.outbox.database, self.outbox.catalog), self.clock.now()
-        zone = self._settings.policy.zone
-        if settled:
-            today = now.astimezone(zone).date()
-            count = read.settled_since(datetime.combine(today, time(), zone))
-            if count > A_HANDFUL:
-                self._note(EventName.TO_CORRECT, "", today.isoformat(), Sentence.TO_CORRECT, str(count), now)
-        for carrier, since in read.unavailable(now).items() if OUTAGE_KINDS & set(kinds) else ():
-            at = since.astimezone(zone)
-            words = f"{at:%Y-%m-%d %H:%M} {zone_name(at)}"
-            name, key = EventName.CARRIER_UNAVAILABLE, Sentence.CARRIER_SILENT
-            self._note(name, carrier, since.isoformat(), key, words, now)
-
-    def _note(
-        self, name: EventName, carrier: str, number: str, key: Sentence, words: str, now: datetime
-    ) -> None:
-        said = Said(key, self.outbox.catalog.name_of(carrier, ""), words)
-        facts = {"kind": key.kind, "error": sentence("en", said), **facts_of(said)}
-        self.outbox.put(Event(name, Actor.OPERATOR, carrier, number, facts), now)
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        today = now.astimezone(zone).date()
+        # Small queries first: the verdict takes many.
+        of_kinds = []
+        if is_outage and read.unavailable(now):
+            of_kinds.append(ProblemKind.OUTAGE)
+        if is_settled and read.settled_since(datetime.combine(today, time(), zone)) > A_HANDFUL:
+            of_kinds.append(ProblemKind.TO_CORRECT)
+        if is_refused and read.refused_documents(now - timedelta(days=1)):
+            of_kinds.append(ProblemKind.REFUSED_DOCUMENTS)
+        if not of_kinds:
+            return
+        sentences = VerdictSentences(mail.language, zone)
+        for problem in self._operations().problems_of(*of_kinds):
+            begun_at = problem.since if problem.kind is ProblemKind.OUTAGE else None
+            number = (begun_at or today).isoformat()
+            facts = {
+                "count": problem.count,
+                "problem": sentences.sentence(problem, now),
+                "remedy": sentences.remedy(problem, now),
+            }
+            self.outbox.put(
+                Event(EventName(problem.kind), Actor.OPERATOR, problem.carrier, number, facts), now
+            )
 
     def _write_report(self) -> None:
         """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
@@ -127,10 +136,8 @@ class MailService:
         from recours.operations.returns import call_returns  # noqa: PLC0415 (see above)
         from recours.operations.status import success_of  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Week, WeekReport  # noqa: PLC0415 (see above)
-        from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
-        settings, database = self._settings, self.outbox.database
-        operations = operations_over(settings, database, self._schema, self.clock)
+        settings, database, operations = self._settings, self.outbox.database, self._operations()
         records, zone = operations.records, settings.policy.zone
         week = Week(monday, zone)
         days_before = week.before(1).days
@@ -168,10 +175,12 @@ class MailService:
 
     def blocked(self) -> dict[str, int]:
         """How many claims wait for a call, by the key of their account, as `recours status` counts them. Raises RunError."""
+        return {backlog.carrier: backlog.in_progress for backlog in self._operations().records.backlogs()}
+
+    def _operations(self) -> "Operations":
         from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
-        operations = operations_over(self._settings, self.outbox.database, self._schema, self.clock)
-        return {backlog.carrier: backlog.in_progress for backlog in operations.records.backlogs()}
+        return operations_over(self._settings, self.outbox.database, self._schema, self.clock)
 
     def branding(self) -> "Branding":
         from recours.notifications.render import Branding  # noqa: PLC0415 (see above)

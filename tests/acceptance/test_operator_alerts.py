@@ -1,7 +1,8 @@
-"""What the operator is mailed at once: a carrier that is unavailable, and many claims that came to be corrected."""
+"""What the operator is mailed at once: a carrier that is unavailable, refused documents, many claims to correct."""
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -31,11 +32,9 @@ def test_a_carrier_that_is_down_for_hours_is_one_mail(service: Service, smtp: Ma
     assert mails(smtp) == []
     service.run_hourly(8)
     ((subject, text),) = mails(smtp)
-    assert "Chronopost" in subject
-    assert "carrier unavailable" in subject
-    assert "8 claims blocked" in subject
-    assert re.search(r"no answer for more than an hour \(since 2026-02-02 0\d:\d\d CET\)", text)
-    assert "recours carriers check Chronopost" in text
+    assert subject == "Chronopost is unavailable – 8 claims blocked"
+    assert re.search(r"no call has been answered since 0\d:\d\d|since 2 Feb 2026, 0\d:\d\d CET", text)
+    assert "recours carriers check chronopost" in text
 
 
 def test_a_carrier_that_cannot_be_reached_uses_no_attempt_and_is_one_mail(
@@ -60,13 +59,33 @@ def test_a_carrier_that_cannot_be_reached_uses_no_attempt_and_is_one_mail(
 def test_many_claims_to_correct_are_one_mail_a_day(
     service: Service, smtp: MailServer, count: int, expected: int
 ) -> None:
-    for _ in range(count):
-        service.add(S.POD_NEVER)
+    for day in range(count):
+        service.add(S.POD_NEVER, amount_requested=20, response_deadline=f"2026-03-{20 - day}")
     service.run_hourly(3)
     found = mails(smtp)
     assert [subject for subject, _ in found] == [f"{count} claims to correct"] * expected
     if found:
-        assert f"Claims that came to be corrected today ({count})." in found[0][1]
+        assert "7 claims are not asked for until they are corrected" in found[0][1]
+        assert "€140.00" in found[0][1]
+        assert "14 Mar 2026" in found[0][1]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, 0), (5, 1)])
+def test_refused_documents_of_five_parcels_within_a_day_are_one_mail(
+    service: Service, smtp: MailServer, count: int, expected: int
+) -> None:
+    for _ in range(count):
+        service.add(S.HOLLOW_POD)
+    service.run_hourly(3)
+    found = mails(smtp)
+    assert [subject for subject, _ in found] == ["Chronopost: documents of 5 parcels refused"] * expected
+    if found:
+        text = found[0][1]
+        (file, *_) = service.sql(
+            "SELECT path FROM recours_evidence WHERE refused IS NOT NULL ORDER BY id DESC"
+        )
+        assert Path(file[0]).name in text
+        assert "recours attach CLAIM FILE --anyway --why TEXT" in text
 
 
 def test_claims_that_wait_for_their_confirmation_are_not_to_correct_yet(

@@ -83,8 +83,6 @@ STORED = [
     "proof_unusable",
     "interrupted",
     "internal",
-    "carrier_silent",
-    "to_correct",
     "expired",
 ]
 
