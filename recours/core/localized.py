@@ -54,21 +54,24 @@ class Localized:
         pattern = f"#,##0.{'#' * digits}" if digits else "#,##0"
         return format_decimal(value, pattern, locale=_locale(self.language))
 
-    def money(self, amount: float | Decimal | None, currency: str | None) -> str:
-        """`€1,234.50`; a currency that is not known stands after the amount as it was written."""
+    def money(self, amount: float | Decimal | None, currency: str | None, *, cents: bool = True) -> str:
+        """`€1,234.50`, `€1,235`; a currency that is not known stands after the amount as it was written."""
         from babel.numbers import format_currency, format_decimal  # noqa: PLC0415
 
-        value, locale = _bounded(amount, 2), _locale(self.language)
+        value, locale = _bounded(amount, 2 if cents else 0), _locale(self.language)
         if value is None:
             return UNKNOWN
         code = (currency or "").strip().upper()
         if code in locale.currencies:
-            return format_currency(value, code, locale=locale)
-        return f"{format_decimal(value, '#,##0.00', locale=locale)} {clean(currency or '', 10)}".rstrip()
+            pattern = locale.currency_formats["standard"].pattern
+            whole = None if cents else pattern.replace(".00", "")
+            return format_currency(value, code, whole, locale=locale, currency_digits=cents)
+        pattern = "#,##0.00" if cents else "#,##0"
+        return f"{format_decimal(value, pattern, locale=locale)} {clean(currency or '', 10)}".rstrip()
 
-    def sums(self, amounts: Mapping[str, float]) -> str:
+    def sums(self, amounts: Mapping[str, float], *, cents: bool = True) -> str:
         """Money in several currencies; "": none."""
-        return " + ".join(self.money(amount, currency) for currency, amount in amounts.items())
+        return " + ".join(self.money(amount, currency, cents=cents) for currency, amount in amounts.items())
 
     def percent(self, percent: float | None) -> str:
         """Of a hundred: `66.7%`."""

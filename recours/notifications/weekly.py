@@ -26,7 +26,7 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     rate = report.success.all
     number = report.week.label.partition("-W")[2].lstrip("0")
     subject = texts.counted("subject", rate.success) if rate.success else texts("subject_nothing")
-    if secured := texts.sums(secured_by(report.returns)):
+    if secured := texts.sums(secured_by(report.returns), cents=False):
         subject += texts("subject_secured", money=secured)
     if current.problems:
         subject += texts.counted("subject_problems", len(current.problems))

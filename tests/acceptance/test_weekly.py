@@ -59,7 +59,7 @@ def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
     go_to(service, datetime(2026, 2, 9, 7, 0, tzinfo=UTC))
     service.run(PODFetchWorker)
     (report,) = reports(smtp)
-    assert report["Subject"] == "1 proof this week, €10.00 secured"
+    assert report["Subject"] == "1 proof this week, €10 secured"
     service.run_hourly(WEEK - 2, both=True)
     assert len(reports(smtp)) == 1
     service.run_hourly(2, both=True)
@@ -147,7 +147,7 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
     service.add(S.DELIVERED, carrier="Colissimo", failed_at=service.clock.now() - timedelta(hours=2))
     service.run()
     (report,) = reports(smtp)
-    assert report["Subject"] == "1 proof this week, €10.00 secured; 3 things to do"
+    assert report["Subject"] == "1 proof this week, €10 secured; 3 things to do"
     text, page = text_of(report), html_of(report)
     for said in (
         '* Colissimo rejects our credentials ("Identifiant ou mot de passe incorrect", from the environment).',

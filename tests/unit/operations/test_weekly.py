@@ -87,7 +87,7 @@ EVENTFUL = week_report(
     [
         (
             "en",
-            "1,234 proofs this week, €1,234.50 secured; 1 thing to do",
+            "1,234 proofs this week, €1,234 secured; 1 thing to do",
             [
                 "* Week 47, from 16 Nov 2026 to 22 Nov 2026",
                 "Success rate: 61.7% (1,234 of 2,000 closed claims)",
@@ -103,7 +103,7 @@ EVENTFUL = week_report(
         ),
         (
             "fr",
-            "1 234 preuves de livraison obtenues cette semaine (1 234,50 € de litiges couverts) ; 1 chose à faire",
+            "1 234 preuves de livraison obtenues cette semaine (1 234 € de litiges couverts) ; 1 chose à faire",
             [
                 "* Semaine 47, du 16 nov. 2026 au 22 nov. 2026",
                 "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
