@@ -33,7 +33,6 @@ from recours.fleet import LOG_NAME, extra, tables
 from recours.installation import pasteable
 from recours.logs import FILES_KEPT, files_of
 from recours.operations import checks
-from recours.operations.accounts import AccountHealth
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
@@ -253,30 +252,19 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:
-    overview = context.facts.overview
-    waiting = {backlog.carrier: backlog.in_progress for backlog in overview.backlogs} if overview else None
-    refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = context.settings.credentials[key]
-        count = None if waiting is None else waiting.get(key, 0)
-        refusal = refusals.get(key)
-        yield checks.credentials(
-            spec.name, credentials.source, credentials.missing, count, refusal, context.texts
-        )
+        yield checks.credentials(spec.name, credentials.source, credentials.missing)
 
 
 def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
     """Nothing where no client has an account."""
-    operations = context.facts.operations
-    accounts = AccountOperations(operations) if operations else None
-    listed = accounts.listed(accounts.store.all()) if accounts else []
-    if accounts and listed:
-        unusable = [
-            f"{each.client.named} at {CATALOG.name_of(each.account.carrier, each.account.carrier)} ({each.why})"
-            for each in listed
-            if each.health is AccountHealth.UNUSABLE
-        ]
-        yield checks.client_accounts(accounts.missing, unusable, len(listed))
+    if (
+        (operations := context.facts.operations)
+        and (overview := context.facts.overview)
+        and overview.accounts
+    ):
+        yield checks.client_accounts(AccountOperations(operations).missing, len(overview.accounts))
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.localized import Localized
-from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
+from recours.operations.problems import ProblemKind, Verdict
 from recours.operations.schedule import SUBCOMMANDS, Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.workers import PODFetchWorker
@@ -56,47 +54,21 @@ def fault(name: str, text: str, remedy: str) -> CheckResult:
     return CheckResult(name, CheckState.FAULT, text, remedy)
 
 
-def credentials(
-    carrier: str, source: str, missing: str, waiting: int | None, refusal: Refusal | None, texts: Localized
-) -> CheckResult:
-    """Whether there are credentials, where they come from, and whether the carrier accepts them.
-
-    `missing`: the settings that are, "" if none. `waiting`: claims that are still to be fetched, None if not known.
-    """
+def credentials(carrier: str, source: str, missing: str) -> CheckResult:
+    """Whether there are credentials, and where they come from. `missing`: the settings that are, "" if none."""
     name = f"credentials of {carrier}"
-    if missing and waiting:
-        claims = plural(waiting, "claim")
-        return fault(name, f"there are none, and {claims} cannot be fetched without them", f"set {missing}")
     if missing:
-        known = "" if waiting is None else "; no claim waits for them"
-        return remark(name, f"there are none{known}", f"set {missing}, if you ship with it")
-    if refusal is not None and refusal.kind in REFUSED_KINDS:
-        until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
-        denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
-        remedy = f"ask {carrier} for the missing right" if denied else "correct them"
-        then = f'{remedy}, then try: recours carriers check "{carrier}"'
-        return fault(name, f"from {source}: {refusal.reason}{until}", then)
+        return remark(name, "there are none", f"set {missing}, if you ship with it")
     return ok(name, f"from {source}")
 
 
-_SHOWN_ACCOUNTS = 4
-
-
-def client_accounts(missing: str | None, unusable: Sequence[str], total: int) -> CheckResult:
-    """Whether clients' accounts can be used.
-
-    `missing`: what they cannot be opened without, if it is. `unusable`: whose accounts, and why not.
-    """
-    name = "accounts of clients"
+def client_accounts(missing: str | None, total: int) -> CheckResult:
+    """Whether clients' accounts can be opened. `missing`: what they cannot be opened without, if it is."""
+    name, accounts = "accounts of clients", plural(total, "account")
     if missing:
-        text = f"{missing}, so that {plural(total, 'account')} cannot be opened: no call is made with them"
+        text = f"{missing}, so that {accounts} cannot be opened: no call is made with them"
         return fault(name, text, "see docs/accounts.md")
-    if unusable:
-        rest = len(unusable) - _SHOWN_ACCOUNTS
-        shown = "; ".join([*unusable[:_SHOWN_ACCOUNTS], *([f"and {rest} more"] if rest > 0 else [])])
-        text = f"{len(unusable)} of {plural(total, 'account')} cannot be used: {shown}"
-        return fault(name, text, "see them all with recours accounts list, and docs/accounts.md")
-    return ok(name, f"{plural(total, 'account')} can be opened")
+    return ok(name, f"{accounts} on record")
 
 
 def secret_file(shown: str, mode: int | None) -> CheckResult:
@@ -186,7 +158,7 @@ def schedule(
     """
     yield _installed(worker, system, entries, status.health if status else None)
     if status is not None:
-        yield _runs(status, texts, installed=bool(entries))
+        yield from _runs(status, texts, installed=bool(entries))
 
 
 def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
@@ -242,48 +214,27 @@ def fleet(
     return ok(FLEET, f"Procrastinate {version or 'is not installed'}; its tables and rights are all there")
 
 
-def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> CheckResult:
+def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
+    """What is wrong with its runs, the verdict names; but one that was just installed may not have run yet."""
     name = f"runs of {status.worker}"
-    last = status.last
-    if last is None:
+    if status.last is None:
         never = "it never ran on this database"
         by_hand = f"recours {SUBCOMMANDS[status.worker]} --dry-run, then recours schedule install"
         wait = "wait for its time to come; if it does not run then, see whether cron does"
-        return remark(name, never, wait) if installed else fault(name, never, by_hand)
-    began, log = f"the last one began {texts.minute(last.started_at)}", f"logs/{status.worker}.log"
-    if status.health == Health.OVERDUE:
-        starter = "is what starts it still running (cron, the timer, the task)? See logs/cron.log"
-        return fault(
-            name, f"{began}: overdue", f"{starter}; try it by hand: recours {SUBCOMMANDS[status.worker]}"
-        )
-    if failed := status.failed:
-        began = f"the last one began {texts.minute(failed.started_at)}"
-        return fault(name, f"{began} and ended with status {failed.exit_status}", f"read the end of {log}")
-    if status.unended:
-        killed = (
-            f"{plural(len(status.unended), 'run')} before it never ended: killed, or the machine went down"
-        )
-        return fault(name, f"{began}; {killed}", f"read {log}")
-    return ok(name, began)
+        yield remark(name, never, wait) if installed else fault(name, never, by_hand)
+    elif status.health in (Health.FINE, Health.RUNNING):
+        yield ok(name, f"the last one began {texts.minute(status.last.started_at)}")
 
 
 # ---------------------------------------------------------------- what else needs a person
 
-# Kinds of problems that have a check of their own, with what only this machine knows.
-_K = ProblemKind
-_CHECKED_APART = OF_WORKERS - {_K.CLOCK_AHEAD} | {
-    _K.CREDENTIALS_REJECTED,
-    _K.ACCOUNT_DENIED,
-    _K.NOT_CONFIGURED,
-    _K.NO_ACCOUNT,
-}
-
 
 def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
-    """What the verdict of `recours status` names beside what is checked here."""
+    """What the verdict of `recours status` names."""
     for problem in found.problems:
-        if problem.kind not in _CHECKED_APART:
-            name = problem.kind.replace("_", " ")
+        if problem.kind is not ProblemKind.NEVER_RAN:
+            worker = problem.facts.get("worker")
+            name = f"runs of {worker}" if worker else problem.kind.replace("_", " ")
             yield fault(name, texts.sentence(problem, found.at), texts.remedy(problem, found.at))
 
 

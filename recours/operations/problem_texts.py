@@ -11,6 +11,7 @@ from recours.installation import pasteable
 from recours.operations.labels import author_text, quoted
 from recours.operations.problems import Problem, ProblemKind, Verdict
 from recours.operations.records import Differences
+from recours.operations.schedule import SUBCOMMANDS
 
 _K = ProblemKind
 
@@ -39,17 +40,17 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
         ),
         _K.OVERDUE: ProblemText(
             "{worker} is overdue",
-            "recours check",
+            "See whether cron, the timer or the task still starts it (recours check); then try it by hand: recours {command}",
             "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?",
         ),
         _K.RUN_FAILED: ProblemText(
             "{worker} failed",
-            "recours check",
-            "The last run of {worker} ({at}) failed with exit status {exit_status}. Its log says why.",
+            "The end of its log says why: tail -n 50 logs/{worker}.log",
+            "The last run of {worker} ({at}) failed with exit status {exit_status}.",
         ),
         _K.RUNS_KILLED: ProblemText(
             "killed runs of {worker}",
-            "recours check",
+            "See what its log says: tail -n 50 logs/{worker}.log",
             "{count} run of {worker} never ended ({at}): it was killed, or the machine went down.",
             "{count} runs of {worker} never ended, the latest of {at}: they were killed, or the machine went down.",
         ),
@@ -179,18 +180,18 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
         ),
         _K.OVERDUE: ProblemText(
             "{worker} est en retard",
-            "recours check",
+            "Voyez si cron, la minuterie ou la tâche le lance encore (recours check), puis essayez à la main : recours {command}",
             "{worker} n'a pas tourné{since}. Il doit tourner toutes les {often}. La machine est-elle éteinte, ou la tâche "
             "planifiée désactivée ?",
         ),
         _K.RUN_FAILED: ProblemText(
             "{worker} a échoué",
-            "recours check",
-            "La dernière exécution de {worker} ({at}) a échoué, code de sortie {exit_status}. Son journal dit pourquoi.",
+            "La fin de son journal dit pourquoi : tail -n 50 logs/{worker}.log",
+            "La dernière exécution de {worker} ({at}) a échoué, code de sortie {exit_status}.",
         ),
         _K.RUNS_KILLED: ProblemText(
             "des exécutions de {worker} tuées",
-            "recours check",
+            "Voyez ce qu'en dit son journal : tail -n 50 logs/{worker}.log",
             "{count} exécution de {worker} ({at}) ne s'est pas terminée : elle a été tuée, ou la machine s'est arrêtée.",
             "{count} exécutions de {worker} ne se sont pas terminées, la dernière : {at}. Elles ont été tuées, ou la "
             "machine s'est arrêtée.",
@@ -441,6 +442,7 @@ class VerdictSentences(Localized):
                 **{key: names_text(self.language, str(facts.get(key, ""))) for key in ("source", "missing")},
                 "count": self.number(problem.count),
                 "carrier": problem.carrier,
+                "command": SUBCOMMANDS.get(str(facts.get("worker")), ""),
                 "since": since_when,
                 "at": self._at(since, now, exact=True) if since else "",
                 "blocked": self._say("claims", problem.count, since=once) if problem.count else "",

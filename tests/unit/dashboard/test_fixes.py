@@ -28,9 +28,9 @@ def test_every_problem_has_a_button() -> None:
 def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
     typed = {
         K.NEVER_RAN: "recours check",
-        K.OVERDUE: "recours check",
-        K.RUN_FAILED: "recours check",
-        K.RUNS_KILLED: "recours check",
+        K.OVERDUE: "recours {command}",
+        K.RUN_FAILED: "tail -n 50 logs/{worker}.log",
+        K.RUNS_KILLED: "tail -n 50 logs/{worker}.log",
         K.FLEET_SILENT: "systemctl --user status recours-worker",
         K.INTERNAL_ERRORS: "grep -A 20 Traceback logs/*.log",
     }

@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.claim import Stage
-from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
-from recours.core.pauses import Blocked, Refusal
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState
 from recours.operations.records import Backlog, Run
@@ -28,29 +26,11 @@ def told(result: CheckResult) -> tuple[str, str]:
     return str(result.state), f"{result.text} → {result.remedy}"
 
 
-REFUSED = Refusal(Blocked.CARRIER, "refuses the account of .env", NOW + HOUR, kind=ErrorKind.AUTH_FAILED)
-DENIED = Refusal(Blocked.CARRIER, "denies a right", NOW + HOUR, kind=ErrorKind.ACCOUNT_DENIED)
-AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
-
-
 @pytest.mark.parametrize(
-    ("account", "state", "words"),
-    [
-        (("UPS", ".env", "", 3, None), "ok", "from .env"),
-        (("UPS", ".env", "", 3, AT_LIMIT), "ok", "from .env"),
-        (("UPS", "nowhere", "A and B", 0, None), "remark", "no claim waits for them → set A and B, if"),
-        (("UPS", "nowhere", "A", None, None), "remark", "there are none → set A, if"),
-        (("UPS", "nowhere", "A", 1, None), "fault", "1 claim cannot be fetched without them → set A"),
-        (("DHL Express", ".env", "", 3, REFUSED), "fault",
-         'refuses the account of .env; not asked before 6 Feb 2026, 16:00 CET → correct them, then try: recours carriers check "DHL Express"'),
-        (("UPS", ".env", "", 3, DENIED), "fault",
-         'denies a right; not asked before 6 Feb 2026, 16:00 CET → ask UPS for the missing right, then try: recours carriers check "UPS"'),
-    ],
-)  # fmt: skip
-def test_credentials(
-    account: tuple[str, str, str, int | None, Refusal | None], state: str, words: str
-) -> None:
-    found = told(checks.credentials(*account, TEXTS))
+    ("missing", "state", "words"), [("", "ok", "from .env"), ("A and B", "remark", "none → set A and B, if")]
+)
+def test_credentials(missing: str, state: str, words: str) -> None:
+    found = told(checks.credentials("UPS", ".env", missing))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -132,23 +112,12 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
     [
         ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 6 Feb 2026, 14:00 CET"),
         ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last one began"),
-        ([ENTRY], [run(4 * HOUR)], "ok crontab", "fault the last one began 6 Feb 2026, 11:00 CET: overdue"),
-        (
-            [ENTRY],
-            [run(HOUR, 1)],
-            "ok crontab",
-            "fault the last one began 6 Feb 2026, 14:00 CET and ended with status 1",
-        ),
-        (
-            [ENTRY],
-            [run(HOUR), run(5 * HOUR, None)],
-            "ok crontab",
-            "fault the last one began 6 Feb 2026, 14:00 CET; 1 run before it",
-        ),
+        ([ENTRY], [run(4 * HOUR)], "ok crontab", ""),
+        ([ENTRY], [run(HOUR, 1)], "ok crontab", ""),
         ([ENTRY], [], "ok crontab", "remark it never ran"),
         ([], [], "fault nothing of this user starts it here", "fault it never ran"),
         ([], [run(HOUR)], "remark it runs, started by something else", "ok"),
-        ([], [run(9 * HOUR)], "fault nothing", "fault the last one began 6 Feb 2026, 06:00 CET: overdue"),
+        ([], [run(9 * HOUR)], "fault nothing", ""),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
         ([DISABLED], [run(HOUR)], "fault crontab: it is disabled", "ok"),
@@ -156,12 +125,11 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
     ],
 )
 def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:
+    """`ran`: "": the verdict says what is wrong."""
     status = worker_status(RETRY, HOUR, runs, NOW)
     found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, "crontab", entries, status, TEXTS)]
-    assert [line.startswith(wanted) for line, wanted in zip(found, (installed, ran), strict=True)] == [
-        True,
-        True,
-    ], found
+    expected = [installed, *([ran] if ran else [])]
+    assert all(line.startswith(start) for line, start in zip(found, expected, strict=True)), found
 
 
 def test_without_a_database_runs_are_not_judged() -> None:
@@ -210,34 +178,6 @@ def test_what_a_fleet_needs() -> None:
     assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)
 
 
-# ---------------------------------------------------------------- accounts of clients
-
-
-@pytest.mark.parametrize(
-    ("missing", "unusable", "total", "state", "text"),
-    [
-        (None, [], 3, CheckState.OK, "3 accounts can be opened"),
-        (
-            "KEY is not set",
-            ["a", "b"],
-            2,
-            CheckState.FAULT,
-            "KEY is not set, so that 2 accounts cannot be opened",
-        ),
-        (None, ["a (x)"], 3, CheckState.FAULT, "1 of 3 accounts cannot be used: a (x)"),
-        (
-            None,
-            list("abcdef"),
-            9,
-            CheckState.FAULT,
-            "6 of 9 accounts cannot be used: a; b; c; d; and 2 more",
-        ),
-    ],
-)
-def test_accounts_of_clients(
-    missing: str | None, unusable: list[str], total: int, state: CheckState, text: str
-) -> None:
-    found = checks.client_accounts(missing, unusable, total)
-    assert found.state is state
-    assert found.text.startswith(text)
-    assert bool(found.remedy) == (state is CheckState.FAULT)
+@pytest.mark.parametrize(("missing", "state"), [(None, CheckState.OK), ("KEY is not set", CheckState.FAULT)])
+def test_accounts_of_clients(missing: str | None, state: CheckState) -> None:
+    assert checks.client_accounts(missing, 3).state is state
