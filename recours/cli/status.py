@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 import click
 
 from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
-from recours.cli.operations import database_option, json_option, tell_json, unknown_claim, with_operations
+from recours.cli.operations import (
+    database_option,
+    json_option,
+    show_problems,
+    tell_json,
+    unknown_claim,
+    with_operations,
+)
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
 from recours.core.mail import LANGUAGES, MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.installation import pasteable
-from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
 from recours.operations.figures import Rate
@@ -56,7 +62,10 @@ _HEALTH = {
 @database_option
 @json_option
 def command(days: int, database_url: str | None, *, check: bool, as_json: bool) -> None:
-    """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
+    """Say whether all is well and what needs you, then show runs, success rates and backlogs. Calls no carrier.
+
+    The quotas, and which carriers take no call now: recours carriers
+    """
     with with_operations(database_url) as operations:
         overview = operations.overview(days)
         database = operations.database.safe_url
@@ -68,9 +77,7 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
         tell_json(facts | {"verdict": sentences.verdict(found), "problems": problems})
     else:
         click.echo(harmless(sentences.verdict(found)))
-        for problem in found.problems:
-            click.echo(harmless(f"! {sentences.sentence(problem, found.at)}"))
-            click.echo("  " + harmless(f"→ {sentences.remedy(problem, found.at)}"))
+        show_problems(found.problems, sentences, found.at)
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
@@ -88,8 +95,6 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
     tables = (
         _runs(overview, texts),
         _backlogs(overview, catalog, texts),
-        _quotas(overview, texts),
-        _closed(overview, catalog, texts),
         _rates(f"Success in {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
@@ -130,45 +135,6 @@ def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
         shown = (f"{count}+" if count >= most else str(count) for count in counts)
         rows.append((name, *shown, texts.minute(backlog.oldest) if backlog.oldest else ""))
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
-
-
-def _quotas(seen: Overview, texts: Localized) -> Table:
-    columns = ("Carrier", "Limit", "Used", "Reserved", "Left", "Resets")
-    rows = [
-        (
-            carrier.name,
-            f"{use.limit.capability.lower() + ' ' if use.limit.capability else ''}{use.limit}",
-            str(use.used),
-            str(use.reserved),
-            str(use.left),
-            "" if use.limit.window.is_short else texts.minute(use.resets_at),
-        )
-        for carrier in seen.carriers
-        if carrier.configured
-        for use in carrier.uses
-    ]
-    return Table("Quotas", columns, rows, frozenset(columns[2:5]))
-
-
-def _closed(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
-    with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.in_progress}
-    rows = [
-        (carrier.name, refusal.reason, texts.minute(refusal.until) if refusal.until else "")
-        for carrier in seen.carriers
-        if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
-    ]
-    rows += [
-        (carrier.name, f"unavailable since {texts.minute(carrier.unavailable_since)}", "")
-        for carrier in seen.carriers
-        if carrier.unavailable_since and not carrier.refusal
-    ]
-    waiting = [one for one in seen.accounts if one.health is AccountHealth.PAUSED and one.until]
-    for key in dict.fromkeys(one.account.carrier for one in waiting):
-        found = [one for one in waiting if one.account.carrier == key]
-        first = min(one.until for one in found if one.until)
-        what = f"{plural(len(found), 'account')} of clients wait, such as that of {found[0].client.named}"
-        rows.append((catalog.name_of(key, key), what, f"{texts.minute(first)} or later"))
-    return Table("Carriers that take no call now", ("Carrier", "Why", "Until"), rows)
 
 
 def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
