@@ -178,6 +178,7 @@ def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> Col
 # Mails and attempts that one look goes through at most, and how far back.
 _MOST = 5_000
 _LONGEST_STREAK = timedelta(days=60)
+_FIRST_ANSWERS = 50  # of a carrier; more only where all of them are failures
 # Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
 _MOST_CLAIMS = 2_000
 
@@ -369,17 +370,19 @@ def _is_outage() -> ColumnElement[bool]:
 
 
 def _answers(connection: Connection, carrier: str, now: datetime) -> list[FetchAnswer]:
-    """The latest answers of a carrier, the newest first; what needed no call is none."""
+    """The latest answers of a carrier, the newest first, at least as far as the last good one; what needed no call is none."""
     query = (
         select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
         .where(_a.carrier == carrier, _a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
         .order_by(_a.started_at.desc())
-        .limit(_MOST)
     )
-    return [
-        FetchAnswer(at, claim_id, bool(failed), bool(connected))
-        for at, claim_id, failed, connected in connection.execute(query)
-    ]
+    answers: list[FetchAnswer] = []
+    for most in (_FIRST_ANSWERS, _MOST):
+        rows = connection.execute(query.limit(most))
+        answers = [FetchAnswer(at, about, bool(failed), bool(called)) for at, about, failed, called in rows]
+        if len(answers) < most or not all(answer.is_failure for answer in answers):
+            break
+    return answers
 
 
 def _last_checks(connection: Connection, since: datetime) -> dict[str, Check]:
