@@ -17,7 +17,7 @@ COMMANDS = (
     "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "uninstall", "verify", "why",
     "worker",
 )  # fmt: skip
-_COMMAND = re.compile(r"(?<![\w./\\-])recours (?=(?:%s)\b)" % "|".join(COMMANDS))
+_COMMAND = re.compile(r"(?<![\w./\\-])(?<!-m )recours (?=(?:%s)\b)" % "|".join(COMMANDS))
 
 
 def pasteable(hint: str) -> str:

@@ -49,14 +49,16 @@ def _for_operator(
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
         if "problem" in event.facts:
-            count = say.number(event.facts["count"])
-            what = say(event.name, count=count, carrier=_carrier(event, catalog))
-        elif kind_of(event) is ErrorKind.ACCESS_DENIED:
+            count = event.facts["count"]
+            what = say(event.name, count=say.number(count), carrier=_carrier(event, catalog))
+            is_blocking = count and event.name is EventName.OUTAGE
+            yield what + (say.counted("blocked", count) if is_blocking else "")
+            continue
+        if kind_of(event) is ErrorKind.ACCESS_DENIED:
             what = say("parcels_denied", carrier=_carrier(event, catalog))
         else:
             what = _reason(event, "account_fault", say, catalog)
-        blocks_none = event.name in (EventName.TO_CORRECT, EventName.REFUSED_DOCUMENTS)
-        yield what + ("" if blocks_none else _blocked([event], say, blocked))
+        yield what + _blocked([event], say, blocked)
     for carrier, faults in of_clients.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield say.counted("accounts_of_clients", len(faults), carrier=named) + _blocked(faults, say, blocked)
@@ -89,9 +91,7 @@ def _reason(event: OutboxEvent, otherwise: str, say: Texts, catalog: Catalog) ->
 
 
 def _blocked(events: Sequence[OutboxEvent], say: Texts, blocked: Mapping[str, int]) -> str:
-    accounts = {event.carrier for event in events} - {""}
-    silent = {event.carrier for event in events if event.name is EventName.CARRIER_UNAVAILABLE}
-    count = sum(blocked[key] for key in blocked if key in accounts or carrier_of(key) in silent)
+    count = sum(blocked.get(key, 0) for key in {event.carrier for event in events})
     return say.counted("blocked", count) if count else ""
 
 

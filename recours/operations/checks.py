@@ -233,8 +233,7 @@ def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
     """What the verdict of `recours status` names."""
     for problem in found.problems:
         if problem.kind is not ProblemKind.NEVER_RAN:
-            worker = problem.facts.get("worker")
-            name = f"runs of {worker}" if worker else problem.kind.replace("_", " ")
+            name = " ".join([problem.kind.replace("_", " "), str(problem.facts.get("worker", ""))]).strip()
             yield fault(name, texts.sentence(problem, found.at), texts.remedy(problem, found.at))
 
 

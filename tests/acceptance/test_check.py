@@ -215,14 +215,15 @@ def test_what_does_not_work_is_told_with_what_to_do(
     assert faults.keys() == {
         "schedule of pod_fetch_worker",
         "schedule of pod_retry_scheduler",
-        "runs of pod_fetch_worker",
+        "overdue pod_fetch_worker",
+        "run failed pod_fetch_worker",
         "runs of pod_retry_scheduler",
         "permissions of .env",
         "mail server",
         "folder of the documents",
         "cron's copy of the log",
     }
-    assert "has not run since" in faults["runs of pod_fetch_worker"]
+    assert "has not run since" in faults["overdue pod_fetch_worker"]
     assert "everybody on this machine may read it (644) → chmod 600 .env" in faults["permissions of .env"]
     assert "pyproject.toml is not a folder" in faults["folder of the documents"]
     assert "refuses the login of us: 535" in faults["mail server"]

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
+from recours.operations.problems import OF_LATE_CLAIMS
 from tests.acceptance.person import QuickPerson
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -212,7 +213,7 @@ class Views:
         self._verdict()
         self._backlogs(shown.get("Backlog", []))
         self._rates(shown)
-        self._accounts(shown)
+        self._accounts()
         self._runs(shown["Runs"])
 
     def _verdict(self) -> None:
@@ -273,28 +274,14 @@ class Views:
             self.add("status", number(row["Attempts"]), "errors", row["Kind"])
             self.add("status --json", success["errors"][row["Kind"]], "errors", row["Kind"])
 
-    def _accounts(self, shown: Mapping[str, Sequence[Row]]) -> None:
-        no_calls = (
-            {row["Carrier"] for row in rows}
-            if (rows := shown.get("Carriers that take no call now"))
-            else None
-        )
-        with_claims = {one["carrier"] for one in self.facts["backlogs"] if one["due"] + one["waiting"]}
+    def _accounts(self) -> None:
         for carrier in self.facts["carriers"]:
             name = carrier["carrier"]
             self.add("status --json", carrier["unavailable_since"], "unavailable since", name)
-            if carrier["configured"] or carrier["key"] in with_claims:
-                is_closed = bool(carrier["closed"] or carrier["unavailable_since"])
-                if no_calls is not None:
-                    self.add("status", name in no_calls, "takes no call", name)
-                self.add("status --json", is_closed, "takes no call", name)
             self._uses("status --json", carrier)
         for account in self.facts.get("accounts", []):
             name = NAMES[account["carrier"]]
             self.add("status --json", HEALTH[account["health"]], "account", name, account["client"])
-        for row in shown.get("Quotas", []):
-            limit = re.sub(r"^[a-z]+ (?=\d)", "", row["Limit"])
-            self.add("status", number(row["Used"]), "calls used", row["Carrier"], limit)
 
     def _uses(self, view: str, carrier: Mapping[str, Any]) -> None:
         for quota in carrier["quotas"]:
@@ -352,11 +339,20 @@ class Views:
         if not self.are_edited:
             self.add_stages("plan --json", {"due": due}, names=["due"])
             del self.readings.values["due", ALL]["plan --json"]
-        late = [problem["sentence"] for problem in facts["late"] if "sentence" in problem]
-        self.add("plan --json", late, "late by the plan")
-        self.add(
-            "plan", [line[2:] for line in text.splitlines() if line.startswith("! ")], "late by the plan"
-        )
+        title = re.match(r"[\d,]*", words(soup.select_one("section.verdict h1")))
+        sentences = {
+            "status --json": [one["sentence"] for one in self.problems if one["kind"] in OF_LATE_CLAIMS],
+            "plan --json": [one["sentence"] for one in facts["late"]],
+            "plan": re.findall(r"^! (.*)$", text, re.MULTILINE),
+            "page forecast": [
+                words(one).rpartition(" Show these claims")[0] for one in soup.select("p.notice:has(a)")
+            ],
+        }
+        for view, late in sentences.items():
+            self.add(view, late, "what is late")
+        self.add("page forecast", number(title[0]) if title else 0, "late claims")
+        ends = [one["count"] for one in facts["late"] if one["kind"] != "backlog"]
+        self.add("plan --json", sum(ends), "late claims")
 
     # ---------------------------------------------------------------- the page
 

@@ -45,12 +45,19 @@ def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expe
     assert summary(language, told(FAULT), ups=7) == expected.partition(" – ")[0]
 
 
-def test_a_carrier_that_is_unavailable_blocks_the_claims_of_all_its_accounts_and_no_other_ones() -> None:
-    blocked = {"ups": 3, "ups#4": 2, "dpd": 7, "": 5}
-    silent = told(EventName.CARRIER_UNAVAILABLE, "ups", "timeout")
-    assert summary("en", silent, **blocked).endswith("– 5 claims blocked")
-    to_correct = told(EventName.TO_CORRECT, "", words="6")
-    assert summary("en", to_correct, **blocked) == "6 claims to correct"
+@pytest.mark.parametrize(
+    ("name", "carrier", "claims", "subject"),
+    [
+        (EventName.OUTAGE, "ups", 5, "UPS is unavailable – 5 claims blocked"),
+        (EventName.OUTAGE, "ups", 0, "UPS is unavailable"),
+        (EventName.TO_CORRECT, "", 1600, "1,600 claims to correct"),
+        (EventName.REFUSED_DOCUMENTS, "ups", 6, "UPS: documents of 6 parcels refused"),
+    ],
+)
+def test_a_problem_is_told_with_the_count_of_the_verdict(
+    name: EventName, carrier: str, claims: int, subject: str
+) -> None:
+    assert summary("en", told(name, carrier, problem="It is so.", count=claims), ups=3) == subject
 
 
 def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
