@@ -115,7 +115,7 @@ ABOUT: dict[str, Any] = {
 }  # fmt: skip
 # Commands and settings in what is to be done, which stand there as they are typed.
 COMMANDS = re.compile(
-    r"systemctl --user status recours-worker|grep -A \d+ Traceback logs/\*\.log|logs/\w+\.log|pod_worker|[A-Z]+_[A-Z_=a-z]+"
+    r"systemctl --user status recours-worker|tail -n \d+|cron\b|grep -A \d+ Traceback logs/\*\.log|logs/\w+\.log|pod_worker|[A-Z]+_[A-Z_=a-z]+"
     r"|recours [a-z]+(?: (?:--?[a-z-]+|[a-z]+\b|[A-ZÉ]{4,}))*"
 )
 

@@ -44,10 +44,10 @@ UNSET = "CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD, or CHRONOPOST_KEY"  # as th
 
 # What people type or programs are called, and what stands between quotation marks.
 _QUOTED = re.compile(
-    r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl)( -{0,2}[\w.*/@-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
+    r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl|tail)( -{0,2}[\w.*/@{}-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
     r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|pod_\w+|clients\.id"
 )
-KNOWN = {"CLM-1", "CSV", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
+KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
          "CET", "UTC", "POD", "worker",
          "PNG", "JPEG", "GIF", "TIFF", "SHA-256"}  # fmt: skip
 
