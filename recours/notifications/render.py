@@ -28,6 +28,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 MOST_CLAIMS = 200  # that a mail lists
 _MOST_NAMED = 20  # claims that expired, clients whose accounts are refused
 _LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME = 100, 300, 80
+_LONGEST_PROBLEM = 1000  # it names files
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ def _fault(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tuple[str, s
     """Of a carrier's account, of a run, or a problem. The English text has details for the operator, such as a command."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
-        return (texts("happened"), clean(problem, _LONGEST_ERROR)), (texts("do"), remedy)
+        return (texts("happened"), clean(problem, _LONGEST_PROBLEM)), (texts("do"), remedy)
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if texts.language == "en":
         return ((texts("happened"), text),)

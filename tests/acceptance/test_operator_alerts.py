@@ -81,10 +81,8 @@ def test_refused_documents_of_five_parcels_within_a_day_are_one_mail(
     assert [subject for subject, _ in found] == ["Chronopost: documents of 5 parcels refused"] * expected
     if found:
         text = found[0][1]
-        (file, *_) = service.sql(
-            "SELECT path FROM recours_evidence WHERE refused IS NOT NULL ORDER BY id DESC"
-        )
-        assert Path(file[0]).name in text
+        files = service.sql("SELECT path FROM recours_evidence WHERE refused IS NOT NULL")
+        assert all(Path(path).name in text for (path,) in files)
         assert "recours attach CLAIM FILE --anyway --why TEXT" in text
 
 
