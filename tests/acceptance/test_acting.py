@@ -12,7 +12,6 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 
 FOREVER = (Scenario.UNKNOWN,) * 40
-DAYS = timedelta(days=1)
 
 
 def give_up(service: Service) -> None:
