@@ -53,7 +53,7 @@ def test_a_row_of_the_table_of_claims_is_dense(visit: Callable[..., Page]) -> No
         assert max(heights) <= 40, width
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", _WIDTHS)
 def test_a_document_is_shown_whole(visit: Callable[..., Page], world: World, width: int) -> None:
     page = visit(width)
     for reference in ("CLM-2026-000", "CLM-2026-001", "UPS-1"):  # a PDF, a picture, a web page

@@ -42,6 +42,7 @@ def backlog(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
     analyse(database)
     yield database
     database.close()
+    kinds("postgresql").drop(database.url)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,8 @@ def test_looking_for_rows_reads_its_partial_index(
     look_for: Callable[[Run], Any],
     indexes: str,
 ) -> None:
-    database = Database(kinds("postgresql").copy(many, tmp_path))
+    kind = kinds("postgresql")
+    database = Database(kind.copy(many, tmp_path))
     with statements_of(database) as seen:
         look_for(Run(database))
     asked = [(sql, values) for sql, values in seen if "claims" in sql]
@@ -93,6 +95,7 @@ def test_looking_for_rows_reads_its_partial_index(
         found |= set(re.findall(r"\bix_recours_claims_(\w+)", "\n".join(lines)))
     assert_read(found, indexes)
     database.close()
+    kind.drop(database.url)
 
 
 def analyse(database: Database) -> None:
