@@ -8,7 +8,7 @@ import pytest
 
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.acceptance.person import Person
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import FAILED_AT, Service, services
 from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
 
@@ -24,6 +24,15 @@ def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -
     service = Service(tmp_path, sandbox, clock, url=url)
     yield service
     service.close()
+
+
+@pytest.fixture
+def make(
+    tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Callable[..., Service]]:
+    """`make(**settings)`: the service, with these settings."""
+    with services(tmp_path, sandbox, clock, url=url) as make:
+        yield make
 
 
 @pytest.fixture

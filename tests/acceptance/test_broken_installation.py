@@ -1,16 +1,14 @@
 """A package that is missing is the run's fault: real runs whose client of one carrier cannot import it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recours.carriers.chronopost import Chronopost
 from recours.runs.workers import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
@@ -19,14 +17,6 @@ S = Scenario
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT + timedelta(hours=2))
-
-
-@pytest.fixture
-def make(url: str, tmp_path: Path, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
-    with Sandbox(now=clock.now) as box, ExitStack() as closed:
-        yield lambda **settings: closed.enter_context(
-            closing(Service(tmp_path, box, clock, url=url, **settings))
-        )
 
 
 @pytest.fixture(autouse=True)

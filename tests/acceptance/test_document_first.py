@@ -1,15 +1,13 @@
 """A new claim's document is asked for before the parcel is tracked, where that is switched on."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recours.runs.workers import PODFetchWorker
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 
 S = Scenario
@@ -17,14 +15,8 @@ NEW: dict[str, Any] = {"pod_fetch_status": "pending", "pod_fetch_error": None}
 
 
 @pytest.fixture
-def make(url: str, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
-    clock = SimulatedClock(FAILED_AT + timedelta(hours=2))
-    with ExitStack() as closed:
-        box = closed.enter_context(Sandbox(now=clock.now))
-        yield lambda **settings: closed.enter_context(
-            closing(Service(tmp_path, box, clock, url=url, **settings))
-        )
+def clock() -> SimulatedClock:
+    return SimulatedClock(FAILED_AT + timedelta(hours=2))
 
 
 def calls(service: Service, claim: int) -> list[str]:

@@ -1,7 +1,7 @@
 """One parcel is not the account, nor an account one parcel: real runs against carriers that mix them up."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, JOINED, Service, services
+from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 
 S = Scenario
 HOUR = timedelta(hours=1)
@@ -27,15 +27,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT + 2 * HOUR)
-
-
-@pytest.fixture
-def make(
-    url: str, tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock
-) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
-    with services(tmp_path, sandbox, clock, url=url) as make:
-        yield make
 
 
 def first(service: Service, *steps: Scenario, **columns: Any) -> int:

@@ -1,9 +1,7 @@
 """The timetable as the carrier sees it: real runs, hour by hour, with the clock passed in."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,26 +16,6 @@ S = Scenario
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT)
-
-
-@pytest.fixture
-def box(clock: SimulatedClock) -> Iterator[Sandbox]:
-    with Sandbox(now=clock.now) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def make(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
-    with ExitStack() as closed:
-        yield lambda **settings: closed.enter_context(
-            closing(Service(tmp_path, box, clock, url=url, **settings))
-        )
-
-
-@pytest.fixture
-def service(make: Callable[..., Service]) -> Service:
-    return make()
 
 
 def events(service: Service, claim: int) -> list[tuple[Any, ...]]:
@@ -135,7 +113,7 @@ def test_a_claim_found_by_others_just_when_it_was_due_is_not_counted(
 @pytest.mark.sample("more cases of the same test, each around processes", every=2)
 @pytest.mark.parametrize("obstacle", ["waiting", "persistent", "at its limit", "no credentials"])
 def test_due_claims_are_taken_however_many_cannot_be(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, obstacle: str
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, obstacle: str
 ) -> None:
     service = make()
     early = "2026-02-03"  # ranked before the claim that is due
