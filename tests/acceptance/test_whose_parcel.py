@@ -1,13 +1,14 @@
 """Whose parcel a carrier tells of: real runs against carriers that give a number anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, JOINED, Service
+from tests.acceptance.simulation import FAILED_AT, JOINED, Service, services
 
 S = Scenario
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -17,6 +18,13 @@ CARRIERS = {key: spec.name for key, spec in CATALOG.specs.items()}
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT + 2 * HOUR)
+
+
+@pytest.fixture
+def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+    """`make(**settings)`: the service, with these settings."""
+    with services(tmp_path, sandbox, clock) as make:
+        yield make
 
 
 # The operations that tell of a delivery.
