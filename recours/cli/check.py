@@ -44,7 +44,6 @@ from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
-from recours.wiring.account_operations import AccountOperations
 from recours.wiring.carriers import redactor
 from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made
 from recours.wiring.mail import MailService, mail_server
@@ -167,7 +166,6 @@ def _checks(context: CheckContext) -> dict[str, Check]:
         "schedule": partial(_schedule, context),
         "fleet": partial(_fleet, context),
         "credentials": partial(_credentials, context),
-        "accounts": partial(_client_accounts, context),
         "problems": partial(_problems, context),
         "permissions": _secret_files,
         "private files": partial(_private_files, context),
@@ -255,16 +253,6 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = context.settings.credentials[key]
         yield checks.credentials(spec.name, credentials.source, credentials.missing)
-
-
-def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
-    """Nothing where no client has an account."""
-    if (
-        (operations := context.facts.operations)
-        and (overview := context.facts.overview)
-        and overview.accounts
-    ):
-        yield checks.client_accounts(AccountOperations(operations).missing, len(overview.accounts))
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:

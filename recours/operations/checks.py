@@ -62,15 +62,6 @@ def credentials(carrier: str, source: str, missing: str) -> CheckResult:
     return ok(name, f"from {source}")
 
 
-def client_accounts(missing: str | None, total: int) -> CheckResult:
-    """Whether clients' accounts can be opened. `missing`: what they cannot be opened without, if it is."""
-    name, accounts = "accounts of clients", plural(total, "account")
-    if missing:
-        text = f"{missing}, so that {accounts} cannot be opened: no call is made with them"
-        return fault(name, text, "see docs/accounts.md")
-    return ok(name, f"{accounts} on record")
-
-
 def secret_file(shown: str, mode: int | None) -> CheckResult:
     """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
     name = f"permissions of {shown}"

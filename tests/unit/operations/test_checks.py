@@ -176,8 +176,3 @@ def test_what_a_fleet_needs() -> None:
     grant = 'GRANT SELECT ON procrastinate_jobs TO "job";'
     state, text = told(checks.fleet("3.10.0", [], ["SELECT on procrastinate_jobs"], [grant]))
     assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)
-
-
-@pytest.mark.parametrize(("missing", "state"), [(None, CheckState.OK), ("KEY is not set", CheckState.FAULT)])
-def test_accounts_of_clients(missing: str | None, state: CheckState) -> None:
-    assert checks.client_accounts(missing, 3).state is state
