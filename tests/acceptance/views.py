@@ -278,6 +278,9 @@ class Views:
         for carrier in self.facts["carriers"]:
             name = carrier["carrier"]
             self.add("status --json", carrier["unavailable_since"], "unavailable since", name)
+            if carrier["configured"]:
+                is_closed = bool(carrier["closed"] or carrier["unavailable_since"])
+                self.add("status --json", is_closed, "takes no call", name)
             self._uses("status --json", carrier)
         for account in self.facts.get("accounts", []):
             name = NAMES[account["carrier"]]
