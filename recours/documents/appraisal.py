@@ -12,9 +12,11 @@ from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.documents import numbers, phrases
-from recours.documents.facts import DocumentFacts, find_facts, fold
+from recours.documents.dates import begins_with_date
+from recours.documents.facts import DocumentFacts, find_facts, fold, unwrapped
 from recours.documents.pdf_process import read_pdf
 from recours.documents.reading import UNREADABLE, Reading
+from recours.documents.statements import stated
 from recours.documents.web_page import read_web_page
 
 
@@ -56,26 +58,54 @@ class _Case:
     shown: Shown
     has_picture: bool
 
+    @property
+    def tells(self) -> bool:
+        """Whether it says that something was delivered, and not only when."""
+        return self.facts.states_delivery or (
+            self.facts.delivered is not None and not self.facts.is_dated_by_noun
+        )
+
+    @property
+    def is_called_proof(self) -> bool:
+        return phrases.PROOF_TITLE.search(self.titles) is not None
+
 
 # It proves something if the sum of what holds is _ENOUGH.
-_ENOUGH = 4
+_ENOUGH = 5
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and case.shown.is_readable)),
-    (-2, "our number is not on it", lambda case: case.shown.number is False),
-    (+3, "it says that something was delivered", lambda case: case.facts.states_delivery or case.facts.delivered),
+    (-1, "our number is not on it", lambda case: case.shown.number is False),
+    (+3, "it says that something was delivered", lambda case: case.tells),
+    (-1, "but of no parcel and no day", lambda case: case.facts.is_vague and not (case.facts.delivered or case.facts.signatory)),
     (+1, "with the date", lambda case: case.facts.delivered),
     (+2, "it names who signed", lambda case: case.facts.signatory),
+    (+2, "it is called a proof of delivery, and has values", lambda case: case.shown.number is not False and case.is_called_proof and (case.facts.delivered or case.facts.signatory)),
     (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
-    (+4, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
-    (+2, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
-    (-3, "it says that there is no proof", lambda case: phrases.NOT_THERE.search(case.text)),
-    (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not case.facts.states_delivery),
-    (-4, "it is called another paper: a label, a list of what was sent, a permission", lambda case: phrases.OTHER_PAPER.search(case.titles)),
+    (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
+    (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
+    (-4, "it says that there is no proof", lambda case: phrases.NOT_THERE.search(case.text) and not case.facts.states_delivery),
+    (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not (case.tells or (case.is_called_proof and case.facts.delivered))),
+    (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.is_contradicted),
+    (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles.split("\n")))),
     (-4, "it says that the parcel came back", lambda case: phrases.RETURNED.search(case.text)),
     (-2, "the sender or the driver signs it", lambda case: phrases.SIGNED_AT_ITS_START.search(case.text)),
-    (-1, "words of an error or a login stand on it", lambda case: phrases.ERROR_PAGE.search(case.text) or phrases.MENU.search(case.text)),
-    (-1, "fields are left blank", lambda case: case.facts.has_empty_labels),
+    (-1, "words of an error or a login stand on it", lambda case: not case.facts.states_delivery and (phrases.ERROR_PAGE.search(case.text) or phrases.MENU.search(case.text))),
+    (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
+    (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
+    (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
+    (-1, "fields are left blank", lambda case: not case.facts.states_delivery and case.facts.has_empty_labels),
 )  # fmt: skip
+
+
+def _is_of_another_paper(title: str) -> bool:
+    match = phrases.OTHER_PAPER.search(title)
+    return bool(
+        match is not None
+        and match.start() < _HEAD
+        and not phrases.PROOF_TITLE.search(title)
+        and not phrases.ANSWER.search(title)
+        and not stated(title)
+    )
 
 
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
@@ -106,15 +136,31 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
     if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
-    titles = [row[0].text for row in reading.rows[:_TITLES] if len(row) == 1]
-    case = _Case(text, fold("\n".join(titles)), facts, shown, reading.has_picture)
+    case = _Case(text, "\n".join(_titles(reading)), facts, shown, reading.has_picture)
     sum_of_weights = sum(weight for weight, _, holds in _WEIGHTS if holds(case))
     return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
 
 
 _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
 _QUOTED = 80
-_TITLES = 4  # rows in which a document is named: the carrier's name or a menu stands above
+_TITLES = 6  # rows in which a document is named: the carrier's name or a menu stands above
+_MOST_WORDS = 12  # of a title
+_LONGEST_LINE = 40  # characters; a longer one may go on
+_HEAD = 40  # characters of a title that say what it is of
+
+
+def _titles(reading: Reading) -> list[str]:
+    """The first lines that name a document, folded: no fields, and no sentences."""
+    titles = []
+    before = ""
+    for row in unwrapped((reading.rows or ())[: 2 * _TITLES])[:_TITLES]:
+        for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
+            title = phrases.SUBJECT.sub("", fold(cell.text))
+            goes_on = len(before) >= _LONGEST_LINE and before[-1].isalnum()
+            if not (goes_on or len(title.split()) > _MOST_WORDS or phrases.NO_TITLE.search(title)):
+                titles.append(title)
+        before = row[-1].text
+    return titles
 
 
 def _is_legible(text: str) -> bool:

@@ -24,12 +24,12 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<![\d/.-])(?:(?P<iso>\d{4})-(?P<iso_month>\d\d)-(?P<iso_day>\d\d)"
     r"|(?P<first>\d\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>\d{4}|\d\d)(?!\d)"
-    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of |de )?(?P<month>{_MONTH})\.?,?[ -](?:de |del )?(?P<of>\d{{4}})"
-    rf"|(?P<american>{_MONTH})\.? (?P<american_day>\d\d?)(?:st|nd|rd|th)?,? (?P<american_of>\d{{4}}))"
+    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of |de )?(?P<month>{MONTH})\.?,?[ -](?:de |del )?(?P<of>\d{{4}})"
+    rf"|(?P<american>{MONTH})\.? (?P<american_day>\d\d?)(?:st|nd|rd|th)?,? (?P<american_of>\d{{4}}))"
 )
 _TIME = re.compile(
     r"(?<![\d:.])(?P<hour>\d\d?)(?: ?(?P<sign>[:h.]|uhr) ?(?P<minute>\d\d))?(?::\d\d)?(?![\d/])"
@@ -42,7 +42,9 @@ _BETWEEN = re.compile(
     r"[\s,T(\-–|:/]*(?:(?:a las|alle(?: ore)?|ore|om|a|at|um|@|the|vers|heure|time|uhrzeit)\b)?[\s:(]*",
     re.IGNORECASE,
 )
-_BEGINS = re.compile(r"[\W_]*(?:(?:le|on|am|el|il|op) )?(?:[a-z]{2,10}(?:day|di|tag|dag|es|\.),? )?")
+_BEGINS = re.compile(
+    r"[\W_]*(?:(?:le|on|am|el|il|op) )?(?:[a-z]{2,10}(?:day|di|tag|dag|och|es|ado|ato|ingo|ica|\.),? )?"
+)
 _CENTURY = 2000
 
 

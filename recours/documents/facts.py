@@ -5,6 +5,7 @@ No name is better than a wrong one: what could be a firm, a place or another lab
 
 import re
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,19 +14,44 @@ from itertools import chain, takewhile
 from recours.core.appraisal import Expected
 from recours.core.text import clean
 from recours.documents import labels, numbers
-from recours.documents.dates import begins_with_date, dates_in, read_date, read_time
+from recours.documents.dates import MONTH, begins_with_date, dates_in, read_date, read_time
 from recours.documents.labels import FactLabel, Kind, labels_in
-from recours.documents.phrases import NOT_YET, ON_ITS_WAY, STATUS, STATUS_ON_ITS_WAY
+from recours.documents.phrases import (
+    DELIVERED,
+    DONE,
+    NOT_YET,
+    OBJECTION,
+    OF_ALL,
+    ON_ITS_WAY,
+    STATUS,
+    STATUS_ON_ITS_WAY,
+    UNDELIVERED,
+)
 from recours.documents.reading import MOST_TEXT, Cell, Row
-from recours.documents.statements import Statement, is_denied, stated, statements
+from recours.documents.statements import Statement, Weight, is_denied, objections, stated, statements
 
 _LONGEST_NAME = 60
 _LONG_LINE = 40  # characters of a line that may go on
 _LONGEST_IN_PARTS = 5
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
+_LONGEST_STATUS = 25  # characters
+_FEWEST_BLANKS = 5  # of a cell that is prose
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
-_GOES_ON = re.compile(r"(?:\b(?:le|on|am|el|il|op|den)|,)\s*$")  # a line whose sentence goes on with a date
+# A line whose sentence goes on with a date or a number.
+_GOES_ON = re.compile(
+    r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
+)
+# Another's words: of three words at least. A name may stand in quotes too.
+_QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
+_MOMENT = re.compile(rf"\d[./-]\d|\d(?:\.|er|st|nd|rd|th)? (?:de |of )?(?:{MONTH})\b|\b\d\d? ?[:h]\d\d")
+_LONG_WORD = re.compile(r"\b[A-Z]*\d[A-Z\d]{7,}\b")
+_LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
+_UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
+_TICK = re.compile(r"[●✔✓☑☒✅✗]")
+_UNTICKED = re.compile(r"(?:[○◯☐□▢❏]|\[ ?\](?=\s))[^○◯☐□▢❏●✔✓☑☒✅\[]*")
+_IDENTIFIER = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
+_WORDS_OF_IDENTIFIER = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_READ = 400  # characters of a cell that one value is looked for in
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
@@ -69,8 +95,11 @@ class DocumentFacts:
     place: str | None
     numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
     has_empty_labels: bool  # of a signatory or a delivery, with nothing behind them
-    states_delivery: bool  # in a sentence, or "Delivered" stands by itself
+    states_delivery: bool  # in a sentence, or "Delivered" stands by itself, or in our row of a list
     is_on_its_way: bool  # it says so, of now or of an earlier day
+    is_dated_by_noun: bool  # the date stands behind "delivery date", which may be that of a plan
+    is_vague: bool  # what it states is of no parcel and no day
+    is_contradicted: bool  # the last that it says of the parcel is that it did not arrive, or came back
 
 
 @dataclass(frozen=True)
@@ -101,7 +130,7 @@ def _plain(char: str) -> str:
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     """What the labels on a document tell of a parcel."""
     page = _Page(rows, expected)
-    delivered, place, has_empty = _delivery(page)
+    delivered, place, has_empty, label = _delivery(page)
     signatories = list(page.values(Kind.SIGNATORY))
     has_empty = has_empty or any(not candidates for candidates in signatories)
     names = (_name(value.text) for candidates in signatories for value in candidates[:1])
@@ -114,14 +143,16 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
         next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
         tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2]),
         has_empty,
-        not page.has_status_on_its_way
-        and (bool(page.statements) or any(map(page.has_status, range(len(page.rows))))),
+        not page.has_status_on_its_way and page.last_statement is not None,
         ON_ITS_WAY.search(page.folded) is not None,
+        bool(label) and not stated(label) and not DONE.search(label),
+        page.is_vague(),
+        page.is_contradicted(),
     )
 
 
-def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
-    """When the parcel was handed over, in which town if an event says so, and whether a label has no value."""
+def _delivery(page: "_Page") -> tuple[str | None, str | None, bool, str]:
+    """When the parcel was handed over, in which town if an event says so, whether a label has no value, and the date's label."""
     has_empty = False
     for kind in (Kind.DELIVERED, Kind.DATE):
         for candidates in page.values(kind):
@@ -132,10 +163,10 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
                 if date := read_date(value.folded, month_may_be_first=english):
                     day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
-                    return day, None, has_empty
+                    return day, None, has_empty, value.label
     if day_of_sentence := _in_a_sentence(page):
-        return day_of_sentence, None, has_empty
-    return *_in_an_event(page), has_empty
+        return day_of_sentence, None, has_empty, ""
+    return *_in_an_event(page), has_empty, ""
 
 
 def _in_a_sentence(page: "_Page") -> str | None:
@@ -179,17 +210,73 @@ def _stated_place(page: "_Page") -> str | None:
     return None
 
 
-def _unwrapped(rows: Sequence[Row]) -> list[Row]:
-    """The rows, with a sentence in one row that goes on in the next ones."""
+def _visible(cell: Cell) -> Cell:
+    """A cell without what it quotes, without boxes that are not ticked, and with the words of an identifier apart."""
+    text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
+    text = _UNDERSCORE.sub(" ", _LINE_TO_FILL.sub("____", text))
+    if _IDENTIFIER.fullmatch(text):
+        text = _WORDS_OF_IDENTIFIER.sub(" ", text)
+    return Cell(text.strip(), cell.at)
+
+
+def unwrapped(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with what goes on in the next ones: a sentence, a date, or the cells of a table."""
     whole: list[Row] = []
-    for row in filter(None, rows):
-        before = whole[-1][0].text if whole and len(whole[-1]) == len(row) == 1 else ""
-        is_cut = len(before) >= _LONG_LINE and before[-1] not in ".:;!?" and row[0].text[0].islower()
-        if is_cut or (_GOES_ON.search(fold(before[-20:])) and begins_with_date(fold(row[0].text))):
-            whole[-1] = (Cell(f"{before} {row[0].text}", whole[-1][0].at),)
-        else:
-            whole.append(row)
-    return whole
+    for row in rows:
+        cells = [cell for cell in row if cell.text.strip()]
+        above = list(whole[-1]) if whole else []
+        of_above = [_goes_on(above, cell, is_first=not at) for at, cell in enumerate(cells)]
+        if cells and None not in of_above:
+            for cell, at in zip(cells, of_above, strict=True):
+                above[at or 0] = _joined(above[at or 0], cell)
+            whole[-1] = tuple(above)
+        elif len(above) <= 2 and len(cells) == 2 and of_above[1] is not None and _is_prose(above[-1].text):  # noqa: PLR2004
+            # A column of prose beside fields.
+            whole[-1:] = [
+                *((cell,) for cell in above[:-1]),
+                tuple(cells[:1]),
+                (_joined(above[-1], cells[1]),),
+            ]
+        elif cells:
+            whole.append(tuple(cells))
+    visible = (tuple(cell for cell in map(_visible, row) if cell.text) for row in whole)
+    return list(filter(None, visible))
+
+
+def _joined(cell: Cell, behind: Cell) -> Cell:
+    return Cell(f"{cell.text} {behind.text}", cell.at)
+
+
+def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
+    """Which cell of the row above goes on in a cell below; None: none does."""
+    if not above:
+        return None
+    nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))
+    before, text = fold(above[nearest].text[-25:]), fold(cell.text[:25])
+    is_lower = cell.text[0].islower()
+    if abs(above[nearest].at - cell.at) > _ASKEW:
+        return None
+    is_cut = (
+        bool(dates_in(f"{before} {text}")) > bool(dates_in(before) or dates_in(text))
+        or (_GOES_ON.search(before) and (begins_with_date(text) or not is_lower))
+        or (before[-1] == "," and begins_with_date(text))
+    )
+    if is_cut:
+        return nearest
+    if before[-1] in ".:;!?":
+        return None
+    if len(above) == 1:
+        is_line = len(above[0].text) >= _LONG_LINE or _is_prose(above[0].text)
+        return nearest if is_line and is_lower else None
+    is_field = len(above) == 2 and bool(labels_in(fold(above[0].text)))  # noqa: PLR2004 (a label and its value)
+    time = read_time(text)
+    is_time = time is not None and time[1] == len(text) and bool(dates_in(before))
+    is_wrapped = bool(nearest) and is_first and not is_field and not any(map(str.isdigit, text))
+    return (
+        nearest
+        if is_time or is_wrapped or (is_lower and (not is_field or _is_prose(above[nearest].text)))
+        else None
+    )
 
 
 # ---------------------------------------------------------------- where a label's value stands
@@ -215,7 +302,7 @@ class _Page:
                 _Text(cell.text, folded := fold(cell.text), labels_in(folded), cell.at)
                 for cell in row[:_MOST_CELLS]
             ]
-            for row in _unwrapped(rows)
+            for row in unwrapped(rows)
         ]
         self._number = expected.number
         self.may_have_months_first = expected.carrier in _MONTH_FIRST
@@ -227,14 +314,17 @@ class _Page:
         ]
         self._all = range(len(self.rows))
         self.events = set(filter(self._is_event, self._all))
-        span = self._own_span()
+        self._own_row, self._other_rows = self._listed()
+        span = self._all if self._own_row is not None else self._own_span()
         # What they say is not of our parcel, or has not happened.
         self.left_out = {
             row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
         }
+        self._offsets: list[int] = []
         self.text = self._in_lines()
         self.folded = fold(self.text)
         self.statements = self._statements(fold(expected.number))
+        self.last_statement = self._last_statement()
         self.has_status_on_its_way = STATUS_ON_ITS_WAY.search(self.folded) is not None
 
     def _statements(self, number: str) -> list[Statement]:
@@ -246,12 +336,137 @@ class _Page:
         ]
         return sorted(relevant, key=lambda each: number not in self.folded[each.start : each.end])
 
+    def _last_statement(self) -> int | None:
+        """Where the text says for the last time that something was delivered; None: nowhere."""
+        places = [each.said for each in self.statements]
+        places += [self._offsets[row] for row in self._all if self.has_status(row)]
+        if self._own_row is not None:
+            return self._offsets[self._own_row] if self._says_own_row_so() else None
+        return max(places, default=None)
+
+    def is_vague(self) -> bool:
+        """Tell whether only sentences without our number, and without a day, say that something was delivered."""
+        sentences = (self.folded[each.start : each.end] for each in self.statements)
+        return (
+            bool(self.statements)
+            and self._own_row is None
+            and not any(map(self.has_status, self._all))
+            and not any(
+                _MOMENT.search(each)
+                or numbers.shows(each.upper(), self._number)
+                or STATUS.search(each[-_LONGEST_STATUS:])
+                for each in sentences
+            )
+        )
+
+    def is_contradicted(self) -> bool:
+        """Tell whether the last that is said of our parcel is that it did not arrive."""
+        if self._own_row is not None and not self._says_own_row_so():
+            return True
+        last = self.last_statement
+        if last is None or self._own_row is not None:
+            last = max(
+                (self._offsets[row] for row in self._all if self._has(row, Kind.DELIVERED)), default=-1
+            )
+            is_prose = False
+        else:
+            is_prose = any(each.said == last for each in self.statements)
+        for place, weight in objections(self.folded):
+            row = bisect(self._offsets, place) - 1
+            is_event = row in self.events or (
+                len(self.rows[row]) > 1 and not any(_is_prose(cell.text) for cell in self.rows[row])
+            )
+            is_final = weight is Weight.RETURNED or (weight is Weight.CLAIMED and not is_prose)
+            if not is_event and (place > last or is_final):
+                return True
+        return self._ends_with_another_event()
+
+    def _ends_with_another_event(self) -> bool:
+        """Tell whether a later event than the delivery says that the parcel is elsewhere."""
+        days: dict[bool, str] = {}
+        for row in self.events - self.left_out:
+            cells = self.rows[row]
+            text = " ".join(cell.folded for cell in cells)
+            is_delivery = _states_delivery(cells)
+            date = read_date(text, month_may_be_first=self.may_have_months_first)
+            if date and (is_delivery or OBJECTION.search(text) or ON_ITS_WAY.search(text)):
+                days[is_delivery] = max(date[0], days.get(is_delivery, ""))
+        return True in days and False in days and days[False][:10] > days[True][:10]
+
+    def _listed(self) -> tuple[int | None, list[int]]:
+        """Our row in a list of several parcels, each with its number in the same column, and the others; None: there is no list."""
+        rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
+        for row in filter(self._own.__contains__, rows):
+            for cell in self.rows[row]:
+                if not numbers.shows(cell.text.upper(), self._number):
+                    continue
+                others = [
+                    at
+                    for at in rows
+                    if at not in self._own
+                    and any(
+                        abs(other.at - cell.at) <= _ASKEW and numbers.is_like(other.text, self._number)
+                        for other in self.rows[at]
+                    )
+                ]
+                if others:
+                    return row, others
+        return None, []
+
+    def _is_field(self, row: int) -> bool:
+        return any(
+            _is_label(cell)
+            and cell.labels[0].kind in (Kind.NUMBER, Kind.OTHER)
+            and not _FILLERS.sub("", cell.text[cell.labels[0].end :])
+            for cell in self.rows[row]
+        )
+
+    def _says_own_row_so(self) -> bool:
+        """Tell whether our row of a list says that our parcel was delivered; where no row says so, the text speaks for all."""
+        if self._own_row is None:
+            return False
+        return self._tells_of_delivery(self._own_row) or (
+            (
+                any(OF_ALL.search(self.folded, each.start, each.end) for each in self.statements)
+                or any(dates_in(value.folded) for each in self.values(Kind.DELIVERED) for value in each)
+            )
+            and not any(map(self._tells_of_delivery, self._other_rows))
+        )
+
+    def _tells_of_delivery(self, row: int) -> bool:
+        """Tell whether a row of a list says so, or has a value in a column of the day of delivery or of who signed."""
+        cells = self.rows[row]
+        if any(UNDELIVERED.search(cell.folded) for cell in cells):
+            return False
+        said = (DELIVERED.search(cell.folded) for cell in cells)
+        if any(
+            match and not is_denied(match.string[: match.start()], match.string[match.end() :])
+            for match in said
+        ):
+            return True
+        values = [
+            _behind(cell, number)
+            for cell in cells
+            for number, label in enumerate(cell.labels)
+            if label.kind is Kind.SIGNATORY
+        ]
+        for heading in chain(*self.rows[: min([row, *self._other_rows])]):
+            kinds = {
+                label.kind for label in heading.labels if not _FILLERS.sub("", heading.text[label.end :])
+            }
+            if kinds & {Kind.DELIVERED, Kind.SIGNATORY}:
+                values += [cell.text for cell in cells if abs(cell.at - heading.at) <= _ASKEW]
+        return any(_name(value) or dates_in(fold(value)) or read_time(fold(value)) for value in values)
+
     def _is_of_another(self, text: str, *labelled: str) -> bool:
         """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
         upper = text.upper()
         return (
             bool(self._own)
-            and numbers.another(labelled, upper, self._number) is not None
+            and (
+                numbers.another(labelled, upper, self._number) is not None
+                or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
+            )
             and not numbers.shows(upper, self._number)
         )
 
@@ -267,10 +482,22 @@ class _Page:
             return self._all
         own = self._own[0]
         others = [row for row in self._all if row not in self._own and self._has(row, Kind.NUMBER)]
+        if others and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, others)):
+            return range(next(filter(self._is_numbered, others)))  # a fact beside a number is of that number
         start = own if others and others[0] < own else 0
         span = range(start, next((row for row in others if row > own), len(self.rows)))
         is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
         return span if is_apart else self._all
+
+    def _is_numbered(self, row: int) -> bool:
+        """Tell whether a row is the label of a parcel's number with one of this form."""
+        cells = self.rows[row]
+        if not (_is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
+            return False
+        return any(
+            numbers.is_like(text, self._number)
+            for text in (_behind(cells[0], 0), *(cell.text for cell in cells[1:2]))
+        )
 
     def _is_event(self, row: int) -> bool:
         """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
@@ -282,7 +509,7 @@ class _Page:
     def _is_step(self, row: int) -> bool:
         """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
         near = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
-        return any(STATUS.fullmatch(cell.folded) for cell in self.rows[row]) and any(
+        return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
             map(_is_undated_step, near)
         )
 
@@ -293,7 +520,7 @@ class _Page:
     def is_signed_on_one_date(self) -> bool:
         """Tell whether a date with no other label than "Date" is that of the signature: it is the only one."""
         text = "\n".join(cell.folded for cells in self.rows for cell in cells)
-        is_signed = any(self._has(row, Kind.SIGNATORY) for row in self._all)
+        is_signed = any(_name(value.text) for values in self.values(Kind.SIGNATORY) for value in values[:1])
         return is_signed and len(dates_in(text)) == 1
 
     def values(self, kind: Kind) -> Iterator[list[_Value]]:
@@ -334,6 +561,11 @@ class _Page:
         right = cells[place + 1] if place + 1 < len(cells) else None
         beside = [] if right is None or _is_label(right) else [(row, place + 1)]
         below = [] if row in self.events else self._below(row, cells[place].at)
+        if self._own_row is not None and row < min([self._own_row, *self._other_rows]):
+            own_cells = enumerate(self.rows[self._own_row])
+            below = [
+                (self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= _ASKEW
+            ]
         if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
             own = [each for each in below if each[0] in self._own]
             below = own or [each for each in below if _states_delivery(self.rows[each[0]])]
@@ -350,8 +582,13 @@ class _Page:
         return bool(
             not STATUS.fullmatch(cell.folded[cell.labels[number].start : cell.labels[number].end])
             or _FILLED.search(_behind(cell, number))
-            or near
+            or (near and number + 1 == len(cell.labels))
         )
+
+    def _is_no_status(self, row: int, place: int) -> bool:
+        """Tell whether "Delivered" names a field that is left blank, or a column of quantities."""
+        quantities = (value.text.isdigit() for value in self._values_of(row, place, 0))
+        return any(quantities) or self._is_left_blank(row, place, 0)
 
     def has_status(self, row: int) -> bool:
         """Tell whether "Delivered" stands by itself in a row, and is no step to come."""
@@ -360,7 +597,7 @@ class _Page:
             sum(map(_is_label, cells)) == 1
             and row not in self.left_out
             and any(
-                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
+                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_no_status(row, place))
                 for place, cell in enumerate(cells)
             )
         )
@@ -371,11 +608,15 @@ class _Page:
         They go on over lines, but neither over a label nor into or out of a table, nor into an event.
         """
         lines, was_table = [], False
+        length = 0
         for row, cells in enumerate(self.rows):
+            self._offsets.append(length)
             is_apart = was_table or len(cells) > 1 or _is_label(cells[0])
             lines.append(" | " if is_apart or row in self.events else " ")
             if row not in self.left_out:
                 lines.append(" ".join(self._said(row, place) for place in range(len(cells))))
+                length += len(lines[-1])
+            length += 1 if lines[-1] != " | " else 3
             was_table = len(cells) > 1
         return "".join(lines)[:MOST_TEXT]
 
@@ -405,6 +646,10 @@ class _Page:
             if len(cells) == 1:
                 break
         return below
+
+
+def _is_prose(text: str) -> bool:
+    return text.count(" ") >= _FEWEST_BLANKS
 
 
 def _behind(cell: _Text, number: int) -> str:
@@ -444,8 +689,13 @@ def _states_delivery(row: list[_Text]) -> bool:
 
 def _is_undated_step(row: list[_Text]) -> bool:
     """Tell whether a row says where a parcel is on its way, without saying when."""
-    text = " ".join(cell.folded for cell in row)[:_MOST_READ]
+    text = " ".join(_unnumbered(cell.folded) for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
+
+
+def _unnumbered(folded: str) -> str:
+    """A step without its number."""
+    return re.sub(r"^\W*\d\d?[.):]? ", "", folded)
 
 
 def _is_label(cell: _Text) -> bool:

@@ -33,13 +33,13 @@ _LABELS = {
         "received by name", "print(ed)? name", r"signed(?= ?[:=]| ?$)",
         # German
         r"(unterschrieben|unterzeichnet|quittiert|angenommen|entgegengenommen|ubernommen|empfangen|signiert)( von| durch)",
-        r"(empfangs?bestatigung|annahme|ubergabe) (durch|an)", r"ubergeben an", "unterzeichner", "annehmer", "name des (empfangers|unterzeichners|annehmers)",
+        r"(empfangs?bestatigung|annahme|ubergabe) (durch|an)", r"ubergeben an", "unterzeichner", "annehmer", r"name des (empfangers|unterzeichners|annehme(rs|nden))",
         "ausgehandigt an", "unterschrift von", "empfangername", "quittungsgeber", r"erhalten(?= ?[:=])",
         # Spanish, Italian, Dutch
-        r"(recibid|firmad|aceptad|recogid|retirad)[oa]s? por", "receptor", "firmante", r"nombre( y apellidos)? (del receptor|del firmante|de quien recibe)", "firma de",
+        r"(recibid|firmad|aceptad|recogid|retirad)[oa]s? por", r"recibi(?= ?[:=])", r"(angenommen|entgegengenommen|aangenomen|firma(to|ta)|firmado)(?= ?[:=])", "receptor", "firmante", r"nombre( y apellidos)? (del receptor|del firmante|de quien recibe)", "firma de",
         r"(firmat|ricevut|ritirat|accettat)[oaie] da", "firmatario", "ricevente", r"nome (e cognome )?(del (firmatario|ricevente)|di chi (ritira|riceve))", "firma di",
         r"(ontvangen|getekend|ondertekend|aangenomen|afgehaald|opgehaald|in ontvangst genomen)( voor ontvangst)? door", "ondertekenaar", r"naam (van de )?(ontvanger|ondertekenaar)",
-        "handtekening van",
+        "handtekening van", "meegegeven aan", r"getekend(?= ?[:=])",
     ),
     Kind.DELIVERED: (
         # French
@@ -52,11 +52,11 @@ _LABELS = {
         "delivered at", "delivered", r"delivery (date/time|time|timestamp)", "signed on", "received on",
         # German
         r"(zugestellt|ausgeliefert|geliefert|ubergeben|ausgehandigt|abgeliefert) am", r"(zustell|liefer|ablieferungs|auslieferungs|empfangs)(datum|tag|zeitpunkt)",
-        r"datum( und (uhrzeit|zeit))? der (zustellung|lieferung|ubergabe|ablieferung|auslieferung)", r"(zustellung|lieferung|auslieferung) (am|erfolgt am|erfolgte am)",
-        "zugestellt", r"zustellung",
+        r"datum( und (uhrzeit|zeit))? der (zustellung|lieferung|ubergabe|ablieferung|auslieferung)", r"(zustellung|lieferung|auslieferung) (am|erfolgt|erfolgte)( am)?", r"ubergabe (am|erfolgt|erfolgte)( am)?",
+        "zugestellt", r"zustellung", r"(gut |ware |sendung )?(empfangen|erhalten|angenommen|ubernommen) am",
         # Spanish, Italian, Dutch
         r"(entregad[oa]s?|recibid[oa]s?) el( dia)?", r"(fecha|dia)( y hora)? de (la )?(entrega|recepcion|firma)", "fecha entrega", r"entregad[oa]", "entrega",
-        r"consegnat[oaie] il", r"data( e ora| ed ora)? (di |della )?(avvenuta )?(consegna|firma)", r"consegnat[oa]", "consegna",
+        r"consegnat[oaie] il", r"data( e ora| ed ora| ?/ ?ora)? (di |della )?(avvenuta )?(consegna|firma)", r"consegnat[oa]", "consegna",
         r"(bezorgd|afgeleverd|geleverd) op", r"(bezorg|aflever|lever)(datum|moment)", r"datum( en tijd(stip)?)? (van )?(de )?(bezorging|aflevering|levering)", "bezorgd", "afgeleverd",
         "bezorging", "aflevering",
     ),
@@ -66,7 +66,7 @@ _LABELS = {
     ),
     Kind.DATE: (
         "date", "datum", r"date ?(/|et|and|&|und) ?(heure|time)", r"datum ?(/|und) ?(uhrzeit|zeit)", "jour", "dia",
-        r"(fecha|data|datum)( (y|e|ed|en) (hora|ora|tijd(stip)?))?",
+        r"(fecha|data|datum)( (y |e |ed |en )?(hora|ora|tijd(stip)?))?",
     ),
     Kind.PLACE: (
         r"lieu( de (livraison|remise|la livraison))?", r"ville( de (livraison|destination))?", "localite", "commune", "adresse de livraison",
@@ -155,7 +155,7 @@ NO_VALUE = re.compile(
     r"|non (renseigne|communique|disponible|connu|fourni|precise|specifie)e?s?"
     r"|no (disponible|consta|indicado)|non (disponibile|indicato)|niet (beschikbaar|bekend|opgegeven)|desconocid[oa]|sconosciut[oa]|onbekend|geen|ninguno|nessuno"
     r"|not (available|applicable|provided|known|recorded|specified|given)|nicht (vorhanden|verfugbar|angegeben|bekannt)"
-    r"|k a|keine angaben?|le|a|h|at|jj|mm|aaaa|dd|yyyy|tt|jjjj|hh)( |$))*"
+    r"|k a|keine angaben?|le|a|h|at|um|uhr|om|uur|las|ore|alle|jj|mm|aaaa|dd|yyyy|tt|jjjj|hh)( |$))*"
 )
 
 # The longer ones first, where several begin at one place.

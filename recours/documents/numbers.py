@@ -36,7 +36,7 @@ _NAMED = re.compile(
     r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
     r"|EXPEDITION|EXPÉDITION|ITEM|ENVIO|ENVÍO|PAQUETE|BULTO|EXPEDICION|EXPEDICIÓN|SPEDIZIONE|COLLO|PACCO|PLICO|ZENDING|PAKKET|POSTPAKKET|POSTSTUK"
     r"|SENDUNG|PAKET|SENDUNGSNUMMER|PAKETNUMMER|ZUSTELLNACHWEIS|ABLIEFERUNGSNACHWEIS)(?![A-Z])"
-    r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NÚMERO|NUMÉRO|NUMMER|ID|DU|LE|FOR|WITH|ZU|MIT|DER|COLIS|FÜR|CON|EL|IL|MET)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
+    r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NÚMERO|NUMÉRO|NUMMER|ID|DU|LE|FOR|WITH|ZU|MIT|DER|COLIS|FÜR|INFORMATION(?:EN)?|DETAILS|CON|EL|IL|MET)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
 )
 
 
@@ -58,6 +58,16 @@ def shows(text: str, number: str) -> bool:
             if len(joined) >= len(bare) + _LONGEST_BEFORE:
                 break
     return False
+
+
+def is_like(text: str, number: str) -> bool:
+    """Tell whether a text is nothing but a number of this form, or of any carrier's."""
+    bare = text.replace(" ", "")
+    is_plain = bare.isdigit() or (bare.isalnum() and bare == text.strip().upper())
+    return is_plain and (
+        _FOREIGN.fullmatch(bare) is not None
+        or (len(bare) == len(number) and _digits(bare) * _LEAST_DIGITS >= len(bare))
+    )
 
 
 def another(labelled: Iterable[str], text: str, number: str) -> str | None:

@@ -18,14 +18,14 @@ def _whole(**languages: str) -> re.Pattern[str]:
 
 # Participles only: "delivery" and "livraison" stand on every page of a carrier. "Collected" alone may be from the sender.
 _HANDED_OVER = _any(
-    fr="(livre|remis|distribue|delivre|(?<!avis )(?<!passage )depose(?!e?s? (au|en|dans|a) (un |le |la |l')?(point|relais|bureau|agence|consigne))|laisse|receptionne)e?s?|(retrait|remise|livraison) (effectue|realise)e?",
+    fr="(livre|(?<!de )(?<!la )(?<!en )remis|distribue|delivre|(?<!avis )(?<!passage )depose(?!e?s? (au|en|dans|a) (un |le |la |l')?(point|relais|bureau|agence|consigne))|laisse|receptionne)e?s?",
     en="delivered(?! (duty|at place))|handed over|handed(?= to)",
     de="zugestellt|ausgeliefert|ubergeben|ausgehandigt|abgegeben|abgeliefert|geliefert|(?<!filiale )(?<!paketshop )hinterlegt|eingelegt|eingeworfen|abgestellt|abgelegt",
-    es="entregad[oa]s?|se entrego|depositad[oa]s?|se dejo|dejad[oa]s?",
+    es="entregad[oa]s?|entrego|entregaron|depositad[oa]s?|se dejo|dejad[oa]s?",
     it="(consegnat|recapitat|lasciat)[oaie]",
-    nl="bezorgd|afgeleverd|geleverd|overhandigd|uitgereikt|afgegeven|achtergelaten|neergelegd|brievenbus gestopt",
+    nl="bezorgd|afgeleverd|geleverd|overhandigd|uitgereikt|afgegeven|achtergelaten|(neer)?gelegd|brievenbus gestopt",
 )
-_CARRIER = r"(the |our |le |notre |un |den |dem |unseren?m? |el |un |il |l'|de |onze )?(driver|carrier|courier|chauffeur|transporteur|coursier|livreur|fahrer|zusteller|kurier|conductor|transportista|repartidor|mensajero|autista|corriere|vettore|bezorger|vervoerder|koerier|ups|dhl|gls|dpd|fedex|tnt|chronopost|colissimo|la poste|mondial relay|postnl|correos|seur|hermes|(local )?(postal|post) \w+|operator|partenaire|partner)"
+_CARRIER = r"(the |our |le |notre |un |den |dem |unseren?m? |el |un |il |l'|de |onze )?(driver|carrier|courier|chauffeur|transporteur|coursier|livreur|fahrer|zusteller|kurier|conductor|transportista|repartidor|mensajero|autista|corriere|vettore|bezorger|vervoerder|koerier|ups|dhl|gls|dpd|fedex|tnt|chronopost|colissimo|la poste|mondial relay|postnl|correos|seur|hermes|(local )?(postal|post) \w+|operator\w*|operador\w*|agente?|airline|partenaire|partner)( local\w*)?"
 # What the recipient did, or anybody but the carrier, who takes it from its sender.
 _COLLECTED = _any(
     fr="(retire|recupere)e?s?",
@@ -33,7 +33,7 @@ _COLLECTED = _any(
     de="abgeholt|entnommen",
     es="(?<!de )(?<!su )(?<!para )(recogid|retirad)[oa]s?|recogio|retiro",
     it="(ritirat|prelevat)[oaie]",
-    nl="opgehaald|afgehaald",
+    nl="opgehaald|afgehaald|meegenomen|uitgenomen",
 )
 _RECEIVED = _any(
     fr="(recu|signe|accepte)e?s?",
@@ -41,38 +41,52 @@ _RECEIVED = _any(
     de="angenommen|entgegengenommen|erhalten|quittiert|unterschrieben",
     es="(recibid|aceptad|firmad)[oa]s?|recibio|acepto|firmo",
     it="(ricevut|accettat|firmat)[oaie]",
-    nl="ontvangen|aangenomen|getekend",
+    nl="ontvangen|aangenomen|getekend|in ontvangst genomen",
 )
+# "The delivery was made": what makes a noun a statement.
+_DONE = _any(
+    fr="(livraison|remise|distribution|retrait) (a (bien )?ete )?(effectuee?|realisee?|faite)",
+    en="delivery (was |has been )?(made|completed|effected)",
+    de="(zustellung|auslieferung|ubergabe|ablieferung) (ist |wurde |erfolgreich )?(erfolgt(?! (am|an|in|gegen|durch|nur|innerhalb|auf)\\b)|erfolgte|vollzogen|abgeschlossen)",
+    es="entrega (se |fue |ha sido )?(efectuo|realizo|efectuada|realizada|completada)",
+    it="(consegna|ritiro) (e |e stata |e stato )?(avvenut[oa]|effettuat[oa]|eseguit[oa]|completat[oa])|avvenuta consegna",
+    nl="(bezorging|aflevering|overdracht) (heeft |is )?(plaatsgevonden|gedaan|voltooid)",
+)
+DONE = re.compile(
+    r"erfolgte?|effectue|realise|actual|effective|avvenut|^(?!.*(date|datum|tag|zeit|fecha|dia|data|jour|moment)).* (le|on|am|el|il|op)$"
+)
+_RECEIVED_WELL = "recue?s? en (bon|parfait) etat|received (in (good|perfect) (order|condition)|complete)|in (gutem|einwandfreiem|ordnungsgemassem) zustand (erhalten|ubernommen)|(recibid|ricevut)[oa] (en buen|in buon)[oe]? \\w+|in goede (staat|orde) ontvangen|ontvangen in goede (staat|orde)|(erhalten|empfangen) in (gutem|einwandfreiem)"
 _SIGNED_FOR = "a signe|left ([^.;]{0,60} )?with|(left|placed|put) (in|at) (a|the|an|your)|posted through|released to|signed for it|lo recibio|voor ontvangst getekend"
 _BY = r"par|by|von|durch|por|dal?|dalla|door"
 RECIPIENT = _whole(
     titles=r"mm?\.|mme|mlle|mrs?|ms|herrn?|frau|sra?|sig(ra)?|dhr|mevr|mevrouw|mw",
-    fr="destinataire|(le|la|un|une|par) (cliente?|voisine?)|mandataire|gardienn?e?",
-    en="recipient|addressee|consignee|receiver|(the|a|by) (customer|neighbou?r)|resident",
-    de=rf"empfanger(in)?|adressat(in)?|(der|die|dem|einem|einer) (kunde|kundin|nachbarn?|nachbarin)|bevollmachtigte[rn]?|(von|durch)(?! {_CARRIER})(?!.* erhalten$)",
+    fr="destinataire|j'ai( bien)?|je vous confirme avoir|(le|la|un|une|par) (cliente?|voisine?)|mandataire|gardienn?e?",
+    en="i|recipient|addressee|consignee|receiver|(the|a|by) (customer|neighbou?r)|resident",
+    de=rf"ich habe|habe ich|empfanger(in)?|adressat(in)?|(der|die|dem|einem|einer) (kunde|kundin|nachbarn?|nachbarin)|bevollmachtigte[rn]?|(von|durch)(?! {_CARRIER})(?!.* erhalten$)",
     es="destinatari[oa]|(el|la|un|una) (cliente|vecin[oa])|autorizad[oa]",
-    it="destinatari[oa]|(il|la|un|una|dal|dalla) (cliente|vicin[oa])|delegat[oa]",
-    nl=rf"ontvanger|geadresseerde|de (klant|buurman|buurvrouw|buren)|gemachtigde|door(?! {_CARRIER})",
+    it="ho|destinatari[oa]|(il|la|un|una|dal|dalla) (cliente|vicin[oa])|delegat[oa]",
+    nl=rf"ik heb|mijn \\w+ heeft|ontvanger|geadresseerde|de (klant|buurman|buurvrouw|buren)|gemachtigde|door(?! {_CARRIER})",
 )
 PICKUP_POINT = _whole(
     fr="point (de )?(relais|retrait|pickup)|relais|consigne|casier|guichet|bureau de poste|agence",
     en="lockers?|(parcel ?|our )shop|(pick-?up|collection|access|service) ?point|counter|post office|branch",
     de="packstation|paketshop|\\w*filiale|\\w*automaten?|schalter",
-    es="taquilla|punto de (recogida|conveniencia|entrega)|oficina",
+    es="taquilla|punto (de (recogida|conveniencia|entrega)|pack)|oficina",
     it="locker|punto (di )?ritiro|ufficio postale|filiale",
     nl="pakketautomaat|afhaalpunt|servicepunt|pakketpunt|postkantoor",
 )
 BY_CARRIER = re.compile(rf"\b(?:{_BY}) {_CARRIER}\b")
 CLAIM = _whole(
-    words="reclam\\w+|reklamation|claim|klacht|demande|request|anfrage|solicitud|richiesta|aanvraag|enquiry|consulta|vraag",
+    words="reclam\\w+|\\w*nachforsch\\w*|beschwerde|\\w*antrag|\\w*auftrag|complaint|plainte|query|ricerca|onderzoek|order|commande|bestell\\w+|pedido|ordine|dat(a|en|os|i)|gegevens|donnees|information\\w*|reklamation|claim|klacht|demande|request|anfrage|solicitud|richiesta|aanvraag|enquiry|consulta|vraag",
     letters="courrier|e?mail|message|nachricht|meldung|schreiben|mensaje|messaggio|segnalazione|bericht|melding|report",
 )
 _CERTIFIED = (  # "certificamos la entrega del paquete", "attestiamo la consegna"
-    r"(confirm|certif|attest|bestatig|bevestig)\w* (\w+ ){0,4}"
+    r"(confirm|conferm|certif|attest|bestatig|bevestig)\w* (\w+ ){0,4}"
     "(livraison|distribution|delivery|zustellung|auslieferung|entrega|consegna|bezorging|aflevering)"
 )
+_RECEIPT = r"(confirm|conferm|certif|attest|bestatig|bevestig|recon)\w* (\w+ ){0,3}(reception|receipt|erhalt|empfang|recepcion|ricezione|ricevimento|ontvangst)"
 DELIVERED = re.compile(
-    rf"\b(?:{_HANDED_OVER}|{_SIGNED_FOR}|{_CERTIFIED}|(?:{_COLLECTED}|{_RECEIVED}) (?:{_BY})(?! {_CARRIER}\b)|(?P<collected>{_COLLECTED})|(?P<received>{_RECEIVED}))(?!\w)"
+    rf"\b(?:{_HANDED_OVER}|{_SIGNED_FOR}|{_DONE}|{_RECEIVED_WELL}|{_CERTIFIED}|(?:{_COLLECTED}|{_RECEIVED}) (?:{_BY})(?! {_CARRIER}\b)|(?P<collected>{_COLLECTED})|(?P<received>{_RECEIVED}|{_RECEIPT}))(?!\w)"
 )
 STATUS = re.compile(
     rf"(?:(colis|envoi|parcel|package|shipment|sendung|paket|envio|paquete|collo|pakket|zending) )?(?:{_HANDED_OVER})"
@@ -91,48 +105,146 @@ BEGINS = re.compile(
     rf"\W*(?:{_STATUS_LABEL}(?:[a-z]+ ){{0,5}}|(?!(?:les|los|las|gli|i|alle|all|le \w+[ie]) )(?:[a-z]+ ){{0,2}}(?:\d+ )?)$"
 )
 _PARCELS = "(colis|parcels|packages|shipments|items|pieces|paketen?|sendungen|bultos|paquetes|envios|colli|pacchi|pakketten|zendingen)"
-# What makes it a plan, an attempt, a condition or its contrary: anywhere before it in the sentence, or close to it.
+# What makes it a plan: before it in its clause.
 NOT_YET = _whole(
-    some=rf"(?P<count>\d+) (?:{_PARCELS} )?(sur|of|von|de|di|su|van) (?!(?P=count)\b)\d+( {_PARCELS})|von \d+ {_PARCELS} \w+ \d+",
-    fr="soi(en)?t|sera|seront|serait|va etre|vont etre|prevue?s?|devrait|doit etre|pour etre|avant d'etre|estimee?s?|tent(e|ons|ative)|pour (voir|consulter)|lorsqu\\w*|quand|si (le|la|vous)|des que|une fois|souhaitee?|planifiee?|repute|n'ont|pas (pu|encore)|impossible|echec",
-    en="to (see|view)|once|will|would|shall|should|could|cannot|can be|may be|to be|being|expected|scheduled|estimated|planned|requested(?=\\)| ?$)|if|when|until|unless|tried|try|trying|attempt\\w*|unable|failed",
-    de="falsch|irrtumlich|wird|werden|soll\\w*|konnten?|kann|voraussichtlich\\w*|versuch\\w*|wenn|sobald|falls|gilt|gelten|geplant\\w*",
-    es="sean?|para (ver|consultar)|seran?|se entregara|va a ser|previst[oa]|estimad[oa](?! (cliente|se[nñ]or|amig))|intent\\w*|cuando|una vez|en cuanto|programad[oa]|si (el|la|no)|hasta|se considera\\w*|pendiente|podra|debe",
-    it="sia(no)?|venga(no)?|per (vedere|visualizzare)|sara|saranno|verra|verranno|previst[oa]|stimat[oa]|tentat\\w*|quando|non appena|una volta|programmat[oa]|se (il|la|non)|si intende|puo",
-    nl="te (zien|bekijken)|wordt|worden|zal|zullen|verwacht\\w*|gepland\\w*|geprobeerd|poging|zodra|wanneer|voordat|kon|konden|moet",
+    fr="soi(en)?t|sera|seront|serait|va etre|vont etre|prevue?s?|devrait|doit etre|pour etre|avant d'etre|estimee?s?|pour (voir|consulter)|souhaitee?|planifiee?|programmee?|repute",
+    en="to (see|view)|will|would|shall|should|could|cannot|can be|may be|to be|being|expected|scheduled|estimated|planned|booked|requested(?=\\)| ?$)",
+    de="wird|werden|soll\\w*|kann|konnte|voraussichtlich\\w*|gilt|gelten|geplant\\w*",
+    es="sean?|para (ver|consultar)|seran?|se entregara|va a ser|previst[oa]|estimad[oa](?! (cliente|se[nñ]or|amig))|programad[oa]|se considera\\w*|podra|debe",
+    it="sia(no)?|venga(no)?|per (vedere|visualizzare)|sara|saranno|verra|verranno|previst[oa]|stimat[oa]|programmat[oa]|si intende|puo",
+    nl="te (zien|bekijken)|wordt|worden|zal|zullen|verwacht\\w*|gepland\\w*|kon|konden|moet",
+)
+# What makes it a condition, wherever in the sentence.
+CONDITION = _whole(
+    fr="lorsqu\\w*|quand|si (le|la|vous|votre|ce|l'\\w+)|s'il|des que|une fois|en cas|afin que|avant (que|de|d'\\w+)",
+    en="once|if|when(ever)?|until|unless|in case|as soon as|before (it|you|being|we|delivery)",
+    de="wenn|sobald|falls|sofern|im falle|bis das|bevor",
+    es="cuando|una vez|en cuanto|si (el|la|no|su|usted|ha)|hasta que|en caso|antes de",
+    it="quando|non appena|una volta|se (il|la|non|lo|avete|si)|qualora|in caso|prima (di|che)|finche|fino alla",
+    nl="zodra|wanneer|voordat|totdat|tot het|indien|als (het|de|u|je|er)",
+)
+# What makes it another's word, a mistake or a part of the parcels, wherever in the sentence.
+_YOUR = r"(l[ea]s?|votre|vos|your|the|that|ihr\w*|de[rmn]|die|das|l[ao]s?|el|sus?|vs|vostr[oiae]|il|uw|je|jullie|de|het|vuestr[oa]s?|tua?)"
+_SITE = r"(\w*site|web|pagina|\w*suivi|\w*tracking|app|portal\w*|sendungs\w+|anzeige|status|statut|systeme?|seguimiento|tracciatura|tracciamento|sistema|estado|stato|track|systeem|declarations?|notification|mail)"
+DOUBT = _whole(
+    attributed=rf"(selon|d'apres|according to|laut|gemass|segun|secondo|stando a|volgens|contrary to|contrairement a|entgegen|contrariamente a|in tegenstelling tot)( \w+)? ?({_YOUR} )?{_SITE}",
+    said_by=rf"{_YOUR} {_SITE} (\w+ ){{0,2}}(says?|said|shows?|showed|claims?|claimed|states?|dit|indiqu\w+|affich\w+|pretend\w*|sagt\w*|zeigt\w*|behauptet\w*|dice|decia|indica(ba|va)?|muestra|mostraba|mostra(va)?|riporta(va)?|zegt|zei|vermeld\w*|toont|toonde|pone|aparece|figura|steht|staat)",
+    marked="((marked|shown|showing|listed|flagged|displayed) as|annoncee?s?|affichee?s?|(indiquee?s?|indicad[oa]|indicat[oa]) (livree?s?|comme|como|come)|marquee?s?|gekennzeichnet|markiert|angezeigt|angeblich\\w*|marcad[oa]|figura|segnat[oa]|gemarkeerd|weergegeven)",
+    alleged="allege\\w*|suppose\\w*|presume\\w*|pretendu\\w*|soi-disant|vermeintlich\\w*|supuest\\w+|presunt\\w+|possibly|perhaps|maybe|peut-etre|moglicherweise|vielleicht|quizas?|tal vez|posiblemente|forse|probabil\\w+|mogelijk|misschien|wellicht|presumibil\\w+|zogenaamd|vermoedelijk",
+    mistaken="erroneous\\w*|wrong\\w*|by mistake|(par|por|per) err(eur|or|ore)|erreur de|a tort|par megarde|erronee?s?|erronea\\w*|irrtumlich\\w*|versehentlich\\w*|falsch\\w*|equivocad\\w+|indebidamente|erroneamente|sbagliat\\w+|ten onrechte|abusievelijk|per vergissing|verkeerde?|(mauvaise|fausse) \\w+",
+    part=rf"(?P<count>\d+) (?:{_PARCELS} )?(sur|of|von|de|di|su|van) (?!(?P=count)\b)\d+( {_PARCELS})|von \d+ {_PARCELS} \w+ \d+|partiel\\w*|partial\\w*|partly|teilweise|parcial\\w*|parzial\\w*|gedeeltelijk|(autres|other|remaining|anderen|ubrigen|otros|demas|altr[ie]|andere|overige) (\\w+ )?(colis|parcels|packages|pieces|pakete|sendungen|bultos|paquetes|colli|pacchi|pakketten|(ont|were|have|wurden|fueron|sono|zijn)\\b)|the (others|rest|balance)|(?<!les )(deux|trois) colis|(?<!the )(?<!all )(two|three) parcels|(?<!die )(?<!alle )(zwei|drei) pakete|(?<!los )(dos|tres) (bultos|paquetes)|(?<!i )(due|tre) (colli|pacchi)|(?<!de )(?<!alle )(twee|drie) pakketten",
+    another="(anstatt|statt|instead of|au lieu (de|d')|en lugar de|invece di|in plaats van|unbeteiligt\\w*|another (person|address|house))",
+    reported="(message|mails?|e-?mails?|notification|bericht|nachricht|meldung|mensaje|messaggio|avviso) (that|que|dass|dat|che)",
+    deemed="deemed|considered|regarded|treated as|repute\\w*|presume\\w*|geldt|gelden|gilt|se considera\\w*|si considera|considere\\w*",
+    somebody="(la |une? |the |any |a |der |die |einer? |una? |de |een )?(person(ne|a)?|persoon|individual) (qui|who|that|die|que|che)|(date|jour|moment|tijdstip|datum|zeitpunkt|tag|fecha|hora|momento|data|ora|time) (a laquelle|ou|on which|at which|when|waarop|an dem|zu dem|zu welchem|en (la )?que|in cui)|celui qui|whoever|anyone|chi (ha|riceve|ritira)|quien",
 )
 RETURNED = re.compile(
     r"\b(?:retournee?s?|rendue?|returned|zuruckge\w+|zuruckgesandt|devuelt[oa]s?|restituit[oa]|resa?|teruggestuurd|geretourneerd)\b[^.;|]{0,60}\b(?:expediteur|sender|shipper|absender|versender|remitente|mittente|afzender|verzender)\b"
 )
-NEGATED = re.compile(
-    r"\b(?:pas|non|avant|jamais|aucune?|not|isn't|wasn't|hasn't|never|before|nicht|kein\w*|no(?= ?$)|no (?:se|l[aeo]s?|nos|ha|han|hemos|fue|fueron|esta|estan|pud\w+|puede|podemos|recib\w+|recog\w+|retir\w+|firm\w+)|sin|antes de|prima di|niet|geen|noch)\b[^,;:]{0,40}$"
+# What makes it an attempt or its contrary: before it in its clause, or behind it where the language puts it there.
+_NOT = _any(
+    fr="pas|non|jamais|aucune?|rien|n'ont|tent(e|ons|ative)|impossible|echec|sans (avoir|etre)",
+    en="not|\\w+n't|never|nothing|nobody|neither|nor|tried|try|trying|attempt\\w*|unable|failed|fails?|no(?= ?$)",
+    de="nicht|nichts|kein\\w*|nie|niemals|niemand|konnten?|versuch\\w*|\\w+versuch\\w*",
+    es="no (?:se|l[aeo]s?|nos|ha|han|hemos|haber|fue|fueron|esta|estan|consta|pud\\w+|puede|podemos|recib\\w+|recog\\w+|retir\\w+|firm\\w+)|sin|nunca|nada|nadie|ningun\\w*|intent\\w*|pendiente|imposible",
+    it="(?<!\\d )(?<!\\. )mai|nulla|niente|nessun\\w*|tentat\\w*|impossibile",
+    nl="niet|niets|geen|nog|nooit|niemand|geprobeerd|\\w*poging",
 )
+NEGATED = re.compile(rf"\b(?:{_NOT})\b[^,;:]{{0,60}}$")
+NEGATED_BEHIND = re.compile(
+    r"[^,;:.\d]{0,40}\b(?:nicht|niet|never|nie|nooit)(?= ?[,.;:]?$| (?:werden|worden|moglich))"
+)
+CLAUSE_END = re.compile(
+    r",(?! ?\d)|[:–—](?!\d)|\b(?:but|mais|aber|sondern|pero|sino|maar|puis|then|dann|daraufhin|luego|poi|daarna|and|et|und|y)\b"
+)
+DEPENDS = re.compile(r" ?(?:that|whether|qu'|que|dass|ob|che|dat|of)\b")
 OF_A_RULE = _whole(
-    fr="chaque jour|par jour|lorsqu\\w*|ou non|restent|reste visible|peuvent|vous attend|a (votre |sa )?disposition|en attente|mauvaise adresse|par erreur|jamais",
-    en="every day|a day|each day|when|or not|awaiting|wrong address|by mistake|never|(ready|available|waiting|held) (for|at|until)|(shipments|parcels|packages|items) (stay|remain|are|can|will)",
-    de="taglich|werden|wird|falsche\\w*|nie|niemals|wenn|sobald|oder nicht|bleiben|konnen|bereit|wartet",
-    es="cada dia|al dia|cuando|o no|(se )?pueden|permanecen|se (conservan|guardan|muestran)|a su disposicion|pendiente|por error|nunca",
-    it="ogni giorno|al giorno|quando|o no|restano|rimangono|possono|in giacenza|a (sua )?disposizione|in attesa|per errore|mai",
-    nl="elke dag|per dag|zodra|wanneer|of niet|blijven|kunnen|klaar|wacht|verkeerde?|nooit",
+    fr="chaque jour|par jour|lorsqu\\w*|ou non|restent|reste visible|peuvent|vous attend|a (votre |sa )?disposition|en attente|jamais",
+    en="every day|a day|each day|or not|awaiting|never|(ready|available|waiting|held) (for|at|until)|(shipments|parcels|packages|items) (stay|remain|are|can|will)|available here once",
+    de="taglich|werden|wird|nie|niemals|wenn|sobald|oder nicht|bleiben|konnen|bereit|wartet",
+    es="cada dia|al dia|cuando|o no|(se )?pueden|permanecen|se (conservan|guardan|muestran)|a su disposicion|pendiente|nunca|le espera",
+    it="ogni giorno|al giorno|quando|o no|restano|rimangono|possono|in giacenza|a (sua )?disposizione|in attesa|(ti|la|vi) (aspetta|attende)",
+    nl="elke dag|per dag|zodra|wanneer|of niet|blijven|kunnen|klaar|wacht|nooit",
+)
+# A rule or an offer: said of parcels as such.
+GENERAL = re.compile(
+    r"\b(?:(les|des|tous les|vos) (colis|envois|paquets)|(undelivered |all |any |most |some )(parcels|shipments|items)|^ ?(parcels|shipments|packages|items)|any parcel|(nicht zugestellte|alle) \w+|(los|sus) (envios|paquetes)|(i|gli|tutti i) (colli|pacchi)|le spedizioni|(niet bezorgde|alle) \w+|chaque|each|every|jede[rsn]?|cada|ogni|elke?)\b"
 )
 # Whom it was handed to, or from whom it was taken: a parcel that begins its way, or comes back.
 OF_ITS_SENDER = re.compile(
-    rf"\b(?:(a|chez|de|par) l'expediteur|du remettant|(to|back to|from|at) (the |its )?(sender|shipper)|(an|bei|von|vom|beim) (den |dem |der )?absender\w*|(al|a su|del|de su|por el) remitente|(al|dal|del|presso il) mittente|(aan|bij|van|door) (de )?afzender"
+    rf"\b(?:(a|chez|de|par) l'expediteur|du remettant|(to|back to|from|at) (the |its )?(sender|shipper)|(an|bei|von|vom|beim) (den |dem |der )?(absender|versender|einsender|handler)\w*|you, the sender|(votre|le colis) retour|(your |the )?return(ed)? (parcel|shipment|package|item)|(ihre?|die) (retoure|rucksendung)|retouren?paket|su devolucion|(il|suo) reso|(uw|je) retour|retourpakket|notre entrepot|our warehouse|nos l[oa] (?=$)|nous a (?=$)|ci ha (?=$)|uns (?=$)|aan ons|to us|(al|a su|del|de su|por el) remitente|(al|dal|del|presso il) mittente|(aan|bij|van|door) (de )?afzender"
     rf"|(au|to|to the|an|an den|dem|der|al|all'|aan|aan de|aan den) ?{_CARRIER})(?!\w)"
+)
+# Where it waits for its recipient.
+TO_PICKUP_POINT = re.compile(
+    r" ?(?:to|at|in|into|au|a|en|dans|chez|an|am|im|bei|beim|zu|zum|al|alla|presso|nel|bij|op|naar)\b (?:[a-z®]+ ){0,4}(?:lockers?|parcel ?shop|(pick-?up|collection|access|service|parcel) ?(point|station)|post office|point (relais|de retrait|pickup)|relais|consigne|paketshop|\w*filiale|packstation|abholstation|taquilla|punto (de|di|pack)|consigna|locker|servicepoint|servicepunt|afhaalpunt|pakketpunt|pakketautomaat|postkantoor)\b"
+)
+# What a sentence says of every parcel of a list.
+OF_ALL = re.compile(
+    r"\b(?:all|both|every|each|tous|toutes|chaque|alle|beide|jede[rs]?|todos|todas|cada|tutti|tutte|ogni|elke|iedere|(?:les|die|the|los|las|i|le|de) (?:\d+|deux|trois|quatre|two|three|four|zwei|drei|vier|dos|tres|cuatro|due|tre|quattro|twee|drie)|(?P<count>\d+) (?:\w+ ){0,3}(?:sur|of|von|de|su|van) (?P=count))\b"
+)
+# Who signs or takes it, behind a participle: "was collected on Friday, 11 September by Nguyen".
+BY_SOMEBODY = re.compile(rf"[^;|]{{0,60}}?\b(?:{_BY})(?! {_CARRIER}\b)(?! (?:post|bar|car|camion)\b) \w")
+# What its recipient or sender says: "I have not received".
+_RECEIVE = r"(re(cu|cev)\w*|receiv\w*|got|seen|arrived|erhal?t\w*|erhielt\w*|empfang\w*|bekommen|angekommen|erreicht|recib\w+|llego|llegad[oa]|ricev\w+|arrivat[oa]|ontvang\w*|gekregen|aangekomen)"
+NOT_RECEIVED = re.compile(
+    rf"\b(?:{_NOT}|no he|no hemos|non|sin haber)\b(?! \w+ (?:retour|return|reserv))[^,;:.]{{0,50}}?\b{_RECEIVE}\b(?! (?:any |no |more |further |keine |de )*(?:\w*message|e?-?mail|notification|nachricht|correo|messagg|bericht|invoice|rechnung|facture|reply|answer|antwort|reponse|respuesta|risposta|antwoord))|\b{_RECEIVE}\b[^,;:.]{{0,20}}\b(?:nicht|niet|never)\b|\bnon[- ]?(?:reception|receipt|ontvangst)\b"
+)
+ADDRESSED = re.compile(
+    r"\b(?:vous|you|your customer|sie|ihnen|ihr|usted|ustedes|nos (indico|comunico)|lei|voi|ci (avete|ha)|u|jij|je)\b"
+)
+# What says of a parcel that it did not arrive.
+OBJECTION = _whole(
+    lost="(est |is |as |was )?(perdue?|introuvable|manquante?|manque|lost|missing|stolen|verloren|vermisst|verschollen|fehlt|gestohlen|extraviad[oa]|perdid[oa]|falta|robad[oa]|smarrit[oa]|pers[oa]|manca|mancante|rubat[oa]|vermist|zoek|kwijt|ontbreekt|gestolen)",
+    destroyed="detruite?|destroyed|disposed of|zerstort|vernichtet|entsorgt|destruid[oa]|distrutt[oa]|vernietigd",
+    refused="refusee?|refused|rejected|annahmeverweiger\\w*|verweigert|rehusad[oa]|rechazad[oa]|rifiutat[oa]|respint[oa]|geweigerd|weigert",
+    returned="(?P<returned>(est|sera|ete|a ete) (retournee?|renvoyee?|rendue?)|retour a l'expediteur|(sent|brought|being|was|been) (back|returned)(?! to (the |our )?(depot|hub))|returned? to (the )?(sender|shipper)|zuruckge(schickt|sandt|geben|bracht)|zuruckgesendet|devuelt[oa]|restituit[oa]|rispedit[oa]|reso al|teruggestuurd|teruggegeven|geretourneerd|retour afzender)",
+    searched="(enquete|recherche|investigation|search|nachforschung|suche|investigacion|busqueda|ricerca|indagine|onderzoek) (est |is |lauft |esta |e )?(en cours|ouverte?|ongoing|open(ed)?|under way|noch|gestartet|abierta|en curso|aperta|in corso|loopt|gestart)|(ouvert|opened|started|eingeleitet|abierto|iniciado|avviato|gestart) (\\w+ )?(enquete|investigation|search|nachforschung|investigacion|ricerca|onderzoek)",
+    corrected="(statut|status|estado|stato|information|scan|firma|signature|unterschrift|handtekening|preuve|proof|nachweis|comprobante|prova|bewijs|livraison|delivery|entrega|consegna|zustellung|bezorging)\\b[^.;]{0,60}\\b(erronee?|incorrecte?|incorrect|wrong|false|falsch\\w*|unrichtig|err[oó]ne[oa]|errat[oa]|sbagliat[oa]|onjuist|foutief|corrige|corrected|korrigiert|corregid[oa]|rettificat[oa]|gecorrigeerd|annulee?|cancelled|void|storniert|anulad[oa]|annullat[oa]|geannuleerd|ungultig|invalid[oa]?|ongeldig|disregard)",
+    none="(aucune|pas de|no|not? yet|kein\\w*|sin|nessuna|geen) (consta |existe |hay |risulta )?(la |su |the )?(livraison|delivery|zustellung|entrega|consegna|bezorging|aflevering)(?! (note|receipt))|(consta|risulta) (la )?(entrega|consegna)(?= (no|non))|(zustellung|delivery|livraison|entrega|consegna|bezorging)\\b(?!.{0,40}(sign|unterschrift|firma|handtek|note|receipt))[^.;|]{0,30}\\b(nicht|not|pas|non|no|niet)\\b (erfolgt|moglich|take|made|possible|eu|avvenuta|possibile|se|fue|posible|gelukt|mogelijk|plaats)|dat klopt niet|(das|dies) (stimmt nicht|ist falsch|war falsch)|(that|this) (is|was) (not (correct|right|true)|wrong|incorrect|untrue)|ce n'est pas (exact|vrai|correct)|no es (correcto|cierto)|non (e|corrisponde) (corretto|esatto|vero|al vero)",
+    held="(toujours|encore) (dans|a|en|au)|still (in|at|on)|liegt (noch|zur|bei)|noch (in|im|bei) (der|dem|unse\\w+|depot|zustellbasis)|sigue en|todavia|aun (esta|en)|si trova ancora|ancora in|e in giacenza|nog (in|bij|op|onderweg|steeds)|(retenu|blocked|held|festgehalten|retenid[oa]|trattenut[oa]|vastgehouden)",
+)
+TO_FILL_IN = _whole(
+    fr="a (remplir|completer)",
+    en="to be (completed|filled)|please (complete|fill)",
+    de="auszufullen|ausfullen",
+    es="(a|debe) (rellenar|cumplimentar)\\w*",
+    it="da compilare",
+    nl="in te vullen|invullen",
+)
+# The document or the number on it is an example.
+EXAMPLE = re.compile(
+    r"(?<![.@\w])(?:specimen|mock-?up|dummy|fictitious|fictif|fictive|fiktiv\w*|ficticio|fittizio|fictief|(?:samples?|examples?|exemples?|beispiele?|ejemplos|esempi|voorbeelden|muster|ejemplo|esempio|voorbeeld|model)(?! \w+ x)\b(?= ?(?:[-–:|]|$|of |for |d'|de |di |van |einer? |un |document|\w*number|tracking|trackingnum|numero|nummer|\w*sendung|colis|parcel|\w*dokument|preuve|proof|only|illustration))|musterdokument|mustermann|testdokument|test document|documento de prueba|not a (?:real|valid) \w+|ohne (?:rechtliche )?gultigkeit|sans valeur|sin validez|senza valore|not valid)\b"
 )
 # Where a parcel is that was not delivered.
 _ON_ITS_WAY = _any(
-    fr="en cours|en transit|pris(e)? en charge|en attente|en preparation|avis de passage|un avis|vous attend|a retirer|retour(nee?)?|prochaine etape|etapes?",
+    fr="en cours|en livraison|en transit|pris(e)? en charge|en attente|en preparation|avis(?! de (reception|livraison))|vous attend|a retirer|retour(nee?)?|prochaine etape|etapes?",
     en="in transit|out for delivery|on its way|on the way|label created|awaiting|ready for (collection|pick-?up)|held until|picked up|shipped|return(ed|ing)?|delivery attempt|exception|a (card|notice)|card left",
     de="in zustellung|unterwegs|zur abholung|in bearbeitung|angekundigt|zuruck\\w*|rucksendung|retoure|zustellversuch|bearbeitet|wartet|benachrichtigungskarte|eine (karte|benachrichtigung)",
     es="en transito|en reparto|en camino|pendiente|devuel\\w+|devolucion|en ruta|admitido|aviso(?! legal)",
-    it="in transito|in consegna|in attesa|in giacenza|ritorno|in lavorazione|partit[oa]|presa in carico|un avviso|resa?|restituit[oa]",
-    nl="onderweg|ligt klaar|retour|wacht op|in behandeling|aangemeld|gesorteerd|een (bericht|briefje|kaartje)",
+    it="in transito|in consegna|in attesa|in giacenza|ritorno|in lavorazione|partit[oa]|presa in carico|avviso(?! di (ricev|consegna))|resa?|restituit[oa]",
+    nl="onderweg|in bezorging|ligt klaar|retour|wacht op|in behandeling|aangemeld|gesorteerd|een (bericht|briefje)|kaartje|(?<!deze )kaart",
 )  # fmt: skip
 ON_ITS_WAY = re.compile(rf"\b(?:{_ON_ITS_WAY})(?!\w)")
+# What a row of a list says of a parcel that was not delivered.
+UNDELIVERED = re.compile(
+    rf"{OBJECTION.pattern}|\b(?:{_ON_ITS_WAY}|absente?|ausente|assente|not (?:in|home)|no answer|niet thuis|nicht angetroffen|abwesend|closed|ferme|chiuso|cerrado|gesloten|geschlossen|(?:not|non|nicht|niet|no) \w+)(?!\w)"
+)
 STATUS_ON_ITS_WAY = re.compile(rf"\b{_STATUS_LABEL}(?:{_ON_ITS_WAY})(?!\w)")
-STEP_BEFORE = re.compile(rf"\b(?:{_ON_ITS_WAY})[^\d.;]{{0,30}}$")
-STEP_BEHIND = re.compile(rf"[^\d.;]{{0,15}}\b(?:{_ON_ITS_WAY})(?!\w)")
+STEP_BEFORE = re.compile(
+    rf"\b(?:{_ON_ITS_WAY})[^\d.;]{{0,30}}$|\b(?:etape|step|schritt|paso|passo|fase|stap) \d[^.;|]{{0,20}}$"
+)
+# It was handed to somebody who delivers it, or is a letter about it that was.
+ONWARD = re.compile(
+    r"[^.;|]{0,60}\b(?:(?:for|pour|zur|fur die|para|per|voor)\b (?:la |su |sa |the |de |die |final |onward |last |weitere |verdere )*(?:delivery|livraison|acheminement|\w*zustellung|\w*beforderung|auslieferung|reparto|entrega|consegna|bezorging|transport\w*|cargo))\b"
+)
+OF_A_MESSAGE = re.compile(r"\b(?:message|e-?mail|nachricht|mensaje|messaggio|bericht|sms)\b[^,.;]{0,30}$")
+MAIL_REPORT = re.compile(
+    r"\b(?:postmaster|mailer-daemon|message report|delivery status notification|(?:bericht|message|messaggio|mensaje|nachricht|e-?mail) (?:is|was|wurde|a ete|e stato|ha sido) (?:afgeleverd|delivered|zugestellt|remis|consegnato|entregado))\b|\(pec\)|zustellbestatigung ihrer e-?mail"
+)
+STEP_BEHIND = re.compile(
+    rf"[^;|?]{{0,40}}?__| ?(?:durch|von|par|by|por|da|door) ?:| {_PARCELS}\b|[^\d.;]{{0,15}}\b(?:{_ON_ITS_WAY})(?!\w)"
+)
 
 # ---------------------------------------------------------------- there is no proof
 
@@ -226,17 +338,40 @@ SIGNED_AT_ITS_START = re.compile(
 
 # ---------------------------------------------------------------- other papers
 
-_OTHER_PAPER = _any(
-    all="cn ?2[23]|packing list|pro ?forma",
-    fr="etiquette|(bordereau|bon) (de |d')(remise|expedition|transport|envoi|enlevement|ramassage|collecte|depot|retour|commande|preparation)|liste (de |des )(chargement|colisage|envois|colis)|manifeste|(recu|preuve|recepisse|attestation|justificatif|confirmation|demande|avis|ordre) (de |d')(depot|enlevement|expedition|collecte|ramassage|prise en charge|commande|retour|envoi|passage|refus|arrivee|instance)|declaration (en |de |pour la |sur l')?(douanes?|honneur|perte|non-reception)|facture|devis|autorisation|procuration|mandat|reclamation|plainte|retour a l'expediteur|colis (refuse|retourne)|conditions generales",
-    en="((shipping|address|return|parcel|postage) )?label|packing slip|(\\w+('s)? )?manifest|((driver|daily|courier) )?(loading|hand-?over|collection|pick-?up|dispatch) (list|sheet|note)|(drop-?off|posting|deposit|shipment|shipping|dispatch|order) (receipt|confirmation|request|order|advice|notice)|(collection|pick-?up) (request|order)|(certificate|proof|receipt) of (posting|shipment|shipping|dispatch|deposit|mailing)|customs \\w+|(commercial |tax )?invoice|quotation|credit note|(permission|authori[sz]ation|authority|consent) to|(leave|release|safe ?place) (permission|authori[sz]ation)|power of attorney|claim form|(lost|missing|stolen) parcel|declaration of non-receipt|returned? (to (the )?sender|slip|form|note)|sorry we missed you|(missed|attempted|failed) delivery|(refused|returned) (shipment|parcel|package)|(general )?terms (and|of) \\w+",
-    de="(\\w+)?(etikett|aufkleber|label|paketschein)|(ubergabe|lade|versand|abhol|einlieferungs|pack|sammel)liste|packzettel|einlieferungs\\w+|(versand|auftrags|bestell)bestatigung|versand(nachweis|beleg|anzeige)|abholauftrag|zoll\\w+|\\w*rechnung|gutschrift|(abstell|ablage)\\w+|garagenvertrag|vollmacht|benachrichtigung(skarte|sschein)?$|reklamation|nachforschungsauftrag|verlust\\w+|schadens?\\w+|annahme verweigert|rucksendung|retoure\\w*|zuruck an|(allgemeine )?\\w+bedingungen",
-    es="etiqueta|(lista|hoja) de (carga|contenido|bultos|envios)|manifiesto|relacion de (envios|bultos)|(resguardo|justificante|comprobante|prueba|recibo) de (admision|imposicion|deposito|envio|expedicion)|(orden|solicitud|confirmacion) de (recogida|pedido|compra)|declaracion (de aduanas?|aduanera|jurada)|factura|presupuesto|(autorizacion|permiso)|aviso de (llegada|paso|ausencia|visita)|reclamacion|denuncia|(devuelto|devolucion|retorno)|(envio|paquete) (rechazado|devuelto)|condiciones generales",
-    it="etichetta|distinta|bordero|manifesto|lista (di carico|dei colli)|(ricevuta|prova|attestazione|conferma) (di |d')(spedizione|accettazione|invio|deposito|ordine)|(richiesta|ordine) di (ritiro|presa)|dichiarazione (doganale|di mancata)|fattura|preventivo|autorizzazione|delega|avviso di (passaggio|giacenza|mancata)|reclamo|denuncia|reso|restituzione|(spedizione|pacco) (rifiutat[oa]|respint[oa])|condizioni generali",
-    nl="(verzend|adres|retour)(label|etiket|lijst|bewijs|bevestiging|formulier)|paklijst|(laad|overdrachts|ophaal|vracht)lijst|ophaal(opdracht|verzoek)|bestelbevestiging|douane\\w*|\\w*factuur|offerte|toestemming|machtiging|volmacht|niet thuis|reclamatie|klacht|vermissing\\w*|schade\\w*|retour|(zending|pakket) geweigerd|algemene \\w*voorwaarden",
-)  # fmt: skip
-# In a line of its own, behind the carrier's name at most; a field "Authorisation: yes" is none.
-OTHER_PAPER = re.compile(rf"^(?:[^\n:]{{0,30}} [-–] )?(?:{_OTHER_PAPER})\b[^\n:.;]{{0,60}}$", re.MULTILINE)
-
+# The families of words with which another paper is called. A claim or an order may also be what a proof answers.
+_LIST = r"(feuille|bordereau|bon|liste|lists?|sheet|note|notes?|slip|manifest\w*|lista|hoja|relacion|distinta|lijst|receipt|recu|recepisse|preuve|proof|certificate|certificat|attestation|justificatif|resguardo|justificante|comprobante|recibo|prova|ricevuta|bewijs|ordre|orden|order|ordine|request|demande|solicitud|richiesta|confirmation|confirmacion|conferma|advice|avis|aviso|avviso)"
+_START = r"(chargement|depot|enlevement|ramassage|collecte|prise en charge|expedition|envois?|commande|colisage|preparation|remise (au|a la|aux) (transporteur|poste|chauffeur)|retour|refus|loading|hand-?over|collection|pick-?up|dispatch|packing|posting|mailing|shipping|shipment|deposit|drop-?off|order|return|recogida|carga|contenido|envio|expedicion|imposicion|admision|deposito|pedido|compra|devolucion|carico|ritiro|spedizione|accettazione|invio|ordine|presa in carico|reso)"
+OTHER_PAPER = re.compile(
+    "|".join(
+        (
+            r"\b(?:\w*e?tiquet\w+|\w*label|\w*aufkleber|\w*paketschein|etichett\w+|(?<!delivery )manifest\w*|distinta(?! di consegna)|packing list|packzettel|paklijst|pakbon|cn ?2[23]|pro ?forma)\b",
+            rf"\b{_LIST}s? (?:(?:de|des|du|d'|di|del|della|of|for|to) ?(?:la |les? |los )?)?{_START}\b|\b{_START} {_LIST}\b",
+            r"\b(?:versand|verlade?|lade|ubergabe|abhol|einlieferungs|pack|sammel|auftrags|bestell|retouren?|rucksende|storno)(?:liste|zettel|schein|beleg|nachweis|bestatigung|auftrag|anzeige|avis)\b|\beinlieferungs\w+",
+            r"\b(?:verzend|laad|overdrachts|ophaal|vracht|retour|bestel|pak)(?:lijst|bewijs|bevestiging|formulier|opdracht|verzoek|label)\b|\bbewijs van (?:terpost\w+|verzending|afgifte)",
+            r"\b(?:ruck(?:lauf|transport)|douan\w*|customs|\w*zoll\w*|aduan\w+|dogan\w+|duties|droits et taxes|invoerrechten)\b",
+            r"\b(?:facture|invoice|\w*rechnung|factura|fattura|\w*factuur|devis|quot(?:e|ation)|angebot|presupuesto|preventivo|offerte|gutschrift|credit note|nota de credito)\b",
+            r"\b(?:autori[sz]\w+|permission|permiso|permesso|consent|(?:abstell|ablage)\w*(?:genehmigung|vereinbarung|erlaubnis|vertrag)|garagenvertrag|\w*vollmacht|genehmigung|procuration|mandat|power of attorney|delega|machtiging|\w*toestemming|volmacht|poder)\b",
+            r"\b(?:reclam\w+|reklamation|claim|complaint|plainte|beschwerde|klacht\w*|denuncia|nachforschung\w*|verlust\w*|perte|loss|perdida|smarrimento|vermissing\w*|schade\w*|schadens\w*|litige|dispute|declaration|declaracion|dichiarazione|erklarung|verklaring|rectification|rectificacion|rettifica|berichtigung|rectificatie|correction|correccion|correctie)\b(?! (?:of|de) (?:delivery|livraison|entrega|receipt|reception))|(?:honneur|juree?|jurada|sworn|eidesstattlich\w*)\b|\bnon[- ](?:reception|receipt|ricevimento)\b|\b(?:lost|missing|stolen) parcel\b",
+            r"\b(?:retour|returned?|rucksendung|ruckgabe|retoure\w*|devolu\w+|devuelt\w+|reso|restitu\w+|zuruck an)\b",
+            r"\b(?:avis de (?:passage|instance|arrivee)|missed|vous attend|ligt klaar|niet thuis|gemist|benachrichtigung\w*|ausencia|assenza|mancata|giacenza|ready (?:to|for) (?:collect\w*|pick\w*)|(?:bereit )?zur abholung|aviso de (?:llegada|paso|visita)|listo para|pronto per|klaar om|fehlgeschlagen\w*|(?:livraison|zustellung|delivery) (?:failed|fehlgeschlagen|echec)|(?:colis|envoi|annahme|parcel|shipment|paquete|envio|pacco|spedizione|zending|pakket) (?:refus\w+|verweigert|re(?:chazad|husad)[oa]|rifiutat[oa]|respint[oa]|geweigerd)|verweiger\w*|undeliverable|unzustellbar\w*|impossible|imposible|impossibile|not possible|nicht moglich|niet mogelijk)\b",
+            r"\b(?:conditions|terms (?:of|and)|\w+bedingungen|condiciones|condizioni|\w*voorwaarden)\b(?!.*(?:mention|privacy|contact|datenschutz|impressum|legal|donnees|cookie|confidential|disclaimer))",
+            r"\b(?:modifi\w+|chang(?:ed|e of)|(?:ge)?ander(?:t|ung)\w*|cambi(?:o|ad[oa]|at[oa])|gewijzigd|wijziging|aangepast|corrig\w+|corrected|corretto|rettificat\w+|gecorrigeerd|korrigiert|reschedul\w+|redirect\w+|umgeleitet|storniert|stornierung|cancell\w+|annul\w+|geannuleerd)\b",
+            r"\b(?:specimen|\w*muster|sample|template|vorlage|plantilla|sjabloon|entwurf|draft|borrador|bozza|voorbeeld|exemple|ejemplo|esempio|beispiel)\b",
+            r"\b(?:comment|how (?:do|to|can)|wie (?:erhalte|bekomme|kann)|como (?:obtener|obtengo|puedo)|come (?:ottengo|ottenere|posso)|hoe (?:krijg|kan)|faq|veelgestelde|domande frequenti|preguntas frecuentes|haufige|questions frequentes|qu'est-ce|what is|was ist|que es|cos'e|wat is)\b",
+        )
+    )
+)
+# A field, a sentence, a foot, or a line of a sentence.
+NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")
+SUBJECT = re.compile(r"^(?:objet|subject|betreff?t?|asunto|oggetto|onderwerp) ?: ?")
+# What names a proof, or answers another paper: such a title is none of another paper.
+_DELIVERY = r"(?:livraison|remise(?! (?:au|a la) (?:transporteur|poste))|distribution|reception|delivery|receipt|zustell\w*|ablief\w*|ausliefer\w*|empfang\w*|liefer\w*|entrega|recepcion|consegna|recapito|ricevimento|bezorg\w*|aflever\w*|ontvangst\w*)"
+_PAPER = r"(?:preuves?|justificatif|attestation|confirmation|recu|recepisse|bordereau|bon|bulletin|avis|proof|receipt|notification|notice|advice|note|certificate|letter|details|nachweis|beleg|bestatigung|comprobante|justificante|prueba|acuse|albaran|certificado|recibo|aviso|constancia|prova|ricevuta|attestato|conferma|bolla|avviso|certificazione|bewijs|bevestiging|bon|bericht)"
+PROOF_TITLE = re.compile(
+    rf"\b{_PAPER} (?:electronique |electronic |elettronica |electronico )?(?:(?:de|of|di|van|d'|for|avvenuta|ad) ?(?:la |avvenuta )?)*{_DELIVERY}\b|\b{_DELIVERY} {_PAPER}\b|\b(?:zustell|abliefer(?:ungs)?|ausliefer(?:ungs)?|empfangs?|liefer|ubergabe)(?:nachweis|beleg|bestatigung|schein|quittung)\b|\b(?:aflever|bezorg|ontvangst)(?:bewijs|bevestiging|bon|bericht)\b|\bruckschein\b|\bp\.?o\.?d\b"
+)
+ANSWER = re.compile(
+    r"\b(?:reponse|suite a|cloture|re ?:|reply|response|answer|outcome|result|resolved|closed|antwort|ruckmeldung|ergebnis|abschluss|respuesta|contestacion|resultado|cierre|risposta|riscontro|esito|chiusura|antwoord|reactie|uitkomst|uitslag|afgerond|votre|your|ihre?n?|su|vostr[oa]|uw|annahme ?:)\b"
+)
 # A title that says what a page is: of a page whose picture is not read, this is all that it says.
 TITLE = re.compile(rf"\b(?:{_PROOF})\b")

