@@ -194,8 +194,9 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "to the operator: the carrier's account",
         "l'exploitant est informé au sujet du compte",
     ),
-    "event_carrier_unavailable": ("a carrier is unavailable", "un transporteur est indisponible"),
+    "event_outage": ("a carrier is unavailable", "un transporteur est indisponible"),
     "event_to_correct": ("claims are to be corrected", "des réclamations sont à corriger"),
+    "event_refused_documents": ("documents were refused", "des documents sont refusés"),
     "event_run_fault": (
         "to the operator: recours itself failed",
         "l'exploitant est informé d'une erreur interne de recours",
