@@ -87,13 +87,9 @@ _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not (case.tells or (case.is_called_proof and case.facts.delivered))),
     (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.is_contradicted),
     (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles.split("\n")))),
-    (-4, "it says that the parcel came back", lambda case: phrases.RETURNED.search(case.text)),
-    (-2, "the sender or the driver signs it", lambda case: phrases.SIGNED_AT_ITS_START.search(case.text)),
-    (-1, "words of an error or a login stand on it", lambda case: not case.facts.states_delivery and (phrases.ERROR_PAGE.search(case.text) or phrases.MENU.search(case.text))),
     (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
     (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
     (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
-    (-1, "fields are left blank", lambda case: not case.facts.states_delivery and case.facts.has_empty_labels),
 )  # fmt: skip
 
 

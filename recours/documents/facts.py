@@ -94,7 +94,6 @@ class DocumentFacts:
     delivered: str | None
     place: str | None
     numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
-    has_empty_labels: bool  # of a signatory or a delivery, with nothing behind them
     states_delivery: bool  # in a sentence, or "Delivered" stands by itself, or in our row of a list
     is_on_its_way: bool  # it says so, of now or of an earlier day
     is_dated_by_noun: bool  # the date stands behind "delivery date", which may be that of a plan
@@ -130,9 +129,8 @@ def _plain(char: str) -> str:
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     """What the labels on a document tell of a parcel."""
     page = _Page(rows, expected)
-    delivered, place, has_empty, label = _delivery(page)
-    signatories = list(page.values(Kind.SIGNATORY))
-    has_empty = has_empty or any(not candidates for candidates in signatories)
+    delivered, place, label = _delivery(page)
+    signatories = page.values(Kind.SIGNATORY)
     names = (_name(value.text) for candidates in signatories for value in candidates[:1])
     towns = (_town(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
     to = (value.text for candidates in page.values(Kind.TO) for value in candidates[:1])
@@ -142,7 +140,6 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
         delivered,
         next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
         tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2]),
-        has_empty,
         not page.has_status_on_its_way and page.last_statement is not None,
         ON_ITS_WAY.search(page.folded) is not None,
         bool(label) and not stated(label) and not DONE.search(label),
@@ -151,22 +148,20 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     )
 
 
-def _delivery(page: "_Page") -> tuple[str | None, str | None, bool, str]:
-    """When the parcel was handed over, in which town if an event says so, whether a label has no value, and the date's label."""
-    has_empty = False
+def _delivery(page: "_Page") -> tuple[str | None, str | None, str]:
+    """When the parcel was handed over, in which town if an event says so, and the date's label."""
     for kind in (Kind.DELIVERED, Kind.DATE):
         for candidates in page.values(kind):
-            has_empty = has_empty or not candidates
             for value in candidates:
                 if kind is Kind.DATE and not page.is_signed_on_one_date:
                     continue
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
                 if date := read_date(value.folded, month_may_be_first=english):
                     day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
-                    return day, None, has_empty, value.label
+                    return day, None, value.label
     if day_of_sentence := _in_a_sentence(page):
-        return day_of_sentence, None, has_empty, ""
-    return *_in_an_event(page), has_empty, ""
+        return day_of_sentence, None, ""
+    return *_in_an_event(page), ""
 
 
 def _in_a_sentence(page: "_Page") -> str | None:
@@ -585,11 +580,6 @@ class _Page:
             or (near and number + 1 == len(cell.labels))
         )
 
-    def _is_no_status(self, row: int, place: int) -> bool:
-        """Tell whether "Delivered" names a field that is left blank, or a column of quantities."""
-        quantities = (value.text.isdigit() for value in self._values_of(row, place, 0))
-        return any(quantities) or self._is_left_blank(row, place, 0)
-
     def has_status(self, row: int) -> bool:
         """Tell whether "Delivered" stands by itself in a row, and is no step to come."""
         cells = self.rows[row]
@@ -597,7 +587,7 @@ class _Page:
             sum(map(_is_label, cells)) == 1
             and row not in self.left_out
             and any(
-                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_no_status(row, place))
+                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
                 for place, cell in enumerate(cells)
             )
         )

@@ -138,9 +138,6 @@ DOUBT = _whole(
     deemed="deemed|considered|regarded|treated as|repute\\w*|presume\\w*|geldt|gelden|gilt|se considera\\w*|si considera|considere\\w*",
     somebody="(la |une? |the |any |a |der |die |einer? |una? |de |een )?(person(ne|a)?|persoon|individual) (qui|who|that|die|que|che)|(date|jour|moment|tijdstip|datum|zeitpunkt|tag|fecha|hora|momento|data|ora|time) (a laquelle|ou|on which|at which|when|waarop|an dem|zu dem|zu welchem|en (la )?que|in cui)|celui qui|whoever|anyone|chi (ha|riceve|ritira)|quien",
 )
-RETURNED = re.compile(
-    r"\b(?:retournee?s?|rendue?|returned|zuruckge\w+|zuruckgesandt|devuelt[oa]s?|restituit[oa]|resa?|teruggestuurd|geretourneerd)\b[^.;|]{0,60}\b(?:expediteur|sender|shipper|absender|versender|remitente|mittente|afzender|verzender)\b"
-)
 # What makes it an attempt or its contrary: before it in its clause, or behind it where the language puts it there.
 _NOT = _any(
     fr="pas|non|jamais|aucune?|rien|n'ont|tent(e|ons|ative)|impossible|echec|sans (avoir|etre)",
@@ -238,7 +235,6 @@ STEP_BEFORE = re.compile(
 ONWARD = re.compile(
     r"[^.;|]{0,60}\b(?:(?:for|pour|zur|fur die|para|per|voor)\b (?:la |su |sa |the |de |die |final |onward |last |weitere |verdere )*(?:delivery|livraison|acheminement|\w*zustellung|\w*beforderung|auslieferung|reparto|entrega|consegna|bezorging|transport\w*|cargo))\b"
 )
-OF_A_MESSAGE = re.compile(r"\b(?:message|e-?mail|nachricht|mensaje|messaggio|bericht|sms)\b[^,.;]{0,30}$")
 MAIL_REPORT = re.compile(
     r"\b(?:postmaster|mailer-daemon|message report|delivery status notification|(?:bericht|message|messaggio|mensaje|nachricht|e-?mail) (?:is|was|wurde|a ete|e stato|ha sido) (?:afgeleverd|delivered|zugestellt|remis|consegnato|entregado))\b|\(pec\)|zustellbestatigung ihrer e-?mail"
 )
@@ -311,17 +307,6 @@ ERROR_PAGE = _whole(
     it="(un|si e verificato un) errore|errore (interno|tecnico)|manutenzione|riprova\\w* piu tardi|sessione (e )?scaduta|accesso negato|pagina (richiesta )?non",
     nl="(interne|technische) fout|er is iets misgegaan|een fout|onderhoud|probeer het later|sessie is verlopen|toegang geweigerd|pagina (is )?niet gevonden",
 )  # fmt: skip
-# Words of a login, a banner or a menu, which stand around good documents too.
-MENU = _whole(
-    all="cookies?|cookie-\\w+|captcha|robot|log ?in|password|e-?mail",
-    fr="se connecter|connectez-vous|identifiez-vous|mot de passe|identifiant|veuillez patienter",
-    en="sign ?in|user ?name|javascript",
-    de="anmelden|anmeldung|passwort|kennwort|benutzername|kein roboter",
-    es="iniciar sesion|identifiquese|contrasena",
-    it="accedi|accesso",
-    nl="inloggen|wachtwoord",
-)
-
 # ---------------------------------------------------------------- signatures
 
 _SIGNATURE = "(signature|unterschrift|firma|handtekening)"
@@ -329,11 +314,6 @@ NO_SIGNATURE = re.compile(
     rf"\b(?:(no|without|sans|aucune|keine|ohne|sin|senza|nessuna|geen|zonder) (\w+ )?{_SIGNATURE}"
     rf"|{_SIGNATURE}[ :]{{0,3}}(is |was |n'est |est |ist |war |wurde )?(not|non|pas|nicht|no|niet|unavailable|indisponible|waived|none|aucune|keine)"
     r"|driver release|unsigned|non signee?|contactless|sans contact|kontaktlos|contactloos|sin contacto)(?!\w)"
-)
-
-# Who signs a paper when a parcel begins its way.
-SIGNED_AT_ITS_START = re.compile(
-    r"\b(?:(signature|visa) (de l'expediteur|du (chauffeur|remettant|ramasseur))|(sender|shipper|driver)('s)? signature|signature of (the )?(sender|shipper|driver)|unterschrift (des )?(absenders|versenders|fahrers|einlieferers)|firma (del |dell'|de )?(remitente|conductor|expedidor|mittente|autista|corriere)|handtekening (van )?(de )?(afzender|verzender|chauffeur))(?!\w)"
 )
 
 # ---------------------------------------------------------------- other papers

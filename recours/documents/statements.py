@@ -125,7 +125,6 @@ def is_denied(before: str, behind: str = "") -> bool:
         or phrases.STEP_BEFORE.search(before)
         or phrases.STEP_BEHIND.match(behind)
         or phrases.ONWARD.match(behind)
-        or phrases.OF_A_MESSAGE.search(before)
         or phrases.OF_A_RULE.search(behind)
         or phrases.OF_ITS_SENDER.search(before)
         or phrases.OF_ITS_SENDER.search(behind)
