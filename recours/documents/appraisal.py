@@ -139,9 +139,10 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
 _QUOTED = 80
-_TITLES = 6  # rows in which a document is named: the carrier's name or a menu stands above
+_TITLES = 8  # rows in which a document is named: the carrier's name or a menu stands above
 _MOST_WORDS = 12  # of a title
-_LONGEST_LINE = 40  # characters; a longer one may go on
+_LONG_LINE = 40  # characters; it may go on
+_SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
 _HEAD = 40  # characters of a title that say what it is of
 
 
@@ -152,7 +153,7 @@ def _titles(reading: Reading) -> list[str]:
     for row in unwrapped((reading.rows or ())[: 2 * _TITLES])[:_TITLES]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
             title = phrases.SUBJECT.sub("", fold(cell.text))
-            goes_on = len(before) >= _LONGEST_LINE and before[-1].isalnum()
+            goes_on = len(before) >= _LONG_LINE and before[-1].isalnum() and len(title) >= _SHORT_LINE
             if not (goes_on or len(title.split()) > _MOST_WORDS or phrases.NO_TITLE.search(title)):
                 titles.append(title)
         before = row[-1].text
