@@ -3,21 +3,24 @@
 Status, page, weekly report, mails, metrics, exports and plan use these; docs/develop/glossary.md says the same in words. Pure.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
-from math import ceil, inf
+from itertools import accumulate, takewhile
+from math import ceil
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, Stage, deadline_end
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import Policy
-from recours.core.quota import CallBudget, Capability, Limit
-from recours.operations.position import Position, Why
+from recours.core.quota import CallBudget, Capability, Limit, Window
+from recours.operations.position import Position, Why, position
 
 _A_DAY = timedelta(days=1)
+_HOUR_S = 3600
 
 # ---------------------------------------------------------------- where claims stand
 
@@ -165,6 +168,7 @@ class InLine(NamedTuple):
     id: Any
     rank_at: datetime
     is_deadline: bool
+    stage: Stage
 
 
 @dataclass(frozen=True)
@@ -183,24 +187,76 @@ def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
     return calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)}
 
 
-def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> float:
-    """How many claims a day the narrowest of these limits lets through."""
-    return min((_pace_of(limit, spec) for limit in limits), default=inf)
+class Pace(NamedTuple):
+    """How many claims a day an account's narrowest limit lets through.
+
+    `keeps`: each worker leaves calls within it to the other one's more urgent claims.
+    """
+
+    claims: float
+    keeps: bool
 
 
-def _pace_of(limit: Limit, spec: CarrierSpec) -> float:
+def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
+    """At which pace these limits let claims through; None: none of them limits claims."""
+    paces = [Pace(claims, not limit.window.seconds) for limit in limits if (claims := _pace_of(limit, spec))]
+    return min(paces, default=None)
+
+
+def _pace_of(limit: Limit, spec: CarrierSpec) -> float | None:
+    limit = counted_by_hour(limit)
     bundle = spec.calls_for_bundle([None] * spec.numbers_per_call)
-    units = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
+    used = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
+    if not used:
+        return None
+    # A fetch begins only while its document could be had too; where little is left, fewer parcels share a call.
+    reserved = list(accumulate(limit.units(calls) for calls in bundle))
+    left = limit.number - (limit.units({Capability.TOKEN: 1}) if Capability.TOKEN in spec.limits else 0)
+    full = max((left - reserved[-1]) // used + 1, 0)
+    claims = full * len(bundle)
+    left -= full * used
+    while left >= reserved[0]:
+        claims += sum(units <= left for units in reserved)
+        left -= used
     window_s = limit.window.seconds or _A_DAY.total_seconds()
-    a_day = limit.number * _A_DAY.total_seconds() / window_s
-    return a_day * spec.numbers_per_call / units if units else inf
+    return max(claims, 1) * _A_DAY.total_seconds() / window_s
 
 
-def overlong_backlog(pace: float, due: int, line: Sequence[InLine], now: datetime) -> OverlongBacklog | None:
-    """The backlog of so many due claims, if deadlines fall within it; else None. `line`: those whose ranks are to come, in their order."""
-    turns = [(one, now + (place + 1) / pace * _A_DAY) for place, one in enumerate(line)]
+def counted_by_hour(limit: Limit) -> Limit:
+    """A limit of seconds or of a minute, which runs wait out, as one of an hour; any other one as it is."""
+    if not limit.window.is_short:
+        return limit
+    number = limit.number * _HOUR_S // limit.window.seconds
+    return replace(limit, number=number, window=Window(_HOUR_S))
+
+
+def in_line(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
+    """Those of these claims, which no run has assessed yet, that will be due and whose ranks are to come, by account."""
+    lines = defaultdict[str, list[InLine]](list)
+    for claim in claims:
+        where = position(claim, now, policy)
+        rank_at = where.state.rank_at
+        if where.why in (Why.NEW, Why.DUE) and rank_at and rank_at >= now:
+            stage = Stage.NEW if claim.is_pending else Stage.READY
+            lines[claim.account_key].append(InLine(claim.id, rank_at, where.state.rank_is_deadline, stage))
+    return lines
+
+
+def overlong_backlog(
+    pace: Pace, due: int, line: Sequence[InLine], now: datetime, opens_at: datetime | None = None
+) -> OverlongBacklog | None:
+    """The backlog of so many due claims, if deadlines fall within it; else None.
+
+    `line`: those whose ranks are to come. `opens_at`: when the account takes calls again; None: it does now.
+    """
+    in_order = sorted(line, key=attrgetter("rank_at"))
+    if not pace.keeps:  # the fetch worker, which runs more often, takes all calls
+        in_order.sort(key=lambda one: one.stage is not Stage.NEW)
+    begins_at = opens_at or now
+    turns = [(one, begins_at + (place + 1) / pace.claims * _A_DAY) for place, one in enumerate(in_order)]
     late = [one for one, at in turns if one.is_deadline and one.rank_at < at]
     if not late:
         return None
     soon = [one.id for one in late if one.rank_at <= now + NEAR]
-    return OverlongBacklog(due, ceil(due / pace), max(int(pace), 1), [one.id for one in late], soon)
+    days = ceil(due / pace.claims)
+    return OverlongBacklog(due, days, max(int(pace.claims), 1), [one.id for one in late], soon)

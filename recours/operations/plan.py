@@ -32,8 +32,8 @@ from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
-from recours.core.quota import CallBudget, Limit, Usage, Window, kept_for_others
-from recours.operations.figures import usual_calls
+from recours.core.quota import CallBudget, Limit, Usage, kept_for_others
+from recours.operations.figures import counted_by_hour, usual_calls
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.leasing import MOST_DEADLINES, may_share
@@ -41,7 +41,6 @@ from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import BOTH_WORKERS
 
 _A_DAY = timedelta(days=1)
-_AN_HOUR = 3600
 # Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
 _FLEET_STEP = timedelta(minutes=15)
 _ASSUMED = Failure(ErrorKind.NOT_DELIVERED_YET, "assumed by the plan")
@@ -215,15 +214,12 @@ _Entry = tuple[int, float, int, Claim]
 
 
 class _Quota:
-    """A limit with its use in the window of a moment. One of seconds or a minute, which runs wait out, counts by the hour."""
+    """A limit with its use in the window of a moment."""
 
     def __init__(self, use: Usage) -> None:
-        self.limit = use.limit
+        self.limit = counted_by_hour(use.limit)
         self._used = use.used + use.reserved
         self._ends_at = use.resets_at
-        if use.limit.window.is_short:
-            number = use.limit.number * _AN_HOUR // use.limit.window.seconds
-            self.limit = replace(use.limit, number=number, window=Window(_AN_HOUR))
 
     def left(self, now: datetime) -> int:
         if now >= self._ends_at:

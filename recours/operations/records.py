@@ -5,7 +5,8 @@ there are; but those that go through all of them (`each_…`), and lists that on
 says of claims is searched, filtered and sorted in one pass.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,7 @@ from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
 from recours.core.outcome import StoredDocument
 from recours.core.sentences import Said
+from recours.operations.figures import InLine
 from recours.operations.stakes import Concerned
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
@@ -100,10 +102,20 @@ class Backlog:
 
 def by_carrier(backlogs: Sequence[Backlog]) -> list[Backlog]:
     """The same, with the accounts of each carrier together under its key."""
+    return _by_key(replace(backlog, carrier=carrier_of(backlog.carrier)) for backlog in backlogs)
+
+
+def with_lines(backlogs: Sequence[Backlog], lines: Mapping[str, Sequence[InLine]]) -> list[Backlog]:
+    """The same, with due claims that no run has assessed yet (by account) at the stages that they will have."""
+    of_lines = [Backlog(key, Counter(one.stage for one in line)) for key, line in lines.items()]
+    return _by_key([*backlogs, *of_lines])
+
+
+def _by_key(backlogs: Iterable[Backlog]) -> list[Backlog]:
     found: dict[str, Backlog] = {}
     for backlog in backlogs:
-        key = carrier_of(backlog.carrier)
-        found[key] = _together(found[key], backlog) if key in found else replace(backlog, carrier=key)
+        key = backlog.carrier
+        found[key] = _together(found[key], backlog) if key in found else backlog
     return list(found.values())
 
 

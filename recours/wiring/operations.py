@@ -28,9 +28,12 @@ from recours.database.schema.inspection import Schema
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.figures import (
     NEAR,
+    InLine,
     OverlongBacklog,
+    Pace,
     ToCorrect,
     daily_pace,
+    in_line,
     is_late,
     loses_evidence,
     overlong_backlog,
@@ -38,7 +41,7 @@ from recours.operations.figures import (
 from recours.operations.fleet import MOST_RECORDS, SINCE, fleet_status, is_by_fleet
 from recours.operations.position import Position, position
 from recours.operations.problems import Problem, ProblemKind, problems
-from recours.operations.records import COUNTED_UP_TO, Backlog, ListedClaim, Run
+from recours.operations.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     REFUSED_LONG,
@@ -238,12 +241,20 @@ class Operations:
             for one in accounts
             if one.health is not AccountHealth.OPEN
         }
-        paces = self._paces(carriers, accounts, backlogs)
-        overlong = self._overlong(read, paces, backlogs, now)
+        unassessed = read.unassessed() if any(backlog.unassessed for backlog in backlogs) else []
+        new = in_line(unassessed, now, policy)
+        with_new = with_lines(backlogs, new)
+        paces = self._paces(carriers, accounts, with_new)
+        overlong = self._overlong(read, paces, with_new, refusals, new, now)
         soon = [claim_id for backlog in overlong.values() for claim_id in backlog.late_soon]
-        open_ = [backlog for backlog in backlogs if backlog.carrier not in refusals]
-        soon += self._behind_batches(read, batches, paces, open_, now)
-        late, forgotten = self._untried(read, refusals, soon, now)
+        open_ = [backlog for backlog in with_new if backlog.carrier not in refusals]
+        soon += self._behind_batches(read, batches, paces, open_, new, now)
+        late, forgotten = self._untried(read, refusals, soon, unassessed, now)
+        beyond = {
+            backlog.carrier: replace(overlong[backlog.carrier], due=backlog.due)
+            for backlog in backlogs
+            if backlog.carrier in overlong and backlog.due > paces[backlog.carrier].claims
+        }
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
         refused = [one.account.id for one in accounts if one.health is AccountHealth.REFUSED]
         return Troubles(
@@ -253,7 +264,7 @@ class Operations:
             late=late,
             forgotten=forgotten,
             to_correct=to_correct,
-            backlogs=overlong,
+            backlogs=beyond,
             refused=read.refused_documents(now - timedelta(days=1)),
             account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
             without_account=self._without_account(read, carriers) if accounts else {},
@@ -276,39 +287,51 @@ class Operations:
         carriers: Sequence[CarrierNow],
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
-    ) -> dict[str, float]:
-        """How many claims a day the quota of each account lets through."""
+    ) -> dict[str, Pace]:
+        """At which pace the quota of each account lets claims through, where it is limited."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
-        of_clients = {one.account.key: one.account for one in accounts if one.health is AccountHealth.OPEN}
+        usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
+        of_clients = {one.account.key: one.account for one in accounts if one.health in usable}
         paces = {}
         for backlog in backlogs:
             spec, account = self.catalog.spec_of(backlog.carrier), of_clients.get(backlog.carrier)
             if spec is None:
                 continue
             own = spec.limits_of_client(account.key, account.limits) if account else None
-            paces[backlog.carrier] = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+            pace = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+            if pace:
+                paces[backlog.carrier] = pace
         return paces
 
     def _overlong(
-        self, read: DatabaseTroubles, paces: Mapping[str, float], backlogs: Sequence[Backlog], now: datetime
+        self,
+        read: DatabaseTroubles,
+        paces: Mapping[str, Pace],
+        backlogs: Sequence[Backlog],
+        refusals: Mapping[str, Refusal],
+        new: Mapping[str, Sequence[InLine]],
+        now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do."""
+        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do, or that are paused."""
         found = {}
         for backlog in backlogs:
-            pace = paces.get(backlog.carrier, inf)
-            if backlog.due <= pace:
+            key = backlog.carrier
+            pace = paces.get(key)
+            opens_at = refusals[key].until if key in refusals else None
+            if pace is None or (backlog.due <= pace.claims and opens_at is None):
                 continue
-            line = read.line([backlog.carrier], DUE, now, COUNTED_UP_TO)
-            if overlong := overlong_backlog(pace, backlog.due, line, now):
-                found[backlog.carrier] = overlong
+            line = [*read.line([key], DUE, now, COUNTED_UP_TO), *new.get(key, ())]
+            if overlong := overlong_backlog(pace, backlog.due, line, now, opens_at):
+                found[key] = overlong
         return found
 
     def _behind_batches(
         self,
         read: DatabaseTroubles,
         batches: Mapping[str, int],
-        paces: Mapping[str, float],
+        paces: Mapping[str, Pace],
         backlogs: Sequence[Backlog],
+        new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> list[Any]:
         """The ids of claims that are late within a week because more urgent ones fill the batches of the runs.
@@ -316,20 +339,31 @@ class Operations:
         `backlogs`: of accounts that take calls. Those that their quotas hold back fill batches at their paces.
         """
         late: list[Any] = []
-        free = [backlog for backlog in backlogs if backlog.due <= paces.get(backlog.carrier, inf)]
-        held_back = sum(paces[backlog.carrier] for backlog in backlogs if backlog not in free)
+        held = [
+            backlog
+            for backlog in backlogs
+            if backlog.carrier in paces and backlog.due > paces[backlog.carrier].claims
+        ]
+        free = [backlog for backlog in backlogs if backlog not in held]
+        held_back = sum(paces[backlog.carrier].claims for backlog in held)
         for worker in BOTH_WORKERS:
             due = {backlog.carrier: count for backlog in free if (count := backlog.stages.get(worker.stage))}
             runs_a_day = timedelta(days=1) / worker.schedule
             pace = max(batches.get(worker.name, inf) * runs_a_day - held_back, 1)
             if sum(due.values()) > pace:
                 line = read.line([*due], [worker.stage], now, COUNTED_UP_TO)
-                overlong = overlong_backlog(pace, sum(due.values()), line, now)
+                line += [one for key in due for one in new.get(key, ()) if one.stage is worker.stage]
+                overlong = overlong_backlog(Pace(pace, keeps=True), sum(due.values()), line, now)
                 late += overlong.late_soon if overlong else []
         return late
 
     def _untried(
-        self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], behind: Sequence[Any], now: datetime
+        self,
+        read: DatabaseTroubles,
+        refusals: Mapping[str, Refusal],
+        behind: Sequence[Any],
+        unassessed: Sequence[Claim],
+        now: datetime,
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
         """Claims that are not tried before their deadline, or before their evidence ends if that comes first.
 
@@ -337,7 +371,8 @@ class Operations:
         """
         policy, forgotten = self.settings.policy, []
         late = {claim.id: claim for claim in read.read(behind)} if behind else {}
-        for claim in read.near_deadline(now, now + NEAR, refusals):
+        late |= {claim.id: claim for claim in unassessed if claim.id in set(behind)}
+        for claim in [*read.near_deadline(now, now + NEAR, refusals), *unassessed]:
             where = position(claim, now, policy, refusal=refusals.get(claim.account_key))
             if where.evidence and loses_evidence(where, now):
                 forgotten.append((where.evidence.ends_at, claim))

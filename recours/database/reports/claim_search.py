@@ -100,7 +100,8 @@ class Search:
     def _are_ours(self) -> bool:
         criteria = self.criteria
         has_kind = bool(criteria.kinds) and "" not in criteria.kinds
-        return bool(criteria.stages) or has_kind or criteria.concerned is not None
+        of_accounts = criteria.concerned is not None and bool(criteria.concerned.accounts)
+        return bool(criteria.stages) or has_kind or of_accounts
 
     @cached_property
     def key(self) -> ColumnElement[Any]:
@@ -156,7 +157,7 @@ class Search:
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = []
         if concerned.ids:
-            conditions.append(_c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1]))
+            conditions.append(self.key.in_(concerned.ids[: COUNTED_UP_TO + 1]))
         if concerned.accounts:
             lane, stage = self._unindexed(_c.lane), self._unindexed(_c.stage)
             conditions.append(and_(lane.in_(sorted(concerned.accounts)), stage.in_(concerned.stages)))

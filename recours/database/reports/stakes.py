@@ -15,12 +15,12 @@ _c = claims.c
 def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
     """What these claims are about, of the first `most` of them; the schema is current. Raises DatabaseError."""
     border = database.border
-    columns = (border.text(name).label(name) for name in ("amount_requested", "currency"))
-    query = select(*columns).select_from(border.joined())
-    queries = [query.where(_c.claim_id.in_(concerned.ids[:most]))]
+    columns = [border.text(name).label(name) for name in ("amount_requested", "currency")]
+    query = select(*columns)
+    queries = [query.select_from(border.claims).where(border.key.in_(concerned.ids[:most]))]
     if concerned.accounts:
         of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
-        queries.append(query.where(*of_accounts).limit(most + 1))
+        queries.append(query.select_from(border.joined()).where(*of_accounts).limit(most + 1))
     rows = [Reader(row) for query in queries for row in database.mappings(query)]
     amounts = [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]
     is_more = len(concerned.ids) > most or len(amounts) > most

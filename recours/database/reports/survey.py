@@ -254,8 +254,17 @@ class DatabaseTroubles:
                 rows = connection.execute(
                     select(_c.claim_id, _c.rank_at).where(*where).order_by(_c.rank_at).limit(most)
                 )
-                in_line += [InLine(*row, bool(is_deadline)) for row in rows]
+                in_line += [InLine(*row, bool(is_deadline), stage) for row in rows]
         return sorted(in_line, key=attrgetter("rank_at"))[:most]
+
+    def unassessed(self) -> list[Claim]:
+        """Claims that are worked on and that no run has taken in yet, up to a limit."""
+        border = self.database.border
+        with self.database.read() as connection:
+            conditions = _without_a_row(connection, border)
+            queries = [reading_all(border, *where).limit(_MOST_CLAIMS) for where in conditions]
+            rows = [connection.execute(query) for query in queries]
+            return [claim for some in rows for claim in read_claims(some, self.catalog, self.redact)]
 
     def read(self, ids: Sequence[Any], *where: ColumnElement[bool]) -> list[Claim]:
         """The claims of these ids, of which the next run sees nothing new; `where`: what else is true of them."""
