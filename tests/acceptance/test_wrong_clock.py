@@ -1,5 +1,6 @@
 """One run of a machine whose clock stood in 2036: told, and nothing that it left keeps later runs from anything."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Servi
     assert "1 run of pod_retry_scheduler began in the future (6 May 2036, 07:08 UTC)" in shown
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
-    assert "fault   clock ahead: 1 run of pod_retry_scheduler began in the future" in checked.stdout
+    assert re.search(r"fault   .*1 run of pod_retry_scheduler began in the future", checked.stdout)
 
 
 def test_the_log_speaks_of_a_gap_all_the_same(service: Service, caplog: pytest.LogCaptureFixture) -> None:
