@@ -64,7 +64,7 @@ def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime)
         ("F1", 12, 320, f"Numéro : {number}"),
         ("F1", 12, 295, f"Livré le : {delivered_at:%d/%m/%Y %H:%M}"),
         ("F1", 12, 270, f"Réceptionnaire : {signatory or '(non renseigné)'}"),
-        ("F1", 8, 25, "Document simulé, sans valeur (simulated, not a real proof of delivery)"),
+        ("F1", 8, 25, "Simulation (recours sandbox)"),
     ]
     text = "".join(
         f"BT /{font} {size} Tf 40 {y} Td ({_pdf_text(line)}) Tj ET\n" for font, size, y, line in lines

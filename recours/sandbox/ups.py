@@ -273,6 +273,6 @@ def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:
         f"<TABLE><TR><TD>Tracking Number:<TD>{escape(number)}\n"
         f"<TR><TD>Delivered on :<TD>{delivered_at:%d/%m/%Y %H:%M}\n"
         f"<TR><TD>Delivered to :<TD>LILLE, FR\n{received}"
-        "</TABLE></CENTER><P>Simulated, not a real proof of delivery</BODY></HTML>\n"
+        "</TABLE></CENTER><P>Simulation (recours sandbox)</BODY></HTML>\n"
     )
     return page.encode("ascii", "xmlcharrefreplace")

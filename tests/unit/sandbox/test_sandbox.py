@@ -187,7 +187,7 @@ def test_pod_is_a_real_pdf_with_the_facts_of_the_parcel(
     reader = pypdf.PdfReader(io.BytesIO(content), strict=True)
     assert len(reader.pages) == 1
     text = reader.pages[0].extract_text()
-    for fact in ("Chronopost", N, "Zoé (2e) \\ É", "05/10/2026 10:31", "sans valeur"):
+    for fact in ("Chronopost", N, "Zoé (2e) \\ É", "05/10/2026 10:31", "Simulation"):
         assert fact in text
     assert not caplog.records  # pypdf repairs, and says so
     assert document(pod(box)) == content
