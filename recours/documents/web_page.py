@@ -33,6 +33,8 @@ _IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next of the same nam
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 )
+# What leads elsewhere or waits to be pressed says nothing of a parcel: "Proof of delivery", "Claims", "Reject cookies".
+_CONTROLS = frozenset({"nav", "button"})
 _COLUMN = 100.0  # how far columns are apart
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 # A picture counts only if it is part of the page.
@@ -240,7 +242,12 @@ class _Elements:
         )
         return _Element(
             name,
-            is_hidden or is_closed or is_same or "hidden" in attributes or _is_unseen(style),
+            is_hidden
+            or is_closed
+            or is_same
+            or name in _CONTROLS
+            or "hidden" in attributes
+            or _is_unseen(style),
             ink,
             paper,
             names,
