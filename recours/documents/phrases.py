@@ -211,7 +211,7 @@ TO_FILL_IN = _whole(
 )
 # The document or the number on it is an example.
 EXAMPLE = re.compile(
-    r"(?<![.@\w])(?:specimen|mock-?up|dummy|fictitious|fictif|fictive|fiktiv\w*|ficticio|fittizio|fictief|(?:samples?|examples?|exemples?|beispiele?|ejemplos|esempi|voorbeelden|muster|ejemplo|esempio|voorbeeld|model)(?! \w+ x)\b(?= ?(?:[-–:|]|$|of |for |d'|de |di |van |einer? |un |document|\w*number|tracking|trackingnum|numero|nummer|\w*sendung|colis|parcel|\w*dokument|preuve|proof|only|illustration))|musterdokument|mustermann|testdokument|test document|documento de prueba|not a (?:real|valid) \w+|ohne (?:rechtliche )?gultigkeit|sans valeur|sin validez|senza valore|not valid)\b"
+    r"(?<![.@\w])(?:specimen|mock-?up|dummy|fictitious|fictif|fictive|fiktiv\w*|ficticio|fittizio|fictief|(?:samples?|examples?|exemples?|beispiele?|ejemplos|esempi|voorbeelden|muster|ejemplo|esempio|voorbeeld|model)(?! \w+ x)\b(?= ?(?:[-–:|]|$|of |for |d'|de |di |van |einer? |un |document|\w*number|tracking|trackingnum|numero|nummer|\w*sendung|colis|parcel|\w*dokument|preuve|proof|only|illustration))|musterdokument|mustermann|testdokument|test document|documento de prueba|not a (?:real|valid) \w+|ohne (?:rechtliche )?gultigkeit|sans valeur(?! contractuelle)|sin validez|senza valore|not valid)\b"
 )
 # Where a parcel is that was not delivered.
 _ON_ITS_WAY = _any(
@@ -342,7 +342,7 @@ OTHER_PAPER = re.compile(
     )
 )
 # A field, a sentence, a foot, or a line of a sentence.
-NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")
+NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}|\bn[ro]?[.°º]+ ?\w*\d")
 SUBJECT = re.compile(r"^(?:objet|subject|betreff?t?|asunto|oggetto|onderwerp) ?: ?")
 # What names a proof, or answers another paper: such a title is none of another paper.
 _DELIVERY = r"(?:livraison|remise(?! (?:au|a la) (?:transporteur|poste))|distribution|reception|delivery|receipt|zustell\w*|ablief\w*|ausliefer\w*|empfang\w*|liefer\w*|entrega|recepcion|consegna|recapito|ricevimento|bezorg\w*|aflever\w*|ontvangst\w*)"
