@@ -37,6 +37,8 @@ _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
 _LONGEST_STATUS = 25  # characters
 _FEWEST_BLANKS = 5  # of a cell that is prose
+_FEWEST_SEPARATED = 3
+_SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
 # A line whose sentence goes on with a date or a number.
 _GOES_ON = re.compile(
@@ -161,7 +163,8 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, str]:
                     return day, None, value.label
     if day_of_sentence := _in_a_sentence(page):
         return day_of_sentence, None, ""
-    return *_in_an_event(page), ""
+    in_event, place = _in_an_event(page)
+    return in_event or _behind_signatory(page), place, ""
 
 
 def _in_a_sentence(page: "_Page") -> str | None:
@@ -174,6 +177,16 @@ def _in_a_sentence(page: "_Page") -> str | None:
                     date := read_date(rest, month_may_be_first=page.may_have_months_first)
                 ):
                     return date[0]
+    return None
+
+
+def _behind_signatory(page: "_Page") -> str | None:
+    """The time in "received by DUPONT, 5 October 2026, 10:31"."""
+    for value in (candidates[0] for candidates in page.values(Kind.SIGNATORY) if candidates):
+        _, comma, behind = value.folded[:_MOST_READ].partition(", ")
+        if comma and _name(value.text) and begins_with_date(behind):
+            date = read_date(behind, month_may_be_first=page.may_have_months_first)
+            return date[0] if date else None
     return None
 
 
@@ -214,10 +227,18 @@ def _visible(cell: Cell) -> Cell:
     return Cell(text.strip(), cell.at)
 
 
+def _separated(row: Row) -> Row:
+    """The cells of a line that sets them apart by signs: "1234 · DELIVERED · 5 Oct 2026"."""
+    parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
+    if len(parts) < _FEWEST_SEPARATED:
+        return row
+    return tuple(Cell(part.strip(), 100.0 * at) for at, part in enumerate(parts))
+
+
 def unwrapped(rows: Sequence[Row]) -> list[Row]:
     """The rows, with what goes on in the next ones: a sentence, a date, or the cells of a table."""
     whole: list[Row] = []
-    for row in rows:
+    for row in map(_separated, rows):
         cells = [cell for cell in row if cell.text.strip()]
         above = list(whole[-1]) if whole else []
         of_above = [_goes_on(above, cell, is_first=not at) for at, cell in enumerate(cells)]
