@@ -140,7 +140,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
 _QUOTED = 80
 _TITLES = 8  # rows in which a document is named: the carrier's name or a menu stands above
-_MOST_WORDS = 12  # of a title
+_LONGEST_TITLE = 12  # words
 _LONG_LINE = 40  # characters; it may go on
 _SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
 _HEAD = 40  # characters of a title that say what it is of
@@ -154,7 +154,7 @@ def _titles(reading: Reading) -> list[str]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
             title = phrases.SUBJECT.sub("", fold(cell.text))
             goes_on = len(before) >= _LONG_LINE and before[-1].isalnum() and len(title) >= _SHORT_LINE
-            if not (goes_on or len(title.split()) > _MOST_WORDS or phrases.NO_TITLE.search(title)):
+            if not (goes_on or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
                 titles.append(title)
         before = row[-1].text
     return titles
@@ -176,8 +176,8 @@ def _why_unseen(reading: Reading, expected: Expected) -> str | None:
 
 def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
     """Tell whether what cannot be read looks like a proof; print is one where a letter is expected."""
-    is_letter = expected.kind is EvidenceKind.LETTER
-    return reading.has_handwriting or (reading.has_picture and (is_letter or not reading.is_print))
+    expects_print = expected.kind is EvidenceKind.LETTER
+    return reading.has_handwriting or (reading.has_picture and (expects_print or not reading.is_print))
 
 
 def _why_hollow(case: _Case) -> str:

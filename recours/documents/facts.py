@@ -53,7 +53,7 @@ _UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
 _TICK = re.compile(r"[●✔✓☑☒✅✗]")
 _UNTICKED = re.compile(r"(?:[○◯☐□▢❏]|\[ ?\](?=\s))[^○◯☐□▢❏●✔✓☑☒✅\[]*")
 _IDENTIFIER = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
-_WORDS_OF_IDENTIFIER = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAPITAL_WITHIN = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_READ = 400  # characters of a cell that one value is looked for in
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
@@ -223,7 +223,7 @@ def _visible(cell: Cell) -> Cell:
     text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
     text = _UNDERSCORE.sub(" ", _LINE_TO_FILL.sub("____", text))
     if _IDENTIFIER.fullmatch(text):
-        text = _WORDS_OF_IDENTIFIER.sub(" ", text)
+        text = _CAPITAL_WITHIN.sub(" ", text)
     return Cell(text.strip(), cell.at)
 
 

@@ -58,12 +58,12 @@ _STRAIGHT = 1.05  # times width and height: the length of a line that does not t
 _LENGTH, _SHORTEST = 0.9, 1 / 4  # times width and height, and of the picture's longer side
 _FULL, _FULL_OF_FINE_LINES, _FINE = 0.32, 0.42, 2.2  # lines of so few pixels look thicker than they are
 # Print is many small marks in rows, and more of them than a form has that nobody filled in; a caption is one row.
-_HIGHEST_LETTER = 1 / 20  # of the height, with 4 pixels more
+_TALLEST_GLYPH = 1 / 20  # of the height, with 4 pixels more
 _WIDEST_WORD = 1 / 4  # of the width
 _FEWEST_LETTERS, _FEWEST_ROWS = 40, 4
 _FEWEST_LINES = 1.8  # times the width of the page
 _NEXT_ROW = 3  # pixels
-_LOWEST_LETTER = 2  # pixels
+_SHORTEST_GLYPH = 2  # pixels
 _SOLID = 0.9  # of its box
 
 _RUN = re.compile(rb"\xff+")
@@ -77,18 +77,18 @@ def read_picture(content: bytes) -> Reading:
         with Image.open(io.BytesIO(content)) as image:
             image.draft("L", _LARGEST_DECODED)  # a JPEG is decoded as small as that
             pixels = 0
-            looks = []
+            frames = []
             for frame in ImageSequence.Iterator(image):
                 pixels += frame.width * frame.height
                 if pixels > MOST_PIXELS:
                     return UNREADABLE
                 frame.load()
-                looks.append(look_at(frame))
+                frames.append(look_at(frame))
     return Reading(
-        has_ink=any(look.has_ink for look in looks),
-        has_picture=any(look.is_proof for look in looks),
-        is_print=not any(look.is_photograph or look.has_signature for look in looks),
-        has_signature_image=any(look.has_signature for look in looks),
+        has_ink=any(look.has_ink for look in frames),
+        has_picture=any(look.is_proof for look in frames),
+        is_print=not any(look.is_photograph or look.has_signature for look in frames),
+        has_signature_image=any(look.has_signature for look in frames),
     )
 
 
@@ -131,9 +131,9 @@ def _is_photograph(grey: Any) -> bool:
 
 def _has_things(grey: Any) -> bool:
     small = grey.reduce(math.ceil(max(grey.size) / _SMALL)).filter(ImageFilter.MedianFilter(_SMOOTHED))
-    around = small.filter(ImageFilter.BoxBlur(_AROUND))
+    ground = small.filter(ImageFilter.BoxBlur(_AROUND))
     inner = (_AROUND, _AROUND, max(_AROUND, small.width - _AROUND), max(_AROUND, small.height - _AROUND))
-    differences = ImageChops.difference(small, around).crop(inner).histogram()
+    differences = ImageChops.difference(small, ground).crop(inner).histogram()
     least = int(_DIFFERENT + _mean(grey) * _OF_THE_LIGHT)
     return sum(differences[least + 1 :]) > _STANDS_OUT * sum(differences)
 
@@ -286,11 +286,11 @@ def _is_signature(ink: Any, marks: list[_Mark]) -> bool:
 
 
 def _is_print(ink: Any, marks: list[_Mark]) -> bool:
-    highest = ink.height * _HIGHEST_LETTER + 4
+    highest = ink.height * _TALLEST_GLYPH + 4
     letters = [
         mark
         for mark in marks
-        if min(mark.size) >= _LOWEST_LETTER
+        if min(mark.size) >= _SHORTEST_GLYPH
         and mark.size[0] <= ink.width * _WIDEST_WORD
         and mark.size[1] <= highest
         and mark.area <= _SOLID * mark.size[0] * mark.size[1]

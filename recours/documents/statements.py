@@ -14,7 +14,7 @@ from recours.documents.dates import MONTH, dates_in
 
 _LONGEST = 500  # characters of a sentence
 _MOST_SAID = 5  # participles of a sentence that are looked at
-_FEWEST_WORDS = 3  # of a sentence; what is shorter is a status or an event
+_FEWEST_BLANKS = 3  # of a sentence; what has fewer is a status or an event
 # A full stop ends no sentence behind a title, an initial or the day of a date.
 _END = re.compile(
     r"(?<!\b[a-z])(?<!\b[a-z]{2})(?<!\bmme)(?<!\bmrs)(?<!\bsig)(?<!\bsra)(?<!\bdhr)(?<!\bmlle)(?<!\bmevr)(?<!\bnum)"
@@ -56,7 +56,7 @@ def objections(folded: str) -> Iterator[tuple[int, Weight]]:
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         if (
-            sentence.count(" ") < _FEWEST_WORDS
+            sentence.count(" ") < _FEWEST_BLANKS
             or sentence.endswith("?")
             or phrases.CONDITION.search(sentence)
             or phrases.GENERAL.search(sentence)
