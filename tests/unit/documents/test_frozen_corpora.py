@@ -11,7 +11,7 @@ import pytest
 from recours.core.appraisal import Expected
 from recours.core.outcome import NotADocumentError
 from recours.documents.appraisal import appraise
-from tests.corpus import first, invisible, second, third, undecodable
+from tests.corpus import first, fourth, invisible, second, third, undecodable
 from tests.corpus.documents import digest
 from tests.corpus.model import Document, Template
 
@@ -48,6 +48,10 @@ DIGESTS: dict[str, tuple[Callable[[], Iterator[Document]], str]] = {
     "third": (
         third.documents,
         "d6e4cd2870f25a454262c27456ab6b6f8b4c6d46226e59f408db7f3ff37dd24e",
+    ),
+    "fourth": (
+        fourth.documents,
+        "b913f7eab2ed506df7bfee77e37d9f8474068063a4f5b6152b41a386e1ab03b6",
     ),
 }
 TEMPLATES = {
