@@ -86,7 +86,7 @@ def read(pdf: PdfDocument) -> Reading:
     except (PdfiumError, TooMuchError):
         return UNREADABLE
     return Reading(
-        rows=tuple(row for sheet in sheets for row in _rows(sheet.texts) if row),
+        rows=tuple(row for sheet in sheets for row in _rows(_levelled(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
         # Curves on a page without text may be all that it shows; beside text they are a letterhead's.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
@@ -116,6 +116,34 @@ class DrawnText:
 
 # By the size of the letters: how far apart two rows are at least, two cells of a row, and two words.
 _NEXT_ROW, _NEXT_CELL, _NEXT_WORD = 0.4, 1.0, 0.12
+
+
+# By how much a scan may lie askew: points up for each to the right.
+_SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
+_FEWER_ROWS = 0.9  # of those that it has as it lies
+
+
+def _levelled(sheet: "Sheet") -> list[DrawnText]:
+    """The text of a sheet; that of a scan which lies askew, with the slope taken out that leaves the fewest rows."""
+    texts = sheet.texts
+    if not (sheet.is_scan and texts):
+        return texts
+    rows = {slope: _count_rows(texts, slope) for slope in _SLOPES}
+    slope = min(rows, key=rows.__getitem__)
+    if rows[slope] > _FEWER_ROWS * rows[0.0]:
+        return texts
+    return [replace(drawn, y=drawn.y - slope * drawn.x) for drawn in texts]
+
+
+def _count_rows(texts: list[DrawnText], slope: float) -> int:
+    next_row = _NEXT_ROW * min(drawn.size for drawn in texts)
+    count = 0
+    top = math.inf
+    for height in sorted((drawn.y - slope * drawn.x for drawn in texts), reverse=True):
+        if top - height >= next_row:
+            count += 1
+            top = height
+    return count
 
 
 def _rows(texts: list[DrawnText]) -> Iterator[Row]:
@@ -158,6 +186,7 @@ class Sheet:
         self.strokes = 0
         self.has_signature_image = False
         self.has_curves = False
+        self.is_scan = False  # a picture as large as the page lies under its text
         self._page = page
         self._images = images
         self._objects = 0
@@ -262,6 +291,7 @@ class Sheet:
         """Of a scan with text, only what its picture shows beside that counts: its letters are no more than the text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
+            self.is_scan = True
             from recours.documents import picture  # noqa: PLC0415 (with the first picture)
 
             look = replace(picture.look_at(self._without_text.crop(self._drawing.dots(box))), has_print=False)
