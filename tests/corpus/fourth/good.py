@@ -30,7 +30,7 @@ FORMS: dict[str, tuple[Writer, EvidenceKind, float]] = {  # with the chance of a
     "tour_list": (TOUR, EvidenceKind.RECORD, 0.2),
     "whole_shipment": (partial(sheets.shipment, is_whole=True), EvidenceKind.RECORD, 0.5),
 }
-SCANS = {
+SCANS: dict[str, Writer] = {
     "scanned_receipt": RECEIPT,
     "scanned_note": NOTE,
     "scanned_tour_list": TOUR,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import Any
 
 from PIL import Image
 
@@ -78,10 +79,11 @@ def unreadable(*writers: Writer, is_photo: bool) -> Make:
 def picture(random: Random, drawn: Image.Image, truth: Truth, kind: EvidenceKind, *forms: str) -> Made:
     """In one of the file formats."""
     form = random.choice(forms)
-    options = {"JPEG": {"quality": random.randrange(60, 92)}, "TIFF": {"compression": "tiff_lzw"}}.get(
-        form, {}
-    )
-    return Made(pictures.encoded(drawn, form, **options), f"image/{form.lower()}", truth, kind)
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": random.randrange(60, 92)},
+        "TIFF": {"compression": "tiff_lzw"},
+    }
+    return Made(pictures.encoded(drawn, form, **options.get(form, {})), f"image/{form.lower()}", truth, kind)
 
 
 def sections(side: str) -> list[str]:

@@ -3,6 +3,7 @@
 from io import BytesIO
 from math import cos, radians, sin
 from random import Random
+from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 from reportlab.lib.utils import ImageReader
@@ -172,13 +173,14 @@ def _put_box(random: Random, picture: Image.Image, ground: int) -> None:
 def pad(random: Random, style: str) -> Image.Image:
     """A signature's picture in a style."""
     width, height = random.choice(((320, 120), (480, 200), (640, 240), (240, 96), (800, 260)))
-    ink, ground, pen_width = {
+    styles: dict[str, tuple[Any, Any, int]] = {
         "white_on_black": ("white", "black", 3),
         "coloured": (random.choice(((20, 40, 160), (160, 20, 40), (10, 110, 60))), "white", 3),
         "thin": ((60, 60, 60), "white", 1),
         "on_grey": ((30, 30, 45), (random.randrange(170, 225),) * 3, 3),
         "transparent": ((0, 0, 0, 255), (0, 0, 0, 0), 3),
-    }.get(style, ("black", "white", random.choice((2, 3, 4))))
+    }
+    ink, ground, pen_width = styles.get(style, ("black", "white", random.choice((2, 3, 4))))
     picture = Image.new("RGBA" if style == "transparent" else "RGB", (width, height), ground)
     pen = ImageDraw.Draw(picture)
     if style == "on_baseline":

@@ -159,7 +159,8 @@ def delivered_history(facts: Facts) -> Sheet:
     last, steps = facts.event("delivered"), ("announced transit out", "transit attempted out")
     if facts.random.random() < 0.5:
         last = f"{last} – {facts.labels('signed_by')[0]}: {facts['signatory']}"
-    return history(facts, last, *facts.labels("delivered"), steps[facts.random.random() < 0.25])
+    (status,) = facts.labels("delivered")
+    return history(facts, last, status, steps[facts.random.random() < 0.25])
 
 
 def tour(facts: Facts, ours: str) -> Sheet:
