@@ -383,7 +383,7 @@ def _answers(connection: Connection, carrier: str, now: datetime) -> list[FetchA
     query = (
         select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
         .where(_a.carrier == carrier, _a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
-        .order_by(_a.started_at.desc())
+        .order_by(_a.started_at.desc(), _a.id.desc())
     )
     answers: list[FetchAnswer] = []
     for most in (_FIRST_ANSWERS, _MOST):
