@@ -36,7 +36,7 @@ class Facts:
     refusal: Refusal | None = None  # why its carrier could take no call now
     place: Place | None = None  # among the claims of its carrier; None: it does not stand in line
     evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
-    client: str = ""  # its client for people; "": no client has an account of its own
+    client: str = ""  # its client for people; "": it has none, or no client has an account of its own
     asked: int = 0  # how often its carrier was asked about it
 
 

@@ -33,6 +33,7 @@ def explanation_of(
     policy = replace(operations.settings.policy, max_retries=max_retries)
     refusal, leased_until = operations.refusal_of(claim), listed.leased_until(now)
     where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
+    may_have_account = bool(operations.catalog.of_clients) and claim.client_id is not None
     facts = Facts(
         attempts=operations.records.attempts(claim.id),
         messages=operations.records.messages(claim.id),
@@ -41,7 +42,7 @@ def explanation_of(
         asked=operations.claims.times_asked(claim),
         leased_until=leased_until,
         refusal=refusal,
-        client=operations.client_named(claim) if operations.catalog.of_clients else "",
+        client=operations.client_named(claim) if may_have_account else "",
         place=_place(operations, claim, where, policy),
     )
     by_fleet = operations.is_by_fleet
