@@ -359,7 +359,8 @@ def test_no_view_contradicts_another_one_while_much_goes_wrong(month: Month) -> 
     assert not month.contradictions, "\n".join(month.contradictions)
 
 
-@pytest.mark.full("a month: two days of it are shown without")
+@pytest.mark.full("a month: two days of it are shown without, on both databases")
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_no_view_contradicts_another_one_in_a_month(month: Month) -> None:
     for day in range(30):
         month.add_claims(17)
