@@ -20,5 +20,6 @@ def missing(what: str) -> NoReturn:
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    # No failure: only CI, where the branch above fails, promises to have these programs.
-    pytest.skip(f"this machine cannot run it: {what}")
+    pytest.skip(
+        f"this machine cannot run it: {what}"
+    )  # only CI promises these programs, and there it fails above

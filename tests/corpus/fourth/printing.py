@@ -1,6 +1,7 @@
 """Sheets laid out on pages, and these as PDF by reportlab and fpdf2; the same chance, the same bytes."""
 
 import itertools
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -22,17 +23,20 @@ for _name, _file in FILES.items():
     pdfmetrics.registerFont(TTFont(_name, _file))
 
 
-class Page:
+class Page(ABC):
     """A page that is drawn on, in points from its top left corner; a text's y is its baseline."""
 
+    @abstractmethod
     def measure(self, text: str, size: float, *, is_bold: bool) -> float:
-        raise NotImplementedError
+        """The width of a text."""
 
+    @abstractmethod
     def write(self, text: str, x: float, y: float, size: float, *, is_bold: bool) -> None:
-        raise NotImplementedError
+        """Draw a text."""
 
+    @abstractmethod
     def line(self, points: list[tuple[float, float]]) -> None:
-        raise NotImplementedError
+        """Draw a line from point to point."""
 
     def frame(self, x: float, y: float, width: float, height: float) -> None:
         self.line([(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)])
