@@ -106,9 +106,9 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
     click.echo(f"Mails: {waiting} waiting, {overview.mails.get(MailState.HELD, 0)} held")
 
 
-def _runs(seen: Overview, texts: Localized) -> Table:
+def _runs(overview: Overview, texts: Localized) -> Table:
     def rows() -> Iterator[tuple[str, ...]]:
-        for worker in seen.workers:
+        for worker in overview.workers:
             health = _HEALTH[worker.health]
             if not worker.runs:
                 yield (worker.worker, "none", "", "", "", "", health)
@@ -125,15 +125,16 @@ def _runs(seen: Overview, texts: Localized) -> Table:
     return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
 
 
-def _backlogs(seen: Overview, catalog: Catalog, texts: Localized) -> Table:
+def _backlogs(overview: Overview, catalog: Catalog, texts: Localized) -> Table:
     columns = ("Carrier", *_COUNTED, "Oldest")
     rows = []
-    for backlog in seen.backlogs_by_carrier:
-        most, counts = backlog.counted_up_to, [backlog.counts[name] for name in _COUNTED.values()]
+    for backlog in overview.backlogs_by_carrier:
+        limit = backlog.counted_up_to
+        counts = [backlog.counts[stage] for stage in _COUNTED.values()]
         name = catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN)
         # `10000+`: so many, or more.
-        shown = (f"{count}+" if count >= most else str(count) for count in counts)
-        rows.append((name, *shown, texts.minute(backlog.oldest) if backlog.oldest else ""))
+        cells = [f"{count}+" if count >= limit else str(count) for count in counts]
+        rows.append((name, *cells, texts.minute(backlog.oldest) if backlog.oldest else ""))
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
 
 

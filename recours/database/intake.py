@@ -296,7 +296,7 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 @lru_cache(maxsize=32)
 def _likely_stale(border: Border) -> list[Select[Any]]:
-    """The keys of rows of ours that are likely to be stale; executed with `moments` and `watched_from`."""
+    """Selects the keys of our rows that are probably out of date. Its parameters: `moments`, `watched_from`."""
     watched_from = bindparam("watched_from", type_=_c.written_at.type)
     return [
         _stale(border, _c.to_assess == literal_column("1")),

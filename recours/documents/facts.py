@@ -40,7 +40,7 @@ _FEWEST_BLANKS = 5  # of a cell that is prose
 _FEWEST_SEPARATED = 3
 _SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
-# A line whose sentence goes on with a date or a number.
+# The end of a line whose sentence continues on the next one with a date or a number.
 _GOES_ON = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
@@ -96,7 +96,7 @@ class DocumentFacts:
     delivered: str | None
     place: str | None
     numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
-    states_delivery: bool  # in a sentence, or "Delivered" stands by itself, or in our row of a list
+    states_delivery: bool  # by a sentence, a status ("Delivered"), or our row of a list
     is_on_its_way: bool  # it says so, of now or of an earlier day
     is_dated_by_noun: bool  # the date stands behind "delivery date", which may be that of a plan
     is_vague: bool  # what it states is of no parcel and no day
@@ -236,7 +236,7 @@ def _separated(row: Row) -> Row:
 
 
 def unwrapped(rows: Sequence[Row]) -> list[Row]:
-    """The rows, with what goes on in the next ones: a sentence, a date, or the cells of a table."""
+    """The rows, each joined with the rows that continue its sentence, its date or its table cells."""
     whole: list[Row] = []
     for row in map(_separated, rows):
         cells = [cell for cell in row if cell.text.strip()]

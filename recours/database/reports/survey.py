@@ -379,7 +379,7 @@ def _is_outage() -> ColumnElement[bool]:
 
 
 def _answers(connection: Connection, carrier: str, now: datetime) -> list[FetchAnswer]:
-    """The latest answers of a carrier, the newest first, at least as far as the last good one; what needed no call is none."""
+    """A carrier's answers, newest first, at least back to its last good one. Attempts without a call are left out."""
     query = (
         select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
         .where(_a.carrier == carrier, _a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
