@@ -89,7 +89,7 @@ TYPED = (
     "schedule remove --yes",
     "verify",
 )
-# Of a client without claims.
+# Of a client whose claims are at other carriers.
 ACCOUNT = """INSERT INTO recours_client_accounts
     (client_id, carrier, limits, added_at, added_by, changed_at, is_applied)
     VALUES (999, 'ups', '{"": "50/day"}', '2026-11-27 09:00:00', 'lea', '2026-11-27 09:00:00', TRUE)"""
@@ -104,6 +104,7 @@ def test_every_key_is_told_and_no_other(person: Person, service: Service) -> Non
         printed |= {(name, key) for key in keys_of(json.loads(done.stdout))}
     typed = set()
     service.sql(ACCOUNT)
+    service.sql("UPDATE claims SET client_id = 999 WHERE id = 1")
     (person.folder / "proof.png").write_bytes(signature_png("x"))
     for line in TYPED:
         backup = next(iter((person.folder / "backup").glob("*")), "")
