@@ -10,8 +10,7 @@ from pathlib import Path
 from recours.access import read_regular
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
-from recours.documents.kinds import media_type_of
-from recours.documents.pdf_process import count_pages
+from recours.documents.pdf_process import count_pages, media_type_of
 from recours.documents.store import is_inside
 from recours.operations.records import KeptEvidence, ListedClaim
 

@@ -2,7 +2,6 @@
 
 from recours.core.outcome import NotADocumentError, begins_as
 from recours.core.recorded_phrases import DocumentFlaw
-from recours.documents.pdf_process import count_pages
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 
@@ -33,12 +32,4 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
     ending = _ENDINGS.get(kind)
     if ending and ending not in content[-1024:]:
         raise NotADocumentError(DocumentFlaw.CUT_OFF.text())
-    return kind
-
-
-def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
-    kind = kind_of(content, html=html)
-    if kind == "application/pdf":
-        count_pages(content)
     return kind

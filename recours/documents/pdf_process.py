@@ -20,6 +20,7 @@ from recours.core.outcome import NotADocumentError
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.documents import pdf_child
+from recours.documents.kinds import kind_of
 from recours.documents.pdf_child import ANSWER, QUESTION, Result, Task
 from recours.documents.reading import UNREADABLE, Cell, Reading
 
@@ -229,3 +230,11 @@ def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, by
 
 _process = PdfProcess()
 atexit.register(_process.end)
+
+
+def media_type_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
+    kind = kind_of(content, html=html)
+    if kind == "application/pdf":
+        count_pages(content)
+    return kind

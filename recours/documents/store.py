@@ -25,7 +25,6 @@ from recours.core.custody import FOLDER as MANIFESTS
 from recours.core.delivery_record import MEDIA_TYPE, shown_by_record
 from recours.core.errors import RunError
 from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
-from recours.documents.appraisal import appraise
 from recours.documents.kinds import SUFFIXES, kind_of
 
 PARTS = ".parts"  # the folder of what is half written, and of notes
@@ -223,6 +222,8 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
         return replace(document, shown=shown_by_record(document.delivery))
     if document.refused:
         return document
+    from recours.documents.appraisal import appraise  # noqa: PLC0415 (its many patterns: most runs store nothing)
+
     try:
         expected = Expected(label.carrier, label.number, document.kind)
         appraisal = appraise(content, document.media_type, expected)

@@ -22,7 +22,7 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked
 from recours.core.quota import Capability
 from recours.database.engine import Database
-from recours.documents.kinds import media_type_of
+from recours.documents.pdf_process import media_type_of
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest

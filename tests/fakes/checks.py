@@ -5,7 +5,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, NotADocumentError, Outcome
 from recours.documents.appraisal import appraise
-from recours.documents.kinds import media_type_of
+from recours.documents.pdf_process import media_type_of
 from recours.runs.attempt import malformed
 from tests.fakes.simulated import NO_DOCUMENT
 

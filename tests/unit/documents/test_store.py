@@ -22,9 +22,11 @@ from recours.core.claim import Claim, Delivery
 from recours.core.delivery_record import record_of
 from recours.core.errors import RunError
 from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
+from recours.documents import appraisal as appraisal_module
 from recours.documents import store as store_module
 from recours.documents.appraisal import appraise_reading, read
-from recours.documents.kinds import SUFFIXES, kind_of, media_type_of
+from recours.documents.kinds import SUFFIXES, kind_of
+from recours.documents.pdf_process import media_type_of
 from recours.documents.store import DocumentStore, erase
 from recours.documents.web_page import read_web_page
 from recours.sandbox import documents as simulated
@@ -470,7 +472,7 @@ def test_a_fault_of_the_machine_is_not_the_documents(
     def fail(*_given: object, **_named: object) -> None:
         raise fault
 
-    monkeypatch.setattr(store_module, "appraise", fail)
+    monkeypatch.setattr(appraisal_module, "appraise", fail)
     with pytest.raises(fault):
         stored(store, LABEL, PROOF)
     assert [path.suffix for path in files(store)] == [".pdf"]  # it is paid for, so it stays
@@ -671,7 +673,7 @@ def test_a_document_is_on_disk_before_it_is_appraised(
 ) -> None:
     """What a carrier sent is paid for: a run that dies over a slow look at it leaves it to the next one."""
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "appraise", killed)
+        patched.setattr(appraisal_module, "appraise", killed)
         for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
             with pytest.raises(KeyboardInterrupt):
                 stored(store, LABEL, got)
@@ -688,7 +690,7 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
 ) -> None:
     """A record may point to it."""
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown()))
+        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Shown()))
         path = Path(stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
     again = stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
     assert (again.refused, again.path) == ("it is blank", str(path))
@@ -700,7 +702,7 @@ def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
 ) -> None:
     """Its row names one file: nobody would ever delete the other."""
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
+        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
         refused = stored(store, LABEL, PROOF)
     assert files(store) == [Path(refused.path)]
     document = stored(store, LABEL, PROOF)
