@@ -101,9 +101,6 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         r"|maintenance|erreur interne",
     ),
 )
-_COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
-
-
 # Status codes have three digits: no pattern asks for the digits of a longer number.
 _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -121,4 +118,4 @@ def _kind_of(text: str) -> ErrorKind:
     if ours := kind_of_text(text):
         return ours
     folded = plain(text).replace("\u2019", "'")
-    return next((kind for kind, pattern in _COMPILED if pattern.search(folded)), _UNKNOWN)
+    return next((kind for kind, pattern in _PATTERNS if re.search(pattern, folded)), _UNKNOWN)
