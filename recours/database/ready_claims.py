@@ -31,7 +31,6 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import array
 
 from recours.core.claim import LAST, Stage, Urgency
 from recours.database.claim_reader import as_moment
@@ -162,6 +161,8 @@ def _stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
 
 def _stretches_of(lanes: CTE) -> CTE:
     """The same on PostgreSQL as rows, for each of these lanes."""
+    from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
+
     time = _c.rank_at.type
     now = bindparam("now", type_=time)
     just_before = now - literal_column("interval '1 microsecond'", Interval)

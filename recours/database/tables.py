@@ -74,9 +74,12 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **options: Any) -> None:
-    """An index, on the table of these columns, of the rows of a condition alone."""
-    Index(name, *columns, postgresql_where=where, sqlite_where=where, **options)
+def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **more: Any) -> None:
+    """An index, on the table of these columns, of the rows of a condition alone.
+
+    `schema.definition` makes options of the `info`: one of a kind of database would have every start load its dialect.
+    """
+    Index(name, *columns, unique=more.pop("unique", False), info={"where": where, **more})
 
 
 # What recours knows of a claim; of one that is not worked on and never was, there is no row.
@@ -184,7 +187,7 @@ _partial_index("ix_recours_claims_ended", [_c.rank_at], at_stage(Stage.SETTLED, 
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
 # All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]
-_partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), postgresql_include=_compared)
+_partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), include=_compared)
 _partial_index("ix_recours_claims_long", [_c.claim_id], is_open(is_long=True))
 _partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
 _partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
