@@ -37,8 +37,8 @@ from recours.database.tables import DONE, NOT_ENROLLED, metadata
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
 from recours.operations.problem_texts import PROBLEMS
-from recours.operations.schedule import WORKERS
 from recours.runs.summary import Report, Stats
+from recours.runs.workers import WORKERS
 from recours.settings.model import (
     OTHERS,
     HttpLimits,

@@ -36,9 +36,10 @@ from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.schedule import WORKERS, Entry, ScheduleError
+from recours.operations.schedule import Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.runs.ports import CLAIMS_MOST
+from recours.runs.workers import WORKERS
 from recours.scheduling.crontab import Crontab, cron_runs
 from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.settings.loading import load_at_home

@@ -17,7 +17,8 @@ from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE
 from recours.installation import is_checkout, own_python, pasteable
-from recours.operations.schedule import WORKERS, Checkout, ScheduleChange, ScheduledJob
+from recours.operations.schedule import Checkout, ScheduleChange, ScheduledJob
+from recours.runs.workers import WORKERS
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.windows import TaskScheduler
 from recours.settings.loading import access_of, has_password

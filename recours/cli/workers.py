@@ -35,11 +35,10 @@ from recours.core.errors import RunError
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.database.engine import Database
-from recours.operations.schedule import WORKERS
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, select, update
 
@@ -14,9 +14,11 @@ from recours.database.changes import note
 from recours.database.claim_rows import free, read_claims, reading_all
 from recours.database.intake import Assessor
 from recours.database.tables import claims
-from recours.operations.correct import Correction
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import is_as_found
+
+if TYPE_CHECKING:
+    from recours.operations.correct import Correction
 
 _c = claims.c
 # What the service's row says of a claim that starts over.
@@ -78,7 +80,7 @@ class ClaimCorrections:
 
     assessor: Assessor
 
-    def correct(self, original: Claim, correction: Correction, by: str, now: datetime) -> Claim | None:
+    def correct(self, original: Claim, correction: "Correction", by: str, now: datetime) -> Claim | None:
         """The claim as it is now; None if a run holds it, or it was changed since it was read.
 
         It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -34,7 +34,9 @@ from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, claims, intake
 from recours.operations.enroll import MANUAL, Candidate, EnrollCriteria
-from recours.operations.reopen import ReopenCriteria
+
+if TYPE_CHECKING:
+    from recours.operations.reopen import ReopenCriteria
 
 _c = claims.c
 _AT_ONCE = 2000
@@ -248,7 +250,7 @@ class GivenUpClaims:
 
     assessor: Assessor
 
-    def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
+    def given_up(self, criteria: "ReopenCriteria", now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
         of, border = self.assessor, self.assessor.database.border
         such = [at_stage(Stage.GIVEN_UP)]
         if criteria.error is not None:

@@ -29,13 +29,12 @@ from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import local, run_log
 from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status
-from recours.operations.schedule import WORKERS
 from recours.runs.lane import OUTAGE_AFTER
 from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.source import RefusedError, can_be_reference
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened

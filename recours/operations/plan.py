@@ -38,7 +38,7 @@ from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import Worker, has_run_lately
-from recours.runs.workers import BOTH_WORKERS
+from recours.runs.workers import WORKERS
 
 _A_DAY = timedelta(days=1)
 # Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
@@ -75,7 +75,7 @@ class Terms:
         """The workers that used to run and do not any more, while another one does: else the machine was off."""
         runs = {
             worker.name: has_run_lately(self.last_runs.get(worker.name), worker.schedule, now)
-            for worker in BOTH_WORKERS
+            for worker in WORKERS.values()
         }
         is_partial = any(runs.values()) and not self.by_fleet
         return [name for name in self.last_runs if is_partial and not runs[name]]
@@ -85,7 +85,7 @@ def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[date
     """Of each worker its last run plus its schedule, again and again; without any run, on the full hour or half hour."""
     runs = []
     stopped = terms.stopped(now)
-    for worker in BOTH_WORKERS:
+    for worker in WORKERS.values():
         step = _FLEET_STEP if terms.by_fleet else worker.schedule
         since = terms.last_runs.get(worker.name, datetime.fromtimestamp(0, UTC))
         at = since + max(-((since - now) // step), 1) * step

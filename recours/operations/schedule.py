@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
-from recours.runs.workers import BOTH_WORKERS, PODFetchWorker, PODRetryScheduler
+from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 
-WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
@@ -22,7 +21,7 @@ class ScheduleError(RunError):
 class ScheduledJob:
     """A worker that is to be started regularly, with these options."""
 
-    worker: str  # its name, as in WORKERS
+    worker: str  # its name, as in runs.workers.WORKERS
     options: tuple[str, ...] = ()
 
 

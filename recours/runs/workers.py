@@ -81,4 +81,4 @@ class PODRetryScheduler(Worker):
 PODFetchWorker.other = PODRetryScheduler
 PODRetryScheduler.other = PODFetchWorker
 # Where runs of both begin at the same time, in this order: it matters for the calls that each leaves to the other.
-BOTH_WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)
+WORKERS: dict[str, type[Worker]] = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}

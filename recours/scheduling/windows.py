@@ -12,13 +12,13 @@ from recours.core.text import clean
 from recours.home import SETTING as HOME
 from recours.operations.schedule import (
     SUBCOMMANDS,
-    WORKERS,
     Checkout,
     Entry,
     ScheduleChange,
     ScheduledJob,
     ScheduleError,
 )
+from recours.runs.workers import WORKERS
 from recours.scheduling.host import Done, Run, run
 
 # ---------------------------------------------------------------- command lines and tasks as texts

@@ -55,13 +55,13 @@ from recours.operations.status import (
 )
 from recours.runs.ports import Clock
 from recours.runs.summary import MOST_NOT_ENROLLED
-from recours.runs.workers import BOTH_WORKERS
+from recours.runs.workers import WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of, make_queue, redactor
 from recours.wiring.databases import assessor_of, clock_of, connect, current_schema, enrolment_of, policy_of
 
 # How often each worker is to run.
-SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}
+SCHEDULES = {worker.name: worker.schedule for worker in WORKERS.values()}
 # Latest runs that are read, to find some that never ended.
 _RECENT_RUNS = 20
 
@@ -346,7 +346,7 @@ class Operations:
         ]
         free = [backlog for backlog in backlogs if backlog not in held]
         held_back = sum(paces[backlog.carrier].claims for backlog in held)
-        for worker in BOTH_WORKERS:
+        for worker in WORKERS.values():
             due = {backlog.carrier: count for backlog in free if (count := backlog.stages.get(worker.stage))}
             runs_a_day = timedelta(days=1) / worker.schedule
             pace = max(batches.get(worker.name, inf) * runs_a_day - held_back, 1)

@@ -13,7 +13,7 @@ from recours.database.reports.survey import survey
 from recours.operations.fleet import is_of_fleet
 from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
 from recours.runs.worker import Options
-from recours.runs.workers import BOTH_WORKERS
+from recours.runs.workers import WORKERS
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
 
@@ -46,7 +46,7 @@ def plan_for(
 def terms_now(operations: Operations, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
     """What the coming runs go by. Raises DatabaseError."""
     last_runs = {}
-    for worker in BOTH_WORKERS:
+    for worker in WORKERS.values():
         runs = operations.records.runs(worker.name, most=_RUNS, until=operations.clock.now())
         times = [run.started_at for run in runs if not is_of_fleet(run)]
         if times:
@@ -54,7 +54,8 @@ def terms_now(operations: Operations, policy: Policy, batch_sizes: Mapping[str, 
     return Terms(
         policy=policy,
         catalog=operations.catalog,
-        batch_sizes={worker.name: worker.usual_batch for worker in BOTH_WORKERS} | dict(batch_sizes or {}),
+        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS.values()}
+        | dict(batch_sizes or {}),
         last_runs=last_runs,
         by_fleet=operations.is_by_fleet,
         concurrency=Options(0).concurrency,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
+from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
+from recours.runs.workers import WORKERS
 from recours.scheduling.crontab import find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
+from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
+from recours.runs.workers import WORKERS
 from recours.scheduling import windows as tasks
 from recours.scheduling.host import Done
 from recours.scheduling.windows import TaskScheduler
