@@ -6,7 +6,6 @@ The exit status is 1 if a bound is not kept.
 import base64
 import json
 import logging
-import platform
 import re
 import sqlite3
 import statistics
@@ -36,12 +35,11 @@ from recours.wiring.carriers import make_queue
 from recours.wiring.databases import Opened, open_database
 from recours.wiring.workers import make_worker
 from tests.at_commit import ROOT
-from tests.benchmarks import appraisals
+from tests.benchmarks import appraisals, starts
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
     NOW,
     SCRIPT,
-    WITH_PEAK,
     add_failed,
     environment,
     new_database,
@@ -74,25 +72,6 @@ def throughput() -> Iterator[Row]:
             assert len(box.calls) == CLAIMS * CALLS_A_CLAIM
         ideal = CLAIMS * CALLS_A_CLAIM * LATENCY_S / at_once
         yield Row(f"300 claims at 50 ms, {at_once} at once: time / ideal", seconds / ideal, 1.3)
-
-
-def nothing_due(rounds: int = 15) -> Iterator[Row]:
-    """A run with nothing to do: its time against importing SQLAlchemy's ORM, in turns; and the most memory that Linux counts."""
-    with tempfile.TemporaryDirectory() as name:
-        new_database(Path(name), 0)
-        settings = environment(Path(name))
-        run, reference = [sys.executable, str(SCRIPT)], [sys.executable, "-c", "import sqlalchemy.orm"]
-        for command in (run, reference):
-            timed(command, settings)  # compiles the bytecode
-        pairs = [(timed(run, settings), timed(reference, settings)) for _ in range(rounds)]
-        seconds, base = (statistics.median(column) for column in zip(*pairs, strict=True))
-        yield Row("nothing due: time / import sqlalchemy.orm", seconds / base, 1.5)
-        megabytes = None
-        if platform.system() == "Linux":
-            peak = [sys.executable, "-c", WITH_PEAK, str(SCRIPT)]
-            process = subprocess.run(peak, env=settings, check=True, capture_output=True, text=True)
-            megabytes = int(process.stderr.split()[-1]) / 1024
-        yield Row("nothing due: memory, MB", megabytes, 60)
 
 
 def statements() -> Iterator[Row]:
@@ -295,7 +274,7 @@ def _fill_with_events(connection: sqlite3.Connection, count: int) -> None:
 
 PARTS: dict[str, Part] = {
     "throughput": throughput,
-    "nothing due": nothing_due,
+    "nothing due": starts.rows,
     "statements": statements,
     "cpu": cpu_a_call,
     "megabyte": parse_of_a_megabyte,

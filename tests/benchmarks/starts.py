@@ -1,0 +1,83 @@
+"""What a run costs that finds nothing to do among forty claims: of both workers, on both kinds of database."""
+
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from tests.at_commit import ROOT
+from tests.benchmarks.beside import kept
+from tests.benchmarks.fixtures import add_kept, environment, kinds, new_folder, timed
+from tests.benchmarks.rows import Row
+
+CLAIMS = 40
+ROUNDS = 15
+SCRIPTS = [ROOT / "scripts" / f"{name}.py" for name in ("pod_fetch_worker", "pod_retry_scheduler")]
+_ORM = [sys.executable, "-c", "import sqlalchemy.orm"]
+# The driver of PostgreSQL, and its connection, have no bound.
+_BOUNDS = {"SQLite": 1.15}
+_MEMORY_MB = {"SQLite": 50}
+
+# Prints the statements of a script, and the most memory that Linux counts (KB).
+_WATCHED = """
+import runpy, sys
+from sqlalchemy import Engine, event
+statements = []
+event.listen(Engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    peaks = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    print(len(statements), peaks[0], file=sys.stderr)
+"""
+
+
+def rows() -> Iterator[Row]:
+    """CPU against importing SQLAlchemy's ORM, in turns; statements; memory."""
+    with kinds() as new:
+        for kind, new_url in new.items():
+            url = add_kept(new_url(), partial(kept, CLAIMS))
+            settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
+            for script in SCRIPTS:
+                words = f"{kind}: {script.stem}, nothing due"
+                yield Row(
+                    f"{words}: CPU / import sqlalchemy.orm", _ratio(script, settings), _BOUNDS.get(kind)
+                )
+                if platform.system() != "Linux":
+                    continue
+                statements, peak = _watched(script, settings)
+                yield Row("  statements", statements)
+                yield Row("  memory, MB", peak / 1024, _MEMORY_MB.get(kind))
+
+
+def _ratio(script: Path, settings: Mapping[str, str]) -> float:
+    """The median of each, since whatever else the machine does is seldom fair to both."""
+    run = [sys.executable, str(script)]
+    _cpu_of(run, settings)  # takes the claims in, and compiles the bytecode
+    pairs = [(_cpu_of(run, settings), _cpu_of(_ORM, settings)) for _ in range(ROUNDS)]
+    ours, orm = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return float(ours / orm)
+
+
+def _cpu_of(command: list[str], settings: Mapping[str, str]) -> float:
+    before = _cpu_of_children()
+    timed(command, dict(settings))
+    return _cpu_of_children() - before
+
+
+def _cpu_of_children() -> float:
+    """Seconds; those of `os.times` are hundredths."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(usage.ru_utime + usage.ru_stime)
+
+
+def _watched(script: Path, settings: Mapping[str, str]) -> tuple[int, int]:
+    command = [sys.executable, "-c", _WATCHED, str(script)]
+    process = subprocess.run(command, env=settings, check=True, capture_output=True, text=True)
+    statements, peak = process.stderr.split()[-2:]
+    return int(statements), int(peak)
