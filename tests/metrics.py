@@ -4,6 +4,9 @@ The way of a result is taken from a real run of the fetch worker over one claim 
 that begin between the script's first line and the statement that records the attempt. Their lines are what there is to
 read for somebody who wants to know how a result comes about.
 
+A slice is traced over one failed claim that is due again, whose parcel is still in transit: the functions of ours that begin
+while the retry scheduler is in `Worker.slice`, in any thread, and how many of them a thread is at most in at once.
+
 A file belongs to a feature if a folder of its path, or its own name, is one of the feature's; so does a file without
 such a name that only files of the feature import. Files that hold nothing but a docstring are not counted.
 """
@@ -21,9 +24,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests import old_words
@@ -153,8 +157,54 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
+# Runs a script, and prints which functions of ours began during its slice, and how deep it went.
+_SLICED = """
+import json, os, runpy, sys, threading
+script, result = sys.argv[1:3]
+ours = os.path.join(os.path.dirname(os.path.dirname(script)), "recours") + os.sep
+begun, depth, slices = set(), 0, []
+
+def watch(frame, event, argument):
+    global depth
+    code = frame.f_code
+    if not code.co_filename.startswith(ours):
+        return
+    if code.co_name == "slice" and code.co_filename.endswith(os.path.join("runs", "worker.py")):
+        if event == "call":
+            slices.append(frame)
+        elif event == "return":
+            slices.pop()
+            with open(result, "w") as file:
+                json.dump([sorted(begun), depth], file)
+    elif event == "call" and slices:
+        begun.add((code.co_filename, code.co_firstlineno))
+        inside = 0
+        while frame is not None and frame is not slices[0]:
+            inside += frame.f_code.co_filename.startswith(ours)
+            frame = frame.f_back
+        depth = max(depth, inside)
+
+threading.setprofile(watch)
+sys.setprofile(watch)
+sys.argv = [script]
+runpy.run_path(script, run_name="__main__")
+"""
+
+
 def way_of_a_result(root: Path) -> tuple[int, int, int]:
     """Lines, functions and modules between the script and a recorded result."""
+    return _size(_traced(root, _WATCHED, "pod_fetch_worker.py", Scenario.DELIVERED, "pending"))
+
+
+def slice_of_a_failure(root: Path) -> tuple[int, int, int, int]:
+    """Functions, files, folders and depth of a slice over one failed claim."""
+    begun, depth = _traced(root, _SLICED, "pod_retry_scheduler.py", Scenario.IN_TRANSIT, "failed")
+    files = {Path(file) for file, _ in begun}
+    return len(begun), len(files), len({file.parent for file in files}), depth
+
+
+def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str) -> Any:
+    """What a tracing program prints of a script's run over one claim with this status."""
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
         folder, database = Path(name), Path(name, "claims.db")
         environment = {
@@ -168,22 +218,24 @@ def way_of_a_result(root: Path) -> tuple[int, int, int]:
         }
         _run(root, environment, "-m", "recours", "init-db")
         number = box.example("chronopost", "99")
-        box.parcels[number] = Parcel((Scenario.DELIVERED,))
+        box.parcels[number] = Parcel((scenario,))
+        before = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
         with closing(sqlite3.connect(database)) as connection:
             connection.execute(
                 "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested,"
-                " tracking_number, pod_fetch_status) VALUES ('CLM-1', 'o', 'Chronopost', 'lost', 10, ?, 'pending')",
-                [number],
+                " tracking_number, pod_fetch_status, pod_fetch_error, created_at, updated_at)"
+                " VALUES ('CLM-1', 'o', 'Chronopost', 'lost', 10, ?, ?, 'API timeout', ?, ?)",
+                [number, status, before, before],
             )
             connection.commit()
         result = folder / "begun.json"
-        _run(root, environment, "-c", _WATCHED, str(root / "scripts" / "pod_fetch_worker.py"), str(result))
-        begun = {(Path(file), line) for file, line in json.loads(result.read_text())}
-    return _size(begun)
+        _run(root, environment, "-c", code, str(root / "scripts" / script), str(result))
+        return json.loads(result.read_text())
 
 
-def _size(begun: set[tuple[Path, int]]) -> tuple[int, int, int]:
+def _size(traced: Iterable[tuple[str, int]]) -> tuple[int, int, int]:
     """Of the functions that begin at these lines; one inside another is a part of it."""
+    begun = {(Path(file), line) for file, line in traced}
     lines = functions = 0
     files = {file for file, _ in begun}
     for file in files:
@@ -214,6 +266,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     lengths = [lines for lines, _ in code.functions]
     longest, where = code.functions[-1]
     lines, functions, modules = way_of_a_result(root)
+    traced, files_of_slice, folders, depth = slice_of_a_failure(root)
     found = {
         "modules": f"{len(code.lines):,}",
         "lines": f"{sum(code.lines.values()):,}",
@@ -229,6 +282,9 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
         found[f"{feature}: files in folders"] = f"{len(files)} in {len({file.parent for file in files})}"
     found["script to recorded result: lines"] = f"{lines:,}"
     found["  functions in modules"] = f"{functions} in {modules}"
+    found["slice of a failed claim: functions"] = f"{traced} (at most 300)"
+    found["  files"], found["  folders"] = f"{files_of_slice} (32)", f"{folders} (7)"
+    found["  depth"] = f"{depth} (18)"
     found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
     if with_time:
