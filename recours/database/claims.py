@@ -130,13 +130,9 @@ class ClaimRepository:
 
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later retry, and when the first one comes."""
-        queries = [
-            select(func.count().label("number"), func.min(_c.next_at).label("first")).where(
-                at_stage(stage), is_failed()
-            )
-            for stage in (Stage.WAITING, Stage.SETTLED)
-        ]
-        rows = [row for query in queries for row in self.database.all(query)]
+        query = select(func.count().label("number"), func.min(_c.next_at).label("first")).where(is_failed())
+        stages = at_stage(Stage.WAITING), at_stage(Stage.SETTLED)
+        rows = [row for stage in stages for row in self.database.all(query.where(stage))]
         firsts = [row.first for row in rows if row.first]
         return Waiting(sum(row.number for row in rows), min(firsts, default=None))
 

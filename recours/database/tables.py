@@ -75,10 +75,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **more: Any) -> None:
-    """An index, on the table of these columns, of the rows of a condition alone.
-
-    `schema.definition` makes options of the `info`: one of a kind of database would have every start load its dialect.
-    """
+    """An index of the rows of a condition alone: by `info`, as options of a dialect would have every start load it."""
     Index(name, *columns, unique=more.pop("unique", False), info={"where": where, **more})
 
 

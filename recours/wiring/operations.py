@@ -61,7 +61,7 @@ from recours.wiring.carriers import catalog_of, directory_of, make_queue, redact
 from recours.wiring.databases import assessor_of, clock_of, connect, current_schema, enrolment_of, policy_of
 
 # How often each worker is to run.
-SCHEDULES = {worker.name: worker.schedule for worker in WORKERS.values()}
+SCHEDULES = {name: worker.schedule for name, worker in WORKERS.items()}
 # Latest runs that are read, to find some that never ended.
 _RECENT_RUNS = 20
 

@@ -54,8 +54,7 @@ def terms_now(operations: Operations, policy: Policy, batch_sizes: Mapping[str, 
     return Terms(
         policy=policy,
         catalog=operations.catalog,
-        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS.values()}
-        | dict(batch_sizes or {}),
+        batch_sizes={name: worker.usual_batch for name, worker in WORKERS.items()} | dict(batch_sizes or {}),
         last_runs=last_runs,
         by_fleet=operations.is_by_fleet,
         concurrency=Options(0).concurrency,

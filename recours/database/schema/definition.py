@@ -5,7 +5,7 @@ The tables and their indexes are those of `recours.database.tables`; the view is
 
 from functools import cache
 
-from sqlalchemy import Dialect, Index, make_url
+from sqlalchemy import Dialect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from recours.database.border import Border
@@ -33,19 +33,16 @@ def statements(border: Border, dialect: str) -> list[str]:
     indexes = [
         index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))
     ]
+    for index in indexes:
+        options = index.dialect_options[dialect]
+        options.update({name: index.info[name] for name in options if name in index.info})
     return [
         *border.additions(),
         *(_compiled(CreateTable(table, if_not_exists=True), border, dialect) for table in tables),
-        *(_compiled(_creation(index, dialect), border, dialect) for index in indexes),
+        *(_compiled(CreateIndex(index, if_not_exists=True), border, dialect) for index in indexes),
         "DROP VIEW IF EXISTS recours_documents",
         _DOCUMENTS,
     ]
-
-
-def _creation(index: Index, dialect: str) -> CreateIndex:
-    options = index.dialect_options[dialect]
-    options.update({name: index.info[name] for name in options if name in index.info})
-    return CreateIndex(index, if_not_exists=True)
 
 
 def _compiled(statement: ExecutableDDLElement, border: Border, dialect: str) -> str:
