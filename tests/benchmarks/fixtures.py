@@ -21,7 +21,7 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file
-from recours.sandbox import Sandbox
+from recours.sandbox import Sandbox, Scenario
 from tests.at_commit import ROOT
 from tests.postgres import Server, running
 from tests.postgres import execute as execute_on_server
@@ -75,7 +75,7 @@ from datetime import UTC, datetime
 from recours.sandbox import Parcel, Sandbox, Scenario
 with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
     for n in range(int(sys.argv[1])):
-        box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
+        box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario(sys.argv[3]),))
     print(box.url, flush=True)
     sys.stdin.read()
     print([call.at.timestamp() for call in box.calls], flush=True)
@@ -83,9 +83,11 @@ with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
 
 
 @contextmanager
-def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], list[float]]]]:
+def carrier(
+    claims: int, latency_s: float, scenario: Scenario = Scenario.DELIVERED
+) -> Iterator[tuple[str, Callable[[], list[float]]]]:
     """A simulated carrier; its address, and what ends it and tells when it received each call (seconds)."""
-    command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s)]
+    command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s), scenario]
     with subprocess.Popen(
         command,
         cwd=ROOT,
