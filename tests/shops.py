@@ -24,7 +24,7 @@ from recours.core.quota import Window
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import attempts, claims, quota, quota_shares
+from recours.database.tables import attempts, claims, quota
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.sandbox.answers import Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
@@ -155,7 +155,7 @@ class Shops:
         assert accounts.put_all(rows_of_accounts, "the tests", START) is None
         self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
         self.keys |= {(carrier, HOUSE): carrier for carrier in CARRIERS}
-        quotas = QuotaTables(self.database, "tests")
+        quotas = QuotaTables(self.database)
         for key in self.keys.values():  # each has had documents: what is denied is the parcel's
             quotas.set_documents(key, DocumentRight(came_at=datetime.now(UTC)))
 
@@ -265,9 +265,9 @@ class Shops:
         return max(days.values(), default=0)
 
     def check_counts(self, *, killed: bool = False) -> None:
-        """Each account's calls are counted under its own key, and nothing is held any more.
+        """Each account's calls are counted under its own key, and no claim is held any more.
 
-        `killed`: runs were, each of which may have counted calls that it did not come to make, and still hold units and claims.
+        `killed`: runs were, each of which may have counted calls that it did not come to make, and still hold claims.
         """
         with self.database.read() as connection:
             taken = Counter(
@@ -277,9 +277,8 @@ class Shops:
                     ).all()
                 )
             )
-            held = connection.scalar(select(func.sum(quota_shares.c.held)))
             leased = connection.scalar(select(func.count()).where(claims.c.lease_token.is_not(None)))
-        assert killed or (held, leased) == (0, 0), f"{held} units and {leased} claims are held"
+        assert killed or leased == 0, f"{leased} claims are held"
         counted = {of: taken[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
         received = Counter((call.carrier, call.account) for call in self.box.calls)
         # Tracking at Chronopost does not say whose it is.

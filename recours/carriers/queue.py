@@ -23,7 +23,7 @@ from recours.carriers.refusals import (
     Refusals,
     WaitingReservation,
 )
-from recours.carriers.reservation import LEASE, Account, CalledOffError, QuotaReservation
+from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
 from recours.core.accounts import HOUSE, account_name, carrier_of
 from recours.core.actions import authored
 from recours.core.carrier import CarrierSpec
@@ -155,7 +155,7 @@ class APIRequestQueue:
         urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
+        """Take the units of as many fetches as can be had, in their order, and say why not for the rest.
 
         Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
@@ -186,7 +186,7 @@ class APIRequestQueue:
             for limit in account.limits
             if not limit.window.is_short and (units := sum(limit.units(calls) for calls in fetches))
         ]
-        reserved = self._quota.reserve(requests, now, now + LEASE)
+        reserved = self._quota.reserve(requests, now)
         if isinstance(reserved, Exhausted):
             return reserved
         return [
@@ -197,7 +197,7 @@ class APIRequestQueue:
         ]
 
     def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
-        """The refusal of a fetch; it passes if the units that others hold would be enough."""
+        """The refusal of a fetch; it passes if the units that this run holds would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = kept_for_others(limit, urgent, now)
         if short.at_best < needed <= short.at_best + kept:
@@ -488,8 +488,7 @@ class APIRequestQueue:
     @staticmethod
     def _settle(reservations: Sequence[Reservation]) -> None:
         for reservation in reservations:
-            with suppress(RunError):  # what came is paid for; the units come back when the run leaves
-                reservation.release()
+            reservation.release()
 
     def _outcome(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: Callable[[], bool]) -> Outcome:
         """The outcome of one claim of a bundle. The first claim that needs shared calls makes them, as long as `go_on` says so."""

@@ -4,11 +4,11 @@ import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from recours.carriers.reservation import LEASE, Account
+from recours.carriers.reservation import Account
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
@@ -25,6 +25,9 @@ from recours.core.policy import DUE_SLACK
 from recours.core.quota import Capability
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
+
+# For so long the one try of an account that was refused is a run's: it may die.
+_TRY = timedelta(minutes=10)
 
 
 @dataclass(eq=False)
@@ -61,7 +64,7 @@ class Refusals:
                 self._quota.set_account_state(key, AccountState())
                 return False
             now = self._clock.now()
-            if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + LEASE):
+            if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + _TRY):
                 self._trying_again[key] = state
                 return False
             return True

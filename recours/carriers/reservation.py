@@ -1,4 +1,4 @@
-"""An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
+"""An account at a carrier, and units of quota reserved for the calls of one fetch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,6 @@ from recours.runs.ports import Clock, Reservation
 
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
-
-# What is reserved longer than this without a sign of life is given back.
-LEASE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -64,10 +61,10 @@ class QuotaReservation:
     _reserved: dict[Reserved, int]  # how many units of each limit are this fetch's
     _go_on: Callable[[], bool] = lambda: True  # if it says no, no short window is waited for any more
     _has_called: bool = False
-    _last: list[Reserved] = field(default_factory=list)  # what the last call used
+    _last: list[Reserved] = field(default_factory=list)  # what the last call uses
 
     def consume(self, what: Capability) -> None:
-        """Turn a reserved unit into a used one, just before the call; waits out short windows.
+        """Take a reserved unit of each limit for the call that follows; waits out short windows.
 
         Raises CallError, CalledOffError.
         """
@@ -91,7 +88,7 @@ class QuotaReservation:
             if not reserved.start <= now < reserved.end:
                 self._last.remove(reserved)
                 if not reserved.limit.window.is_short:  # nobody looks at a short one any more
-                    self._quota.give_back(reserved, used=1)
+                    self._put_back(reserved)
         has = {reserved.limit for reserved in self._last}
         return [limit for limit in limits if limit not in has]
 
@@ -104,8 +101,7 @@ class QuotaReservation:
                 self._last.append(self._in_long_window(limit))
 
     def _reserve(self, limits: Sequence[Limit], units: int) -> list[Reserved] | Exhausted:
-        now = self._clock.now()
-        return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], now, now + LEASE)
+        return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], self._clock.now())
 
     def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
         take = partial(self._reserve, limits)
@@ -121,15 +117,15 @@ class QuotaReservation:
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
-        if reserved and self._quota.consume(reserved, self._clock.now() + LEASE):
-            self._reserved[reserved] -= 1
-            return reserved
-        # A repeated call, a window that has ended, or a reservation that expired: one more unit, if there is one.
-        more = self._reserve([limit], 1)
-        if isinstance(more, Exhausted):
-            raise CallError(replace(self._limit_reached(limit), retry_at=more.resets_at))
-        self._quota.consume(more[0], self._clock.now() + LEASE)
-        return more[0]
+        if reserved is None:  # for a repeated call, or in a window that began since
+            more = self._reserve([limit], 1)
+            if isinstance(more, Exhausted):
+                raise CallError(replace(self._limit_reached(limit), retry_at=more.resets_at))
+            reserved = more[0]
+            self._reserved[reserved] = 1
+        self._reserved[reserved] -= 1
+        self._quota.use(reserved)
+        return reserved
 
     def _let_it_end(self, limit: Limit) -> None:
         """Wait out the last moment of a window: the carrier would count the call in the next one."""
@@ -146,18 +142,26 @@ class QuotaReservation:
                 continue
             if reserved.start <= now < reserved.end:
                 return reserved
-            self._quota.give_back(reserved, kept=self._reserved.pop(reserved))
+            self._quota.give_back(reserved, self._reserved.pop(reserved))
         return None
 
     def refund(self, what: Capability) -> None:
-        """Give back the units of the last call: certainly nothing of it was sent."""
+        """Take back the units of the last call: certainly nothing of it was sent."""
         del what
         for reserved in self._last:
-            self._quota.give_back(reserved, used=1)
+            if reserved.limit.window.is_short:
+                self._quota.give_back(reserved)
+            else:
+                self._put_back(reserved)
         self._last = []
+
+    def _put_back(self, reserved: Reserved) -> None:
+        """A unit of a longer window is this fetch's again."""
+        self._reserved[reserved] = self._reserved.get(reserved, 0) + 1
+        self._quota.use(reserved, -1)
 
     def release(self) -> None:
         for reserved, units in self._reserved.items():
             if units:
-                self._quota.give_back(reserved, kept=units)
+                self._quota.give_back(reserved, units)
         self._reserved = {}

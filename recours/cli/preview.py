@@ -70,7 +70,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         now = clock.now()
         catalog = catalog_of(settings, directory_of(database))
         keys = catalog.accounts_of(catalog.specs)
-        queue = make_queue(settings, database, clock, random, "preview")
+        queue = make_queue(settings, database, clock, random)
         # Of a database without our tables the settings alone say it.
         refusal_of = queue.would_refuse if schema.is_current else queue.unconfigured
         closed = {key: refusal for key in keys if (refusal := refusal_of(key))}

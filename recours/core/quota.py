@@ -144,7 +144,7 @@ class Exhausted:
 
     limit: Limit
     left: int  # units that could be had now
-    at_best: int  # units that could be had if all reserved ones came back
+    at_best: int  # units that could be had if this run sent none of those that it holds
     resets_at: datetime
 
     def fitting(self, wanted: Sequence[CallBudget]) -> list[CallBudget]:
@@ -164,19 +164,18 @@ class Usage:
     """How far a limit is used in its present window."""
 
     limit: Limit
-    used: int
-    reserved: int
+    used: int  # a unit counts from its reservation
     resets_at: datetime
 
     @property
     def left(self) -> int:
         """Calls that can still be granted."""
-        return max(0, self.limit.number - self.used - self.reserved)
+        return max(0, self.limit.number - self.used)
 
-    def exhausted(self, headroom: int) -> Exhausted:
-        """What there is to be had, `headroom` units of the limit being left to others."""
-        at_best = max(0, self.limit.number - headroom - self.used)
-        return Exhausted(self.limit, max(0, at_best - self.reserved), at_best, self.resets_at)
+    def exhausted(self, headroom: int, held: int) -> Exhausted:
+        """What there is to be had: `headroom` units are left to others, and this run holds some that it has not sent."""
+        left = self.limit.number - headroom - self.used
+        return Exhausted(self.limit, max(0, left), max(0, left + held), self.resets_at)
 
 
 # The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.

@@ -12,7 +12,7 @@ from recours.database.custody import RUNS_KEPT
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events
 from recours.database.evidence import forget_refused
-from recours.database.tables import DONE, at_stage, claims, quota, quota_shares, runs
+from recours.database.tables import DONE, at_stage, claims, quota, runs
 
 # Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
@@ -52,9 +52,8 @@ def forget_old(database: Database, before: datetime) -> None:
         return  # as in most runs
     with database.write() as connection:
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-        for table in (quota_shares, quota):
-            of_window = tuple_(table.c.limit_key, table.c.window_start)
-            connection.execute(delete(table).where(of_window.in_([tuple(window) for window in windows])))
+        of_window = tuple_(_q.limit_key, _q.window_start)
+        connection.execute(delete(quota).where(of_window.in_([tuple(window) for window in windows])))
 
 
 def forget_done(database: Database, before: datetime) -> None:

@@ -1,24 +1,20 @@
 """The quota store: how many calls were taken in which window, and the state of each carrier and account.
 
-A unit is reserved before the call it is for and becomes used just before the call is sent, each by a committed
-transaction that a power cut does not undo. What a process reserved when it died is thus known not to have been sent, and is given back once its hold
-has expired.
+A unit counts from its reservation, which is a committed transaction that a power cut does not undo. Units that were
+certainly not sent go back with the next reservation, or when the run leaves. What a process had reserved when it was killed is
+lost until the window ends: more calls than the limit allows are never made.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Insert,
     Integer,
     RowMapping,
     Table,
@@ -40,33 +36,15 @@ from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, 
 from recours.database.actions import note_action
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into, put
-from recours.database.named_leases import is_over
-from recours.database.tables import account_state, carriers, quota, quota_shares
+from recours.database.tables import account_state, carriers, quota
 
-_q, _s = quota.c, quota_shares.c
+_q = quota.c
 _LIMITS_AT_ONCE = 10_000
 
 
 class _ExhaustedError(Exception):
     def __init__(self, request: QuotaRequest) -> None:
         self.request = request
-
-
-# Built once, as they run before every call and for every few claims.
-_USE = (
-    update(quota_shares)
-    .where(
-        _s.limit_key == bindparam("of_limit"),
-        _s.window_start == bindparam("of_window"),
-        _s.holder == bindparam("of_holder"),
-        _s.held >= bindparam("units", type_=Integer),
-    )
-    .values(
-        held=_s.held - bindparam("units", type_=Integer),
-        used=_s.used + bindparam("units", type_=Integer),
-        expires_at=bindparam("until"),
-    )
-)
 
 
 _a = account_state.c
@@ -88,13 +66,21 @@ _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
 )
 
 
+# Built once, as they run for every few claims.
+_GIVE_BACK = (
+    update(quota)
+    .where(_q.limit_key == bindparam("of_limit"), _q.window_start == bindparam("of_window"))
+    .values(taken=_q.taken - bindparam("units", type_=Integer))
+)
+
+
 @cache
 def _take(dialect: str) -> ReturningInsert[Any]:
-    """Take units of a window, its row being made if need be; no row comes back where they are too many."""
+    """Take units of a window, less `unsent` ones of before; its row is made if need be. No row comes back where they are too many."""
     names = ("limit_key", "window_start", "window_end")
     units, most = bindparam("units", type_=Integer), bindparam("most", type_=Integer)
     row = {name: bindparam(f"of_{name}", type_=_q[name].type) for name in names} | {"taken": units}
-    taken = _q.taken + units
+    taken = _q.taken + units - bindparam("unsent", type_=Integer)
     upsert = insert_into(quota, dialect).values(row)
     statement: ReturningInsert[Any] = upsert.on_conflict_do_update(
         index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
@@ -102,226 +88,110 @@ def _take(dialect: str) -> ReturningInsert[Any]:
     return statement
 
 
-@cache
-def _share(dialect: str) -> Insert:
-    """Hold units of a window for this holder, its row being made if need be."""
-    names = ("limit_key", "window_start", "holder", "expires_at")
-    row = {name: bindparam(f"of_{name}", type_=_s[name].type) for name in names}
-    units = bindparam("units", type_=Integer)
-    upsert = insert_into(quota_shares, dialect).values(row | {"used": 0, "held": units})
-    keys = [_s.limit_key, _s.window_start, _s.holder]
-    statement: Insert = upsert.on_conflict_do_update(
-        index_elements=keys, set_={"held": _s.held + units, "expires_at": row["expires_at"]}
-    )
-    return statement
-
-
-# ---------------------------------------------------------------- what several threads write in the same instant
-
-
-_Request = TypeVar("_Request")
-_Result = TypeVar("_Result")
-
-
-class Together(Generic[_Request, _Result]):
-    """The first thread waits for the lock, and does what all those want that have come until then.
-
-    A transaction costs much the same for one row as for twenty, and threads that stand in a line for the write lock
-    would otherwise take it in turns.
-    """
-
-    def __init__(
-        self, do_all: Callable[[Sequence[_Request]], Sequence[_Result]], lock: AbstractContextManager[object]
-    ) -> None:
-        """`do_all`: does many, and tells the result of each in their order. `lock`: under which it does."""
-        self._do_all = do_all
-        self._lock = lock
-        self._guard = threading.Lock()
-        self._waiting: list[tuple[_Request, Future[_Result]]] = []
-
-    def do(self, request: _Request) -> _Result:
-        """Have it done; returns its result. Raises what `do_all` raises, for all that were together."""
-        mine: Future[_Result] = Future()
-        with self._guard:
-            is_first = not self._waiting
-            self._waiting.append((request, mine))
-        if is_first:
-            self._do_what_waits()
-        return mine.result()
-
-    def _do_what_waits(self) -> None:
-        batch: list[tuple[_Request, Future[_Result]]] = []
-        try:
-            with self._lock:
-                batch = self._taken()
-                results = self._do_all([request for request, _ in batch])
-        except BaseException as error:  # noqa: BLE001 (each who waits raises it)
-            for _, future in batch or self._taken():
-                future.set_exception(error)
-            return
-        for (_, future), result in zip(batch, results, strict=True):
-            future.set_result(result)
-
-    def _taken(self) -> list[tuple[_Request, "Future[_Result]"]]:
-        with self._guard:
-            taken, self._waiting = self._waiting, []
-            return taken
-
-
 # ---------------------------------------------------------------- the counts
 
 
 @dataclass(frozen=True)
 class QuotaTables:
-    """The counts in the database."""
+    """The counts in the database, and what of them this run has reserved and not sent. Safe for the threads of a run."""
 
     database: Database
-    holder: str  # the run that holds and uses
-    _uses: "Together[tuple[Reserved, datetime], bool]" = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Units that several threads use in the same instant are written in one transaction."""
-        object.__setattr__(self, "_uses", Together(self._use_all, self.database.write_lock))
+    _held: Counter[Reserved] = field(default_factory=Counter, init=False, compare=False)
+    _unsent: Counter[Reserved] = field(default_factory=Counter, init=False, compare=False)  # to go back
+    _short: set[str] = field(default_factory=set, init=False, compare=False)  # the keys of short limits
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
 
     # ---------------------------------------------------------------- windows
 
-    def reserve(
-        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
-    ) -> list[Reserved] | Exhausted:
-        """Hold all that is wanted, or nothing. Units of a short window are used at once, not reserved: then it is durable."""
-        spends = any(request.limit.window.is_short for request in requests)
+    def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
+        """Take all these units, or none. Those of a short window are to be used at once."""
         # In one order everywhere: machines whose settings name the same limits in another one would block each other.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
+            unsent = self._take_unsent([_window(request.limit, now) for request in requests])
             try:
-                with self.database.write(durable=spends) as connection:
-                    reserved = {
-                        request: self._reserve(connection, request, now, expires_at) for request in in_order
-                    }
-                return [reserved[request] for request in requests]
+                with self.database.write(durable=True) as connection:
+                    reserved = {request: _reserve(connection, request, now, unsent) for request in in_order}
             except _ExhaustedError as short:
-                is_short = short.request.limit.window.is_short  # then no unit of it is reserved
-                if is_short or not self._take_back_from_the_dead(short.request.limit, now):
+                with self._guard:
+                    self._unsent.update(unsent)
+                if not self.settle():
                     return self._exhausted(short.request, now)
+            else:
+                self._note(reserved)
+                return [reserved[request] for request in requests]
 
-    def _reserve(
-        self, connection: Connection, request: QuotaRequest, now: datetime, expires_at: datetime
-    ) -> Reserved:
-        start, end = request.limit.window.around(now)
-        most = request.limit.number - request.headroom
-        if request.units > most:
-            raise _ExhaustedError(request)
-        values = {"of_limit_key": request.limit.key, "of_window_start": start, "units": request.units}
-        dialect = connection.dialect.name
-        if connection.execute(_take(dialect), values | {"of_window_end": end, "most": most}).first() is None:
-            raise _ExhaustedError(request)
-        if not request.limit.window.is_short:
-            connection.execute(
-                _share(dialect), values | {"of_holder": self.holder, "of_expires_at": expires_at}
-            )
-        return Reserved(request.limit, start, end)
+    def _note(self, reserved: Mapping[QuotaRequest, Reserved]) -> None:
+        with self._guard:
+            for request, units in reserved.items():
+                if request.limit.window.is_short:
+                    self._short.add(request.limit.key)
+                else:
+                    self._held[units] += request.units
 
-    def _take_back_from_the_dead(self, limit: Limit, now: datetime) -> bool:
-        """Give back what expired holds keep; tell whether there was any."""
-        start, _ = limit.window.around(now)
-        expired = and_(*_of_window(_s, limit.key, start), _s.held > 0, is_over(_s.expires_at, now))
-        with self.database.write() as connection:
-            _lock(connection, limit.key, start)
-            lost = int(connection.scalar(select(func.coalesce(func.sum(_s.held), 0)).where(expired)) or 0)
-            if lost:
-                connection.execute(update(quota_shares).where(expired).values(held=0))
-                connection.execute(
-                    update(quota).where(*_of_window(_q, limit.key, start)).values(taken=_q.taken - lost)
-                )
-        return lost > 0
+    def _take_unsent(self, windows: Sequence[Reserved]) -> dict[Reserved, int]:
+        """Units that go back now. Taken before they are written: if nobody knows whether that came about, they are lost."""
+        with self._guard:
+            return {window: self._unsent.pop(window) for window in windows if window in self._unsent}
 
     def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
-        with self.database.read() as connection:
-            (use,) = self._uses_of(connection, [request.limit], now)
-        return use.exhausted(request.headroom)
+        (use,) = self.uses([request.limit], now)
+        with self._guard:
+            held = self._held[_window(request.limit, now)]
+        return use.exhausted(request.headroom, held)
 
-    def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
-        """Turn a reserved unit into a used one; False if it is not reserved any more (it expired and was given back)."""
-        return self._uses.do((reserved, expires_at))
+    def use(self, reserved: Reserved, units: int = 1) -> None:
+        """Reserved units of a longer window are about to be sent; or, if `units` is negative, were certainly not."""
+        with self._guard:
+            self._held[reserved] -= units
 
-    def _use_all(self, uses: Sequence[tuple[Reserved, datetime]]) -> list[bool]:
-        used: dict[Reserved, bool] = {}
-        for reserved, units in Counter(reserved for reserved, _ in uses).items():
-            until = max(at for of, at in uses if of == reserved)
-            used[reserved] = self._use(reserved, units, until)
-        # Where not all are reserved any more, each is looked at alone.
-        return [
-            used[reserved] or (len(uses) > 1 and self._use(reserved, 1, until)) for reserved, until in uses
-        ]
-
-    def _use(self, reserved: Reserved, units: int, until: datetime) -> bool:
-        values = {
-            "of_limit": reserved.limit.key,
-            "of_window": reserved.start,
-            "of_holder": self.holder,
-            "units": units,
-            "until": until,
-        }
-        with self.database.write_one(durable=True) as connection:
-            return bool(connection.execute(_USE, values).rowcount)
-
-    def give_back(self, reserved: Reserved, *, kept: int = 0, used: int = 0) -> None:
-        """Give back units that were not sent: kept ones, or used ones of which that is certain."""
-        with self.database.write() as connection:
-            _lock(connection, reserved.limit.key, reserved.start)
+    def give_back(self, reserved: Reserved, units: int = 1) -> None:
+        """Note units that are certainly not sent: they go back soon, see `settle`."""
+        with self._guard:
+            self._unsent[reserved] += units
             if not reserved.limit.window.is_short:
-                mine = *_of_window(_s, reserved.limit.key, reserved.start), _s.holder == self.holder
-                changed = {"held": _s.held - kept, "used": _s.used - used}
-                share = update(quota_shares).where(*mine, _s.held >= kept, _s.used >= used).values(changed)
-                if not connection.execute(share).rowcount:
-                    return
-            window = _of_window(_q, reserved.limit.key, reserved.start)
-            connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
+                self._held[reserved] -= units
+
+    def settle(self) -> bool:
+        """Give back what was certainly not sent; tell whether there was any. Raises DatabaseError."""
+        with self._guard:
+            unsent = sorted(self._unsent.items(), key=lambda each: (each[0].limit.key, each[0].start))
+            self._unsent.clear()
+        if unsent:
+            with self.database.write() as connection:
+                connection.execute(_GIVE_BACK, [_row(reserved, units) for reserved, units in unsent])
+        return bool(unsent)
 
     def leave(self) -> None:
-        """Give back all that this holder still holds."""
-        mine = and_(_s.holder == self.holder, _s.held > 0)
-        for limit_key, start in self.database.all(select(_s.limit_key, _s.window_start).where(mine)):
-            share = and_(mine, *_of_window(_s, limit_key, start))
-            with self.database.write() as connection:
-                _lock(connection, limit_key, start)
-                reserved = connection.scalar(select(_s.held).where(share)) or 0
-                connection.execute(update(quota_shares).where(share).values(held=0))
-                window = _of_window(_q, limit_key, start)
-                connection.execute(update(quota).where(*window).values(taken=_q.taken - reserved))
+        """Give back all that this run still holds. Raises DatabaseError."""
+        with self._guard:
+            self._unsent.update(+self._held)  # those above zero
+            self._held.clear()
+        self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of short windows that are over; those of longer ones are kept, as a record."""
-        shared = select(_s.limit_key).where(_s.limit_key == _q.limit_key, _s.window_start == _q.window_start)
-        with self.database.write() as connection:
-            # Only longer windows have shares.
-            connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
+        """Delete the counts of short windows that this run used and that are over; others are kept, as a record."""
+        if self._short:
+            over = _q.limit_key.in_(sorted(self._short)), _q.window_end < now - SHORT
+            with self.database.write() as connection:
+                connection.execute(delete(quota).where(*over))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
+        """How far these limits are used in their present windows: a query for up to _LIMITS_AT_ONCE of them."""
+        taken: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
-            return self._uses_of(connection, limits, now)
-
-    def _uses_of(self, connection: Connection, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """Two queries for up to _LIMITS_AT_ONCE limits."""
-        taken, held = dict[tuple[str, datetime], int](), dict[tuple[str, datetime], int]()
-        for at in range(0, len(limits), _LIMITS_AT_ONCE):
-            some = limits[at : at + _LIMITS_AT_ONCE]
-            keys = {limit.key for limit in some}
-            starts = {limit.window.around(now)[0] for limit in some}
-            # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
-            of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
-            of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
-            of_all = select(_s.limit_key, _s.window_start, func.sum(_s.held))
-            of_all = of_all.where(_s.limit_key.in_(keys), _s.window_start.in_(starts))
-            of_all = of_all.group_by(_s.limit_key, _s.window_start)
-            taken |= {(key, start): count for key, start, count in connection.execute(of_these)}
-            held |= {(key, start): int(count or 0) for key, start, count in connection.execute(of_all)}
+            for at in range(0, len(limits), _LIMITS_AT_ONCE):
+                some = limits[at : at + _LIMITS_AT_ONCE]
+                keys = {limit.key for limit in some}
+                starts = {limit.window.around(now)[0] for limit in some}
+                # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
+                of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
+                of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
+                taken |= {(key, start): count for key, start, count in connection.execute(of_these)}
         usages = []
         for limit in limits:
             start, end = limit.window.around(now)
-            holding = held.get((limit.key, start), 0)
-            used = taken.get((limit.key, start), 0) - holding
-            usages.append(Usage(limit, used=used, reserved=holding, resets_at=end))
+            usages.append(Usage(limit, used=taken.get((limit.key, start), 0), resets_at=end))
         return usages
 
     # ---------------------------------------------------------------- carriers and accounts
@@ -457,17 +327,34 @@ def _stop(at: datetime | None, why: str | None) -> Stop | None:
     return Stop(at, why) if at else None
 
 
-def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnElement[bool], ...]:
-    return columns.limit_key == limit_key, columns.window_start == start
+def _window(limit: Limit, now: datetime) -> Reserved:
+    return Reserved(limit, *limit.window.around(now))
 
 
-def _lock(connection: Connection, limit_key: str, start: datetime) -> None:
-    """Hold a window's row before any of its shares, as `reserve` does: in another order two runs would block each other.
+def _reserve(
+    connection: Connection, request: QuotaRequest, now: datetime, unsent: Mapping[Reserved, int]
+) -> Reserved:
+    """Take units of one window, less those of it that go back. Raises _ExhaustedError."""
+    reserved = _window(request.limit, now)
+    most = request.limit.number - request.headroom
+    if request.units > most:
+        raise _ExhaustedError(request)
+    values = {
+        "of_limit_key": request.limit.key,
+        "of_window_start": reserved.start,
+        "of_window_end": reserved.end,
+        "units": request.units,
+        "unsent": unsent.get(reserved, 0),
+        "most": most,
+    }
+    if connection.execute(_take(connection.dialect.name), values).first() is None:
+        raise _ExhaustedError(request)
+    return reserved
 
-    On SQLite the whole database is reserved already.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.execute(select(_q.taken).where(*_of_window(_q, limit_key, start)).with_for_update())
+
+def _row(reserved: Reserved, units: int) -> dict[str, Any]:
+    """The parameters of `_GIVE_BACK`."""
+    return {"of_limit": reserved.limit.key, "of_window": reserved.start, "units": units}
 
 
 _ACCOUNT_COLUMNS = {

@@ -386,20 +386,8 @@ quota = Table(
     Column("limit_key", String(80), primary_key=True),
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
-    Column("taken", Integer, nullable=False),  # used and reserved, by all
+    Column("taken", Integer, nullable=False),  # by all
     Index("ix_recours_quota_end", "window_end"),
-)
-
-quota_shares = Table(
-    "recours_quota_shares",
-    metadata,
-    Column("limit_key", String(80), primary_key=True),
-    Column("window_start", Utc, primary_key=True),
-    Column("holder", String(40), primary_key=True),
-    Column("used", Integer, nullable=False),
-    Column("held", Integer, nullable=False),
-    Column("expires_at", Utc, nullable=False),  # what is reserved then was certainly not sent
-    Index("ix_recours_quota_shares_holder", "holder"),
 )
 
 events = Table(

@@ -93,7 +93,7 @@ class Station:
         self._catalog = catalog_of(self.settings)
         self._journal = make_journal(self.settings, database)
         self._records = DatabaseRecords(database, self._catalog, redactor(self.settings))
-        self._queue = make_queue(self.settings, database, self.clock, random, "fleet", self._accounts)
+        self._queue = make_queue(self.settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
         self._shifts: dict[str, Shift] = {}
         self._over: list[Shift] = []  # whose last pieces of work are under way

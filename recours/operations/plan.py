@@ -218,7 +218,7 @@ class _Quota:
 
     def __init__(self, use: Usage) -> None:
         self.limit = counted_by_hour(use.limit)
-        self._used = use.used + use.reserved
+        self._used = use.used
         self._ends_at = use.resets_at
 
     def left(self, now: datetime) -> int:

@@ -230,7 +230,6 @@ class CarrierNow:
                 "limit": use.limit.number,
                 "window": use.limit.window.label,
                 "used": use.used,
-                "held": use.reserved,
                 "left": use.left,
                 "resets_at": use.resets_at.isoformat(),
             }

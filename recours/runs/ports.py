@@ -51,13 +51,13 @@ class Reservation(Protocol):
     """Units of quota reserved for one fetch."""
 
     def consume(self, what: Capability) -> None:
-        """Turn a reserved unit into a used one, just before the call. Waits out short windows. Raises CallError."""
+        """Take a reserved unit for the call that follows. Waits out short windows. Raises CallError."""
 
     def refund(self, what: Capability) -> None:
-        """Give back the unit of a call of which certainly nothing was sent."""
+        """Take back the unit of a call of which certainly nothing was sent."""
 
     def release(self) -> None:
-        """Give back what is still reserved."""
+        """Give back what is left over."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Clients' accounts over an open database: what a person or the service's application does with them."""
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +49,7 @@ def note_checked(operations: Operations, key: str, checked: AccountCheck, by: st
 
 def check_carrier(operations: Operations, key: str, by: str, number: str | None = None) -> Fetched | Refusal:
     """Try the house's credentials with one real call; see `check_credentials`. Raises RunError."""
-    queue = operations.queue(uuid.uuid4().hex)
+    queue = operations.queue()
     try:
         result = queue.check_credentials(key, number)
     finally:
@@ -119,7 +118,7 @@ class AccountOperations:
 
     def check_all(self, accounts: Iterable[ClientAccount], by: str) -> Iterator[AccountCheck]:
         """One real call with each. A trouble of one costs the others nothing."""
-        queue = self.operations.queue(uuid.uuid4().hex)
+        queue = self.operations.queue()
         try:
             for account in accounts:
                 try:
@@ -173,7 +172,7 @@ class AccountOperations:
         if not chosen:  # as in a database that no run has worked on yet, which has no such tables
             return []
         sealed = self.store.sealed()
-        quotas = QuotaTables(self.operations.database, "accounts")
+        quotas = QuotaTables(self.operations.database)
         states = quotas.carrier_states([account.key for account in chosen])
         seals = None if self.missing else self.seals()
         return [
@@ -194,7 +193,7 @@ class AccountOperations:
         opened = accounts(settings, clock, random, database=operations.database)
         opened_keys = [key for key in keys if key in opened]
         opened.open_all(opened_keys)
-        queue = make_queue(settings, operations.database, clock, random, "accounts", opened)
+        queue = make_queue(settings, operations.database, clock, random, opened)
         return {
             key: [use for use in worth_showing(uses) if use.used]
             for key, uses in queue.usages(opened_keys).items()

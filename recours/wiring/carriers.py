@@ -68,13 +68,12 @@ def make_queue(
     database: Database,
     clock: Clock,
     jitter: Callable[[], float],
-    holder: str,
     kept: Mapping[str, Account] | None = None,
 ) -> APIRequestQueue:
     """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
         accounts(settings, clock, jitter, database=database) if kept is None else kept,
-        QuotaTables(database, holder),
+        QuotaTables(database),
         clock,
         redact=redactor(settings),
         minute=Localized("en", settings.policy.zone).minute,

@@ -88,9 +88,9 @@ class Operations:
     records: DatabaseRecords
     claims: ClaimRepository
 
-    def queue(self, holder: str = "operations") -> APIRequestQueue:
+    def queue(self) -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
-        return make_queue(self.settings, self.database, self.clock, random, holder)
+        return make_queue(self.settings, self.database, self.clock, random)
 
     @property
     def due_until(self) -> datetime:

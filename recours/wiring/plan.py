@@ -66,12 +66,12 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     """What is known now of these accounts, by their keys ("": that of no known carrier). Raises DatabaseError."""
     catalog = operations.catalog
     real = accounts(operations.settings, operations.clock, random, database=operations.database)
-    queue = make_queue(operations.settings, operations.database, operations.clock, random, "plan", real)
+    queue = make_queue(operations.settings, operations.database, operations.clock, random, real)
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)
     usages = queue.usages(known)
     closings = queue.closings_of(known)
-    states = QuotaTables(operations.database, "plan").carrier_states(known)
+    states = QuotaTables(operations.database).carrier_states(known)
     now = operations.clock.now()
     facts = {key: AccountFacts(catalog.label_of(key) or "(unknown carrier)") for key in keys}
     for key in known:

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -100,7 +99,7 @@ def rehearse(
     """
     exchanges: list[tuple[Request, Response | HttpError]] = []
     opened = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
-    queue = make_queue(settings, database, clock, random, uuid.uuid4().hex, opened)
+    queue = make_queue(settings, database, clock, random, opened)
     try:
         fetched = queue.check_credentials(spec.key, number)
     finally:

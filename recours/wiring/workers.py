@@ -48,7 +48,7 @@ def make_worker(
 ) -> Worker:
     """A worker, ready to run once.
 
-    `run_id`: 32 hex digits that no other run has. `token`: of its leases and units of quota, where several workers
+    `run_id`: 32 hex digits that no other run has. `token`: of its leases, where several workers
     share a run's record; unique among them. `prefix`: see `Worker`. `mails`: False leaves mails to the next
     run. `kept`: see `make_queue`.
     """
@@ -68,7 +68,7 @@ def make_worker(
         intake=ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock),
         maintenance=ClaimMaintenance(database, catalog, run_id, redact, language),
         journal=make_journal(settings, database),
-        queue=make_queue(settings, database, clock, jitter, token or run_id, opened_accounts),
+        queue=make_queue(settings, database, clock, jitter, opened_accounts),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         send_mails=mailing.notify if mails else None,

@@ -15,7 +15,6 @@ from tests.long_form import IS_LONG
 YEARS = 10 if IS_LONG else 1
 RUNS_A_DAY = 72  # of both workers
 WINDOWS_A_DAY = 10
-SHARES = 7  # runs that had a part in a window
 DAY = "%Y-%m-%d 00:00:00.000000"
 
 
@@ -44,15 +43,10 @@ def years_pass(service: Service, days: int) -> None:
             f"INSERT INTO recours_quota (limit_key, window_start, window_end, taken) {numbers}"
             f" SELECT 'limit-{k}', {at}, {at}, 1 FROM n"
         )
-        for share in range(SHARES):
-            service.sql(
-                f"INSERT INTO recours_quota_shares (limit_key, window_start, holder, used, held, expires_at) {numbers}"
-                f" SELECT 'limit-{k}', {at}, 'r{share}-' || i, 1, 0, {at} FROM n"
-            )
 
 
 def rows(service: Service) -> tuple[int, ...]:
-    tables = ("recours_runs", "recours_quota", "recours_quota_shares")
+    tables = ("recours_runs", "recours_quota")
     return tuple(int(service.sql(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
 
 
@@ -69,7 +63,7 @@ def seconds(service: Service) -> float:
 def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
-    kept = service.sql("SELECT limit_key, used FROM recours_quota_shares")
+    kept = service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'")
     assert kept
     days = 12
     years_pass(service, days)
@@ -80,12 +74,13 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     assert gone == [
         journal.RUNS - 1,
         journal.WINDOWS,
-        journal.WINDOWS * SHARES,
     ]  # less the run's own row
     for _ in range(4):
         service.run()
     assert rows(service)[0] == 7
-    assert service.sql("SELECT limit_key, used FROM recours_quota_shares") == kept
+    assert (
+        service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'") == kept
+    )
 
 
 def test_what_is_known_of_claims_that_are_done_goes_after_a_month(service: Service) -> None:
@@ -141,7 +136,7 @@ def plans(service: Service) -> None:
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if any(name in statement for name in ("recours_runs", "recours_quota_shares")):
+        if any(name in statement for name in ("recours_runs", "recours_quota")):
             seen.append((statement, parameters))
 
     event.listen(database.engine, "before_cursor_execute", note)

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.core.quota import QuotaRequest
 from recours.database.border import INDEX
 from recours.database.engine import Database
-from recours.database.quota import QuotaTables
 from recours.database.schema.indexes import build_missing
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -79,15 +77,6 @@ def test_what_such_a_run_wrote_goes_into_the_next_digest(service: Service, smtp:
     service.sql("UPDATE recours_events SET created_at = ?", f"{FAR:%Y-%m-%d %H:%M:%S}.000000")
     service.run_hourly(30)
     assert smtp.recipients() == ["a@shop.example"]
-
-
-def test_units_that_such_a_run_holds_today_are_given_back(database: Database, service: Service) -> None:
-    now = service.clock.now()
-    limit = next(limit for limit in service.settings.limits["chronopost"] if not limit.window.is_short)
-    most = limit.number
-    assert QuotaTables(database, "dead").reserve([QuotaRequest(limit, most)], now, FAR)
-    got = QuotaTables(database, "alive").reserve([QuotaRequest(limit, 1)], now, now + timedelta(minutes=10))
-    assert isinstance(got, list)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # SQLite builds it with the schema

@@ -118,7 +118,7 @@ class RunsInMemory:
             intake=intake_of(database, self._catalog, policy, self._clock.now()),
             maintenance=ClaimMaintenance(database, self._catalog, "runs"),
             journal=self._journal,
-            queue=APIRequestQueue(self._accounts, QuotaTables(database, "runs"), self._clock),
+            queue=APIRequestQueue(self._accounts, QuotaTables(database), self._clock),
             documents=cast("Any", FakeDocuments()),
             policy=policy,
         )

@@ -128,9 +128,7 @@ def _add_mails_and_accounts(service: Service) -> None:
         sealed = seals.seal({"CHRONOPOST_ACCOUNT": f"2000{number}", "CHRONOPOST_PASSWORD": "x"}, owner)
         put_account(store, number, "chronopost", sealed, "anna", now)
     _, paused, refused, spoilt = store.all()
-    QuotaTables(database, "page").stop(
-        paused.key, Stop(now, "by Marie: unpaid invoice"), "Marie", "unpaid invoice"
-    )
+    QuotaTables(database).stop(paused.key, Stop(now, "by Marie: unpaid invoice"), "Marie", "unpaid invoice")
     with database.write() as connection:
         refusal = f"Chronopost rejects the credentials of {named[refused.client_id]}: Invalid Password (credentials from the database)"
         state = {

@@ -89,7 +89,7 @@ def test_the_points_cover_every_step(expected: Expected) -> None:
     names = " ".join(name for _, _, name in expected.points)
     for step in (
         "INSERT INTO recours_runs", "UPDATE claims", "INSERT INTO recours_attempts", "INSERT INTO recours_events",
-        "INSERT INTO recours_quota ", "UPDATE recours_quota_shares", "before commit", "after commit", "a call",
+        "INSERT INTO recours_quota ", "UPDATE recours_quota SET", "before commit", "after commit", "a call",
         "an answer", "between a document's halves", "fsync", "a document's replace", "a line of the log",
     ):  # fmt: skip
         assert step in names

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from recours.carriers.registry import CATALOG
-from recours.database.tables import evidence, quota_shares
+from recours.database.tables import evidence, quota
 from recours.sandbox import Parcel, Scenario
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
@@ -71,8 +71,8 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     is_success = set(pieces) != {"record"} and refused < len(pieces)
     assert (tried["outcome"] == "success") is is_success
     world.check_nothing_is_held()
-    used = sum(row["used"] for row in world.rows(quota_shares))  # of short windows there is no record
-    assert len(world.calls()) <= used or not used
+    taken = sum(row["taken"] for row in world.rows(quota))  # of short windows there is no record
+    assert len(world.calls()) <= taken or not taken
 
 
 def boundaries(world: World) -> list[tuple[str, int]]:

@@ -52,7 +52,7 @@ class Several:
         self.numbers = 0
         kept = {key: self._account(name, key) for name, key in self.keys.items()}
         settings = load(self.folder, {}, CATALOG)
-        self.queue = make_queue(settings, self.database, self.clock, lambda: 0.5, "run-1", kept)
+        self.queue = make_queue(settings, self.database, self.clock, lambda: 0.5, kept)
 
     def _account(self, name: str, key: str) -> Account:
         given = self.box.environment(self.carrier) | self.credentials[name]

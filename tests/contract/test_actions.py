@@ -53,11 +53,11 @@ def recorded(database: Database) -> list[tuple[str, str, str, Any]]:
 
 
 def pause(database: Database) -> None:
-    QuotaTables(database, "run").stop("ups", Stop(NOW, "by anna: strike"), "anna", "strike")
+    QuotaTables(database).stop("ups", Stop(NOW, "by anna: strike"), "anna", "strike")
 
 
 def resume(database: Database) -> None:
-    QuotaTables(database, "run").take_up("ups", "bob", LATER)
+    QuotaTables(database).take_up("ups", "bob", LATER)
 
 
 def release(database: Database) -> None:
@@ -70,12 +70,12 @@ def add_account(database: Database) -> None:
 
 def pause_account(database: Database) -> None:
     (account,) = ClientAccounts(database).all()
-    QuotaTables(database, "run").stop(account.key, Stop(NOW, "by anna: a dispute"), "anna", "a dispute")
+    QuotaTables(database).stop(account.key, Stop(NOW, "by anna: a dispute"), "anna", "a dispute")
 
 
 def resume_account(database: Database) -> None:
     (account,) = ClientAccounts(database).all()
-    QuotaTables(database, "run").take_up(account.key, "bob", LATER)
+    QuotaTables(database).take_up(account.key, "bob", LATER)
 
 
 def remove(database: Database) -> None:

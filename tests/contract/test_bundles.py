@@ -24,6 +24,7 @@ from recours.runs.ports import Asked, Fetched, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
 from tests.fakes.documents import PDF
+from tests.units import sent_and_held
 
 C, K = Capability, ErrorKind
 SPEC = CarrierSpec(
@@ -48,6 +49,7 @@ DENIED = Failure.of(Sentence.SERVICE_DENIED, "Listed", None, 403)
 TOO_MANY = replace(
     Failure.of(Sentence.TOO_MANY_CALLS, "Listed", None, 429), retry_at=START + timedelta(hours=2)
 )
+
 SILENT = Failure.of(Sentence.NO_ANSWER, "Listed")
 RESET = Failure.of(Sentence.CONNECTION_BROKEN, "Listed")
 BROKEN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
@@ -153,9 +155,7 @@ class ScriptLine:
 class Bundles:
     """A queue whose one carrier is the script."""
 
-    def __init__(
-        self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC", holder: str = "run-1"
-    ) -> None:
+    def __init__(self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC") -> None:
         self.clock, self.script = clock, Script()
         opens: Any = lambda reservation: ScriptLine(reservation, clock, self.script)  # noqa: E731 (what it says is a script)
         account = Account(
@@ -166,7 +166,7 @@ class Bundles:
             credentials=("key",),
             source="the environment",
         )
-        self.quota = QuotaTables(database, holder)
+        self.quota = QuotaTables(database)
         self.queue = APIRequestQueue({"listed": account}, self.quota, clock)
 
     def reserved(self, asked: Sequence[Asked]) -> list[Reservation]:
@@ -181,8 +181,8 @@ class Bundles:
 
     def counts(self) -> tuple[int, int]:
         """(used, held)."""
-        (use,) = self.queue.usage("listed")
-        return use.used, use.reserved
+        (counts,) = sent_and_held(self.queue, "listed")
+        return counts
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     assert not failure(first).closes_carrier
     assert fetched() == []
     assert bundles.clock.now() == ends
-    assert [(use.used, use.reserved) for use in bundles.queue.usage("listed")] == [(1, 0), (1, 0)]
+    assert sent_and_held(bundles.queue, "listed") == [(1, 0), (1, 0)]
 
 
 def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:

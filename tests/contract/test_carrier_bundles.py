@@ -40,6 +40,7 @@ from tests.fakes.hostile import EVERY_STEP, AnyStep, Attack
 from tests.fakes.simulated import ACCOUNT, PASSWORD, as_received, as_response, client_of
 from tests.long_form import IS_LONG
 from tests.schemas.plugin import check_sent
+from tests.units import sent_and_held
 
 S, K = Scenario, ErrorKind
 CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call > 1]
@@ -105,17 +106,17 @@ class Run:
             ),
             credentials=("x",),
         )
-        self.queue = APIRequestQueue({self.carrier: account}, QuotaTables(self.database, "run"), self.clock)
+        self.queue = APIRequestQueue({self.carrier: account}, QuotaTables(self.database), self.clock)
 
     @property
     def used(self) -> int:
         """Units used of the carrier's own limit."""
-        return self.queue.usage(self.carrier)[-1].used
+        return sent_and_held(self.queue, self.carrier)[-1][0]
 
     @property
     def held(self) -> int:
         """Units held of all limits."""
-        return sum(use.reserved for use in self.queue.usage(self.carrier))
+        return sum(held for _, held in sent_and_held(self.queue, self.carrier))
 
     @property
     def tracking(self) -> list[str]:
@@ -237,7 +238,7 @@ def test_a_bundle_goes_over_http_as_one_call(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, tmp_path: Path, carrier: str
 ) -> None:
     found, spec = load(tmp_path, sandbox.environment(carrier), CATALOG), CATALOG.specs[carrier]
-    queue = make_queue(found, database, clock, lambda: 0.5, "run-1")
+    queue = make_queue(found, database, clock, lambda: 0.5)
     asked = [
         Asked(sandbox.example(carrier, "10", serial), None, serial) for serial in range(spec.numbers_per_call)
     ]

@@ -32,6 +32,7 @@ from tests.carriers.cases import CASES
 from tests.fakes.answers import envelope, response, xml
 from tests.fakes.hostile import AnyStep, Attack
 from tests.planted import PASSWORD
+from tests.units import sent_and_held
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
@@ -72,7 +73,7 @@ class Asked:
     def new_queue(self, **settings: str) -> APIRequestQueue:
         """What another process has."""
         found = load(self.folder, self.box.environment() | settings, CATALOG)
-        return make_queue(found, self.database, self.clock, lambda: 0.5, "run-1")
+        return make_queue(found, self.database, self.clock, lambda: 0.5)
 
     def number(self, *steps: AnyStep) -> str:
         self.numbers += 1
@@ -112,9 +113,9 @@ class Asked:
 
     def used(self) -> int:
         """Units used of the carrier's longest window."""
-        uses = self.queue.usage(self.carrier)
-        assert all(use.reserved == 0 for use in uses)
-        return uses[-1].used
+        counts = sent_and_held(self.queue, self.carrier)
+        assert all(held == 0 for _, held in counts)
+        return counts[-1][0]
 
 
 @pytest.fixture(params=CARRIERS)
@@ -341,6 +342,7 @@ def test_tokens_have_a_limit_of_their_own(asked: Asked, clock: SimulatedClock) -
     asked.fetch(asked.number(S.DELIVERED), queue=queue)
     asked.box.tokens.clear()
     outcome = asked.fetch(asked.number(S.DELIVERED), queue=queue).outcome
+    queue.leave()
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.RATE_LIMITED
     assert tokens_asked(asked.box) == 1

@@ -145,7 +145,7 @@ def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
 def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
     first, second = add(accounts, 1), add(accounts, 2)
     keys = [first.key, second.key]
-    states = QuotaTables(accounts.database, "x").carrier_states
+    states = QuotaTables(accounts.database).carrier_states
     assert states(keys) == {first.key: CarrierState(), second.key: CarrierState()}
     with accounts.database.write() as connection:
         outage = {"carrier": "chronopost", "paused_until": LATER, "reason": "an outage"}

@@ -24,6 +24,7 @@ from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
+from tests.units import sent_and_held
 
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
@@ -91,12 +92,12 @@ class Scene:
 
     def used(self, queue: APIRequestQueue) -> dict[str, tuple[int, int]]:
         """Of each account that was opened, what is used and what is held."""
-        return {key: (use.used, use.reserved) for key in self.accounts for use in queue.usage(key)}
+        return {key: counts for key in self.accounts for counts in sent_and_held(queue, key)}
 
 
 @pytest.fixture
 def store(database: Database) -> QuotaTables:
-    return QuotaTables(database, "run-1")
+    return QuotaTables(database)
 
 
 @pytest.fixture
@@ -322,7 +323,7 @@ def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
 ) -> None:
     with Sandbox(now=clock.now) as box:
         box.accounts = {OF_HOUSE: "123456"} | dict.fromkeys(SHOPS, "654321")
-        scene = Scene(box, clock, QuotaTables(database, "run-1"), {"chronopost": "9/day", KEYS[0]: "4/day"})
+        scene = Scene(box, clock, QuotaTables(database), {"chronopost": "9/day", KEYS[0]: "4/day"})
         queue = scene.queue()
         numbers = [scene.parcel(f"XY0000000{n:02}FR", OF_HOUSE) for n in range(20)]
 

@@ -51,7 +51,7 @@ def with_accounts(
         for client in range(1, count + 1)
     ]
     stored.put_all(sealed, "lea", NOW)
-    quota = QuotaTables(database, "the tests")
+    quota = QuotaTables(database)
     refused = AccountState(1, NOW + timedelta(hours=6), "refused", ErrorKind.AUTH_FAILED)
     for account in stored.all():
         if account.client_id % 3 == 0:

@@ -3,22 +3,22 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import event
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
 from recours.carriers.message import CarrierSession
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.reservation import LEASE, Account
+from recours.carriers.reservation import Account
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
@@ -48,7 +48,6 @@ def queue_on(
     database: Database,
     clock: SimulatedClock,
     limits: tuple[Limit, ...],
-    holder: str = "run-1",
     *,
     base_url: str = NOWHERE,
     password: str = PASSWORD,
@@ -66,21 +65,22 @@ def queue_on(
         credentials=tuple(credentials.values()),
         source="the environment",
     )
-    quota = QuotaTables(database, holder)
+    quota = QuotaTables(database)
     return APIRequestQueue({"chronopost": account}, quota, clock)
 
 
 @pytest.fixture
 def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequestQueue]:
-    def make(limits: str = "100/day", holder: str = "run-1", **named: Any) -> APIRequestQueue:
-        return queue_on(database, clock, limits_of(limits), holder, **named)
+    def make(limits: str = "100/day", **named: Any) -> APIRequestQueue:
+        return queue_on(database, clock, limits_of(limits), **named)
 
     return make
 
 
-def counts(queue: APIRequestQueue) -> list[tuple[int, int]]:
-    """(used, held) of every limit, the longest window last."""
-    return [(use.used, use.reserved) for use in queue.usage("chronopost")]
+def counts(queue: APIRequestQueue) -> list[int]:
+    """Units taken of every limit, the longest window last, once this run has given back what it did not send."""
+    queue._quota.settle()
+    return [use.used for use in queue.usage("chronopost")]
 
 
 # ---------------------------------------------------------------- many processes
@@ -94,22 +94,10 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     reservations[0].consume(Capability.TRACKING)
     assert clock.now() == midnight
     reservations[0].release()
+    run.leave()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
-    before, after = (QuotaTables(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
-    assert [(before.used, before.reserved), (after.used, after.reserved)] == [(0, 0), (1, 0)]
-
-
-def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Database) -> None:
-    quota = QuotaTables(database, "run")
-    (limit,) = parse_limits("1000/day", "chronopost", None, "UTC")
-    reserved = quota.reserve([QuotaRequest(limit, 30)], NOW, NOW + LEASE)
-    assert not isinstance(reserved, Exhausted)
-    (held,) = reserved
-    with ThreadPoolExecutor(16) as pool:
-        used = list(pool.map(lambda _: quota.consume(held, NOW + LEASE), range(100)))
-    assert (sum(used), len(used)) == (30, 100)
-    (use,) = quota.uses([limit], NOW)
-    assert (use.used, use.reserved) == (30, 0)
+    moments = (midnight - timedelta(minutes=10), midnight)
+    assert [QuotaTables(database).uses([limit], at)[0].used for at in moments] == [0, 1]
 
 
 def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
@@ -119,24 +107,26 @@ def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
         return  # whose column holds numbers alone
     run = queue("2/day")
     run.reserve("chronopost", [BOTH])[0][0].release()
+    assert counts(run) == [0]
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE recours_quota SET taken = 'two'")
-    assert counts(run) == [(0, 0)]
+    assert counts(run) == [0]
     assert len(run.reserve("chronopost", [BOTH, BOTH])[0]) == 1
 
 
-def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
+def test_what_a_dead_process_had_reserved_is_lost_until_the_window_ends(
     clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    queue("2/day", "dead").reserve("chronopost", [BOTH])
-    alive = queue("2/day", "alive")
-    clock.advance(LEASE - timedelta(seconds=1))
+    """It may have sent it, for all that anybody knows."""
+    queue("2/day").reserve("chronopost", [BOTH])
+    alive = queue("2/day")
+    clock.advance(timedelta(hours=12))
     reservations, refusal = alive.reserve("chronopost", [BOTH])
     assert not reservations
     assert refusal is not None
-    assert refusal.passing
-
-    clock.advance(timedelta(seconds=1))
+    assert not refusal.passing
+    assert counts(alive) == [2]
+    clock.advance(timedelta(hours=12))
     reservations, refusal = alive.reserve("chronopost", [BOTH])
     assert (len(reservations), refusal) == (1, None)
 
@@ -150,16 +140,16 @@ def test_of_several_limits_all_are_taken_or_none(queue: Callable[..., APIRequest
     assert len(reservations) == 2
     assert refusal is not None
     assert (refusal.why, refusal.until) == (Blocked.RATE_LIMIT, NOW + timedelta(hours=1))
-    assert counts(both) == [(0, 4), (0, 4)]
+    assert counts(both) == [4, 4]
 
 
 def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> None:
-    quota = QuotaTables(database, "run-1")
+    quota = QuotaTables(database)
     day, hour = limits_of("10/day,5/hour")
-    short = quota.reserve([QuotaRequest(day, 6), QuotaRequest(hour, 6)], NOW, NOW + LEASE)
+    short = quota.reserve([QuotaRequest(day, 6), QuotaRequest(hour, 6)], NOW)
     assert isinstance(short, Exhausted)
     assert (short.limit, short.left, short.at_best) == (hour, 5, 5)
-    assert [(use.used, use.reserved) for use in quota.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
+    assert [use.used for use in quota.uses([day, hour], NOW)] == [0, 0]
 
 
 def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
@@ -170,7 +160,7 @@ def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: Sim
     assert refusal is not None
     reservations[0].consume(Capability.TRACKING)
     reservations[0].consume(Capability.POD)
-    assert counts(queue) == [(1, 1), (2, 3)]  # the carrier's own limit last
+    assert counts(queue) == [2, 5]  # the carrier's own limit last
     more, _ = queue.reserve("chronopost", [TRACKING_ONLY])
     assert more
 
@@ -187,28 +177,58 @@ def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
     before = counts(queue)
     with pytest.raises(CallError):
         reservation.consume(Capability.POD)
-    assert counts(queue) == before == [(1, 0), (3, 0)]
+    reservation.release()
+    assert counts(queue) == before == [1, 3]
 
 
-def test_used_is_told_from_held(queue: Callable[..., APIRequestQueue]) -> None:
+def test_a_unit_counts_from_its_reservation_and_what_is_left_over_goes_back_once(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
     run = queue("10/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
-    assert counts(run) == [(0, 2)]
+    assert counts(run) == [2]
     reservation.consume(Capability.TRACKING)
-    assert counts(run) == [(1, 1)]
-    reservation.release()
-    assert counts(run) == [(1, 0)]
-    reservation.release()
-    assert counts(run) == [(1, 0)]
+    assert counts(run) == [2]
+    for _ in range(2):
+        reservation.release()
+        assert counts(run) == [1]
 
 
-def test_a_refusal_due_to_held_units_alone_passes(queue: Callable[..., APIRequestQueue]) -> None:
-    (reservation,), _ = queue("2/day", "other").reserve("chronopost", [BOTH])
-    run = queue("2/day")
+def test_what_was_not_sent_goes_back_with_the_next_reservation(
+    database: Database, queue: Callable[..., APIRequestQueue]
+) -> None:
+    run = queue("10/day")
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    reservation.release()
+    written: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: written.append(call[2]))
+    run.reserve("chronopost", [TRACKING_ONLY])
+    assert [statement.split()[0] for statement in written if "recours_quota" in statement] == ["INSERT"]
+    assert counts(run) == [1]
+
+
+def test_what_was_not_sent_is_not_lost_with_a_reservation_that_is_refused(
+    database: Database, queue: Callable[..., APIRequestQueue]
+) -> None:
+    run, other = queue("10/day,2/hour"), queue("10/day,2/hour")
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    reservation.release()
     reservations, refusal = run.reserve("chronopost", [BOTH])
-    assert not reservations
-    assert refusal is not None
-    assert refusal.passing
+    assert (len(reservations), refusal) == (1, None)
+    reservations[0].consume(Capability.TRACKING)
+    reservations[0].release()
+    assert run.reserve("chronopost", [BOTH])[0] == []
+    assert len(other.reserve("chronopost", [TRACKING_ONLY])[0]) == 1
+
+
+def test_a_refusal_due_to_units_that_this_run_holds_passes(queue: Callable[..., APIRequestQueue]) -> None:
+    run, other = queue("2/day"), queue("2/day")
+    (reservation,), _ = run.reserve("chronopost", [BOTH])
+    for asked, is_passing in ((run, True), (other, False)):
+        reservations, refusal = asked.reserve("chronopost", [BOTH])
+        assert not reservations
+        assert refusal is not None
+        assert refusal.passing is is_passing
     reservation.release()
     reservations, refusal = run.reserve("chronopost", [BOTH])
     assert (len(reservations), refusal) == (1, None)
@@ -217,11 +237,10 @@ def test_a_refusal_due_to_held_units_alone_passes(queue: Callable[..., APIReques
 def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
-    other = queue("3/day", "other")
-    (reservation, held), _ = other.reserve("chronopost", [BOTH, TRACKING_ONLY])
+    run = queue("3/day")
+    (reservation, held), _ = run.reserve("chronopost", [BOTH, TRACKING_ONLY])
     reservation.consume(Capability.TRACKING)
     reservation.consume(Capability.POD)
-    run = queue("3/day")
     _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 held, 2 wanted: never enough today
     assert refusal is not None
     assert not refusal.passing
@@ -231,12 +250,12 @@ def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
 def test_units_that_are_held_beyond_those_left_to_others_cannot_mend_a_refusal(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
-    run, new = queue("8/day"), queue("8/day", "new")
+    run = queue("8/day")
     reservations, _ = run.reserve("chronopost", [BOTH] * 3, urgent=BOTH)
     for reservation in reservations:
         reservation.consume(Capability.TRACKING)
         reservation.consume(Capability.POD)
-    assert len(new.reserve("chronopost", [BOTH])[0]) == 1
+    assert len(run.reserve("chronopost", [BOTH])[0]) == 1
     _, refusal = run.reserve("chronopost", [BOTH], urgent=BOTH)  # 6 used, and 2 are for others
     assert refusal is not None
     assert not refusal.passing
@@ -260,40 +279,50 @@ def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) ->
 class SettledMeanwhile(QuotaTables):
     """Another run gives its units back between the refusal and the look at what stood in the way."""
 
+    others: ClassVar[list[QuotaTables]] = []
+
     def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
-        QuotaTables(self.database, "other").leave()
+        self.others[0].leave()
         return super()._exhausted(request, now)
 
 
 def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    queue("2/day", "other").reserve("chronopost", [BOTH])
-    run = queue("2/day")
-    run._quota = SettledMeanwhile(database, "run-1")
+    other, run = queue("2/day"), queue("2/day")
+    other.reserve("chronopost", [BOTH])
+    run._quota = SettledMeanwhile(database)
+    SettledMeanwhile.others = [other._quota]
     reservations, refusal = run.reserve("chronopost", [BOTH])
-    assert reservations or (refusal is not None and refusal.passing)
+    assert (len(reservations), refusal) == (1, None)
 
 
-def test_units_of_calls_that_were_not_sent_are_given_back(queue: Callable[..., APIRequestQueue]) -> None:
-    run = queue("10/day,5/second")
+def test_units_of_calls_that_were_not_sent_are_the_fetch_s_again(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
+    run = queue("2/day,5/second")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     reservation.consume(Capability.TRACKING)
-    assert counts(run) == [(1, 0), (1, 1)]
-    reservation.refund(Capability.TRACKING)
-    assert counts(run) == [(0, 0), (0, 1)]
-    reservation.refund(Capability.TRACKING)
-    assert counts(run) == [(0, 0), (0, 1)]
+    assert counts(run) == [1, 2]
+    for _ in range(2):
+        reservation.refund(Capability.TRACKING)
+        assert counts(run) == [0, 2]
+    reservation.consume(Capability.TRACKING)
+    reservation.consume(Capability.POD)
+    assert counts(run) == [2, 2]
+    reservation.refund(Capability.POD)
     reservation.release()
-    assert counts(run) == [(0, 0), (0, 0)]
+    assert counts(run) == [1, 1]
 
 
 def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) -> None:
-    run, other = queue("10/day,8/hour"), queue("10/day,8/hour", "other")
-    run.reserve("chronopost", [BOTH, BOTH])
+    run, other = queue("10/day,8/hour"), queue("10/day,8/hour")
+    reservations, _ = run.reserve("chronopost", [BOTH, BOTH])
+    reservations[0].consume(Capability.TRACKING)
     other.reserve("chronopost", [BOTH])
-    run.leave()
-    assert counts(run) == [(0, 2), (0, 2)]
+    for _ in range(2):
+        run.leave()
+        assert counts(run) == [3, 3]
 
 
 def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]) -> None:
@@ -302,11 +331,11 @@ def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]
     for _ in range(2):
         reservation.consume(Capability.TRACKING)
     reservation.consume(Capability.POD)
-    assert counts(run) == [(3, 0)]
+    assert counts(run) == [3]
     with pytest.raises(CallError) as failed:
         reservation.consume(Capability.POD)
     assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
-    assert counts(run) == [(3, 0)]
+    assert counts(run) == [3]
 
 
 # ---------------------------------------------------------------- windows
@@ -320,16 +349,16 @@ def test_a_window_that_ends_between_reserve_and_use(
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
     reservation.consume(Capability.TRACKING)
-    assert counts(run) == [(1, 0)]
-    yesterday = QuotaTables(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
-    assert [(use.used, use.reserved) for use in yesterday] == [(0, 0)]
+    assert counts(run) == [1]
+    yesterday = QuotaTables(database).uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
+    assert [use.used for use in yesterday] == [0]
     reservation.consume(Capability.POD)
-    assert counts(run) == [(2, 0)]
+    assert counts(run) == [2]
 
 
 def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> None:
     night = SimulatedClock(datetime(2026, 2, 2, 22, 59, tzinfo=UTC))
-    run, other = (queue_on(database, night, limits_of("2/day"), holder) for holder in ("run-1", "other"))
+    run, other = (queue_on(database, night, limits_of("2/day")) for _ in range(2))
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     night.advance(timedelta(minutes=2))
     other.reserve("chronopost", [BOTH])
@@ -338,25 +367,6 @@ def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> No
     failure = failed.value.failure
     assert failure.kind is ErrorKind.RATE_LIMITED
     assert failure.retry_at == datetime(2026, 2, 3, 23, tzinfo=UTC)
-
-
-def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
-    clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
-) -> None:
-    (stalled,), _ = queue("2/day").reserve("chronopost", [BOTH])
-    clock.advance(LEASE + timedelta(seconds=1))
-    other = queue("2/day", "other")
-    reservations, _ = other.reserve("chronopost", [BOTH])
-    for reservation in reservations:
-        reservation.consume(Capability.TRACKING)
-        reservation.consume(Capability.POD)
-    made = 2 * len(reservations)
-    for what in BOTH:
-        with suppress(CallError):
-            stalled.consume(what)
-            made += 1
-    assert made == 2
-    assert counts(other) == [(2, 0)]
 
 
 @pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
@@ -398,7 +408,7 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
     for limit in limits_of(limits):
         in_window = Counter(limit.window.around(at) for at in called)
         assert max(in_window.values()) <= limit.number, (str(limit), called)
-        assert [use.used for use in QuotaTables(database, "x").uses([limit], clock.now())] == [
+        assert [use.used for use in QuotaTables(database).uses([limit], clock.now())] == [
             in_window[limit.window.around(clock.now())]
         ]
 
@@ -407,20 +417,22 @@ def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     database: Database, clock: SimulatedClock
 ) -> None:
     class Slow(QuotaTables):
-        def consume(self, held: Reserved, expires_at: datetime) -> bool:
-            clock.advance(timedelta(seconds=0.7))
-            return super().consume(held, expires_at)
+        def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
+            reserved = super().reserve(requests, now)
+            if any(request.limit.window.seconds == 0 for request in requests):
+                clock.advance(timedelta(seconds=0.7))
+            return reserved
 
     clock.advance(timedelta(seconds=0.5))
     run = queue_on(database, clock, limits_of("10/day@UTC,1/second"))
-    run._quota = Slow(database, "run-1")
-    reservations, _ = run.reserve("chronopost", [BOTH])
+    run._quota = Slow(database)
+    reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
     called = []
-    for what in BOTH:
-        reservations[0].consume(what)
+    for _ in range(2):  # the second one needs another unit of the day
+        reservations[0].consume(Capability.TRACKING)
         called.append(clock.now() - NOW)
     assert [at // timedelta(seconds=1) for at in called] == [1, 2]
-    assert counts(run) == [(1, 0), (2, 0)]
+    assert counts(run) == [1, 2]
 
 
 def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_other(
@@ -429,16 +441,16 @@ def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_o
     day, hour = limits_of("100000/day,100000/hour")
     begin, got = threading.Barrier(2), []
 
-    def reserve(holder: str, limits: tuple[Limit, ...]) -> None:
-        quota = QuotaTables(database, holder)
+    def reserve(limits: tuple[Limit, ...]) -> None:
+        quota = QuotaTables(database)
         requests = [QuotaRequest(limit, 1) for limit in limits]
         for _ in range(100):
             begin.wait(60)
-            held = quota.reserve(requests, NOW, NOW + LEASE)
+            held = quota.reserve(requests, NOW)
             got.append(isinstance(held, list) and [one.limit for one in held] == list(limits))
 
     with ThreadPoolExecutor(2) as pool:
-        for job in [pool.submit(reserve, "one", (day, hour)), pool.submit(reserve, "other", (hour, day))]:
+        for job in [pool.submit(reserve, (day, hour)), pool.submit(reserve, (hour, day))]:
             job.result()
     assert got == [True] * 200
 
@@ -451,7 +463,7 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     reservation.consume(Capability.TRACKING)
     clock.advance(timedelta(days=2))
     run.leave()
-    before = QuotaTables(database, "x").uses(limits_of("5/second,100/day"), NOW)
+    before = QuotaTables(database).uses(limits_of("5/second,100/day"), NOW)
     assert [use.used for use in before] == [0, 1]
 
 
@@ -482,10 +494,7 @@ def test_retry_after_holds_for_all_runs(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, header: str | None, pause: timedelta
 ) -> None:
     sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after=header)
-    run, other = (
-        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
-        for holder in ("run-1", "other")
-    )
+    run, other = (queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url) for _ in range(2))
     fetched = fetch(run)
     assert isinstance(fetched.outcome, Failure)
     assert (fetched.outcome.kind, fetched.outcome.retry_at) == (ErrorKind.RATE_LIMITED, NOW + pause)
@@ -511,7 +520,7 @@ def test_a_retry_after_that_is_over_pauses_nobody(
 
 
 def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
-    quota = QuotaTables(database, "run-1")
+    quota = QuotaTables(database)
     quota.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
     quota.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)
     state = quota.carrier_state("chronopost")
@@ -541,8 +550,8 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
     fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url, password="999999"))
     run, other = (
-        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url, password="999999")
-        for holder in ("run", "other")
+        queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password="999999")
+        for _ in range(2)
     )
     assert run.would_refuse("chronopost") is None
     assert run.closed("chronopost") is None
@@ -564,10 +573,7 @@ def test_retry_after_of_a_gateway_holds_for_all_runs(
             return Answer(503, headers=(("Retry-After", header),) if header else ())
 
     with Down(now=clock.now) as box:
-        run, other = (
-            queue_on(database, clock, limits_of("100/day"), holder, base_url=box.url)
-            for holder in ("run-1", "other")
-        )
+        run, other = (queue_on(database, clock, limits_of("100/day"), base_url=box.url) for _ in range(2))
         fetched = fetch(run)
     assert isinstance(fetched.outcome, Failure)
     assert (fetched.outcome.kind, len(box.calls)) == (ErrorKind.SERVER_ERROR, calls)
@@ -597,29 +603,29 @@ def test_a_refused_account_is_tried_after_1_h_6_h_then_daily(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     sandbox.accounts = {"10000001": "changed"}
-    for n, hours in enumerate((1, 6, 24, 24, 24)):
-        run = queue_on(database, clock, limits_of("100/day"), f"run-{n}", base_url=sandbox.url)
+    for hours in (1, 6, 24, 24, 24):
+        run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
         fetched = fetch(run)
         assert fetched.outcome.kind is ErrorKind.AUTH_FAILED
         assert "the environment" in fetched.outcome.message
         until = clock.now() + timedelta(hours=hours) - SLACK
         assert fetched.outcome.retry_at == until
         run.leave()
-        following = queue_on(database, clock, limits_of("100/day"), f"following-{n}", base_url=sandbox.url)
+        following = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
         clock.advance(until - clock.now() - timedelta(seconds=1))
         assert refused_until(following) == until
         assert following.reserve("chronopost", [BOTH])[0] == []
         clock.advance(timedelta(seconds=1))
     sandbox.accounts = {"10000001": PASSWORD}
-    run = queue_on(database, clock, limits_of("100/day"), "last", base_url=sandbox.url)
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     assert isinstance(fetch(run).outcome, Retrieved)
     run.leave()
-    assert queue_on(database, clock, limits_of("100/day"), "after").closed("chronopost") is None
+    assert queue_on(database, clock, limits_of("100/day")).closed("chronopost") is None
 
 
 def be_refused(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
     sandbox.accounts = {"10000001": "changed"}
-    run = queue_on(database, clock, limits_of("100/day"), "refused", base_url=sandbox.url)
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     assert fetch(run).outcome.kind is ErrorKind.AUTH_FAILED
     run.leave()
     clock.advance(timedelta(hours=1))
@@ -629,7 +635,7 @@ def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_refused(database, clock, sandbox)
-    run = queue_on(database, clock, limits_of("100/day"), "next")
+    run = queue_on(database, clock, limits_of("100/day"))
     answers: list[Refusal | None] = []
     other = threading.Thread(target=lambda: answers.append(run.closed("chronopost")))
     take = QuotaTables.try_again
@@ -652,8 +658,8 @@ def test_a_thread_that_looked_before_the_account_was_accepted_is_not_refused(
 ) -> None:
     be_refused(database, clock, sandbox)
     sandbox.accounts = {"10000001": PASSWORD}
-    run = queue_on(database, clock, limits_of("100/day"), "next", base_url=sandbox.url)
-    seen = QuotaTables(database, "look").carrier_state("chronopost")
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
+    seen = QuotaTables(database).carrier_state("chronopost")
     assert isinstance(fetch(run).outcome, Retrieved)
     look, looks = QuotaTables.carrier_state, iter([seen])
     monkeypatch.setattr(QuotaTables, "carrier_state", lambda *asked: next(looks, None) or look(*asked))
@@ -688,9 +694,9 @@ def test_new_credentials_lift_a_refusal_at_once(
     sandbox.accounts = {"10000001": "654321"}
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     fetch(run)
-    same = queue_on(database, clock, limits_of("100/day"), "same", base_url=sandbox.url)
+    same = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     assert refused_until(same)
-    new = queue_on(database, clock, limits_of("100/day"), "new", base_url=sandbox.url, password="654321")
+    new = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password="654321")
     assert new.closed("chronopost") is None
     assert isinstance(fetch(new).outcome, Retrieved)
 
@@ -702,7 +708,7 @@ def test_the_database_holds_no_password(
     secret = "731946"
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password=secret)
     fetch(run)
-    fetch(queue_on(database, clock, limits_of("100/day"), "2", base_url=sandbox.url, password=f"{secret}0"))
+    fetch(queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password=f"{secret}0"))
     database.close()
     for path in tmp_path.glob("claims.db*"):
         assert secret.encode() not in path.read_bytes()
@@ -712,9 +718,7 @@ def test_leaving_gives_back_a_try_that_was_not_made(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     be_refused(database, clock, sandbox)
-    first, second = (
-        queue_on(database, clock, limits_of("100/day"), name, base_url=sandbox.url) for name in "ab"
-    )
+    first, second = (queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url) for _ in range(2))
     assert first.closed("chronopost") is None
     assert refused_until(second)
     first.leave()
@@ -725,7 +729,7 @@ def test_leaving_gives_back_a_try_that_was_not_made(
 
 def test_looking_takes_no_try(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
     be_refused(database, clock, sandbox)
-    looking, run = (queue_on(database, clock, limits_of("100/day"), name) for name in "ab")
+    looking, run = (queue_on(database, clock, limits_of("100/day")) for _ in range(2))
     assert looking.would_refuse("chronopost") is None
     assert run.closed("chronopost") is None
 
@@ -750,22 +754,8 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
         thread.start()
     for thread in threads:
         thread.join()
-    assert counts(run) == [(sum(got), 0)]
+    assert counts(run) == [sum(got)]
     assert 99 <= sum(got) <= 100  # of two units that a fetch needs, the last one may be of no use
-
-
-def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> None:
-    quota, other = QuotaTables(database, "run-1"), QuotaTables(database, "other")
-    (limit,) = limits_of("10/day")
-    held = quota.reserve([QuotaRequest(limit, 2)], NOW, NOW + LEASE)
-    assert isinstance(held, list)
-    assert isinstance(held[0], Reserved)
-    other.give_back(held[0], kept=1)
-    quota.give_back(held[0], kept=3)
-    quota.give_back(held[0], used=1)
-    (use,) = quota.uses([limit], NOW)
-    assert (use.used, use.reserved) == (0, 2)
-    assert not other.consume(held[0], NOW + LEASE)
 
 
 # ---------------------------------------------------------------- the database fails
@@ -777,9 +767,9 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     class GoneAway(QuotaTables):
         gone = False
 
-        def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
+        def settle(self) -> bool:
             self._look()
-            super().give_back(held, kept=kept, used=used)
+            return super().settle()
 
         def set_account_state(self, carrier: str, state: AccountState) -> None:
             self._look()
@@ -789,21 +779,21 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
             if type(self).gone:
                 raise DatabaseError("The database went away.")
 
-    QuotaTables(database, "before").set_account_state(
+    QuotaTables(database).set_account_state(
         "chronopost", AccountState(refusals=1, refused_until=NOW, claim=7)
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
-    run._quota = run._refusals._quota = GoneAway(database, "run-1")
+    run._quota = run._refusals._quota = GoneAway(database)
     (reservation, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
     assert isinstance(run.fetch(reservation, "chronopost", NUMBER, known).outcome, Retrieved)
-    assert counts(run) == [(1, 3)]
+    assert [use.used for use in run.usage("chronopost")] == [4]
     GoneAway.gone = False
     assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
     assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
     run.leave()
-    assert counts(run) == [(2, 0)]
+    assert counts(run) == [2]
     assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
 
 
@@ -813,23 +803,21 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
 def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    looking = queue_on(database, clock, limits_of("2/day"), "looking")
+    looking = queue_on(database, clock, limits_of("2/day"))
     assert looking.would_refuse("chronopost") is None
-    fetch(queue_on(database, clock, limits_of("2/day"), "one", base_url=sandbox.url))
+    fetch(queue_on(database, clock, limits_of("2/day"), base_url=sandbox.url))
     used_up = looking.would_refuse("chronopost")
     assert used_up is not None
     assert (used_up.why, used_up.reason) == (Blocked.RATE_LIMIT, "Chronopost is at its limit (2 per day)")
 
-    wider = queue_on(database, clock, limits_of("100/day"), "wider")
+    wider = queue_on(database, clock, limits_of("100/day"))
     sandbox.accounts = {"10000001": "changed"}
-    fetch(queue_on(database, clock, limits_of("100/day"), "refused", base_url=sandbox.url))
+    fetch(queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url))
     refused = wider.would_refuse("chronopost")
     assert refused is not None
     assert (refused.why, refused.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
 
-    QuotaTables(database, "paused").pause(
-        "chronopost", clock.now() + timedelta(hours=2), "asked to wait", clock.now()
-    )
+    QuotaTables(database).pause("chronopost", clock.now() + timedelta(hours=2), "asked to wait", clock.now())
     paused = wider.would_refuse("chronopost")
     assert paused is not None
     assert (paused.why, paused.reason) == (Blocked.RATE_LIMIT, "asked to wait")
@@ -840,7 +828,7 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
     account = replace(
         run._accounts["chronopost"], client=None, missing="CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
     )
-    bare = APIRequestQueue({"chronopost": account}, QuotaTables(database, "bare"), clock)
+    bare = APIRequestQueue({"chronopost": account}, QuotaTables(database), clock)
     for refusal in (
         bare.closed("chronopost"),
         bare.would_refuse("chronopost"),
@@ -857,8 +845,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     run, operations = (
-        queue_on(database, clock, limits_of("100/day"), holder, base_url=sandbox.url)
-        for holder in ("run-1", "desk")
+        queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url) for _ in range(2)
     )
     reservations, _ = run.reserve("chronopost", [BOTH])
     stop = operations.stop("chronopost", "alice", "contract talks")
@@ -879,13 +866,13 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         words = "Chronopost was paused on 2026-02-02 08:00:00+00:00 by alice: contract talks"
         assert said.reason == f"{words} ('recours resume chronopost' ends that)"
     assert len(sandbox.calls) == called
-    assert counts(run) == [(called, 0)]  # nothing was held for what was refused
+    assert counts(run) == [called]  # nothing was held for what was refused
 
 
 def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    first, second = queue(holder="a"), queue(holder="b")
+    first, second = queue(), queue()
     assert first.take_up("chronopost", "alice") is None
     assert first.stopped("chronopost") is None
     first.stop("chronopost", "alice")
@@ -900,7 +887,7 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
 def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    quota, run = QuotaTables(database, "run-1"), queue()
+    quota, run = QuotaTables(database), queue()
     refused = AccountState(refusals=2, refused_until=NOW, refusal="refused", salt="00" * 16)
     quota.set_account_state("chronopost", refused)
     quota.pause("chronopost", NOW + timedelta(hours=2), "asked to wait", NOW)

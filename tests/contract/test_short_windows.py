@@ -47,7 +47,7 @@ def test_all_units_of_a_window_are_used_and_few_transactions_ask_for_them(
     accounts = [Account(SPEC, LIMITS, None, never, ()) for _ in range(processes)]
 
     def call(n: int) -> datetime:
-        store = QuotaTables(database, f"run-{n % processes}")
+        store = QuotaTables(database)
         QuotaReservation(store, clock, accounts[n % processes], {}).consume(Capability.TRACKING)
         return clock.now().replace(microsecond=0)
 

@@ -40,7 +40,7 @@ def account(key: str, quota: str = "1000/day", closing: Refusal | None = None) -
     if not key:
         return AccountFacts("")
     limits = parse_limits(quota, key, None, ZONE)
-    uses = [Usage(limit, 0, 0, limit.window.around(NOW)[1]) for limit in limits]
+    uses = [Usage(limit, 0, limit.window.around(NOW)[1]) for limit in limits]
     return AccountFacts(CATALOG.name_of(key), CATALOG.specs[key], uses, closing)
 
 

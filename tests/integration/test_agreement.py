@@ -219,7 +219,6 @@ def _close(world: World) -> None:
         operations.database,
         operations.clock,
         lambda: 0.0,
-        "t",
     )
     queue.stop("dhl", "anna", "works")
     limit = world.limit("colissimo")

@@ -44,6 +44,7 @@ from tests.fakes.hostile import AnyStep, Attack, Pace, reset
 from tests.needs import program
 from tests.planted import PASSWORD
 from tests.postgres import wait_until
+from tests.units import sent_and_held
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024
@@ -676,7 +677,7 @@ class Asked:
             credentials=tuple(credentials.values()),
             source="the environment",
         )
-        self.queue = APIRequestQueue({"chronopost": account}, QuotaTables(self.database, "run-1"), clock)
+        self.queue = APIRequestQueue({"chronopost": account}, QuotaTables(self.database), clock)
 
     def fetch(self) -> Fetched:
         both = {Capability.TRACKING: 1, Capability.POD: 1}
@@ -686,8 +687,8 @@ class Asked:
 
     @property
     def units(self) -> tuple[int, int]:
-        (use,) = self.queue.usage("chronopost")
-        return use.used, use.reserved
+        (counts,) = sent_and_held(self.queue, "chronopost")
+        return counts
 
 
 KINDS = {

@@ -77,14 +77,14 @@ def start(server_url: URL, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callabl
 MOMENTS = {
     "first words": b"user",
     "its beginning": b"INSERT INTO recours_runs",
-    "a call": b"UPDATE recours_quota_shares",
+    "a reservation": b"INSERT INTO recours_quota",
     "a result": b"INSERT INTO recours_attempts",
     "a commit": b"COMMIT",
 }
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("moment", MOMENTS if IS_LONG else ["first words", "a call", "a commit"])
+@pytest.mark.parametrize("moment", MOMENTS if IS_LONG else ["first words", "a reservation", "a commit"])
 def test_a_run_whose_database_falls_silent_ends_with_status_1_and_a_sentence_within_a_minute(
     moment: str,
     server_url: URL,

@@ -138,7 +138,6 @@ def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(fleet: Fleet) 
     assert queue.work() <= 8
     assert fleet.rows("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
     assert fleet.rows("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
-    assert fleet.rows("SELECT sum(held) FROM recours_quota_shares") == [(0,)]
 
 
 def test_numbers_of_claims_in_the_log_tell_slices_apart(
@@ -507,7 +506,7 @@ def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> t
         opened = open_database(settings)
         with closing(opened.database) as database:
             demo._fill(settings, box)
-            quotas = QuotaTables(database, "tests")
+            quotas = QuotaTables(database)
             # Else the first answers would decide whose trouble a refused document is.
             for key in CATALOG.specs:
                 quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))

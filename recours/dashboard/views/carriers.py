@@ -81,7 +81,7 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
     elif carrier.unavailable_since:
         at = visit.texts.short_minute(carrier.unavailable_since, visit.now)
         state, reason = _UNAVAILABLE, visit.texts("unavailable_since", at=at)
-    uses = [use for use in worth_showing(carrier.uses) if use.used or use.reserved]
+    uses = [use for use in worth_showing(carrier.uses) if use.used]
     tone, icon = _BADGES[state]
     return {
         "carrier": carrier,

@@ -75,9 +75,7 @@ def test_a_claim_says_who_what_how_much_and_until_when(page: PageClient, databas
 
 def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Database) -> None:
     assessed(database, stage=Stage.READY)
-    QuotaTables(database, "run").stop(
-        "chronopost", Stop(datetime.now(UTC), "by anna: strike"), "anna", "strike"
-    )
+    QuotaTables(database).stop("chronopost", Stop(datetime.now(UTC), "by anna: strike"), "anna", "strike")
     text = page.get(CLAIM).text
     assert "waits until someone acts: Chronopost was paused by a person" in text
     assert 'by anna ("strike").' in text

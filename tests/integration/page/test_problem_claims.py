@@ -106,7 +106,7 @@ class Begin:
 
     def reject(self, key: str = "chronopost", kind: ErrorKind = ErrorKind.AUTH_FAILED) -> None:
         state = AccountState(refusals=1, refused_until=self.now + DAY / 24, refusal="no", kind=kind)
-        QuotaTables(self.database, "r").set_account_state(key, state)
+        QuotaTables(self.database).set_account_state(key, state)
 
     def deny(self) -> None:
         self.reject(kind=ErrorKind.ACCOUNT_DENIED)

@@ -47,7 +47,7 @@ def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something
 
 def test_accounts_of_clients_stand_apart_from_the_house_s() -> None:
     def uses(key: str, used: int) -> list[Usage]:
-        return [Usage(Limit(key, 100, Window(0, "UTC")), used, 0, MIDNIGHT)]
+        return [Usage(Limit(key, 100, Window(0, "UTC")), used, MIDNIGHT)]
 
     made = report()
     assert "accounts" not in made.as_json()
@@ -60,8 +60,8 @@ def test_accounts_of_clients_stand_apart_from_the_house_s() -> None:
 def test_the_json_has_the_specified_keys_in_their_order() -> None:
     day, second = Window(0, "Europe/Paris"), Window(1)
     uses = [
-        Usage(Limit("chronopost", 2, second), 1, 0, MIDNIGHT),
-        Usage(Limit("chronopost", 100, day), 5, 1, MIDNIGHT),
+        Usage(Limit("chronopost", 2, second), 1, MIDNIGHT),
+        Usage(Limit("chronopost", 100, day), 5, MIDNIGHT),
     ]
     found = report(usage={"Chronopost": uses, "UPS": []}).as_json()
     assert found == {
@@ -105,9 +105,9 @@ minute = partial(format_minute, local=local)
 
 
 def test_the_usage_of_a_carrier_in_local_time() -> None:
-    day = Usage(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, 0, MIDNIGHT)
+    day = Usage(Limit("chronopost", 100, Window(0, "Europe/Paris")), 5, MIDNIGHT)
     assert usage_line("Chronopost", day, minute) == "Chronopost: 5/100 per day, resets 2026-02-07 00:00"
-    tokens = Usage(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, 0, MIDNIGHT)
+    tokens = Usage(Limit("ups", 20, Window(3600), Capability.TOKEN), 1, MIDNIGHT)
     assert usage_line("UPS", tokens, minute) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
 
 
@@ -146,8 +146,8 @@ def test_spans_are_said_in_words(hours: float, words: str) -> None:
 
 
 def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
-    second = Usage(Limit("dhl", 1, Window(1)), used=1, reserved=0, resets_at=MIDNIGHT)
-    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, reserved=0, resets_at=MIDNIGHT)
+    second = Usage(Limit("dhl", 1, Window(1)), used=1, resets_at=MIDNIGHT)
+    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, resets_at=MIDNIGHT)
     assert worth_showing([second, day]) == [day]
     assert worth_showing([second]) == [second]
     assert usage_line("La Poste", second, minute) == "La Poste: 1/1 per second"
