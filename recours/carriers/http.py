@@ -355,6 +355,8 @@ class HttpSession:
             answer = self._http.send(request)
         except HttpError as fault:
             raise self._failed(fault, what, failed) from fault
+        finally:
+            self._reservation.called()
         self.calls += 1
         if wait := self._wait_asked(what, answer, self._clock.now()):
             retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until

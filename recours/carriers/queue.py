@@ -4,6 +4,7 @@ Both workers and every machine share it exactly, since its counts live in the da
 of an account, see `recours.core.accounts`.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -131,10 +132,13 @@ class APIRequestQueue:
         *,
         redact: Redactor | None = None,
         minute: Minute = str,
+        concurrency: int | None = None,
+        carrier_concurrency: int | None = None,
     ) -> None:
         """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
 
-        `minute`: a time as people have it, with its zone.
+        `minute`: a time as people have it, with its zone. `concurrency`: how many calls may be under way at once;
+        `carrier_concurrency`: with one account; None: any number.
         """
         self._accounts = accounts
         self._quota = quota
@@ -144,6 +148,9 @@ class APIRequestQueue:
         self._refusals = Refusals(accounts, quota, clock)
         self._first_answers: dict[str, FirstAnswer] = {}
         self._document_calls: dict[str, DocumentCalls] = {}
+        self._slots = threading.Semaphore(concurrency) if concurrency else None
+        self._slots_of: dict[str, threading.Semaphore] = {}  # by account
+        self._carrier_concurrency = carrier_concurrency
 
     # ---------------------------------------------------------------- granting
 
@@ -189,12 +196,26 @@ class APIRequestQueue:
         reserved = self._quota.reserve(requests, now)
         if isinstance(reserved, Exhausted):
             return reserved
+        slots = self._slots_for(key)
         return [
             QuotaReservation(
-                self._quota, self._clock, account, {each: each.limit.units(calls) for each in reserved}, go_on
+                self._quota,
+                self._clock,
+                account,
+                {each: each.limit.units(calls) for each in reserved},
+                go_on,
+                slots,
             )
             for calls in fetches
         ]
+
+    def _slots_for(self, key: str) -> Sequence[threading.Semaphore]:
+        """What bounds the calls under way with an account."""
+        slots = [self._slots] if self._slots else []
+        if self._carrier_concurrency:
+            fresh = threading.Semaphore(self._carrier_concurrency)
+            slots.insert(0, self._slots_of.setdefault(key, fresh))
+        return slots
 
     def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
         """The refusal of a fetch; it passes if the units that this run holds would be enough."""

@@ -306,6 +306,10 @@ class WaitingReservation:
             self._first.fetches += 1
             self._first.lock.release()
 
+    def called(self) -> None:
+        """As the reservation's."""
+        self._reservation.called()
+
     def refund(self, what: Capability) -> None:
         """As the reservation's."""
         self._reservation.refund(what)

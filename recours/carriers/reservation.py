@@ -1,5 +1,6 @@
 """An account at a carrier, and units of quota reserved for the calls of one fetch."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -41,7 +42,7 @@ class Account:
 
 
 class CalledOffError(Exception):
-    """The run ends while the first call of a fetch waits for a short window: nothing was asked."""
+    """The run ends while the first call of a fetch waits: nothing was asked."""
 
 
 # How long a call may be on its way to the carrier, and the two clocks differ.
@@ -59,24 +60,51 @@ class QuotaReservation:
     _clock: Clock
     _account: Account
     _reserved: dict[Reserved, int]  # how many units of each limit are this fetch's
-    _go_on: Callable[[], bool] = lambda: True  # if it says no, no short window is waited for any more
+    _go_on: Callable[[], bool] = lambda: True  # if it says no, no call is waited with any more
+    _slots: Sequence[threading.Semaphore] = ()  # one of each is held during a call, taken in this order
     _has_called: bool = False
     _last: list[Reserved] = field(default_factory=list)  # what the last call uses
+    _is_calling: bool = False
 
     def consume(self, what: Capability) -> None:
-        """Take a reserved unit of each limit for the call that follows; waits out short windows.
+        """Take a reserved unit of each limit for the call that follows; waits for other calls, and out short windows.
 
-        Raises CallError, CalledOffError.
+        Until `called`, the call is one of those that may be under way at once. Raises CallError, CalledOffError.
         """
+        for slot in self._slots:  # before units of a short window, which must be sent in it
+            slot.acquire()
+        self._is_calling = True
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:
+            self._may_still_begin()
             while missing := self._missing(limits):
                 self._take(missing)
         except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
             self.refund(what)
+            self.called()
+            raise
+        except BaseException:
+            self.called()
             raise
         self._has_called = True
+
+    def _may_still_begin(self) -> None:
+        """Raises CalledOffError, or CallError if something was asked, if the run ends. It says nothing of other claims."""
+        if self._go_on():
+            return
+        if not self._has_called:
+            raise CalledOffError
+        message = f"{self._account.name} was asked no more, as the run ends"
+        failure = Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message)
+        raise CallError(replace(failure, alone=True))
+
+    def called(self) -> None:
+        """The call is over."""
+        if self._is_calling:
+            self._is_calling = False
+            for slot in self._slots:
+                slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
         """Those of whose present window the call has no unit: a window may end while others are waited for."""
@@ -105,12 +133,9 @@ class QuotaReservation:
 
     def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
         take = partial(self._reserve, limits)
-        if units := self._account.short_windows.wait(limits, take, self._clock, self._go_on):
-            return units
-        if not self._has_called:
-            raise CalledOffError
-        # It says nothing of other claims.
-        raise CallError(replace(self._limit_reached(limits[0]), alone=True))
+        while not (units := self._account.short_windows.wait(limits, take, self._clock, self._go_on)):
+            self._may_still_begin()
+        return units
 
     def _limit_reached(self, limit: Limit) -> Failure:
         return Failure.of(Sentence.LIMIT_REACHED, self._account.name, detail=str(limit))

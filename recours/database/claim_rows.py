@@ -43,6 +43,9 @@ Redact = Callable[[str], str]
 CHUNK = 500
 # How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
 SERVICE_LOCK_WAIT_S = 2.0
+# The same where several claims are recorded together: less than the server takes to look for runs and services that wait for
+# each other, so that a service is never the one whose transaction is ended.
+TOGETHER_LOCK_WAIT_S = 0.2
 
 
 # ---------------------------------------------------------------- reading

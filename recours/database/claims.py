@@ -1,11 +1,12 @@
 """The repository of claims: looked for, leased, recorded."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Select, Update, bindparam, case, func, insert, or_, select, update
 
@@ -19,6 +20,7 @@ from recours.database.changes import note, note_assessed, note_put_aside
 from recours.database.claim_reader import delivery_columns, read_claim
 from recours.database.claim_rows import (
     SERVICE_LOCK_WAIT_S,
+    TOGETHER_LOCK_WAIT_S,
     assessed_values,
     claim_columns,
     const,
@@ -47,7 +49,6 @@ from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
-_T = TypeVar("_T")
 _c = claims.c
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
@@ -264,7 +265,8 @@ class ClaimRepository:
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still leased."""
         still_leased: set[Any] = set()
-        for some in self._together(leased):
+        # Elsewhere a row each: a run that waits for one row while it holds another may be waited for itself.
+        for some in [leased] if self.database.is_sqlite else [[claim] for claim in leased]:
             values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
             with self.database.write_one() as connection:
                 still_leased.update(connection.scalars(_RENEW, values))
@@ -299,12 +301,18 @@ class ClaimRepository:
         person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, or its
         own rules refuse what it is to be told, it is told later. Raises NotRecordedError, having tried the others too.
         """
+        if len(ended) > 1:
+            with suppress(_ChangedError):
+                try:
+                    return list(self._record_at_once(ended, lease, now).values())
+                except DatabaseError as fault:
+                    if not (fault.was_answered or fault.is_of_rules):
+                        raise NotRecordedError(fault, {}) from fault
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
-        for some in self._together(ended):
+        for attempt, decision in ended:
             try:
-                for part in self._record(some, lease, now):
-                    written |= part
+                written[attempt.claim.id] = self._record_alone(attempt, decision, lease, now)
             except DatabaseError as fault:
                 faults.append(fault)
                 if not fault.was_answered:
@@ -313,44 +321,41 @@ class ClaimRepository:
             raise NotRecordedError(faults[0], written) from faults[0]
         return list(written.values())
 
-    def _together(self, rows: Sequence[_T]) -> list[Sequence[_T]]:
-        """What may be written in one transaction.
-
-        On SQLite all of it. Elsewhere a row each: a run that waits for one row while it holds another may block the
-        service's own application, and be blocked by it.
-        """
-        return [rows] if self.database.is_sqlite else [[row] for row in rows]
-
-    def _record(
-        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
-    ) -> Iterator[dict[Any, bool]]:
-        """What was written, after each transaction: the next one may fail. `is_owed`: the service is told by a later run."""
+    def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
+        """Record one attempt; the service is told by a later run if it cannot be told now."""
         try:
-            yield self._record_at_once(ended, lease, now, is_owed=is_owed)
+            try:
+                self._record_at_once([(attempt, decision)], lease, now)
+            except DatabaseError as fault:
+                is_locked = fault.is_of_lock and not self.database.is_sqlite
+                if not (is_locked or fault.is_of_rules):
+                    raise
+                self._record_at_once([(attempt, decision)], lease, now, is_owed=True)
         except _ChangedError:
-            if len(ended) == 1:
-                yield self._keep_attempt(ended[0][0], lease, now)
-                return
-            for one in ended:
-                yield from self._record([one], lease, now, is_owed=is_owed)
-        except DatabaseError as fault:
-            is_locked = fault.is_of_lock and not self.database.is_sqlite
-            if is_owed or not (is_locked or fault.is_of_rules):
-                raise
-            for one in ended:
-                yield from self._record([one], lease, now, is_owed=len(ended) == 1)
+            self._keep_attempt(attempt, lease, now)
+            return False
+        return True
 
     def _record_at_once(
-        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool
+        self,
+        ended: Sequence[tuple[Attempt, Decision]],
+        lease: Lease,
+        now: datetime,
+        *,
+        is_owed: bool = False,
     ) -> dict[Any, bool]:
-        """The same in one transaction, by the claims' ids. Raises _ChangedError."""
+        """Record attempts in one transaction, by the claims' ids. Raises _ChangedError, DatabaseError.
+
+        `is_owed`: the service is told by a later run.
+        """
         projections = {
             attempt.claim.id: self._projection(attempt, decision, now) for attempt, decision in ended
         }
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         if is_owed:
             states = [(claim, values | owed_values(projections[claim.id], now)) for claim, values in states]
-        with self.database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
+        lock_wait_s = SERVICE_LOCK_WAIT_S if len(ended) == 1 else TOGETHER_LOCK_WAIT_S
+        with self.database.write(lock_wait_s=lock_wait_s) as connection:
             news = {} if is_owed else {claim_id: values for claim_id, values in projections.items() if values}
             is_projected = project(connection, self.border, news) == len(news)
             if not (is_projected and self._let_go(connection, states, lease, news)):
@@ -360,13 +365,12 @@ class ClaimRepository:
             self._add_attempts(connection, [attempt for attempt, _ in ended], now)
         return dict.fromkeys(projections, True)
 
-    def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> dict[Any, bool]:
+    def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         """Of a claim that is not as it was taken: it is assessed again. The service is told nothing."""
         with self.database.write() as connection:
             connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
             if not attempt.by:
                 self._add_attempts(connection, [replace(attempt, used=False)], now)
-        return {attempt.claim.id: False}
 
     def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
         rows = [attempt_row(attempt, self.run_id, self.worker) for attempt in ended]

@@ -1,15 +1,18 @@
-"""Fetches the claims of a run: each thread leases a bundle, reserves quota, fetches, decides, records, and starts over.
+"""Fetches the claims of a run: leases bundles, asks about each claim, keeps its documents, decides and records.
 
-One lock guards what the threads share. It is never held, and no transaction is open, while a carrier is asked.
+The run's own thread leases, records and knows the lanes; the others ask and keep documents. No transaction is open while a
+carrier is asked.
 """
 
 import threading
-from collections import deque
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
@@ -27,6 +30,27 @@ from recours.runs.source import Source
 from recours.runs.summary import UnknownCodes
 
 _RENEW_BELOW = timedelta(minutes=5)
+_RENEW_EVERY_S = 60.0
+# Answers that come within so long are recorded together, up to so many.
+_TOGETHER_S = 0.1
+_TOGETHER = 8
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the attempt at a claim ended. `refusal`: it closed the lane."""
+
+    leased: Leased
+    ended: Ended
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True)
+class BundleOver:
+    """A thread has finished a bundle. `unasked`: those of its claims that it did not ask about."""
+
+    bundle: list[Leased]
+    unasked: list[Leased]
 
 
 @dataclass(eq=False)
@@ -46,22 +70,27 @@ class Engine:
         self.leasing = Leasing(
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
-        self._changed = threading.Condition()
-        self._bundles: deque[list[Leased]] = deque()  # for threads that are about to come for one
-        self._leased: list[Leased] = []  # and not recorded yet
-        # Not heard yet; and whether each is the last of its bundle.
-        self._new_answers: deque[tuple[Leased, Ended, bool]] = deque()
-        self._answered: list[tuple[Leased, Ended]] = []  # heard: later answers may tell more about some
+        self._from_threads: SimpleQueue[Answer | BundleOver] = SimpleQueue()
+        self._lanes_guard = threading.Lock()  # several threads learn of a lane's failures
+        self._leased: dict[Any, Leased] = {}  # and not recorded yet, by claim
+        self._answered: list[tuple[Leased, Ended]] = []  # and not recorded yet
+        self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
         self._fault: RunError | None = None
+        self._crash: BaseException | None = None  # of a thread: no fault that a run may have
         self._faults_of_lanes: list[RunError] = []
 
     def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self.leasing.open(ready)
         try:
-            self._run_threads()
+            with ThreadPoolExecutor(self._limits.threads, thread_name_prefix="fetch") as pool:
+                self._fetch_all(pool)
+            if self._crash:
+                raise self._crash
+            if self._fault:
+                raise self._fault
             self._record_what_waits()
             self.leasing.report_lanes()
             if self._may_begin():
@@ -71,154 +100,124 @@ class Engine:
         finally:
             self._record_what_can_be()
 
-    # ---------------------------------------------------------------- the threads
+    # ---------------------------------------------------------------- the run's own thread
 
-    def _run_threads(self) -> None:
+    def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
         """Returns when nothing is left that could be asked for."""
-        count = self._limits.concurrency
-        with ThreadPoolExecutor(count, thread_name_prefix="fetch") as pool:
-            working = {pool.submit(self._work) for _ in range(count)}
-            while working:
-                done, working = wait(working, POLL_S, FIRST_COMPLETED)
-                for thread in done:
-                    thread.result()
+        while True:
+            self._lease(pool)
+            if self.leasing.in_flight:
+                self._take_in(self._next_message())
+            elif self._may_begin() and self.leasing.waits_for_quota:
+                self._deps.clock.sleep(POLL_S)
+            else:
+                return
+            try:
                 self._renew()
-        for bundle in self._bundles:  # which the threads left when they were stopped
-            self._hand_back(bundle)
-        if self._fault:
-            raise self._fault
+                self._record_when_due()
+            except RunError as fault:
+                self._fail(fault)
 
-    def _await_answers(self) -> None:
-        """Wait until another thread has an answer, a little at a time; the lock is held."""
-        self._changed.wait(POLL_S)
-
-    def _work(self) -> None:
+    def _lease(self, pool: ThreadPoolExecutor) -> None:
+        """Have threads fetch more bundles, while there is room for some."""
         try:
-            while bundle := self._next():
-                self._fetch(bundle)
+            while self._may_begin() and (bundles := self.leasing.next()):
+                for bundle in bundles:
+                    self._leased.update({leased.claim.id: leased for leased in bundle})
+                    pool.submit(self._fetch, bundle)
         except RunError as fault:
             self._fail(fault)
-        except BaseException:
-            self._over = True
-            raise
+
+    def _next_message(self) -> Answer | BundleOver | None:
+        """What a thread has to say; None: recording or renewing is due before."""
+        wait_s = _RENEW_EVERY_S
+        if self._record_at is not None:
+            wait_s = min(wait_s, max(self._record_at - time.monotonic(), 0.0))
+        with suppress(Empty):
+            return self._from_threads.get(timeout=wait_s)
+        return None
+
+    def _take_in(self, message: Answer | BundleOver | None) -> None:
+        if isinstance(message, Answer):
+            try:
+                self._hear(message)
+            except RunError as fault:
+                self._fail(fault)
+        elif message:
+            self.leasing.ended(message.bundle[0].lane)
+            for leased in message.unasked:
+                log.info(f"{leased.claim.reference} not tried after all; it stays due")
+                del self._leased[leased.claim.id]
+            self.leasing.hand_back(message.unasked)
 
     def _fail(self, fault: RunError) -> None:
-        with self._changed:
-            self._over = True
-            self._fault = self._fault or fault
-            self._changed.notify_all()
+        self._over = True
+        self._fault = self._fault or fault
 
     def _may_begin(self) -> bool:
         return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
 
-    def _next(self) -> list[Leased]:
-        """The next bundle to fetch; empty if there is none, and none can come back. Raises RunError."""
-        while True:
-            with self._changed:
-                self._take_answers()
-                if not self._may_begin():
-                    return []
-                self._renew()
-                if not self._bundles:
-                    self._lease()
-                if self._bundles:
-                    bundle = self._bundles.popleft()
-                    self._begin(bundle[0])
-                    return bundle
-                if self.leasing.in_flight:
-                    self._await_answers()
-                elif self.leasing.waits_for_quota:
-                    self._deps.clock.sleep(POLL_S)  # the other threads want nothing else
-                else:
-                    self._changed.notify_all()  # the others have nothing to wait for either
-                    return []
-
-    def _lease(self) -> None:
-        """A bundle for each thread that has none: to lease and to record several claims costs little more than one."""
-        self._bundles += self.leasing.next()
-        self._leased += [leased for bundle in self._bundles for leased in bundle]
-        if len(self._bundles) > 1:
-            self._changed.notify_all()
-
     def _renew(self) -> None:
-        """Extend the leases of claims whose calls last; one that was lost is neither asked about nor recorded."""
-        with self._changed:
-            now = self._deps.clock.now()
-            ending = [leased for leased in self._leased if leased.until - now < _RENEW_BELOW]
-            if not ending:
-                return
-            lease = self.leasing.new_lease()
-            try:
-                kept = self._deps.claims.renew([leased.claim for leased in ending], lease)
-            except RunError as fault:
-                self._fail(fault)
-                return
-            ids = {claim.id for claim in kept}
-            for leased in ending:
-                if leased.claim.id in ids:
-                    leased.until = lease.until
+        """Extend the leases of claims whose calls last; one that was lost is neither asked about nor recorded.
 
-    # ---------------------------------------------------------------- a bundle
+        Raises RunError.
+        """
+        now = self._deps.clock.now()
+        ending = [leased for leased in self._leased.values() if leased.until - now < _RENEW_BELOW]
+        if not ending:
+            return
+        lease = self.leasing.new_lease()
+        for claim in self._deps.claims.renew([leased.claim for leased in ending], lease):
+            self._leased[claim.id].until = lease.until
+
+    # ---------------------------------------------------------------- a bundle, in a thread of its own
 
     def _fetch(self, bundle: list[Leased]) -> None:
-        """Ask about each claim and record the answer before the next one is asked about. Raises RunError."""
-        rest = list(bundle)
+        """Ask about each claim, keep its documents, and hand its answer over before the next one is asked about."""
+        unasked = list(bundle)
         try:
-            with closing(self._answers(bundle)) as answers:
-                is_closed = False
-                while rest and (is_closed or self._may_ask(rest[0])):
-                    if not (ended := self._ask(rest[0], answers)):
-                        break
-                    # Then the rest is not called for, and what is known of it is recorded all the same.
-                    is_closed = is_closed or ended.closes_carrier
-                    self._note(rest.pop(0), ended, rest)
-            for leased in rest:
-                log.info(f"{leased.claim.reference} not tried after all; it stays due")
-        finally:
-            if rest:
-                self._hand_back(rest)
-
-    def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
-        reservations = [leased.reservation for leased in bundle]
-        now = self._deps.clock.now()
-        asked = [
-            Asked(each.claim.number or "", each.known, each.claim.id, each.claim.earliest_delivery(now))
-            for each in bundle
-        ]
-        return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
-
-    def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:
-        """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunError."""
-        leased.lane.learn(ended.outcome)  # for the other threads, at once
-        if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
-            self._deps.documents.secure(ended.evidence)
-        self._new_answers.append((leased, ended, not rest))
-        if rest:
-            with self._changed:
-                self._take_answers()
-                self._begin(rest[0])
-                self._changed.notify_all()  # the carrier may have accepted our account: now more can be asked at once
-
-    def _may_ask(self, leased: Leased) -> bool:
-        is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
-        return self._may_begin() and not (is_lost or leased.lane.is_closing)
-
-    def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
-        """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
-        deps, claim = self._deps, leased.claim
-        try:
-            return attempt(claim, leased.known, leased.reservation, answers, deps)
+            for leased, ended in self._ask(bundle):
+                unasked.remove(leased)
+                if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
+                    self._deps.documents.secure(ended.evidence)
+                self._from_threads.put(Answer(leased, ended, self._learn(leased, ended)))
         except RunError as fault:
             # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
             # follows from it is reported instead.
             self._fail(fault)
             self._stop.set()
-            raise
-        except Exception as error:
-            log.exception(f"{claim.reference}: an internal error")
-            return ended_by_mistake(error, deps.clock)
+        except BaseException as error:  # noqa: BLE001 (the run's own thread raises it)
+            self._over = True
+            self._crash = error
+        finally:
+            self._from_threads.put(BundleOver(bundle, unasked))
 
-    def _begin(self, leased: Leased) -> None:
+    def _ask(self, bundle: Sequence[Leased]) -> Iterator[tuple[Leased, Ended]]:
+        """The claims that were asked about, each as soon as its answer is known. Raises RunError."""
+        now = self._deps.clock.now()
+        asked = [
+            Asked(each.claim.number or "", each.known, each.claim.id, each.claim.earliest_delivery(now))
+            for each in bundle
+        ]
+        reservations = [leased.reservation for leased in bundle]
+        answers = self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
+        is_closed = False
+        with closing(answers):
+            for leased in bundle:
+                # Once closed, the rest is not called for, and what is known of it is recorded all the same.
+                if not (is_closed or self._may_ask(leased)):
+                    return
+                self._announce(leased)
+                if not (ended := self._attempt(leased, answers)):
+                    return
+                is_closed = is_closed or ended.closes_carrier
+                yield leased, ended
+
+    def _may_ask(self, leased: Leased) -> bool:
+        is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
+        return self._may_begin() and not (is_lost or leased.lane.is_closing)
+
+    def _announce(self, leased: Leased) -> None:
         lane, claim = leased.lane, leased.claim
         self._recorder.announce(claim, lane.account)
         if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
@@ -227,29 +226,29 @@ class Engine:
                 f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
             )
 
-    def _hand_back(self, rest: list[Leased]) -> None:
-        with self._changed:
-            self.leasing.ended(rest[0].lane)
-            self._leased = [leased for leased in self._leased if leased not in rest]
-            self.leasing.hand_back(rest)
+    def _attempt(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
+        """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
+        try:
+            return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)
+        except RunError:
+            raise
+        except Exception as error:
+            log.exception(f"{leased.claim.reference}: an internal error")
+            return ended_by_mistake(error, self._deps.clock)
+
+    def _learn(self, leased: Leased, ended: Ended) -> Refusal | None:
+        """What an answer tells of its lane holds for all threads at once; a refusal if it closed the lane."""
+        fetched = ended.fetched
+        was_called = fetched.calls + fetched.unsent > 0
+        with self._lanes_guard:
+            leased.lane.learn(ended.outcome)
+            return leased.lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
 
     # ---------------------------------------------------------------- answers
 
-    def _take_answers(self) -> None:
-        """Hear what the threads were answered by now, and record what can be; the lock is held. Raises RunError."""
-        faults = []
-        while self._new_answers:
-            leased, ended, is_last = self._new_answers.popleft()
-            if is_last:
-                self.leasing.ended(leased.lane)
-            if fault := self._hear(leased, ended):
-                faults.append(fault)
-        if not self._fault:  # else all that is left is tried in one go, when the threads have ended
-            self._record(self._ready())
-        if faults:
-            raise faults[0]
-
-    def _hear(self, leased: Leased, ended: Ended) -> RunError | None:
+    def _hear(self, answer: Answer) -> None:
+        """Take an answer in; it is recorded later. Raises RunError."""
+        leased, ended = answer.leased, answer.ended
         claim, lane, fetched = leased.claim, leased.lane, ended.fetched
         log.debug(
             f"{claim.reference}: {plural(fetched.calls, 'call')} to {lane.account} in {ended.duration_s:.2f}s"
@@ -258,15 +257,9 @@ class Engine:
         self._any_connected = self._any_connected or fetched.calls > 0
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         self.leasing.note_documents(lane, ended.outcome)
-        was_called = fetched.calls + fetched.unsent > 0
-        refusal = lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
-        try:
-            if refusal := self._broken(leased, ended.mistake) or refusal:
-                lane.closes = True
-                self.leasing.close(lane, refusal)
-        except RunError as fault:
-            return fault
-        return None
+        if refusal := self._broken(leased, ended.mistake) or answer.refusal:
+            lane.closes = True
+            self.leasing.close(lane, refusal)
 
     def _broken(self, leased: Leased, mistake: Mistake | None) -> Refusal | None:
         """Hear whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
@@ -280,6 +273,21 @@ class Engine:
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     # ---------------------------------------------------------------- recording
+
+    def _record_when_due(self) -> None:
+        """Record a group of answers: it is large enough or old enough, or no other answer will come. Raises RunError."""
+        ready = self._ready()
+        if (
+            not ready or self._fault
+        ):  # after a fault all that is left is tried in one go, when the threads have ended
+            self._record_at = None
+            return
+        if self._record_at is None:
+            self._record_at = time.monotonic() + _TOGETHER_S
+        is_old = time.monotonic() >= self._record_at
+        if is_old or len(ready) >= _TOGETHER or not self.leasing.in_flight:
+            self._record_at = None
+            self._record(ready)
 
     def _ready(self) -> list[tuple[Leased, Ended]]:
         """Answers to be recorded now: not mistakes, while others may tell more; nor claims that would be leased once more."""
@@ -322,7 +330,8 @@ class Engine:
             raise
         finally:
             self._answered = [each for each in self._answered if each[0].claim.id not in ids]
-            self._leased = [leased for leased in self._leased if leased.claim.id not in ids]
+            for recorded in ids:
+                self._leased.pop(recorded, None)
 
     def _record_what_waits(self) -> None:
         """Record what waited for other answers: none will come. Raises RunError.
@@ -353,8 +362,6 @@ class Engine:
 
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was answered is recorded if possible, else its lease runs out."""
-        with suppress(RunError):
-            self._take_answers()
         self._end_waiting()
         with suppress(RunError):
             self._record(list(self._answered))

@@ -64,6 +64,20 @@ class Limits:
     max_runtime: timedelta
     others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
 
+    @property
+    def threads(self) -> int:
+        """Some more than calls at once: they appraise, store, or wait to call."""
+        return _with_spare(self.concurrency)
+
+
+def _with_spare(at_once: int) -> int:
+    return at_once + at_once // 2
+
+
+def _room(in_flight: int, at_once: int) -> int:
+    """How many more bundles may be fetched: none until the spare ones are used up, so that several are leased together."""
+    return 0 if in_flight > at_once else _with_spare(at_once) - in_flight
+
 
 @dataclass(eq=False)
 class Leased:
@@ -78,7 +92,7 @@ class Leased:
 
 @dataclass(eq=False)
 class Leasing:
-    """Leases bundles up to the batch. Used by one thread at a time: the engine's lock is held meanwhile."""
+    """Leases bundles up to the batch. Used by the run's own thread alone."""
 
     _deps: Dependencies
     _catalog: Catalog
@@ -172,7 +186,8 @@ class Leasing:
         return min(most, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else most
 
     def _first_rooms(self) -> dict[str, int]:
-        free, monotonic = self._limits.concurrency - self.in_flight, self._deps.clock.monotonic()
+        free = _room(self.in_flight, self._limits.concurrency)
+        monotonic = self._deps.clock.monotonic()
         rooms: dict[str, int] = {}
         over = []
         for lane in map(self._lane, self._order):
@@ -203,7 +218,7 @@ class Leasing:
 
     def _room(self, lane: Lane) -> int:
         asks_alone = self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
-        return (1 if asks_alone else self._limits.carrier_concurrency) - lane.in_flight
+        return 1 - lane.in_flight if asks_alone else _room(lane.in_flight, self._limits.carrier_concurrency)
 
     def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""

@@ -51,7 +51,10 @@ class Reservation(Protocol):
     """Units of quota reserved for one fetch."""
 
     def consume(self, what: Capability) -> None:
-        """Take a reserved unit for the call that follows. Waits out short windows. Raises CallError."""
+        """Take a reserved unit for the call that follows. Waits for other calls, and out short windows. Raises CallError."""
+
+    def called(self) -> None:
+        """The call is over: another may begin."""
 
     def refund(self, what: Capability) -> None:
         """Take back the unit of a call of which certainly nothing was sent."""

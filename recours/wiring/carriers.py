@@ -69,6 +69,7 @@ def make_queue(
     clock: Clock,
     jitter: Callable[[], float],
     kept: Mapping[str, Account] | None = None,
+    concurrency: int | None = None,
 ) -> APIRequestQueue:
     """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
@@ -77,6 +78,8 @@ def make_queue(
         clock,
         redact=redactor(settings),
         minute=Localized("en", settings.policy.zone).minute,
+        concurrency=concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
     )
 
 

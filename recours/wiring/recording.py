@@ -210,6 +210,9 @@ class Unlimited:
     def consume(self, what: Capability) -> None:
         pass
 
+    def called(self) -> None:
+        pass
+
     def refund(self, what: Capability) -> None:
         pass
 

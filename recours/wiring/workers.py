@@ -68,7 +68,7 @@ def make_worker(
         intake=ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock),
         maintenance=ClaimMaintenance(database, catalog, run_id, redact, language),
         journal=make_journal(settings, database),
-        queue=make_queue(settings, database, clock, jitter, opened_accounts),
+        queue=make_queue(settings, database, clock, jitter, opened_accounts, options.concurrency),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         send_mails=mailing.notify if mails else None,

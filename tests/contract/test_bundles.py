@@ -283,6 +283,17 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     assert sent_and_held(bundles.queue, "listed") == [(1, 0), (1, 0)]
 
 
+def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None:
+    called: list[int] = []
+    bundles.script.tracking = {"A": DELIVERY}
+    bundles.script.during = lambda: called.append(1)
+    grants, _ = bundles.queue.reserve("listed", SPEC.calls_for_bundle([None]), go_on=lambda: not called)
+    (fetched,) = bundles.queue.fetch_bundle(grants, "listed", [Asked("A", None)])
+    assert (failure(fetched).kind, failure(fetched).delivery, fetched.calls) == (K.RATE_LIMITED, DELIVERY, 1)
+    assert not failure(fetched).closes_carrier
+    assert bundles.counts() == (1, 0)
+
+
 def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
     asked = [Asked(number, None) for number in "ABCDEF"]
     with pytest.raises(ValueError, match="5 numbers with one call, not 6"):

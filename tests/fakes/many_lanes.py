@@ -91,6 +91,11 @@ class Slice:
         return [leased.claim for leased in bundle]
 
 
+def has_room(in_flight: int, at_once: int) -> bool:
+    """Tell whether bundles are leased: there are half as many to spare, which are used up before."""
+    return in_flight <= at_once and in_flight < at_once + at_once // 2
+
+
 @dataclass
 class Model:
     """What a slice may lease, found by looking at every claim each time."""
@@ -101,12 +106,14 @@ class Model:
     def next(self, now: datetime) -> int:
         """See that the next claims are the most urgent ones in lanes with room; how many these are."""
         leasing, limits = self.slice.leasing, self.slice.limits
-        full = {lane.key for lane in leasing.lanes if lane.in_flight >= limits.carrier_concurrency}
+        full = {
+            lane.key for lane in leasing.lanes if not has_room(lane.in_flight, limits.carrier_concurrency)
+        }
         places = sorted(place for lane, place in self.waiting.values() if lane not in full)
-        has_room = leasing.in_flight < limits.concurrency
+        is_room = has_room(leasing.in_flight, limits.concurrency)
         taken = self.slice.next()
         assert sorted(urgency(claim.state, now) for claim in taken) == places[: len(taken)]
-        assert bool(taken) == (bool(places) and has_room)
+        assert bool(taken) == (bool(places) and is_room)
         for claim in taken:
             del self.waiting[claim.id]
         return len(taken)

@@ -40,6 +40,9 @@ class FakeReservation:
         self.queue.held[self.carrier] -= 1
         self.queue.used[self.carrier] += 1
 
+    def called(self) -> None:
+        pass
+
     def refund(self, what: Capability) -> None:
         del what
         self.queue.used[self.carrier] -= 1
@@ -189,7 +192,7 @@ class FakeQueue:
 
     def usage(self, key: str) -> list[Usage]:
         limit = Limit(key, self.limits[key], Window(0, "UTC"))
-        return [Usage(limit, self.used[key], self.held[key], self.resets_at)]
+        return [Usage(limit, self.used[key] + self.held[key], self.resets_at)]
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
         return {key: self.usage(key) for key in keys}

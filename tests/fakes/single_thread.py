@@ -1,10 +1,11 @@
 """The engine in a single thread: for runs whose carriers answer at once, and which are to be the same each time."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from recours.runs.attempt import Ended, attempt
-from recours.runs.engine import Engine
+from recours.runs.engine import Answer, BundleOver, Engine
 from recours.runs.leasing import Leased
 from recours.runs.ports import Fetched
 
@@ -12,20 +13,24 @@ from recours.runs.ports import Fetched
 class SingleThreadEngine(Engine):
     """Has as many bundles under way as the engine's threads would; the one that began first is answered first."""
 
-    _under_way: deque[list[Leased]]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._under_way: deque[list[Leased]] = deque()
 
-    def _run_threads(self) -> None:
-        self._under_way = deque()
-        while bundle := self._next():
-            self._under_way.append(bundle)
-            if len(self._under_way) == self._limits.concurrency:
-                self._await_answers()
-        while self._under_way:  # the run's time is over
-            self._await_answers()
+    def _fetch_all(self, pool: Any) -> None:
+        del pool
+        super()._fetch_all(cast("Any", self))
 
-    def _await_answers(self) -> None:
-        self._fetch(self._under_way.popleft())
+    def submit(self, fetch: Callable[[list[Leased]], None], bundle: list[Leased]) -> None:
+        """As a pool's: it is fetched when its answers are waited for."""
+        del fetch
+        self._under_way.append(bundle)
 
-    def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
+    def _next_message(self) -> Answer | BundleOver | None:
+        if self._from_threads.empty():
+            self._fetch(self._under_way.popleft())
+        return self._from_threads.get()
+
+    def _attempt(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
         """A mistake of recours's own is raised: it must not pass for an answer."""
         return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)

@@ -34,6 +34,9 @@ class Account:
     def consume(self, what: Capability) -> None:
         self.used.append(what)
 
+    def called(self) -> None:
+        pass
+
     def refund(self, what: Capability) -> None:
         self.used.remove(what)
 

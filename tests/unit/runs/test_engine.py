@@ -173,7 +173,7 @@ def test_each_claim_that_is_leased_is_asked_about_once(scene: Scene) -> None:
     assert len(set(watched.leased)) == len(watched.leased)
     assert len(watched.leased) == min(scene.batch_size, len(scene.answers))
     assert watched.put_back == []
-    assert watched.most_waiting <= scene.concurrency * scene.per_call
+    assert watched.most_waiting <= (scene.concurrency + scene.concurrency // 2) * scene.per_call
 
 
 @settings(MODEST)
@@ -195,6 +195,6 @@ def test_a_lease_ends_without_a_call_only_if_the_carrier_takes_none_or_the_run_i
         assert {claim.carrier for claim in watched.put_back} <= watched.worker.refusals.keys() | watched.short
     never_asked = set(watched.leased) - set(watched.asked)
     assert never_asked <= {claim.id for claim in watched.put_back}
-    assert watched.most_waiting <= scene.concurrency * scene.per_call
+    assert watched.most_waiting <= (scene.concurrency + scene.concurrency // 2) * scene.per_call
     assert not watched.world.table.leases()
     assert not any(watched.world.queue.held.values())
