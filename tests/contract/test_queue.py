@@ -52,6 +52,7 @@ def queue_on(
     base_url: str = NOWHERE,
     password: str = PASSWORD,
     client: type[Chronopost] = Chronopost,
+    carrier_concurrency: int | None = None,
 ) -> APIRequestQueue:
     credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": password}
     http, asked = Http(base_url, 5, 5, 5), client(credentials)
@@ -66,7 +67,9 @@ def queue_on(
         source="the environment",
     )
     quota = QuotaTables(database)
-    return APIRequestQueue({"chronopost": account}, quota, clock)
+    return APIRequestQueue(
+        {"chronopost": account}, quota, clock, concurrency=9, carrier_concurrency=carrier_concurrency
+    )
 
 
 @pytest.fixture
@@ -129,6 +132,33 @@ def test_what_a_dead_process_had_reserved_is_lost_until_the_window_ends(
     clock.advance(timedelta(hours=12))
     reservations, refusal = alive.reserve("chronopost", [BOTH])
     assert (len(reservations), refusal) == (1, None)
+
+
+def test_a_call_waits_until_another_is_over_if_as_many_as_may_be_are_under_way(
+    queue: Callable[..., APIRequestQueue],
+) -> None:
+    run = queue("100/day", carrier_concurrency=1)
+    (first, second), _ = run.reserve("chronopost", [BOTH, BOTH])
+    first.consume(Capability.TRACKING)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second.consume, Capability.TRACKING)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        first.called()
+        waiting.result(10)
+    assert not run._slots_of["chronopost"].acquire(blocking=False)
+    second.called()
+    assert run._slots_of["chronopost"].acquire(blocking=False)
+
+
+def test_a_call_that_is_refused_keeps_no_other_waiting(queue: Callable[..., APIRequestQueue]) -> None:
+    run = queue("1/day", carrier_concurrency=1)
+    (reservation,), _ = run.reserve("chronopost", [TRACKING_ONLY])
+    reservation.consume(Capability.TRACKING)
+    reservation.called()
+    with pytest.raises(CallError):
+        reservation.consume(Capability.TRACKING)
+    assert run._slots_of["chronopost"].acquire(blocking=False)
 
 
 # ---------------------------------------------------------------- what is granted
