@@ -14,7 +14,7 @@ from typing import Any
 
 import procrastinate.worker
 
-from recours.carriers import queue, refusals, reservation
+from recours.carriers import refusals
 from recours.cli.main import main
 from recours.fleet import procrastinate_queue
 from recours.runs import engine, leasing
@@ -39,9 +39,9 @@ def _replace(module: ModuleType, **values: Any) -> None:
 
 def shorten() -> None:
     lease = timedelta(seconds=LEASE_S)
-    for module in (leasing, reservation, queue, refusals):
-        _replace(module, LEASE=lease)
-    _replace(engine, _RENEW_BELOW=lease / 2)
+    _replace(leasing, LEASE=lease)
+    _replace(refusals, _TRY=lease)
+    _replace(engine, _RENEW_BELOW=lease / 2, _RENEW_EVERY_S=LEASE_S / 10)
     _replace(procrastinate_queue, _DEAD_S=LEASE_S)
     _replace(procrastinate_queue, App=_Quick)
     quick = partial(

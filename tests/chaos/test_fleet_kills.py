@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.sandbox import Sandbox, Scenario
-from tests.chaos.fleet_crew import IN_FLIGHT, Crew
+from tests.chaos.fleet_crew import IN_FLIGHT, MOST_AT_ONCE, Crew
 from tests.conftest import Kind
 from tests.long_form import IS_LONG
 from tests.processes_of_fleet import add_failed, add_pending, recours
@@ -96,7 +96,7 @@ def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
 
 
 def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
-    """What killed processes had reserved comes back to others; a last unit may be left, which is enough for no claim."""
+    """A last unit may be left, which is enough for no claim."""
     _wait(crew, lambda: crew.used() >= limit - 1 or crew.attempted() == claims)
 
 
@@ -118,7 +118,7 @@ def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
     for _, asker, recorder in crew.unrecorded():
         found["asked again" if recorder else "found on disk"] += 1
         by_process[id(asker)] += 1
-    assert max(by_process.values(), default=0) <= IN_FLIGHT
+    assert max(by_process.values(), default=0) <= MOST_AT_ONCE
     return found
 
 
@@ -126,5 +126,5 @@ def _check_interrupted(crew: Crew, killed: int) -> int:
     """A claim that three processes in a row died with is not asked about again; how many there are."""
     failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
     assert all("Plusieurs exécutions de suite" in claim["pod_fetch_error"] for claim in failed)
-    assert len(failed) <= killed * IN_FLIGHT // MOST_INTERRUPTIONS
+    assert len(failed) <= killed * MOST_AT_ONCE // MOST_INTERRUPTIONS
     return len(failed)
