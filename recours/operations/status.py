@@ -22,7 +22,7 @@ from recours.operations.records import GAVE_UP, Backlog, Differences, Run, Tally
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
-from recours.runs.workers import BOTH_WORKERS
+from recours.runs.workers import WORKERS
 
 _Key = TypeVar("_Key")
 
@@ -107,7 +107,7 @@ class WorkerStatus:
     @property
     def largest_batch(self) -> int:
         """The most claims that a run tries, as far as its latest runs show."""
-        usual = next(worker.usual_batch for worker in BOTH_WORKERS if worker.name == self.worker)
+        usual = WORKERS[self.worker].usual_batch
         return max([usual, *(int(run.stats.get("total", 0)) for run in self.runs)])
 
     def as_json(self) -> dict[str, Any]:
