@@ -188,6 +188,34 @@ def test_a_run_that_is_stopped_waits_for_no_window(
     assert set(calls_by_number(sandbox).values()) == {2}  # what was tracked is not tracked again
 
 
+def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    """However slow the carrier is: no claim's next call begins, and those that were leased ahead go back."""
+    add_claims(database, [{}] * 12)
+    sandbox.latency = 2.0
+    run = start("pod_retry_scheduler", "--concurrency", "4")
+    give_up_at = time.monotonic() + 30
+    while len(sandbox.calls) < 4 and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    code, report, _ = ended(run)
+    assert time.monotonic() - begun < 1.4 * sandbox.latency
+    assert (code, report["success"], report["failed"]) == (143, 0, 0)
+    assert {call.operation for call in sandbox.calls} == {"trackSkybillV2"}
+    assert len(sandbox.calls) == units(database) == 4
+    assert rows(database, "SELECT calls, outcome FROM recours_attempts") == 4 * [
+        {"calls": 1, "outcome": "left"}
+    ]
+    assert not rows(
+        database, "SELECT 1 FROM recours_claims WHERE lease_token IS NOT NULL OR interruptions > 0"
+    )
+
+
 # ---------------------------------------------------------------- the two workers, one after the other
 
 
