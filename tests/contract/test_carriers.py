@@ -205,6 +205,7 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
     assert refusal is not None
     assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
     assert asked.queue.closed(asked.carrier) is None  # with the right ones it is open at once
+    queue.leave()
 
 
 # ---------------------------------------------------------------- the carrier's trouble

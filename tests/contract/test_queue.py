@@ -776,6 +776,7 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
             reservations, _ = run.reserve("chronopost", [BOTH])
             for reservation in reservations:
                 reservation.consume(Capability.TRACKING)
+                reservation.called()
                 reservation.release()
             got.append(len(reservations))
 
