@@ -16,6 +16,7 @@ from recours.database.engine import Database
 from recours.database.tables import attempts, claims
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd
+from tests.chaos.fleet_crew import SLICES, UNRECORDED
 from tests.chaos.world import Durable, Row, world_in
 from tests.conftest import SERVICE_CLAIMS, START
 from tests.own_rows import joined_rows
@@ -70,7 +71,6 @@ def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
 
 
 WORKS_AGAIN_WITHIN_S = 10.0
-IN_FLIGHT = 8  # claims of a worker
 
 
 @pytest.mark.parametrize(("how", "claims"), [("stop", 300), ("kill", 300), ("kill", 50)])
@@ -83,7 +83,7 @@ def test_a_fleet_works_again_within_ten_seconds(
     with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
         given = environment(url.render_as_string(hide_password=False), box, tmp_path)
         recours(given, "init-db", "--fleet")
-        with fleet(given, workers, "--concurrency", str(IN_FLIGHT)) as started:
+        with fleet(given, workers, "--concurrency", "8") as started:
             took = []
             for n in range(restarts):
                 began = datetime.now(UTC)
@@ -104,7 +104,7 @@ def test_a_fleet_works_again_within_ten_seconds(
         query = text("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL")
         with database.read() as connection:
             still_leased = connection.scalar(query) or 0
-        assert still_leased <= restarts * workers * 3 * IN_FLIGHT, (
+        assert still_leased <= restarts * workers * SLICES * UNRECORDED, (
             "those that were under way wait for the end of their leases"
         )
 
