@@ -4,7 +4,7 @@ A call that fails is made again about each half of its numbers, and so on: of th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from recours.core.claim import Delivery
 from recours.core.errors import TRAITS, ErrorKind
@@ -119,13 +119,11 @@ class Bundle:
         """Tell whether nothing was asked about this claim, as the carrier is down."""
         return self.outage is not None and parcel.known is None and parcel.number not in self.tracking
 
-    def answer_without_call(self, parcel: Asked) -> Failure | None:
-        """The answer of a claim that needs another call, if the carrier is not called any more."""
+    def closed_for(self, parcel: Asked) -> Failure | None:
+        """Why a claim that needs another call gets none: the carrier is not called any more. None: it gets one, or needs none."""
         result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
-        if self.closed is None or is_complete:
-            return None
-        return replace(self.closed, delivery=result if isinstance(result, Delivery) else parcel.known)
+        return None if is_complete else self.closed
 
     def note_outcome(self, outcome: Outcome) -> None:
         """Learn from a claim's outcome what holds for the claims after it."""

@@ -360,9 +360,13 @@ class HttpSession:
         self.calls += 1
         if wait := self._wait_asked(what, answer, self._clock.now()):
             retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
-            detail = f"HTTP {answer.status}"
-            failure = Failure.of(Sentence.TOO_MANY_CALLS, self._name, None, answer.status, detail=detail)
-            raise CallError(replace(failure, retry_at=retry_at))
+            status = answer.status
+            detail = f"HTTP {status}"
+            raise CallError(
+                Failure.of(
+                    Sentence.TOO_MANY_CALLS, self._name, None, status, detail=detail, retry_at=retry_at
+                )
+            )
         if answer.status in _PASSING_STATUSES:
             raise self._out_of_order(answer, failed)
         return answer
@@ -383,8 +387,9 @@ class HttpSession:
         else:
             self.unsent += 1
             self._reservation.refund(what)
-        failure = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
-        failure = replace(failure, connected=sent, resolved=not isinstance(fault, UnresolvedError))
+        is_resolved = not isinstance(fault, UnresolvedError)
+        message = f"{self._name} {fault}"
+        failure = Failure.of(fault.key, self._name, message=message, connected=sent, resolved=is_resolved)
         failed.append(failure)
         passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)

@@ -78,8 +78,8 @@ def unknown_code(name: str, answer: Response, code: str | None, said: str | None
     shown = clean(code or "none", 60)
     message = f"{name} answered with the unknown error code {shown}{quoted(said)} (HTTP {answer.status})"
     seen = f"the error code {shown} (HTTP {answer.status}{quoted(said)})"
-    failure = Failure.of(Sentence.CODE_UNKNOWN, name, f"{shown}{quoted(said)}", answer.status)
-    return replace(failure, message=message, unknown=seen)
+    words = f"{shown}{quoted(said)}"
+    return Failure.of(Sentence.CODE_UNKNOWN, name, words, answer.status, message=message, unknown=seen)
 
 
 def by_code(
@@ -161,9 +161,9 @@ def not_handed_over(
     if status in FINAL:
         return Failure.of(FINAL[status], name, said, answer.status)
     unknown = f"the event code {clean(code, 60)} ({said})" if code and code not in table else None
-    failure = Failure.of(Sentence.NOT_DELIVERED, name, label or code, answer.status)
     message = f"The parcel is not delivered yet ({said})"
-    return replace(failure, message=message, unknown=unknown)
+    words = label or code
+    return Failure.of(Sentence.NOT_DELIVERED, name, words, answer.status, message=message, unknown=unknown)
 
 
 def about_another(name: str, answer: Response) -> Failure:

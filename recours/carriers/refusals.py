@@ -111,8 +111,8 @@ class Refusals:
         state = self._trying_again.get(key) or self._quota.carrier_state(key).account
         return claim is not None and state.claim == claim
 
-    def note_refused(self, key: str, failure: Failure, claim: Any) -> datetime:
-        """The account is closed for all processes; returns until when."""
+    def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
+        """The account is closed for all processes; returns until when. `claim`: whose call was refused, see `AccountState`."""
         with self._lock:
             if (before := self._trying_again.pop(key, None)) is None:
                 before = self._quota.carrier_state(key).account
@@ -124,10 +124,10 @@ class Refusals:
             state = AccountState(
                 refusals=refusals,
                 refused_until=until,
-                refusal=failure.message,
+                refusal=reason,
                 salt=salt,
                 credentials_print=print_of(self._accounts[key].credentials, salt),
-                kind=failure.kind,
+                kind=kind,
                 claim=claim,
             )
             self._quota.set_account_state(key, state)
@@ -222,7 +222,11 @@ def print_of(credentials: tuple[str, ...], salt: str) -> str:
 
 
 class NotPresentedError(CallError):
-    """The call was not made: another's answer closed the account meanwhile."""
+    """The call was not made: another's answer closed the account meanwhile, or its right to documents (`of_document`)."""
+
+    def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
+        kind, reason, at = refusal.kind, refusal.reason, refusal.until
+        super().__init__(Failure(kind, reason, retry_at=at, alone=of_document, said=refusal.said))
 
 
 @dataclass(eq=False)
@@ -246,7 +250,7 @@ class DocumentCalls:
 
     granted: Callable[[], bool]  # whether nobody doubts the right
     count: Callable[[bool], bool]  # see `count_document_call`
-    refusal: Callable[[], Failure]  # why no call is made
+    refusal: Callable[[], Refusal]  # why no call is made
     lock: threading.Lock = field(default_factory=threading.Lock)  # held by the fetch that asks for a document
 
 
@@ -283,8 +287,7 @@ class WaitingReservation:
         if first.accepted():
             self.answered()
         elif refusal := first.closed():
-            failure = Failure(refusal.kind, refusal.reason, retry_at=refusal.until, said=refusal.said)
-            raise NotPresentedError(failure)
+            raise NotPresentedError(refusal)
 
     def _wait_for_documents(self, documents: DocumentCalls) -> None:
         if documents.granted():
@@ -294,7 +297,7 @@ class WaitingReservation:
             documents.lock.acquire()
             self._asks_document = True
         if not documents.granted() and not documents.count(goes_on):
-            raise NotPresentedError(documents.refusal())
+            raise NotPresentedError(documents.refusal(), of_document=True)
 
     def answered(self) -> None:
         """The fetch is over, and what its answers tell is known: others need not wait any more."""

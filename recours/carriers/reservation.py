@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved
-from recours.core.sentences import Sentence
+from recours.core.sentences import Said, Sentence
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
@@ -39,6 +39,24 @@ class Account:
     def name(self) -> str:
         """What people call it."""
         return account_name(self.spec.name, self.whose)
+
+    def says(self, what: Sentence, words: str = "") -> Said:
+        """A sentence about it."""
+        return Said(what, self.spec.name, words, self.whose)
+
+    def presents(self, what: Capability) -> bool:
+        """Tell whether a call for this presents the account."""
+        return what is not Capability.TRACKING or self.client is None or self.client.tracking_shows_account
+
+    @property
+    def has_document_right(self) -> bool:
+        """Tell whether the right to documents is another one than that to track: the tracking tells nothing of it."""
+        return self.presents(Capability.TRACKING)
+
+    def right(self, what: Capability | None) -> Capability:
+        """The right that a call is made with: one for all, where the tracking presents no account."""
+        has_one = what is Capability.POD and not self.has_document_right
+        return Capability.TRACKING if has_one or what is None else what
 
 
 class CalledOffError(Exception):
@@ -96,8 +114,7 @@ class QuotaReservation:
         if not self._has_called:
             raise CalledOffError
         message = f"{self._account.name} was asked no more, as the run ends"
-        failure = Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message)
-        raise CallError(replace(failure, alone=True))
+        raise CallError(Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, alone=True))
 
     def called(self) -> None:
         """The call is over."""
@@ -137,15 +154,13 @@ class QuotaReservation:
             self._may_still_begin()
         return units
 
-    def _limit_reached(self, limit: Limit) -> Failure:
-        return Failure.of(Sentence.LIMIT_REACHED, self._account.name, detail=str(limit))
-
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
         if reserved is None:  # for a repeated call, or in a window that began since
             more = self._reserve([limit], 1)
             if isinstance(more, Exhausted):
-                raise CallError(replace(self._limit_reached(limit), retry_at=more.resets_at))
+                name, at = self._account.name, more.resets_at
+                raise CallError(Failure.of(Sentence.LIMIT_REACHED, name, detail=str(limit), retry_at=at))
             reserved = more[0]
             self._reserved[reserved] = 1
         self._reserved[reserved] -= 1

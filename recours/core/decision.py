@@ -219,33 +219,6 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     return Decision(state, status, failure.message, failure.kind, tells_service=False, said=failure.said)
 
 
-# What a carrier may say of any parcel whose document it does not give, be it delivered or not.
-_SHOWS_NOTHING_UNTRACKED = frozenset(
-    {
-        ErrorKind.INVALID_TRACKING,
-        ErrorKind.ACCESS_DENIED,
-        ErrorKind.RETURNED_TO_SENDER,
-        ErrorKind.NOT_FOUND,
-        ErrorKind.NOT_DELIVERED_YET,
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-    }
-)
-
-
-def of_untracked(failure: Failure) -> Failure:
-    """What a fetch shows that asked for the document alone: not that the parcel is delivered.
-
-    A refusal shows nothing about the parcel, unless the carrier says that there will never be a document. Where our account
-    gets none, the parcel does not wait for that: it is tracked.
-    """
-    failure = replace(failure, delivery=None, retry_at=None if failure.alone else failure.retry_at)
-    if failure.kind not in _SHOWS_NOTHING_UNTRACKED:
-        return failure
-    message = f"{failure.message} (asked before tracking the parcel, which the next attempt does)"
-    said = failure.said and replace(failure.said, key=Sentence.PROOF_UNTRACKED)
-    return replace(failure, kind=ErrorKind.POD_NOT_AVAILABLE_YET, message=message, said=said)
-
-
 def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
     """A checked document is there, which shows this. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED

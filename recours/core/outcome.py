@@ -89,15 +89,16 @@ class Failure:
         *,
         detail: str = "",
         message: str | None = None,
-        delivery: Delivery | None = None,
+        **facts: Any,
     ) -> "Failure":
         """A failure that this sentence tells of. `words`: the carrier's own.
 
         The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
+        `facts`: other fields of the failure.
         """
         said = Said(key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else "")
         in_log = message or sentence("en", said, detail)
-        return cls(kind_of(key), in_log, http_status, delivery=delivery, said=said)
+        return cls(kind_of(key), in_log, http_status, said=said, **facts)
 
 
 Outcome = Retrieved | Failure

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
-from recours.core.decision import of_untracked
 from recours.core.delivery_record import delivery_to_record, record_of
 from recours.core.errors import TRAITS
+from recours.core.judgement import Case, judge
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.sentences import Sentence
 from recours.core.text import clean
@@ -92,13 +92,11 @@ def attempt(
     fetched = next(answers, None)
     if fetched is None or not fetched.asked:
         return None
-    outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents)
-    if isinstance(outcome, Failure):
-        if known and known.is_assumed:
-            outcome = of_untracked(outcome)
-        if delivery := delivery_to_record(claim, outcome):
-            record = Retrieved((record_of(claim, delivery),), delivery)
-            evidence += deps.documents.store(_label(claim), record)
+    is_assumed = known is not None and known.is_assumed
+    outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents, is_assumed=is_assumed)
+    if isinstance(outcome, Failure) and (delivery := delivery_to_record(claim, outcome)):
+        record = Retrieved((record_of(claim, delivery),), delivery)
+        evidence += deps.documents.store(_label(claim), record)
     account = claim.account if fetched.account is None else fetched.account
     fetched = replace(fetched, outcome=outcome, account=account)
     return Ended(fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
@@ -135,7 +133,7 @@ def _label(claim: Claim) -> Label:
 
 
 def _stored(
-    claim: Claim, outcome: Outcome, kept: Kept, documents: "DocumentStore"
+    claim: Claim, outcome: Outcome, kept: Kept, documents: "DocumentStore", *, is_assumed: bool
 ) -> tuple[Outcome, list[StoredDocument]]:
     """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
     stored = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
@@ -147,5 +145,4 @@ def _stored(
         return Retrieved((), proof.delivery), evidence
     if isinstance(outcome, Failure):
         return outcome, evidence
-    message = f"What the carrier sent as a proof is no document: {stored[0].refused}"
-    return Failure.of(Sentence.PROOF_UNUSABLE, message=message, delivery=outcome.delivery), evidence
+    return judge(outcome, Case(unusable=stored[0].refused, is_assumed=is_assumed)), evidence

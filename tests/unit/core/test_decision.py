@@ -18,14 +18,12 @@ from recours.core.decision import (
     delivery_to_assume,
     give_up,
     next_action,
-    of_untracked,
     pass_retry,
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Backoff, Policy
-from recours.core.sentences import Said, Sentence
 from tests.fakes.carriers import CHRONOPOST
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
@@ -821,23 +819,3 @@ def test_what_has_no_number_to_ask_with_is_tracked_first() -> None:
     assert delivery_to_assume(claim("pending"), pieces, FIRST) is None
     assert delivery_to_assume(claim("pending", number="123"), pieces, FIRST) is not None
     assert delivery_to_assume(claim("pending", number=None), pieces, FIRST) is None
-
-
-@pytest.mark.parametrize("kind", ErrorKind)
-def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
-    said = Said(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
-    shown = of_untracked(failing(kind, delivery=Delivery(is_assumed=True), said=said))
-    assert shown.delivery is None
-    of_the_parcel = {
-        "invalid_tracking",
-        "access_denied",
-        "returned_to_sender",
-        "not_found",
-        "not_delivered_yet",
-    }
-    if kind in {*of_the_parcel, "pod_not_available_yet"}:
-        assert shown.kind is ErrorKind.POD_NOT_AVAILABLE_YET
-        assert shown.said == Said(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
-        assert shown.message.startswith("the carrier's words (")
-    else:  # there will never be one, or it is no answer about the parcel
-        assert (shown.kind, shown.message, shown.said) == (kind, "the carrier's words", said)

@@ -1,0 +1,203 @@
+"""Whether an account takes calls now, and why not: a person stopped it, it is paused, refused, or at its limit."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+
+from recours.carriers.refusals import Refusals
+from recours.carriers.reservation import Account
+from recours.core.accounts import account_name, carrier_of
+from recours.core.actions import authored
+from recours.core.errors import ErrorKind
+from recours.core.pauses import (
+    AccountState,
+    Blocked,
+    CarrierState,
+    DocumentRight,
+    Refusal,
+    Stop,
+    lasts,
+)
+from recours.core.quota import CallBudget, Capability, Limit, Usage
+from recours.core.sentences import Sentence, carrier_message, sentence
+from recours.core.text import Minute
+from recours.database.quota import QuotaTables
+from recours.runs.ports import Clock
+
+
+class AccountGate:
+    """What all processes know of the accounts. A `key` is that of an account, see `recours.core.accounts`."""
+
+    def __init__(
+        self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock, minute: Minute = str
+    ) -> None:
+        """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
+
+        `minute`: a time as people have it, with its zone.
+        """
+        self._accounts = accounts
+        self._quota = quota
+        self._clock = clock
+        self._minute = minute
+        self._refusals = Refusals(accounts, quota, clock)
+
+    # ---------------------------------------------------------------- before calls
+
+    def closed(self, key: str) -> Refusal | None:
+        """Why the account can take no call at all now, whatever its quota; a try of a refused one that is due is this run's."""
+        state = self._quota.carrier_state(key)
+        if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
+            return refusal
+        return self._refused(key, state.account) if self._refusals.keeps_closed(key, state.account) else None
+
+    def documents(self, key: str) -> Refusal | None:
+        """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
+        right = self._refusals.documents(key)
+        return self._documents_refusal(key, right) if right.refused_at else None
+
+    def asks_alone(self, key: str) -> bool:
+        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
+        if self._refusals.accepted(key):
+            return False
+        # One that is tried again is presented by a check before the first call.
+        return self._accounts[key].presents(Capability.TRACKING) or self._refusals.is_tried_again(key)
+
+    def client_of(self, key: str) -> str:
+        """The address of the client whose account it is; "": it is the house's."""
+        return self._accounts[key].whose
+
+    def setup_calls(self, key: str) -> CallBudget:
+        """The calls that the first fetch of a run needs before its own, such as that for a token."""
+        client = self._accounts[key].client
+        return client.setup_calls(self._clock.now()) if client else {}
+
+    # ---------------------------------------------------------------- looking only
+
+    def would_refuse(self, key: str, *, for_document: bool = False) -> Refusal | None:
+        """Like `closed`, and a used-up quota too; looks only, and takes no try that is due.
+
+        `for_document`: of a claim for which only the document is missing.
+        """
+        for refusal in self._closings(key, self._quota.carrier_state(key)):
+            return refusal
+        for use in self.usage(key):
+            if not use.limit.window.is_short and not use.left:
+                return self._limit_reached(key, use.limit, use.resets_at)
+        return self.documents(key) if for_document else None
+
+    def closings_of(self, keys: Collection[str]) -> dict[str, list[Refusal]]:
+        """Every reason for which these accounts take no call now, whatever their quota; looks only, like `would_refuse`."""
+        return {key: self._closings(key, state) for key, state in self._quota.carrier_states(keys).items()}
+
+    def _closings(self, key: str, state: CarrierState) -> list[Refusal]:
+        account = state.account
+        refusals = [self._stopped(key, state)]
+        if missing := self.unconfigured(key):
+            refusals.append(missing)
+        else:
+            refusals.append(self._paused(key, state))
+            waits = account.refusals and lasts(account.refused_until, self._clock.now())
+            if waits and not self._refusals.has_new_credentials(key, account):
+                refusals.append(self._refused(key, account))
+        return [refusal for refusal in refusals if refusal]
+
+    def stopped(self, key: str) -> Stop | None:
+        """That a person stopped the carrier, or this account of a client."""
+        state = self._quota.carrier_state(key)
+        return state.stopped if carrier_of(key) == key else state.own_stop
+
+    def rejected(self, key: str) -> Refusal | None:
+        """That our account, or its right to documents, was refused and not accepted since; looks only.
+
+        Also if it may be tried again now.
+        """
+        account = self._quota.carrier_state(key).account
+        if self.unconfigured(key):
+            return None
+        if not account.refusals or self._refusals.has_new_credentials(key, account):
+            return self.documents(key)
+        return self._refused(key, account)
+
+    def usage(self, key: str) -> list[Usage]:
+        """How far the account's limits are used: those for one capability first, the longest window last."""
+        return self.usages([key])[key]
+
+    def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
+        limits = {key: _in_order(self._accounts[key].limits) for key in keys}
+        together = [limit for of_one in limits.values() for limit in of_one]
+        uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
+        return {key: list(islice(uses, len(of_one))) for key, of_one in limits.items()}
+
+    # ---------------------------------------------------------------- what a person may do
+
+    def stop(self, key: str, by: str, why: str = "") -> Stop:
+        """Stop the carrier, or a client's account there, for all processes, until it is resumed. `by`: the person; `why`: their words."""
+        stop = Stop(self._clock.now(), authored(by, why))
+        self._quota.stop(key, stop, by, why)
+        return self.stopped(key) or stop
+
+    def take_up(self, key: str, by: str) -> Stop | None:
+        """Take it up again; returns the stop that this ended, None if there was none."""
+        return self._quota.take_up(key, by, self._clock.now())
+
+    # ---------------------------------------------------------------- the reasons
+
+    def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
+        """No mail is sent: the person who stopped it knows."""
+        stop = state.stopped or state.own_stop
+        if stop is None:
+            return None
+        spec = self._accounts[key].spec
+        client = "" if state.stopped else self.client_of(key)
+        by = f" {stop.why}" if stop.why else ""
+        resume = f"recours resume {spec.key}" + (f' --account "{client}"' if client else "")
+        name = account_name(spec.name, client)
+        reason = f"{name} was paused on {self._minute(stop.at)}{by} ('{resume}' ends that)"
+        return Refusal(Blocked.CARRIER, reason, stopped=True)
+
+    def unconfigured(self, key: str) -> Refusal | None:
+        """A refusal if the account's credentials are missing, or cannot be opened."""
+        account = self._accounts[key]
+        if account.client is not None:
+            return None
+        said = account.says(Sentence.NOT_CONFIGURED, account.missing)
+        reason = f"{account.spec.name} has no credentials: set {account.missing}"
+        if account.whose:
+            reason = f"The {account.spec.name} account of {account.whose} cannot be used: {account.missing}"
+        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=said)
+
+    def _paused(self, key: str, state: CarrierState) -> Refusal | None:
+        if not (pause := state.pause_at(self._clock.now())):
+            return None
+        reason = pause.reason or f"{self._accounts[key].name} asked us to wait"
+        return Refusal(Blocked.RATE_LIMIT, reason, pause.until)
+
+    def _refused(self, key: str, state: AccountState) -> Refusal:
+        account = self._accounts[key]
+        is_denied = state.kind is ErrorKind.ACCOUNT_DENIED
+        reason = state.refusal or sentence("en", account.says(Sentence.CREDENTIALS_REJECTED))
+        what = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
+        said = account.says(what, carrier_message(reason))
+        return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, said=said)
+
+    def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
+        said = self._accounts[key].says(Sentence.DOCUMENTS_DENIED, right.words or "")
+        return Refusal(
+            Blocked.CARRIER,
+            sentence("en", said),
+            self._refusals.next_document_at(right),
+            kind=ErrorKind.ACCOUNT_DENIED,
+            said=said,
+            since=right.refused_at,
+        )
+
+    def _limit_reached(self, key: str, limit: Limit, until: datetime, *, passing: bool = False) -> Refusal:
+        account = self._accounts[key]
+        reason = f"{account.name} is at its limit ({limit})"
+        said = account.says(Sentence.LIMIT_REACHED)
+        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, said=said)
+
+
+def _in_order(limits: Iterable[Limit]) -> list[Limit]:
+    """Those for one capability first, the longest window last."""
+    return sorted(limits, key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9))
