@@ -168,8 +168,14 @@ class Leasing:
                     )
                 ]
             if bundles:
+                self._begin(bundles)
                 return bundles
         return []
+
+    def _begin(self, bundles: Sequence[Sequence[Leased]]) -> None:
+        self.in_flight += len(bundles)
+        for bundle in bundles:
+            bundle[0].lane.in_flight += 1
 
     def _rooms(self) -> dict[str, int]:
         """How many more bundles may be fetched at once, of the first lanes of which one may. Raises RunError."""
@@ -238,10 +244,7 @@ class Leasing:
             ]
             for bundle in bundles
         ]
-        begun = list(filter(None, leased))
-        lane.in_flight += len(begun)
-        self.in_flight += len(begun)
-        return begun
+        return list(filter(None, leased))
 
     def ended(self, lane: Lane) -> None:
         """A bundle of the lane is not being fetched any more."""

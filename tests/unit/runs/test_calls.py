@@ -770,6 +770,30 @@ def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_b
     assert nothing_is_held(world)
 
 
+def test_a_run_ends_whose_database_goes_away_between_the_quotas_of_two_carriers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody fetches the bundles of the first: they are not waited for."""
+    world.failed("CLM-1")
+    world.failed("DHL-1", DHL_N, carrier="DHL Express")
+    monkeypatch.setattr(
+        world.queue, "asks_alone", lambda _: False
+    )  # else they are leased one after the other
+    reserve, reserved = world.queue.reserve, []
+
+    def broken(key: str, *args: Any, **named: Any) -> Any:
+        reserved.append(key)
+        if len(reserved) == 2:
+            raise RunError("The database went away.")
+        return reserve(key, *args, **named)
+
+    world.queue.reserve = broken
+    report = world.retry()
+    assert (report.exit_status, report.fault, len(reserved)) == (1, "The database went away.", 2)
+    assert world.asked == []
+    assert not world.table.leases()
+
+
 def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
     world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
