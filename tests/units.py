@@ -9,6 +9,6 @@ def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
     quota.settle()
     limits = [
         (use, {reserved: n for reserved, n in quota._held.items() if reserved.limit == use.limit})
-        for use in queue.usage(key)
+        for use in queue.usages([key])[key]
     ]
     return [(use.used - sum(held.values()), sum(held.values())) for use, held in limits]

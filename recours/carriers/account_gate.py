@@ -1,9 +1,10 @@
 """Whether an account takes calls now, and why not: a person stopped it, it is paused, refused, or at its limit."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from recours.carriers.account_status import AccountStatus
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import Account
 from recours.core.accounts import account_name, carrier_of
@@ -73,21 +74,30 @@ class AccountGate:
 
     # ---------------------------------------------------------------- looking only
 
-    def would_refuse(self, key: str, *, for_document: bool = False) -> Refusal | None:
-        """Like `closed`, and a used-up quota too; looks only, and takes no try that is due.
+    def status(self, key: str) -> AccountStatus:
+        """What is known of an account now. Raises DatabaseError."""
+        return self._status(key, self._quota.carrier_state(key), self.usages([key])[key])
 
-        `for_document`: of a claim for which only the document is missing.
-        """
-        for refusal in self._closings(key, self._quota.carrier_state(key)):
-            return refusal
-        for use in self.usage(key):
-            if not use.limit.window.is_short and not use.left:
-                return self._limit_reached(key, use.limit, use.resets_at)
-        return self.documents(key) if for_document else None
+    def statuses(self, keys: Collection[str]) -> dict[str, AccountStatus]:
+        """The same of several accounts, in as many reads as for one. Raises DatabaseError."""
+        states, usages = self._quota.carrier_states(keys), self.usages(keys)
+        return {key: self._status(key, states[key], usages[key]) for key in keys}
 
-    def closings_of(self, keys: Collection[str]) -> dict[str, list[Refusal]]:
-        """Every reason for which these accounts take no call now, whatever their quota; looks only, like `would_refuse`."""
-        return {key: self._closings(key, state) for key, state in self._quota.carrier_states(keys).items()}
+    def _status(self, key: str, state: CarrierState, uses: Sequence[Usage]) -> AccountStatus:
+        account, right = state.account, state.documents
+        used_up = next((use for use in uses if not use.limit.window.is_short and not use.left), None)
+        documents = self._documents_refusal(key, right) if right.refused_at else None
+        is_refused = account.refusals and not self._refusals.has_new_credentials(key, account)
+        rejected = self._refused(key, account) if is_refused else documents
+        return AccountStatus(
+            uses=uses,
+            closings=self._closings(key, state),
+            at_limit=self._limit_reached(key, used_up.limit, used_up.resets_at) if used_up else None,
+            rejected=None if self.unconfigured(key) else rejected,
+            documents=documents,
+            documents_until=right.next_call_at if right.is_paused(self._clock.now()) else None,
+            stopped=state.stopped if carrier_of(key) == key else state.own_stop,
+        )
 
     def _closings(self, key: str, state: CarrierState) -> list[Refusal]:
         account = state.account
@@ -101,28 +111,8 @@ class AccountGate:
                 refusals.append(self._refused(key, account))
         return [refusal for refusal in refusals if refusal]
 
-    def stopped(self, key: str) -> Stop | None:
-        """That a person stopped the carrier, or this account of a client."""
-        state = self._quota.carrier_state(key)
-        return state.stopped if carrier_of(key) == key else state.own_stop
-
-    def rejected(self, key: str) -> Refusal | None:
-        """That our account, or its right to documents, was refused and not accepted since; looks only.
-
-        Also if it may be tried again now.
-        """
-        account = self._quota.carrier_state(key).account
-        if self.unconfigured(key):
-            return None
-        if not account.refusals or self._refusals.has_new_credentials(key, account):
-            return self.documents(key)
-        return self._refused(key, account)
-
-    def usage(self, key: str) -> list[Usage]:
-        """How far the account's limits are used: those for one capability first, the longest window last."""
-        return self.usages([key])[key]
-
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
+        """How far the limits of these accounts are used: those for one capability first, the longest window last."""
         limits = {key: _in_order(self._accounts[key].limits) for key in keys}
         together = [limit for of_one in limits.values() for limit in of_one]
         uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
@@ -134,7 +124,7 @@ class AccountGate:
         """Stop the carrier, or a client's account there, for all processes, until it is resumed. `by`: the person; `why`: their words."""
         stop = Stop(self._clock.now(), authored(by, why))
         self._quota.stop(key, stop, by, why)
-        return self.stopped(key) or stop
+        return self.status(key).stopped or stop
 
     def take_up(self, key: str, by: str) -> Stop | None:
         """Take it up again; returns the stop that this ended, None if there was none."""

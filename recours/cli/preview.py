@@ -72,8 +72,11 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         keys = catalog.accounts_of(catalog.specs)
         queue = make_queue(settings, database, clock, random)
         # Of a database without our tables the settings alone say it.
-        refusal_of = queue.would_refuse if schema.is_current else queue.unconfigured
-        closed = {key: refusal for key in keys if (refusal := refusal_of(key))}
+        if schema.is_current:
+            refusals = {key: status.refusal for key, status in queue.statuses(keys).items()}
+        else:
+            refusals = {key: queue.unconfigured(key) for key in keys}
+        closed = {key: refusal for key, refusal in refusals.items() if refusal}
         repository = ClaimRepository if schema.is_current else UntouchedClaims
         claims = repository(database, catalog, "", kind.name)
         named = find_named(claims, options.get("claims", ()), policy, now)

@@ -345,7 +345,7 @@ class Station:
             self._closed[lane] = closed
 
     def _refusal(self, key: str) -> Refusal | None:
-        return self._queue.would_refuse(key) if key in self._accounts else None
+        return self._queue.status(key).refusal if key in self._accounts else None
 
     # ---------------------------------------------------------------- workers
 

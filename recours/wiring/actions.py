@@ -255,7 +255,7 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
-            before = queue.stopped(key)
+            before = queue.status(key).stopped
             stop = queue.stop(key, self.by, _reason(why))
         text = self._say("paused_again" if before else "paused", carrier=name)
         keys = () if client else catalog.keys_of(name)
@@ -269,7 +269,7 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
-            ended, refusal = queue.take_up(key, self.by), queue.would_refuse(key)
+            ended, refusal = queue.take_up(key, self.by), queue.status(key).refusal
         facts = {
             "carrier": key,
             "was_paused": ended is not None,
@@ -289,7 +289,7 @@ class Actions:
         """Try the house's credentials with one real call, within limits and pauses. `number`: None: of the carrier's sample."""
         with self._translating_errors():
             spec = carrier_named(CATALOG, carrier)
-            before = self.operations.queue().would_refuse(spec.key)
+            before = self.operations.queue().status(spec.key).refusal
             result = check_carrier(self.operations, spec.key, self.by, number)
         checked = account_check(result)
         text = CHECKED[self.language][checked.verdict].format(

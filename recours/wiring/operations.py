@@ -124,18 +124,18 @@ class Operations:
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
-        queue, credentials = self.queue(), self.settings.credentials
+        statuses, credentials = self.queue().statuses(self.catalog.specs), self.settings.credentials
         unavailable = self._troubles_read.unavailable(self.clock.now())
         return [
             CarrierNow(
                 key=key,
                 name=spec.name,
                 configured=key in self.catalog.configured,
-                uses=queue.usage(key),
-                refusal=queue.would_refuse(key),
-                rejected=queue.rejected(key),
-                documents=queue.documents(key),
-                stopped=queue.stopped(key),
+                uses=statuses[key].uses,
+                refusal=statuses[key].refusal,
+                rejected=statuses[key].rejected,
+                documents=statuses[key].documents,
+                stopped=statuses[key].stopped,
                 unavailable_since=unavailable.get(key),
                 source=credentials[key].source,
                 missing=credentials[key].missing,
@@ -384,19 +384,24 @@ class Operations:
     def refusal_of(self, claim: Claim) -> Refusal | None:
         """Why the claim's account takes no call for it now. Raises DatabaseError."""
         key, is_last = _asked_for(claim)
-        return self.queue().would_refuse(key, for_document=is_last) if claim.carrier else None
+        return self.queue().status(key).refusal_for(document=is_last) if claim.carrier else None
 
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""
-        queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
-        pairs = {_asked_for(listed.claim) for listed in found}
-        refusals = {(key, last): queue.would_refuse(key, for_document=last) for key, last in pairs if key}
+        now, policy = self.clock.now(), self.settings.policy
+        asked = {listed.claim.id: _asked_for(listed.claim) for listed in found}
+        statuses = self.queue().statuses({key for key, _ in asked.values() if key})
+        refusals = {
+            claim_id: statuses[key].refusal_for(document=is_last)
+            for claim_id, (key, is_last) in asked.items()
+            if key
+        }
         return {
             listed.claim.id: position(
                 listed.claim,
                 now,
                 policy,
-                refusal=refusals.get(_asked_for(listed.claim)),
+                refusal=refusals.get(listed.claim.id),
                 leased=listed.leased_until(now) is not None,
             )
             for listed in found

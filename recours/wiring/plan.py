@@ -8,7 +8,6 @@ from random import random
 from recours.core.accounts import account_name, carrier_of
 from recours.core.claim import NEVER
 from recours.core.policy import Policy
-from recours.database.quota import QuotaTables
 from recours.database.reports.survey import survey
 from recours.operations.fleet import is_of_fleet
 from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
@@ -69,20 +68,17 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     queue = make_queue(operations.settings, operations.database, operations.clock, random, real)
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)
-    usages = queue.usages(known)
-    closings = queue.closings_of(known)
-    states = QuotaTables(operations.database).carrier_states(known)
-    now = operations.clock.now()
+    statuses = queue.statuses(known)
     facts = {key: AccountFacts(catalog.label_of(key) or "(unknown carrier)") for key in keys}
     for key in known:
-        documents = states[key].documents
-        lasting = (closing for closing in closings[key] if opening_of(closing) is None)
+        status = statuses[key]
+        lasting = (closing for closing in status.closings if opening_of(closing) is None)
         facts[key] = AccountFacts(
             name=account_name(catalog.name_of(key), real[key].whose),
             spec=catalog.spec_of(key),
-            uses=usages[key],
-            closing=next(lasting, next(iter(closings[key]), None)),
-            documents_until=documents.next_call_at if documents.is_paused(now) else None,
+            uses=status.uses,
+            closing=next(lasting, next(iter(status.closings), None)),
+            documents_until=status.documents_until,
             setup_calls=queue.setup_calls(key),
             asks_alone=queue.asks_alone(key),
         )

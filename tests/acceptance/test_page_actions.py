@@ -279,7 +279,7 @@ def test_a_carrier_is_paused_resumed_and_checked(
 ) -> None:
     service.add(*FOREVER)
     assert actions.pause("chrono-post", "strike").sentence.startswith("Chronopost is paused until")
-    assert actions.operations.queue().stopped("chronopost") is not None
+    assert actions.operations.queue().status("chronopost").stopped is not None
     assert "already" in actions.pause("chronopost", "a long strike").sentence
     service.clock.advance(timedelta(hours=2))
     assert service.run().stats.total == 0
@@ -308,7 +308,10 @@ def test_an_account_of_a_client_is_paused_and_resumed(
     paused = actions.pause("Chronopost", "unpaid", 1)
     assert paused.sentence.startswith("Chronopost (shop@shop.example) is paused until someone resumes it")
     queue = actions.operations.queue()
-    assert [(stop := queue.stopped(f"chronopost#{number}")) and stop.why, queue.stopped("chronopost")] == [
+    assert [
+        (stop := queue.status(f"chronopost#{number}").stopped) and stop.why,
+        queue.status("chronopost").stopped,
+    ] == [
         f"by {WHO}: unpaid",
         None,
     ]

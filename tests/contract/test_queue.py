@@ -83,7 +83,7 @@ def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequest
 def counts(queue: APIRequestQueue) -> list[int]:
     """Units taken of every limit, the longest window last, once this run has given back what it did not send."""
     queue._quota.settle()
-    return [use.used for use in queue.usage("chronopost")]
+    return [use.used for use in queue.usages(["chronopost"])["chronopost"]]
 
 
 # ---------------------------------------------------------------- many processes
@@ -567,7 +567,7 @@ def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
     fetch(queue_on(database, ahead, limits_of("100/day"), base_url=sandbox.url))
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     assert run.closed("chronopost") is None
-    assert run.would_refuse("chronopost") is None
+    assert run.status("chronopost").refusal is None
     fetch(run)  # is asked to wait, today
     refusal = run.closed("chronopost")
     assert refusal is not None
@@ -583,7 +583,7 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
         queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password="999999")
         for _ in range(2)
     )
-    assert run.would_refuse("chronopost") is None
+    assert run.status("chronopost").refusal is None
     assert run.closed("chronopost") is None
     assert other.closed("chronopost") is not None  # one of them tries
 
@@ -760,7 +760,7 @@ def test_leaving_gives_back_a_try_that_was_not_made(
 def test_looking_takes_no_try(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
     be_refused(database, clock, sandbox)
     looking, run = (queue_on(database, clock, limits_of("100/day")) for _ in range(2))
-    assert looking.would_refuse("chronopost") is None
+    assert looking.status("chronopost").refusal is None
     assert run.closed("chronopost") is None
 
 
@@ -819,7 +819,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
     assert isinstance(run.fetch(reservation, "chronopost", NUMBER, known).outcome, Retrieved)
-    assert [use.used for use in run.usage("chronopost")] == [4]
+    assert [use.used for use in run.usages(["chronopost"])["chronopost"]] == [4]
     GoneAway.gone = False
     assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
     assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
@@ -835,21 +835,21 @@ def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     looking = queue_on(database, clock, limits_of("2/day"))
-    assert looking.would_refuse("chronopost") is None
+    assert looking.status("chronopost").refusal is None
     fetch(queue_on(database, clock, limits_of("2/day"), base_url=sandbox.url))
-    used_up = looking.would_refuse("chronopost")
+    used_up = looking.status("chronopost").refusal
     assert used_up is not None
     assert (used_up.why, used_up.reason) == (Blocked.RATE_LIMIT, "Chronopost is at its limit (2 per day)")
 
     wider = queue_on(database, clock, limits_of("100/day"))
     sandbox.accounts = {"10000001": "changed"}
     fetch(queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url))
-    refused = wider.would_refuse("chronopost")
+    refused = wider.status("chronopost").refusal
     assert refused is not None
     assert (refused.why, refused.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
 
     QuotaTables(database).pause("chronopost", clock.now() + timedelta(hours=2), "asked to wait", clock.now())
-    paused = wider.would_refuse("chronopost")
+    paused = wider.status("chronopost").refusal
     assert paused is not None
     assert (paused.why, paused.reason) == (Blocked.RATE_LIMIT, "asked to wait")
 
@@ -862,7 +862,7 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
     bare = APIRequestQueue({"chronopost": account}, QuotaTables(database), clock)
     for refusal in (
         bare.closed("chronopost"),
-        bare.would_refuse("chronopost"),
+        bare.status("chronopost").refusal,
         bare.reserve("chronopost", [BOTH])[1],
     ):
         assert refusal is not None
@@ -888,7 +888,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     for said in (
         refusal,
         run.closed("chronopost"),
-        run.would_refuse("chronopost"),
+        run.status("chronopost").refusal,
         run.check_credentials("chronopost"),
     ):
         assert isinstance(said, Refusal)
@@ -905,7 +905,7 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
 ) -> None:
     first, second = queue(), queue()
     assert first.take_up("chronopost", "alice") is None
-    assert first.stopped("chronopost") is None
+    assert first.status("chronopost").stopped is None
     first.stop("chronopost", "alice")
     clock.advance(timedelta(days=40))
     assert second.closed("chronopost") is not None

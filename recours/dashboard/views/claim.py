@@ -115,7 +115,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     if refusal is None:
         return ""
     queue, key = visit.operations.queue(), claim.account_key
-    if refusal.stopped and (stop := queue.stopped(carrier_of(key)) or queue.stopped(key)):
+    if refusal.stopped and (stop := queue.status(carrier_of(key)).stopped or queue.status(key).stopped):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
         return texts("stopped_since", at=texts.minute(stop.at), who=texts.who(who), why=because)
@@ -196,5 +196,5 @@ def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     if where.refusal and where.refusal.stopped:
         possible -= {"fetch"}
     if claim.carrier and where.standing is not Standing.IN_HAND:
-        possible |= {"resume" if operations.queue().stopped(claim.carrier) else "pause"}
+        possible |= {"resume" if operations.queue().status(claim.carrier).stopped else "pause"}
     return possible
