@@ -87,7 +87,7 @@ def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
     assert told["CLM-0001"].startswith("CLM-0001 : nouvel essai")
     assert told["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
     assert told["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée : « recours why CLM-0003 »")
-    assert changes(service) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
+    assert sorted(changes(service)) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
     assert service.run().stats.total == 2
     assert done(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
 
