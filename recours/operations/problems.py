@@ -317,7 +317,7 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         yield Problem(_K.EVIDENCE, len(forgotten), facts=ends, claims=Concerned(ids=ids))
     if seen.not_enrolled:
         yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
-    errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
+    errors = sum(tally.count for tally in seen.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if errors:
         yield Problem(_K.INTERNAL_ERRORS, errors)
 

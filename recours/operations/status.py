@@ -60,7 +60,6 @@ class Troubles:
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)
-    recent: Sequence[Tally] = ()  # attempts of today and yesterday
     late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
     to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
@@ -269,6 +268,7 @@ class Overview:
     success: Success
     backlogs: Sequence[Backlog]  # by account
     carriers: Sequence[CarrierNow]
+    recent: Sequence[Tally] = ()  # attempts of today and yesterday
     accounts: Sequence[ListedAccount] = ()  # those of clients
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)

@@ -64,6 +64,7 @@ from recours.wiring.databases import assessor_of, clock_of, connect, current_sch
 SCHEDULES = {name: worker.schedule for name, worker in WORKERS.items()}
 # Latest runs that are read, to find some that never ended.
 _RECENT_RUNS = 20
+_RECENT_DAYS = 2
 
 # How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
@@ -180,7 +181,9 @@ class Operations:
         """The same as `overview`, without the money at stake."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         accounts = self.accounts_now()
-        last_days = days_until(now.astimezone(policy.zone).date(), days)
+        today = now.astimezone(policy.zone).date()
+        last_days, recent_days = days_until(today, days), days_until(today, _RECENT_DAYS)
+        tallies = self.records.tallies(max(last_days, recent_days, key=len), policy.zone)
         to_correct = self._troubles_read.to_correct(now, policy.skip_claim_statuses, COUNTED_UP_TO)
         count = Counter(claim.lane for claim in to_correct)
         backlogs = [
@@ -193,7 +196,8 @@ class Operations:
         return Overview(
             at=now,
             workers=workers,
-            success=success_of(self.records.tallies(last_days, policy.zone), last_days),
+            success=success_of([tally for tally in tallies if tally.day in last_days], last_days),
+            recent=[tally for tally in tallies if tally.day in recent_days],
             backlogs=backlogs,
             carriers=carriers,
             accounts=accounts,
@@ -234,7 +238,6 @@ class Operations:
     ) -> Troubles:
         policy = self.settings.policy
         read = self._troubles_read
-        recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
             one.account.key: Refusal(Blocked.CARRIER, one.why or "", one.until)
@@ -260,7 +263,6 @@ class Operations:
         return Troubles(
             mails=read.mail_piles(now),
             streaks=read.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
-            recent=recent,
             late=late,
             forgotten=forgotten,
             to_correct=to_correct,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from recours.core.accounts import carrier_of
@@ -194,17 +195,14 @@ class DatabaseTroubles:
     def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
         """Mails that are held, that wait for longer than MAIL_WAITS, and that were left undecided lately."""
         newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_MOST).subquery().c
-        queries = {
-            MailState.READY: _pile(_m.created_at).where(
-                _m.state == const(MailState.READY), _m.created_at < now - MAIL_WAITS
+        piles = union_all(
+            _pile(MailState.READY, _m.state, _m.created_at).where(_m.created_at < now - MAIL_WAITS),
+            _pile(MailState.HELD, _m.state, _m.created_at),
+            _pile(MailState.UNDECIDED, newest.state, newest.ended_at).where(
+                newest.ended_at >= now - UNDECIDED_FOR
             ),
-            MailState.HELD: _pile(_m.created_at).where(_m.state == const(MailState.HELD)),
-            MailState.UNDECIDED: _pile(newest.ended_at).where(
-                newest.state == const(MailState.UNDECIDED), newest.ended_at >= now - UNDECIDED_FOR
-            ),
-        }
-        piles = {state: Pile(*row) for state, query in queries.items() for row in self.database.all(query)}
-        return {state: pile for state, pile in piles.items() if pile.count}
+        )
+        return {MailState(state): Pile(*pile) for state, *pile in self.database.all(piles) if pile[0]}
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
         """Since when carriers have been unavailable, by their keys; see `recours.operations.figures`."""
@@ -404,5 +402,6 @@ def _last_checks(connection: Connection, since: datetime) -> dict[str, Check]:
     }
 
 
-def _pile(at: Any) -> Select[Any]:
-    return select(func.count(), func.min(at))
+def _pile(state: MailState, of: Any, at: Any) -> Select[Any]:
+    """How many there are of a state, and the oldest. `of`, `at`: the columns of the state and of the time."""
+    return select(const(state), func.count(), func.min(at)).where(of == const(state))

@@ -324,7 +324,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "internal errors",
-        seen(troubles=Troubles(recent=tallies("internal_error", 3))),
+        seen(recent=tallies("internal_error", 3)),
         [("3 attempts ended in an internal error of recours since yesterday.", "grep -A 20 Traceback logs/*.log")],
     ),
     (
