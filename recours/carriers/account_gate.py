@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from recours.carriers.account_status import AccountStatus
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import Account
+from recours.core.account_status import AccountStatus
 from recours.core.accounts import account_name, carrier_of
 from recours.core.actions import authored
 from recours.core.errors import ErrorKind
