@@ -41,14 +41,11 @@ class Case:
     delivery: Delivery | None = None  # known from this fetch
     is_assumed: bool = False  # the document was asked for before the parcel was tracked
     is_mistyped: bool = False  # the number's check digit does not fit
-    retry_at: datetime | None = (
-        None  # until when the claim, the account or the carrier is left alone; None: unknown
-    )
+    retry_at: datetime | None = None  # until when the claim, account or carrier is left alone
     blame: Blame | None = None  # whose a refusal of our account is; None: the answer is none
     documents: Refusal | None = None  # why the account gets no documents, where that is to blame
-    unchecked: ErrorKind | None = (
-        None  # how the account was refused before, if this answer to a check leaves that open
-    )
+    # How the account was refused before, where the answer to a check leaves open whether it still is.
+    unchecked: ErrorKind | None = None
     unusable: str | None = None  # why what came as a proof is none
 
 

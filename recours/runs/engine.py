@@ -277,9 +277,8 @@ class Engine:
     def _record_when_due(self) -> None:
         """Record a group of answers: it is large enough or old enough, or no other answer will come. Raises RunError."""
         ready = self._ready()
-        if (
-            not ready or self._fault
-        ):  # after a fault all that is left is tried in one go, when the threads have ended
+        # After a fault all that is left is tried in one go, when the threads have ended.
+        if not ready or self._fault:
             self._record_at = None
             return
         if self._record_at is None:
