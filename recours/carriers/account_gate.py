@@ -40,7 +40,7 @@ class AccountGate:
         self._quota = quota
         self._clock = clock
         self._minute = minute
-        self._refusals = Refusals(accounts, quota, clock)
+        self.refusals = Refusals(accounts, quota, clock)
 
     # ---------------------------------------------------------------- before calls
 
@@ -49,19 +49,23 @@ class AccountGate:
         state = self._quota.carrier_state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
-        return self._refused(key, state.account) if self._refusals.keeps_closed(key, state.account) else None
+        return self._refused(key, state.account) if self.refusals.keeps_closed(key, state.account) else None
 
     def documents(self, key: str) -> Refusal | None:
         """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
-        right = self._refusals.documents(key)
+        right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
+
+    def why_no_documents(self, key: str) -> Refusal:
+        """Why no document is asked for now, though the account may track."""
+        return self._documents_refusal(key, self.refusals.documents(key))
 
     def asks_alone(self, key: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
-        if self._refusals.accepted(key):
+        if self.refusals.accepted(key):
             return False
         # One that is tried again is presented by a check before the first call.
-        return self._accounts[key].presents(Capability.TRACKING) or self._refusals.is_tried_again(key)
+        return self._accounts[key].presents(Capability.TRACKING) or self.refusals.is_tried_again(key)
 
     def client_of(self, key: str) -> str:
         """The address of the client whose account it is; "": it is the house's."""
@@ -87,7 +91,7 @@ class AccountGate:
         account, right = state.account, state.documents
         used_up = next((use for use in uses if not use.limit.window.is_short and not use.left), None)
         documents = self._documents_refusal(key, right) if right.refused_at else None
-        is_refused = account.refusals and not self._refusals.has_new_credentials(key, account)
+        is_refused = account.refusals and not self.refusals.has_new_credentials(key, account)
         rejected = self._refused(key, account) if is_refused else documents
         return AccountStatus(
             uses=uses,
@@ -107,7 +111,7 @@ class AccountGate:
         else:
             refusals.append(self._paused(key, state))
             waits = account.refusals and lasts(account.refused_until, self._clock.now())
-            if waits and not self._refusals.has_new_credentials(key, account):
+            if waits and not self.refusals.has_new_credentials(key, account):
                 refusals.append(self._refused(key, account))
         return [refusal for refusal in refusals if refusal]
 
@@ -175,7 +179,7 @@ class AccountGate:
         return Refusal(
             Blocked.CARRIER,
             sentence("en", said),
-            self._refusals.next_document_at(right),
+            self.refusals.next_document_at(right),
             kind=ErrorKind.ACCOUNT_DENIED,
             said=said,
             since=right.refused_at,

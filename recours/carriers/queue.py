@@ -5,19 +5,18 @@ Both workers and every machine share it exactly, since its counts live in the da
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from recours.carriers.account_gate import AccountGate
 from recours.carriers.bundle import Bundle, Numbers, Tracking
 from recours.carriers.client import KNOWS_PARCEL, Client
 from recours.carriers.message import CarrierSession
-from recours.carriers.refusals import DocumentCalls, FirstAnswer, NotPresentedError, WaitingReservation
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
+from recours.carriers.turns import NotPresentedError, Turns, WaitingReservation
 from recours.core.accounts import HOUSE, carrier_of
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
@@ -28,7 +27,6 @@ from recours.core.pauses import (
     SAME_CLAIM_AFTER,
     Blame,
     Blocked,
-    DocumentRight,
     Refusal,
     pause_until,
 )
@@ -135,8 +133,7 @@ class APIRequestQueue(AccountGate):
         """`concurrency`: how many calls may be under way at once; `carrier_concurrency`: with one account; None: any number."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
-        self._first_answers: dict[str, FirstAnswer] = {}
-        self._document_calls: dict[str, DocumentCalls] = {}
+        self._turns: dict[str, Turns] = {}  # by account
         self._slots = threading.Semaphore(concurrency) if concurrency else None
         self._slots_of: dict[str, threading.Semaphore] = {}  # by account
         self._carrier_concurrency = carrier_concurrency
@@ -219,7 +216,7 @@ class APIRequestQueue(AccountGate):
 
     def leave(self) -> None:
         """The run ends: what it still holds is given back, tries that were not made are left to the next run."""
-        self._refusals.leave()
+        self.refusals.leave()
         self._quota.leave()
         self._quota.forget_short_windows(self._clock.now())
 
@@ -274,13 +271,15 @@ class APIRequestQueue(AccountGate):
 
     def _fetch_one(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: GoOn = lambda: True) -> Fetched:
         """Ask about one claim of a bundle; the first one that needs calls which all share makes them."""
-        reservation = fetch.reservation
+        key = fetch.key
+        turns = self._turns.setdefault(key, Turns(self, key, self._accounts[key]))
+        fetch.reservation = waiting = WaitingReservation(fetch.reservation, turns)
         try:
-            with self._after_first_answer(fetch):
-                outcome = self._checked_before(fetch, bundle) if parcel is bundle.asked[0] else None
-                outcome = outcome or self._outcome(fetch, parcel, bundle, go_on)
+            outcome = self._checked_before(fetch, bundle) if parcel is bundle.asked[0] else None
+            outcome = outcome or self._outcome(fetch, parcel, bundle, go_on)
         finally:
-            reservation.release()
+            waiting.answered()
+            waiting.release()
         return Fetched(
             outcome,
             fetch.calls,
@@ -373,9 +372,9 @@ class APIRequestQueue(AccountGate):
         # A proof is not lost because the account's good name could not be written: the next answer brings it again.
         with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
             if answer.accepted:
-                self._refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
+                self.refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
             if answer.grants_documents:
-                self._refusals.note_documents_granted(key, came=isinstance(outcome, Retrieved))
+                self.refusals.note_documents_granted(key, came=isinstance(outcome, Retrieved))
         if isinstance(outcome, Retrieved) or outcome.http_status is None:  # by a limit of recours's own
             return answer
         if outcome.kind is not ErrorKind.RATE_LIMITED and outcome.retry_at is None:
@@ -486,7 +485,7 @@ class APIRequestQueue(AccountGate):
         state = self._quota.carrier_state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
-        self._refusals.try_now(key, state.account)
+        self.refusals.try_now(key, state.account)
         spec = self._accounts[key].spec
         reservations, refused = self.reserve(key, [spec.calls_for(None)])
         if refused:
@@ -496,8 +495,8 @@ class APIRequestQueue(AccountGate):
         else:
             fetched = self._check_credentials_alone(key, reservations[0])
         if fetched.accepted:  # whatever it was refused for: a person looks after it
-            self._refusals.note_accepted(key, (), proven=True)
-            self._refusals.note_documents_granted(key, came=False)
+            self.refusals.note_accepted(key, (), proven=True)
+            self.refusals.note_documents_granted(key, came=False)
         return fetched
 
     def _check_credentials_alone(self, key: str, reservation: Reservation) -> Fetched:
@@ -525,7 +524,7 @@ class APIRequestQueue(AccountGate):
         A failure if the account is not accepted: they are not asked about.
         """
         key = fetch.key
-        awaited = (self._refusals.awaits_check(key, parcel.claim) for parcel in bundle.asked)
+        awaited = (self.refusals.awaits_check(key, parcel.claim) for parcel in bundle.asked)
         before = next(filter(None, awaited), None)
         if before is None:
             return None
@@ -544,12 +543,12 @@ class APIRequestQueue(AccountGate):
         if blamed is Blame.ACCOUNT:
             return self._closing(key, failure, case, closed_by)
         if answer.accepted:  # by another call of the same fetch
-            self._refusals.note_accepted(key, answer.accepted, proven=False)
+            self.refusals.note_accepted(key, answer.accepted, proven=False)
         words = case.mask(failure.said.words) if failure.said else ""
         now = self._clock.now()
-        if blamed is Blame.DOCUMENTS and self._refusals.note_documents_refused(key, words):
+        if blamed is Blame.DOCUMENTS and self.refusals.note_documents_refused(key, words):
             # The claim whose call told it is not the next to ask for a document.
-            refusal, retry_at = self._why_no_documents(key), now + SAME_CLAIM_AFTER
+            refusal, retry_at = self.why_no_documents(key), now + SAME_CLAIM_AFTER
             return replace(case, blame=blamed, documents=refusal, retry_at=retry_at)
         if blamed is Blame.CLAIM_LATER:
             return replace(case, blame=blamed, retry_at=now + PUT_OFF)
@@ -561,11 +560,11 @@ class APIRequestQueue(AccountGate):
         `claim`: None: the call was about several.
         """
         key, last = fetch.key, answer.last
-        blamed = self._refusals.blame(key, kind, claim, last, answer.accepted)
+        blamed = self.refusals.blame(key, kind, claim, last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
             return blamed, claim
         check = self._check(fetch)
-        blamed = self._refusals.blame_after_check(
+        blamed = self.refusals.blame_after_check(
             key, claim, last, accepted=check.shows_account, refused=check.refusal is not None
         )
         return blamed, None if check.refusal else claim
@@ -573,36 +572,8 @@ class APIRequestQueue(AccountGate):
     def _closing(self, key: str, failure: Failure, case: Case, claim: Any) -> Case:
         """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
         reason = refusal_text(failure, case)
-        until = self._refusals.note_refused(key, failure.kind, reason, claim)
+        until = self.refusals.note_refused(key, failure.kind, reason, claim)
         return replace(case, blame=Blame.ACCOUNT, retry_at=until)
-
-    # ---------------------------------------------------------------- until the first answer is known
-
-    @contextmanager
-    def _after_first_answer(self, fetch: _Fetch) -> Iterator[None]:
-        """Calls of the fetch that present our account wait until the first answer about it is known."""
-        key, account = fetch.key, self._accounts[fetch.key]
-        refusals, documents = self._refusals, None
-        first = FirstAnswer(partial(refusals.accepted, key), partial(self.closed, key))
-        first = self._first_answers.setdefault(key, first)
-        if account.has_document_right:
-            documents = DocumentCalls(
-                partial(refusals.grants_documents, key),
-                partial(refusals.count_document_call, key),
-                partial(self._why_no_documents, key),
-            )
-            documents = self._document_calls.setdefault(key, documents)
-        fetch.reservation = waiting = WaitingReservation(
-            fetch.reservation, first, account.presents, documents
-        )
-        try:
-            yield
-        finally:
-            waiting.answered()
-
-    def _why_no_documents(self, key: str) -> Refusal:
-        """Why no document is asked for now."""
-        return self.documents(key) or self._documents_refusal(key, DocumentRight())
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:

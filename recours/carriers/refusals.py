@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,12 +10,10 @@ from typing import Any
 
 from recours.carriers.reservation import Account
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
     AccountState,
     Blame,
     DocumentRight,
-    Refusal,
     blame,
     blame_after_check,
     lasts,
@@ -24,7 +22,7 @@ from recours.core.pauses import (
 from recours.core.policy import DUE_SLACK
 from recours.core.quota import Capability
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Clock, Reservation
+from recours.runs.ports import Clock
 
 # For so long the one try of an account that was refused is a run's: it may die.
 _TRY = timedelta(minutes=10)
@@ -216,107 +214,3 @@ def print_of(credentials: tuple[str, ...], salt: str) -> str:
 
     secret = "\x00".join(credentials).encode()
     return hashlib.scrypt(secret, salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
-
-
-# ---------------------------------------------------------------- before the first answer
-
-
-class NotPresentedError(CallError):
-    """The call was not made: another's answer closed the account meanwhile, or its right to documents (`of_document`)."""
-
-    def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
-        kind, reason, at = refusal.kind, refusal.reason, refusal.until
-        super().__init__(Failure(kind, reason, retry_at=at, alone=of_document, said=refusal.said))
-
-
-@dataclass(eq=False)
-class FirstAnswer:
-    """The first answer about our account at one carrier in this run. Shared by the run's threads.
-
-    Until it tells that the carrier accepts the account, the calls that present it go one claim's at a time: a wrong password
-    costs one refused call then, however many claims are fetched at once. Calls that present no account, such as the tracking
-    of some carriers, do not wait.
-    """
-
-    accepted: Callable[[], bool]  # whether an answer has shown that the account is good
-    closed: Callable[[], Refusal | None]  # why it takes no call now
-    lock: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that presents the account
-    fetches: int = 0  # that presented it, and are over: each may have closed the account
-
-
-@dataclass(eq=False)
-class DocumentCalls:
-    """The document calls of one account in this run: one claim's at a time while it is not known whether it has the right."""
-
-    granted: Callable[[], bool]  # whether nobody doubts the right
-    count: Callable[[bool], bool]  # see `count_document_call`
-    refusal: Callable[[], Refusal]  # why no call is made
-    lock: threading.Lock = field(default_factory=threading.Lock)  # held by the fetch that asks for a document
-
-
-@dataclass(eq=False)
-class WaitingReservation:
-    """A reservation whose calls that present our account, and for documents, wait for the first answer. Used by one thread."""
-
-    _reservation: Reservation
-    _first: FirstAnswer
-    _presents: Callable[[Capability], bool]  # whether a call for this presents our account
-    _documents: DocumentCalls | None  # where they are a right of their own
-    _is_first: bool = False
-    _asks_document: bool = False
-
-    def __post_init__(self) -> None:
-        self._over_before = self._first.fetches
-
-    def consume(self, what: Capability) -> None:
-        """As the reservation's; waits before it, if need be. Raises CallError."""
-        if self._presents(what) and not self._is_first:
-            self._wait()
-        if what is Capability.POD and self._documents:
-            self._wait_for_documents(self._documents)
-        self._reservation.consume(what)
-
-    def _wait(self) -> None:
-        first = self._first
-        if first.accepted():
-            return
-        first.lock.acquire()
-        self._is_first = True
-        if first.fetches == self._over_before:
-            return
-        if first.accepted():
-            self.answered()
-        elif refusal := first.closed():
-            raise NotPresentedError(refusal)
-
-    def _wait_for_documents(self, documents: DocumentCalls) -> None:
-        if documents.granted():
-            return
-        goes_on = self._asks_document
-        if not goes_on:
-            documents.lock.acquire()
-            self._asks_document = True
-        if not documents.granted() and not documents.count(goes_on):
-            raise NotPresentedError(documents.refusal(), of_document=True)
-
-    def answered(self) -> None:
-        """The fetch is over, and what its answers tell is known: others need not wait any more."""
-        if self._asks_document and self._documents:
-            self._asks_document = False
-            self._documents.lock.release()
-        if self._is_first:
-            self._is_first = False
-            self._first.fetches += 1
-            self._first.lock.release()
-
-    def called(self) -> None:
-        """As the reservation's."""
-        self._reservation.called()
-
-    def refund(self, what: Capability) -> None:
-        """As the reservation's."""
-        self._reservation.refund(what)
-
-    def release(self) -> None:
-        """As the reservation's."""
-        self._reservation.release()

@@ -27,6 +27,7 @@ _LONGEST_NUMBER = 60
 class Ended:
     """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
 
+    claim: Claim
     fetched: Fetched
     started_at: datetime
     duration_s: float = 0.0
@@ -88,7 +89,7 @@ def attempt(
     kept = _kept(claim, deps.documents)
     if kept.is_complete:
         reservation.release()
-        return _adopted(kept, started_at)
+        return _adopted(claim, kept, started_at)
     fetched = next(answers, None)
     if fetched is None or not fetched.asked:
         return None
@@ -99,14 +100,14 @@ def attempt(
         evidence += deps.documents.store(_label(claim), record)
     account = claim.account if fetched.account is None else fetched.account
     fetched = replace(fetched, outcome=outcome, account=account)
-    return Ended(fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
+    return Ended(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
-def ended_by_mistake(error: Exception, clock: Clock) -> Ended:
+def ended_by_mistake(claim: Claim, error: Exception, clock: Clock) -> Ended:
     """How an attempt ends in which recours itself fails; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return Ended(Fetched(failure), clock.now(), mistake=mistake_of(error))
+    return Ended(claim, Fetched(failure), clock.now(), mistake=mistake_of(error))
 
 
 def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> Ended | None:
@@ -115,17 +116,17 @@ def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> End
     The rest of its answer may be missing: the carrier is not asked for that.
     """
     kept = _kept(claim, documents)
-    return _adopted(kept, clock.now()) if best_proof(kept.documents) else None
+    return _adopted(claim, kept, clock.now()) if best_proof(kept.documents) else None
 
 
 def _kept(claim: Claim, documents: "DocumentStore") -> Kept:
     return documents.find(_label(claim)) if claim.state.interruptions and claim.number else Kept()
 
 
-def _adopted(kept: Kept, at: datetime) -> Ended:
+def _adopted(claim: Claim, kept: Kept, at: datetime) -> Ended:
     proof = best_proof(kept.documents)
     outcome = Retrieved((), proof.delivery if proof else Delivery())
-    return Ended(Fetched(outcome), at, evidence=kept.documents)
+    return Ended(claim, Fetched(outcome), at, evidence=kept.documents)
 
 
 def _label(claim: Claim) -> Label:

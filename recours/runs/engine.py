@@ -6,11 +6,12 @@ carrier is asked.
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -21,9 +22,9 @@ from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, ended_by_mistake
-from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
+from recours.runs.lane import Lane, Leased
+from recours.runs.leasing import POLL_S, Leasing, Limits
 from recours.runs.log import log
-from recours.runs.mistakes import Mistake
 from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
@@ -73,7 +74,7 @@ class Engine:
         self._from_threads: SimpleQueue[Answer | BundleOver] = SimpleQueue()
         self._lanes_guard = threading.Lock()  # several threads learn of a lane's failures
         self._leased: dict[Any, Leased] = {}  # and not recorded yet, by claim
-        self._answered: list[tuple[Leased, Ended]] = []  # and not recorded yet
+        self._answered: list[Answer] = []  # and not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
@@ -97,36 +98,30 @@ class Engine:
                 self.leasing.end_unnumbered()
             if self._faults_of_lanes:
                 raise self._faults_of_lanes[0]
-        finally:
-            self._record_what_can_be()
+        finally:  # after a fault what was answered is recorded if possible, else its lease runs out
+            with suppress(RunError):
+                self._record(self._answered)
 
     # ---------------------------------------------------------------- the run's own thread
 
     def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
         """Returns when nothing is left that could be asked for."""
         while True:
-            self._lease(pool)
-            if self.leasing.in_flight:
-                self._take_in(self._next_message())
-            elif self._may_begin() and self.leasing.waits_for_quota:
-                self._deps.clock.sleep(POLL_S)
-            else:
-                return
             try:
+                while self._may_begin() and (bundles := self.leasing.next()):
+                    for bundle in bundles:
+                        self._leased.update({leased.claim.id: leased for leased in bundle})
+                        pool.submit(self._fetch, bundle)
+                if self.leasing.in_flight:
+                    self._take_in(self._next_message())
+                elif self._may_begin() and self.leasing.waits_for_quota:
+                    self._deps.clock.sleep(POLL_S)
+                else:
+                    return
                 self._renew()
                 self._record_when_due()
             except RunError as fault:
                 self._fail(fault)
-
-    def _lease(self, pool: ThreadPoolExecutor) -> None:
-        """Have threads fetch more bundles, while there is room for some."""
-        try:
-            while self._may_begin() and (bundles := self.leasing.next()):
-                for bundle in bundles:
-                    self._leased.update({leased.claim.id: leased for leased in bundle})
-                    pool.submit(self._fetch, bundle)
-        except RunError as fault:
-            self._fail(fault)
 
     def _next_message(self) -> Answer | BundleOver | None:
         """What a thread has to say; None: recording or renewing is due before."""
@@ -138,17 +133,38 @@ class Engine:
         return None
 
     def _take_in(self, message: Answer | BundleOver | None) -> None:
+        """Raises RunError."""
         if isinstance(message, Answer):
-            try:
-                self._hear(message)
-            except RunError as fault:
-                self._fail(fault)
+            self._take_answer(message)
         elif message:
             self.leasing.ended(message.bundle[0].lane)
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
                 del self._leased[leased.claim.id]
             self.leasing.hand_back(message.unasked)
+
+    def _take_answer(self, answer: Answer) -> None:
+        """It is recorded later. Raises RunError."""
+        ended, lane = answer.ended, answer.leased.lane
+        calls = plural(ended.fetched.calls, "call")
+        log.debug(f"{ended.claim.reference}: {calls} to {lane.account} in {ended.duration_s:.2f}s")
+        self._answered.append(answer)
+        self._any_connected = self._any_connected or ended.fetched.calls > 0
+        self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
+        self.leasing.note_documents(lane, ended.outcome)
+        if refusal := self._broken(lane, ended) or answer.refusal:
+            lane.closes = True
+            self.leasing.close(lane, refusal)
+
+    def _broken(self, lane: Lane, ended: Ended) -> Refusal | None:
+        """Whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
+        excused = lane.mistakes.note(ended.claim.id, ended.mistake)
+        if ended.mistake is None or not excused:
+            return None
+        remedy = ended.mistake.remedy or "The log has its traceback: please report it"
+        reason = f"recours itself failed on {lane.name} ({ended.mistake.message}). {remedy}"
+        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
+        return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _fail(self, fault: RunError) -> None:
         self._over = True
@@ -175,12 +191,22 @@ class Engine:
     def _fetch(self, bundle: list[Leased]) -> None:
         """Ask about each claim, keep its documents, and hand its answer over before the next one is asked about."""
         unasked = list(bundle)
+        is_closed = False
         try:
-            for leased, ended in self._ask(bundle):
-                unasked.remove(leased)
-                if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
-                    self._deps.documents.secure(ended.evidence)
-                self._from_threads.put(Answer(leased, ended, self._learn(leased, ended)))
+            with closing(self._answers(bundle)) as answers:
+                for leased in bundle:
+                    # Once closed, the rest is not called for, and what is known of it is recorded all the same.
+                    if not (is_closed or self._may_ask(leased)):
+                        break
+                    self._announce(leased)
+                    ended = self._attempt(leased, answers)
+                    if ended is None:
+                        break
+                    is_closed = is_closed or ended.closes_carrier
+                    unasked.remove(leased)
+                    if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
+                        self._deps.documents.secure(ended.evidence)
+                    self._from_threads.put(Answer(leased, ended, self._learn(leased.lane, ended)))
         except RunError as fault:
             # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
             # follows from it is reported instead.
@@ -192,26 +218,15 @@ class Engine:
         finally:
             self._from_threads.put(BundleOver(bundle, unasked))
 
-    def _ask(self, bundle: Sequence[Leased]) -> Iterator[tuple[Leased, Ended]]:
-        """The claims that were asked about, each as soon as its answer is known. Raises RunError."""
+    def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
+        """Those of the carrier about the claims of a bundle, one after the other."""
         now = self._deps.clock.now()
         asked = [
             Asked(each.claim.number or "", each.known, each.claim.id, each.claim.earliest_delivery(now))
             for each in bundle
         ]
         reservations = [leased.reservation for leased in bundle]
-        answers = self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
-        is_closed = False
-        with closing(answers):
-            for leased in bundle:
-                # Once closed, the rest is not called for, and what is known of it is recorded all the same.
-                if not (is_closed or self._may_ask(leased)):
-                    return
-                self._announce(leased)
-                if not (ended := self._attempt(leased, answers)):
-                    return
-                is_closed = is_closed or ended.closes_carrier
-                yield leased, ended
+        return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
 
     def _may_ask(self, leased: Leased) -> bool:
         is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
@@ -234,51 +249,27 @@ class Engine:
             raise
         except Exception as error:
             log.exception(f"{leased.claim.reference}: an internal error")
-            return ended_by_mistake(error, self._deps.clock)
+            return ended_by_mistake(leased.claim, error, self._deps.clock)
 
-    def _learn(self, leased: Leased, ended: Ended) -> Refusal | None:
+    def _learn(self, lane: Lane, ended: Ended) -> Refusal | None:
         """What an answer tells of its lane holds for all threads at once; a refusal if it closed the lane."""
         fetched = ended.fetched
         was_called = fetched.calls + fetched.unsent > 0
         with self._lanes_guard:
-            leased.lane.learn(ended.outcome)
-            return leased.lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
-
-    # ---------------------------------------------------------------- answers
-
-    def _hear(self, answer: Answer) -> None:
-        """Take an answer in; it is recorded later. Raises RunError."""
-        leased, ended = answer.leased, answer.ended
-        claim, lane, fetched = leased.claim, leased.lane, ended.fetched
-        log.debug(
-            f"{claim.reference}: {plural(fetched.calls, 'call')} to {lane.account} in {ended.duration_s:.2f}s"
-        )
-        self._answered.append((leased, ended))
-        self._any_connected = self._any_connected or fetched.calls > 0
-        self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
-        self.leasing.note_documents(lane, ended.outcome)
-        if refusal := self._broken(leased, ended.mistake) or answer.refusal:
-            lane.closes = True
-            self.leasing.close(lane, refusal)
-
-    def _broken(self, leased: Leased, mistake: Mistake | None) -> Refusal | None:
-        """Hear whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
-        lane = leased.lane
-        excused = lane.mistakes.note(leased.claim.id, mistake)
-        if mistake is None or not excused:
-            return None
-        remedy = mistake.remedy or "The log has its traceback: please report it"
-        reason = f"recours itself failed on {lane.name} ({mistake.message}). {remedy}"
-        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
-        return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
+            return lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
 
     # ---------------------------------------------------------------- recording
 
     def _record_when_due(self) -> None:
         """Record a group of answers: it is large enough or old enough, or no other answer will come. Raises RunError."""
-        ready = self._ready()
-        # After a fault all that is left is tried in one go, when the threads have ended.
-        if not ready or self._fault:
+        # Not mistakes, while others may tell more; nor claims that would be leased once more.
+        ready = [
+            answer
+            for answer in self._answered
+            if answer.ended.claim.id not in answer.leased.lane.mistakes.waiting
+            and not answer.ended.asked_nothing
+        ]
+        if not ready or self._fault:  # after a fault all that is left is tried at the end
             self._record_at = None
             return
         if self._record_at is None:
@@ -288,39 +279,28 @@ class Engine:
             self._record_at = None
             self._record(ready)
 
-    def _ready(self) -> list[tuple[Leased, Ended]]:
-        """Answers to be recorded now: not mistakes, while others may tell more; nor claims that would be leased once more."""
-        return [
-            (leased, ended)
-            for leased, ended in self._answered
-            if leased.claim.id not in leased.lane.mistakes.waiting and not ended.asked_nothing
-        ]
-
-    def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
+    def _record(self, answers: Sequence[Answer]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
-        excused = [each for each in answered if each[0].claim.id in each[0].lane.mistakes.excused]
-        for is_last in (True, False):
-            self._leave(
-                [each for each in excused if each[0].lane.mistakes.puts_last is is_last], is_last=is_last
-            )
-        others = [each for each in answered if each not in excused]
-        if others:
-            with self._recording(others):
-                used = self._recorder.conclude([(leased.claim, ended) for leased, ended in others])
-                self.leasing.allow(len(others) - used)
+        excused: dict[bool, list[Answer]] = {True: [], False: []}  # by whether they go behind the others
+        others = []
+        for answer in answers:
+            mistakes = answer.leased.lane.mistakes
+            if answer.ended.claim.id in mistakes.excused:
+                excused[mistakes.puts_last].append(answer)
+            else:
+                others.append(answer)
+        for is_last, of_run in excused.items():
+            self._record_group(of_run, partial(self._recorder.leave, last=is_last))
+        self._record_group(others, self._recorder.conclude)
 
-    def _leave(self, answered: Collection[tuple[Leased, Ended]], *, is_last: bool = False) -> None:
-        if answered:
-            with self._recording(answered):
-                self._recorder.leave([(leased.claim, ended) for leased, ended in answered], last=is_last)
-                self.leasing.allow(len(answered))
-
-    @contextmanager
-    def _recording(self, answered: Collection[tuple[Leased, Ended]]) -> Iterator[None]:
-        """What is recorded then does not wait any more; what could not be does."""
-        ids = {leased.claim.id for leased, _ in answered}
+    def _record_group(self, answers: Sequence[Answer], record: Callable[[Sequence[Ended]], int]) -> None:
+        """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
+        if not answers:
+            return
+        ids = {answer.ended.claim.id for answer in answers}
         try:
-            yield
+            used = record([answer.ended for answer in answers])
+            self.leasing.allow(len(answers) - used)
         except NotRecordedError as fault:
             ids = set(fault.written)
             raise
@@ -328,7 +308,7 @@ class Engine:
             ids = set()
             raise
         finally:
-            self._answered = [each for each in self._answered if each[0].claim.id not in ids]
+            self._answered = [each for each in self._answered if each.ended.claim.id not in ids]
             for recorded in ids:
                 self._leased.pop(recorded, None)
 
@@ -338,29 +318,18 @@ class Engine:
         Our own network is at fault if no call of the run could connect, to two carriers or more, or no name was resolved. A
         carrier that cannot be reached is that carrier's trouble.
         """
-        self._end_waiting()
-        unreachable = [
-            (leased.lane, ended.outcome) for leased, ended in self._answered if ended.asked_nothing
-        ]
-        self._record(list(self._answered))
-        for lane, outcome in unreachable:
+        unreachable = [answer for answer in self._answered if answer.ended.asked_nothing]
+        self._record(self._answered)
+        carriers = set()
+        is_resolved = False
+        for answer in unreachable:
+            lane, outcome = answer.leased.lane, answer.ended.outcome
             lane.leave_unreachable(outcome)
-        carriers = {carrier_of(lane.key) for lane, _ in unreachable}
-        is_resolved = any(isinstance(outcome, Failure) and outcome.resolved for _, outcome in unreachable)
+            carriers.add(carrier_of(lane.key))
+            is_resolved = is_resolved or (isinstance(outcome, Failure) and outcome.resolved)
         if self._any_connected or not carriers or (len(carriers) == 1 and is_resolved):
             return
         raise RunError(
             "No carrier could be reached at all: is this machine online, and does it resolve names? "
             f"No attempt was used up ({plural(len(unreachable), 'claim')})."
         )
-
-    def _end_waiting(self) -> None:
-        """No other answer will come: the mistakes that wait are their claims' own."""
-        for lane in self.leasing.lanes:
-            lane.mistakes.waiting.clear()
-
-    def _record_what_can_be(self) -> None:
-        """After a fault of the run: what was answered is recorded if possible, else its lease runs out."""
-        self._end_waiting()
-        with suppress(RunError):
-            self._record(list(self._answered))

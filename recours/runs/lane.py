@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from recours.core.accounts import account_name
+from recours.core.claim import Claim, Delivery
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
 from recours.core.sentences import Said, Sentence, sentence
 from recours.runs.mistakes import Mistakes
+from recours.runs.ports import Reservation
 
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
@@ -80,12 +82,6 @@ class Lane:
             Blocked.CARRIER, sentence("en", description), kind=ErrorKind.ACCESS_DENIED, said=description
         )
 
-    def learn(self, outcome: Outcome) -> None:
-        """Learn in the thread that got an answer what must hold for all others at once."""
-        if isinstance(outcome, Failure) and outcome.closes_carrier:
-            self.closes = True
-            self.outage.closes = self.outage.closes or not _is_of_account(outcome)
-
     def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now.
 
@@ -93,6 +89,9 @@ class Lane:
         an outage. `shows_outage`: several calls in a row failed.
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
+        if isinstance(outcome, Failure) and outcome.closes_carrier:  # for all threads at once
+            self.closes = True
+            self.outage.closes = self.outage.closes or not _is_of_account(outcome)
         self.denied += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
@@ -122,6 +121,17 @@ class Lane:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
+
+
+@dataclass(eq=False)
+class Leased:
+    """A claim that the run is about to ask about, or has an answer about that is not recorded yet."""
+
+    claim: Claim
+    lane: Lane
+    reservation: Reservation
+    until: datetime
+    known: Delivery | None  # what the fetch goes by
 
 
 def _is_of_account(failure: Failure) -> bool:

@@ -28,7 +28,7 @@ from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, ended_by_kept, without_call
-from recours.runs.lane import Lane, Outage
+from recours.runs.lane import Lane, Leased, Outage
 from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Fetched, Lease, Ready, Reservation
@@ -77,17 +77,6 @@ def _with_spare(at_once: int) -> int:
 def _room(in_flight: int, at_once: int) -> int:
     """How many more bundles may be fetched: none until the spare ones are used up, so that several are leased together."""
     return 0 if in_flight > at_once else _with_spare(at_once) - in_flight
-
-
-@dataclass(eq=False)
-class Leased:
-    """A claim that the run is about to ask about, or has an answer about that is not recorded yet."""
-
-    claim: Claim
-    lane: Lane
-    reservation: Reservation
-    until: datetime
-    known: Delivery | None  # what the fetch goes by
 
 
 @dataclass(eq=False)
@@ -420,7 +409,7 @@ class Leasing:
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
         elif ended := self._known_end(claim, what, now):
             self._recorder.announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
-            self._recorder.conclude([(claim, ended)])
+            self._recorder.conclude([ended])
             return True
         else:
             return False
@@ -446,7 +435,7 @@ class Leasing:
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
-        return Ended(Fetched(failure), now) if failure else None
+        return Ended(claim, Fetched(failure), now) if failure else None
 
     # ---------------------------------------------------------------- handing back
 

@@ -42,27 +42,31 @@ class Recorder:
         """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
         return not self.asked and awaits_last_attempt(claim.state)
 
-    def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
+    def conclude(self, attempts: Sequence[Ended]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
 
         Their documents outlast a power cut already.
         """
         now = self.deps.clock.now()
-        self.kinds.update(ended.outcome.kind for _, ended in answered if isinstance(ended.outcome, Failure))
-        decided = [(claim, ended, self._decide(claim, ended, now)) for claim, ended in answered]
+        decided = []
+        for ended in attempts:
+            decided.append((ended, self._decide(ended, now)))
+            if isinstance(ended.outcome, Failure):
+                self.kinds.add(ended.outcome.kind)
         try:
-            as_taken = dict(zip((claim.id for claim, _ in answered), self._record(decided, now), strict=True))
+            as_taken = self._record(decided, now)
         except NotRecordedError as fault:
             self._say_all(decided, fault.written)
             raise
         self._say_all(decided, as_taken)
-        return sum(decision.uses_attempt for _, _, decision in decided)
+        return sum(decision.uses_attempt for _, decision in decided)
 
-    def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:
-        if isinstance(ended.outcome, Retrieved):
-            decision = succeed(claim, ended.outcome, now, ended.shown)
+    def _decide(self, ended: Ended, now: datetime) -> Decision:
+        claim, outcome = ended.claim, ended.outcome
+        if isinstance(outcome, Retrieved):
+            decision = succeed(claim, outcome, now, ended.shown)
         else:
-            decision = decide(claim, ended.outcome, now, self.deps.policy, asked=self.asked)
+            decision = decide(claim, outcome, now, self.deps.policy, asked=self.asked)
             if decision.uses_attempt and ended.asked_nothing:
                 decision = _left_alone(claim, None)
         return _remembered(decision, ended)
@@ -72,12 +76,14 @@ class Recorder:
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
-    def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
+    def leave(self, attempts: Sequence[Ended], *, last: bool = False) -> int:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.deps.clock.now()
         since = now if last else None
-        decided = [(claim, ended, _remembered(_left_alone(claim, since), ended)) for claim, ended in answered]
-        self._record(decided, now)
+        self._record(
+            [(ended, _remembered(_left_alone(ended.claim, since), ended)) for ended in attempts], now
+        )
+        return 0
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
@@ -85,31 +91,29 @@ class Recorder:
         error = claim.last_error or "no answer is on record"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
         as_it_was = replace(decision, error=error if claim.said else claim.error_text, said=claim.said)
-        if self._record([(claim, Ended(Fetched(failure), now), as_it_was)], now) == [True]:
+        if self._record([(Ended(claim, Fetched(failure), now), as_it_was)], now)[claim.id]:
             self.say_final(claim, decision, error)
 
-    def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
-        if not decided:
-            return []
-        rows = [
-            (replace(_attempt(claim, ended, decision), is_last=self._is_made(claim, decision)), decision)
-            for claim, ended, decision in decided
-        ]
+    def _record(self, decided: Sequence[tuple[Ended, Decision]], now: datetime) -> dict[Any, bool]:
+        """By claim, what `ClaimRepository.record` tells."""
+        rows = []
+        for ended, decision in decided:
+            is_last = self._is_made(ended.claim, decision)
+            rows.append((replace(_attempt(ended, decision), is_last=is_last), decision))
         as_taken = self.deps.claims.record(rows, Lease(self.token, now), now)
-        for is_recorded, (_, ended, decision) in zip(as_taken, decided, strict=True):
+        for is_recorded, (ended, decision) in zip(as_taken, decided, strict=True):
             # A claim that stays interrupted finds its documents once more.
             if is_recorded and ended.evidence and not decision.state.interruptions:
                 self.deps.documents.discard_notes(ended.evidence)
-        return as_taken
+        return dict(zip((ended.claim.id for ended, _ in decided), as_taken, strict=True))
 
-    def _say_all(
-        self, decided: Sequence[tuple[Claim, Ended, Decision]], as_taken: Mapping[Any, bool]
-    ) -> None:
-        for claim, ended, decision in decided:
-            if claim.id in as_taken:
-                self._say(claim, ended, decision, as_taken=as_taken[claim.id])
+    def _say_all(self, decided: Sequence[tuple[Ended, Decision]], as_taken: Mapping[Any, bool]) -> None:
+        for ended, decision in decided:
+            if ended.claim.id in as_taken:
+                self._say(ended, decision, as_taken=as_taken[ended.claim.id])
 
-    def _say(self, claim: Claim, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
+    def _say(self, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
+        claim = ended.claim
         if not as_taken:
             log.info(
                 f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
@@ -193,7 +197,8 @@ def _remembered(decision: Decision, ended: Ended) -> Decision:
     return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
 
 
-def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
+def _attempt(ended: Ended, decision: Decision) -> Attempt:
+    claim = ended.claim
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
     return Attempt(
         claim,

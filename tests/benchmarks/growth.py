@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, select
 
@@ -24,7 +25,7 @@ from recours.core.claim import Stage
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.tables import quota
-from recours.runs.leasing import Leased, Leasing, Limits
+from recours.runs.leasing import Leasing, Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims
 from recours.runs.summary import Stats
@@ -58,6 +59,9 @@ from tests.benchmarks.looking import add_history, due_claims, status_command, st
 from tests.benchmarks.rows import Part, Row, least_in_turns, measure
 from tests.fakes.many_lanes import Slice, account_lane, catalog_of_clients
 from tests.long_form import IS_LONG
+
+if TYPE_CHECKING:
+    from recours.runs.lane import Leased
 
 LATENCY_S = 0.1
 ROUNDS = 3

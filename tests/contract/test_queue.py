@@ -814,7 +814,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
         "chronopost", AccountState(refusals=1, refused_until=NOW, claim=7)
     )
     run = queue_on(database, clock, limits_of("10/day"), base_url=sandbox.url)
-    run._quota = run._refusals._quota = GoneAway(database)
+    run._quota = run.refusals._quota = GoneAway(database)
     (reservation, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True

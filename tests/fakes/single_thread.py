@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from recours.runs.attempt import Ended, attempt
 from recours.runs.engine import Answer, BundleOver, Engine
-from recours.runs.leasing import Leased
+from recours.runs.lane import Leased
 from recours.runs.ports import Fetched
 
 

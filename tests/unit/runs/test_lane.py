@@ -51,7 +51,7 @@ def test_what_closes_it_says_why_and_until_when() -> None:
         Blocked.CARRIER, "is unavailable (HTTP 503)", UNTIL, kind=ErrorKind.SERVER_ERROR
     )
     told = lane()
-    told.learn(down)
+    told.note(down)
     assert told.closes
 
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
-from recours.carriers.refusals import FirstAnswer, NotPresentedError, WaitingReservation
+from recours.carriers.turns import NotPresentedError, Turns, WaitingReservation
 from recours.core.errors import ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
@@ -19,17 +20,31 @@ REFUSAL = Refusal(Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorK
 
 @dataclass
 class Account:
-    """What is known of an account, and the fetches that present it."""
+    """What is known of an account whose tracking does not present it, and the fetches that do."""
 
-    accepted: bool = False
+    is_accepted: bool = False
     refusal: Refusal | None = None
     used: list[Capability] = field(default_factory=list)
+    has_document_right: bool = False
 
     def __post_init__(self) -> None:
-        self.first = FirstAnswer(lambda: self.accepted, lambda: self.refusal)
+        itself = cast("Any", self)
+        self.refusals = itself
+        self.turns = Turns(itself, "chronopost", itself)
+
+    def presents(self, what: Capability) -> bool:
+        return what is Capability.POD
+
+    def accepted(self, key: str) -> bool:
+        del key
+        return self.is_accepted
+
+    def closed(self, key: str) -> Refusal | None:
+        del key
+        return self.refusal
 
     def fetch(self) -> WaitingReservation:
-        return WaitingReservation(self, self.first, lambda what: what is Capability.POD, None)
+        return WaitingReservation(self, self.turns)
 
     def consume(self, what: Capability) -> None:
         self.used.append(what)
@@ -84,7 +99,7 @@ def second(account: Account, first: WaitingReservation) -> Iterator[Waiting]:
     yield waiting
     first.answered()
     waiting.thread.join(5)
-    assert not account.first.lock.locked()
+    assert not account.turns.first.locked()
 
 
 def test_a_second_call_goes_when_the_first_is_answered(
@@ -115,7 +130,7 @@ def test_a_call_that_presents_no_account_does_not_wait(account: Account, second:
 
 
 def test_nobody_waits_once_the_account_is_accepted(account: Account) -> None:
-    account.accepted = True
+    account.is_accepted = True
     for reservation in (account.fetch(), account.fetch()):
         reservation.consume(Capability.POD)
     assert account.used == [Capability.POD] * 2
@@ -126,7 +141,7 @@ def test_a_fetch_does_not_wait_for_itself(account: Account) -> None:
     reservation.consume(Capability.POD)
     reservation.consume(Capability.POD)
     reservation.answered()
-    assert not account.first.lock.locked()
+    assert not account.turns.first.locked()
 
 
 def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
@@ -140,7 +155,7 @@ def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
         later.consume(Capability.POD)
     later.answered()
     assert account.used == [Capability.POD]
-    assert not account.first.lock.locked()
+    assert not account.turns.first.locked()
 
 
 def test_the_first_call_asks_nobody(account: Account) -> None:
