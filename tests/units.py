@@ -1,6 +1,23 @@
-"""Units of quota as a run has them: those that count, less those that it holds and has not sent."""
+"""What tests ask of a queue: about one claim, and how many units of quota a run has."""
+
+from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
+from recours.core.claim import Delivery
+from recours.runs.ports import Asked, Fetched, Reservation
+
+
+def fetch_one(
+    queue: APIRequestQueue,
+    reservation: Reservation,
+    key: str,
+    number: str,
+    known: Delivery | None,
+    claim: Any = None,
+) -> Fetched:
+    """The answer about one claim."""
+    (fetched,) = queue.fetch_bundle([reservation], key, [Asked(number, known, claim)])
+    return fetched
 
 
 def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:

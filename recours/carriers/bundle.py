@@ -102,7 +102,7 @@ class Bundle:
     @property
     def upsetting(self) -> set[str]:
         """The numbers that make shared calls fail: those that fail alone, and both of two that fail only together."""
-        if self.outage:
+        if self.outage or not self._failed:
             return set()
         groups = [set(numbers) for numbers in self._failed]
         smallest = [numbers for numbers in self._failed if not any(group < set(numbers) for group in groups)]

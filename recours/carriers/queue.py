@@ -262,13 +262,6 @@ class APIRequestQueue(AccountGate):
             for reservation in reservations:
                 reservation.release()
 
-    def fetch(
-        self, reservation: Reservation, key: str, number: str, known: Delivery | None, claim: Any = None
-    ) -> Fetched:
-        """Ask the carrier about one claim, with no other account than this one. See `fetch_bundle`."""
-        parcel = Asked(number, known, claim)
-        return self._fetch_one(_Fetch(key, reservation), parcel, Bundle([parcel]))
-
     def _fetch_one(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: GoOn = lambda: True) -> Fetched:
         """Ask about one claim of a bundle; the first one that needs calls which all share makes them."""
         key = fetch.key
@@ -363,8 +356,11 @@ class APIRequestQueue(AccountGate):
     def _mask(self, key: str) -> Callable[[str], str]:
         """Hides the secrets that an answer to this account may repeat."""
         client = self._accounts[key].client
-        tokens = Redactor(client.secrets() if client else ())
-        return lambda text: tokens(self._redact(text))
+        tokens = client.secrets() if client else ()
+        if not tokens:
+            return self._redact
+        redact_tokens = Redactor(tokens)
+        return lambda text: redact_tokens(self._redact(text))
 
     def _noted(self, key: str, answer: _Answer) -> _Answer:
         """The answer; what of it concerns every claim of the carrier is made known to all processes."""
@@ -490,23 +486,21 @@ class APIRequestQueue(AccountGate):
         reservations, refused = self.reserve(key, [spec.calls_for(None)])
         if refused:
             return refused
+        fetch = _Fetch(key, reservations[0])
         if number:
-            fetched = self.fetch(reservations[0], key, number, None)
+            parcel = Asked(number, None)
+            fetched = self._fetch_one(fetch, parcel, Bundle([parcel]))
         else:
-            fetched = self._check_credentials_alone(key, reservations[0])
+            try:
+                check = self._check(fetch)
+                outcome = judge(check.outcome, self._case_of_check(key, check))
+            finally:
+                fetch.reservation.release()
+            fetched = Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, came=False)
         return fetched
-
-    def _check_credentials_alone(self, key: str, reservation: Reservation) -> Fetched:
-        fetch = _Fetch(key, reservation)
-        try:
-            check = self._check(fetch)
-            outcome = judge(check.outcome, self._case_of_check(key, check))
-            return Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
-        finally:
-            reservation.release()
 
     def _check(self, fetch: _Fetch) -> _Answer:
         """Present our account with the sample number, out of the reservation, or of more units if there are any."""
@@ -524,8 +518,7 @@ class APIRequestQueue(AccountGate):
         A failure if the account is not accepted: they are not asked about.
         """
         key = fetch.key
-        awaited = (self.refusals.awaits_check(key, parcel.claim) for parcel in bundle.asked)
-        before = next(filter(None, awaited), None)
+        before = self.refusals.awaits_check(key, {parcel.claim for parcel in bundle.asked})
         if before is None:
             return None
         check = self._check(fetch)

@@ -77,13 +77,13 @@ class Refusals:
         if state.refusals:
             self._trying_again[key] = state
 
-    def awaits_check(self, key: str, claim: Any) -> AccountState | None:
-        """The refusal after which the account is tried again, if this claim is not the one to try it with.
+    def awaits_check(self, key: str, claims: Collection[Any]) -> AccountState | None:
+        """The refusal after which the account is tried again, if one of these claims is not the one to try it with.
 
         It was this very claim's call that was refused; or that for the sample number, and then one call is enough again.
         """
         state = self._trying_again.get(key)
-        return state if state and state.claim in (None, claim) else None
+        return state if state and (state.claim is None or state.claim in claims) else None
 
     def is_tried_again(self, key: str) -> bool:
         return key in self._trying_again

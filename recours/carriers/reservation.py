@@ -97,7 +97,12 @@ class QuotaReservation:
         try:
             self._may_still_begin()
             while missing := self._missing(limits):
-                self._take(missing)
+                # Units of the short windows all at once, or a wait for them; only then those of the long ones.
+                if short := [limit for limit in missing if limit.window.is_short]:
+                    self._last += self._in_short_windows(short)
+                else:
+                    for limit in missing:
+                        self._last.append(self._in_long_window(limit))
         except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
             self.refund(what)
             self.called()
@@ -136,14 +141,6 @@ class QuotaReservation:
                     self._put_back(reserved)
         has = {reserved.limit for reserved in self._last}
         return [limit for limit in limits if limit not in has]
-
-    def _take(self, missing: Sequence[Limit]) -> None:
-        """Units of the short windows all at once, or a wait for them; only then those of the long ones."""
-        if short := [limit for limit in missing if limit.window.is_short]:
-            self._last += self._in_short_windows(short)
-        else:
-            for limit in missing:
-                self._last.append(self._in_long_window(limit))
 
     def _reserve(self, limits: Sequence[Limit], units: int) -> list[Reserved] | Exhausted:
         return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], self._clock.now())

@@ -147,15 +147,13 @@ class Leasing:
                 for key in rooms:
                     self._drain(key)
             with self._put_back_after_fault(claims):
-                due = [claim for claim in claims if not self._done_without_call(claim, lease)]
-                lanes = {claim.account_key: self._lane(claim.account_key) for claim in due}
-                bundles = [
-                    bundle
-                    for key, lane in lanes.items()
-                    for bundle in self._granted(
-                        lane, [each for each in due if each.account_key == key], lease
-                    )
-                ]
+                due: dict[str, list[Claim]] = {}  # by account
+                for claim in claims:
+                    if not self._done_without_call(claim, lease):
+                        due.setdefault(claim.account_key, []).append(claim)
+                bundles: list[list[Leased]] = []
+                for key, of_account in due.items():
+                    bundles += self._granted(self._lane(key), of_account, lease)
             if bundles:
                 self._begin(bundles)
                 return bundles
@@ -218,21 +216,24 @@ class Leasing:
     def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""
         bundles = self._bundled(lane, claims, lease)
-        reservations, refusal = self._reserve(lane, bundles)
+        in_order = [claim for bundle in bundles for claim in bundle]
+        known = {claim.id: self._known(lane, claim) for claim in in_order}
+        calls: list[CallBudget] = []
+        for bundle in bundles:
+            calls += self._spec(lane.key).calls_for_bundle([known[claim.id] for claim in bundle])
+        reservations, refusal = self._reserve(lane, in_order, calls)
         if reservations:
             lane.waits_since = None
             self.carriers_asked.add(lane.key)
         if refusal:
-            self.put_back([claim for bundle in bundles for claim in bundle][len(reservations) :])
+            self.put_back(in_order[len(reservations) :])
             self._heed(lane, refusal)
         left = iter(reservations)
-        leased = [
-            [
-                Leased(claim, lane, reservation, lease.until, self._known(claim))
-                for claim, reservation in zip(bundle, left, strict=False)
-            ]
-            for bundle in bundles
-        ]
+        leased: list[list[Leased]] = []
+        for bundle in bundles:
+            with_calls = zip(bundle, left, strict=False)
+            until = lease.until
+            leased.append([Leased(claim, lane, units, until, known[claim.id]) for claim, units in with_calls])
         return list(filter(None, leased))
 
     def ended(self, lane: Lane) -> None:
@@ -270,18 +271,12 @@ class Leasing:
         return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]
 
     def _reserve(
-        self, lane: Lane, bundles: Sequence[Sequence[Claim]]
+        self, lane: Lane, claims: Sequence[Claim], calls: Sequence[CallBudget]
     ) -> tuple[list[Reservation], Refusal | None]:
+        """Take the units of the `calls` for each of the claims, as far as they may be had."""
         if lane.refusal:
             return [], lane.refusal
-        spec = self._spec(lane.key)
-        calls = [
-            calls
-            for bundle in bundles
-            for calls in spec.calls_for_bundle([self._known(claim) for claim in bundle])
-        ]
         reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
-        claims = [claim for bundle in bundles for claim in bundle]
         urgent = [self._more_urgent(lane, claim) for claim in claims]
         most_urgent = max(urgent, key=lambda calls: sum(calls.values()), default={})
         reservations, refusal = reserve(calls, urgent=most_urgent)
@@ -307,11 +302,11 @@ class Leasing:
         nearer = len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         return calls_of_others(self._spec(lane.key), others, nearer, self._deps.policy)
 
-    def _known(self, claim: Claim) -> Delivery | None:
-        key = claim.account_key
-        if self._lane(key).documents:  # its parcel is tracked first
+    def _known(self, lane: Lane, claim: Claim) -> Delivery | None:
+        """What its fetch goes by; where the account gets no documents, a parcel is tracked first."""
+        if lane.documents:
             return claim.state.delivery
-        return delivery_to_assume(claim, self._spec(key), self._deps.policy)
+        return delivery_to_assume(claim, self._spec(lane.key), self._deps.policy)
 
     def _spec(self, key: str) -> CarrierSpec:
         """The carrier of a lane whose claims need calls."""
@@ -334,11 +329,10 @@ class Leasing:
         Raises RunError if the event cannot be written.
         """
         is_outage = lane.outage.refusal is refusal
-        of_carrier = (
-            each for each in self._lanes.values() if each.outage is lane.outage and not each.refusal
-        )
-        for closed in (lane, *(of_carrier if is_outage else ())):
-            closed.refusal = refusal
+        lane.refusal = refusal
+        for each in self._lanes.values():
+            if is_outage and each.outage is lane.outage:
+                each.refusal = each.refusal or refusal
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
         log.warning(f"⚠️ {refusal.reason}: {lane.name if is_outage else lane.account} is skipped {until}")
         if refusal.kind in _REPORTED_AS:

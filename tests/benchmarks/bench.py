@@ -47,6 +47,7 @@ from tests.benchmarks.fixtures import (
 )
 from tests.benchmarks.rows import Part, Row, least_in_turns, measure
 from tests.fakes.simulated import SimulatedSession, client_of
+from tests.units import fetch_one
 
 LATENCY_S = 0.05
 CLAIMS = 300
@@ -132,7 +133,7 @@ def _cpu_of_fetches(settings: Settings, opened: Opened, example: Sandbox, key: s
     for n in range(CLAIMS_A_CARRIER):
         begun = time.thread_time()
         (reservation,), _ = queue.reserve(key, [needed])
-        fetched = queue.fetch(reservation, key, example.example(key, "00", 90_000 + n), None)
+        fetched = fetch_one(queue, reservation, key, example.example(key, "00", 90_000 + n), None)
         spent.append(1000 * (time.thread_time() - begun) / fetched.calls)
     return statistics.median(spent)
 

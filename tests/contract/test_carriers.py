@@ -32,7 +32,7 @@ from tests.carriers.cases import CASES
 from tests.fakes.answers import envelope, response, xml
 from tests.fakes.hostile import AnyStep, Attack
 from tests.planted import PASSWORD
-from tests.units import sent_and_held
+from tests.units import fetch_one, sent_and_held
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
@@ -86,7 +86,7 @@ class Asked:
     ) -> Fetched:
         queue = queue or self.queue
         (reservation,) = self.reserved(1, known, queue)
-        return queue.fetch(reservation, self.carrier, number, known)
+        return fetch_one(queue, reservation, self.carrier, number, known)
 
     def reserved(
         self, fetches: int, known: Delivery | None = None, queue: APIRequestQueue | None = None
@@ -317,13 +317,13 @@ def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: 
     held += [(reservation, known) for reservation in asked.reserved(25, known)]
     last = asked.reserved(1)[0]
     for reservation, delivery in held:
-        outcome = asked.queue.fetch(reservation, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
+        outcome = fetch_one(asked.queue, reservation, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.ACCOUNT_DENIED
     assert tokens_asked(asked.box) == 2
     # A token that is really refused is renewed all the same.
     asked.box.tokens.clear()
-    asked.queue.fetch(last, "gls", asked.number(S.DELIVERED), None)
+    fetch_one(asked.queue, last, "gls", asked.number(S.DELIVERED), None)
     assert tokens_asked(asked.box) == 3
 
 
@@ -332,7 +332,9 @@ def test_nor_do_threads_that_are_refused_at_once(asked: Asked) -> None:
     asked.box.latency = 0.01
     held = [(reservation, asked.number(S.ACCOUNT_DENIED)) for reservation in asked.reserved(48)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda each: asked.queue.fetch(each[0], "gls", each[1], None).outcome, held))
+        outcomes = list(
+            pool.map(lambda each: fetch_one(asked.queue, each[0], "gls", each[1], None).outcome, held)
+        )
     assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCOUNT_DENIED}
     assert tokens_asked(asked.box) == 2
 

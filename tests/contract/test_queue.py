@@ -31,6 +31,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from tests.fakes.hostile import Attack
 from tests.planted import PASSWORD
+from tests.units import fetch_one
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # 09:00 in Paris
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
@@ -503,7 +504,7 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
 def fetch(run: APIRequestQueue, number: str = NUMBER, known: Delivery | None = None) -> Any:
     reservations, refusal = run.reserve("chronopost", [BOTH])
     assert refusal is None
-    return run.fetch(reservations[0], "chronopost", number, known)
+    return fetch_one(run, reservations[0], "chronopost", number, known)
 
 
 @pytest.mark.parametrize(
@@ -712,7 +713,7 @@ def test_a_refused_token_that_another_thread_asked_for_closes_the_account_and_bl
     assert fetch(run).accepted
     under_way, _ = run.reserve("chronopost", [POD_ONLY, POD_ONLY])
     for reservation, number in zip(under_way, (NUMBER, "XY001234568FR"), strict=True):
-        failure = run.fetch(reservation, "chronopost", number, Delivery()).outcome
+        failure = fetch_one(run, reservation, "chronopost", number, Delivery()).outcome
         assert isinstance(failure, Failure)
         assert (failure.kind, failure.retry_at) == (ErrorKind.AUTH_FAILED, refused_until(run))
     assert run._quota.carrier_state("chronopost").account.refusals == 1
@@ -818,10 +819,10 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     (reservation, other), _ = run.reserve("chronopost", [BOTH, BOTH])
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
-    assert isinstance(run.fetch(reservation, "chronopost", NUMBER, known).outcome, Retrieved)
+    assert isinstance(fetch_one(run, reservation, "chronopost", NUMBER, known).outcome, Retrieved)
     assert [use.used for use in run.usages(["chronopost"])["chronopost"]] == [4]
     GoneAway.gone = False
-    assert isinstance(run.fetch(other, "chronopost", NUMBER, known).outcome, Retrieved)
+    assert isinstance(fetch_one(run, other, "chronopost", NUMBER, known).outcome, Retrieved)
     assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)
     run.leave()
     assert counts(run) == [2]
@@ -881,7 +882,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     reservations, _ = run.reserve("chronopost", [BOTH])
     stop = operations.stop("chronopost", "alice", "contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
-    run.fetch(reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
+    fetch_one(run, reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
     called = len(sandbox.calls)
     held, refusal = run.reserve("chronopost", [BOTH])
     assert held == []
@@ -943,6 +944,6 @@ def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(
     hint = " (its check digit does not fit: is it mistyped?)"
     for number, doubted in (("XY110000001FR", False), ("XY110000002FR", True), ("XY100000002FR", False)):
         (reservation,), _ = run.reserve("chronopost", [BOTH])
-        outcome = run.fetch(reservation, "chronopost", number, None).outcome
+        outcome = fetch_one(run, reservation, "chronopost", number, None).outcome
         assert isinstance(outcome, Failure)
         assert outcome.message.endswith(hint) is doubted

@@ -44,7 +44,7 @@ from tests.fakes.hostile import AnyStep, Attack, Pace, reset
 from tests.needs import program
 from tests.planted import PASSWORD
 from tests.postgres import wait_until
-from tests.units import sent_and_held
+from tests.units import fetch_one, sent_and_held
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024
@@ -683,7 +683,7 @@ class Asked:
         both = {Capability.TRACKING: 1, Capability.POD: 1}
         (reservation,), refusal = self.queue.reserve("chronopost", [both])
         assert refusal is None
-        return self.queue.fetch(reservation, "chronopost", NUMBER, None)
+        return fetch_one(self.queue, reservation, "chronopost", NUMBER, None)
 
     @property
     def units(self) -> tuple[int, int]:
