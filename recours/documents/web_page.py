@@ -35,6 +35,10 @@ _VOID = frozenset(
 )
 # What leads elsewhere or waits to be pressed says nothing of a parcel: "Proof of delivery", "Claims", "Reject cookies".
 _CONTROLS = frozenset({"nav", "button"})
+# A row that only links make is a menu, unless a number is one.
+_LINK, _LINK_ENDS = "\x0e", "\x0f"
+_LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
+_SAID = re.compile(r"[^\W_]")
 _COLUMN = 100.0  # how far columns are apart
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 # A picture counts only if it is part of the page.
@@ -90,6 +94,7 @@ class _Element:
     paper: Colour | None = (255, 255, 255)  # None: not known, a picture for example
     names: Names = frozenset()
     is_closed: bool = False  # details, of which the summary alone is shown
+    is_linked: bool = False
 
 
 def _colour(text: str) -> Colour | None:
@@ -154,7 +159,10 @@ def read_web_page(content: bytes) -> Reading:
 
 def _rows(page: str) -> list[Row]:
     rows = []
-    for line in _visible(page).split("\n"):
+    for marked in _visible(page).split("\n"):
+        line = marked.replace(_LINK, "").replace(_LINK_ENDS, "")
+        if line != marked and not (_SAID.search(_LINKED.sub("", marked)) or any(map(str.isdigit, line))):
+            continue
         texts = [" ".join(markup.unescape(cell).split()) for cell in line.split("\t")]
         if row := tuple(Cell(text, at * _COLUMN) for at, text in enumerate(texts) if text):
             rows.append(row)
@@ -166,7 +174,9 @@ def _visible(page: str) -> str:
 
     In one pass: each step goes forward, or ends where no end of a tag is found.
     """
-    page = page.translate({ord("\n"): " ", ord("\r"): " ", ord("\t"): " "})
+    page = page.translate(
+        {ord("\n"): " ", ord("\r"): " ", ord("\t"): " ", ord(_LINK): None, ord(_LINK_ENDS): None}
+    )
     folded = page.lower()
     if len(folded) != len(page):  # some capital has two small letters
         folded = page
@@ -174,7 +184,7 @@ def _visible(page: str) -> str:
     elements = _Elements(folded)
     while length < MOST_TEXT and (start := page.find("<", at)) >= 0:
         if not elements.hide:
-            parts.append(page[at:start])
+            parts.append(f"{_LINK}{page[at:start]}{_LINK_ENDS}" if elements.are_linked else page[at:start])
             length += start - at
         ends_with = "-->" if folded.startswith("<!--", start) else ">"
         end = page.find(ends_with, start)
@@ -201,6 +211,10 @@ class _Elements:
     @property
     def hide(self) -> bool:
         return self._open[-1].is_hidden or len(self._open) >= _DEEPEST
+
+    @property
+    def are_linked(self) -> bool:
+        return self._open[-1].is_linked
 
     def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
         """Go over a tag; what stands for it in the text: a line break, a tab or a blank."""
@@ -252,4 +266,5 @@ class _Elements:
             paper,
             names,
             is_closed and name == "details",
+            parent.is_linked or (name == "a" and "href" in attributes),
         )
