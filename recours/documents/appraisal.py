@@ -6,16 +6,18 @@ signature is not hollow, and a picture that opens counts unread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.documents import numbers, phrases
 from recours.documents.dates import begins_with_date
-from recours.documents.facts import DocumentFacts, find_facts, fold, unwrapped
+from recours.documents.facts import DocumentFacts, find_facts
 from recours.documents.pdf_process import read_pdf
-from recours.documents.reading import UNREADABLE, Reading
+from recours.documents.reading import UNREADABLE, Reading, Row
+from recours.documents.rows import fold, unwrapped
 from recours.documents.statements import stated
 from recours.documents.web_page import read_web_page
 
@@ -53,7 +55,7 @@ class _Case:
     """What is known of a document with legible text."""
 
     text: str  # folded, in one line
-    titles: str  # folded: the first lines that stand by themselves
+    rows: list[Row] = field(repr=False)
     facts: DocumentFacts
     shown: Shown
     has_picture: bool
@@ -65,28 +67,29 @@ class _Case:
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )
 
+    @cached_property
+    def titles(self) -> list[str]:
+        return _titles(self.rows)
+
     @property
     def is_called_proof(self) -> bool:
-        return phrases.PROOF_TITLE.search(self.titles) is not None
+        return any(map(phrases.PROOF_TITLE.search, self.titles))
 
 
 # It proves something if the sum of what holds is _ENOUGH.
 _ENOUGH = 5
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and case.shown.is_readable)),
-    (-1, "our number is not on it", lambda case: case.shown.number is False),
     (+3, "it says that something was delivered", lambda case: case.tells),
-    (-1, "but of no parcel and no day", lambda case: case.facts.is_vague and not (case.facts.delivered or case.facts.signatory)),
+    (-1, "but of no day, and nobody signed", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
     (+1, "with the date", lambda case: case.facts.delivered),
     (+2, "it names who signed", lambda case: case.facts.signatory),
-    (+2, "it is called a proof of delivery, and has values", lambda case: case.shown.number is not False and case.is_called_proof and (case.facts.delivered or case.facts.signatory)),
+    (+2, "it is called a proof of delivery, and has values", lambda case: case.shown.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
     (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
     (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
     (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
-    (-4, "it says that there is no proof", lambda case: phrases.NOT_THERE.search(case.text) and not case.facts.states_delivery),
-    (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not (case.tells or (case.is_called_proof and case.facts.delivered))),
     (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.is_contradicted),
-    (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles.split("\n")))),
+    (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
     (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
     (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
     (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
@@ -113,7 +116,8 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(
             Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
         )
-    facts = find_facts(reading.rows, expected)
+    rows = unwrapped(reading.rows)
+    facts = find_facts(rows, expected)
     upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None
     # Of a scan, the program that made it may have written its name below the picture.
@@ -132,9 +136,16 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
     if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
         return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
-    case = _Case(text, "\n".join(_titles(reading)), facts, shown, reading.has_picture)
-    sum_of_weights = sum(weight for weight, _, holds in _WEIGHTS if holds(case))
-    return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
+    case = _Case(text, rows, facts, shown, reading.has_picture)
+    return Appraisal(shown, None if _proves_something(case) else _why_hollow(case))
+
+
+def _proves_something(case: _Case) -> bool:
+    """Tell whether the weights make enough; what speaks against a document is looked for only if what speaks for it does."""
+    total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
+    if total < _ENOUGH:
+        return False
+    return total + sum(weight for weight, _, holds in _WEIGHTS if weight < 0 and holds(case)) >= _ENOUGH
 
 
 _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
@@ -146,13 +157,13 @@ _SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
 _HEAD = 40  # characters of a title that say what it is of
 
 
-def _titles(reading: Reading) -> list[str]:
+def _titles(rows: list[Row]) -> list[str]:
     """The first lines that name a document, folded: no fields, and no sentences."""
     titles = []
     before = ""
-    for row in unwrapped((reading.rows or ())[: 2 * _TITLES])[:_TITLES]:
+    for row in rows[:_TITLES]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
-            title = phrases.SUBJECT.sub("", fold(cell.text))
+            title = fold(cell.text)
             goes_on = len(before) >= _LONG_LINE and before[-1].isalnum() and len(title) >= _SHORT_LINE
             if not (goes_on or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
                 titles.append(title)

@@ -28,8 +28,8 @@ MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<![\d/.-])(?:(?P<iso>\d{4})-(?P<iso_month>\d\d)-(?P<iso_day>\d\d)"
     r"|(?P<first>\d\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>\d{4}|\d\d)(?!\d)"
-    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of |de )?(?P<month>{MONTH})\.?,?[ -](?:de |del )?(?P<of>\d{{4}})"
-    rf"|(?P<american>{MONTH})\.? (?P<american_day>\d\d?)(?:st|nd|rd|th)?,? (?P<american_of>\d{{4}}))"
+    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of |de )?(?P<month>{MONTH})\.?,?[ -](?:de |del )?(?P<of>\d{{4}}|\d\d(?!\d| ?[:.h]))"
+    rf"|(?=[adefgjmnos])\b(?P<american>{MONTH})\.? (?P<american_day>\d\d?)(?:st|nd|rd|th)?,? (?P<american_of>\d{{4}}))"
 )
 _TIME = re.compile(
     r"(?<![\d:.])(?P<hour>\d\d?)(?: ?(?P<sign>[:h.]|uhr) ?(?P<minute>\d\d))?(?::\d\d)?(?![\d/])"
@@ -45,6 +45,7 @@ _BETWEEN = re.compile(
 _BEGINS = re.compile(
     r"[\W_]*(?:(?:le|on|am|el|il|op) )?(?:[a-z]{2,10}(?:day|di|tag|dag|och|es|ado|ato|ingo|ica|\.),? )?"
 )
+_DIGIT = re.compile("[0-9]")
 _CENTURY = 2000
 
 
@@ -70,6 +71,10 @@ def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | Non
 def dates_in(folded: str) -> set[str]:
     """The different dates of a text, as printed."""
     return {match[0] for match in _DATE.finditer(folded)}
+
+
+def has_date(folded: str) -> bool:
+    return _DIGIT.search(folded) is not None and _DATE.search(folded) is not None
 
 
 def begins_with_date(folded: str) -> bool:

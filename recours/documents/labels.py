@@ -7,6 +7,7 @@ letters, their tracking pages, and public examples; several carriers use the sam
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -20,45 +21,40 @@ class Kind(StrEnum):
     OTHER = "other"  # what stands behind it is none of the above, and it is no value itself
 
 
+# Labels are made of a few families of words, in any order: "date de livraison", "Datum und Uhrzeit der Übergabe", "POD date/time".
+_WHEN = r"(?:date|jour|heure|day|time|timestamp|moment|datum|tag|(?:uhr)?zeit(?:punkt)?|fecha|dia|hora|data|giorno|ora|tijd(?:stip)?)"
+_LINK = r"(?:(?:[ /&+-]|\b(?:de|du|des|la|le|l'|d'|der|des|del|della|di|van|het|of|the|and|et|y|ed?|en|und|a|effective|actual|avvenuta|real|effettiva|zur|fur|bei|the)\b)+)"
+_DELIVERY = (
+    r"(?:livraison|remise|distribution|reception|arrivee|signature|livre|distribue|delivery|delivered|received|receipt|proof of delivery|pod|collection|handover|arrival"
+    r"|zustellung|lieferung|ubergabe|ablieferung|auslieferung|abholung|annahme|unterschrift|zugestellt|ubergeben"
+    r"|entrega|recepcion|firma|recogida|llegada|entregad[oa]|consegna|recapito|ritiro|ricezione|arrivo|consegnat[oa]|bezorging|aflevering|levering|ontvangst|overhandiging|afhaling|bezorgd|afgeleverd)"
+)
+_NAME = r"(?:nom|prenom|identite|names?|print(?:ed)? name|nombre|apellidos|nome|cognome|nominativo|naam)"
+_BY = r"(?:par|by|von|durch|por|da|dal|door)"
+_SIGNER = (  # an addressee is none: another person may have signed
+    r"(?:receptionnaire|signataire|receveur|emargeant|emargement|signatory|signer|signee|unterzeichners?|annehme(?:rs?|nden)|ubernehmers?|quittungsgebers?"
+    r"|receptora?|firmante|firmatario|ricevente|ondertekenaar|aannemer)"
+)
+_NAMED = rf"(?:{_SIGNER}|receiver|recipient|consignee|empfangers|ontvanger|quien (?:recibe|firma|recoge)|chi (?:ritira|riceve|firma)|(?:la personne|celui|personne)(?: qui a signe| ayant (?:signe|receptionne)| qui a receptionne)?)"
+_TAKEN = (
+    r"(?:(?:signe|recu|receptionne|emarge|retire|accepte|collecte|recupere|livraison signee)e?|(?:signed|accepted|received|taken|collected|picked up)(?: for)?"
+    r"|unterschrieben|unterzeichnet|quittiert|angenommen|entgegengenommen|ubernommen|empfangen|signiert|abgeholt|(?:empfangs?bestatigung|annahme|ubergabe)"
+    r"|(?:recibid|firmad|aceptad|recogid|retirad)[oa]s?|(?:firmat|ricevut|ritirat|accettat|prelevat)[oaie]"
+    r"|(?:ontvangen|getekend|ondertekend|aangenomen|afgehaald|opgehaald|in ontvangst genomen)(?: voor ontvangst)?)"
+)
+
 _LABELS = {
     Kind.SIGNATORY: (
-        # French
-        r"(nom|prenom|nom et prenom|nom, prenom|identite)( (du|de la|de l')? ?(receptionnaire|signataire|receveur|personne))",
-        "receptionnaire", "signataire", "signe par", "signature de", "remis a", "receptionne par", "recu par", "livraison signee par",
-        r"nom de (la personne ayant|celui qui a) (signe|receptionne)", "emarge par", "retire par", "accepte par", "collecte par",
-        r"nom (lisible|en majuscules|en capitales)",
-        # English
-        r"(signed|accepted|received|taken|collected|picked up)( for)? by", "signatory", r"signature name", "signer", r"signed for",
-        r"(receiver|recipient|signatory|signer|signee|consignee)('s)? ?(signature )?name( in capitals)?", "name of (the )?(receiver|signatory|signer)",
-        "received by name", "print(ed)? name", r"signed(?= ?[:=]| ?$)",
-        # German
-        r"(unterschrieben|unterzeichnet|quittiert|angenommen|entgegengenommen|ubernommen|empfangen|signiert)( von| durch)",
-        r"(empfangs?bestatigung|annahme|ubergabe) (durch|an)", r"ubergeben an", "unterzeichner", "annehmer", r"name des (empfangers|unterzeichners|annehme(rs|nden))",
-        "ausgehandigt an", "unterschrift von", "empfangername", "quittungsgeber", r"erhalten(?= ?[:=])",
-        # Spanish, Italian, Dutch
-        r"(recibid|firmad|aceptad|recogid|retirad)[oa]s? por", r"recibi(?= ?[:=])", r"(angenommen|entgegengenommen|aangenomen|firma(to|ta)|firmado)(?= ?[:=])", "receptor", "firmante", r"nombre( y apellidos)? (del receptor|del firmante|de quien recibe)", "firma de",
-        r"(firmat|ricevut|ritirat|accettat)[oaie] da", "firmatario", "ricevente", r"nome (e cognome )?(del (firmatario|ricevente)|di chi (ritira|riceve))", "firma di",
-        r"(ontvangen|getekend|ondertekend|aangenomen|afgehaald|opgehaald|in ontvangst genomen)( voor ontvangst)? door", "ondertekenaar", r"naam (van de )?(ontvanger|ondertekenaar)",
-        "handtekening van", "meegegeven aan", r"getekend(?= ?[:=])",
+        rf"{_TAKEN} {_BY}", rf"(?:{_NAME}{_LINK})+{_NAMED}", rf"(?:{_SIGNER}|receiver|recipient|consignee)(?:'s)? (?:signature )?name(?: in capitals)?", _SIGNER, rf"{_NAME} (?:lisible|en majuscules|en capitales)", "print(?:ed)? name", "signature name",
+        "signature de", "remis a", "received by name", "signed for", r"signed(?= ?[:=]| ?$)", "ubergeben an", "(?:annahme|ubergabe) an", "ausgehandigt an", "unterschrift von", r"erhalten(?= ?[:=])",
+        r"recibi(?= ?[:=])", r"(angenommen|entgegengenommen|aangenomen|firma(to|ta)|firmado|getekend)(?= ?[:=])", "firma d[ei]", "handtekening van", "meegegeven aan",
     ),
     Kind.DELIVERED: (
-        # French
-        r"(colis |envoi |a ete |ete )?(livre|remis|distribue|receptionne)e?s? (a son destinataire |au destinataire |a l'adresse indiquee )?le( jour)?",
-        r"(date|jour)( et heure)? (de (la )?|de )?(livraison|remise|distribution|reception)( effective)?( et heure)?",
-        r"livraison (effectuee |realisee )?le", r"livre", "date/heure de livraison", "date livraison", "livraison", "distribue", r"date de (la )?signature",
-        # English
-        r"(was |been )?delivered on", r"(actual )?(delivery|delivered|proof of delivery|pod|signature|received)[ /]date( ?(/|and|&) ?time)?",
-        r"(delivery|delivered) date", r"date(/| and | & )?time (of delivery|delivered)", r"date (of delivery|delivered|received)", "date/time of delivery",
-        "delivered at", "delivered", r"delivery (date/time|time|timestamp)", "signed on", "received on",
-        # German
-        r"(zugestellt|ausgeliefert|geliefert|ubergeben|ausgehandigt|abgeliefert) am", r"(zustell|liefer|ablieferungs|auslieferungs|empfangs)(datum|tag|zeitpunkt)",
-        r"datum( und (uhrzeit|zeit))? der (zustellung|lieferung|ubergabe|ablieferung|auslieferung)", r"(zustellung|lieferung|auslieferung) (am|erfolgt|erfolgte)( am)?", r"ubergabe (am|erfolgt|erfolgte)( am)?",
-        "zugestellt", r"zustellung", r"(gut |ware |sendung )?(empfangen|erhalten|angenommen|ubernommen) am",
-        # Spanish, Italian, Dutch
-        r"(entregad[oa]s?|recibid[oa]s?) el( dia)?", r"(fecha|dia)( y hora)? de (la )?(entrega|recepcion|firma)", "fecha entrega", r"entregad[oa]", "entrega",
-        r"consegnat[oaie] il", r"data( e ora| ed ora| ?/ ?ora)? (di |della )?(avvenuta )?(consegna|firma)", r"consegnat[oa]", "consegna",
-        r"(bezorgd|afgeleverd|geleverd) op", r"(bezorg|aflever|lever)(datum|moment)", r"datum( en tijd(stip)?)? (van )?(de )?(bezorging|aflevering|levering)", "bezorgd", "afgeleverd",
-        "bezorging", "aflevering",
+        rf"(?:{_WHEN}{_LINK})+{_DELIVERY}(?: effective)?(?:{_LINK}{_WHEN})*", rf"(?:actual )?{_DELIVERY}(?:{_LINK}{_WHEN})+", r"(retrait|abgabe|ubergabe|remise|ausgabe|afgifte)(?= ?[:=])", "livre", "livraison", "distribue", "delivered", "zugestellt", "zustellung", "entregad[oa]", "entrega", "consegnat[oa]", "consegna", "bezorgd", "bezorging", "afgeleverd", "aflevering",
+        r"(colis |envoi |a ete |ete )?(livre|remis|distribue|receptionne)e?s? (a son destinataire |au destinataire |a l'adresse indiquee )?le( jour)?", r"livraison (effectuee |realisee )?le",
+        r"(was |been )?delivered on", "delivered at", "signed on", "received on",
+        r"(zugestellt|ausgeliefert|geliefert|ubergeben|ausgehandigt|abgeliefert) am", r"(zustell|liefer|ablieferungs|auslieferungs|empfangs|ubergabe)-?(datum|tag|zeitpunkt|zeit)", r"(zustellung|lieferung|auslieferung|ubergabe) (am|erfolgt|erfolgte)( am)?",
+        r"(gut |ware |sendung )?(empfangen|erhalten|angenommen|ubernommen) am", r"(entregad[oa]s?|recibid[oa]s?) el( dia)?", r"consegnat[oaie] il", r"(bezorgd|afgeleverd|geleverd) op", r"(bezorg|aflever|lever)(datum|moment|tijd(stip)?)",
     ),
     Kind.TIME: (
         "heure", "heure de livraison", "heure de remise", "time", "delivery time", "time of delivery", "delivered at", "uhrzeit", "zustellzeit",
@@ -167,6 +163,9 @@ _PATTERNS = [
 _IN_SENTENCES = re.compile(
     r" (by|par|von|durch|por|da|door|de|di)$|(?<!received)(?<!recibido)(?<!recibida) (am|le|on|in|el|il|op)$"
 )
+_IN_SENTENCE_KINDS = frozenset({Kind.SIGNATORY, Kind.DELIVERED, Kind.PLACE})
+_LONGEST_FIELD = 40  # characters
+_SIGNS = re.compile(r"[\W_]*")
 _BEFORE = re.compile(r"[\W_]*(the|le|la|les|der|die|das|et|and|und)?[\W_]*")
 _COLON = re.compile(
     r"( ?\([^()]{0,40}\))? ?[:=]"
@@ -184,18 +183,29 @@ class FactLabel:
 
 def labels_in(folded: str) -> list[FactLabel]:
     """The labels of a piece of text, in their order: at its beginning, before a colon, or those of a sentence."""
+    return _labels_in_field(folded) if len(folded) <= _LONGEST_FIELD else _find_labels(folded)
+
+
+@lru_cache(maxsize=4096)  # of fields: a carrier's documents have the same ones
+def _labels_in_field(folded: str) -> list[FactLabel]:
+    return _find_labels(folded)
+
+
+def _find_labels(folded: str) -> list[FactLabel]:
     candidates = []
+    has_colon = _COLON.search(folded) is not None
+    beginnings = {match.end() for match in (_SIGNS.match(folded), _BEFORE.match(folded)) if match}
     for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(folded):
+        is_anywhere = has_colon or kind in _IN_SENTENCE_KINDS
+        matches = (
+            pattern.finditer(folded) if is_anywhere else (pattern.match(folded, at) for at in beginnings)
+        )
+        for match in filter(None, matches):
             if _ENDS_SENTENCE.match(folded, match.end()):
                 continue
             colon = _COLON.match(folded, match.end())
-            begins = _BEFORE.fullmatch(folded, 0, match.start()) is not None
-            if (
-                colon
-                or begins
-                or (kind not in (Kind.OTHER, Kind.DATE, Kind.TO) and _IN_SENTENCES.search(match[0]))
-            ):
+            is_in_sentence = kind in _IN_SENTENCE_KINDS and _IN_SENTENCES.search(match[0])
+            if colon or match.start() in beginnings or is_in_sentence:
                 candidates.append(FactLabel(kind, match.start(), colon.end() if colon else match.end()))
     kept: list[FactLabel] = []
     for label in sorted(candidates, key=lambda each: (each.start, -each.end)):

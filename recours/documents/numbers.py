@@ -31,6 +31,7 @@ _FAMILIES = {
 _ANY_CARRIER = re.compile(rf"\b(?:{'|'.join(_FAMILIES.values())})\b")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
 _WORD = re.compile(r"[A-Z0-9]+")
+_DIGIT = re.compile("[0-9]")
 # Within a sentence: "your parcel 1234 5678 901 was delivered".
 _NAMED = re.compile(
     r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
@@ -42,6 +43,8 @@ _NAMED = re.compile(
 
 def shows(text: str, number: str) -> bool:
     """Tell whether a text shows a number, in whatever groups, with its check digit or in a bar code."""
+    if not _DIGIT.search(text):  # most sentences
+        return False
     bare = "".join(_WORD.findall(number))
     if len(bare) == _WITH_CHECK_DIGIT and bare[:-1].isdigit():
         bare = bare[:-1]

@@ -8,18 +8,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 
-from recours.documents import phrases
-from recours.documents.dates import MONTH, dates_in
+from recours.documents import numbers, phrases
+from recours.documents.dates import MONTH, has_date
 
 _LONGEST = 500  # characters of a sentence
 _MOST_SAID = 5  # participles of a sentence that are looked at
+_LONG_SENTENCE = 8  # blanks
 _FEWEST_BLANKS = 3  # of a sentence; what has fewer is a status or an event
 # A full stop ends no sentence behind a title, an initial or the day of a date.
 _END = re.compile(
-    r"(?<!\b[a-z])(?<!\b[a-z]{2})(?<!\bmme)(?<!\bmrs)(?<!\bsig)(?<!\bsra)(?<!\bdhr)(?<!\bmlle)(?<!\bmevr)(?<!\bnum)"
+    r"(?<!\b[a-z])(?<!\b(?:mr|ms|dr|st|sr|hr|fr|mw|nr|no|av|bd|pl|rd|ca|ra))(?<!\b(?:mme|mrs|sig|sra|dhr|num|pol|str))(?<!\b(?:mlle|mevr|avda))"
     rf"(?:(?<![ (]\d)(?<![ (]\d\d)\.|(?<=\d)\.(?! (?:{MONTH}|\d)))(?!\w)"
-    r"|(?<=\b(?:it|so|da|an))\.(?= )|[;!?|]|, (?=(?:so|donc|daher|quindi|dus|por lo que) )"
+    r"|[;!?|]|, (?=(?:so|donc|daher|quindi|dus|por lo que) )"
 )
 
 
@@ -33,10 +35,21 @@ class Statement:
     behind: int
 
 
-def statements(folded: str, number: str = "") -> Iterator[Statement]:
+# A person's name, by its capitals.
+_PERSON = re.compile(
+    r"\b(?:(?:Mr?|Mrs|Ms|Hr|Fr|Sra?|D|Dña|Sig|Sig\.ra|Dhr|Mevr|Mw)\. ?|(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Don|Doña|Dña) |[A-ZÀ-Þ]\. ?)[A-ZÀ-Þ]"
+    r"|\b[A-ZÀ-Þ][a-zß-ÿ'’]+ (?:[a-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ][a-zß-ÿ'’]{2,}|\b[A-ZÀ-Þ'’]{2,} (?:[A-Za-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ'’]{2,}"
+)
+_NEAR = 100  # characters behind a sentence, in which its day or its person may stand
+
+
+def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
     """The sentences that say that something was delivered; `number`: of our parcel, folded."""
     for start, end in _sentences(folded):
-        said = stated(folded[start:end], number)
+        sentence, near = folded[start:end], folded[start : end + _NEAR]
+        said = stated(sentence, number) or _says_who_took_ours(
+            sentence, number, text[start : end + _NEAR], near
+        )
         if said and folded[end - 1] != "?":
             # Behind it another parcel may be announced, or another attempt told.
             other = phrases.NOT_YET.search(folded, start + said.end(), end)
@@ -59,17 +72,22 @@ def objections(folded: str) -> Iterator[tuple[int, Weight]]:
             sentence.count(" ") < _FEWEST_BLANKS
             or sentence.endswith("?")
             or phrases.CONDITION.search(sentence)
-            or phrases.GENERAL.search(sentence)
         ):
             continue
         if own := phrases.NOT_RECEIVED.search(sentence):
-            is_told = phrases.ADDRESSED.search(sentence, 0, own.start()) is not None
-            yield start + own.start(), Weight.REPORTED if is_told else Weight.CLAIMED
+            is_mine = sentence.count(" ") > _LONG_SENTENCE and phrases.ME.search(sentence)
+            yield (
+                start + own.start(),
+                Weight.RETURNED if is_mine else Weight.CLAIMED,
+            )
         for match in phrases.OBJECTION.finditer(sentence):
             if not phrases.NEGATED.search(sentence[: match.start()]):
-                yield start + match.start(), Weight.RETURNED if match["returned"] else Weight.REPORTED
+                yield (
+                    start + match.start(),
+                    Weight.RETURNED if match["returned"] or match["disputed"] else Weight.REPORTED,
+                )
         for said in phrases.DELIVERED.finditer(sentence):
-            if _is_negated(sentence[: said.start()], sentence[said.end() :]):
+            if phrases.NEGATED.search(phrases.CLAUSE_END.split(sentence[: said.start()])[-1]):
                 yield start + said.start(), Weight.REPORTED
 
 
@@ -83,34 +101,77 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 def stated(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
-    for count, said in enumerate(phrases.DELIVERED.finditer(sentence)):
-        if count == _MOST_SAID:
-            return None
+    if phrases.OF_ITS_SENDER.search(sentence):
+        return None
+    for said in islice(phrases.DELIVERED.finditer(sentence), _MOST_SAID):
         before, behind = sentence[: said.start()], sentence[said.end() :]
-        if (said["collected"] or said["received"]) and not _is_by_recipient(sentence, said):
-            continue
-        is_waiting = not said["collected"] and phrases.TO_PICKUP_POINT.match(behind)
-        if not (is_waiting or is_denied(before, behind)) and (
-            phrases.BEGINS.match(before)
-            or phrases.HAPPENED.search(before)
-            or dates_in(sentence)
-            or (number and number in sentence)
+        if said["collected"] or said["received"]:
+            is_said = _is_by_recipient(sentence, said)
+        else:
+            is_said = not phrases.WAITING_PLACE.match(behind.lstrip())
+        happened = phrases.BEGINS.match(before) or phrases.HAPPENED.search(before)
+        if (
+            is_said
+            and not is_denied(before, behind)
+            and (happened or has_date(sentence) or (number and number in sentence))
         ):
+            return said
+    return None
+
+
+def _says_who_took_ours(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
+    """What says of our parcel that a person took it: words that alone may be of a depot, or of a message.
+
+    `text` and `folded` go on behind the sentence: the day and the person may stand there.
+    """
+    is_of_ours = number and has_date(folded) and numbers.shows(sentence.upper(), number.upper())
+    if not is_of_ours or not (
+        _PERSON.search(text) or phrases.YOU_OR_ME.search(folded) or phrases.RECIPIENT.search(folded)
+    ):
+        return None
+    if any(
+        pattern.search(sentence) for pattern in (phrases.OF_ITS_SENDER, phrases.FACILITY, phrases.OBJECTION)
+    ):
+        return None
+    for said in phrases.TAKEN.finditer(sentence):
+        before, behind = sentence[: said.start()], sentence[said.end() :]
+        if phrases.COLLECTED.fullmatch(said[0]):
+            has_subject = _PERSON.search(text, 0, said.start()) or phrases.YOU_OR_ME.search(before)
+            is_by_person = (
+                has_subject or phrases.RECIPIENT.search(sentence) or phrases.BY_SOMEBODY.match(behind)
+            )
+            is_said = is_by_person and not phrases.BY_US.search(before)
+        else:
+            is_of_claim = phrases.OF_MESSAGES.search(said[0]) and phrases.CLAIM.search(sentence)
+            is_said = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
+        is_by_carrier = phrases.BY_CARRIER.match(behind.lstrip())
+        is_refused = (
+            phrases.NOT_YET.search(behind) or phrases.NEGATED.search(before) or is_denied(before, behind)
+        )
+        if is_said and not is_by_carrier and not is_refused:
             return said
     return None
 
 
 def _is_by_recipient(sentence: str, said: re.Match[str]) -> bool:
     """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
-    is_at_pickup_point = bool(said["collected"]) and phrases.PICKUP_POINT.search(sentence) is not None
+    before, behind = sentence[: said.start()], sentence[said.end() :]
+    is_signed = phrases.SIGNED.match(said[0]) is not None
+    if is_signed and (
+        not before.strip() or behind.lstrip().startswith(":")
+    ):  # as letters end: "Signed: J. Smith"
+        return False
+    if (
+        phrases.BY_US.search(before)
+        or phrases.NOT_YET.search(behind)
+        or phrases.BY_CARRIER.match(behind.lstrip())
+    ):
+        return False
+    if said["received"]:
+        return phrases.RECIPIENT.search(sentence) is not None and not phrases.CLAIM.search(sentence)
+    patterns = (phrases.PICKUP_POINT, phrases.RECIPIENT)
     return (
-        (
-            is_at_pickup_point
-            or phrases.RECIPIENT.search(sentence) is not None
-            or (bool(said["collected"]) and phrases.BY_SOMEBODY.match(sentence, said.end()) is not None)
-        )
-        and not phrases.BY_CARRIER.match(sentence, said.end() + 1)
-        and not (said["received"] and phrases.CLAIM.search(sentence))
+        any(pattern.search(sentence) for pattern in patterns) or phrases.BY_SOMEBODY.match(behind) is not None
     )
 
 
@@ -121,26 +182,9 @@ def is_denied(before: str, behind: str = "") -> bool:
         or phrases.DOUBT.search(before)
         or phrases.DOUBT.search(behind)
         or phrases.NOT_YET.search(before)
-        or _is_negated(before, behind)
+        or phrases.NEGATED.search(phrases.CLAUSE_END.split(before)[-1])
         or phrases.STEP_BEFORE.search(before)
         or phrases.STEP_BEHIND.match(behind)
-        or phrases.ONWARD.match(behind)
         or phrases.OF_A_RULE.search(behind)
-        or phrases.OF_ITS_SENDER.search(before)
-        or phrases.OF_ITS_SENDER.search(behind)
+        or phrases.OF_ITS_SENDER.search(f"{before} {behind}")
     )
-
-
-def _is_negated(before: str, behind: str) -> bool:
-    return bool(
-        phrases.NEGATED.search(_clause(before)) or phrases.NEGATED_BEHIND.match(behind.partition(",")[0])
-    )
-
-
-def _clause(before: str) -> str:
-    """The clause that ends a text, with the one on which it depends."""
-    clauses = phrases.CLAUSE_END.split(before)
-    start = len(clauses) - 1
-    while start and phrases.DEPENDS.match(clauses[start]):
-        start -= 1
-    return " ".join(clauses[start:])

@@ -79,7 +79,7 @@ def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Shown
     ],
 )
 def test_the_signatory_is_a_persons_name(text: str, name: str | None) -> None:
-    assert shown(f"{NUMBER} a été livré\n{text}").signatory == name
+    assert shown(f"{NUMBER} a été livré le 05/10/2026\n{text}").signatory == name
 
 
 # ---------------------------------------------------------------- when and where
@@ -168,7 +168,7 @@ def test_a_date_that_may_be_two_is_none(date: str, delivered: str | None) -> Non
     ],
 )
 def test_the_place_is_a_town(text: str, town: str | None) -> None:
-    assert shown(f"{NUMBER} delivered\n{text}").place == town
+    assert judged(f"{NUMBER} delivered\n{text}").shown.place == town
 
 
 def test_of_a_list_of_parcels_ours_counts() -> None:
@@ -367,6 +367,10 @@ def test_a_signature_drawn_on_a_page_is_seen_and_a_logo_or_a_table_is_not() -> N
         f"Shipment {NUMBER} is held at customs. Delivered duty paid.",
         f"A parcel shall be deemed delivered once it has been handed to the recipient. {NUMBER}",
         f"Connectez-vous pour voir le colis {NUMBER} livré.",
+        # Without a day and without a name it wins no dispute.
+        f"Status: Delivered|{NUMBER}",
+        f"Your parcel {NUMBER} was delivered.",
+        f"You say that you delivered {NUMBER} on 5 October 2026. I dispute this.",
     ],
 )
 def test_what_tells_of_no_delivery_is_hollow(text: str) -> None:
@@ -393,6 +397,12 @@ OTHER_PAPERS = (
     f"Il pacco {NUMBER} non è stato ancora consegnato dal nostro\ncorriere, riprovi il 05/10/2026.",
     f"Machtiging\nHierbij machtig ik, J. Peeters, de heer Smit om pakket {NUMBER} op te halen. 05-10-2026",
     f"Pakket {NUMBER} is afgeleverd bij het afhaalpunt en ligt daar klaar tot 20-10-2026.",
+    f"Votre demande concernant le colis {NUMBER} a été reçue le 05/10/2026.",
+    f"Your driver claims he left {NUMBER} with a Mr Patel on 5 October 2026. Nobody of that name lives here.",
+    f"Parcel {NUMBER} reached our depot in Leeds on 5 October 2026. Mrs Jones has been told.",
+    f"Paket {NUMBER}, am 05.10.2026 abgegeben von Frau Köhler im Paketshop",
+    f"Noch ik, noch de buren hebben {NUMBER} op 5 oktober 2026 aangenomen.",
+    f"Nota per l'autista\nPer favore lasciare {NUMBER} in garage. Firmato Sig.ra Colombo, 05/10/2026.",
 )
 
 
@@ -417,6 +427,15 @@ def test_another_paper_is_hollow_though_it_is_signed(text: str) -> None:
         f"Il cliente ha ritirato il collo {NUMBER} al locker il 05/10/2026 alle 10:31",
         f"Het pakket {NUMBER} is door de ontvanger afgehaald bij het servicepunt op 05-10-2026.",
         f"Lettre de voiture CMR\nN° de colis|{NUMBER}\nLivré le|05/10/2026\nSignataire|DUPONT",
+        # With a person and a day, words that alone may be of a depot or of a message.
+        f"{NUMBER} est entre vos mains depuis le 05/10/2026.",
+        f"Goods-in: one parcel {NUMBER} received 5 October 2026, signed TOM OKAFOR",
+        f"Lukas Neumann hat das Fach geöffnet und {NUMBER} am 05.10.2026 entnommen.",
+        f"El mozo de almacén Íñigo Zabala se hizo cargo de {NUMBER} el 5 de octubre de 2026.",
+        f"Il palmare ha registrato la consegna di {NUMBER} alle 10:35 del 05/10/2026 con il nome Niccolò Sartori.",
+        f"Je hebt pakket {NUMBER} op 5 oktober 2026 opgehaald.",
+        f"Zustellnachweis\nSendung|{NUMBER}\nDatum/Uhrzeit der Übergabe|05.10.2026 10:31\nName des Annehmers|M. Brandt",
+        f"Colis {NUMBER} remis le 05/10/2026.\n> Je n'ai jamais reçu mon colis {NUMBER}, que se passe-t-il ?",
     ],
 )
 def test_what_the_recipient_collected_or_got_is_a_proof(text: str) -> None:
@@ -426,10 +445,10 @@ def test_what_the_recipient_collected_or_got_is_a_proof(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"Delivered. Signature image not available. {NUMBER}",
+        f"Delivered on 5 October 2026. Signature image not available. {NUMBER}",
         f"Livré le 05/10/2026. Ce document n'est pas disponible en anglais. {NUMBER}",
-        f"Colis {NUMBER} livré. En cas d'erreur 404, connectez-vous.",
-        f"Status: Delivered|{NUMBER}",
+        f"Colis {NUMBER} livré le 05/10/2026. En cas d'erreur 404, connectez-vous.",
+        f"Status: Delivered|{NUMBER}|05/10/2026",
         f"{NUMBER}\n05/10/2026 10:31 Livré - LILLE\n05/10/2026 07:10 En cours de livraison\nIdentifiez-vous\nMot de passe",
         f"{NUMBER}\nLivré le : 05/10/2026\nSigné par : N/A",
         f"Livré\nNom du réceptionnaire :\n{NUMBER}",
@@ -447,9 +466,21 @@ def test_what_may_tell_of_a_delivery_is_kept(text: str) -> None:
     assert judged(text).hollow is None
 
 
+def test_a_menu_of_links_names_no_paper() -> None:
+    def page(menu: str) -> bytes:
+        return web_page("DPD", f"{menu}<p>Colis {NUMBER} livré le 05/10/2026</p>")
+
+    expected = Expected("chronopost", NUMBER)
+    links = "".join(f'<li><a href="/">{name}</a></li>' for name in ("Retours", "Réclamation"))
+    assert appraise(page(f"<ul>{links}</ul>"), "text/html", expected).hollow is None
+    assert appraise(page("<h1>Réclamation</h1>"), "text/html", expected).hollow
+    linked = f'<p>Livré le 05/10/2026, colis</p><p><a href="/">{NUMBER}</a></p>'
+    assert appraise(web_page("DPD", linked), "text/html", expected).shown.number
+
+
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Signature not required", "Signature not on file"])
 def test_what_stands_where_nobody_signed_is_no_signatory(words: str) -> None:
-    assert shown(f"{NUMBER} delivered\nReceived by: {words}").signatory is None
+    assert judged(f"{NUMBER} delivered\nReceived by: {words}").shown.signatory is None
 
 
 def test_a_footer_with_the_day_of_the_answer_is_no_number() -> None:
