@@ -39,7 +39,7 @@ FEATURES = {
     "quota": {"quota", "ledger", "grant", "reservation"},
     "backup": {"backup", "backups", "restore", "dumps"},
     "schedule": {"schedule", "scheduling", "crontab", "systemd", "machine"},
-    "plan": {"plan", "forecast"},
+    "plan": {"plan"},
     "check": {"check", "checks", "looks", "bench"},
     "weekly report": {"weekly", "weekly_texts"},
     "prune": {"prune", "pruning"},

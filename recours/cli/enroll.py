@@ -21,6 +21,7 @@ from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations import enroll, reopen
 from recours.operations.actions import ActionResult
+from recours.operations.labels import UNKNOWN_CARRIER
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
@@ -136,7 +137,7 @@ def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, mode: _M
 
 def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> None:
     rows = [
-        (operations.catalog.name_of(key, "no known carrier"), clean(status, 30) or "(none)", str(count))
+        (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
     ]
     if rows:
@@ -269,7 +270,7 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
 
 def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
     rows = [
-        (operations.catalog.name_of(key, "no known carrier"), str(count))
+        (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), str(count))
         for key, count in sorted(selection.open.items())
     ]
     if rows:

@@ -1,7 +1,7 @@
 """`recours plan`: what the coming runs of both workers will do, day by day."""
 
-from collections.abc import Sequence
 from datetime import timedelta
+from math import ceil
 
 import click
 
@@ -14,12 +14,11 @@ from recours.cli.operations import (
     with_operations,
 )
 from recours.core.accounts import carrier_of
+from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
-from recours.dashboard import plan_rows
-from recours.dashboard.texts import PageTexts
 from recours.installation import pasteable
-from recours.operations.plan import CarrierPlan, Plan, opening_of
+from recours.operations.plan import CarrierPlan, Day, Plan, opening_of
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_LATE_CLAIMS
 from recours.runs.workers import PODRetryScheduler
@@ -27,7 +26,7 @@ from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_ACCOUNTS = 10  # of clients
-_NUMBERS = ("due", "tries", "calls_made", "still_due")  # columns
+_COUNTS = ("Attempts", "Calls", "Still due")  # columns
 
 
 @click.command("plan")
@@ -62,14 +61,14 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
     if as_json:
         tell_json(plan.as_json() | {"late": [sentences.as_json(problem, plan.made_at) for problem in late]})
     else:
-        _show(plan, PageTexts("en", zone))
+        _show(plan, sentences)
         show_problems(late, sentences, plan.made_at)
 
 
 # ---------------------------------------------------------------- for people
 
 
-def _show(plan: Plan, texts: PageTexts) -> None:
+def _show(plan: Plan, texts: Localized) -> None:
     click.echo(
         f"Estimate from {texts.minute(plan.made_at)} to {texts.minute(plan.until)}, assuming every attempt "
         f"fails: {plural(plan.attempts, 'attempt')}."
@@ -80,8 +79,9 @@ def _show(plan: Plan, texts: PageTexts) -> None:
         click.echo("No claims are due, now or later.")
         return
     carriers = _busiest(plan)
-    rows = [plan_rows.carrier_row(carrier, plan, texts) for carrier in carriers]
-    _show_table("Carriers", plan_rows.CARRIERS, rows, texts)
+    columns = ("Carrier", "Due now", *_COUNTS, "Nothing due any more")
+    rows = [_carrier_row(carrier, plan, texts) for carrier in carriers]
+    show(Table("Carriers", columns, rows, frozenset(columns[1:-1])))
     if more := len(plan.carriers) - len(carriers):
         click.echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
     for account in (plan.accounts[carrier.key] for carrier in carriers):
@@ -89,12 +89,25 @@ def _show(plan: Plan, texts: PageTexts) -> None:
             opens_at = opening_of(closing)
             until = f" until {texts.minute(opens_at)}" if opens_at else ""
             click.echo(f"{account.name} is closed{until}: {closing.reason}")
-    _show_table("Days", plan_rows.DAYS, [plan_rows.day_row(day, texts) for day in plan.days], texts)
+    show(Table("Days", ("Day", *_COUNTS), [_day_row(day, texts) for day in plan.days], frozenset(_COUNTS)))
 
 
-def _show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], texts: PageTexts) -> None:
-    numbers = frozenset(texts(head) for head in _NUMBERS)
-    show(Table(title, tuple(texts(head) for head in heads), rows, numbers))
+def _day_row(day: Day, texts: Localized) -> list[str]:
+    counts = (day.attempts.total(), day.calls.total(), day.due.total())
+    return [texts.weekday(day.on), *map(texts.number, counts)]
+
+
+def _carrier_row(carrier: CarrierPlan, plan: Plan, texts: Localized) -> list[str]:
+    if carrier.empty_on:
+        end = f"not before {texts.weekday(carrier.empty_on)}"
+    elif not carrier.left:
+        end = "nothing is due"
+    elif carrier.days_left is None:
+        end = "no end in sight"
+    else:
+        end = f"about {plural(ceil(carrier.days_left), 'more day')}"
+    counts = (carrier.due, carrier.attempts, carrier.calls, carrier.left)
+    return [plan.accounts[carrier.key].name, *map(texts.number, counts), end]
 
 
 def _busiest(plan: Plan) -> list[CarrierPlan]:

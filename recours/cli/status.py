@@ -23,7 +23,7 @@ from recours.installation import pasteable
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
 from recours.operations.figures import Rate
-from recours.operations.labels import COLON
+from recours.operations.labels import COLON, UNKNOWN_CARRIER
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.status import Health, Overview
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_UNKNOWN = "(not known)"
+_UNKNOWN = UNKNOWN_CARRIER["en"]
 # What is counted of a backlog, by the heads of the columns.
 _COUNTED = {
     "Due": "due",

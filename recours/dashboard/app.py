@@ -37,7 +37,6 @@ from recours.dashboard.views import (
     claim_actions,
     claims,
     document,
-    forecast,
     mails,
     overview,
 )
@@ -113,7 +112,6 @@ LOOKED_AT: Mapping[str, View] = {
     "/mails": mails.show,
     "/mail": mails.show_one,
     "/mail/content": mails.content,
-    "/forecast": forecast.show,
     "/notice": show_notice,
 }
 DONE: Mapping[str, View] = {

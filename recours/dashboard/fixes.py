@@ -81,7 +81,6 @@ def _first_of(problem: Problem) -> list[Fix]:
         _K.CREDENTIALS_REJECTED: [check, carrier],
         _K.ACCOUNT_DENIED: [check, carrier],
         _K.OUTAGE: [check, carrier],
-        _K.BACKLOG: [Fix("fix_plan", "/forecast")],
         _K.NOT_CONFIGURED: [carrier],
         _K.NO_ACCOUNT: [accounts],
         _K.ACCOUNTS_REFUSED: [accounts],

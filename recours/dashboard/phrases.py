@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from recours.operations.labels import UNKNOWN_CARRIER
+
 # In English and in French. About a count, a language may have a text for one and a text for several.
 ROWS: dict[str, tuple[Any, Any]] = {
     "title": ("Proofs of delivery", "Preuves de livraison"),
@@ -85,11 +87,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "first_fetch": ("first", "1re demande"),
     "by_kind": ("Errors by kind", "Erreurs par nature"),
     "quotas": ("Calls used", "Appels utilisés"),
-    "forecast": ("Forecast", "Prévision"),
-    "forecast_stopped": (
-        "{worker} has stopped running, so no run of it is foreseen.",
-        "{worker} ne tourne plus : aucune de ses exécutions n'est prévue.",
-    ),
     "success": ("fetched", "obtenues"),
     "given_up_head": ("given up", "abandonnées"),
     "attempt_success_rate": ("Success per attempt", "Réussite par tentative"),
@@ -119,13 +116,14 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "status_success": ("success", "obtenue"),
     "status_not_available": ("not available", "indisponible"),
     "status_manual": ("manual", "à la main"),
-    "no_carrier": ("unknown carrier", "transporteur inconnu"),
+    "no_carrier": (UNKNOWN_CARRIER["en"], UNKNOWN_CARRIER["fr"]),
     "found_none": ("No claim fits.", "Aucune réclamation ne correspond."),
     "page_of": ("Page {page} of {pages}", "Page {page} sur {pages}"),
     "previous": ("Previous", "Précédente"),
     "next": ("Next", "Suivante"),
     "export": ("Export as CSV", "Exporter en CSV"),
     "next_try_at": ("Next try", "Prochain essai"),
+    "not_before": ("not before {day}", "pas avant le {day}"),
     "who_can_act": ("Who can act", "Qui peut agir"),
     "signed_by": ("signed by {who}", "signée par {who}"),
     "evidence": ("Evidence", "Éléments de preuve"),
@@ -215,16 +213,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
         ),
         "{count} exécution{s} sans fin : arrêtée{s} ou tuée{s}.",
     ),
-    "forecast_late": (
-        (
-            "{count} claim passes its deadline, or loses its evidence, before it is tried.",
-            "{count} claims pass their deadline, or lose their evidence, before they are tried.",
-        ),
-        (
-            "{count} réclamation dépasse son échéance, ou perd sa preuve, avant d'être traitée.",
-            "{count} réclamations dépassent leur échéance, ou perdent leur preuve, avant d'être traitées.",
-        ),
-    ),
     "calls": ("{count} call{s}, {seconds} s", "{count} appel{s}, {seconds} s"),
     # ------------------------------------------------------------ The overview.
     "needs_you": ("What needs you", "Ce qui demande votre attention"),
@@ -246,7 +234,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "fix_waiting": ("Show what waits", "Voir ce qui attend"),
     "copy": ("Copy", "Copier"),
     "copied": ("Copied", "Copié"),
-    "fix_plan": ("Show the forecast", "Voir les prévisions"),
     "fix_runs": ("Show the runs", "Voir les exécutions"),
     "at_a_glance": ("At a glance", "En bref"),
     "workers": ("Workers", "Programmes"),
@@ -480,24 +467,4 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "mail_test_title": ("Try the mail server", "Essayer le serveur de courriel"),
     "mail_test": ("Send a test mail", "Envoyer un courriel d'essai"),
     "mails_back": ("All mails", "Tous les courriels"),
-    # ------------------------------------------------------------ The forecast.
-    "forecast_days": ("The next {days} days", "Les {days} prochains jours"),
-    "forecast_made": ("Estimated at {at}.", "Estimation du {at}."),
-    "forecast_fails": (
-        "The runs to come are counted with the limits as they are, as if every attempt failed. Claims that come in later are not known.",
-        "Les exécutions à venir sont comptées avec les limites actuelles, comme si toutes les tentatives échouaient. Les réclamations à venir sont inconnues.",
-    ),
-    "daily": ("Day by day", "Jour par jour"),
-    "calls_made": ("Calls", "Appels"),
-    "tries": ("Attempts", "Tentatives"),
-    "still_due": ("Still due", "Reste à traiter"),
-    "empty_at": ("Nothing due any more", "Plus rien à traiter"),
-    "not_before": ("not before {day}", "pas avant le {day}"),
-    "no_end": ("no end in sight", "aucune fin prévisible"),
-    "nothing_due": ("nothing is due", "rien à traiter"),
-    "days_left": ("about {count} more day{s}", "encore {count} jour{s} environ"),
-    "late_none": (
-        "No deadline will be missed and no evidence lost in these days.",
-        "Aucune échéance ne sera manquée et aucune preuve perdue ces jours-ci.",
-    ),
 }

@@ -4,11 +4,10 @@ from datetime import UTC, tzinfo
 
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Texts
-from recours.core.pauses import Refusal
 from recours.core.text import by_language
 from recours.dashboard.phrases import ROWS
-from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING, person_named
-from recours.operations.position import Standing, closing_of
+from recours.operations.labels import ACTORS, KINDS, STANDING, person_named
+from recours.operations.position import Standing
 
 TEXTS = by_language(ROWS)
 
@@ -35,6 +34,3 @@ class PageTexts(Texts):
     def who(self, by: str) -> str:
         """Who did something."""
         return person_named(self.language, by)
-
-    def closing(self, refusal: Refusal, carrier: str) -> str:
-        return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)

@@ -33,7 +33,6 @@ VIEWS = {
     "/claims": "claims",
     "/carriers": "carriers",
     "/mails": "mails",
-    "/forecast": "forecast",
 }
 
 

@@ -8,7 +8,7 @@ from recours.core.localized import Texts
 from recours.core.text import by_language, clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
 from recours.operations.figures import Rate
-from recours.operations.labels import KINDS
+from recours.operations.labels import KINDS, UNKNOWN_CARRIER
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.returns import secured_by
@@ -44,7 +44,7 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
 
 
 def _name(carrier: str, texts: Texts, catalog: Catalog) -> str:
-    return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME)) or texts("unknown")
+    return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME)) or UNKNOWN_CARRIER[texts.language]
 
 
 def _rate(rate: Rate, texts: Texts) -> str:
@@ -133,7 +133,6 @@ REPORT_TEXTS = by_language(
             "{name}, SHA-256 {sha256}. Conservez ce courriel : il prouvera qu'aucun document n'a été modifié jusque-là.",
         ),
         "waiting": ("Waiting", "En attente"),
-        "unknown": ("(not known)", "(inconnu)"),
         "backlog": (
             "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
             "{due} à traiter, {waiting} en attente, {to_correct} à corriger, {given_up} abandonnés",

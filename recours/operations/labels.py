@@ -53,6 +53,8 @@ KINDS: dict[str, dict[ErrorKind, str]] = by_language(
     }
 )
 
+UNKNOWN_CARRIER = {"en": "unknown carrier", "fr": "transporteur inconnu"}
+
 # How often the carrier was asked, as far as attempts are recorded: never, once, several times.
 ASKED = {
     "en": (

@@ -10,6 +10,7 @@ from recours.core.claim import NEVER
 from recours.core.policy import Policy
 from recours.database.reports.survey import survey
 from recours.operations.fleet import is_of_fleet
+from recours.operations.labels import UNKNOWN_CARRIER
 from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
 from recours.runs.worker import Options
 from recours.runs.workers import WORKERS
@@ -69,7 +70,7 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)
     statuses = queue.statuses(known)
-    facts = {key: AccountFacts(catalog.label_of(key) or "(unknown carrier)") for key in keys}
+    facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER["en"]) for key in keys}
     for key in known:
         status = statuses[key]
         lasting = (closing for closing in status.closings if opening_of(closing) is None)

@@ -15,7 +15,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from recours.dashboard.app import make_app
-from recours.dashboard.views import forecast
 from recours.database.engine import SystemClock
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -340,7 +339,6 @@ EVENTS = (
 def month(tmp_path: Path, url: str, smtp: MailServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Month]:
     clock = SimulatedClock(START)
     monkeypatch.setattr(SystemClock, "now", staticmethod(clock.now))
-    monkeypatch.setattr(forecast, "_latest", forecast.LatestPlan(clock.monotonic))
     (tmp_path / "data").mkdir()
     with closing(Disk(tmp_path / "data" / "pods", 32 * 1024)) as disk, Sandbox(now=clock.now) as box:
         month = Month(tmp_path, url, box, clock, smtp, disk)

@@ -76,7 +76,7 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "0", "fine"]
     backlog = section(shown, "Backlog")
     assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
-    assert line_of(backlog, "(not known)")[1:6] == ["0", "0", "0", "0", "1"]
+    assert line_of(backlog, "unknown carrier")[1:6] == ["0", "0", "0", "0", "1"]
     of_carrier = ["Chronopost", "1", "0", "100.0%", "1", "0", "50.0%"]
     assert line_of(section(shown, "By carrier"), "Chronopost") == of_carrier
     assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]

@@ -343,7 +343,7 @@ def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: 
 def look_and_act(page: PageClient, service: Service) -> None:
     """See its views, correct the claim whose number is unknown, and have its carrier asked."""
     claim = {"reference": "CLM-00002", "back": "/claim?reference=CLM-00002"}
-    for path in ("/", "/claims", "/claims.csv", claim["back"], "/carriers", "/mails", "/forecast"):
+    for path in ("/", "/claims", "/claims.csv", claim["back"], "/carriers", "/mails"):
         shown = page.get(path)
         assert (shown.status, "Missing database rights" in shown.text) == (200, False), (path, shown.text)
     service.box.parcels["XY009999999FR"] = Parcel((S.DELIVERED,))

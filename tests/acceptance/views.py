@@ -24,7 +24,7 @@ from tests.acceptance.person import QuickPerson
 
 PARIS = ZoneInfo("Europe/Paris")
 ENGLISH = Localized("en", PARIS)
-UNKNOWN = "(not known)"
+UNKNOWN = "unknown carrier"
 ALL = "all"
 NAMES = {key: spec.name for key, spec in CATALOG.specs.items()} | {"": UNKNOWN, "none": UNKNOWN}
 # Heads of columns, and the cards of the page, by what they count.
@@ -325,37 +325,24 @@ class Views:
 
     def _plan(self) -> None:
         text, facts = self.person.does("plan", "--hours", "168"), self.person.json("plan", "--hours", "168")
-        soup = self.soup("/forecast")
         rows = {row["Carrier"]: number(row["Due now"]) for row in tables(text).get("Carriers", [])}
-        on_page = [
-            row for table in soup.select("[aria-labelledby=by-carrier] table") for row in cells_of(table)
-        ]
         due: Counter[str] = Counter()
         for carrier in facts["carriers"]:
-            name = carrier["name"] if carrier["carrier"] else "unknown carrier"
+            name = carrier["name"]
             due[NAMES[carrier_of(carrier["carrier"])]] += carrier["due"]
             self.add("plan --json", carrier["due"], "planned", name)
             self.add("plan", rows[name], "planned", name)
-            page = next(row for row in on_page if row[0] == name or row[0].startswith(f"{name} "))
-            self.add("page forecast", number(page[1]), "planned", name)
         del due[UNKNOWN]  # a plan knows no account for them
         if not self.are_edited:
             self.add_stages("plan --json", {"due": due}, names=["due"])
             del self.readings.values["due", ALL]["plan --json"]
-        title = re.match(r"[\d,]*", words(soup.select_one("section.verdict h1")))
         sentences = {
             "status --json": [one["sentence"] for one in self.problems if one["kind"] in OF_LATE_CLAIMS],
             "plan --json": [one["sentence"] for one in facts["late"]],
             "plan": re.findall(r"^! (.*)$", text, re.MULTILINE),
-            "page forecast": [
-                words(one).rpartition(" Show these claims")[0] for one in soup.select("p.notice:has(a)")
-            ],
         }
         for view, late in sentences.items():
             self.add(view, late, "what is late")
-        self.add("page forecast", number(title[0]) if title else 0, "late claims")
-        ends = [one["count"] for one in facts["late"] if one["kind"] != "backlog"]
-        self.add("plan --json", sum(ends), "late claims")
 
     # ---------------------------------------------------------------- the page
 
@@ -372,7 +359,7 @@ class Views:
             for table in soup.select(f"[aria-labelledby=chart-by_{key}] details table"):
                 (_, *heads), *rows = cells_of(table)
                 for place, (name, *cells) in enumerate(rows):
-                    of = names[place] if names else name.replace("unknown carrier", UNKNOWN)
+                    of = names[place] if names else name
                     for head, cell in zip(heads, cells, strict=True):
                         value = percent(cell) if head == "Success rate" else number(cell)
                         self.add("page charts", value, CHARTED[head], "in", of)

@@ -20,7 +20,7 @@ def unharmed(page: Page) -> bool:
 
 
 PATHS = ["/", "/claims", "/claims?text=%3Cscript%3Ewindow.seen%3D1%3C/script%3E", "/claims?client=%22onload=",
-         "/claims?stage=%3Cimg src=x onerror=window.seen=1%3E", "/mails", "/forecast",
+         "/claims?stage=%3Cimg src=x onerror=window.seen=1%3E", "/mails",
          "/carriers?accounts=%22%3E%3Cscript%3Ewindow.seen=1%3C/script%3E"]  # fmt: skip
 
 

@@ -19,6 +19,5 @@ VIEWS = {
     "account that is refused": "/account?number=3",
     "mails": "/mails",
     "mail": "/mail?number=1",
-    "forecast": "/forecast",
     "no such page": "/nothing",
 }

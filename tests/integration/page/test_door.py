@@ -305,11 +305,11 @@ def test_a_fault_that_nobody_foresaw_tells_nothing_and_is_kept_nowhere(
     def fail(_visit: object) -> Response:
         raise RuntimeError("/home/anna/claims.db")
 
-    monkeypatch.setitem(app.LOOKED_AT, "/forecast", fail)
+    monkeypatch.setitem(app.LOOKED_AT, "/mails", fail)
     client = TestClient(
         app.make_app(environment), AT, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     )
-    answer = client.get("/forecast")
+    answer = client.get("/mails")
     assert (answer.status_code, "anna" in answer.text) == (500, False)
     assert answer.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in answer.headers["content-security-policy"]

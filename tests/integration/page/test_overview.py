@@ -249,7 +249,7 @@ def test_a_link_of_a_mail_leads_to_its_claim(page: PageClient) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("address", ["/", "/?days=84", "/forecast"])
+@pytest.mark.parametrize("address", ["/", "/?days=84"])
 def test_the_views_are_in_french_too(page: PageClient, address: str) -> None:
     page.client.cookies.set("recours_language", "fr")
     shown = page.get(address)

@@ -98,7 +98,7 @@ EVENTFUL = week_report(
                 "Errors: no answer in time (2), network (1)",
                 "Calls to DPD: 2 proofs with 40 calls; amounts in dispute secured: €1,234.50",
                 "DPD: 2 due, 30 waiting, 0 to correct, 0 given up",
-                "(not known): 0 due, 0 waiting, 1 to correct, 0 given up",
+                "unknown carrier: 0 due, 0 waiting, 1 to correct, 0 given up",
             ],
         ),
         (
