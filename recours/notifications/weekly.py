@@ -11,7 +11,6 @@ from recours.operations.figures import Rate
 from recours.operations.labels import KINDS, UNKNOWN_CARRIER
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.returns import secured_by
 from recours.operations.weekly import WeekReport
 
 _MOST_ERRORS = 12
@@ -26,7 +25,7 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     rate = report.success.all
     number = report.week.label.partition("-W")[2].lstrip("0")
     subject = texts.counted("subject", rate.success) if rate.success else texts("subject_nothing")
-    if secured := texts.sums(secured_by(report.returns), cents=False):
+    if secured := texts.sums(report.secured, cents=False):
         subject += texts("subject_secured", money=secured)
     if current.problems:
         subject += texts.counted("subject_problems", len(current.problems))
@@ -78,11 +77,8 @@ def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tup
     ]
     if errors:
         yield texts("errors"), ", ".join(errors[:_MOST_ERRORS])
-    for brought in report.returns:
-        money = ", ".join(texts.money(amount, currency) for currency, amount in brought.secured.items())
-        proofs = texts.counted("proofs", brought.proofs, calls=texts.number(brought.calls))
-        secured = texts("secured", money=money) if money else ""
-        yield texts("returns", carrier=_name(brought.carrier, texts, catalog)), proofs + secured
+    if secured := texts.sums(report.secured):
+        yield texts("secured"), secured
     if last := report.manifest:
         yield texts("manifest"), texts("manifest_is", name=last.name, sha256=last.sha256)
 
@@ -124,9 +120,7 @@ REPORT_TEXTS = by_language(
             "{count} essai{s} de plus : quota, compte ou réseau",
         ),
         "errors": ("Errors", "Erreurs"),
-        "returns": ("Calls to {carrier}", "Appels à {carrier}"),
-        "proofs": ("{count} proof{s} with {calls} calls", "{count} preuve{s} pour {calls} appels"),
-        "secured": ("; amounts in dispute secured: {money}", " ; montants en litige couverts : {money}"),
+        "secured": ("Amounts in dispute secured", "Montants en litige couverts"),
         "manifest": ("Last manifest", "Dernier manifeste"),
         "manifest_is": (
             "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",

@@ -1,14 +1,13 @@
 """The operator's weekly report: a week's figures, beside what `recours status` says when it is made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from recours.core.custody import Manifest
 from recours.core.mail import week_label
 from recours.operations.figures import Rate
-from recours.operations.returns import CallReturn
 from recours.operations.status import Overview, Success
 
 _WEEK = timedelta(days=7)
@@ -52,7 +51,8 @@ class WeekReport:
     now: Overview
     success: Success
     before: Rate  # of the week before
-    returns: Sequence[CallReturn] = ()
+    # The money in dispute of claims whose proofs were fetched in it, by currency.
+    secured: Mapping[str, float] = field(default_factory=dict)
     has_run: bool = True  # in the week, or before it
     manifest: Manifest | None = None  # the last one
 

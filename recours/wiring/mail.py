@@ -133,7 +133,6 @@ class MailService:
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
         from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (needed once a week)
-        from recours.operations.returns import call_returns  # noqa: PLC0415 (see above)
         from recours.operations.status import success_of  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Week, WeekReport  # noqa: PLC0415 (see above)
 
@@ -146,7 +145,7 @@ class MailService:
             operations.overview(days=1),
             success_of(records.tallies(week.days, zone), week.days),
             success_of(records.tallies(days_before, zone), days_before).all,
-            call_returns(records.spent(week.start, week.end)),
+            records.secured(week.start, week.end),
             bool(records.runs(most=1, until=week.end)),
             DatabaseCustody(database, settings.pod_dir).last(),
         )

@@ -155,7 +155,7 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
         "* Week 6, from 2 Feb 2026 to 8 Feb 2026",
         "Success rate: 100% (1 of 1 closed claims)",
         "Per attempt: 50% (1 of 2)",
-        "Calls to Chronopost: 1 proof with",
+        "Amounts in dispute secured: €10.00",
     ):
         assert said in text, said
     assert "wrong" not in text + page

@@ -460,8 +460,6 @@ class Views:
             self.add("weekly report", number(said[2]) - number(said[1]), "failed", "in", of)
         if said := re.search(r"Not counted: (\S+) more", text):
             self.add("weekly report", number(said[1]), "left", "in", of)
-        of_carriers = re.findall(r"Calls to .*: (\S+) proofs? with", text)
-        self.add("weekly report by carrier", sum(map(number, of_carriers)), "success", "in", of)
 
     # ---------------------------------------------------------------- programs
 

@@ -22,7 +22,6 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
 from recours.database.tables import attempts, events, mail_events, mails, runs
 from recours.operations.records import Backlog, ClaimFilter, ClaimPage, Differences, Sort
-from recours.operations.returns import Spent
 from tests.conftest import Kind
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -138,12 +137,12 @@ def test_attempts_of_a_claim_come_as_they_were_recorded(
     assert records.attempts(999) == []
 
 
-# ---------------------------------------------------------------- what calls brought
+# ---------------------------------------------------------------- money
 
 MINUTE = timedelta(minutes=1)
 
 
-def test_what_attempts_spent_comes_with_the_claims_they_were_about(
+def test_money_is_secured_by_the_proofs_of_that_time(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}, {}])
@@ -162,16 +161,11 @@ def test_what_attempts_spent_comes_with_the_claims_they_were_about(
         ATTEMPT | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE},
         ATTEMPT | {"claim_id": mine, "started_at": NOW + MINUTE},
     )
-    found = records.spent(NOW - 5 * MINUTE, NOW + MINUTE)
-    assert found == [
-        Spent("chronopost", 2, brought_proof=True, amount=120.5, currency="EUR"),
-        Spent("chronopost", 2, brought_proof=False, currency="EUR"),
-        Spent("chronopost", 2, brought_proof=False),
-    ]
-    assert records.spent(NOW - 5 * MINUTE, NOW + MINUTE, most=1) == found[:1]
+    assert records.secured(NOW - 5 * MINUTE, NOW + MINUTE) == {"EUR": 120.5}
+    assert records.secured(NOW - 9 * MINUTE, NOW - 5 * MINUTE) == {}
 
 
-def test_a_service_that_knows_no_amounts_has_calls_all_the_same(
+def test_a_service_that_knows_no_amounts_secures_none(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}])
@@ -179,8 +173,7 @@ def test_a_service_that_knows_no_amounts_has_calls_all_the_same(
     for column in ("amount_requested", "currency"):
         sql(database, f"ALTER TABLE claims DROP COLUMN {column}")
     database.look_again()
-    (found,) = records.spent(NOW - MINUTE, NOW + MINUTE)
-    assert (found.brought_proof, found.calls, found.amount, found.currency) == (True, 2, 0.0, "")
+    assert records.secured(NOW - MINUTE, NOW + MINUTE) == {}
 
 
 # ---------------------------------------------------------------- tallies
@@ -541,7 +534,7 @@ CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "runs": (lambda r: r.runs(), {"ix_recours_runs_day"}),
     "runs of a worker": (lambda r: r.runs("w"), {"ix_recours_runs_worker"}),
     "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
-    "spent": (lambda r: r.spent(NOW - timedelta(days=7), NOW), {"ix_recours_attempts_day"}),
+    "secured": (lambda r: r.secured(NOW - timedelta(days=1), NOW), {"ix_recours_attempts_day"}),
     "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),
     "backlogs": (
         lambda r: r.backlogs(NOW),

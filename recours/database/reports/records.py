@@ -22,6 +22,7 @@ from recours.database.claim_rows import claim_columns, const, in_parts
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.reports.claim_search import Search, backlogs_of
+from recours.database.reports.stakes import stake_in
 from recours.database.reports.survey import unassessed
 from recours.database.tables import (
     at_stage,
@@ -53,7 +54,7 @@ from recours.operations.records import (
     Sort,
     Tally,
 )
-from recours.operations.returns import MOST_ATTEMPTS, Spent
+from recours.operations.stakes import Concerned
 
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
@@ -138,23 +139,11 @@ class DatabaseRecords:
             ]
         return tallies
 
-    def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
-        """The latest attempts of that time, the newest first."""
-        latest = select(_a.claim_id, _a.carrier, _a.calls, _a.outcome)
-        latest = latest.where(_a.started_at >= since, _a.started_at < until)
-        latest = latest.order_by(_a.started_at.desc()).limit(most)
-        border = self.database.border
-        money = (border.text(name).label(name) for name in ("amount_requested", "currency"))
-        about = select(border.key.label("id"), *money)
-        spent: list[Spent] = []
-        with self.database.read() as connection:
-            rows = connection.execute(latest).mappings().all()
-            for first in range(0, len(rows), _AT_ONCE):
-                some = rows[first : first + _AT_ONCE]
-                of_these = about.where(border.key.in_({row["claim_id"] for row in some}))
-                claims_by_id = {row["id"]: row for row in connection.execute(of_these).mappings()}
-                spent += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
-        return spent
+    def secured(self, since: datetime, until: datetime) -> Mapping[str, float]:
+        """The money in dispute of claims whose proofs were fetched in that time, by currency."""
+        in_time = _a.started_at >= since, _a.started_at < until, _a.outcome == "success"
+        fetched = select(_a.claim_id).distinct().where(*in_time).limit(COUNTED_UP_TO)
+        return stake_in(self.database, Concerned(ids=self.database.scalars(fetched))).amounts
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
@@ -328,17 +317,6 @@ class DatabaseRecords:
 
 def _run(row: RowMapping) -> Run:
     return Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
-
-
-def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
-    of_claim = Reader(claim)
-    return Spent(
-        attempt["carrier"],
-        attempt["calls"],
-        brought_proof=attempt["outcome"] == "success",
-        amount=of_claim.amount("amount_requested"),
-        currency=clean(of_claim.text("currency") or "", 8),
-    )
 
 
 def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:

@@ -10,6 +10,7 @@ from recours.operations.records import COUNTED_UP_TO
 from recours.operations.stakes import Concerned, Stake, stake_of
 
 _c = claims.c
+_AT_ONCE = 1000  # ids: of more, a database may read the whole table
 
 
 def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
@@ -17,7 +18,9 @@ def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO
     border = database.border
     columns = [border.text(name).label(name) for name in ("amount_requested", "currency")]
     query = select(*columns)
-    queries = [query.select_from(border.claims).where(border.key.in_(concerned.ids[:most]))]
+    ids = concerned.ids[:most]
+    parts = (border.key.in_(ids[first : first + _AT_ONCE]) for first in range(0, len(ids), _AT_ONCE))
+    queries = [query.select_from(border.claims).where(part) for part in parts]
     if concerned.accounts:
         of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
         queries.append(query.select_from(border.joined()).where(*of_accounts).limit(most + 1))

@@ -19,7 +19,6 @@ from recours.notifications import weekly
 from recours.notifications.render import Branding, Rendered, render
 from recours.operations.problems import Problem, ProblemKind, Verdict
 from recours.operations.records import Backlog, Tally
-from recours.operations.returns import CallReturn
 from tests.needs import missing, program
 from tests.unit.operations.test_problems import seen
 from tests.unit.operations.test_weekly import week_report
@@ -127,8 +126,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     tallies = [Tally(date(2026, 11, 16), "ups", 1, "failed", kind, 2) for kind in ErrorKind]
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
     now = seen(backlogs=backlogs)
-    brought = [CallReturn("ups", 4, 2, {"EUR": 12.5})]
-    shown = week_report(*tallies, now=now, returns=brought, manifest=Manifest(7, "7.txt", "abc1"))
+    shown = week_report(*tallies, now=now, secured={"EUR": 12.5}, manifest=Manifest(7, "7.txt", "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"
     assert english_in(COMMANDS.sub("", f"{report.subject}\n{report.plain}")) == set()

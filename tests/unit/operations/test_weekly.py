@@ -16,7 +16,6 @@ from recours.operations.figures import Rate
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Backlog, Tally
-from recours.operations.returns import CallReturn
 from recours.operations.status import Overview, success_of
 from recours.operations.weekly import Week, WeekReport
 from tests.unit.operations.test_problems import CASES, seen
@@ -77,7 +76,7 @@ EVENTFUL = week_report(
         ]
     ),
     before=Rate(1, 5, 0, 2),
-    returns=[CallReturn("dpd", 40, 2, {"EUR": 1234.5})],
+    secured={"EUR": 1234.5},
     manifest=Manifest(7, "7.txt", "abc"),
 )
 
@@ -96,7 +95,7 @@ EVENTFUL = week_report(
                 "Not counted: 1 more attempt: quota, account or network",
                 "UPS: no claim was closed",
                 "Errors: no answer in time (2), network (1)",
-                "Calls to DPD: 2 proofs with 40 calls; amounts in dispute secured: €1,234.50",
+                "Amounts in dispute secured: €1,234.50",
                 "DPD: 2 due, 30 waiting, 0 to correct, 0 given up",
                 "unknown carrier: 0 due, 0 waiting, 1 to correct, 0 given up",
             ],
@@ -112,7 +111,7 @@ EVENTFUL = week_report(
                 "Non comptés : 1 essai de plus : quota, compte ou réseau",
                 "UPS : aucune réclamation close",
                 "Erreurs : pas de réponse à temps (2), réseau (1)",
-                "Appels à DPD : 2 preuves pour 40 appels ; montants en litige couverts : 1 234,50 €",
+                "Montants en litige couverts : 1 234,50 €",
                 "DPD : 2 à traiter, 30 en attente, 0 à corriger, 0 abandonnés",
             ],
         ),
