@@ -41,11 +41,43 @@ def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> N
     settings, name, language = visit.settings, visit.visitor.name, visit.texts.language
 
     def work() -> None:
+        operations = open_operations(settings)
+        with closing(operations.database):
+            result = do(Actions(operations, name, language))
+        notice.text, notice.is_good = result.sentence, result.is_done
+
+    return _begun(work, notice)
+
+
+def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
+    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first.
+
+    Raises RecoursError.
+    """
+    fetch, texts = actions_of(visit).fetch(references), visit.texts
+    total = len(fetch.references)
+    notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
+
+    def work() -> None:
+        fetch.run()
+        lines = [_line(outcome) for outcome in fetch.outcomes]
+        notice.is_good = fetch.fault is None and fetch.fetched == total
+        faults = [] if fetch.fault is None else [(clean(fetch.fault, _LONGEST), False)]
+        if total == 1:
+            notice.text = [*faults, *lines][0][0]
+        else:
+            notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
+            notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
+
+    return _begun(work, notice)
+
+
+def _begun(work: Callable[[], None], notice: Notice) -> Notice:
+    """Do it in a thread of its own; the notice is over when that has ended."""
+
+    def run() -> None:
         try:
-            operations = open_operations(settings)
-            with closing(operations.database):
-                result = do(Actions(operations, name, language))
-            notice.text, notice.is_good = result.sentence, result.is_done
+            work()
         except RecoursError as error:
             notice.text, notice.is_good = clean(error, _LONGEST), False
         except Exception as error:
@@ -56,33 +88,7 @@ def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> N
             notice.is_over = True
 
     # Not a daemon: a server that is stopped waits for the call under way.
-    threading.Thread(target=work, name="action").start()
-    return notice
-
-
-def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
-    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first.
-
-    Raises RecoursError.
-    """
-    fetch = actions_of(visit).fetch(references)
-    texts, total = visit.texts, len(fetch.references)
-    notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
-
-    def conclude() -> None:
-        fetch.wait()
-        lines = [_line(outcome) for outcome in fetch.outcomes]
-        notice.is_good = fetch.fault is None and fetch.fetched == total
-        faults = [] if fetch.fault is None else [(clean(fetch.fault, _LONGEST), False)]
-        if total == 1:
-            notice.text = [*faults, *lines][0][0]
-        else:
-            notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
-            notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
-        notice.is_over = True
-
-    # It only waits: the run itself is in a thread that a server which stops waits for.
-    threading.Thread(target=conclude, name="fetch-notice", daemon=True).start()
+    threading.Thread(target=run, name="action").start()
     return notice
 
 

@@ -216,7 +216,7 @@ class ClaimEnrolment:
         enrolled = _c.claim_id.in_([claim.id for claim in before])
         connection.execute(update(claims).where(enrolled).values(since=now))
 
-    def exclude(self, originals: Sequence[Claim], who: str, why: str, now: datetime) -> set[Any]:
+    def exclude(self, originals: Sequence[Claim], who: str, now: datetime, why: str) -> set[Any]:
         """The ids of all of these, or none if one was changed. A run that has leased one of them is to lose it.
 
         Raises ClaimsRefusedError if the service's column cannot say so.

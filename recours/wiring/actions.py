@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, account_name
@@ -66,12 +66,8 @@ _ATTACH = "attach"  # instead of a worker, in the record of attempts
 _Listed = Mapping[str, ListedClaim]
 # Why an action cannot be done with a claim; None: it can.
 WhyNot = Callable[[Claim], ClaimRefusal | None]
-
-
-class _Do(Protocol):
-    """Does something with claims that a person asks for; returns the ids of those that nobody changed meanwhile."""
-
-    def __call__(self, claims: Sequence[Claim], who: str, /, *, now: datetime) -> set[Any]: ...
+# Does something with claims for a person, at a time; returns the ids of those that nobody changed meanwhile.
+_Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
 @dataclass(frozen=True)
@@ -93,10 +89,11 @@ class Actions:
     # ---------------------------------------------------------------- claims
 
     def fetch(self, references: Sequence[str]) -> RequestedFetch:
-        """Have the carriers of these claims asked now, by runs in a thread of their own."""
+        """What has the carriers of these claims asked now, once it is run."""
+        references = tuple(dict.fromkeys(references))
         with self._translating_errors():
-            self._require_few(references, MOST_CLAIMS)
-        return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
+            self._require_few(references)
+        return RequestedFetch(self.operations.settings, self._sentences, references, self.by)
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
@@ -439,7 +436,7 @@ class Actions:
         """
         references = list(dict.fromkeys(references))
         with self._translating_errors():
-            self._require_few(references, MOST_CLAIMS)
+            self._require_few(references)
             listed = self.operations.records.find_all(list(filter(can_be_reference, references)))
             refusal_of = why_not(listed)
             claims: list[Claim] = []
@@ -475,7 +472,7 @@ class Actions:
         """
         fault, now = None, self.operations.clock.now()
         try:
-            finished = do(claims, self.by, now=now) if do else {claim.id for claim in claims}
+            finished = do(claims, self.by, now) if do else {claim.id for claim in claims}
         except DatabaseError as error:
             if not error.was_answered:
                 raise
@@ -489,11 +486,11 @@ class Actions:
                 refusal = ClaimRefusal("changed", {"what": claim.reference})
                 yield claim, fault or refusal.sentence(self.language)
 
-    def _require_few(self, references: Sequence[str], most: int) -> None:
-        if len(references) > most:
-            raise ClaimsRefusedError(
-                ClaimRefusal("too_many", {"count": str(len(references)), "most": str(most)})
-            )
+    def _require_few(self, references: Sequence[str]) -> None:
+        count = len(references)
+        if count > MOST_CLAIMS:
+            facts = {"count": str(count), "most": str(MOST_CLAIMS)}
+            raise ClaimsRefusedError(ClaimRefusal("too_many", facts))
 
     @property
     def _sentences(self) -> ResultSentences:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
@@ -119,28 +120,18 @@ def _outcome(
 _OF_ONE_RUN = 500
 
 
+@dataclass
 class RequestedFetch:
-    """Runs over claims that a person asks for, one after the other in a thread of their own."""
+    """Runs over claims that a person asks for, one after the other."""
 
-    def __init__(
-        self, settings: Settings, sentences: ResultSentences, references: Sequence[str], by: str
-    ) -> None:
-        self.references = tuple(dict.fromkeys(references))
-        # Of the runs that are over, in the order of the references.
-        self.outcomes: list[FetchResult | RecoursError] = []
-        self.fault: str | None = None  # what concerned all of the rest
-        self._settings, self._sentences, self._by = settings, sentences, by
-        self._worker: Worker | None = None
-        # Not a daemon: a server that is stopped waits for the calls under way.
-        self._thread = threading.Thread(target=self._run, name="requested-fetch")
-
-    def start(self) -> "RequestedFetch":
-        self._thread.start()
-        return self
-
-    @property
-    def is_over(self) -> bool:
-        return self._thread.ident is not None and not self._thread.is_alive()
+    settings: Settings
+    sentences: ResultSentences
+    references: Sequence[str]
+    by: str
+    # Of the runs that are over, in the order of the references.
+    outcomes: list[FetchResult | RecoursError] = field(default_factory=list)
+    fault: str | None = None  # what concerned all of the rest
+    _worker: Worker | None = None
 
     @property
     def done(self) -> int:
@@ -152,27 +143,20 @@ class RequestedFetch:
     def fetched(self) -> int:
         return sum(isinstance(outcome, FetchResult) and outcome.fetched for outcome in self.outcomes)
 
-    def wait(self, longest_s: float | None = None) -> None:
-        self._thread.join(longest_s)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Fetch all of them; a server that is stopped begins no further run."""
         try:
             for first in range(0, len(self.references), _OF_ONE_RUN):
                 if threading.main_thread().is_alive():  # else the server is stopped
                     part = self.references[first : first + _OF_ONE_RUN]
-                    outcomes = fetch_claims(
-                        self._settings, self._sentences, part, by=self._by, begun=self._note_worker
+                    self.outcomes += fetch_claims(
+                        self.settings, self.sentences, part, by=self.by, begun=self._note_worker
                     )
                     self._worker = None
-                    self.outcomes += outcomes
         except DatabaseError as fault:
-            self.fault = str(self._sentences.no_database(str(fault)))
+            self.fault = str(self.sentences.no_database(str(fault)))
         except RunError as fault:
-            self.fault = str(self._sentences.bad_run(str(fault)))
-        except Exception as error:
-            # The run wrote its traceback to the log. Here it would not be seen.
-            self.fault = f"{type(error).__name__}: logs/{PODRetryScheduler.name}.log"
-            raise
+            self.fault = str(self.sentences.bad_run(str(fault)))
 
     def _note_worker(self, worker: Worker) -> None:
         self._worker = worker

@@ -167,12 +167,12 @@ def test_how_many_are_taken_at_once(service: Service, actions: Actions) -> None:
     assert len(actions.enroll(too_many[1:])) == MOST_CLAIMS
 
 
-def test_claims_are_fetched_by_a_run_in_the_background(service: Service, actions: Actions) -> None:
+def test_claims_are_fetched_by_a_run(service: Service, actions: Actions) -> None:
     service.add(Scenario.DELIVERED)
     service.add(*FOREVER)
     fetch = replace(actions, language="fr").fetch(["CLM-0001", "CLM-0002", "CLM-0003", "\0"])
-    fetch.wait(60)
-    assert (fetch.is_over, fetch.fault, fetch.done, fetch.fetched) == (True, None, 4, 1)
+    fetch.run()
+    assert (fetch.fault, fetch.done, fetch.fetched) == (None, 4, 1)
     first, second, *others = fetch.outcomes
     assert isinstance(first, FetchResult)
     assert isinstance(second, FetchResult)
@@ -189,7 +189,7 @@ def test_many_are_fetched_by_one_run_after_the_other(
         service.add(Scenario.DELIVERED)
     monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
     fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 6)])
-    fetch.wait(60)
+    fetch.run()
     assert (fetch.fault, fetch.done, fetch.fetched) == (None, 5, 5)
     of_runs = service.sql("SELECT count(*) FROM recours_attempts GROUP BY run_id ORDER BY min(claim_id)")
     assert of_runs == [(2,), (2,), (1,)]
@@ -204,8 +204,8 @@ def test_a_server_that_is_stopped_begins_no_further_run(
     service.add(Scenario.DELIVERED)
     monkeypatch.setattr(threading, "main_thread", threading.Thread)  # one that is over
     fetch = actions.fetch(["CLM-0001"])
-    fetch.wait(60)
-    assert (fetch.is_over, fetch.outcomes) == (True, [])
+    fetch.run()
+    assert fetch.outcomes == []
 
 
 def test_a_database_that_is_gone_between_two_runs_leaves_what_was_fetched(
@@ -224,7 +224,7 @@ def test_a_database_that_is_gone_between_two_runs_leaves_what_was_fetched(
     monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
     monkeypatch.setattr("recours.wiring.fetching.fetch_claims", once)
     fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 5)])
-    fetch.wait(60)
+    fetch.run()
     assert (fetch.done, fetch.fetched) == (2, 2)
     assert fetch.fault is not None
     assert "connection lost" in fetch.fault
@@ -247,8 +247,7 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
         settings = replace(service.settings, database_url=service.settings.database_url.set(port=1))
     lost = Actions(replace(actions.operations, settings=settings), WHO)
     fetch = lost.fetch(["CLM-0001"])
-    fetch.wait(60)
-    assert fetch.is_over
+    fetch.run()
     assert (fetch.outcomes, fetch.done) == ([], 0)
     assert fetch.fault is not None
     assert fetch.fault.startswith("The database cannot be used at the moment")

@@ -312,7 +312,7 @@ def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
     add_claims(database, [FAILED])
     run.keep()
     enrolment = ClaimEnrolment(assessor(database))
-    assert enrolment.exclude(found(database), "ann", "damaged", NOW + HOUR)
+    assert enrolment.exclude(found(database), "ann", NOW + HOUR, "damaged")
     run.keep(NOW + 2 * HOUR)
     assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
     run.keep(NOW + 4 * HOUR)
@@ -338,7 +338,7 @@ def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: 
     run.keep()
     enrolment = ClaimEnrolment(assessor(database))
     outdated = [replace(claim, fetch_status="pending") for claim in found(database)]
-    assert not enrolment.exclude(outdated, "ann", "damaged", NOW)
+    assert not enrolment.exclude(outdated, "ann", NOW, "damaged")
     assert not enrolment.enroll_named(outdated, "ann", NOW)
     given_up = GivenUpClaims(assessor(database))
     assert not given_up.start_over(found(database), "ann", NOW)  # it has not given up

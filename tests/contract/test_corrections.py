@@ -73,7 +73,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     add_claims(database, [FAILED])
     run.keep()
     enrolment = ClaimEnrolment(assessor(database))
-    assert enrolment.exclude(found(database), "ann", "damaged", NOW)
+    assert enrolment.exclude(found(database), "ann", NOW, "damaged")
     set_own(database, "CLM-00000", known_delivery=delivery_text(Delivery(signatory="Lea")))
     [claim] = found(database)
     assert correct(database, claim)

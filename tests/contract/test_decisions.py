@@ -78,10 +78,10 @@ def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> Non
     if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:
         refusal = DatabaseError if ready.database.is_sqlite else ClaimsRefusedError
         with pytest.raises(refusal):
-            enrolment.exclude([found(ready)], "ann", "damaged", NOW)
+            enrolment.exclude([found(ready)], "ann", NOW, "damaged")
         assert ready.row(1)["pod_fetch_status"] is None
         return
-    assert enrolment.exclude([found(ready)], "ann", "damaged", NOW)
+    assert enrolment.exclude([found(ready)], "ann", NOW, "damaged")
     assert ready.row(1)["pod_fetch_status"] == "manual"
     assert enrolment.enroll_named([found(ready)], "ann", NOW + HOUR)
     assert found(ready).state.stage is Stage.NEW
