@@ -5,7 +5,7 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from recours.core.accounts import HOUSE
@@ -19,7 +19,6 @@ from recours.operations.advice import advice, possible_actions
 from recours.operations.evidence import ClaimEvidence, piece_json
 from recours.operations.fleet import next_tick
 from recours.operations.labels import reason_of
-from recours.operations.place import Place
 from recours.operations.position import Position, Why, position
 from recours.operations.records import ListedClaim, Message, PastAttempt, PastChange, iso
 from recours.operations.results import ClaimStatus, ResultSentences
@@ -34,7 +33,7 @@ class Facts:
     changes: Sequence[PastChange] = ()
     leased_until: datetime | None = None  # by a run
     refusal: Refusal | None = None  # why its carrier could take no call now
-    place: Place | None = None  # among the claims of its carrier; None: it does not stand in line
+    not_before: date | None = None  # when its turn comes at the earliest; None: it does not wait for others
     evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
     client: str = ""  # its client for people; "": it has none, or no client has an account of its own
     asked: int = 0  # how often its carrier was asked about it
@@ -66,7 +65,7 @@ class Explanation:
         return self.status.sentence, *self.notes
 
     def as_json(self) -> dict[str, Any]:
-        claim, state, place = self.claim, self.position.state, self.facts.place
+        claim, state = self.claim, self.position.state
         evidence = self.position.evidence
         return {
             "claim": claim.reference,
@@ -86,8 +85,7 @@ class Explanation:
             "standing": list(self.sentences),
             "next_try": iso(self.position.next_at),
             "held_until": iso(self.facts.leased_until),
-            "claims_before": place.before if place else None,
-            "not_before": iso(place.not_before) if place else None,
+            "not_before": iso(self.facts.not_before),
             "error_kind": state.kind or self.position.kind,
             "who_can_act": self.position.actor,
             "advice": list(self.advice),
@@ -171,7 +169,7 @@ def explain(
         where,
         carrier=carrier,
         asked=facts.asked,
-        place=facts.place,
+        not_before=facts.not_before,
         now=now,
         evidence=facts.evidence,
     )

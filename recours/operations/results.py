@@ -27,7 +27,7 @@ from recours.operations.labels import (
     said_or_quoted,
     times_asked,
 )
-from recours.operations.place import Place, place_text
+from recours.operations.place import turn_text
 from recours.operations.position import Position, Standing, Why, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
@@ -50,9 +50,8 @@ class ClaimStatus:
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can do something about it; None: nothing is in the way
     evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
-    # Of one that is due and has to wait: how many of its account's claims are more urgent (1000: so many or more), and
-    # the day before which no run tries it, an estimate. None: it does not wait for others, or its worker does not run.
-    claims_before: int | None = None
+    # The day before which no run tries one that is due, an estimate. None: it does not wait for others, or its worker does
+    # not run.
     not_before: date | None = None
     # What can be read on its POD, as a phrase; None: it has none, or it was not examined.
     shows: str | None = None
@@ -261,21 +260,21 @@ class ResultSentences(Localized):
         *,
         carrier: str,
         asked: int,
-        place: Place | None = None,
+        not_before: date | None = None,
         now: datetime | None = None,
         evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
         """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim.
 
-        `place`: of one that stands in line, at `now`.
+        `not_before`: the day before which its turn does not come, as of `now`; None: it does not wait for others.
         """
         claim, stands, language = listed.claim, where.standing, self.language
         carrier = clean(carrier, 60)
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = None if stands is Standing.FETCHED else error_of(language, claim)
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
-        form = self._form(where, place)
-        waits = f" {place_text(self, place, now)}" if place and now else ""
+        form = self._form(where, waits=not_before is not None)
+        waits = f" {turn_text(self, not_before, now)}" if not_before and now else ""
         end = END[language][where.is_due].format(at=self.minute(where.state.next_at))
         return ClaimStatus(
             reference=claim.reference,
@@ -302,8 +301,7 @@ class ResultSentences(Localized):
             fetched_at=listed.fetched_at,
             actor=where.actor,
             evidence_until=where.evidence.ends_at if where.evidence else None,
-            claims_before=place.before if place else None,
-            not_before=place.not_before if place else None,
+            not_before=not_before,
             shows=self._shows(evidence, listed.pod_url),
             support=evidence.verdict.support if evidence.verdict else None,
             verdict=evidence.verdict_text(language) or None,
@@ -319,10 +317,10 @@ class ResultSentences(Localized):
             return ""
         return " " + evidence_text(self, where.evidence, carrier)
 
-    def _form(self, where: Position, place: Place | None) -> str:
+    def _form(self, where: Position, *, waits: bool) -> str:
         """The sentence about where a claim stands, with what is to be filled in."""
         texts, key = INSTEAD[self.language], ""
-        if place and where.why in (Why.NEW, Why.DUE):
+        if waits and where.why in (Why.NEW, Why.DUE):
             key = "last_in_line" if where.is_last else f"{where.standing}_in_line"
         elif where.is_last:
             key = f"last_{where.why}"

@@ -1,13 +1,14 @@
-"""One claim as a person sees it, over a database: where it stands, why, and what its place is among the others."""
+"""One claim as a person sees it, over a database: where it stands, why, and the day before which its turn does not come."""
 
 from dataclasses import replace
+from datetime import date
 
 from recours.core.claim import Claim, tidy_number
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.database.reports.survey import most_urgent_claims
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
+from recours.operations.place import stands_in_line, turn_of
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ClaimFilter, ListedClaim
@@ -16,6 +17,7 @@ from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now
 
 _MOST_FOUND = 20  # claims that hold what was typed
+_IN_LINE = 1000  # claims of an account that may go before one
 
 
 def explanation_of(
@@ -43,7 +45,7 @@ def explanation_of(
         leased_until=leased_until,
         refusal=refusal,
         client=operations.client_named(claim) if may_have_account else "",
-        place=_place(operations, claim, where, policy),
+        not_before=_not_before(operations, claim, where, policy),
     )
     by_fleet = operations.is_by_fleet
     return explain(listed, facts, operations.catalog, policy, now, by_fleet=by_fleet, language=language)
@@ -68,16 +70,16 @@ def evidence_of(operations: Operations, listed: ListedClaim | None) -> ClaimEvid
     return ClaimEvidence(pieces, listed.dispute)
 
 
-def _place(operations: Operations, claim: Claim, where: Position, policy: Policy) -> Place | None:
-    """Its place among the claims of its carrier; None: it does not wait for others."""
-    if not has_place(where):
+def _not_before(operations: Operations, claim: Claim, where: Position, policy: Policy) -> date | None:
+    """The day before which its turn does not come; None: it does not wait for others."""
+    if not stands_in_line(where):
         return None
     now = operations.clock.now()
     key = claim.account_key
-    others = most_urgent_claims(operations.database, operations.catalog, key, MOST_BEFORE + 1, now)
+    others = most_urgent_claims(operations.database, operations.catalog, key, _IN_LINE, now)
     planned = (
         as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()
     )
     account = accounts_now(operations, [key])[key]
     terms = terms_now(operations, policy)
-    return place_of(claim.id, where, [other for other in planned if other], account, terms, now)
+    return turn_of(claim.id, where, [other for other in planned if other], account, terms, now)

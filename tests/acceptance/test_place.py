@@ -37,14 +37,11 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
         assert in_french
         english, french = third.status, in_french.status
     days = [None, *((FAILED_AT + n * A_DAY).date() for n in (1, 2, 3))]
-    assert [found and found.as_json()["claims_before"] for found in places] == [None, 0, 1, 2]
     assert [found and found.as_json()["not_before"] for found in places] == [
         day and day.isoformat() for day in days
     ]
-    assert (english.claims_before, english.not_before) == (1, days[2])
-    assert english.sentence.endswith(
-        f"1 claim goes before it; not before {ENGLISH.weekday(days[2])} (estimate)."
-    )
+    assert english.not_before == days[2]
+    assert english.sentence.endswith(f"Its turn comes not before {ENGLISH.weekday(days[2])} (estimate).")
     assert french.sentence.endswith(
-        f"1 réclamation passe avant elle ; pas avant le {FRENCH.weekday(days[2])} (estimation)."
+        f"Son tour ne viendra pas avant le {FRENCH.weekday(days[2])} (estimation)."
     )

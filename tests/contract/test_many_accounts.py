@@ -19,7 +19,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.operations.accounts import AccountHealth
-from recours.operations.place import has_place
+from recours.operations.place import stands_in_line
 from recours.sandbox import SimulatedClock
 from recours.sealing import Seals
 from recours.settings.loading import load
@@ -86,7 +86,7 @@ def overview(operations: Operations) -> None:
 def why(operations: Operations) -> None:
     found = explanation_of(operations, "CLM-00000")
     assert found
-    assert has_place(found.position)  # it was looked for among the others, and comes next
+    assert stands_in_line(found.position)  # it was looked for among the others, and comes next
 
 
 def plan(operations: Operations) -> None:

@@ -19,7 +19,7 @@ from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.advice import advice
 from recours.operations.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
-from recours.operations.place import Place, place_text
+from recours.operations.place import turn_text
 from recours.operations.position import Evidence, Position, Standing, Why
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, Verdict
@@ -167,10 +167,10 @@ def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
 
 def statuses() -> Iterator[str]:
     told = ResultSentences("fr")
-    places = (None, Place(12, not_before=LATER.date()), Place(1000))
+    turns = (None, LATER.date())
     refusals = [None, *REFUSALS[::7]]
     for standing, why, is_due, number in product(Standing, Why, (False, True), (None, "XY1")):
-        for kind, refusal, place in zip(ErrorKind, refusals, places * 9, strict=False):
+        for kind, refusal, turn in zip(ErrorKind, refusals, turns * 13, strict=False):
             claim = Claim(
                 1, REFERENCE, carrier_name=CARRIER, carrier="chronopost", number=number, error_text=ENGLISH
             )
@@ -180,7 +180,7 @@ def statuses() -> Iterator[str]:
             )
             where = replace(where, evidence=Evidence(LATER, is_over=is_due, counts=True))
             listed = ListedClaim(claim, fetched_at=NOW)
-            yield told.status(listed, where, carrier=CARRIER, asked=3, place=place, now=NOW).sentence
+            yield told.status(listed, where, carrier=CARRIER, asked=3, not_before=turn, now=NOW).sentence
 
 
 def test_wherever_a_claim_stands_it_is_said_in_french() -> None:
@@ -262,7 +262,6 @@ def test_the_health_and_the_checks_of_accounts_are_french() -> None:
 
 def test_a_place_in_line_and_the_end_of_evidence_are_french() -> None:
     french = Localized("fr")
-    places = (Place(n, not_before=(NOW + n * timedelta(days=1)).date()) for n in range(4))
-    texts = {place_text(french, place, NOW) for place in places}
+    texts = {turn_text(french, (NOW + timedelta(days=n)).date(), NOW) for n in range(3)}
     texts |= {evidence_text(french, Evidence(LATER, over, counts=True), CARRIER) for over in (False, True)}
     assert not_french(texts) == {}
