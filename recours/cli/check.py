@@ -40,7 +40,6 @@ from recours.operations.schedule import Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.workers import WORKERS
-from recours.scheduling.crontab import Crontab, cron_runs
 from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
@@ -334,52 +333,31 @@ def _trouble_with_server(server: "SmtpSettings") -> str:
 
 
 def _folders(context: CheckContext) -> Iterator[CheckResult]:
-    from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this check alone)
-
     settings = context.settings
     carriers = [
         top / name for top in (settings.pod_dir, settings.pod_dir / REFUSED_FOLDER) for name in CATALOG.specs
     ]
-    at_once = 2 * settings.carrier_concurrency * len(WORKERS)
+    kept = [settings.pod_dir / PARTS, settings.pod_dir / REFUSED_FOLDER, *carriers]
     yield _folder(
         "documents",
         settings.pod_dir,
-        at_once * LARGEST_ANSWER,
-        f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
-        [settings.pod_dir / PARTS, settings.pod_dir / REFUSED_FOLDER, *carriers]
-        + [folder for carrier in carriers for folder in entries_of(carrier)],
+        kept + [folder for carrier in carriers for folder in entries_of(carrier)],
     )
-    logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
-    of_fleet = settings.log_dir / f"{LOG_NAME}.log"
-    logs += [of_fleet] if of_fleet.exists() else []
-    most = len(logs) * settings.log_max_bytes * (FILES_KEPT + 1)
-    names = tuple(log.name for log in logs)
-    present_bytes = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
-    yield _folder(
-        "logs",
-        settings.log_dir,
-        max(most - present_bytes, 0),
-        "so far may they grow before old ones are deleted",
-        [file for log in logs for file in files_of(log)],
-    )
+    logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender", LOG_NAME)]
+    yield _folder("logs", settings.log_dir, [file for log in logs for file in files_of(log)])
     if settings.database_url.get_backend_name() == "sqlite":
         path = Path(settings.database_url.database or "")
-        yield _folder(
-            "database",
-            path.parent,
-            64 * checks.MB + size_of(path),
-            "its write-ahead log, and the copy that is made of it before its schema changes",
-            files_of_sqlite(path),
-        )
+        # The copy that is made of it before its schema changes.
+        yield _folder("database", path.parent, files_of_sqlite(path), size_of(path))
     cron_log = home() / "logs" / "cron.log"
     yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * FILES_KEPT)
 
 
-def _folder(what: str, path: Path, need: int, reason: str, written_to: Collection[Path]) -> CheckResult:
-    """A folder that runs write to, which may need so many bytes at once. `written_to`: what is there to be written again."""
+def _folder(what: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
+    """A folder that runs write to. `written_to`: what is there to be written again; `more`: bytes beside the usual ones."""
     trouble = trouble_with(path, written_to)
     is_there = not trouble and path.is_dir()
-    return checks.folder(what, str(path), trouble, free_bytes(path), need, reason, is_there=is_there)
+    return checks.folder(what, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
@@ -397,11 +375,9 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
             yield ok(name, f"{host} answers; the next run shows whether it knows the check")
     if watch.metrics_file:
         path = watch.metrics_file.parent
-        reason = "a file of some kilobytes is written anew after each run"
         is_there = path.is_dir()
         trouble = trouble_with(path) if is_there else "is not there, and runs do not make it"
-        free = free_bytes(path)
-        yield checks.folder("metrics", str(path), trouble, free, checks.MB, reason, is_there=is_there)
+        yield checks.folder("metrics", str(path), trouble, free_bytes(path), is_there=is_there)
 
 
 def _clock(context: CheckContext) -> Iterator[CheckResult]:
@@ -414,18 +390,14 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
     overview = context.facts.overview if context else None
     status = {worker.worker: worker for worker in overview.workers} if overview else {}
     entries: list[Entry] = []
-    name = "schedule"
     try:
-        system = schedule.this_system()
-        name, entries = system.name, system.entries()
+        entries = schedule.crontab().entries()
     except ScheduleError as error:
         yield remark("schedule", str(error), "see docs/schedule.md")
     texts = context.texts if context else Localized("en")
     for worker in WORKERS:
         own = [entry for entry in entries if worker in entry.workers]
-        yield from checks.schedule(worker, name, own, status.get(worker), texts)
-    if entries and name == Crontab.name:
-        yield from checks.cron_daemon(cron_runs())
+        yield from checks.schedule(worker, own, status.get(worker), texts)
 
 
 def _fleet(context: CheckContext) -> Iterator[CheckResult]:

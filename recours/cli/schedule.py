@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -12,20 +11,16 @@ from typing import Any
 import click
 
 from recours.cli.console import FAILED
-from recours.cli.operations import confirmed, home, json_option, report_faults, tell_json, yes_option
+from recours.cli.operations import confirmed, home, report_faults, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE
 from recours.installation import is_checkout, own_python, pasteable
-from recours.operations.schedule import Checkout, ScheduleChange, ScheduledJob
+from recours.operations.schedule import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.runs.workers import WORKERS
 from recours.scheduling.crontab import Crontab
-from recours.scheduling.windows import TaskScheduler
 from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
-
-# What starts programs regularly on a machine.
-System = Crontab | TaskScheduler
 
 _LONGEST_LINE = 2000
 # Options with which a worker does nothing that belongs into a schedule.
@@ -43,14 +38,18 @@ def checkout() -> Checkout:
             code="" if os.path.realpath(root) == str(CODE) else str(CODE),
             python="" if own.exists() else sys.executable,
         )
-    script = Path(sysconfig.get_path("scripts")) / ("recours.exe" if sys.platform == "win32" else "recours")
+    script = Path(sysconfig.get_path("scripts")) / "recours"
     program = [str(script)] if script.exists() else [sys.executable, "-m", "recours"]
     return Checkout(root, str(Path.home()), os.path.realpath, program=program)
 
 
-def this_system() -> System:
-    """What starts programs regularly here: the Task Scheduler on Windows, else the crontab. Raises ScheduleError."""
-    return _task_scheduler() if sys.platform == "win32" else Crontab(checkout(), make_folder=_make_logs)
+def crontab() -> Crontab:
+    """Raises ScheduleError on Windows."""
+    if sys.platform == "win32":
+        raise ScheduleError(
+            "On Windows the Task Scheduler starts the workers: docs/schedule.md has the commands to paste."
+        )
+    return Crontab(checkout(), make_folder=_make_logs)
 
 
 def _make_logs() -> None:
@@ -61,23 +60,12 @@ def _make_logs() -> None:
     access.create(log)
 
 
-def _task_scheduler() -> System:
-    found = shutil.which("python")
-    # The Store's python.exe is a stand-in that only a logged-on user can start.
-    usable = found is not None and "WindowsApps" not in found
-    own = checkout()
-    return TaskScheduler(own, own.python or ("python" if usable else str(CODE / own_python())))
-
-
 # ---------------------------------------------------------------- commands
 
 
 @click.group("schedule")
 def command() -> None:
-    """Have this machine start both workers regularly: the fetch worker every 30 minutes, the scheduler every hour.
-
-    By the crontab of this user, or by the Task Scheduler of Windows.
-    """
+    """Have the crontab of this user start both workers: the fetch worker every 30 minutes, the scheduler every hour."""
 
 
 def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -109,73 +97,48 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
 
 
 @command.command("show")
-@json_option
-def show(as_json: bool) -> None:
+def show() -> None:
     """Show what starts the workers of this checkout. Changes nothing."""
     with report_faults():
-        system = this_system()
-        entries = system.entries()
+        entries = crontab().entries()
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
-    if as_json:
-        rows = [
-            {
-                "system": system.name,
-                "workers": list(entry.workers),
-                "text": clean(entry.text, _LONGEST_LINE),
-                "problem": entry.remark or None,
-            }
-            for entry in entries
-        ]
-        tell_json({"entries": rows, "missing": missing})
-        return
     for entry in entries:
         remark = f"  ({entry.remark})" if entry.remark else ""
-        click.echo(f"{system.name}: {clean(entry.text, _LONGEST_LINE)}{remark}")
+        click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")
     for worker in missing:
-        click.echo(pasteable(f"{system.title}: nothing starts {worker}. Run: recours schedule install"))
+        click.echo(pasteable(f"crontab: nothing starts {worker}. Run: recours schedule install"))
 
 
 @command.command("install")
 @_worker_options("--scheduler-options", "pod_retry_scheduler")
 @_worker_options("--worker-options", "pod_fetch_worker")
 @yes_option
-@json_option
-def install(
-    scheduler_options: tuple[str, ...], worker_options: tuple[str, ...], yes: bool, as_json: bool
-) -> None:
+def install(scheduler_options: tuple[str, ...], worker_options: tuple[str, ...], yes: bool) -> None:
     """Have both workers of this checkout started regularly, with these options, in the place of older entries."""
     options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
     jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS]
     with report_faults():
-        system = this_system()
-        nothing = "Installed already: nothing to do."
-        _carry_out(system.install(jobs), system, nothing, yes=yes, as_json=as_json)
+        _carry_out(crontab().install(jobs), "Installed already: nothing to do.", yes=yes)
 
 
 @command.command("remove")
 @yes_option
-@json_option
-def remove(yes: bool, as_json: bool) -> None:
+def remove(yes: bool) -> None:
     """Take away what starts the workers of this checkout. Everything else stays."""
     with report_faults():
-        system = this_system()
-        change = system.remove(list(WORKERS))
-        nothing = "Nothing of this checkout is installed there."
-        _carry_out(change, system, nothing, yes=yes, as_json=as_json)
+        change = crontab().remove(list(WORKERS))
+        _carry_out(change, "Nothing of this checkout is installed there.", yes=yes)
 
 
-def _carry_out(change: ScheduleChange, system: System, nothing: str, *, yes: bool, as_json: bool) -> None:
+def _carry_out(change: ScheduleChange, nothing: str, *, yes: bool) -> None:
     """Show the change, ask, do it. `nothing`: what to say if there is nothing to do."""
-    if change.steps and not as_json:
-        click.echo(f"{system.title} of this user:")
-    for line in () if as_json else (*change.steps, *change.remarks):
+    if change.steps:
+        click.echo("crontab of this user:")
+    for line in (*change.steps, *change.remarks):
         click.echo(f"  {line}")
     if change.steps:
         if not confirmed("Do that?", yes=yes):
             click.echo("Nothing was changed.")
             raise SystemExit(FAILED)
         change.carry_out()
-    if as_json:
-        tell_json({"system": system.name, "changed": bool(change.steps), "steps": list(change.steps)})
-        return
     click.echo("Done." if change.steps else nothing)

@@ -18,6 +18,7 @@ from recours.operations.status import Health, WorkerStatus
 from recours.runs.workers import PODFetchWorker
 
 MB = 1024 * 1024
+_ROOM = 500 * MB  # what the runs of some weeks write, beside many documents
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
 
 
@@ -80,12 +81,12 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
 
 
 def folder(
-    what: str, path: str, trouble: str | None, free: int | None, need: int, reason: str, *, is_there: bool
+    what: str, path: str, trouble: str | None, free: int | None, *, is_there: bool, more: int = 0
 ) -> CheckResult:
     """Whether a folder that runs write to can be written, and whether there is room.
 
-    `trouble`: why nothing can be written there; None: something can be. `free`: bytes; None: not known. `need`: bytes that
-    runs may need at once, `reason`: why so many.
+    `trouble`: why nothing can be written there; None: something can be. `free`: bytes; None: not known. `more`: bytes that
+    are wanted beside the usual ones.
     """
     name = f"folder of the {what}"
     if trouble:
@@ -93,10 +94,9 @@ def folder(
             "give the user of the jobs the right to write there, or have the settings name another folder"
         )
         return fault(name, f"{path}: {trouble}", remedy)
-    if free is not None and free < need:
-        room = f"{free // MB} MB are free, {-(-need // MB)} MB are wanted: {reason}"
-        return fault(name, f"{path}: {room}", "make room on that disk")
     room = "" if free is None else f", {free // MB} MB free"
+    if free is not None and free < _ROOM + more:
+        return fault(name, f"{path}{room}: {(_ROOM + more) // MB} MB are wanted", "make room on that disk")
     return ok(name, f"{path}: {'can be written' if is_there else 'the first run makes it'}{room}")
 
 
@@ -141,49 +141,35 @@ def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Loca
 
 
 def schedule(
-    worker: str, system: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
+    worker: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
-    """Whether the system, such as the crontab, starts the worker (`entries`), and whether it runs.
-
-    `status` None: not known.
-    """
-    yield _installed(worker, system, entries, status.health if status else None)
+    """Whether the crontab starts the worker (`entries`), and whether it runs. `status` None: not known."""
+    yield _installed(worker, entries, status.health if status else None)
     if status is not None:
         yield from _runs(status, texts, installed=bool(entries))
 
 
-def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
-    """Whether anything reads the crontab that starts the workers. `is_running` None: that cannot be known here."""
-    if is_running:
-        yield ok("cron daemon", "is running")
-    elif is_running is False:
-        yield fault(
-            "cron daemon",
-            "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
-            "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in "
-            "it), or use systemd's timers (docs/schedule.md)",
-        )
-
-
-def _installed(worker: str, system: str, entries: Sequence[Entry], health: Health | None) -> CheckResult:
+def _installed(worker: str, entries: Sequence[Entry], health: Health | None) -> CheckResult:
     name = f"schedule of {worker}"
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
-            elsewhere = "it runs, started by something else: systemd, a container, another machine or user"
+            elsewhere = (
+                "it runs, started by something else: systemd, a container, Windows, another machine or user"
+            )
             return remark(name, elsewhere, "recours schedule install, if this machine is to start it")
         return fault(name, "nothing of this user starts it here", "recours schedule install")
     for entry in entries:
         if entry.problem:
             by_hand = "correct that line by hand, since it does other things too"
             remedy = "recours schedule install" if entry.plain else by_hand
-            return fault(name, f"{system}: {entry.problem}", remedy)
+            return fault(name, f"crontab: {entry.problem}", remedy)
     if len(entries) > 1:
-        several = f"{len(entries)} entries start it ({system})"
+        several = f"{len(entries)} lines of the crontab start it"
         return remark(name, several, "recours schedule show, then remove or install")
     if not entries[0].plain:
-        return remark(name, f"{system}: its entry does other things too", "recours schedule show")
+        return remark(name, "crontab: its line does other things too", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
-    return ok(name, f"{system}, every {often}")
+    return ok(name, f"crontab, every {often}")
 
 
 # ---------------------------------------------------------------- the fleet

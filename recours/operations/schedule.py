@@ -86,7 +86,7 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Entry:
-    """What starts workers of this checkout today: a crontab's line, a task."""
+    """A line of the crontab that starts workers of this checkout."""
 
     workers: tuple[str, ...]
     text: str
@@ -103,6 +103,6 @@ class Entry:
 class ScheduleChange:
     """What a change would do. Nothing to do: no steps."""
 
-    steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
+    steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes
     remarks: Sequence[str] = ()
     carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError

@@ -5,12 +5,10 @@ import posixpath
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import takewhile
-from pathlib import Path
 
 from recours.core.text import clean, is_one_line
 from recours.home import SETTING as HOME
@@ -211,8 +209,6 @@ class Crontab:
     run: Run = run
     # Of the file that the lines write to. Raises OSError.
     make_folder: Callable[[], None] = lambda: None
-    name: str = "crontab"
-    title: str = "crontab"
 
     def entries(self) -> list[Entry]:
         text = self._read()
@@ -323,29 +319,3 @@ def _problem(line: CronLine, path: str) -> str:
         if interpreter and not os.path.exists(interpreter):  # noqa: PTH110
             return f"{names}, whose Python {clean(interpreter)} does not exist"
     return ""
-
-
-# ---------------------------------------------------------------- what reads crontabs
-
-
-# As the kernel names their processes: Debian's and Red Hat's, busybox's, and others'.
-_CRONS = frozenset({"cron", "crond", "fcron", "dcron", "bcron-sched", "bcron-start"})
-# systemd-cron has no process of its own: it makes a timer of each line.
-_MADE_BY_SYSTEMD_CRON = "cron-*.timer"
-
-
-def cron_runs(proc: Path = Path("/proc"), generated: Path = Path("/run/systemd/generator")) -> bool | None:
-    """Tell whether a cron daemon is running. None: that cannot be known here, as where others' processes are hidden."""
-    if sys.platform != "linux" or _name_of(proc / "1") is None:
-        return None
-    if any(_name_of(process) in _CRONS for process in proc.glob("[0-9]*")):
-        return True
-    return next(generated.glob(_MADE_BY_SYSTEMD_CRON), None) is not None
-
-
-def _name_of(process: Path) -> str | None:
-    """None if it ended meanwhile, or is hidden from this user."""
-    try:
-        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None

@@ -31,12 +31,12 @@ class Done:
         return clean("; ".join(lines) or f"exit status {self.status}")
 
 
-# A command line as a list of words; on Windows, where programs split it themselves, as one text. Raises OSError.
-Run = Callable[[Sequence[str] | str, bytes], Done]
+# Raises OSError.
+Run = Callable[[Sequence[str], bytes], Done]
 
 
-def run(command: Sequence[str] | str, content: bytes = b"") -> Done:
-    """Run a program that is found on the PATH, with `given` on its stdin. Its messages are English.
+def run(command: Sequence[str], content: bytes = b"") -> Done:
+    """Run a program that is found on the PATH, with `content` on its stdin. Its messages are English.
 
     Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
     """

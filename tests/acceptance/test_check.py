@@ -26,7 +26,6 @@ from recours.sandbox import Sandbox
 from tests.conftest import Kind
 from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
-from tests.fakes.cron import named_cron
 from tests.fakes.rights import unprivileged
 from tests.fakes.smtp import MailServer
 from tests.planted import MARK
@@ -111,13 +110,6 @@ else echo 'no crontab for me' >&2; exit 1; fi
     return Checkout(folder, {"PATH": f"{program.parent}:{os.environ['PATH']}"})
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _cron(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """As on a machine that is well; one without it is in test_schedule, where a test has all processes for itself."""
-    with named_cron(tmp_path_factory.mktemp("cron")):
-        yield
-
-
 # What aiosmtpd says of the fixture below.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
@@ -172,7 +164,6 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     )
     assert (smtp.taken, found["claims"][:2]) == ([], ("ok", "0 can be read"))
     assert found["schedule of pod_fetch_worker"][:2] == ("ok", "crontab, every 30 minutes")
-    assert found["cron daemon"] == ("ok", "is running", None)
     assert found["runs of pod_retry_scheduler"][0] == "ok"
     assert found["permissions of .env"][0] == "ok"
 

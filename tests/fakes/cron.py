@@ -2,8 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,17 +30,6 @@ def as_cron_reads_it(command: str) -> str:
         escaped = sign == "\\"
         shown += sign
     return shown
-
-
-@contextmanager
-def named_cron(folder: Path) -> Iterator[None]:
-    """A process that is called cron and does nothing: no line of this machine's crontabs is ever run."""
-    (folder / "cron").symlink_to(program("sleep", "coreutils"))
-    with subprocess.Popen([folder / "cron", "600"]) as process:
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 def run_as_cron(line: str) -> subprocess.CompletedProcess[str]:

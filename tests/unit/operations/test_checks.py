@@ -59,11 +59,11 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("change", "state", "words"),
     [
-        ({}, "ok", "/pods: can be written, 10 MB free"),
+        ({}, "ok", "/pods: can be written, 500 MB free"),
         ({"is_there": False}, "ok", "/pods: the first run makes it"),
         ({"free": None}, "ok", "/pods: can be written →"),
         ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
-        ({"need": 10 * checks.MB + 1}, "fault", "10 MB are free, 11 MB are wanted: so it is → make room"),
+        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are wanted → make room"),
     ],
 )
 def test_folders(change: dict[str, Any], state: str, words: str) -> None:
@@ -72,9 +72,9 @@ def test_folders(change: dict[str, Any], state: str, words: str) -> None:
         "path": "/pods",
         "is_there": True,
         "trouble": None,
-        "free": 10 * checks.MB,
+        "free": 500 * checks.MB,
     }
-    found = told(checks.folder(**{**usual, "need": checks.MB, "reason": "so it is", **change}))
+    found = told(checks.folder(**{**usual, **change}))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -99,7 +99,7 @@ def test_clocks(offset: timedelta | None, state: str, words: str) -> None:
 
 ENTRY = Entry((RETRY,), "0 * * * * …")
 MORE = Entry((RETRY,), "…", plain=False)
-DISABLED = Entry((RETRY,), "…", problem="it is disabled")
+MOVED = Entry((RETRY,), "…", problem="line 1 names /x, which does not exist")
 GONE = Entry((RETRY,), "…", plain=False, problem="line 3 names /gone/recours, which does not exist")
 
 
@@ -118,22 +118,22 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ([], [], "fault nothing of this user starts it here", "fault it never ran"),
         ([], [run(HOUR)], "remark it runs, started by something else", "ok"),
         ([], [run(9 * HOUR)], "fault nothing", ""),
-        ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
-        ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
-        ([DISABLED], [run(HOUR)], "fault crontab: it is disabled", "ok"),
+        ([ENTRY, ENTRY], [run(HOUR)], "remark 2 lines of the crontab start it", "ok"),
+        ([MORE], [run(HOUR)], "remark crontab: its line does other things too", "ok"),
+        ([MOVED], [run(HOUR)], "fault crontab: line 1 names /x, which does not exist", "ok"),
         ([ENTRY, GONE], [run(HOUR)], "fault crontab: line 3 names /gone/recours, which", "ok"),
     ],
 )
 def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:
     """`ran`: "": the verdict says what is wrong."""
     status = worker_status(RETRY, HOUR, runs, NOW)
-    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, "crontab", entries, status, TEXTS)]
+    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, TEXTS)]
     expected = [installed, *([ran] if ran else [])]
     assert all(line.startswith(start) for line, start in zip(found, expected, strict=True)), found
 
 
 def test_without_a_database_runs_are_not_judged() -> None:
-    assert [f.state for f in checks.schedule(RETRY, "crontab", [ENTRY], None, TEXTS)] == [CheckState.OK]
+    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, TEXTS)] == [CheckState.OK]
 
 
 @pytest.mark.parametrize(
@@ -154,15 +154,6 @@ def test_without_a_database_runs_are_not_judged() -> None:
 def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None:
     found = told(checks.mail(*facts))
     assert (found[0], words in found[1]) == (state, True), found
-
-
-def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
-    (found,) = checks.cron_daemon(is_running=False)
-    assert (found.state, found.name) == (CheckState.FAULT, "cron daemon")
-    assert "no cron daemon is running" in found.text
-    assert "systemctl enable --now cron" in found.remedy
-    assert [f.state for f in checks.cron_daemon(is_running=True)] == [CheckState.OK]
-    assert list(checks.cron_daemon(is_running=None)) == []
 
 
 def test_what_a_fleet_needs() -> None:

@@ -369,7 +369,7 @@ def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) ->
 @pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
 def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
     found = verdict(overview)
-    of_worker = list(checks.schedule(WORKER, "crontab", [], overview.workers[0], Localized("en")))
+    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], Localized("en")))
     lines = [*of_worker[1:], *checks.problems(found, WORDS["en"])]
     assert sum(line.state is CheckState.FAULT for line in lines) == len(found.problems)
 

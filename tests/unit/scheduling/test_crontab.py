@@ -28,7 +28,7 @@ class Debian:
     text: str | None = None
     told: list[str] = field(default_factory=list)
 
-    def __call__(self, command: Sequence[str] | str, given: bytes) -> Done:
+    def __call__(self, command: Sequence[str], given: bytes) -> Done:
         asked = command[-1]
         self.told.append(asked)
         if asked == "-":
@@ -73,7 +73,7 @@ def test_a_change_by_somebody_else_is_not_written_over() -> None:
 
 
 def test_a_crontab_that_cannot_be_read_is_never_taken_for_an_empty_one() -> None:
-    def refusing(command: Sequence[str] | str, _given: bytes) -> Done:
+    def refusing(command: Sequence[str], _given: bytes) -> Done:
         assert command[-1] != "-"
         return Done(1, b"", "crontab: cannot open spool: Permission denied\n")
 
@@ -84,7 +84,7 @@ def test_a_crontab_that_cannot_be_read_is_never_taken_for_an_empty_one() -> None
 def test_a_crontab_that_cannot_be_written_stays() -> None:
     debian = Debian("# mine\n")
 
-    def refusing(command: Sequence[str] | str, given: bytes) -> Done:
+    def refusing(command: Sequence[str], given: bytes) -> Done:
         return Done(1, b"", "disk full") if command[-1] == "-" else debian(command, given)
 
     with pytest.raises(
@@ -95,7 +95,7 @@ def test_a_crontab_that_cannot_be_written_stays() -> None:
 
 
 def test_without_cron_it_is_said_what_to_install() -> None:
-    def missing(_command: Sequence[str] | str, _given: bytes) -> Done:
+    def missing(_command: Sequence[str], _given: bytes) -> Done:
         raise FileNotFoundError
 
     with pytest.raises(ScheduleError, match="There is no program 'crontab' on this machine: install cron"):
@@ -166,7 +166,7 @@ def test_without_the_folder_of_the_log_nothing_is_written() -> None:
 def test_a_crontab_that_keeps_half_is_told() -> None:
     debian = Debian("# mine\n")
 
-    def keeping_half(command: Sequence[str] | str, given: bytes) -> Done:
+    def keeping_half(command: Sequence[str], given: bytes) -> Done:
         return debian(command, given[: len(given) // 2])
 
     with pytest.raises(ScheduleError, match="does not hold what was written to it: look at 'crontab -l'"):
