@@ -51,12 +51,12 @@ def require_all(results: Sequence[ActionResult]) -> list[str]:
     return [result.subject for result in results]
 
 
-def say_each(results: Sequence[ActionResult], *, only_failures: bool) -> None:
+def say_each(results: Sequence[ActionResult]) -> None:
     """What was done with each of several claims; what was not ends the process."""
     for result in results:
         if not result.is_done:
             say_error(harmless(result.sentence))
-        elif not only_failures:
+        else:
             click.echo(harmless(result.sentence))
     if not all(result.is_done for result in results):
         raise SystemExit(FAILED)

@@ -78,19 +78,14 @@ def command(
 @click.argument("file", metavar="[FILE]", default="")
 @click.option("--why", metavar="TEXT", default="", help="The reason, kept with your name and the time.")
 @database_option
-@json_option
-def detach_command(reference: str, file: str, why: str, database_url: str | None, *, as_json: bool) -> None:
+def detach_command(reference: str, file: str, why: str, database_url: str | None) -> None:
     """Take a proof back. Its file is kept as refused, and the search for a proof continues.
 
     FILE: its path or its SHA-256, as 'recours why CLAIM --json' prints them; without it, the proof that the claim's pod_url
     names. If the claim has another proof, the best one counts from then on.
     """
     with with_actions(database_url) as actions:
-        result = actions.detach(reference, file, why)
-        if as_json:
-            tell_json({"claim": result.subject, "detached": result.is_done})
-        else:
-            click.echo(harmless(result.sentence))
+        say(actions.detach(reference, file, why))
 
 
 @click.command("correct")
@@ -98,9 +93,8 @@ def detach_command(reference: str, file: str, why: str, database_url: str | None
 @click.option("--number", metavar="NUMBER", help="The right tracking number.")
 @click.option("--carrier", metavar="NAME", help="The right carrier, by any of its names.")
 @database_option
-@json_option
 def correct_command(
-    reference: str, number: str | None, carrier: str | None, database_url: str | None, *, as_json: bool
+    reference: str, number: str | None, carrier: str | None, database_url: str | None
 ) -> None:
     """Correct a claim's tracking number or its carrier: the next run starts over with it.
 
@@ -110,11 +104,7 @@ def correct_command(
     if number is None and carrier is None:
         raise click.UsageError("Give --number or --carrier, or both.")
     with with_actions(database_url) as actions:
-        result = actions.correct(reference, number=number, carrier=carrier)
-        if as_json:
-            tell_json(result.facts)
-        else:
-            say(result)
+        say(actions.correct(reference, number=number, carrier=carrier))
 
 
 def _time(text: str | None) -> date | None:

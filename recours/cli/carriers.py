@@ -3,37 +3,37 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli import rehearse
 from recours.cli.acting import acting, with_actions
-from recours.cli.console import FAILED, harmless, say_error
+from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.cli.operations import (
     database_option,
+    home,
     json_option,
     known_carrier,
-    known_number,
-    need_credentials,
-    parcel_text,
-    refusal_text,
     report_faults,
     settings_for,
     tell_json,
 )
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
+from recours.core.claim import tidy_number
 from recours.core.errors import REFUSED_KINDS
 from recours.core.localized import Localized
+from recours.core.outcome import Failure, Outcome
+from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.database.schema.inspection import look
 from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.actions import ActionResult
 from recours.operations.advice import ADVICE
 from recours.operations.status import CarrierNow, account_json
+from recours.runs.attempt import malformed
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of
@@ -122,7 +122,7 @@ def _rows(
         ]
         notes = [f"set {carrier.missing}"] if carrier.missing else []
         if refusal and (carrier.stopped or not carrier.missing):
-            notes.append(refusal_text(refusal, texts))
+            notes.append(_refusal_text(refusal, texts))
         elif carrier.unavailable_since:
             since = texts.minute(carrier.unavailable_since)
             notes.append(f"unavailable: no call has been answered since {since}")
@@ -164,23 +164,18 @@ def _operations_to_look_at(settings: Settings) -> Operations | None:
 
 @command.command("check")
 @click.argument("spec", metavar="NAME", callback=known_carrier)
-@click.option("--tracking", metavar="NUMBER", help="A number of yours, instead of the sample number.")
 @click.pass_obj
-def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
+def check(settings: Settings, spec: CarrierSpec) -> None:
     """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
-    number = known_number(spec, tracking) if tracking is not None else None
-    need_credentials(settings, spec)
+    _need_credentials(settings, spec)
     with report_faults():
         opened = open_database(settings)
         with closing(opened.database):
             operations = operations_over(settings, opened.database, opened.schema, opened.clock)
             with acting(operations) as actions:
-                result = actions.check(spec.key, number)
+                result = actions.check(spec.key)
     if result.is_done:
         click.echo(harmless(result.sentence))
-        texts = Localized("en", settings.policy.zone)
-        if number is not None and result.outcome is not None:
-            click.echo(f"{number}: {parcel_text(result.outcome, texts)}")
         return
     say_error(result.sentence)
     if result.kind in REFUSED_KINDS:
@@ -190,8 +185,100 @@ def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
     raise SystemExit(FAILED)
 
 
-for _command in (rehearse.rehearse, rehearse.reclassify):
-    command.add_command(_command)
+def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
+    """Without credentials, what to set is printed and the process ends with status 2."""
+    if missing := settings.credentials[spec.key].missing:
+        say_error(
+            f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
+        )
+        raise SystemExit(USAGE)
+
+
+# ---------------------------------------------------------------- the first meeting with a carrier
+
+
+@command.command("rehearse", short_help="Fetch one proof on trial, and record what came.")
+@click.argument("spec", metavar="NAME", callback=known_carrier)
+@click.option(
+    "--tracking", metavar="NUMBER", required=True, help="A number of yours, best of a delivered parcel."
+)
+@click.pass_obj
+def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
+    """Fetch one proof on trial, and record in data/recordings what was sent and what came.
+
+    The calls count against the quota. No claim is touched, no attempt used and no document stored. The recording holds no
+    credentials, but the names and addresses that the carrier sent: you alone may read it.
+    """
+    from recours.wiring.recording import rehearse as rehearse_number  # noqa: PLC0415 (loads the HTTP library)
+
+    number = tidy_number(tracking) or ""
+    if fault := malformed(number, spec):
+        raise click.UsageError(fault.message)
+    _need_credentials(settings, spec)
+    texts = Localized("en", settings.policy.zone)
+    with report_faults():
+        opened = open_database(settings)
+        with closing(opened.database):
+            result = rehearse_number(settings, opened.database, opened.clock, spec.key, number)
+            at = opened.clock.now()
+    if isinstance(result, Refusal):
+        say_error(f"Not tried: {_refusal_text(result, texts)}.")
+        raise SystemExit(FAILED)
+    outcome, recording, redact = result
+    for call in recording.calls:
+        asked, came = call["request"], call.get("error") or f"HTTP {call['status']}"
+        click.echo(harmless(f"- {asked['method']} {asked['path']}: {came}"))
+    click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {_parcel_text(outcome, texts)}")))
+    path = home() / "data" / "recordings" / f"{spec.key}-{at:%Y%m%dT%H%M%SZ}.json"
+    try:
+        settings.access.make_folder(path.parent)
+        recording.save(path)
+    except OSError as error:
+        say_error(f"The recording could not be written to {path}: {error.strerror or error}.")
+        raise SystemExit(FAILED) from error
+    click.echo(f"Recorded: {harmless(str(path))}")
+
+
+@command.command("reclassify", short_help="Read a recording again, without network.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.pass_obj
+def reclassify(settings: Settings, file: Path) -> None:
+    """Read a recording again, without network, and say how this version of recours understands it.
+
+    Exit status 1: otherwise than when it was recorded; 2: the file is no recording.
+    """
+    from recours.wiring.recording import kind_of, load, read_again  # noqa: PLC0415 (loads the HTTP library)
+
+    try:
+        recording = load(file)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f" ({error.strerror or error})" if isinstance(error, OSError) else ""
+        say_error(f"{file} is no recording that can be read{why}: 'recours carriers rehearse' makes one.")
+        raise SystemExit(USAGE) from error
+    outcome = read_again(recording)
+    kind, name = kind_of(outcome), CATALOG.name_of(recording.carrier)
+    text = _parcel_text(outcome, Localized("en", settings.policy.zone))
+    click.echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
+    if kind != recording.kind:
+        say_error(f"It was read as {recording.kind} when it was recorded.")
+        raise SystemExit(FAILED)
+
+
+def _parcel_text(outcome: Outcome, texts: Localized) -> str:
+    """What an answer says of the parcel."""
+    if isinstance(outcome, Failure):
+        text = harmless(outcome.message).rstrip(".")
+    else:
+        text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
+    if delivery := outcome.delivery:
+        text += f"; delivered {texts.minute(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
+        text += f", signed by {delivery.signatory}" if delivery.signatory else ""
+    return text
+
+
+def _refusal_text(refusal: Refusal, texts: Localized) -> str:
+    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
+    return f"{refusal.reason}{until}"
 
 
 # ---------------------------------------------------------------- pause and resume
@@ -207,34 +294,21 @@ _account_option = click.option(
 @_account_option
 @click.option("--why", metavar="TEXT", default="", help="Why, for those who read the log.")
 @database_option
-@json_option
-def pause_command(
-    spec: CarrierSpec, client: str | None, why: str, database_url: str | None, as_json: bool
-) -> None:
+def pause_command(spec: CarrierSpec, client: str | None, why: str, database_url: str | None) -> None:
     """Stop CARRIER for all runs on all machines, until 'recours resume'.
 
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
     claims stay due, no attempt is used, and no mail is sent.
     """
     with with_actions(database_url) as actions:
-        result = actions.pause(spec.key, why, client or "")
-    _tell(result, as_json=as_json)
+        click.echo(harmless(actions.pause(spec.key, why, client or "").sentence))
 
 
 @click.command("resume")
 @click.argument("spec", metavar="CARRIER", callback=known_carrier)
 @_account_option
 @database_option
-@json_option
-def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None, as_json: bool) -> None:
+def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None) -> None:
     """Take CARRIER up again: the next run calls it, within its quotas."""
     with with_actions(database_url) as actions:
-        result = actions.resume(spec.key, client or "")
-    _tell(result, as_json=as_json)
-
-
-def _tell(result: ActionResult, *, as_json: bool) -> None:
-    if as_json:
-        tell_json(result.facts)
-    else:
-        click.echo(harmless(result.sentence))
+        click.echo(harmless(actions.resume(spec.key, client or "").sentence))

@@ -118,8 +118,7 @@ def _content(facts: BackupFacts) -> str:
 @click.option("--check", is_flag=True, help="Verify the backup only; nothing that is in use is touched.")
 @click.option("--force", is_flag=True, help="Even if a run seems to be under way.")
 @database_option
-@json_option
-def restore_command(folder: Path, check: bool, force: bool, database_url: str | None, as_json: bool) -> None:
+def restore_command(folder: Path, check: bool, force: bool, database_url: str | None) -> None:
     """Put the backup in FOLDER back: its database in the place of the configured one, and the missing documents.
 
     It is verified first: every file's SHA-256, as SHA256SUMS has it. Stop both jobs and the service's application before.
@@ -129,28 +128,13 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
         backup = open_backup(folder.absolute())
         made_at = Localized("en", settings.policy.zone).minute(datetime.fromisoformat(backup.facts.made_at))
         faults = list(backup.faults())
-        if not as_json:
-            _say_verified(backup, faults, made_at)
-        done = None
-        if not faults and not check:
-            done = _restored(settings, backup, force=force)
-    if as_json:
-        report = asdict(backup.facts) | {"folder": str(backup.folder), "whole": not faults, "faults": faults}
-        if done:
-            report |= {
-                "restored": True,
-                "aside": str(done.aside) if done.aside else None,
-                "documents_put_back": done.copied,
-                "documents_moved": done.moved,
-                "files_left_as_they_are": done.kept,
-            }
-        tell_json(report)
-    elif done:
-        _say_restored(done, made_at)
-    elif not faults:
-        click.echo("The backup is whole: every file is what it was.")
-    if faults:
-        raise SystemExit(FAILED)
+        _say_verified(backup, faults, made_at)
+        if faults:
+            raise SystemExit(FAILED)
+        if check:
+            click.echo("The backup is whole: every file is what it was.")
+        else:
+            _say_restored(_restored(settings, backup, force=force), made_at)
 
 
 def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:

@@ -1,7 +1,6 @@
 """`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start over."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import click
@@ -12,8 +11,6 @@ from recours.cli.operations import (
     confirmed,
     database_option,
     dry_run_option,
-    json_option,
-    tell_json,
     yes_option,
 )
 from recours.core.errors import ErrorKind, is_persistent
@@ -25,15 +22,6 @@ from recours.operations.labels import UNKNOWN_CARRIER
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
-
-
-@dataclass(frozen=True)
-class _Mode:
-    """How it is to be done and reported."""
-
-    dry_run: bool
-    yes: bool
-    as_json: bool
 
 
 def _show_left(left: Mapping[str, int]) -> None:
@@ -51,7 +39,6 @@ def _show_left(left: Mapping[str, int]) -> None:
 @dry_run_option("Show how many there are, and change nothing.")
 @yes_option
 @database_option
-@json_option
 def command(
     references: tuple[str, ...],
     carrier: str | None,
@@ -60,7 +47,6 @@ def command(
     dry_run: bool,
     yes: bool,
     database_url: str | None,
-    as_json: bool,
 ) -> None:
     """Have recours work on claims: their pod_fetch_status is set to `pending`, and the fetch worker takes them up.
 
@@ -70,10 +56,9 @@ def command(
     """
     if references and (carrier or statuses or since is not None):
         raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
-    mode = _Mode(dry_run, yes, as_json)
     with with_actions(database_url) as actions:
         if references:
-            _act_on_named(actions.enroll, "enrolled", references, mode)
+            _act_on_named(actions.enroll, "enrolled", references, dry_run=dry_run)
             return
         operations = actions.operations
         criteria = enroll.EnrollCriteria(
@@ -81,58 +66,36 @@ def command(
             statuses=[status.strip().lower() for status in statuses],
             since=time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since"),
         )
-        _enroll_selected(actions, criteria, mode)
+        _enroll_selected(actions, criteria, dry_run=dry_run, yes=yes)
 
 
 def _act_on_named(
-    act: Callable[..., list[ActionResult]],
-    verb: str,
-    references: Sequence[str],
-    mode: _Mode,
-    **more: object,
+    act: Callable[..., list[ActionResult]], verb: str, references: Sequence[str], *, dry_run: bool
 ) -> None:
-    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`; `more`: for `--json`."""
+    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`."""
     matches = require_all(act(references, dry_run=True))
-    results = [] if mode.dry_run else act(matches)
-    names = [result.subject for result in results if result.is_done]
-    if mode.as_json:
-        facts = {"dry_run": mode.dry_run, "found": len(matches), verb: len(names)}
-        tell_json(facts | {"claims": matches if mode.dry_run else names} | more)
-    elif mode.dry_run:
+    if dry_run:
         _say_dry_run(len(matches), f"would be {verb}")
-    say_each(results, only_failures=mode.as_json)
+    else:
+        say_each(act(matches))
 
 
 def _say_dry_run(count: int, what: str) -> None:
     click.echo(f"Dry run: {plural(count, 'claim')} {what}; nothing was changed.")
 
 
-def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, mode: _Mode) -> None:
+def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
     operations = actions.operations
     policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
     counts = enroll.look_over(enrolment.candidates(), criteria, policy, catalog)
     count = counts.open.total()
-    if not mode.as_json:
-        _show_candidates(operations, counts)
-    enrolled = 0
-    if mode.dry_run:
-        if not mode.as_json:
-            _say_dry_run(count, "would be enrolled")
-    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=mode.yes):
+    _show_candidates(operations, counts)
+    if dry_run:
+        _say_dry_run(count, "would be enrolled")
+    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
         click.echo("Nothing was changed.", err=True)
-        return
     else:
-        enrolled = actions.enroll_all(criteria)
-        if not mode.as_json:
-            _say_enrolled(operations, count, enrolled)
-    if mode.as_json:
-        calls = {catalog.name_of(key): number for key, number in sorted(counts.calls.items()) if number}
-        candidates = [
-            {"carrier": catalog.name_of(key) or None, "status": status or None, "count": number}
-            for (key, status), number in sorted(counts.open.items())
-        ]
-        facts = {"dry_run": mode.dry_run, "found": count, "enrolled": enrolled}
-        tell_json(facts | {"calls": calls, "claims": candidates, "left": dict(counts.left)})
+        _say_enrolled(operations, count, actions.enroll_all(criteria))
 
 
 def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> None:
@@ -172,20 +135,13 @@ def _say_enrolled(operations: Operations, count: int, enrolled: int) -> None:
 @click.argument("references", metavar="CLAIM…", nargs=-1, required=True)
 @click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
 @database_option
-@json_option
-def exclude_command(
-    references: tuple[str, ...], why: str, database_url: str | None, *, as_json: bool
-) -> None:
+def exclude_command(references: tuple[str, ...], why: str, database_url: str | None) -> None:
     """Take claims out of all work: their pod_fetch_status is set to `manual`. All of them, or none.
 
     'recours enroll CLAIM' brings them back.
     """
     with with_actions(database_url) as actions:
-        results = actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why)
-        if as_json:
-            excluded = [result.subject for result in results if result.is_done]
-            tell_json({"excluded": len(excluded), "claims": excluded})
-        say_each(results, only_failures=as_json)
+        say_each(actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
 
 
 # ---------------------------------------------------------------- reopen
@@ -208,7 +164,6 @@ def exclude_command(
 @dry_run_option("Show which would; change nothing.")
 @yes_option
 @database_option
-@json_option
 def reopen_command(
     references: tuple[str, ...],
     carrier: str | None,
@@ -218,7 +173,6 @@ def reopen_command(
     dry_run: bool,
     yes: bool,
     database_url: str | None,
-    as_json: bool,
 ) -> None:
     """Retry given-up claims from the start, as if they had just failed: the next run of either worker takes them.
 
@@ -230,11 +184,10 @@ def reopen_command(
         raise click.UsageError("Name claims, or give --carrier, --error or --since; not both.")
     if account is not None and carrier is None:
         raise click.UsageError("--account needs --carrier.")
-    mode = _Mode(dry_run, yes, as_json)
     with with_actions(database_url) as actions:
         operations = actions.operations
         if references:
-            _act_on_named(actions.reopen, "reopened", references, mode, left={})
+            _act_on_named(actions.reopen, "reopened", references, dry_run=dry_run)
         else:
             keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
@@ -242,29 +195,21 @@ def reopen_command(
                 keys = [accounts.account(account, carrier).key]
             at = time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since")
             criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
-            _reopen_selected(actions, criteria, mode)
+            _reopen_selected(actions, criteria, dry_run=dry_run, yes=yes)
 
 
-def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _Mode) -> None:
+def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, *, dry_run: bool, yes: bool) -> None:
     operations = actions.operations
     parts = operations.given_up.given_up(criteria, operations.clock.now())
     selection = reopen.look_over(parts, operations.settings.policy)
     count = selection.open.total()
-    if not mode.as_json:
-        _show_given_up(operations, selection)
-    references: list[str] = []
-    if count and not mode.dry_run:
-        if not confirmed(f"Reopen {plural(count, 'claim')}?", yes=mode.yes):
-            click.echo("Nothing was changed.", err=True)
-            return
-        references += actions.reopen_all(criteria)
-    reopened = len(references)
-    if mode.as_json:
-        facts = {"dry_run": mode.dry_run, "found": count, "reopened": reopened}
-        tell_json(facts | {"claims": references, "left": dict(selection.left)})
-    elif mode.dry_run:
+    _show_given_up(operations, selection)
+    if dry_run:
         _say_dry_run(count, "would be reopened")
-    elif reopened:
+    elif count and not confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
+        click.echo("Nothing was changed.", err=True)
+    elif count:
+        reopened = sum(1 for _ in actions.reopen_all(criteria))
         click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 
 

@@ -13,18 +13,13 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, USAGE, harmless, say_error, say_warning, status_of
 from recours.core.carrier import CarrierSpec
-from recours.core.claim import tidy_number
 from recours.core.errors import RunError
-from recours.core.localized import Localized
-from recours.core.outcome import Failure, Outcome
-from recours.core.pauses import Refusal
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Problem
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs import source
-from recours.runs.attempt import malformed
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
@@ -142,40 +137,3 @@ def unknown_claim(operations: Operations, reference: str) -> click.BadParameter:
     """The error for a reference that does not exist, with the nearest one."""
     sentence = source.unknown_claim(operations.claims, reference).sentence()
     return click.BadParameter(sentence, param_hint="CLAIM")
-
-
-# ---------------------------------------------------------------- one call to a carrier
-
-
-def known_number(spec: CarrierSpec, typed: str) -> str:
-    """A tracking number as the carrier has it. Raises click.UsageError if it has another form."""
-    number = tidy_number(typed)
-    if fault := malformed(number or "", spec):
-        raise click.UsageError(fault.message)
-    return number or ""
-
-
-def need_credentials(settings: Settings, spec: CarrierSpec) -> None:
-    """Without credentials, what to set is printed and the process ends with status 2."""
-    if missing := settings.credentials[spec.key].missing:
-        say_error(
-            f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
-        )
-        raise SystemExit(USAGE)
-
-
-def refusal_text(refusal: Refusal, texts: Localized) -> str:
-    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
-    return f"{refusal.reason}{until}"
-
-
-def parcel_text(outcome: Outcome, texts: Localized) -> str:
-    """What an answer says of the parcel."""
-    if isinstance(outcome, Failure):
-        text = harmless(outcome.message).rstrip(".")
-    else:
-        text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
-    if delivery := outcome.delivery:
-        text += f"; delivered {texts.minute(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
-        text += f", signed by {delivery.signatory}" if delivery.signatory else ""
-    return text

@@ -282,22 +282,42 @@ class AccountCheck:
         return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
 
 
+# {credentials}, {account}: ours or a client's, as in WHOSE.
 CHECKED: dict[str, dict[CheckVerdict, str]] = {
     "en": {
-        CheckVerdict.ACCEPTED: "{carrier} accepts the credentials of {client}.",
-        CheckVerdict.KNOWN: "{carrier} accepts the credentials of {client} (its sample number belongs to another customer).",
-        CheckVerdict.REJECTED: "{carrier} rejects the credentials of {client}: {error}.",
-        CheckVerdict.DENIED: "{carrier} knows the account of {client} and denies it a right: {error}.",
-        CheckVerdict.NOT_TRIED: "The credentials of {client} at {carrier} could not be tried: {error}.",
+        CheckVerdict.ACCEPTED: "{carrier} accepts {credentials}.",
+        CheckVerdict.KNOWN: "{carrier} accepts {credentials} (its sample number belongs to another customer).",
+        CheckVerdict.REJECTED: "{carrier} rejects {credentials}: {error}.",
+        CheckVerdict.DENIED: "{carrier} knows {account} and denies it a right: {error}.",
+        CheckVerdict.NOT_TRIED: "{carrier}: {credentials} could not be tried: {error}.",
     },
     "fr": {
-        CheckVerdict.ACCEPTED: "{carrier} accepte les identifiants de {client}.",
-        CheckVerdict.KNOWN: "{carrier} accepte les identifiants de {client} (le numéro d'essai appartient à un autre client).",
-        CheckVerdict.REJECTED: "{carrier} refuse les identifiants de {client} : {error}.",
-        CheckVerdict.DENIED: "{carrier} connaît le compte de {client} et lui refuse un droit : {error}.",
-        CheckVerdict.NOT_TRIED: "Les identifiants de {client} chez {carrier} n'ont pas pu être essayés : {error}.",
+        CheckVerdict.ACCEPTED: "{carrier} accepte {credentials}.",
+        CheckVerdict.KNOWN: "{carrier} accepte {credentials} (le numéro d'essai appartient à un autre client).",
+        CheckVerdict.REJECTED: "{carrier} refuse {credentials} : {error}.",
+        CheckVerdict.DENIED: "{carrier} connaît {account} et lui refuse un droit : {error}.",
+        CheckVerdict.NOT_TRIED: "{carrier} : {credentials} n'ont pas pu être essayés, {error}.",
     },
 }
+# Credentials and account of the house, then of a client.
+WHOSE = {
+    "en": (
+        ("our credentials", "our account"),
+        ("the credentials of {client}", "the account of {client}"),
+    ),
+    "fr": (
+        ("nos identifiants", "notre compte"),
+        ("les identifiants de {client}", "le compte de {client}"),
+    ),
+}
+
+
+def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
+    """What a check showed. `carrier`, `client`: their names for people; no client: the house's account."""
+    credentials, account = (text.format(client=client) for text in WHOSE[language][bool(client)])
+    return CHECKED[language][checked.verdict].format(
+        carrier=carrier, credentials=credentials, account=account, error=error
+    )
 
 
 def account_check(result: Fetched | Refusal) -> AccountCheck:

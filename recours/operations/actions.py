@@ -1,12 +1,9 @@
 """What a person does to claims, carriers, accounts and mails, said in their language."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Outcome
-from recours.operations.accounts import CheckVerdict
 from recours.operations.results import RecoursError
 
 LONGEST_WHY = 300
@@ -18,26 +15,16 @@ class ActionResult:
     """What came of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
     `is_done`: False: nothing was changed, and `sentence` says why; of a check, that the carrier did not accept the credentials.
-    `facts`: for programs.
     """
 
     subject: str
     sentence: str
     is_done: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CarrierCheck(ActionResult):
-    """What a check of the house's credentials showed. `kind`: of what is in the way; `outcome`: about the parcel, if it was asked."""
-
-    kind: ErrorKind | None = None
-    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True)
 class AccountResult(ActionResult):
-    """A client's account at a carrier, and what one call showed of it."""
+    """An account at a carrier, and what one call showed of it. `client_id`: None: the house's."""
 
     client_id: Any = None
     carrier: str = ""  # as people write it
@@ -67,7 +54,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "not_paused": "{carrier} was not paused; nothing was changed.",
         "closed_otherwise": "{carrier} was not paused; nothing was changed. It takes no call: {reason}.",
         "refusal_lifted": "The pause that a refusal had left is lifted.",
-        "sample_number": "its sample number",
         "limits_changed": "{client} at {carrier}: limits {limits}.",
         "limits_default": "{client} at {carrier}: the carrier's limits.",
         "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
@@ -97,7 +83,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "not_paused": "{carrier} n'était pas en pause ; rien n'a été modifié.",
         "closed_otherwise": "{carrier} n'était pas en pause ; rien n'a été modifié. Il ne peut pas être interrogé : {reason}.",
         "refusal_lifted": "La pause due à un refus est levée.",
-        "sample_number": "son numéro d'essai",
         "limits_changed": "{client} chez {carrier} : limites {limits}.",
         "limits_default": "{client} chez {carrier} : limites du transporteur.",
         "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
@@ -110,23 +95,5 @@ SENTENCES: dict[str, dict[str, str]] = {
         "mail_not_sent": "Pas envoyé. Réponse du serveur de courriel : « {error} ».",
         "mail_sent": "Courriel pour {address} accepté par {server} (de {sender}, {security}).",
         "no_encryption": "sans chiffrement",
-    },
-}
-
-# What one real call showed about the house's account.
-CHECKED: dict[str, dict[CheckVerdict, str]] = {
-    "en": {
-        CheckVerdict.ACCEPTED: "{carrier} accepts our credentials.",
-        CheckVerdict.KNOWN: "{carrier} knows our credentials, and denies access to {number}: {error}.",
-        CheckVerdict.REJECTED: "{carrier} rejects our credentials: {error}.",
-        CheckVerdict.DENIED: "{carrier} knows our account and denies it a right: {error}.",
-        CheckVerdict.NOT_TRIED: "Our credentials at {carrier} could not be tried: {error}.",
-    },
-    "fr": {
-        CheckVerdict.ACCEPTED: "{carrier} accepte nos identifiants.",
-        CheckVerdict.KNOWN: "{carrier} connaît nos identifiants et refuse l'accès à {number} : {error}.",
-        CheckVerdict.REJECTED: "{carrier} refuse nos identifiants : {error}.",
-        CheckVerdict.DENIED: "{carrier} connaît notre compte et lui refuse un droit : {error}.",
-        CheckVerdict.NOT_TRIED: "Nos identifiants chez {carrier} n'ont pas pu être essayés : {error}.",
     },
 }

@@ -12,7 +12,6 @@ from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import OUTAGE_KINDS, RunError
-from recours.core.pauses import Refusal
 from recours.core.quota import Usage
 from recours.core.text import clean
 from recours.database.actions import ActionLog
@@ -32,30 +31,10 @@ from recours.operations.accounts import (
     usable_credentials,
     usable_limits,
 )
-from recours.runs.ports import Fetched
 from recours.runs.summary import worth_showing
 from recours.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
-
-
-def note_checked(operations: Operations, key: str, checked: AccountCheck, by: str) -> None:
-    """Record a check of an account's credentials, unless the carrier was not asked. Raises DatabaseError."""
-    failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
-    if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
-        action = OperatorAction(ActionKind.CHECKED, key, by, {"verdict": checked.verdict, **failed})
-        ActionLog(operations.database).note(action, operations.clock.now())
-
-
-def check_carrier(operations: Operations, key: str, by: str, number: str | None = None) -> Fetched | Refusal:
-    """Try the house's credentials with one real call; see `check_credentials`. Raises RunError."""
-    queue = operations.queue()
-    try:
-        result = queue.check_credentials(key, number)
-    finally:
-        queue.leave()
-    note_checked(operations, key, account_check(result), by)
-    return result
 
 
 @dataclass(frozen=True)
@@ -116,16 +95,24 @@ class AccountOperations:
         moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
         return [account for account in moved if self.store.confirm(account, by, self.now())]
 
-    def check_all(self, accounts: Iterable[ClientAccount], by: str) -> Iterator[AccountCheck]:
-        """One real call with each. A trouble of one costs the others nothing."""
-        queue = self.operations.queue()
+    def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
+        """One real call with each of these accounts, the house's or clients'. A trouble of one costs the others nothing.
+
+        Checks are recorded, unless the carrier was not asked.
+        """
+        operations, queue = self.operations, self.operations.queue()
         try:
-            for account in accounts:
+            for key in keys:
                 try:
-                    checked = account_check(queue.check_credentials(account.key))
+                    checked = account_check(queue.check_credentials(key))
                 except RunError as error:  # such as a database that is away: a check that was not made
                     checked = AccountCheck(CheckVerdict.NOT_TRIED, error=clean(error, 500).rstrip("."))
-                note_checked(self.operations, account.key, checked, by)
+                failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
+                if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
+                    action = OperatorAction(
+                        ActionKind.CHECKED, key, by, {"verdict": checked.verdict, **failed}
+                    )
+                    ActionLog(operations.database).note(action, self.now())
                 yield checked
         finally:
             queue.leave()

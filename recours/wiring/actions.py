@@ -10,49 +10,46 @@ from pathlib import Path
 from typing import Any
 
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import ClientAccount, account_name
+from recours.core.accounts import ClientAccount, account_name, carrier_of
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
-from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.by_person import ClaimCorrections
 from recours.database.detachment import DETACH, detach
 from recours.database.engine import DatabaseError
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore, is_inside
-from recours.operations.accounts import CHECKED as CLIENT_CHECKED
 from recours.operations.accounts import (
+    AccountCheck,
     AccountRefusedError,
-    account_check,
     carrier_named,
+    checked_text,
     limits_in,
     limits_text,
 )
 from recours.operations.actions import (
-    CHECKED,
     LONGEST_WHY,
     MOST_CLAIMS,
     SENTENCES,
     AccountResult,
     ActionResult,
-    CarrierCheck,
     CorrectRequestError,
 )
 from recours.operations.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
 from recours.operations.correct import correction_of
 from recours.operations.enroll import EnrollCriteria, why_not_enroll, why_not_exclude
 from recours.operations.labels import check_error, reason_of
-from recours.operations.records import ListedClaim, iso
+from recours.operations.records import ListedClaim
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, unknown
 from recours.operations.reopen import ReopenCriteria
 from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
 from recours.runs.source import RefusedError, Unfit, can_be_reference
-from recours.wiring.account_operations import AccountOperations, check_carrier
+from recours.wiring.account_operations import AccountOperations
 from recours.wiring.custody import write_manifests
 from recours.wiring.fetching import RequestedFetch
 from recours.wiring.mail_trials import mail_service, send_test
@@ -147,15 +144,8 @@ class Actions:
             if corrected is None:
                 why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
-        facts = {
-            "claim": corrected.reference,
-            "tracking_number": corrected.number,
-            "carrier": corrected.carrier_name,
-            "doubtful": correction.doubtful,
-        }
         key = "doubtful" if correction.doubtful else "corrected"
-        text = self._say(key, reference=corrected.reference, number=corrected.number)
-        return ActionResult(corrected.reference, text, facts=facts)
+        return self._result(corrected.reference, key, reference=corrected.reference, number=corrected.number)
 
     def attach(
         self,
@@ -253,13 +243,12 @@ class Actions:
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             before = queue.status(key).stopped
-            stop = queue.stop(key, self.by, _reason(why))
+            queue.stop(key, self.by, _reason(why))
         text = self._say("paused_again" if before else "paused", carrier=name)
         keys = () if client else catalog.keys_of(name)
         if others := [catalog.name_of(other) for other in keys if other != key]:
             text += f" {self._say('others_go_on', others=', '.join(others))}"
-        facts = {"carrier": key, "paused_at": iso(stop.at), "why": stop.why, "was_paused": before is not None}
-        return ActionResult(key, text, facts=facts)
+        return ActionResult(key, text)
 
     def resume(self, carrier: str, client: Any = "") -> ActionResult:
         """Take a carrier, or a client's account there, up again."""
@@ -267,41 +256,40 @@ class Actions:
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             ended, refusal = queue.take_up(key, self.by), queue.status(key).refusal
-        facts = {
-            "carrier": key,
-            "was_paused": ended is not None,
-            "paused_at": iso(ended.at) if ended else None,
-            "why": ended.why if ended else None,
-            "closed": refusal.reason if refusal else None,
-        }
         if ended is None:
             sentence = "closed_otherwise" if refusal else "not_paused"
         else:
             sentence = "still_closed" if refusal else "resumed"
         reason = reason_of(self.language, refusal, name).rstrip(".") if refusal else ""
-        text = self._say(sentence, carrier=name, reason=reason)
-        return ActionResult(key, text, ended is not None, facts)
+        return self._result(key, sentence, is_done=ended is not None, carrier=name, reason=reason)
 
-    def check(self, carrier: str, number: str | None = None) -> CarrierCheck:
-        """Try the house's credentials with one real call, within limits and pauses. `number`: None: of the carrier's sample."""
+    def check(self, carrier: str) -> AccountResult:
+        """Try the house's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
-            spec = carrier_named(CATALOG, carrier)
-            before = self.operations.queue().status(spec.key).refusal
-            result = check_carrier(self.operations, spec.key, self.by, number)
-        checked = account_check(result)
-        text = CHECKED[self.language][checked.verdict].format(
-            carrier=spec.name,
-            error=check_error(self.language, checked),
-            number=number or self._say("sample_number"),
-        )
-        if checked.is_accepted and before and before.kind in REFUSED_KINDS:
-            text += f" {self._say('refusal_lifted')}"
-        return CarrierCheck(
-            spec.key,
-            text,
-            bool(checked.is_accepted),
-            kind=checked.kind,
-            outcome=None if isinstance(result, Refusal) else result.outcome,
+            key = carrier_named(CATALOG, carrier).key
+            before = self.operations.queue().status(key).refusal
+            (checked,) = AccountOperations(self.operations).check_all([key], self.by)
+            result = self._checked(key, checked)
+        if result.accepted and before and before.kind in REFUSED_KINDS:
+            return replace(result, sentence=f"{result.sentence} {self._say('refusal_lifted')}")
+        return result
+
+    def _checked(
+        self, key: str, checked: AccountCheck, account: ClientAccount | None = None
+    ) -> AccountResult:
+        """What a check showed of the house's account, or of a client's."""
+        carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
+        error, client = check_error(self.language, checked), account.client.named if account else ""
+        is_fine = checked.is_accepted
+        return AccountResult(
+            key,
+            checked_text(self.language, checked, carrier, client, error),
+            is_done=bool(is_fine),
+            client_id=account.client_id if account else None,
+            carrier=carrier,
+            accepted=is_fine,
+            kind=None if is_fine else checked.kind,
+            error=None if is_fine else error,
         )
 
     # ---------------------------------------------------------------- accounts of clients
@@ -358,23 +346,9 @@ class Actions:
 
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
         """The same with each of these. A trouble of one costs the others nothing."""
-        accounts = AccountOperations(self.operations)
-        for account, checked in zip(chosen, accounts.check_all(chosen, self.by), strict=True):
-            carrier = CATALOG.name_of(account.carrier, account.carrier)
-            error = check_error(self.language, checked)
-            is_fine = checked.is_accepted
-            yield AccountResult(
-                account.key,
-                CLIENT_CHECKED[self.language][checked.verdict].format(
-                    client=account.client.named, carrier=carrier, error=error
-                ),
-                is_done=bool(is_fine),
-                client_id=account.client_id,
-                carrier=carrier,
-                accepted=is_fine,
-                kind=None if is_fine else checked.kind,
-                error=None if is_fine else error,
-            )
+        checks = AccountOperations(self.operations).check_all([one.key for one in chosen], self.by)
+        for account, checked in zip(chosen, checks, strict=True):
+            yield self._checked(account.key, checked, account)
 
     # ---------------------------------------------------------------- mails
 

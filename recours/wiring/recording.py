@@ -1,6 +1,5 @@
 """One fetch on trial whose calls are recorded, and a recording read again without network."""
 
-import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,40 +15,30 @@ from recours.access import PRIVATE, read_regular
 from recours.carriers import http
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
-from recours.carriers.json_api import tree
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
-from recours.core.carrier import CarrierSpec
 from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.quota import Capability
-from recours.core.text import Redactor, clean
+from recours.core.text import Redactor
 from recours.database.engine import Database
 from recours.runs.ports import Clock
 from recours.sandbox.clock import SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, make_queue, redactor
 
-_ERRORS: dict[str, type[HttpError]] = {
-    name: error
-    for name, error in vars(http).items()
-    if isinstance(error, type) and issubclass(error, HttpError)
-}
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
 # Mondial Relay's signature: a hash over its short key, which could be guessed from it.
 _SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
 _LARGEST = 100 * 1024 * 1024
 
 
-class RecordingError(Exception):
-    """A file is no recording. The text says which, and why."""
-
-
 @dataclass(frozen=True)
 class Recording:
     """One fetch. `options`: the carrier's settings by which its client reads answers; `kind`: see `kind_of`.
 
-    `calls`: what was sent, and the answer or the name of the HttpError that came in its place, as the file has it.
+    `calls`: what was sent, and the answer or the name of the HttpError that came in its place. Bytes of a body that are not
+    UTF-8 are lone surrogates, as Python's `surrogateescape` has them.
     """
 
     carrier: str
@@ -62,7 +51,14 @@ class Recording:
     def save(self, path: Path) -> None:
         """Write a new file that this user alone may read: it names people. Raises OSError."""
         with open(path, "x", encoding="utf-8", opener=PRIVATE.opener) as file:
-            json.dump(asdict(self), file, indent=1, ensure_ascii=False)
+            json.dump(asdict(self), file, indent=1)
+
+
+def load(path: Path) -> Recording:
+    """Read a file. Raises OSError; KeyError, TypeError, ValueError or AttributeError if it is no recording."""
+    recording = Recording(**json.loads(read_regular(path, _LARGEST)))
+    _opened(recording)
+    return recording
 
 
 def kind_of(outcome: Outcome) -> str:
@@ -91,7 +87,7 @@ class _Recorder:
 
 
 def rehearse(
-    settings: Settings, database: Database, clock: Clock, spec: CarrierSpec, number: str
+    settings: Settings, database: Database, clock: Clock, carrier: str, number: str
 ) -> tuple[Outcome, Recording, Redactor] | Refusal:
     """Ask about one number as a run would, or say why the carrier takes no call now. Raises RunError.
 
@@ -101,22 +97,22 @@ def rehearse(
     opened = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
     queue = make_queue(settings, database, clock, random, opened)
     try:
-        fetched = queue.check_credentials(spec.key, number)
+        fetched = queue.check_credentials(carrier, number)
     finally:
         queue.leave()
     if isinstance(fetched, Refusal):
         return fetched
     redact = redactor(settings)
-    if client := opened[spec.key].client:
+    if client := opened[carrier].client:
         redact.add(client.secrets())
     for request, came in exchanges:
         redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
         if isinstance(came, Response):  # also tokens that the client did not take
             redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(came.body))
     recording = Recording(
-        spec.key,
+        carrier,
         number,
-        {option.name: settings.credentials[spec.key].options[option.name] for option in spec.options},
+        settings.credentials[carrier].options,
         clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         kind_of(fetched.outcome),
         [_written(request, came, redact) for request, came in exchanges],
@@ -134,30 +130,11 @@ def _written(request: Request, came: Response | HttpError, redact: Redactor) -> 
 
 
 def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[str, Any]:
-    """Headers and body as JSON can hold them."""
-    try:
-        text: str | dict[str, str] = redact(body.decode())
-    except UnicodeDecodeError:
-        content = redact(body.decode("latin-1")).encode("latin-1")
-        text = {"base64": base64.b64encode(content).decode()}
+    text = redact(body.decode("utf-8", "surrogateescape"))
     return {"headers": {name: redact(value) for name, value in headers.items()}, "body": text}
 
 
 # ---------------------------------------------------------------- reading again
-
-
-def load(path: Path) -> Recording:
-    """Read a file. Raises RecordingError."""
-    try:
-        recording = Recording(**tree(read_regular(path, _LARGEST)))
-        _opened(recording)
-    except OSError as error:
-        raise RecordingError(f"{clean(path)} cannot be read: {error.strerror or error}.") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordingError(
-            f"{clean(path)} is no recording that this version of recours can read: 'recours carriers rehearse' makes one."
-        ) from error
-    return recording
 
 
 def read_again(recording: Recording) -> Outcome:
@@ -180,10 +157,10 @@ def _opened(recording: Recording) -> tuple[Client, HttpSession]:
 
 def _answer(call: Mapping[str, Any]) -> Response | HttpError:
     if name := call.get("error"):
-        return _ERRORS[name]("gave the recorded error")
-    body = call["body"]
-    content = body.encode() if isinstance(body, str) else base64.b64decode(body["base64"], validate=True)
+        error: HttpError = getattr(http, name)("gave the recorded error")
+        return error
     headers = {name: str(value) for name, value in call["headers"].items()}
+    content = call["body"].encode("utf-8", "surrogateescape")
     return Response(int(call["status"]), CaseInsensitiveDict(headers), content)
 
 

@@ -231,7 +231,7 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
         "2 of 5 accounts accepted.",
     ]
     assert "Chronopost rejects the credentials of shop1@example.com" in done.stderr
-    assert "The credentials of shop3@example.com at Chronopost could not be tried" in done.stderr
+    assert "Chronopost: the credentials of shop3@example.com could not be tried" in done.stderr
     assert "could not be tried: Chronopost (shop4@example.com) was paused on" in done.stderr
     healths = {one["client_id"]: one["health"] for one in listed(person)}
     assert healths == {1: "refused", 2: "open", 3: "unusable", 4: "paused", 5: "open"}

@@ -165,11 +165,11 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
     give_up(service)
     assert rows(service, "stage") == [("given_up",)] * 3
     utc = f"{split:%Y-%m-%dT%H:%M}+00:00"
-    assert person.json("reopen", "--since", utc, "--dry-run")["found"] == 2
-    found = person.json("reopen", "--since", utc, "--carrier", "chronopost", "--yes")
-    assert found == {"dry_run": False, "found": 1, "reopened": 1, "claims": ["CLM-0002"], "left": {}}
-    assert person.json("reopen", "--since", "1h", "--dry-run")["found"] == 0
-    assert person.json("reopen", "--since", "2026-02-01", "--dry-run")["found"] == 2
+    assert "2 claims would be reopened" in person.does("reopen", "--since", utc, "--dry-run")
+    assert "1 claim reopened" in person.does("reopen", "--since", utc, "--carrier", "chronopost", "--yes")
+    assert rows(service, "stage") == [("given_up",), ("waiting",), ("given_up",)]
+    assert "0 claims would be reopened" in person.does("reopen", "--since", "1h", "--dry-run")
+    assert "2 claims would be reopened" in person.does("reopen", "--since", "2026-02-01", "--dry-run")
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)

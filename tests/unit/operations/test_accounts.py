@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from recours.operations.accounts import (
     CheckVerdict,
     NewAccount,
     account_check,
+    checked_text,
     limits_in,
     listed,
     usable_credentials,
@@ -182,5 +184,5 @@ def answered(kind: ErrorKind, message: str = "It says so.") -> Fetched:
 def test_a_check_says_what_one_call_showed(answer: Any, verdict: CheckVerdict, is_accepted: Any) -> None:
     check = account_check(answer)
     assert (check.verdict, check.is_accepted) == (verdict, is_accepted)
-    for texts in CHECKED.values():
-        assert not texts[verdict].format(client="c", carrier="C", error=check.error).endswith("..")
+    for language, client in product(CHECKED, ("", "c")):
+        assert not checked_text(language, check, "C", client, check.error or "").endswith("..")
