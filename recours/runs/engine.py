@@ -23,9 +23,9 @@ from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, ended_by_mistake
 from recours.runs.lane import Lane, Leased
-from recours.runs.leasing import POLL_S, Leasing, Limits
+from recours.runs.leasing import POLL_S, Leasing, with_spare
 from recours.runs.log import log
-from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError, Ready
+from recours.runs.ports import Asked, Dependencies, Fetched, Limits, NotRecordedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import UnknownCodes
@@ -86,7 +86,7 @@ class Engine:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self.leasing.open(ready)
         try:
-            with ThreadPoolExecutor(self._limits.threads, thread_name_prefix="fetch") as pool:
+            with ThreadPoolExecutor(with_spare(self._limits.concurrency), thread_name_prefix="fetch") as pool:
                 self._fetch_all(pool)
             if self._crash:
                 raise self._crash

@@ -31,7 +31,7 @@ from recours.runs.attempt import Ended, ended_by_kept, without_call
 from recours.runs.lane import Lane, Leased, Outage
 from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, Fetched, Lease, Ready, Reservation
+from recours.runs.ports import Dependencies, Fetched, Lease, Limits, Ready, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -54,29 +54,14 @@ def may_share(state: State) -> bool:
     return not (state.interruptions or state.goes_alone)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much a run may do at once, and in all."""
-
-    batch_size: int
-    concurrency: int
-    carrier_concurrency: int
-    max_runtime: timedelta
-    others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
-
-    @property
-    def threads(self) -> int:
-        """Some more than calls at once: they appraise, store, or wait to call."""
-        return _with_spare(self.concurrency)
-
-
-def _with_spare(at_once: int) -> int:
+def with_spare(at_once: int) -> int:
+    """Bundles in hand, each with a thread: some more than calls at once, to appraise, to store, or to wait to call."""
     return at_once + at_once // 2
 
 
 def _room(in_flight: int, at_once: int) -> int:
     """How many more bundles may be fetched: none until the spare ones are used up, so that several are leased together."""
-    return 0 if in_flight > at_once else _with_spare(at_once) - in_flight
+    return 0 if in_flight > at_once else with_spare(at_once) - in_flight
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from recours.core.accounts import HOUSE
-from recours.core.claim import Claim, Delivery, Urgency
+from recours.core.claim import Claim, Delivery, Stage, Urgency
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure, Outcome, StoredDocument, best_proof
 from recours.core.policy import Policy
@@ -141,6 +141,17 @@ LONGEST_LEASE = timedelta(hours=1)
 CLAIMS_MOST = 100_000
 # Claims that are set aside are counted up to this number.
 SET_ASIDE_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a run may do at once, and in all."""
+
+    batch_size: int
+    concurrency: int
+    carrier_concurrency: int
+    max_runtime: timedelta
+    others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
 
 
 @dataclass(frozen=True)

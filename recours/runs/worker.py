@@ -17,10 +17,8 @@ from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, format_span, plural
-from recours.runs.engine import Engine
-from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.ports import SET_ASIDE_MOST, Dependencies
+from recours.runs.ports import SET_ASIDE_MOST, Dependencies, Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, UnknownCodes, not_enrolled
@@ -244,6 +242,8 @@ class Worker(ABC):
         self.say_found(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
         if not ready:
             return
+        from recours.runs.engine import Engine  # noqa: PLC0415 (many runs find nothing to fetch)
+
         self.deps.documents.make_sure()
         engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
         try:

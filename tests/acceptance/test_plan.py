@@ -250,7 +250,7 @@ class Comparison:
 def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Comparison]:
     """`compared(seed, days)`."""
     monkeypatch.setattr("recours.operations.plan.Simulation", Watched)
-    monkeypatch.setattr("recours.runs.worker.Engine", SingleThreadEngine)
+    monkeypatch.setattr("recours.runs.engine.Engine", SingleThreadEngine)
     monkeypatch.setattr(log, "disabled", True)
 
     def compare(seed: int, days: int) -> Comparison:

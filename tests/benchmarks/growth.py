@@ -25,7 +25,8 @@ from recours.core.claim import Stage
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.tables import quota
-from recours.runs.leasing import Leasing, Limits
+from recours.runs.leasing import Leasing
+from recours.runs.ports import Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims
 from recours.runs.summary import Stats

@@ -18,8 +18,7 @@ from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.tables import claims
 from recours.runs.lane_order import LANES_AT_ONCE
-from recours.runs.leasing import Limits
-from recours.runs.ports import Lease, Ready
+from recours.runs.ports import Lease, Limits, Ready
 from recours.sandbox import SimulatedClock
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import LEASE, NOW, POLICY

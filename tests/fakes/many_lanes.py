@@ -11,8 +11,8 @@ from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
 from recours.database.claims import ClaimRepository
 from recours.runs.lane import Leased
-from recours.runs.leasing import Leasing, Limits
-from recours.runs.ports import Clock, Dependencies
+from recours.runs.leasing import Leasing
+from recours.runs.ports import Clock, Dependencies, Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims
 from recours.runs.summary import Stats
