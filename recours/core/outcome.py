@@ -54,7 +54,10 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Failure:
-    """The carrier gave none, or was not asked. `message` is the English sentence of the log, already harmless."""
+    """The carrier gave none, or was not asked. `message` is the English sentence of the log.
+
+    As a carrier's client tells it, it may hold secrets and says nothing of the account: `judge` makes the one that counts.
+    """
 
     kind: ErrorKind
     message: str
