@@ -354,7 +354,7 @@ class HttpSession:
         try:
             answer = self._http.send(request)
         except HttpError as fault:
-            raise self._failed(fault, what, failed) from fault
+            raise self._failed(fault, failed) from fault
         finally:
             self._reservation.called()
         self.calls += 1
@@ -380,13 +380,13 @@ class HttpSession:
         failed.append(failure)
         return _PassingError(failure, wait_s) if is_short and self.repeats else CallError(failure)
 
-    def _failed(self, fault: HttpError, what: Capability, failed: list[Failure]) -> Exception:
+    def _failed(self, fault: HttpError, failed: list[Failure]) -> Exception:
         sent = not isinstance(fault, NotSentError)
         if sent:
             self.calls += 1
         else:
             self.unsent += 1
-            self._reservation.refund(what)
+            self._reservation.refund()
         is_resolved = not isinstance(fault, UnresolvedError)
         message = f"{self._name} {fault}"
         failure = Failure.of(fault.key, self._name, message=message, connected=sent, resolved=is_resolved)

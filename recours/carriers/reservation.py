@@ -104,7 +104,7 @@ class QuotaReservation:
                     for limit in missing:
                         self._last.append(self._in_long_window(limit))
         except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
-            self.refund(what)
+            self.refund()
             self.called()
             raise
         except BaseException:
@@ -182,9 +182,8 @@ class QuotaReservation:
             self._quota.give_back(reserved, self._reserved.pop(reserved))
         return None
 
-    def refund(self, what: Capability) -> None:
+    def refund(self) -> None:
         """Take back the units of the last call: certainly nothing of it was sent."""
-        del what
         for reserved in self._last:
             if reserved.limit.window.is_short:
                 self._quota.give_back(reserved)

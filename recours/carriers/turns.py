@@ -95,9 +95,9 @@ class WaitingReservation:
         """As the reservation's."""
         self._reservation.called()
 
-    def refund(self, what: Capability) -> None:
+    def refund(self) -> None:
         """As the reservation's."""
-        self._reservation.refund(what)
+        self._reservation.refund()
 
     def release(self) -> None:
         """As the reservation's."""

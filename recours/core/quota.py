@@ -60,8 +60,8 @@ class Window:
             second = int(at.timestamp()) // self.seconds * self.seconds
             return datetime.fromtimestamp(second, UTC), datetime.fromtimestamp(second + self.seconds, UTC)
         zone = ZoneInfo(self.zone)
-        today = at.astimezone(zone).date()
-        start, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+        start = datetime.combine(at.astimezone(zone).date(), time(), zone)
+        end = start + timedelta(days=1)  # on the wall: of 23 or 25 hours, if the clocks change
         return start.astimezone(UTC), end.astimezone(UTC)
 
 

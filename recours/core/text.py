@@ -148,7 +148,8 @@ class Redactor:
 
     def _masked(self, text: str, begins: re.Pattern[str]) -> str:
         parts, end = [], 0
-        for begin in (found.start() for found in begins.finditer(text)):
+        for match in begins.finditer(text):
+            begin = match.start()
             if begin >= end and (length := self._secret_at(text, begin)):
                 parts += [text[end:begin], MASK]
                 end = begin + length

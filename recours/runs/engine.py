@@ -141,7 +141,8 @@ class Engine:
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
                 del self._leased[leased.claim.id]
-            self.leasing.hand_back(message.unasked)
+            if message.unasked:
+                self.leasing.hand_back(message.unasked)
 
     def _take_answer(self, answer: Answer) -> None:
         """It is recorded later. Raises RunError."""

@@ -24,7 +24,6 @@ class Outage:
     """What a run knows of a carrier's own failures: whichever of its accounts meets them, they close all its lanes."""
 
     failures_in_a_row: int = 0
-    closes: bool = False  # as a lane's
     refusal: Refusal | None = None
 
 
@@ -55,7 +54,7 @@ class Lane:
 
     @property
     def is_closing(self) -> bool:
-        return self.closes or self.outage.closes
+        return self.closes or self.outage.refusal is not None
 
     @property
     def is_over(self) -> bool:
@@ -89,22 +88,23 @@ class Lane:
         an outage. `shows_outage`: several calls in a row failed.
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
-        if isinstance(outcome, Failure) and outcome.closes_carrier:  # for all threads at once
-            self.closes = True
-            self.outage.closes = self.outage.closes or not _is_of_account(outcome)
         self.denied += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
         elif called:
             self.outage.failures_in_a_row += OUTAGE_AFTER if shows_outage else 1
-        if self.refusal or not isinstance(outcome, Failure) or outcome.alone:
+        if not isinstance(outcome, Failure) or outcome.alone:
             return None
-        self.refusal = self._closing(outcome)
-        if self.refusal:
-            self.closes = True
-            if not _is_of_account(outcome):
-                self.outage.closes, self.outage.refusal = True, self.refusal
-        return self.refusal
+        refusal = self._closing(outcome)
+        if refusal is None:
+            return None
+        self.closes = True
+        if not _is_of_account(outcome):
+            self.outage.refusal = self.outage.refusal or refusal
+        if self.refusal:  # it is closed already
+            return None
+        self.refusal = refusal
+        return refusal
 
     def leave_unreachable(self, outcome: Outcome) -> None:
         """A claim of it is still due, as no connection was made: it is one of those that its carrier left behind."""

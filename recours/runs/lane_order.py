@@ -28,7 +28,8 @@ class LaneOrder:
 
     def __iter__(self) -> Iterator[str]:
         """The keys in their order; none may be moved meanwhile."""
-        return (key for _, key in self._sorted)
+        for _, key in self._sorted:
+            yield key
 
     def leased(self, asked: Collection[str], last: Urgency | None) -> None:
         """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -74,24 +74,19 @@ class Leasing:
     _recorder: Recorder
     _source: Source
     _go_on: Callable[[], bool]  # whether calls may begin
-    _lanes: dict[str, Lane] = field(default_factory=dict)
-    _outages: dict[str, Outage] = field(default_factory=dict)  # by carrier
-    _order: LaneOrder = field(default_factory=lambda: LaneOrder({}))
-    in_flight: int = 0  # bundles that are being fetched
-    carriers_asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._left = self._limits.batch_size
-
-    @property
-    def lanes(self) -> list[Lane]:
-        """The lanes that were met: of many, the others have less urgent claims than the batch."""
-        return list(self._lanes.values())
+        self._outages: dict[str, Outage] = {}  # by carrier
+        # Those that were met: of many, the others have less urgent claims than the batch.
+        self.lanes: dict[str, Lane] = {}
+        self.in_flight = 0  # bundles that are being fetched
+        self.carriers_asked: set[str] = set()
 
     @property
     def waits_for_quota(self) -> bool:
         """Tell whether more can be leased once others give back the units that they hold."""
-        return self._left > 0 and any(lane.waits for lane in self._lanes.values())
+        return self._left > 0 and any(lane.waits for lane in self.lanes.values())
 
     def open(self, ready: Mapping[str, Ready]) -> None:
         """Begin with what is ready. Raises RunError."""
@@ -100,9 +95,9 @@ class Leasing:
 
     def _lane(self, key: str) -> Lane:
         """The lane of this key; it is met if it was not yet. Raises RunError."""
-        if lane := self._lanes.get(key):
+        if lane := self.lanes.get(key):
             return lane
-        lane = self._lanes[key] = Lane(key, self._catalog.name_of(key, "no carrier that is known"))
+        lane = self.lanes[key] = Lane(key, self._catalog.name_of(key, "no carrier that is known"))
         if self._catalog.spec_of(key):
             lane.client = self._deps.queue.client_of(key)
             lane.outage = self._outages.setdefault(carrier_of(key), lane.outage)
@@ -191,7 +186,7 @@ class Leasing:
 
     def _drain(self, key: str) -> None:
         """Nothing is left to lease in this lane, unless claims go back to it."""
-        self._lanes[key].drained = True
+        self.lanes[key].drained = True
         self._order.move(key, None)
 
     def _room(self, lane: Lane) -> int:
@@ -315,7 +310,7 @@ class Leasing:
         """
         is_outage = lane.outage.refusal is refusal
         lane.refusal = refusal
-        for each in self._lanes.values():
+        for each in self.lanes.values():
             if is_outage and each.outage is lane.outage:
                 each.refusal = each.refusal or refusal
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
@@ -347,7 +342,7 @@ class Leasing:
 
     def report_lanes(self) -> None:
         """Tell of the accounts to which documents, or many parcels, are denied. Raises RunError."""
-        for lane in self.lanes:
+        for lane in self.lanes.values():
             if denials := lane.denials:
                 log.warning(f"⚠️ {denials.reason}")
                 self.report(lane, denials)
@@ -360,7 +355,7 @@ class Leasing:
 
     def end_unnumbered(self) -> None:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
-        closed = [lane.key for lane in self._lanes.values() if lane.refusal]
+        closed = [lane.key for lane in self.lanes.values() if lane.refusal]
         for first in range(0, len(closed), LANES_AT_ONCE):
             lanes = closed[first : first + LANES_AT_ONCE]
             is_more = True

@@ -56,8 +56,8 @@ class Reservation(Protocol):
     def called(self) -> None:
         """The call is over: another may begin."""
 
-    def refund(self, what: Capability) -> None:
-        """Take back the unit of a call of which certainly nothing was sent."""
+    def refund(self) -> None:
+        """Take back the unit of the last call: certainly nothing of it was sent."""
 
     def release(self) -> None:
         """Give back what is left over."""

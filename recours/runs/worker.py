@@ -250,7 +250,7 @@ class Worker(ABC):
             engine.run(ready)
         finally:
             self.carriers_asked |= engine.leasing.carriers_asked
-            self.refusals = {lane.key: lane.refusal for lane in engine.leasing.lanes if lane.refusal}
+            self.refusals = {lane.key: lane.refusal for lane in engine.leasing.lanes.values() if lane.refusal}
             self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:

@@ -190,7 +190,7 @@ class Unlimited:
     def called(self) -> None:
         pass
 
-    def refund(self, what: Capability) -> None:
+    def refund(self) -> None:
         pass
 
     def release(self) -> None:

@@ -142,7 +142,7 @@ class ScriptLine:
         self.reservation.consume(what)
         if isinstance(answer, Failure) and not answer.connected:
             self.unsent += 1
-            self.reservation.refund(what)
+            self.reservation.refund()
             raise CallError(answer)
         self.calls += 1
         self.script.during()

@@ -336,12 +336,12 @@ def test_units_of_calls_that_were_not_sent_are_the_fetch_s_again(
     reservation.consume(Capability.TRACKING)
     assert counts(run) == [1, 2]
     for _ in range(2):
-        reservation.refund(Capability.TRACKING)
+        reservation.refund()
         assert counts(run) == [0, 2]
     reservation.consume(Capability.TRACKING)
     reservation.consume(Capability.POD)
     assert counts(run) == [2, 2]
-    reservation.refund(Capability.POD)
+    reservation.refund()
     reservation.release()
     assert counts(run) == [1, 1]
 

@@ -108,7 +108,9 @@ class Model:
         """See that the next claims are the most urgent ones in lanes with room; how many these are."""
         leasing, limits = self.slice.leasing, self.slice.limits
         full = {
-            lane.key for lane in leasing.lanes if not has_room(lane.in_flight, limits.carrier_concurrency)
+            lane.key
+            for lane in leasing.lanes.values()
+            if not has_room(lane.in_flight, limits.carrier_concurrency)
         }
         places = sorted(place for lane, place in self.waiting.values() if lane not in full)
         is_room = has_room(leasing.in_flight, limits.concurrency)

@@ -43,8 +43,7 @@ class FakeReservation:
     def called(self) -> None:
         pass
 
-    def refund(self, what: Capability) -> None:
-        del what
+    def refund(self) -> None:
         self.queue.used[self.carrier] -= 1
 
     def release(self) -> None:
@@ -161,7 +160,7 @@ class FakeQueue:
             self._accepted.add(carrier)
             return Fetched(answer, 1, 0, accepted=True)
         if not answer.connected:
-            reservation.refund(Capability.POD)
+            reservation.refund()
             return Fetched(answer, 0, 1)
         shown = answer.kind in _SHOW_OUR_ACCOUNT
         return Fetched(self._remembered(carrier, answer), 1, 0, accepted=shown)
