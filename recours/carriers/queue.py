@@ -18,9 +18,9 @@ from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
 from recours.carriers.turns import NotPresentedError, Turns, WaitingReservation
 from recours.core.accounts import HOUSE, carrier_of
+from recours.core.case import Case, make_outcome, refusal_text
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
-from recours.core.judgement import Case, judge, refusal_text
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
 from recours.core.pauses import (
     PUT_OFF,
@@ -79,7 +79,7 @@ class _Fetch:
 class _Answer:
     """What one question to a carrier brought."""
 
-    outcome: Outcome  # as the client tells it: not yet what a claim comes to, see `judge`
+    outcome: Outcome  # as the client tells it: not yet what a claim comes to, see `make_outcome`
     delivery: Delivery | None = None
     retry_at: datetime | None = None  # until when the account or the carrier is left alone
     accepted: frozenset[Capability] = frozenset()  # the rights for which answers have accepted our account
@@ -294,7 +294,7 @@ class APIRequestQueue(AccountGate):
         if closed := bundle.closed_for(parcel):
             delivery = tracking if isinstance(tracking, Delivery) else parcel.known
             answer = _Answer(closed, delivery, closed.retry_at)
-            return judge(closed, self._case(fetch.key, answer, parcel))
+            return make_outcome(closed, self._case(fetch.key, answer, parcel))
 
         def ask(client: Client, session: CarrierSession) -> Outcome:
             if tracking is None:
@@ -306,7 +306,7 @@ class APIRequestQueue(AccountGate):
             case = self._refused_case(fetch, answer, answer.refusal, parcel)
         else:
             case = self._case(fetch.key, self._noted(fetch.key, answer), parcel)
-        return judge(answer.outcome, case)
+        return make_outcome(answer.outcome, case)
 
     def _ask(self, fetch: _Fetch, ask: Ask, earliest: datetime | None = None) -> _Answer:
         """Put one question, and note what it took. `earliest`: see `Asked`."""
@@ -409,7 +409,7 @@ class APIRequestQueue(AccountGate):
             blamed, _ = self._blamed(fetch, refused, answer.kind, None)
             if blamed is Blame.ACCOUNT:
                 case = self._case(key, refused, bundle.asked[0])
-                bundle.closed = judge(answer, self._closing(key, answer, case, None))
+                bundle.closed = make_outcome(answer, self._closing(key, answer, case, None))
             answer = None
         bundle.note_tracking(numbers, answer)
 
@@ -469,7 +469,7 @@ class APIRequestQueue(AccountGate):
         message = f"{name} denied this parcel, and our own account takes no call now; it is asked next"
         carrier = self._accounts[house].name
         limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
-        return judge(limit, self._case(house, _Answer(limit, delivery), parcel))
+        return make_outcome(limit, self._case(house, _Answer(limit, delivery), parcel))
 
     # ---------------------------------------------------------------- our account refused
 
@@ -493,7 +493,7 @@ class APIRequestQueue(AccountGate):
         else:
             try:
                 check = self._check(fetch)
-                outcome = judge(check.outcome, self._case_of_check(key, check))
+                outcome = make_outcome(check.outcome, self._case_of_check(key, check))
             finally:
                 fetch.reservation.release()
             fetched = Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
@@ -527,7 +527,7 @@ class APIRequestQueue(AccountGate):
         case = replace(self._case_of_check(key, check), delivery=None)
         if TRAITS[check.outcome.kind].uses_attempt:
             case = replace(case, unchecked=before.kind, retry_at=None)
-        return judge(check.outcome, case)
+        return make_outcome(check.outcome, case)
 
     def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: Asked) -> Case:
         """What a refusal of our account in the answer about a parcel means: it may be the parcel's alone."""

@@ -56,7 +56,8 @@ class Retrieved:
 class Failure:
     """The carrier gave none, or was not asked. `message` is the English sentence of the log.
 
-    As a carrier's client tells it, it may hold secrets and says nothing of the account: `judge` makes the one that counts.
+    As a carrier's client tells it, it may hold secrets and says nothing of the account: `make_outcome` makes the one that
+    counts.
     """
 
     kind: ErrorKind

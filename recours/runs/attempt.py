@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.case import Case, make_outcome
 from recours.core.claim import Claim, Delivery
 from recours.core.delivery_record import delivery_to_record, record_of
 from recours.core.errors import TRAITS
-from recours.core.judgement import Case, judge
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.sentences import Sentence
 from recours.core.text import clean
@@ -146,4 +146,4 @@ def _stored(
         return Retrieved((), proof.delivery), evidence
     if isinstance(outcome, Failure):
         return outcome, evidence
-    return judge(outcome, Case(unusable=stored[0].refused, is_assumed=is_assumed)), evidence
+    return make_outcome(outcome, Case(unusable=stored[0].refused, is_assumed=is_assumed)), evidence

@@ -38,7 +38,7 @@ _TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class Answer:
+class AttemptOver:
     """How the attempt at a claim ended. `refusal`: it closed the lane."""
 
     leased: Leased
@@ -71,10 +71,10 @@ class Engine:
         self.leasing = Leasing(
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
-        self._from_threads: SimpleQueue[Answer | BundleOver] = SimpleQueue()
+        self._from_threads: SimpleQueue[AttemptOver | BundleOver] = SimpleQueue()
         self._lanes_guard = threading.Lock()  # several threads learn of a lane's failures
         self._leased: dict[Any, Leased] = {}  # and not recorded yet, by claim
-        self._answered: list[Answer] = []  # and not recorded yet
+        self._answered: list[AttemptOver] = []  # and not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
@@ -123,7 +123,7 @@ class Engine:
             except RunError as fault:
                 self._fail(fault)
 
-    def _next_message(self) -> Answer | BundleOver | None:
+    def _next_message(self) -> AttemptOver | BundleOver | None:
         """What a thread has to say; None: recording or renewing is due before."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:
@@ -132,9 +132,9 @@ class Engine:
             return self._from_threads.get(timeout=wait_s)
         return None
 
-    def _take_in(self, message: Answer | BundleOver | None) -> None:
+    def _take_in(self, message: AttemptOver | BundleOver | None) -> None:
         """Raises RunError."""
-        if isinstance(message, Answer):
+        if isinstance(message, AttemptOver):
             self._take_answer(message)
         elif message:
             self.leasing.ended(message.bundle[0].lane)
@@ -144,7 +144,7 @@ class Engine:
             if message.unasked:
                 self.leasing.hand_back(message.unasked)
 
-    def _take_answer(self, answer: Answer) -> None:
+    def _take_answer(self, answer: AttemptOver) -> None:
         """It is recorded later. Raises RunError."""
         ended, lane = answer.ended, answer.leased.lane
         calls = plural(ended.fetched.calls, "call")
@@ -207,7 +207,7 @@ class Engine:
                     unasked.remove(leased)
                     if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
                         self._deps.documents.secure(ended.evidence)
-                    self._from_threads.put(Answer(leased, ended, self._learn(leased.lane, ended)))
+                    self._from_threads.put(AttemptOver(leased, ended, self._learn(leased.lane, ended)))
         except RunError as fault:
             # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
             # follows from it is reported instead.
@@ -280,9 +280,9 @@ class Engine:
             self._record_at = None
             self._record(ready)
 
-    def _record(self, answers: Sequence[Answer]) -> None:
+    def _record(self, answers: Sequence[AttemptOver]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
-        excused: dict[bool, list[Answer]] = {True: [], False: []}  # by whether they go behind the others
+        excused: dict[bool, list[AttemptOver]] = {True: [], False: []}  # by whether they go behind the others
         others = []
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
@@ -294,7 +294,7 @@ class Engine:
             self._record_group(of_run, partial(self._recorder.leave, last=is_last))
         self._record_group(others, self._recorder.conclude)
 
-    def _record_group(self, answers: Sequence[Answer], record: Callable[[Sequence[Ended]], int]) -> None:
+    def _record_group(self, answers: Sequence[AttemptOver], record: Callable[[Sequence[Ended]], int]) -> None:
         """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
         if not answers:
             return

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from recours.runs.attempt import Ended, attempt
-from recours.runs.engine import Answer, BundleOver, Engine
+from recours.runs.engine import AttemptOver, BundleOver, Engine
 from recours.runs.lane import Leased
 from recours.runs.ports import Fetched
 
@@ -26,7 +26,7 @@ class SingleThreadEngine(Engine):
         del fetch
         self._under_way.append(bundle)
 
-    def _next_message(self) -> Answer | BundleOver | None:
+    def _next_message(self) -> AttemptOver | BundleOver | None:
         if self._from_threads.empty():
             self._fetch(self._under_way.popleft())
         return self._from_threads.get()

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from recours.core.case import Case, make_outcome, refusal_text
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.judgement import Case, judge, refusal_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.pauses import Blame, Blocked, Refusal
 from recours.core.sentences import Said, Sentence
@@ -23,9 +23,9 @@ REJECTED = Failure.of(Sentence.CREDENTIALS_REJECTED, "Chronopost", "bad password
 
 def test_an_answer_stands_with_what_is_known_beside_it() -> None:
     waiting = Failure.of(Sentence.TOO_MANY_CALLS, "Chronopost", None, 429, retry_at=AT)
-    outcome = judge(waiting, replace(HOUSE, retry_at=AT, delivery=DELIVERY))
+    outcome = make_outcome(waiting, replace(HOUSE, retry_at=AT, delivery=DELIVERY))
     assert outcome == replace(waiting, delivery=DELIVERY)
-    assert judge(waiting, HOUSE).retry_at is None
+    assert make_outcome(waiting, HOUSE).retry_at is None
 
 
 def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
@@ -36,23 +36,23 @@ def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
     delivery = Delivery(signatory="hunter2", place="hunter2", label="hunter2", unknown="hunter2")
     case = replace(HOUSE, mask=mask, delivery=delivery)
     document = Retrieved.single(b"%PDF-", delivery, "searchPOD hunter2")
-    texts = [repr(judge(answer, case)) for answer in (said, document)]
-    blamed = [judge(said, replace(case, blame=blame)) for blame in (Blame.ACCOUNT, Blame.CLAIM)]
+    texts = [repr(make_outcome(answer, case)) for answer in (said, document)]
+    blamed = [make_outcome(said, replace(case, blame=blame)) for blame in (Blame.ACCOUNT, Blame.CLAIM)]
     for text in [*texts, *map(repr, blamed), refusal_text(said, replace(case, client="a@b.example"))]:
         assert "***" in text
         assert "hunter2" not in text
 
 
 def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
-    doubtful = judge(UNKNOWN, replace(HOUSE, is_mistyped=True))
+    doubtful = make_outcome(UNKNOWN, replace(HOUSE, is_mistyped=True))
     assert doubtful.message == f"{UNKNOWN.message} (its check digit does not fit: is it mistyped?)"
     assert doubtful.said == Said(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
-    assert judge(REJECTED, replace(HOUSE, is_mistyped=True)) == REJECTED  # it is not about the number
+    assert make_outcome(REJECTED, replace(HOUSE, is_mistyped=True)) == REJECTED  # it is not about the number
 
 
 def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
     case = replace(HOUSE, blame=Blame.ACCOUNT, retry_at=AT)
-    ours = judge(REJECTED, case)
+    ours = make_outcome(REJECTED, case)
     assert ours.message == "Chronopost rejects our credentials: bad password (credentials from .env)"
     assert (ours.kind, ours.said, ours.retry_at, ours.closes_carrier) == (
         K.AUTH_FAILED,
@@ -61,19 +61,19 @@ def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
         True,
     )
     assert ours.message == refusal_text(REJECTED, case)
-    theirs = judge(REJECTED, replace(case, client="a@b.example"))
+    theirs = make_outcome(REJECTED, replace(case, client="a@b.example"))
     assert theirs.message.startswith("Chronopost rejects the credentials of a@b.example: bad password (")
     assert theirs.said == Said(Sentence.CREDENTIALS_REJECTED, "Chronopost", "bad password", "a@b.example")
 
 
 def test_a_refusal_may_be_the_parcels_alone() -> None:
-    denied = judge(REJECTED, replace(HOUSE, blame=Blame.CLAIM))
+    denied = make_outcome(REJECTED, replace(HOUSE, blame=Blame.CLAIM))
     assert denied.said == Said(Sentence.PARCEL_DENIED, "Chronopost", "bad password")
     assert (denied.kind, denied.http_status, denied.closes_carrier) == (K.ACCESS_DENIED, 401, False)
-    to_client = judge(REJECTED, replace(CLIENT, blame=Blame.CLAIM))
+    to_client = make_outcome(REJECTED, replace(CLIENT, blame=Blame.CLAIM))
     assert to_client.said == Said(Sentence.PARCEL_DENIED_TO_CLIENT, "Chronopost", "bad password")
     assert "our" not in to_client.message
-    later = judge(REJECTED, replace(HOUSE, blame=Blame.CLAIM_LATER, retry_at=AT))
+    later = make_outcome(REJECTED, replace(HOUSE, blame=Blame.CLAIM_LATER, retry_at=AT))
     assert later.message.endswith("(for this parcel alone: Chronopost gives others)")
     assert (later.kind, later.retry_at, later.alone) == (K.AUTH_FAILED, AT, True)
 
@@ -82,14 +82,14 @@ def test_an_account_without_documents_closes_nothing() -> None:
     said = Said(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
     refusal = Refusal(Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, said=said)
     case = replace(HOUSE, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
-    outcome = judge(REJECTED, case)
+    outcome = make_outcome(REJECTED, case)
     assert (outcome.kind, outcome.message, outcome.said) == (K.ACCOUNT_DENIED, refusal.reason, said)
     assert (outcome.retry_at, outcome.delivery, outcome.closes_carrier) == (AT, DELIVERY, False)
 
 
 def test_a_check_that_tells_nothing_leaves_the_refusal_as_it_was() -> None:
     down = Failure.of(Sentence.NO_ANSWER, "Chronopost", connected=False)
-    outcome = judge(down, replace(CLIENT, unchecked=K.ACCOUNT_DENIED))
+    outcome = make_outcome(down, replace(CLIENT, unchecked=K.ACCOUNT_DENIED))
     assert (outcome.kind, outcome.connected) == (K.ACCOUNT_DENIED, True)
     assert outcome.said == Said(Sentence.CREDENTIALS_UNCHECKED, "Chronopost", "", "a@b.example")
     assert outcome.message.endswith(f"again: {down.message}")
@@ -99,7 +99,7 @@ def test_a_check_that_tells_nothing_leaves_the_refusal_as_it_was() -> None:
 def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
     said = Said(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
     answer = Failure(kind, "the carrier's words", said=said)
-    outcome = judge(answer, replace(HOUSE, delivery=Delivery(is_assumed=True), is_assumed=True))
+    outcome = make_outcome(answer, replace(HOUSE, delivery=Delivery(is_assumed=True), is_assumed=True))
     assert outcome.delivery is None
     of_the_parcel = {
         "invalid_tracking",
@@ -121,13 +121,13 @@ def test_a_parcel_that_was_not_tracked_does_not_wait_for_documents(
     alone: bool, retry_at: datetime | None
 ) -> None:
     answer = replace(REJECTED, alone=alone)
-    assert judge(answer, replace(HOUSE, is_assumed=True, retry_at=AT)).retry_at == retry_at
+    assert make_outcome(answer, replace(HOUSE, is_assumed=True, retry_at=AT)).retry_at == retry_at
 
 
 @pytest.mark.parametrize("is_assumed", [False, True])
 def test_a_proof_that_is_no_document_is_a_failure(is_assumed: bool) -> None:
     document = Retrieved.single(b"oops", DELIVERY, "searchPOD")
-    outcome = judge(document, Case(unusable="is empty", is_assumed=is_assumed))
+    outcome = make_outcome(document, Case(unusable="is empty", is_assumed=is_assumed))
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.delivery) == (K.BAD_RESPONSE, None if is_assumed else DELIVERY)
     assert outcome.message == "What the carrier sent as a proof is no document: is empty"

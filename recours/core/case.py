@@ -1,6 +1,6 @@
 """What an answer comes to: the one `Failure` or `Retrieved` of it.
 
-A carrier's client tells what its answer says. `judge` adds what is known beside it: the account that was asked, the parcel,
+A carrier's client tells what its answer says. `make_outcome` adds what is known beside it: the account that was asked, the parcel,
 whose a refusal is, and how long to wait. Nothing changes an outcome after that.
 """
 
@@ -56,10 +56,10 @@ class _Statement(NamedTuple):
 
 
 @overload
-def judge(answer: Failure, case: Case) -> Failure: ...
+def make_outcome(answer: Failure, case: Case) -> Failure: ...
 @overload
-def judge(answer: Outcome, case: Case) -> Outcome: ...
-def judge(answer: Outcome, case: Case) -> Outcome:
+def make_outcome(answer: Outcome, case: Case) -> Outcome: ...
+def make_outcome(answer: Outcome, case: Case) -> Outcome:
     """The outcome of an answer in this case. `answer`: what the client tells, or why no call was made."""
     if isinstance(answer, Failure):
         return _failure(answer, case)
