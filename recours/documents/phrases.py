@@ -231,13 +231,8 @@ OBJECTION = _whole(
     none="(aucune|pas de|no|not? yet|kein\\w*|sin|nessuna|geen) (consta |existe |hay |risulta )?(la |su |the )?(livraison|delivery|zustellung|entrega|consegna|bezorging|aflevering)(?! (note|receipt))|(consta|risulta) (la )?(entrega|consegna)(?= (no|non))|(zustellung|delivery|livraison|entrega|consegna|bezorging)\\b(?!.{0,40}(sign|unterschrift|firma|handtek|note|receipt))[^.;|]{0,30}\\b(nicht|not|pas|non|no|niet)\\b (erfolgt|moglich|take|made|possible|eu|avvenuta|possibile|se|fue|posible|gelukt|mogelijk|plaats)|dat klopt niet|(das|dies) (stimmt nicht|ist falsch|war falsch)|(that|this) (is|was) (not (correct|right|true)|wrong|incorrect|untrue)|ce n'est pas (exact|vrai|correct)|no es (correcto|cierto)|non (e|corrisponde) (corretto|esatto|vero|al vero)",
     held="(toujours|encore) (dans|a|en|au)|still (in|at|on)|liegt (noch|zur|bei)|noch (in|im|bei) (der|dem|unse\\w+|depot|zustellbasis)|sigue en|todavia|aun (esta|en)|si trova ancora|ancora in|e in giacenza|nog (in|bij|op|onderweg|steeds)|(retenu|blocked|held|festgehalten|retenid[oa]|trattenut[oa]|vastgehouden)",
 )
-TO_FILL_IN = _whole(
-    fr="a (remplir|completer)",
-    en="to be (completed|filled)|please (complete|fill)",
-    de="auszufullen|ausfullen",
-    es="(a|debe) (rellenar|cumplimentar)\\w*",
-    it="da compilare",
-    nl="in te vullen|invullen",
+TO_FILL_IN = re.compile(
+    r"\b(?:a (remplir|completer)|to be (completed|filled)|please (complete|fill)|auszufullen|ausfullen|(a|debe) (rellenar|cumplimentar)\w*|da compilare|in te vullen|invullen)(?!\w)"
 )
 # The document or the number on it is an example.
 EXAMPLE = re.compile(
@@ -277,48 +272,16 @@ _PROOF = _any(
     it="prova|bolla",
     nl="\\w*bewijs",
 )
-OF_A_SIGNATURE = _whole(
-    fr="signature|signee?|signataire|emargement",
-    en="signed|signatory",
-    de="unterschrift|unterschrieben|quittiert",
-    es="firma|firmad[oa]",
-    it="firmat[oa]",
-    nl="handtekening|getekend|ondertekend",
+OF_A_SIGNATURE = re.compile(
+    r"\b(?:signature|signee?|signataire|emargement|signed|signatory|unterschrift|unterschrieben|quittiert|firma|firmad[oa]|firmat[oa]|handtekening|getekend|ondertekend)(?!\w)"
 )
-_MISSING = _any(
-    fr="indisponible|introuvable|inexistante?|aucune?|en cours de (generation|traitement|preparation)|(ne|n')\\b[^.;]{0,30} (pas|plus)|(sera|seront) (\\w+ ){0,2}disponibles?|impossible",
-    en="unavailable|no|not|cannot|isn't|will be (\\w+ ){0,2}available|is being (generated|processed|prepared)|could not|unable",
-    de="nicht|kein\\w*|wird (erstellt|generiert)|steht innerhalb",
-    es="no|sin|ningun\\w*|estara disponible|sera enviado|no se pudo",
-    it="non|nessun\\w*|sara disponibile|impossibile",
-    nl="niet|geen|wordt (aangemaakt|gegenereerd)|binnen \\d+",
-)  # fmt: skip
-_THERE = _any(
-    fr="disponible|trouve\\w*|enregistree?|affichee?|generee?|fournie?|existe\\w*|dispos\\w+",
-    en="available|found|retrieved|displayed|exists?|on file|generated|be",
-    de="verfugbar|gefunden|vorhanden|abrufbar|vor|hinterlegt|erstellt|verfugung",
-    es="disponible|encontrad[oa]|existe|disponemos|generar|generado",
-    it="disponibile|trovat[oa]|presente|esiste|generare",
-    nl="beschikbaar|gevonden|vastgelegd|aanwezig|aangemaakt",
-)
-_PARCEL = "colis|envoi|expedition|numero|numeros?|suivi|parcel|package|shipment|consignment|tracking|number|\\w*nummer|sendung|paket|envio|paquete|bulto|spedizione|collo|pacco|zending|pakket"
-# A number that nobody knows.
-_UNKNOWN = _any(
-    all=f"(?:{_PARCEL})\\b[^.;!?|]{{0,60}} (?:inconnue?|introuvable|ne figure (pas|plus)|n'existe (pas|plus)|unknown|(does|do) not exist|not (found|recogni[sz]ed|valid)|invalid|unbekannt|ungultig|nicht (gefunden|bekannt)|desconocid[oa]|no (existe|consta|es valido)|sconosciut[oa]|inesistente|non (esiste|valid[oa])|onbekend|ongeldig|niet (gevonden|bekend)|manquante?|perdue?|missing|lost|fehlt|verloren|vermisst|falta|extraviad[oa]|mancante|smarrit[oa]|non (e |risulta )?presente|ontbreekt|vermist)",
-    fr="(aucune?|pas de|sans) (resultats?|donnees?|information)|ne correspond a aucun|aucune? (colis|envoi|expedition|suivi)\\b[^.;]{0,40}(trouve|correspond)e?|(n'avons|n'a) (pas|pu)( pu| ete)? (trouver?|localiser?)",
-    en="no (results?|records?|matches|match)|no (data|shipments?|parcels?|information)[^.;]{0,30} found|(could not|cannot|can't|couldn't|unable to|did not|not) (find|found|locate|recogni[sz]e) (the|your|any|a|this|details|shipment|parcel)",
-    de="keine (treffer|ergebnisse)|(keine|nicht) [^.;]{0,40}gefunden",
-    es="sin resultados|ningun resultado|no (existe|consta) ningun|no (se ha|se han|hemos|se) (encontrado|encontro|localizado)",
-    it="nessun risultato|non (e stat[oa]|sono stat[ie]|abbiamo|risulta)( \\w+)? ?trovat[oaie]|nessun[oa]? (spedizione|collo|pacco)[^.;]{0,30}trovat[oaie]",
-    nl="geen (resultaten?|gegevens)|geen [^.;]{0,40}gevonden|niet (gevonden|vinden)",
-)  # fmt: skip
-_NEAR = "[^.;!?|]{0,80}?"
-_NOT_THERE = rf"(?:{_MISSING})\b{_NEAR}\b(?:{_THERE})|(?:{_THERE})\b{_NEAR}\b(?:nicht|niet|pas|non)|unavailable|indisponible|introuvable"
+_NONE = r"not|no|cannot|could not|unable|pas|plus|aucune?|impossible|non|nicht|kein\w*|niet|geen|sin|ningun\w*|nessun\w*|impossibile"
+_THERE = r"available|found|retrieved|displayed|exists?|on file|disponible|trouve\w*|enregistree?|existe\w*|verfugbar|gefunden|vorhanden|abrufbar|encontrad[oa]|disponibile|trovat[oa]|esiste|beschikbaar|gevonden|vastgelegd|aanwezig"
+_WITHIN = r"(?:(?!signatur|unterschrift|firma|handtekening)[^.;!?|]){0,80}?"
 # "This document is not available in English" is no matter. Of the signature, good letters say it too, where none was required.
 NOT_THERE = re.compile(
-    rf"\b(?:{_PROOF})\b(?:(?!signatur|unterschrift|firma|handtekening)[^.;!?|]){{0,80}}?\b(?:{_NOT_THERE})(?!\w)(?! (?:in|en|auf) \w)"
-    rf"|\b(?:no|aucune?|kein\w*|ningun\w*|nessun\w*|geen) (?:{_PROOF})\b{_NEAR}\b(?:{_THERE})(?!\w)"
-    rf"|\b(?:{_UNKNOWN})(?!\w)"
+    rf"\b(?:{_PROOF})\b{_WITHIN}\b(?:unavailable|indisponible|introuvable|(?:{_NONE})\b{_WITHIN}\b(?:{_THERE})|(?:{_THERE})\b{_WITHIN}\b(?:nicht|niet|pas|non))(?!\w)(?! (?:in|en|auf) \w)"
+    rf"|\b(?:no|aucune?|kein\w*|ningun\w*|nessun\w*|geen) (?:{_PROOF})\b{_WITHIN}\b(?:{_THERE})(?!\w)"
 )
 
 # ---------------------------------------------------------------- pages of portals
