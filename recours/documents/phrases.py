@@ -78,7 +78,7 @@ PICKUP_POINT = _whole(
 )
 BY_CARRIER = re.compile(rf"\b(?:{_BY}) {_CARRIER}\b")
 CLAIM = _whole(
-    words="reclam\\w+|\\w*nachforsch\\w*|beschwerde|\\w*antrag|\\w*auftrag|complaint|plainte|query|ricerca|onderzoek|order|commande|bestell\\w+|pedido|ordine|dat(a|en|os|i)|gegevens|donnees|information\\w*|reklamation|claim|klacht|demande|request|anfrage|solicitud|richiesta|aanvraag|enquiry|consulta|vraag",
+    words="aangifte|declaration|declaracion|\\w*anmeldung|payment|paiement|\\w*zahlung|pago|pagamento|betaling|reclam\\w+|\\w*nachforsch\\w*|beschwerde|\\w*antrag|\\w*auftrag|complaint|plainte|query|ricerca|onderzoek|order|commande|bestell\\w+|pedido|ordine|dat(a|en|os|i)|gegevens|donnees|information\\w*|reklamation|claim|klacht|demande|request|anfrage|solicitud|richiesta|aanvraag|enquiry|consulta|vraag",
     letters="courrier|e?mail|message|nachricht|meldung|schreiben|mensaje|messaggio|segnalazione|bericht|melding|report",
 )
 _CERTIFIED = (  # "certificamos la entrega del paquete", "attestiamo la consegna"
@@ -104,6 +104,9 @@ TAKEN = re.compile(
     rf"\b(?:{_COLLECTED}|{_RECEIVED}|{_RECEIPT}|{_ARRIVED}|(?:{_DELIVERY_NOUN})\b[^;|]{{0,80}}?\b(?:{_DONE_WITH})|(?:{_DONE_WITH})\b[^;|]{{0,60}}?\b(?:{_DELIVERY_NOUN}))(?!\w)"
 )
 SIGNED = re.compile("sign|unterschr|firm|getek|ondert|quitt")
+LEFT = re.compile(
+    "abgegeben|zugestellt|hinterlegt|abgelegt|deponiert|geliefert|bezorgd|afgeleverd|afgegeven|achtergelaten|geleverd"
+)
 OF_MESSAGES = re.compile(
     "recu|receiv|record|register|enregistr|erhalten|erfasst|registr|recib|ricev|ontvang|geregistr"
 )
@@ -160,6 +163,7 @@ DOUBT = _whole(
     attributed=rf"(selon|d'apres|according to|laut|gemass|segun|secondo|stando a|volgens|contrary to|contrairement a|entgegen|contrariamente a|in tegenstelling tot)( \w+)? ?({_YOUR} )?{_SITE}",
     said_by=rf"(?:{_YOUR} {_SITE}|(?:votre|vos|your|ihr\w*|vostr[oiae]|uw|jullie|vuestr[oa]s?) \w+) (\w+ ){{0,2}}(says?|said|shows?|showed|claims?|claimed|alleges?|tells?|donne|soutient|sostiene|afirma|beweert|stelt|states?|dit|indiqu\w+|affich\w+|pretend\w*|sagt\w*|zeigt\w*|behauptet\w*|dice|decia|indica(ba|va)?|muestra|mostraba|mostra(va)?|riporta(va)?|zegt|zei|vermeld\w*|toont|toonde|pone|aparece|figura|steht|staat|repond\\w*|antwortet|responde|risponde|antwoordt)",
     told="(vous|you|sie|u|jullie|il|it|they|man) (\\w+ ){0,2}(say|said|claim|claimed|state|stated|insist|affirmez|pretendez|dites|soutenez|indiquez|assurez|repond\\w*|behaupten|sagen|geben an|erklaren|stelt|stellen|beweert|beweren|zegt|zeggen)|sostenete|affermate|dichiarate|sostiene che|afirman?|dicen|aseguran?|sostienen",
+    driver="(driver|chauffeur|livreur|fahrer|zusteller|repartidor|mensajero|corriere|autista|bezorger) (\\w+ )?(states|says|claims|affirme|dit|pretend|soutient|behauptet|sagt|dice|afirma|asegura|sostiene|zegt|beweert|stelt)",
     formerly="(nous|vous) (vous |nous )?avions|we (had|told|concluded|informed you wrongly)|(wir|sie) hatten|wir gingen|habiamos|(le|les) dijimos|partiamos|avevamo|we (hadden|gingen)|had(den)? (u|je)",
     marked="((marked|shown|showing|listed|flagged|displayed) as|annoncee?s?|affichee?s?|(indiquee?s?|indicad[oa]|indicat[oa]) (livree?s?|comme|como|come)|marquee?s?|gekennzeichnet|markiert|angezeigt|angeblich\\w*|marcad[oa]|figura|segnat[oa]|gemarkeerd|weergegeven)",
     alleged="allege\\w*|suppose\\w*|presume\\w*|pretendu\\w*|soi-disant|vermeintlich\\w*|supuest\\w+|presunt\\w+|possibly|perhaps|maybe|peut-etre|moglicherweise|vielleicht|quizas?|tal vez|posiblemente|forse|probabil\\w+|mogelijk|misschien|wellicht|presumibil\\w+|zogenaamd|vermoedelijk",
@@ -195,7 +199,7 @@ OF_A_RULE = _whole(
 # Whom it was handed to, or from whom it was taken: a parcel that begins its way, or comes back.
 OF_ITS_SENDER = re.compile(
     rf"\b(?:(a|chez|de|par) l'expediteur|du remettant|(to|back to|from|at) (the |its |your |original )*(sender|shipper|consignor)|(an|bei|von|vom|beim) (den |dem |der )?(absender|versender|einsender|handler)\w*|you, the sender|(votre|le colis) retour|(your |the )?return(ed)? (parcel|shipment|package|item)|(ihre?|die) (retoure|rucksendung)|retouren?paket|su devolucion|(il|suo) reso|(uw|je) retour|retourpakket|(abgegeben|afgegeven|deposee?|dropped( off)?|handed in|depositad[oa]|depositat[oa]|ingeleverd|eingeliefert) (durch|von|door|par|by|por|da)(?! {_CARRIER})|einlieferer\w*|inleveraar|deposant|(chez|from|with|bei|beim|von|presso|al|dal|del|bij|van|to|au|du|en el|en|from the|to the|le) (\w+ ){0, 2}(fournisseur|vendeur|venditore|fornitore|verkaufer|lieferanten|vendedor|proveedor|seller|merchant|supplier|verkoper|leverancier|webshop)|notre entrepot|our warehouse|aan ons|to us|(al|a su|del|de su|por el) remitente|(al|dal|del|presso il) mittente|(aan|bij|van|door) (de )?afzender"
-    rf"|(au|to|to the|an|an den|dem|der|al|all'|aan|aan de|aan den) ?{_CARRIER})(?!\w)"
+    rf"|(remise?s? a|au|to|to the|an|an den|dem|der|al|all'|aan|aan de|aan den) ?{_CARRIER})(?!\w)"
 )
 # Before a participle: it was taken from its sender.
 BY_US = re.compile(
@@ -221,7 +225,7 @@ OBJECTION = _whole(
     lost="(est |is |as |was )?(perdue?|introuvable|manquante?|manque|lost|missing|stolen|verloren|vermisst|verschollen|fehlt|gestohlen|extraviad[oa]|perdid[oa]|falta|robad[oa]|smarrit[oa]|pers[oa]|manca|mancante|rubat[oa]|vermist|zoek|kwijt|ontbreekt|gestolen)",
     destroyed="detruite?|destroyed|disposed of|zerstort|vernichtet|entsorgt|destruid[oa]|distrutt[oa]|vernietigd",
     disputed="(?P<disputed>(je|nous|i|we|ich|wir|yo|io|ik|wij|lo|la|ci|dit) (conteste\\w*|nie|nions|dispute|deny|bestreiten?|contesto|nego|betwist\\w*|ontken\\w*|niego)|(dat|das|this|lo) (betwist|bestreite|contesto|dispute) (ik|ich|i)?|impugno|rechazo|(toujours|encore|still|immer noch|todavia|sigo|ancora|nog steeds) (rien|nothing|nichts|nada|igual|nulla|niente|niets))",
-    mixed="(autre|another|(ein |zu einem )ander\\w*|otr[oa]|altr[oa]|ander) (colis|envoi|parcel|package|item|shipment|paket|sendung|envio|paquete|spedizione|pacco|collo|pakket|zending)|(ne|n'a|does|did|stimmt|no|non|komt) (\\w+ ){0,2}(correspond\\w*|match|uberein|coincide|corrisponde|overeen)( pas| nicht| niet)?",
+    mixed="denies|bestreitet|niega|nega|ontkent|(autre|another|(ein |zu einem )ander\\w*|otr[oa]|altr[oa]|ander) (colis|envoi|parcel|package|item|shipment|paket|sendung|envio|paquete|spedizione|pacco|collo|pakket|zending)|(ne|n'a|does|did|stimmt|no|non|komt) (\\w+ ){0,2}(correspond\\w*|match|uberein|coincide|corrisponde|overeen)( pas| nicht| niet)?",
     waiting="(pour|to|zur|zum|para|per|om|van|for|zu) (\\w+ ){0,3}(recuperer|retirer|collect(ion)?|pick ?up|abholen|abholung|recoger\\w*|recogida|ritir\\w+|ophalen|afhal\\w+) ?(?=$|[.,|(]|until|jusqu|bis|hasta|fino|tot|by|par|von|door|por|da)|(pour|to|para|per|om) (le|la|it|lo) (recuperer|retirer|collect|ritirar\\w+|op te halen)",
     outstanding="outstanding|steh(t|en) noch aus|volgen? nog|faltan? por|quedan? pendiente|ancora da|reste(nt)? a (livr|distrib|recev|venir)\\w*|manque toujours",
     refused="refusee?|refused|rejected|annahmeverweiger\\w*|verweigert|rehusad[oa]|rechazad[oa]|rifiutat[oa]|respint[oa]|geweigerd|weigert",

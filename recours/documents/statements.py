@@ -40,6 +40,7 @@ _PERSON = re.compile(
     r"\b(?:(?:Mr?|Mrs|Ms|Hr|Fr|Sra?|D|Dña|Sig|Sig\.ra|Dhr|Mevr|Mw)\. ?|(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Don|Doña|Dña) |[A-ZÀ-Þ]\. ?)[A-ZÀ-Þ]"
     r"|\b[A-ZÀ-Þ][a-zß-ÿ'’]+ (?:[a-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ][a-zß-ÿ'’]{2,}|\b[A-ZÀ-Þ'’]{2,} (?:[A-Za-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ'’]{2,}"
 )
+_NEXT = 30  # characters behind a participle
 _NEAR = 100  # characters behind a sentence, in which its day or its person may stand
 
 
@@ -108,7 +109,8 @@ def stated(sentence: str, number: str = "") -> re.Match[str] | None:
         if said["collected"] or said["received"]:
             is_said = _is_by_recipient(sentence, said)
         else:
-            is_said = not phrases.WAITING_PLACE.match(behind.lstrip())
+            waits = phrases.WAITING_PLACE.match(behind.lstrip())
+            is_said = not (waits or (phrases.LEFT.match(said[0]) and phrases.WAITING_PLACE.search(before)))
         happened = phrases.BEGINS.match(before) or phrases.HAPPENED.search(before)
         if (
             is_said
@@ -144,7 +146,7 @@ def _says_who_took_ours(sentence: str, number: str, text: str, folded: str) -> r
         else:
             is_of_claim = phrases.OF_MESSAGES.search(said[0]) and phrases.CLAIM.search(sentence)
             is_said = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
-        is_by_carrier = phrases.BY_CARRIER.match(behind.lstrip())
+        is_by_carrier = phrases.BY_CARRIER.search(behind[:_NEXT])
         is_refused = (
             phrases.NOT_YET.search(behind) or phrases.NEGATED.search(before) or is_denied(before, behind)
         )
@@ -164,7 +166,7 @@ def _is_by_recipient(sentence: str, said: re.Match[str]) -> bool:
     if (
         phrases.BY_US.search(before)
         or phrases.NOT_YET.search(behind)
-        or phrases.BY_CARRIER.match(behind.lstrip())
+        or phrases.BY_CARRIER.search(behind[:_NEXT])
     ):
         return False
     if said["received"]:
