@@ -331,7 +331,7 @@ OTHER_PAPER = re.compile(
     )
 )
 # A field, a sentence, a foot, or a line of a sentence.
-NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}|\bn[ro]?[.°º]+ ?\w*\d")
+NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")
 # What names a proof, or answers another paper: such a title is none of another paper.
 _DELIVERY = r"(?:livraison|remise(?! (?:au|a la) (?:transporteur|poste))|distribution|reception|delivery|receipt|zustell\w*|ablief\w*|ausliefer\w*|empfang\w*|liefer\w*|entrega|recepcion|consegna|recapito|ricevimento|bezorg\w*|aflever\w*|ontvangst\w*)"
 _PAPER = r"(?:declaration|declaracion|dichiarazione|verklaring|erklarung|preuves?|justificatif|attestation|confirmation|recu|recepisse|bordereau|bon|bulletin|avis|proof|receipt|notification|notice|advice|note|certificate|letter|details|nachweis|beleg|bestatigung|comprobante|justificante|prueba|acuse|albaran|certificado|recibo|aviso|constancia|prova|ricevuta|attestato|conferma|bolla|avviso|certificazione|bewijs|bevestiging|bon|bericht)"
