@@ -102,8 +102,6 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 def stated(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
-    if phrases.OF_ITS_SENDER.search(sentence):
-        return None
     for said in islice(phrases.DELIVERED.finditer(sentence), _MOST_SAID):
         before, behind = sentence[: said.start()], sentence[said.end() :]
         if said["collected"] or said["received"]:
@@ -116,6 +114,7 @@ def stated(sentence: str, number: str = "") -> re.Match[str] | None:
             is_said
             and not is_denied(before, behind)
             and (happened or has_date(sentence) or (number and number in sentence))
+            and not phrases.OF_ITS_SENDER.search(sentence)
         ):
             return said
     return None
