@@ -13,6 +13,7 @@ from recours.documents.labels import FactLabel, Kind, labels_in
 from recours.documents.names import name_of
 from recours.documents.phrases import (
     NOT_YET,
+    OBJECTION,
     OF_ALL,
     ON_ITS_WAY,
     STATUS,
@@ -185,7 +186,7 @@ class Page:
     def _tells_of_delivery(self, row: int) -> bool:
         """Tell whether a row of a list says so, or has a value in a column of the day of delivery or of who signed."""
         cells = self.rows[row]
-        if any(UNDELIVERED.search(cell.folded) for cell in cells):
+        if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
             return False
         if states_delivery(cells):
             return True

@@ -252,9 +252,9 @@ _ON_ITS_WAY = _any(
     nl="onderweg|in bezorging|ligt klaar|retour|wacht op|in behandeling|aangemeld|gesorteerd|een (bericht|briefje)|kaartje|(?<!deze )kaart",
 )  # fmt: skip
 ON_ITS_WAY = re.compile(rf"\b(?:{_ON_ITS_WAY})(?!\w)")
-# What a row of a list says of a parcel that was not delivered.
+# What a row of a list says, beside objections, of a parcel that was not delivered.
 UNDELIVERED = re.compile(
-    rf"{OBJECTION.pattern}|\b(?:{_ON_ITS_WAY}|absente?|ausente|assente|not (?:in|home)|no answer|niet thuis|nicht angetroffen|abwesend|closed|ferme|chiuso|cerrado|gesloten|geschlossen|(?:not|non|nicht|niet|no) \w+)(?!\w)"
+    rf"\b(?:{_ON_ITS_WAY}|absente?|ausente|assente|not (?:in|home)|no answer|niet thuis|nicht angetroffen|abwesend|closed|ferme|chiuso|cerrado|gesloten|geschlossen|(?:not|non|nicht|niet|no) \w+)(?!\w)"
 )
 STEP_BEFORE = re.compile(
     rf"\b(?:{_ON_ITS_WAY})\b[^\d.;]{{0,30}}$|\b(?:etape|step|schritt|paso|passo|fase|stap) \d[^.;|]{{0,20}}$"
