@@ -304,22 +304,25 @@ class ClaimRepository:
         if len(ended) > 1:
             with suppress(_ChangedError):
                 try:
-                    return list(self._record_at_once(ended, lease, now).values())
+                    self._record_at_once(ended, lease, now)
+                    return [True] * len(ended)
                 except DatabaseError as fault:
                     if not (fault.was_answered or fault.is_of_rules):
                         raise NotRecordedError(fault, {}) from fault
+        as_taken: list[bool] = []  # a claim whose lease was lost may be there twice
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
         for attempt, decision in ended:
             try:
-                written[attempt.claim.id] = self._record_alone(attempt, decision, lease, now)
+                as_taken.append(self._record_alone(attempt, decision, lease, now))
+                written[attempt.claim.id] = as_taken[-1]
             except DatabaseError as fault:
                 faults.append(fault)
                 if not fault.was_answered:
                     break
         if faults:
             raise NotRecordedError(faults[0], written) from faults[0]
-        return list(written.values())
+        return as_taken
 
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         """Record one attempt; the service is told by a later run if it cannot be told now."""
@@ -343,8 +346,8 @@ class ClaimRepository:
         now: datetime,
         *,
         is_owed: bool = False,
-    ) -> dict[Any, bool]:
-        """Record attempts in one transaction, by the claims' ids. Raises _ChangedError, DatabaseError.
+    ) -> None:
+        """Record attempts in one transaction. Raises _ChangedError, DatabaseError.
 
         `is_owed`: the service is told by a later run.
         """
@@ -363,7 +366,6 @@ class ClaimRepository:
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
             self._add_attempts(connection, [attempt for attempt, _ in ended], now)
-        return dict.fromkeys(projections, True)
 
     def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         """Of a claim that is not as it was taken: it is assessed again. The service is told nothing."""

@@ -140,7 +140,9 @@ class Engine:
             self.leasing.ended(message.bundle[0].lane)
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
-                del self._leased[leased.claim.id]
+                self._leased.pop(
+                    leased.claim.id, None
+                )  # it is gone if the claim was leased twice, its lease being lost
             if message.unasked:
                 self.leasing.hand_back(message.unasked)
 

@@ -437,6 +437,22 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
     assert [tuple(row.values()) for row in outcomes] == [("run-1", "failed"), ("run-2", "success")]
 
 
+def test_of_two_answers_about_a_claim_that_a_run_took_twice_one_counts(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    """As after a sleep of the machine: its lease was over before the first was recorded, and another run had it in between."""
+    add_claims(run.database, [{}])
+    run.keep()
+    later = NOW + LEASE
+    taken = run.take()
+    other.put_back(*other.take(now=later))
+    taken += run.take(now=later)
+    decisions = [(claim, decide(claim, TIMED_OUT, later, POLICY)) for claim in taken]
+    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
+    assert run.claims.record(ended, run.lease(), later) == [True, False]
+    assert [row["pod_retry_count"] for row in joined_rows(run.database)] == [1]
+
+
 def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
     run: Run, add_claims: Callable[..., None]
 ) -> None:
