@@ -140,9 +140,8 @@ class Engine:
             self.leasing.ended(message.bundle[0].lane)
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
-                self._leased.pop(
-                    leased.claim.id, None
-                )  # it is gone if the claim was leased twice, its lease being lost
+                # It is gone if its lease was lost and the claim leased again.
+                self._leased.pop(leased.claim.id, None)
             if message.unasked:
                 self.leasing.hand_back(message.unasked)
 
