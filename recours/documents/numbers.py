@@ -28,6 +28,7 @@ _FAMILIES = {
     "mondial_relay": "mondial relay|inpost",
     "": "colis prive|relais colis|geodis|hermes|evri|postnl|correos|seur|poste italiane|royal mail|usps",
 }
+_NAMES = {key: re.compile(rf"\b(?:{names})\b") for keys, names in _FAMILIES.items() for key in keys.split()}
 _ANY_CARRIER = re.compile(rf"\b(?:{'|'.join(_FAMILIES.values())})\b")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
 _WORD = re.compile(r"[A-Z0-9]+")
@@ -106,8 +107,8 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
 
 def another_carrier(folded: str, carrier: str) -> str | None:
     """Another carrier's name on a document that does not bear that of `carrier`; None: it has none."""
-    own = next((names for key, names in _FAMILIES.items() if carrier in key.split()), "")
-    if not own or re.search(rf"\b(?:{own})\b", folded):
+    own = _NAMES.get(carrier)
+    if own is None or own.search(folded):
         return None
     name = _ANY_CARRIER.search(folded)
     return name[0].upper() if name else None
