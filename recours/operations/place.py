@@ -17,7 +17,7 @@ from recours.operations.position import Closing, Position, Why, closing_of
 AHEAD = timedelta(days=14)
 
 
-def turn_of(
+def day_in_line(
     claim_id: Any,
     where: Position,
     claims: Sequence[Claim],
@@ -59,7 +59,7 @@ def stands_in_line(where: Position) -> bool:
 
 
 # Today, tomorrow, another day.
-TURN = {
+_SENTENCES = {
     "en": (
         "Its turn may come today (estimate).",
         "Its turn comes not before tomorrow (estimate).",
@@ -73,6 +73,6 @@ TURN = {
 }
 
 
-def turn_text(texts: Localized, not_before: date, now: datetime) -> str:
+def day_in_line_text(texts: Localized, not_before: date, now: datetime) -> str:
     days = (not_before - texts.local(now).date()).days
-    return TURN[texts.language][min(max(days, 0), 2)].format(day=texts.weekday(not_before))
+    return _SENTENCES[texts.language][min(max(days, 0), 2)].format(day=texts.weekday(not_before))

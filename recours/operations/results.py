@@ -27,7 +27,7 @@ from recours.operations.labels import (
     said_or_quoted,
     times_asked,
 )
-from recours.operations.place import turn_text
+from recours.operations.place import day_in_line_text
 from recours.operations.position import Position, Standing, Why, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
@@ -274,7 +274,7 @@ class ResultSentences(Localized):
         error = None if stands is Standing.FETCHED else error_of(language, claim)
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
         form = self._form(where, waits=not_before is not None)
-        waits = f" {turn_text(self, not_before, now)}" if not_before and now else ""
+        waits = f" {day_in_line_text(self, not_before, now)}" if not_before and now else ""
         end = END[language][where.is_due].format(at=self.minute(where.state.next_at))
         return ClaimStatus(
             reference=claim.reference,

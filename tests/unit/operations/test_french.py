@@ -19,7 +19,7 @@ from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.advice import advice
 from recours.operations.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
-from recours.operations.place import turn_text
+from recours.operations.place import day_in_line_text
 from recours.operations.position import Evidence, Position, Standing, Why
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, Verdict
@@ -262,6 +262,6 @@ def test_the_health_and_the_checks_of_accounts_are_french() -> None:
 
 def test_a_place_in_line_and_the_end_of_evidence_are_french() -> None:
     french = Localized("fr")
-    texts = {turn_text(french, (NOW + timedelta(days=n)).date(), NOW) for n in range(3)}
+    texts = {day_in_line_text(french, (NOW + timedelta(days=n)).date(), NOW) for n in range(3)}
     texts |= {evidence_text(french, Evidence(LATER, over, counts=True), CARRIER) for over in (False, True)}
     assert not_french(texts) == {}

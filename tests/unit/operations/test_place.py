@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Claim, FetchStatus
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.place import AHEAD, stands_in_line, turn_of, turn_text
+from recours.operations.place import AHEAD, stands_in_line, day_in_line, day_in_line_text
 from recours.operations.position import position
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
@@ -21,7 +21,7 @@ def turn(
 ) -> date | None:
     where = position(of, NOW, POLICY, refusal=refusal)
     claims = planned(of, *others)
-    return turn_of(of.id, where, claims, account("chronopost", quota, refusal), terms(**more), NOW)
+    return day_in_line(of.id, where, claims, account("chronopost", quota, refusal), terms(**more), NOW)
 
 
 def of_all(number: int) -> list[Claim]:
@@ -112,5 +112,5 @@ def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[
     ],
 )
 def test_what_is_said(day: date, english: str, french: str) -> None:
-    assert turn_text(Localized("en"), day, NOW) == english
-    assert turn_text(Localized("fr"), day, NOW) == french
+    assert day_in_line_text(Localized("en"), day, NOW) == english
+    assert day_in_line_text(Localized("fr"), day, NOW) == french
