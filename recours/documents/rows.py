@@ -17,6 +17,7 @@ _SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
 _GOES_ON = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
+_NUMBER = re.compile(r"\S*\d")
 # Another's words: of three words at least. A name may stand in quotes too.
 _QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
 _LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
@@ -101,7 +102,7 @@ def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
         return None
     is_cut = (
         has_date(f"{before} {text}") > (has_date(before) or has_date(text))
-        or (_GOES_ON.search(before) and (begins_with_date(text) or not is_lower))
+        or (_GOES_ON.search(before) and (begins_with_date(text) or _NUMBER.match(text)))
         or (before[-1] == "," and begins_with_date(text))
     )
     if is_cut:
