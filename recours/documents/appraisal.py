@@ -5,7 +5,7 @@ A file that opens is not yet a proof. A *hollow* one proves nothing: what cannot
 signature is not hollow, and a picture that opens counts unread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -72,6 +72,12 @@ class _Case:
         return _titles(self.rows)
 
     @property
+    def short_texts(self) -> Iterator[str]:
+        """What is no sentence, folded: titles, and fields."""
+        texts = (cell.text for row in self.rows for cell in row)
+        return (fold(text) for text in texts if text.count(" ") < _LONGEST_FIELD)
+
+    @property
     def is_called_proof(self) -> bool:
         return any(map(phrases.PROOF_TITLE.search, self.titles))
 
@@ -90,6 +96,7 @@ _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
     (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.is_contradicted),
     (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
+    (-5, "a part of the shipment was delivered, by its title or status", lambda case: any(map(phrases.PART.search, case.short_texts))),
     (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
     (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
     (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
@@ -152,6 +159,7 @@ _MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they sh
 _QUOTED = 80
 _TITLES = 8  # rows in which a document is named: the carrier's name or a menu stands above
 _LONGEST_TITLE = 12  # words
+_LONGEST_FIELD = 6
 _LONG_LINE = 40  # characters; it may go on
 _SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
 _HEAD = 40  # characters of a title that say what it is of

@@ -168,7 +168,7 @@ DOUBT = _whole(
     marked="((marked|shown|showing|listed|flagged|displayed) as|annoncee?s?|affichee?s?|(indiquee?s?|indicad[oa]|indicat[oa]) (livree?s?|comme|como|come)|marquee?s?|gekennzeichnet|markiert|angezeigt|angeblich\\w*|marcad[oa]|figura|segnat[oa]|gemarkeerd|weergegeven)",
     alleged="allege\\w*|suppose\\w*|presume\\w*|pretendu\\w*|soi-disant|vermeintlich\\w*|supuest\\w+|presunt\\w+|possibly|perhaps|maybe|peut-etre|moglicherweise|vielleicht|quizas?|tal vez|posiblemente|forse|probabil\\w+|mogelijk|misschien|wellicht|presumibil\\w+|zogenaamd|vermoedelijk",
     mistaken="erroneous\\w*|wrong\\w*|by mistake|(par|por|per) err(eur|or|ore)|erreur de|a tort|par megarde|erronee?s?|erronea\\w*|irrtumlich\\w*|versehentlich\\w*|falsch\\w*|equivocad\\w+|indebidamente|erroneamente|sbagliat\\w+|ten onrechte|abusievelijk|per vergissing|verkeerde?|(mauvaise|fausse) \\w+",
-    part=rf"(?P<count>\d+) (?:{_PARCELS} )?(sur|of|von|de|di|su|van) (?!(?P=count)\b)\d+( {_PARCELS})|von \d+ {_PARCELS} \w+ \d+|partiel\\w*|partial\\w*|partly|teilweise|parcial\\w*|parzial\\w*|gedeeltelijk|(autres|other|remaining|anderen|ubrigen|otros|demas|altr[ie]|andere|overige) (\\w+ )?(colis|parcels|packages|pieces|pakete|sendungen|bultos|paquetes|colli|pacchi|pakketten|(ont|were|have|wurden|fueron|sono|zijn)\\b)|the (others|rest|balance)|(?<!les )(deux|trois) colis|(?<!the )(?<!all )(two|three) parcels|(?<!die )(?<!alle )(zwei|drei) pakete|(?<!los )(dos|tres) (bultos|paquetes)|(?<!i )(due|tre) (colli|pacchi)|(?<!de )(?<!alle )(twee|drie) pakketten",
+    part=rf"(?P<count>\d+) (?:{_PARCELS} )?(sur|of|von|de|di|su|van) (?!(?P=count)\b)\d+( {_PARCELS})|von \d+ {_PARCELS} \w+ \d+|partiel\\w*|partial\\w*|partly|teilweise|deels|parcial\\w*|parzial\\w*|gedeeltelijk|(autres|other|remaining|anderen|ubrigen|otros|demas|altr[ie]|andere|overige) (\\w+ )?(colis|parcels|packages|pieces|pakete|sendungen|bultos|paquetes|colli|pacchi|pakketten|(ont|were|have|wurden|fueron|sono|zijn)\\b)|the (others|rest|balance)|(?<!les )(deux|trois) colis|(?<!the )(?<!all )(two|three) parcels|(?<!die )(?<!alle )(zwei|drei) pakete|(?<!los )(dos|tres) (bultos|paquetes)|(?<!i )(due|tre) (colli|pacchi)|(?<!de )(?<!alle )(twee|drie) pakketten",
     neither="weder|neither|noch (ik|wij|de|mijn)|ni (moi|yo|el|la|mon|ma)|ne io",
     another="(anstatt|statt|instead of|au lieu (de|d')|en lugar de|invece di|in plaats van|unbeteiligt\\w*|another (person|address|house))",
     reported="(message|mails?|e-?mails?|notification|bericht|nachricht|meldung|mensaje|messaggio|avviso) (that|que|dass|dat|che)",
@@ -329,6 +329,10 @@ OTHER_PAPER = re.compile(
             r"\b(?:specimen|\w*muster|sample|template|vorlage|plantilla|sjabloon|entwurf|draft|borrador|bozza|voorbeeld|exemple|ejemplo|esempio|beispiel)\b",
         )
     )
+)
+# A title or a status by which only a part of the shipment was delivered.
+PART = re.compile(
+    rf"\b(?:(?:{_DELIVERY_NOUN}) (?:partiel\w*|parcial\w*|parzial\w*)|(?:partial|partielle|teil|deel|gedeeltelijke) ?(?:{_DELIVERY_NOUN})|(?:partiellement|partially|part|partly|teilweise|parcialmente|parzialmente|deels|gedeeltelijk) (?:{_HANDED_OVER}))(?!\w)"
 )
 # A field, a sentence, a foot, or a line of a sentence.
 NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")

@@ -402,6 +402,10 @@ OTHER_PAPERS = (
     f"Parcel {NUMBER} reached our depot in Leeds on 5 October 2026. Mrs Jones has been told.",
     f"Paket {NUMBER}, am 05.10.2026 abgegeben von Frau Köhler im Paketshop",
     f"Noch ik, noch de buren hebben {NUMBER} op 5 oktober 2026 aangenomen.",
+    f"PROCURATION POUR LE RETRAIT D'UN COLIS\nJe donne procuration à Mme Jeanne Lacaze pour retirer le colis {NUMBER} et\n"
+    "signer tout reçu de livraison.\nFait à Royan, le 05/10/2026",
+    f"Avis de livraison partielle\nColis : {NUMBER}\nLivré le 05/10/2026 : 2 pièces sur 4",
+    f"Sendung {NUMBER}\nStatus: teilweise zugestellt\nzugestellt am 05.10.2026|1\nunterwegs|2",
     f"Nota per l'autista\nPer favore lasciare {NUMBER} in garage. Firmato Sig.ra Colombo, 05/10/2026.",
 )
 
