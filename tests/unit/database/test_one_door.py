@@ -26,7 +26,6 @@ SAID = {
     "recours/operations/explain.py": "keys of its JSON",
     "recours/operations/export.py": "the columns of its file",
     "recours/operations/labels.py": "what a change is said to be of",
-    "recours/wiring/actions.py": "a key of its JSON",
     "recours/backup/__init__.py": "a name that it asks the border by",
 }
 SQL = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+"?(?:{"|".join(TABLES)})\b')
