@@ -8,7 +8,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.database.reports.survey import most_urgent_claims
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.place import stands_in_line, day_in_line
+from recours.operations.place import day_in_line, stands_in_line
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ClaimFilter, ListedClaim
