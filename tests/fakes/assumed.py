@@ -100,6 +100,7 @@ class AssumedSession:
         self.last = what
         self.reservation.consume(what)
         self.clock.sleep(self.seconds)
+        self.reservation.called()
         self.calls += 1
         return Response(200, {}, b"")
 
