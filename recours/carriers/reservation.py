@@ -113,12 +113,12 @@ class QuotaReservation:
         self._has_called = True
 
     def _may_still_begin(self) -> None:
-        """Raises CalledOffError, or CallError if something was asked, if the run ends. It says nothing of other claims."""
+        """Raises CalledOffError, or CallError if something was asked, if the run ends, or the carrier is closed to it. It says nothing of other claims."""
         if self._go_on():
             return
         if not self._has_called:
             raise CalledOffError
-        message = f"{self._account.name} was asked no more, as the run ends"
+        message = f"{self._account.name} was asked no more in this run"
         raise CallError(Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, alone=True))
 
     def called(self) -> None:

@@ -228,7 +228,10 @@ class Engine:
             for each in bundle
         ]
         reservations = [leased.reservation for leased in bundle]
-        return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
+        lane = bundle[0].lane
+        return self._deps.queue.fetch_bundle(
+            reservations, lane.key, asked, lambda: self._may_begin() and not lane.is_closing
+        )
 
     def _may_ask(self, leased: Leased) -> bool:
         is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
