@@ -4,13 +4,14 @@ A call has time-outs, a deadline for the whole answer, a cap on its size, and no
 each call takes a unit of the carrier's quota first, and only the session knows of quotas.
 """
 
+import errno
 import http.client
 import io
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, Prot
 from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import french_day, out_of_order
 from recours.core.claim import Delivery
+from recours.core.errors import RunError
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
@@ -38,6 +40,7 @@ LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
 _CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
 _HEADERS = dict(default_headers())
+_OF_THIS_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 class HttpError(Exception):
@@ -54,6 +57,10 @@ class NotSentError(HttpError):
 
 class UnresolvedError(NotSentError):
     """The name of the carrier's server leads nowhere."""
+
+
+class MachineError(NotSentError):
+    """This machine has no file or no memory left for a connection: the carrier was not even tried."""
 
 
 class UntrustedServerError(NotSentError):
@@ -146,10 +153,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
         return any(isinstance(cause, kinds) for cause in chain)
 
     if not connected:
-        if any("CERTIFICATE" in str(cause).upper() for cause in chain):
-            return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
-        kind = UnresolvedError if has(NameResolutionError) else NotSentError
-        return kind("could not be reached: no connection could be made")
+        return _not_sent(chain)
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return TimedOutError("did not answer in time")
     if has(requests.exceptions.ContentDecodingError, DecodeError):
@@ -157,6 +161,17 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     if has(ProtocolError, requests.ConnectionError, OSError, http.client.HTTPException):
         return BrokenAnswerError("broke the connection before its answer was complete")
     return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
+
+
+def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
+    """Why no connection could be made. `chain`: an exception, and what led to it."""
+    if any(isinstance(cause, OSError) and cause.errno in _OF_THIS_MACHINE for cause in chain):
+        return MachineError("could not be reached: this machine has no file or no memory left")
+    if any("CERTIFICATE" in str(cause).upper() for cause in chain):
+        return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
+    is_unresolved = any(isinstance(cause, NameResolutionError) for cause in chain)
+    kind = UnresolvedError if is_unresolved else NotSentError
+    return kind("could not be reached: no connection could be made")
 
 
 # ---------------------------------------------------------------- a deadline for every byte, the header's too
@@ -391,6 +406,8 @@ class HttpSession:
         message = f"{self._name} {fault}"
         failure = Failure.of(fault.key, self._name, message=message, connected=sent, resolved=is_resolved)
         failed.append(failure)
+        if isinstance(fault, MachineError):
+            return RunError(f"{message}. Raise the limit (ulimit -n), or take a lower --concurrency")
         passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)
 

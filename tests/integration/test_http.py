@@ -1,5 +1,6 @@
 """One HTTP call against servers that misbehave, on real sockets: bounded in time, in size, in repeats."""
 
+import errno
 import gzip
 import socket
 import ssl
@@ -32,7 +33,7 @@ from recours.carriers.http import (
 from recours.carriers.message import Request
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
-from recours.core.errors import ErrorKind
+from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
@@ -816,6 +817,22 @@ def test_a_connection_that_is_refused_gives_its_unit_back(database: Database, cl
     assert (fetched.outcome.kind, fetched.outcome.connected) == (ErrorKind.NETWORK, False)
     assert (fetched.calls, fetched.unsent) == (0, 2)
     assert asked.units == (0, 0)
+
+
+def test_a_machine_without_files_is_at_fault_itself(
+    database: Database, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoSocket(socket.socket):
+        def connect(self, address: object) -> None:
+            raise OSError(errno.EMFILE, f"Too many open files: {address}")
+
+    with Server(says(ANSWER)) as server:
+        asked = Asked(database, clock, server.url)
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "socket", NoSocket)
+            with pytest.raises(RunError, match=r"no file or no memory left\. Raise the limit"):
+                asked.fetch()
+        assert (asked.units, server.connections) == ((0, 0), 0)
 
 
 def test_a_bad_certificate_gives_its_unit_back(
