@@ -39,7 +39,7 @@ from recours.database.event_outbox import insert_into, put
 from recours.database.tables import account_state, carriers, quota
 
 _q = quota.c
-_LIMITS_AT_ONCE = 10_000
+_MOST_PARAMETERS = 10_000
 
 
 class _ExhaustedError(Exception):
@@ -177,11 +177,11 @@ class QuotaTables:
                 connection.execute(delete(quota).where(*over))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """How far these limits are used in their present windows: a query for up to _LIMITS_AT_ONCE of them."""
+        """How far these limits are used in their present windows: a query for up to _MOST_PARAMETERS of them."""
         taken: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
-            for at in range(0, len(limits), _LIMITS_AT_ONCE):
-                some = limits[at : at + _LIMITS_AT_ONCE]
+            for at in range(0, len(limits), _MOST_PARAMETERS):
+                some = limits[at : at + _MOST_PARAMETERS]
                 keys = {limit.key for limit in some}
                 starts = {limit.window.around(now)[0] for limit in some}
                 # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
@@ -209,6 +209,8 @@ class QuotaTables:
         named = {one.carrier for one in of.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
         states = select(*_a).where(_a.carrier.in_(named))
+        if len(of) <= _MOST_PARAMETERS:  # of a carrier with many clients a page shows a few accounts
+            states = states.where(_a.account_id.in_({one.account for one in of.values()}))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
             by_account = {
