@@ -160,6 +160,19 @@ def test_two_schedulers_share_a_quota_exactly(
 # ---------------------------------------------------------------- stopped
 
 
+def stopped(
+    run: subprocess.Popen[str], sandbox: Sandbox, *, after_calls: int
+) -> tuple[int, dict[str, Any], float]:
+    """Exit status and report of a run that gets SIGTERM after so many calls, and the seconds that it took to end."""
+    give_up_at = time.monotonic() + 30
+    while len(sandbox.calls) < after_calls and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    start = time.monotonic()
+    code, report, _ = ended(run)
+    return code, report, time.monotonic() - start
+
+
 def test_a_run_that_is_stopped_waits_for_no_window(
     database: Database,
     sandbox: Sandbox,
@@ -168,13 +181,8 @@ def test_a_run_that_is_stopped_waits_for_no_window(
 ) -> None:
     add_claims(database, [{}] * 12)
     run = start("pod_retry_scheduler", "--concurrency", "6", QUOTA_CHRONOPOST="100000/day,5/minute")
-    give_up_at = time.monotonic() + 30
-    while len(sandbox.calls) < 5 and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    run.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
-    code, report, _ = ended(run)
-    assert time.monotonic() - begun < 5
+    code, report, took_s = stopped(run, sandbox, after_calls=5)
+    assert took_s < 5
     assert (code, report["failed"]) == (143, 0)
     assert len(sandbox.calls) < 12
     for row in joined_rows(database):
@@ -198,13 +206,8 @@ def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
     add_claims(database, [{}] * 12)
     sandbox.latency = 2.0
     run = start("pod_retry_scheduler", "--concurrency", "4")
-    give_up_at = time.monotonic() + 30
-    while len(sandbox.calls) < 4 and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    run.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
-    code, report, _ = ended(run)
-    assert time.monotonic() - begun < 1.4 * sandbox.latency
+    code, report, took_s = stopped(run, sandbox, after_calls=4)
+    assert took_s < 1.4 * sandbox.latency
     assert (code, report["success"], report["failed"]) == (143, 0, 0)
     assert {call.operation for call in sandbox.calls} == {"trackSkybillV2"}
     assert len(sandbox.calls) == units(database) == 4
