@@ -7,7 +7,7 @@ wait for the disk and files that do, bytes that this process writes. Figures of 
 import os
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,15 +68,22 @@ _FEW = 20
 _SERVER = "SELECT xact_commit, pg_current_wal_lsn() - '0/0'::pg_lsn FROM pg_stat_database WHERE datname = current_database()"
 
 
+Counts = defaultdict[str, float]  # by part
+
+
+def _counts() -> Counts:
+    return defaultdict(float)
+
+
 @dataclass
 class Costs:
     """What each part of one run did, in all threads."""
 
-    statements: Counter[str] = field(default_factory=Counter)
-    writes: Counter[str] = field(default_factory=Counter)
-    syncs: Counter[str] = field(default_factory=Counter)
-    bytes: Counter[str] = field(default_factory=Counter)
-    cpu_s: Counter[str] = field(default_factory=Counter)
+    statements: Counts = field(default_factory=_counts)
+    writes: Counts = field(default_factory=_counts)
+    syncs: Counts = field(default_factory=_counts)
+    bytes: Counts = field(default_factory=_counts)
+    cpu_s: Counts = field(default_factory=_counts)
     _here: threading.local = field(default_factory=threading.local)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,9 +93,9 @@ class Costs:
         stack = self._stack()
         return str(stack[-1]) if stack else "begin and end"
 
-    def add(self, counts: Counter[str], more: float = 1) -> None:
+    def add(self, counts: Counts, more: float = 1) -> None:
         with self._guard:
-            counts[self.part] += more  # type: ignore[assignment]
+            counts[self.part] += more
 
     def _stack(self) -> list[str]:
         if not hasattr(self._here, "stack"):
