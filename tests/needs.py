@@ -20,6 +20,4 @@ def missing(what: str) -> NoReturn:
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(
-        f"this machine cannot run it: {what}"
-    )  # only CI promises these programs, and there it fails above
+    pytest.skip(f"this machine cannot run it: {what}")  # only CI has all programs: there it fails above
