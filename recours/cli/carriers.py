@@ -200,7 +200,7 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
 @command.command("rehearse", short_help="Fetch one proof on trial, and record what came.")
 @click.argument("spec", metavar="NAME", callback=known_carrier)
 @click.option(
-    "--tracking", metavar="NUMBER", required=True, help="A number of yours, best of a delivered parcel."
+    "--tracking", metavar="NUMBER", required=True, help="Preferably one of your own delivered parcels."
 )
 @click.pass_obj
 def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
