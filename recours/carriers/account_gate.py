@@ -69,7 +69,7 @@ class AccountGate:
 
     def client_of(self, key: str) -> str:
         """The address of the client whose account it is; "": it is the house's."""
-        return self._accounts[key].whose
+        return self._accounts[key].client_address
 
     def setup_calls(self, key: str) -> CallBudget:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
@@ -154,11 +154,11 @@ class AccountGate:
         account = self._accounts[key]
         if account.client is not None:
             return None
-        said = account.says(Sentence.NOT_CONFIGURED, account.missing)
+        explanation = account.says(Sentence.NOT_CONFIGURED, account.missing)
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
-        if account.whose:
-            reason = f"The {account.spec.name} account of {account.whose} cannot be used: {account.missing}"
-        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=said)
+        if account.client_address:
+            reason = f"The {account.spec.name} account of {account.client_address} cannot be used: {account.missing}"
+        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=explanation)
 
     def _paused(self, key: str, state: CarrierState) -> Refusal | None:
         if not (pause := state.pause_at(self._clock.now())):
@@ -171,25 +171,25 @@ class AccountGate:
         is_denied = state.kind is ErrorKind.ACCOUNT_DENIED
         reason = state.refusal or sentence("en", account.says(Sentence.CREDENTIALS_REJECTED))
         what = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
-        said = account.says(what, carrier_message(reason))
-        return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, said=said)
+        explanation = account.says(what, carrier_message(reason))
+        return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, said=explanation)
 
     def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
-        said = self._accounts[key].says(Sentence.DOCUMENTS_DENIED, right.words or "")
+        explanation = self._accounts[key].says(Sentence.DOCUMENTS_DENIED, right.words or "")
         return Refusal(
             Blocked.CARRIER,
-            sentence("en", said),
+            sentence("en", explanation),
             self.refusals.next_document_at(right),
             kind=ErrorKind.ACCOUNT_DENIED,
-            said=said,
+            said=explanation,
             since=right.refused_at,
         )
 
     def _limit_reached(self, key: str, limit: Limit, until: datetime, *, passing: bool = False) -> Refusal:
         account = self._accounts[key]
         reason = f"{account.name} is at its limit ({limit})"
-        said = account.says(Sentence.LIMIT_REACHED)
-        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, said=said)
+        explanation = account.says(Sentence.LIMIT_REACHED)
+        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, said=explanation)
 
 
 def _in_order(limits: Iterable[Limit]) -> list[Limit]:

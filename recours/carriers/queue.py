@@ -340,11 +340,11 @@ class APIRequestQueue(AccountGate):
         return account.client, account.open_session(fetch.reservation)
 
     def _case(self, key: str, answer: _Answer, parcel: Asked) -> Case:
-        """What is known beside an answer about a parcel."""
+        """What is known about a call for a parcel, apart from the answer."""
         account = self._accounts[key]
         return Case(
             carrier=account.spec.name,
-            client=account.whose,
+            client=account.client_address,
             source=account.source,
             mask=self._mask(key),
             delivery=answer.delivery,

@@ -32,17 +32,17 @@ class Account:
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used
-    whose: str = ""  # the client's address; "": the house's
+    client_address: str = ""  # the client's address; "": the house's
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return account_name(self.spec.name, self.whose)
+        return account_name(self.spec.name, self.client_address)
 
     def says(self, what: Sentence, words: str = "") -> Said:
         """A sentence about it."""
-        return Said(what, self.spec.name, words, self.whose)
+        return Said(what, self.spec.name, words, self.client_address)
 
     def presents(self, what: Capability) -> bool:
         """Tell whether a call for this presents the account."""

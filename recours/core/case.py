@@ -1,7 +1,7 @@
 """What an answer comes to: the one `Failure` or `Retrieved` of it.
 
-A carrier's client tells what its answer says. `make_outcome` adds what is known beside it: the account that was asked, the parcel,
-whose a refusal is, and how long to wait. Nothing changes an outcome after that.
+A carrier's client reads the answer. `make_outcome` adds what the client does not know: the account that was asked, the parcel,
+who caused a refusal, and how long to wait. Nothing changes an outcome after that.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _SHOWS_NOTHING_UNTRACKED = frozenset(
 
 @dataclass(frozen=True)
 class Case:
-    """What is known beside an answer."""
+    """What is known about a call, apart from the answer."""
 
     carrier: str = ""  # its name
     client: str = ""  # the address of the client whose account was asked; "": the house's
@@ -42,17 +42,17 @@ class Case:
     is_assumed: bool = False  # the document was asked for before the parcel was tracked
     is_mistyped: bool = False  # the number's check digit does not fit
     retry_at: datetime | None = None  # until when the claim, account or carrier is left alone
-    blame: Blame | None = None  # whose a refusal of our account is; None: the answer is none
+    blame: Blame | None = None  # who caused a refusal of our account; None: it was not refused
     documents: Refusal | None = None  # why the account gets no documents, where that is to blame
     # How the account was refused before, where the answer to a check leaves open whether it still is.
     unchecked: ErrorKind | None = None
-    unusable: str | None = None  # why what came as a proof is none
+    unusable: str | None = None  # why the document proves nothing; None: it is a proof
 
 
 class _Statement(NamedTuple):
     kind: ErrorKind
     message: str  # for the log
-    said: Said | None
+    explanation: Said | None
 
 
 @overload
@@ -81,12 +81,12 @@ def refusal_text(answer: Failure, case: Case) -> str:
 
 
 def _failure(answer: Failure, case: Case) -> Failure:
-    kind, message, said = _statement(answer, case)
-    if case.client and said and (of_client := OF_CLIENT.get(said.key)):
-        of_ours = replace(said, words="")
+    kind, message, explanation = _statement(answer, case)
+    if case.client and explanation and (of_client := OF_CLIENT.get(explanation.key)):
+        of_ours = replace(explanation, words="")
         ours, theirs = sentence("en", of_ours), sentence("en", replace(of_ours, key=of_client))
         message = message.replace(ours, theirs)
-        said = replace(said, key=of_client)
+        explanation = replace(explanation, key=of_client)
     alone = answer.alone or case.blame in (Blame.DOCUMENTS, Blame.CLAIM_LATER)
     delivery = case.delivery and _masked(case.delivery, case.mask)
     retry_at = case.retry_at
@@ -97,12 +97,12 @@ def _failure(answer: Failure, case: Case) -> Failure:
         if kind in _SHOWS_NOTHING_UNTRACKED:
             kind = ErrorKind.POD_NOT_AVAILABLE_YET
             message = f"{message} (asked before tracking the parcel, which the next attempt does)"
-            said = said and replace(said, key=Sentence.PROOF_UNTRACKED)
+            explanation = explanation and replace(explanation, key=Sentence.PROOF_UNTRACKED)
     return replace(
         answer,
         kind=kind,
         message=message,
-        said=said,
+        said=explanation,
         retry_at=retry_at,
         delivery=delivery,
         connected=answer.connected or case.unchecked is not None,
@@ -114,25 +114,27 @@ def _failure(answer: Failure, case: Case) -> Failure:
 def _statement(answer: Failure, case: Case) -> _Statement:
     """What is said of a failure: the carrier's own words may be no more than a part of it."""
     message = case.mask(answer.message)
-    said = answer.said and replace(answer.said, words=case.mask(answer.said.words))
-    words = said.words if said else ""
+    explanation = answer.said and replace(answer.said, words=case.mask(answer.said.words))
+    words = explanation.words if explanation else ""
     if case.unchecked:
-        said = Said(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
-        return _Statement(case.unchecked, f"{sentence('en', replace(said, words=''))}: {message}", said)
+        explanation = Said(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
+        return _Statement(
+            case.unchecked, f"{sentence('en', replace(explanation, words=''))}: {message}", explanation
+        )
     if case.blame is Blame.ACCOUNT:
-        of_account = said and replace(said, client=case.client)
+        of_account = explanation and replace(explanation, client=case.client)
         return _Statement(answer.kind, refusal_text(answer, case), of_account)
     if case.documents:
         return _Statement(case.documents.kind, case.documents.reason, case.documents.said)
     if case.blame is Blame.CLAIM_LATER:
         message = f"{message} (for this parcel alone: {case.carrier} gives others)"
     elif case.blame is not None:
-        said = Said(Sentence.PARCEL_DENIED, case.carrier, words)
-        return _Statement(kind_of(said.key), sentence("en", said), said)
+        explanation = Said(Sentence.PARCEL_DENIED, case.carrier, words)
+        return _Statement(kind_of(explanation.key), sentence("en", explanation), explanation)
     elif case.is_mistyped and answer.kind in _OF_THE_NUMBER:
         message = f"{message} (its check digit does not fit: is it mistyped?)"
-        said = said and replace(said, key=MISTYPED.get(said.key, said.key))
-    return _Statement(answer.kind, message, said)
+        explanation = explanation and replace(explanation, key=MISTYPED.get(explanation.key, explanation.key))
+    return _Statement(answer.kind, message, explanation)
 
 
 def _masked(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:

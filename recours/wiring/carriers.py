@@ -116,9 +116,9 @@ def accounts(
 
         return open_session
 
-    def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, whose: str) -> Account:
+    def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, client_address: str) -> Account:
         spec = CATALOG.specs[carrier_of(key)]
-        if whose:
+        if client_address:
             redact.add([*credentials.values.values(), *_pairs(credentials)])
         given = {**credentials.values, **credentials.options}
         client = CLIENTS[spec.key](given) if not credentials.missing else None
@@ -130,7 +130,7 @@ def accounts(
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
-            whose=whose,
+            client_address=client_address,
         )
 
     of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}

@@ -75,7 +75,7 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
         status = statuses[key]
         lasting = (closing for closing in status.closings if opening_of(closing) is None)
         facts[key] = AccountFacts(
-            name=account_name(catalog.name_of(key), real[key].whose),
+            name=account_name(catalog.name_of(key), real[key].client_address),
             spec=catalog.spec_of(key),
             uses=status.uses,
             closing=next(lasting, next(iter(status.closings), None)),

@@ -79,7 +79,7 @@ class Scene:
             credentials=(given["CHRONOPOST_ACCOUNT"], given["CHRONOPOST_PASSWORD"]),
             source="the database",
             missing=self.unusable.get(key, ""),
-            whose=f"shop-{number}@example.com" if number else "",
+            client_address=f"shop-{number}@example.com" if number else "",
         )
 
     def parcel(self, number: str, owner: str | None, scenario: Scenario = Scenario.DELIVERED) -> str:

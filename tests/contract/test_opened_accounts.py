@@ -90,11 +90,11 @@ def test_an_account_is_opened_when_it_is_first_asked_for(
     account = there[keys[1]]
     assert account is there[keys[1]]
     assert unsealed == ["2/chronopost"]
-    assert account.whose == "shop2@example.com"
+    assert account.client_address == "shop2@example.com"
     assert account.client
     assert account.credentials == tuple(CREDENTIALS.values())
     assert {limit.carrier for limit in account.limits} == {keys[1]}
-    assert there["chronopost"].whose == ""
+    assert there["chronopost"].client_address == ""
 
 
 def test_its_secrets_are_redacted_wherever_the_settings_are(
