@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check docs pictures reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check docs pictures reference texts metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -49,6 +49,10 @@ pictures: .venv/ready-dev
 # Adds what the SPEC of a new carrier says to .env.example and docs/carriers.md.
 reference: .venv/ready-dev
 	$(BIN)/python -m tests.reference
+
+# Brings the sentences that the code marks for translation into recours/locale; their French is then written there.
+texts: .venv/ready-dev
+	$(BIN)/python -m tests.translations
 
 # Size and layout; BASE=<commit>: of that commit too; TIME=1: and the seconds of its tests.
 metrics: .venv/ready-dev

@@ -14,9 +14,9 @@ from typing import Any
 from recours.carriers.registry import CATALOG
 from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
-from recours.core.mail import LANGUAGES
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
+from recours.core.translations import LANGUAGES
 from recours.database.engine import DatabaseError
 from recours.operations.actions import AccountResult
 from recours.operations.attach import LONGEST_NAME

@@ -16,9 +16,10 @@ from recours.cli.operations import (
 )
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
-from recours.core.mail import LANGUAGES, MailState
+from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
+from recours.core.translations import LANGUAGES
 from recours.installation import pasteable
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation

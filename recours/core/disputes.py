@@ -11,7 +11,7 @@ from enum import StrEnum
 from recours.core.appraisal import Shown
 from recours.core.claim import Delivery
 from recours.core.localized import Localized
-from recours.core.text import by_language
+from recours.core.translations import N_, translate
 
 
 class Support(StrEnum):
@@ -94,112 +94,77 @@ def _is_tracked(delivery: Delivery | None, need: Missing) -> bool:
     )
 
 
-# ---------------------------------------------------------------- in two languages
+# ---------------------------------------------------------------- for people
 
 _VERDICTS = {
-    "en": {
-        Support.PROVES: "The evidence proves the delivery in a dispute about {dispute}",
-        Support.PARTLY: "The evidence helps in a dispute about {dispute}, but is not enough: {missing}",
-        Support.NOT: "The evidence does not prove the delivery in a dispute about {dispute}: {missing}",
-        Support.UNKNOWN: "A person must decide whether the evidence proves the delivery: {missing}",
-    },
-    "fr": {
-        Support.PROVES: "L'ensemble prouve la livraison dans un litige pour {dispute}",
-        Support.PARTLY: "L'ensemble aide dans un litige pour {dispute}, mais ne suffit pas : {missing}",
-        Support.NOT: "L'ensemble ne prouve pas la livraison dans un litige pour {dispute} : {missing}",
-        Support.UNKNOWN: "Vérifiez vous-même si l'ensemble prouve la livraison : {missing}",
-    },
+    Support.PROVES: N_("The evidence proves the delivery in a dispute about {dispute}"),
+    Support.PARTLY: N_("The evidence helps in a dispute about {dispute}, but is not enough: {missing}"),
+    Support.NOT: N_("The evidence does not prove the delivery in a dispute about {dispute}: {missing}"),
+    Support.UNKNOWN: N_("A person must decide whether the evidence proves the delivery: {missing}"),
 }
-_DISPUTES = by_language(
-    {
-        "lost": ("a lost parcel", "colis perdu"),
-        "late_delivery": ("a late delivery", "livraison tardive"),
-        "invalid_pod": ("a contested proof of delivery", "preuve de livraison contestée"),
-        "damaged": ("a damaged parcel", "colis endommagé"),
-    }
-)
+_DISPUTES = {
+    "lost": N_("a lost parcel"),
+    "late_delivery": N_("a late delivery"),
+    "invalid_pod": N_("a contested proof of delivery"),
+    "damaged": N_("a damaged parcel"),
+}
 _MISSING = {
-    "en": {
-        Missing.NUMBER: "no document shows the parcel's number",
-        Missing.RECIPIENT: "neither a name nor a signature shows who took the parcel",
-        Missing.SIGNATURE: "there is no signature",
-        Missing.DATE: "no date of delivery is shown",
-        Missing.CONDITION: "it says nothing about the parcel's condition",
-        Missing.RECIPIENT_ONLY_TRACKED: "only the carrier's tracking names who took the parcel",
-        Missing.DATE_ONLY_TRACKED: "only the carrier's tracking gives the date",
-        Missing.UNREAD: "the scan has no readable text",
-        None: "the kind of dispute is unknown",
-    },
-    "fr": {
-        Missing.NUMBER: "aucun document ne porte le numéro du colis",
-        Missing.RECIPIENT: "ni nom ni signature n'indiquent qui a reçu le colis",
-        Missing.SIGNATURE: "il n'y a pas de signature",
-        Missing.DATE: "aucune date de livraison n'y figure",
-        Missing.CONDITION: "rien n'y indique l'état du colis",
-        Missing.RECIPIENT_ONLY_TRACKED: "seul le suivi du transporteur indique qui a reçu le colis",
-        Missing.DATE_ONLY_TRACKED: "seul le suivi du transporteur donne la date",
-        Missing.UNREAD: "le document numérisé n'a pas de texte lisible",
-        None: "le motif du litige est inconnu",
-    },
+    Missing.NUMBER: N_("no document shows the parcel's number"),
+    Missing.RECIPIENT: N_("neither a name nor a signature shows who took the parcel"),
+    Missing.SIGNATURE: N_("there is no signature"),
+    Missing.DATE: N_("no date of delivery is shown"),
+    Missing.CONDITION: N_("it says nothing about the parcel's condition"),
+    Missing.RECIPIENT_ONLY_TRACKED: N_("only the carrier's tracking names who took the parcel"),
+    Missing.DATE_ONLY_TRACKED: N_("only the carrier's tracking gives the date"),
+    Missing.UNREAD: N_("the scan has no readable text"),
+    None: N_("the kind of dispute is unknown"),
 }
 
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
     """How far the evidence carries the dispute, and what is missing; without a full stop."""
-    missing = ", ".join(_MISSING[language][need] for need in verdict.missing) or _MISSING[language][None]
-    dispute = _DISPUTES[language].get(dispute_type, "")
-    return _VERDICTS[language][verdict.support].format(dispute=dispute, missing=missing)
+    missing = ", ".join(translate(language, _MISSING[need]) for need in verdict.missing or (None,))
+    dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
+    return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
 
 
-_SHOWN = by_language(
-    {
-        "signed_by": ("signed by {name}", "signé par {name}"),
-        "received_by": ("received by {name}", "reçu par {name}"),
-        "signed": ("signed, without a name", "signé, sans nom"),
-        "unsigned": ("unsigned", "sans signature"),
-        "no_one": ("neither name nor signature", "ni nom ni signature"),
-        "at": (" on {when}", " le {when}"),
-        "delivered": (", delivered on {when}", ", livré le {when}"),
-        "undated": (", no date", ", sans date"),
-        "number": ("; the number is on it", " ; le numéro y figure"),
-        "no_number": ("; the number is not on it", " ; le numéro n'y figure pas"),
-        "unread": ("without readable text", "sans texte lisible"),
-        "tracking": ("; tracking says: {what}", " ; d'après le suivi : {what}"),
-    }
-)
-
-
-def told(shown: Shown, delivery: Delivery | None, reader: Localized) -> str:
+def told(shown: Shown, delivery: Delivery | None, texts: Localized) -> str:
     """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
-    texts = _SHOWN[reader.language]
-    says_something = shown.is_readable or shown.has_signature is not None
-    if says_something:
-        when = reader.printed(shown.delivered) if shown.delivered else ""
-        place = f", {shown.place}" if shown.place else ""
-        how = "at" if shown.signatory else "delivered"
-        dated = texts[how].format(when=when) if when else texts["undated"] if shown.is_readable else ""
-        found = _who(shown.signatory, shown.has_signature, texts) + dated + place
-    else:
-        found = texts["unread"]
+    text = texts("without readable text")
+    if shown.is_readable or shown.has_signature is not None:
+        text = _who(shown, texts) + _when(shown, texts)
+        if shown.place:
+            text += f", {shown.place}"
     if shown.number is not None:
-        found += texts["number" if shown.number else "no_number"]
-    if delivery and not delivery.is_assumed and (tracked := _tracked(shown, delivery, reader)):
-        found += texts["tracking"].format(what=tracked)
-    return found
+        text += texts("; the number is on it") if shown.number else texts("; the number is not on it")
+    if delivery and not delivery.is_assumed and (tracked := _tracked(shown, delivery, texts)):
+        text += texts("; tracking says: {what}", what=tracked)
+    return text
 
 
-def _who(signatory: str | None, has_signature: bool | None, texts: dict[str, str]) -> str:
-    if signatory:
-        return texts["signed_by" if has_signature else "received_by"].format(name=signatory)
-    return texts["signed" if has_signature else "no_one" if has_signature is None else "unsigned"]
+def _who(shown: Shown, texts: Localized) -> str:
+    if shown.signatory and shown.has_signature:
+        return texts("signed by {name}", name=shown.signatory)
+    if shown.signatory:
+        return texts("received by {name}", name=shown.signatory)
+    if shown.has_signature:
+        return texts("signed, without a name")
+    return texts("neither name nor signature") if shown.has_signature is None else texts("unsigned")
 
 
-def _tracked(shown: Shown, delivery: Delivery, reader: Localized) -> str:
+def _when(shown: Shown, texts: Localized) -> str:
+    if not shown.delivered:
+        return texts(", no date") if shown.is_readable else ""
+    when = texts.printed(shown.delivered)
+    return texts(" on {when}", when=when) if shown.signatory else texts(", delivered on {when}", when=when)
+
+
+def _tracked(shown: Shown, delivery: Delivery, texts: Localized) -> str:
     """What the tracking says and the document does not show."""
-    found = []
+    facts = []
     if delivery.signatory and not shown.signatory:
-        found.append(delivery.signatory)
+        facts.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not shown.delivered:
-        found.append(reader.printed(at.isoformat()))
-    return ", ".join(found)
+        facts.append(texts.printed(at.isoformat()))
+    return ", ".join(facts)

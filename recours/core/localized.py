@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from recours.core.text import clean, zone_name
+from recours.core.translations import translate
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -41,6 +42,10 @@ class Localized:
 
     language: str
     zone: tzinfo = UTC
+
+    def __call__(self, message: str, /, **facts: Any) -> str:
+        """A message with its markers filled in."""
+        return translate(self.language, message).format(**facts)
 
     # ---------------------------------------------------------------- numbers
 

@@ -15,8 +15,8 @@ from recours.core.claim import Claim
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
+from recours.core.translations import LANGUAGES
 
-LANGUAGES = ("fr", "en")
 # Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
 _DIGEST_HOUR = 8
 

@@ -26,9 +26,9 @@ from starlette.status import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recours.carriers.registry import CATALOG
-from recours.core.mail import LANGUAGES
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
+from recours.core.translations import LANGUAGES
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views import (

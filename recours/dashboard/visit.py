@@ -16,8 +16,8 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from recours.core.mail import LANGUAGES
 from recours.core.text import clean
+from recours.core.translations import LANGUAGES
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.operations.position import Standing

@@ -12,6 +12,7 @@ from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
+from recours.core.translations import N_, translate
 from recours.runs.ports import Lease, Ready
 
 if TYPE_CHECKING:
@@ -31,21 +32,14 @@ class Unfit(StrEnum):
 
 
 # Also said of what else cannot be done with a claim. {reference}, {near} and {status} are filled in.
-UNFIT: dict[str, dict[str, str]] = {
-    "en": {
-        Unfit.UNKNOWN: "There is no claim '{reference}'.",
-        "near": "There is no claim '{reference}'. Did you mean {near}?",
-        Unfit.HAS_POD: "{reference} already has its proof of delivery; nothing was done.",
-        Unfit.NOT_WANTED: "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
-        Unfit.LEASED: "{reference} is being fetched by another run right now; try again in a minute.",
-    },
-    "fr": {
-        Unfit.UNKNOWN: "La réclamation « {reference} » n'existe pas.",
-        "near": "La réclamation « {reference} » n'existe pas. Vouliez-vous dire {near} ?",
-        Unfit.HAS_POD: "{reference} a déjà sa preuve de livraison ; rien n'a été fait.",
-        Unfit.NOT_WANTED: "{reference} a le statut « {status} » : de telles réclamations ne sont pas recherchées (RECOURS_SKIP_CLAIM_STATUSES).",
-        Unfit.LEASED: "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
-    },
+UNFIT: dict[str, str] = {
+    Unfit.UNKNOWN: N_("There is no claim '{reference}'."),
+    "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
+    Unfit.HAS_POD: N_("{reference} already has its proof of delivery; nothing was done."),
+    Unfit.NOT_WANTED: N_(
+        "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+    ),
+    Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
 }
 
 
@@ -59,7 +53,7 @@ class RefusedClaim:
     status: str = ""  # its own, where that is why
 
     def sentence(self, language: str = "en") -> str:
-        text = UNFIT[language]["near" if self.near else self.why]
+        text = translate(language, UNFIT["near" if self.near else self.why])
         facts = {"reference": self.reference, "near": self.near or "", "status": self.status}
         return text.format(**{name: clean(fact, 100) for name, fact in facts.items()})
 

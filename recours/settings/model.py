@@ -20,11 +20,12 @@ from sqlalchemy import URL
 from recours.access import SETTING as SHARED_GROUP
 from recours.access import Access
 from recours.core.carrier import CarrierSpec
-from recours.core.mail import LANGUAGES, is_address
+from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
 from recours.core.text import is_one_line
+from recours.core.translations import LANGUAGES
 from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING, Value
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from recours.core.errors import ErrorKind
 from tests.browser.conftest import World
 from tests.browser.views import VIEWS
-from tests.unit.operations.test_french import not_french
+from tests.french import not_french
 
 # References, numbers and files have digits in them; what strangers wrote stands in claims named EVIL.
 _NAMES = re.compile(r".*(EVIL|<script>|src=x).*|\S*\d\S*|=HYPERLINK.*|\b(ups|chronopost) \w+", re.IGNORECASE)

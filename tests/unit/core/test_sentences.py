@@ -7,7 +7,6 @@ import pytest
 
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
-from recours.core.mail import LANGUAGES
 from recours.core.outcome import Failure
 from recours.core.sentences import (
     MISTYPED,
@@ -22,6 +21,7 @@ from recours.core.sentences import (
     sentence,
     stored,
 )
+from recours.core.translations import LANGUAGES
 from tests.rows import row
 
 NAMES = ("UPS", "Chronopost", "Mondial Relay", "DHL Express")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.core.mail import LANGUAGES
+from recours.core.translations import LANGUAGES
 from recours.dashboard.fixes import fixes_of, with_command
 from recours.dashboard.texts import TEXTS
 from recours.operations.problem_texts import PROBLEMS

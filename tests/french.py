@@ -1,0 +1,28 @@
+"""What is no French, by the dictionary of hunspell."""
+
+import re
+import subprocess
+
+from tests.needs import missing, program
+
+# What people type or programs are called, and what stands between quotation marks.
+_QUOTED = re.compile(
+    r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl|tail)( -{0,2}[\w.*/@{}-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
+    r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|pod_\w+|clients\.id"
+)
+_KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
+         "CET", "UTC", "POD", "worker",
+         "PNG", "JPEG", "GIF", "TIFF", "SHA-256"}  # fmt: skip
+
+
+def not_french(texts: set[str]) -> dict[str, set[str]]:
+    """The words that no French dictionary has, with the texts in which they stand."""
+    prose = {text: _QUOTED.sub(" ", text) for text in texts}
+    command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
+    done = subprocess.run(
+        command, input="\n".join(prose.values()), capture_output=True, encoding="utf-8", check=False
+    )
+    if done.returncode:
+        missing(f"hunspell has no French dictionary: apt-get install hunspell-fr ({done.stderr.strip()})")
+    unknown = {word.strip(".-'") for word in done.stdout.split()} - _KNOWN - {""}
+    return {word: {text for text, shown in prose.items() if word in shown} for word in unknown}

@@ -1,0 +1,55 @@
+"""The French of what the code marks for translation: whole, with the same markers, and French."""
+
+import string
+
+from recours.core.localized import Localized
+from recours.core.translations import translate, translations
+from tests.french import not_french
+from tests.translations import FRENCH, catalog_of, key, marked
+
+CATALOG = catalog_of(FRENCH)
+ENTRIES = [message for message in CATALOG if message.id]
+
+
+def forms(texts: object) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)  # type: ignore[arg-type]
+
+
+def markers_of(text: str) -> set[str]:
+    return {marker for _, marker, _, _ in string.Formatter().parse(text) if marker}
+
+
+def test_the_catalog_has_what_the_code_marks_and_nothing_else() -> None:
+    """After a change: make texts, then the French in the catalog."""
+    assert {key(message) for message in ENTRIES} == {key(message) for message in marked() if message.id}
+
+
+def test_every_message_has_its_french() -> None:
+    assert [message.id for message in ENTRIES if message.fuzzy or not all(forms(message.string))] == []
+
+
+# What only one language says: of our own English sentence, which a French reader is spared, and of a parcel.
+ONE_SIDED = {"words", "quoted"}
+
+
+def test_a_text_is_made_of_the_same_facts_in_both_languages() -> None:
+    for message in ENTRIES:
+        english = set.union(*map(markers_of, forms(message.id)))
+        for text in forms(message.string):
+            assert markers_of(text) ^ english <= ONE_SIDED, message.id
+
+
+def test_the_catalog_holds_no_english() -> None:
+    assert not_french({text for message in ENTRIES for text in forms(message.string)}) == {}
+
+
+def test_the_catalog_is_read_as_babel_reads_it() -> None:
+    french = translations("fr")
+    for message in ENTRIES:
+        if isinstance(message.id, str) and not message.context:
+            assert french.gettext(message.id) == message.string
+
+
+def test_a_message_that_no_catalog_has_is_english() -> None:
+    assert translate("fr", "No such message") == translate("en", "No such message") == "No such message"
+    assert Localized("fr")("No {what}", what="sentence") == "No sentence"
