@@ -50,7 +50,7 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
     _see_that_it_is_free(host, port)
     if database_url is not None:  # the settings are read again for each request
         os.environ["DATABASE_URL"] = database_url
-    from recours.dashboard.serving import serve  # noqa: PLC0415 (of the extra)
+    from recours.dashboard.app import serve  # noqa: PLC0415 (of the extra)
 
     click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
     serve(host, port)

@@ -1,6 +1,7 @@
 """The page as a web application: its addresses, who may use them, and what holds for every answer."""
 
 import asyncio
+import os
 import secrets
 import time
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
@@ -24,22 +26,15 @@ from starlette.status import (
     HTTP_414_URI_TOO_LONG,
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from recours.carriers.registry import CATALOG
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES
+from recours.dashboard import carriers, claim, claims, documents, mails, overview
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.views import (
-    carriers,
-    claim,
-    claim_actions,
-    claims,
-    document,
-    mails,
-    overview,
-)
 from recours.dashboard.visit import (
     LANGUAGE_COOKIE,
     Notice,
@@ -106,7 +101,7 @@ LOOKED_AT: Mapping[str, View] = {
     "/claims": claims.show,
     "/claims.csv": claims.export,
     "/claim": claim.show,
-    "/document": document.show,
+    "/document": documents.show,
     "/carriers": carriers.show,
     "/account": carriers.show_account,
     "/mails": mails.show,
@@ -116,10 +111,10 @@ LOOKED_AT: Mapping[str, View] = {
 }
 DONE: Mapping[str, View] = {
     "/claims/do": claims.act,
-    "/claim/correct": claim_actions.correct,
-    "/claim/attach": claim_actions.attach,
-    "/claim/accept": claim_actions.accept,
-    "/claim/detach": claim_actions.detach,
+    "/claim/correct": claim.correct,
+    "/claim/attach": claim.attach,
+    "/claim/accept": claim.accept,
+    "/claim/detach": claim.detach,
     "/carriers/pause": carriers.pause,
     "/carriers/resume": carriers.resume,
     "/carriers/check": carriers.check,
@@ -362,3 +357,50 @@ def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
             request, "door.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
         )
     return render(request, "failed.html", texts, 403, title=texts(why), details=[])
+
+
+# ---------------------------------------------------------------- serving
+
+
+# What a visitor has to send a request; a form has its own time.
+PATIENCE_S = 20.0
+_MOST_CONNECTIONS = 200
+
+
+def serve(host: str, port: int) -> None:
+    """Until Ctrl-C."""
+    # Headers of proxies are the page's own to read: which of them may be believed is a setting.
+    uvicorn.run(
+        make_app(os.environ),
+        host=host,
+        port=port,
+        http=ImpatientProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=64_000,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=30,
+    )
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP with an end to each wait for a request.
+
+    uvicorn waits for ever for the first byte of a connection and for the last one of a request. With as many connections as
+    it takes, left open by somebody's network or on purpose, nobody else would see the page until it is started anew.
+    """
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(PATIENCE_S, self._look, None)
+
+    def _look(self, last: object) -> None:
+        """End the connection if no request has come since the last look, and none is being answered."""
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self.cycle is last and not is_answering:
+            self.transport.close()  # once what was answered is sent
+        if not self.transport.is_closing():
+            self.loop.call_later(PATIENCE_S, self._look, self.cycle)

@@ -5,12 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
 from recours.access import read_regular
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
-from recours.documents.pdf_process import count_pages, media_type_of
+from recours.core.text import clean
+from recours.dashboard.visit import Visit, number_in
+from recours.documents.kinds import SUFFIXES
+from recours.documents.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
 from recours.documents.store import is_inside
 from recours.operations.records import KeptEvidence, ListedClaim
 
@@ -105,3 +113,49 @@ def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = Non
     except NotADocumentError as finding:
         return NoDocument(Absent.NO_DOCUMENT, str(finding))
     return Document(real.name, kind, content, is_changed)
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+_SHOWN = (*PICTURES, "text/html")
+# X-Frame-Options says for browsers that do not know frame-ancestors what that says.
+_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
+
+
+def show(visit: Visit) -> Response:
+    """A document to be saved; with `shown`, as part of the page; with `page`, that page of a PDF."""
+    listed = visit.claim_named(visit.query.get("claim", ""))
+    if listed is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    pieces = visit.operations.records.evidence(listed.claim.id)
+    found = find_document(listed, pieces, visit.query.get("piece", ""), visit.settings.pod_dir)
+    if isinstance(found, NoDocument):
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    if number := visit.query.get("page"):
+        return _page(found.content, number)
+    is_shown = "shown" in visit.query and found.media_type in _SHOWN
+    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(_name(found), safe='')}"
+    return Response(
+        found.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=found.media_type
+    )
+
+
+def _name(found: Document) -> str:
+    """What it is saved as: with the ending of what it is, since the name may be other software's."""
+    name = clean(found.name, 200)
+    suffix = SUFFIXES.get(found.media_type)
+    return f"{PurePath(name).stem}{suffix}" if suffix else name
+
+
+def _page(content: bytes, asked: str) -> Response:
+    number = number_in(asked, MOST_PAGES)
+    if number is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    try:
+        drawn = draw_page(content, number)
+    except NotDrawnError:
+        # Where the picture should be, the page says so, and offers the document.
+        return Response(status_code=HTTP_422_UNPROCESSABLE_CONTENT)
+    return Response(drawn, headers=_HEADERS, media_type="image/png")

@@ -1,10 +1,11 @@
-"""One request for the page: who asks, in which language, and what the answer is drawn with."""
+"""One request for the page: who asks, in which language, what the answer is drawn with, and how an action is done."""
 
 import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,12 +21,18 @@ from recours.core.text import clean
 from recours.core.translations import LANGUAGES
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
+from recours.operations.actions import ActionResult
 from recours.operations.position import Standing
+from recours.operations.records import ListedClaim
+from recours.operations.results import FetchResult, RecoursError
+from recours.runs.source import can_be_reference
 from recours.settings.model import Settings
-from recours.wiring.operations import Operations
+from recours.wiring.actions import Actions
+from recours.wiring.operations import Operations, open_operations
 
 LANGUAGE_COOKIE = "recours_language"
 _LONGEST_LINE = 2000
+_LONGEST = 1000  # of what an action says
 _MOST_NOTICES = 200
 # What the page is divided into: the path of each, and the key of its name.
 VIEWS = {
@@ -166,6 +173,10 @@ class Visit:
     def now(self) -> datetime:
         return self.operations.clock.now()
 
+    def claim_named(self, reference: str) -> ListedClaim | None:
+        """The claim of this reference; None: there is none. Raises DatabaseError."""
+        return self.operations.records.find(reference) if can_be_reference(reference) else None
+
     def link(self, **changes: object) -> str:
         """This page with other parameters."""
         return with_parameters(self.request.url.path, self.query, **{"notice": None, **changes})
@@ -190,3 +201,90 @@ class Visit:
         target = urlsplit(own_path(to or self.field("back")))
         key = self.notices.add(notice) if notice else None
         return RedirectResponse(with_parameters(target.path, QueryParams(target.query), notice=key), 303)
+
+
+# ---------------------------------------------------------------- actions
+
+
+def actions_of(visit: Visit) -> Actions:
+    return Actions(visit.operations, visit.visitor.name, visit.texts.language)
+
+
+def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+    """Do it now. Raises RecoursError."""
+    result = do(actions_of(visit))
+    return Notice(result.sentence, is_good=result.is_done)
+
+
+def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
+    """Do it now with several claims, each of which has its own sentence. Raises RecoursError."""
+    results = do(actions_of(visit))
+    count = sum(result.is_done for result in results)
+    if len(results) == 1:
+        return Notice(results[0].sentence, is_good=bool(count))
+    text = visit.texts("done_of", done=visit.texts.number(count), total=visit.texts.number(len(results)))
+    lines = [(result.sentence, result.is_done) for result in sorted(results, key=lambda one: one.is_done)]
+    return Notice(text, is_good=count == len(results), lines=lines)
+
+
+def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+    """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
+    notice = Notice(is_over=False, total=1)
+    settings, name, language = visit.settings, visit.visitor.name, visit.texts.language
+
+    def work() -> None:
+        operations = open_operations(settings)
+        with closing(operations.database):
+            result = do(Actions(operations, name, language))
+        notice.text, notice.is_good = result.sentence, result.is_done
+
+    return _begun(work, notice)
+
+
+def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
+    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first.
+
+    Raises RecoursError.
+    """
+    fetch, texts = actions_of(visit).fetch(references), visit.texts
+    total = len(fetch.references)
+    notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
+
+    def work() -> None:
+        fetch.run()
+        lines = [_line(outcome) for outcome in fetch.outcomes]
+        notice.is_good = fetch.fault is None and fetch.fetched == total
+        faults = [] if fetch.fault is None else [(clean(fetch.fault, _LONGEST), False)]
+        if total == 1:
+            notice.text = [*faults, *lines][0][0]
+        else:
+            notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
+            notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
+
+    return _begun(work, notice)
+
+
+def _begun(work: Callable[[], None], notice: Notice) -> Notice:
+    """Do it in a thread of its own; the notice is over when that has ended."""
+
+    def run() -> None:
+        try:
+            work()
+        except RecoursError as error:
+            notice.text, notice.is_good = clean(error, _LONGEST), False
+        except Exception as error:
+            # Here it would not be seen; the traceback is on the server's standard error.
+            notice.text, notice.is_good = f"{type(error).__name__}: {clean(error, _LONGEST)}", False
+            raise
+        finally:
+            notice.is_over = True
+
+    # Not a daemon: a server that is stopped waits for the call under way.
+    threading.Thread(target=run, name="action").start()
+    return notice
+
+
+def _line(outcome: FetchResult | RecoursError) -> tuple[str, bool]:
+    if isinstance(outcome, RecoursError):
+        return clean(outcome, _LONGEST), False
+    return clean(outcome.sentence, _LONGEST), outcome.fetched

@@ -25,8 +25,8 @@ from recours.core.accounts import HOUSE
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.quota import Limit
+from recours.dashboard.claims import Row
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.views.claims import Row
 from recours.database.engine import Database
 from recours.database.tables import account_state, mails, quota
 from recours.operations.problem_texts import VerdictSentences

@@ -154,7 +154,7 @@ def test_a_fetch_is_under_way_until_its_result_is_there(page: PageClient) -> Non
 def test_all_that_match_are_fetched_as_many_as_of_any_other_action(
     page: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.dashboard.views.claims.MOST_CLAIMS", 20)
+    monkeypatch.setattr("recours.dashboard.claims.MOST_CLAIMS", 20)
     monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 8)
     page.post("/carriers/pause", {"carrier": "chronopost", "back": "/carriers"})
     fields = {"do": "fetch", "all": "yes", "query": "status=failed", "back": "/claims"}

@@ -7,15 +7,15 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from recours.dashboard import serving
-from recours.dashboard.serving import ImpatientProtocol
+from recours.dashboard import app
+from recours.dashboard.app import ImpatientProtocol
 
 LONG_S = 10  # nothing takes so long that does not fail
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(app, "PATIENCE_S", 0.02)
 
 
 async def answer_of(app: Any, sent: bytes) -> bytes:
@@ -41,7 +41,7 @@ async def at_once(_scope: Any, _receive: Any, send: Any) -> None:
 async def late(scope: Any, receive: Any, send: Any) -> None:
     """After several looks."""
     done = asyncio.Event()
-    asyncio.get_running_loop().call_later(10 * serving.PATIENCE_S, done.set)
+    asyncio.get_running_loop().call_later(10 * app.PATIENCE_S, done.set)
     await done.wait()
     await at_once(scope, receive, send)
 

@@ -14,9 +14,8 @@ from starlette.status import HTTP_404_NOT_FOUND
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
-from recours.dashboard.acting import done_with_each, fetched_now
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.visit import Notice, Visit, number_in
+from recours.dashboard.visit import Notice, Visit, done_with_each, fetched_now, number_in
 from recours.operations.actions import MOST_CLAIMS, ActionResult
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of, reason_of
@@ -29,6 +28,7 @@ from recours.wiring.operations import Operations
 
 if TYPE_CHECKING:
     from recours.wiring.actions import Actions
+
 
 PAGE = 50
 EXPORTED = 10_000

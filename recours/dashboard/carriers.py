@@ -8,8 +8,7 @@ from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.text import clean, names_text
-from recours.dashboard.acting import done, done_in_background
-from recours.dashboard.visit import Visit, number_in
+from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.operations.accounts import AccountHealth, ListedAccount, limits_text
 from recours.operations.actions import ActionResult
 from recours.operations.labels import account_reason, author_text, reason_of

@@ -6,8 +6,7 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState
 from recours.core.recorded_phrases import MailTrouble
-from recours.dashboard.acting import done, done_in_background
-from recours.dashboard.visit import Visit, number_in
+from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.database.reports.mails import find_mail, latest_mails, waiting_mails
 from recours.operations.records import WrittenMail
 

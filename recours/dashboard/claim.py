@@ -1,22 +1,24 @@
 """One claim: who, what, how much, until when; where it stands and why; its proof, and what happened to it."""
 
+from datetime import date
 from pathlib import PurePath
 from typing import Any
 
-from starlette.datastructures import QueryParams
+from starlette.datastructures import QueryParams, UploadFile
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, deadline_end
 from recours.core.outcome import PROOF_KINDS
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
+from recours.dashboard.claims import TONES
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
-from recours.dashboard.views.claims import TONES
-from recours.dashboard.visit import Visit, with_parameters
+from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
 from recours.installation import quoted_word, readable
 from recours.operations.advice import possible_actions
 from recours.operations.evidence import KIND_NAMES, piece_text, source_text
@@ -25,20 +27,15 @@ from recours.operations.labels import quoted, reason_of
 from recours.operations.position import Position, Standing
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
-from recours.runs.source import can_be_reference, unknown_claim
+from recours.runs.source import unknown_claim
 from recours.wiring.one_claim import explanation_of
-
-
-def claim_named(visit: Visit, reference: str) -> ListedClaim | None:
-    """The claim of this reference; None: there is none. Raises DatabaseError."""
-    return visit.operations.records.find(reference) if can_be_reference(reference) else None
 
 
 def find(visit: Visit) -> Response:
     """What the search in each page's head leads to: the claim of that reference, or the list of those that fit."""
     text = visit.query.get("text", "").strip()
     for reference in dict.fromkeys((text, text.upper())):
-        if claim_named(visit, reference):
+        if visit.claim_named(reference):
             return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     fitting = with_parameters("/claims", QueryParams(), text=text or None)
     return RedirectResponse(fitting, HTTP_303_SEE_OTHER)
@@ -198,3 +195,48 @@ def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     if claim.carrier and where.standing is not Standing.IN_HAND:
         possible |= {"resume" if operations.queue().status(claim.carrier).stopped else "pause"}
     return possible
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def correct(visit: Visit) -> Response:
+    """What is left empty stays as it is."""
+    reference = visit.field("reference")
+    number, carrier = visit.field("number") or None, visit.field("carrier") or None
+    return visit.back(done(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier)))
+
+
+def attach(visit: Visit) -> Response:
+    texts, file, day = visit.texts, visit.form.get("file"), visit.field("at")
+    if not isinstance(file, UploadFile) or not file.filename:
+        return visit.back(Notice(texts("no_file"), is_good=False))
+    content = file.file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        text = texts("too_large", file=clean(file.filename, 100), mb=LARGEST // 2**20)
+        return visit.back(Notice(text, is_good=False))
+    try:
+        at = date.fromisoformat(day) if day else None
+    except ValueError:
+        return visit.back(Notice(texts("bad_day", text=clean(day, 40)), is_good=False))
+    kind = visit.field("kind")
+    attached = actions_of(visit).attach(
+        visit.field("reference"),
+        content,
+        file.filename,
+        kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
+        signed_by=visit.field("signed_by") or None,
+        at=at,
+    )
+    return visit.back(Notice(attached.sentence))
+
+
+def accept(visit: Visit) -> Response:
+    """A refused file that was kept counts, as the person says."""
+    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    return visit.back(Notice(actions_of(visit).accept(reference, sha256, why).sentence))
+
+
+def detach(visit: Visit) -> Response:
+    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    return visit.back(done(visit, lambda actions: actions.detach(reference, sha256, why)))
