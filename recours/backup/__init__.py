@@ -30,8 +30,8 @@ from recours.backup.folder import (
 from recours.core.custody import FOLDER, Manifest
 from recours.core.text import clean
 from recours.database.claim_rows import owed_in, owed_text
-from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
+from recours.database.evidence import MANIFEST
 from recours.database.schema.inspection import version_of
 from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, erasures, evidence

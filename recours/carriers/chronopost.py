@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from recours.carriers import outcomes, soap
+from recours.carriers import answers, soap
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Sent, Shipment, handover, same_number
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, handover, same_number
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -48,7 +47,7 @@ _LANGUAGE = "fr_FR"
 _SERVER_ERRORS = 500
 
 # Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
-CODES = outcomes.status_table(
+CODES = answers.status_table(
     {
         # IM, "Image disponible": the proof is there to be asked for, so the parcel is delivered.
         ParcelStatus.DELIVERED: "D D1 D2 D6 D7 RG RI U Y DD VC IM",
@@ -179,7 +178,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     if not events and (own is None or same_number(own, number)):
         # One public client's notes: an unknown number is answered with its echo and no events, but not with HTTP 500.
         if answer.status >= _SERVER_ERRORS:
-            return outcomes.out_of_order(SPEC.name, answer)
+            return answers.out_of_order(SPEC.name, answer)
         return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
     shipment = Shipment(numbers=(own,) if own else (), scans=tuple(map(_scan, events)))
     outcome = handover(SPEC.name, number, [shipment], answer, CODES)
@@ -188,7 +187,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 def _scan(event: Any) -> Scan:
     """The times of the service have an offset; one without is taken for French time (inferred)."""
-    code, at = soap.text(event, "code"), outcomes.parse_time(soap.text(event, "eventDate"), PARIS)
+    code, at = soap.text(event, "code"), answers.parse_time(soap.text(event, "eventDate"), PARIS)
     label = soap.text(event, "eventLabel")
     return Scan(status=CODES.get(code or ""), at=at, code=code, label=label, body=event)
 
@@ -204,10 +203,10 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
     handed_over = [scan for scan in scans if scan.code not in TOLD_AFTERWARDS]
     timed = [scan.at for scan in [*handed_over, *scans] if scan.at and scan.code != _IMAGE]
     told_by = (handed_over or scans)[0]
-    place = outcomes.caption(soap.text(told_by.body, "officeLabel"))
-    label = outcomes.caption(told_by.label)
+    place = answers.caption(soap.text(told_by.body, "officeLabel"))
+    label = answers.caption(told_by.label)
     return Delivery(
-        timed[0] if timed else None, outcomes.person(name), unknown=unknown, place=place, label=label
+        timed[0] if timed else None, answers.person(name), unknown=unknown, place=place, label=label
     )
 
 
@@ -230,7 +229,7 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return outcomes.evidence(SPEC.name, [Sent(encoded, "chronopost searchPOD", kind)], delivery, answer)
+        return answers.evidence(SPEC.name, [Sent(encoded, "chronopost searchPOD", kind)], delivery, answer)
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
         message = "Chronopost says that there is a proof, but sent none"
         return Failure.of(
@@ -249,7 +248,7 @@ def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
 
 
 def _is_document(outcome: Outcome) -> bool:
-    return isinstance(outcome, Retrieved) and outcomes.is_document(outcome.best)
+    return isinstance(outcome, Retrieved) and answers.is_document(outcome.best)
 
 
 def _result(answer: Response, operation: str) -> Any | Failure:
@@ -257,7 +256,7 @@ def _result(answer: Response, operation: str) -> Any | Failure:
 
     def of_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
-        return outcomes.meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
+        return answers.meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
 
     result = soap.result_of(SPEC.name, answer, operation, "return", of_fault)
     if isinstance(result, Failure):
@@ -267,10 +266,10 @@ def _result(answer: Response, operation: str) -> Any | Failure:
     if code == 0 or (text is None and answer.status < _SERVER_ERRORS):
         return result
     if code in ERROR_CODES:
-        return outcomes.meant(SPEC.name, ERROR_CODES[code], answer, message)
+        return answers.meant(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
-        return outcomes.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
-    return outcomes.by_status(SPEC.name, {}, answer, text, message)
+        return answers.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
+    return answers.by_status(SPEC.name, {}, answer, text, message)
 
 
 def _whole(text: str | None) -> int | None:

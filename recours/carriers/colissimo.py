@@ -11,11 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import (
+    NEVER,
+    PARIS,
+    S10,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Shipment,
+    handover,
+    same_number,
+)
 from recours.carriers.client import Client, further_evidence
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import NEVER, PARIS, S10, Meaning, ParcelStatus
-from recours.carriers.shipments import Scan, Shipment, handover, same_number
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -35,7 +44,7 @@ SPEC = CarrierSpec(
     number_example="6A12345678900",
     calls={Capability.TRACKING: 1, Capability.POD: 2},  # further documents only if calls are left
     sample_number="6A00000000000",
-    check_digit_fits=outcomes.s10_fits,
+    check_digit_fits=answers.s10_fits,
 )
 
 _TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
@@ -49,7 +58,7 @@ _OK_STATUS = 200
 # Event codes. Unless said otherwise: the list of 320 codes with their labels in the carrier's own WooCommerce module
 # (lpc_colissimo_status.php), each decided by hand from its French label. 16 codes more, COMCFM and LIVREO among them, and
 # what CHGCFM means, are of an older table with labels in a public client (AnyBlok).
-CODES = outcomes.status_table(
+CODES = answers.status_table(
     {
         # Handed over: "livré", to whomever the recipient's address or order names. LIVBPO lies in the recipient's own box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
@@ -231,7 +240,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
         return _whereabouts(json_api.at(tree, "parcel"), answer, number)
     said = json_api.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
-        return outcomes.meant(SPEC.name, TIMELINE_CODES[code], answer, said)
+        return answers.meant(SPEC.name, TIMELINE_CODES[code], answer, said)
     return _by_status(answer, None if code == _OK else code, said)
 
 
@@ -241,7 +250,7 @@ def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failu
     # The service lists the newest event first.
     events = [_scan(e) for e in reversed(json_api.items(parcel, "event")) if json_api.text(e, "code")]
     if not events and not steps:
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     # The steps say less: they count only if no event tells of a delivery.
     if not events:
         events = [_step(step) for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
@@ -273,7 +282,7 @@ def _step(step: Any) -> Scan:
 
 def _time(dated: Any) -> datetime | None:
     """Of an event or a step. Written without an offset: that it is French time is inferred."""
-    return outcomes.parse_time(json_api.text(dated, "date"), PARIS)
+    return answers.parse_time(json_api.text(dated, "date"), PARIS)
 
 
 # ---------------------------------------------------------------- answers of the documents
@@ -285,15 +294,15 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     entries = json_api.items(tree, "documents")
     ours = [e for e in entries if same_number(json_api.text(e, "cab") or number, number)]
     if entries and not ours:
-        return outcomes.about_another(SPEC.name, answer)
+        return answers.about_another(SPEC.name, answer)
     documents = [listed for entry in ours if (listed := _listed(entry))]
     latest = {listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or NEVER)}
     # Which product it is, and so whether a proof will come, is not told.
-    return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or outcomes.meant(
+    return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.meant(
         SPEC.name, DOCUMENT_CODES["003"], answer
     )
 
@@ -304,7 +313,7 @@ def _listed(entry: Any) -> Listed | None:
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if of_type not in RANKS or not (path or uuid):
         return None
-    return Listed(path, uuid, of_type, outcomes.parse_time(json_api.text(entry, "eventDate"), PARIS))
+    return Listed(path, uuid, of_type, answers.parse_time(json_api.text(entry, "eventDate"), PARIS))
 
 
 def _usable(value: Any) -> str | None:
@@ -331,12 +340,12 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     inner = [found for error in json_api.items(tree, "errors") if (found := json_api.text(error, "code"))]
     known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
     if known is not None:
-        return outcomes.meant(SPEC.name, known, answer, said)
+        return answers.meant(SPEC.name, known, answer, said)
     strange = " / ".join([code or "none", *inner[:3]])
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
-        failure = outcomes.meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
-        return outcomes.noting(failure, SPEC.name, answer, strange, said) if inner else failure
+        failure = answers.meant(SPEC.name, DOCUMENT_CODES[code], answer, said)
+        return answers.noting(failure, SPEC.name, answer, strange, said) if inner else failure
     if not inner and code in (None, _ALL_WELL):
         return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), said)
     return _by_status(answer, strange, said)
@@ -348,7 +357,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
 def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     """What an answer means whose codes say nothing."""
     statuses = STATUSES if code else STATUSES | _NOT_READ
-    return outcomes.by_status(SPEC.name, statuses, answer, code, said)
+    return answers.by_status(SPEC.name, statuses, answer, code, said)
 
 
 def _said(tree: Any) -> str | None:

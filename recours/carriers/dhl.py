@@ -9,13 +9,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment, handover, turns_back
 from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
-from recours.carriers.returns import turns_back
-from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -46,7 +44,7 @@ _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 # statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
 DELIVERED = "delivered"
 _FREIGHT = "freight"  # a `service`
-STATUSES = outcomes.status_table(
+STATUSES = answers.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
         ParcelStatus.ACCEPTED: "pre-transit",  # announced: after a delivery, another parcel with this number
@@ -112,12 +110,12 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     listed = json_api.items(json_api.tree(answer.body), "shipments")
     shipments = [_shipment(body) for body in listed if json_api.text(body, "status", "statusCode")]
     if not shipments:
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     outcome = handover(SPEC.name, number, shipments, answer, STATUSES)
     if isinstance(outcome, Failure):
         return outcome
     proof = json_api.at(outcome.shipment.body, "details", "proofOfDelivery")
-    at = outcomes.parse_time(json_api.text(proof, "timestamp"), PARIS) or outcome.scan.at
+    at = answers.parse_time(json_api.text(proof, "timestamp"), PARIS) or outcome.scan.at
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
     signatory = json_api.text(signed, "name") or " ".join(parts)
@@ -159,7 +157,7 @@ def _scan(event: Any) -> Scan:
     """
     code = json_api.text(event, "statusCode")
     label = json_api.text(event, "description") or json_api.text(event, "status")
-    at = outcomes.parse_time(json_api.text(event, "timestamp"), PARIS)
+    at = answers.parse_time(json_api.text(event, "timestamp"), PARIS)
     status = STATUSES.get(code or "")
     if turns_back(label):
         status = ParcelStatus.RETURNED if code == DELIVERED else ParcelStatus.GOING_BACK
@@ -169,10 +167,10 @@ def _scan(event: Any) -> Scan:
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
     if answer.status != _BAD_REQUEST:
-        return outcomes.by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
+        return answers.by_status(SPEC.name, _MEANINGS, answer, said=problem.said)
     is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return outcomes.meant(SPEC.name, key, answer, problem.said)
+    return answers.meant(SPEC.name, key, answer, problem.said)
 
 
 # ---------------------------------------------------------------- the document

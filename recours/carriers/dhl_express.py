@@ -12,13 +12,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import NEVER, PARIS, Meaning, ParcelStatus, Scan, Sent, Shipment, handover
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import basic_auth
-from recours.carriers.outcomes import NEVER, PARIS, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -28,7 +27,7 @@ from recours.core.text import clean
 
 # events[].typeCode: the 44 codes of the vendor's list. What each one means was decided from its label alone. The four numbers
 # are statuses of a whole shipment; nobody has seen them as codes of events.
-DHL_EXPRESS_CODES = outcomes.status_table(
+DHL_EXPRESS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; in other labels it means details of the delivery
         ParcelStatus.RETURNED: "RT",  # Returned to consignor
@@ -167,7 +166,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
         json_api.text(outcome.shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
     )
     if waybill is None or not _WAYBILL.fullmatch(waybill):
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     names = (name for scan in outcome.scans if (name := _signatory(scan.body)))
     place = json_api.text(json_api.items(outcome.scan.body, "serviceArea"), 0, "description")
     return replace(outcome.delivery(None, next(names, None), place), hints={_HINT: waybill})
@@ -176,7 +175,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
     """At least one. The `status` of each is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
-        return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
+        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
     if answer.status != _OK:
         return _error(answer, number)
     # A shipment without events yet has its number.
@@ -185,7 +184,7 @@ def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
         for body in json_api.items(json_api.tree(answer.body), "shipments")
         if isinstance(json_api.at(body, "events"), list) or json_api.text(body, "shipmentTrackingNumber")
     ]
-    return shipments or outcomes.unreadable(SPEC.name, answer)
+    return shipments or answers.unreadable(SPEC.name, answer)
 
 
 def _shipment(body: Any, number: str) -> Shipment:
@@ -218,7 +217,7 @@ def _time(event: Any) -> datetime | None:
     """Local time with the offset that goes with it; without one (inferred) it is French."""
     local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
     offset = json_api.text(event, "GMTOffset") or ""
-    return outcomes.parse_time(f"{local}{offset}", PARIS) or outcomes.parse_time(local, PARIS)
+    return answers.parse_time(f"{local}{offset}", PARIS) or answers.parse_time(local, PARIS)
 
 
 # ---------------------------------------------------------------- the document's answers
@@ -233,11 +232,11 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
         return replace(_error(answer, number, Sentence.SERVICE_DENIED), delivery=delivery)
     tree = json_api.tree(answer.body)
     if not isinstance(json_api.at(tree, "documents"), list):
-        return replace(outcomes.unreadable(SPEC.name, answer), delivery=delivery)
+        return replace(answers.unreadable(SPEC.name, answer), delivery=delivery)
     documents = json_api.items(tree, "documents")
     proofs = [document for document in documents if json_api.text(document, "typeCode") == "POD"]
     if sent := [piece for document in proofs or documents if (piece := _sent(document))]:
-        return outcomes.evidence(SPEC.name, sent, delivery, answer)
+        return answers.evidence(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
 
 
@@ -255,10 +254,10 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     """`of_account`: what a bad request means that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        return outcomes.by_status(SPEC.name, _STATUSES, answer, said=problem.said)
+        return answers.by_status(SPEC.name, _STATUSES, answer, said=problem.said)
     key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED
     elif _NAMES_ACCOUNT in problem.text:
         key = of_account
-    return outcomes.meant(SPEC.name, key, answer, problem.said)
+    return answers.meant(SPEC.name, key, answer, problem.said)

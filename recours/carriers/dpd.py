@@ -11,12 +11,20 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import outcomes, soap
+from recours.carriers import answers, soap
+from recours.carriers.answers import (
+    NEVER,
+    Detailed,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Sent,
+    Shipment,
+    handover,
+    turns_back,
+)
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import NEVER, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.returns import turns_back
-from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -86,7 +94,7 @@ _COUNTRY = "250"  # France
 
 # StatusNumber: the carrier's list, without the codes that mean delivered, which are those of DPD_DELIVERED_CODES. One public
 # client takes 13 and 23 for delivered; they are not in the list.
-CODES = outcomes.status_table(
+CODES = answers.status_table(
     {
         # "Process completed, returned".
         ParcelStatus.RETURNED: "261 263 264 480 481 482 484",
@@ -186,7 +194,7 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
     delivery, sent = outcome.completed_by(known), _images(result)
     if not sent:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return outcomes.evidence(SPEC.name, sent, delivery, answer)
+    return answers.evidence(SPEC.name, sent, delivery, answer)
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
@@ -199,7 +207,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     outcome = handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
         return outcome
-    at = outcome.scan.at or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
+    at = outcome.scan.at or answers.parse_french_time(soap.text(result, "DeliveryDate"))
     return outcome.delivery(at, soap.text(result, _SIGNATORY), soap.text(outcome.scan.body, "CenterName"))
 
 
@@ -224,7 +232,7 @@ def _not_known(answer: Response) -> Failure:
 
 
 def _time(trace: Any) -> datetime | None:
-    return outcomes.parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
+    return answers.parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
 
 
 def _images(result: Any) -> list[Sent]:
@@ -248,7 +256,7 @@ def _result(answer: Response) -> Any | Failure:
     if body is not None and body.tag in ("Fault", "Error"):
         return _error(body, answer)
     if body is None or body.tag != f"{_OPERATION}Response":
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     result = soap.child(body, f"{_OPERATION}Result")
     return _not_known(answer) if result is None else result
 
@@ -260,15 +268,15 @@ def _error(fault: Any, answer: Response) -> Failure:
     if error is None or code is None:
         text = soap.text(fault, "faultstring")
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
-            return outcomes.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
-        return outcomes.out_of_order(SPEC.name, answer, text)
+            return answers.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
+        return answers.out_of_order(SPEC.name, answer, text)
     said = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
-        return outcomes.meant(SPEC.name, ERROR_IDS[code], answer, said)
+        return answers.meant(SPEC.name, ERROR_IDS[code], answer, said)
     if not code.startswith(_INVALID):
-        return outcomes.unknown_code(SPEC.name, answer, code, said)
+        return answers.unknown_code(SPEC.name, answer, code, said)
     # Something that we sent: the number, or our mistake.
     text = plain(f"{code} {said or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return outcomes.meant(SPEC.name, key, answer, said or code)
+    return answers.meant(SPEC.name, key, answer, said or code)

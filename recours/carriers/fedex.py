@@ -11,12 +11,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import (
+    PARIS,
+    Detailed,
+    Handover,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Sent,
+    Shipment,
+    by_number,
+    handover,
+)
 from recours.carriers.client import TOO_MANY, Client, with_delivery
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import PARIS, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Handover, Scan, Shipment, by_number, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -78,7 +88,7 @@ _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 # latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes of the carrier's API reference guide, "Tracking Status
 # Codes", OW of a later one. What each one means was decided from its label alone. The list has three groups, of movement, of
 # customs and of possession, and some codes are in two of them.
-FEDEX_CODES = outcomes.status_table(
+FEDEX_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DL",
         # Shipment Cancelled, as the carrier's OpenAPI file and karrio have it; also: Carrier (possession).
@@ -210,8 +220,8 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     }
     parcels = {number: _parcel_answer(number, each, answer) for number, each in results.items() if each}
     if parcels or items or not complete:
-        return parcels or outcomes.unreadable(SPEC.name, answer)
-    return outcomes.about_another(SPEC.name, answer)
+        return parcels or answers.unreadable(SPEC.name, answer)
+    return answers.about_another(SPEC.name, answer)
 
 
 def _numbers(complete: Any) -> list[str | None]:
@@ -239,7 +249,7 @@ def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Del
         return _meaning(answer, next(filter(None, errors)), TRACKING_CODES)
     shipments = [shipment for result in good if (shipment := _shipment(result)).present]
     if not shipments:
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     outcome = handover(SPEC.name, number, shipments, answer, FEDEX_CODES)
     return outcome if isinstance(outcome, Failure) else _delivery(outcome)
 
@@ -251,7 +261,7 @@ def _shipment(result: Any) -> Shipment:
     code = json_api.text(latest, "code") or json_api.text(latest, "derivedCode")
     label = json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
     # Where the present status is missing, the latest event tells it.
-    present = outcomes.latest([event for event in events if event.code], lambda event: event.at)
+    present = answers.latest([event for event in events if event.code], lambda event: event.at)
     if code:
         present = Scan(status=FEDEX_CODES.get(code), code=code, label=label)
     return Shipment(scans=(*dates, *events), present=present, body=result)
@@ -260,14 +270,14 @@ def _shipment(result: Any) -> Shipment:
 def _scan(event: Any) -> Scan:
     """A time without an offset is taken for French (inferred: all recorded ones have an offset)."""
     codes = list(filter(None, (json_api.text(event, name) for name in ("derivedStatusCode", "eventType"))))
-    at = outcomes.parse_time(json_api.text(event, "date"), PARIS)
+    at = answers.parse_time(json_api.text(event, "date"), PARIS)
     label = json_api.text(event, "eventDescription")
     code = codes[0] if codes else None
-    return Scan(status=outcomes.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
+    return Scan(status=answers.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
 
 
 # dateAndTimes[].type. The other types are promises, or do not say where the parcel was.
-_DATES = outcomes.status_table(
+_DATES = answers.status_table(
     {ParcelStatus.DELIVERED: "ACTUAL_DELIVERY", ParcelStatus.ACCEPTED: "ACTUAL_PICKUP ACTUAL_TENDER"}
 )
 _ACTUAL = frozenset({*_DATES, "SHIP"})
@@ -275,14 +285,14 @@ _ACTUAL = frozenset({*_DATES, "SHIP"})
 
 def _dated(date: Any) -> Scan:
     kind = json_api.text(date, "type") or ""
-    at = outcomes.parse_time(json_api.text(date, "dateTime"), PARIS) if kind in _ACTUAL else None
+    at = answers.parse_time(json_api.text(date, "dateTime"), PARIS) if kind in _ACTUAL else None
     return Scan(status=_DATES.get(kind) if at else None, at=at, code=kind)
 
 
 def _delivery(arrival: Handover) -> Delivery:
     result = arrival.shipment.body
     details, info = json_api.at(result, "deliveryDetails"), json_api.at(result, "trackingNumberInfo")
-    names = (outcomes.person(json_api.text(details, name)) for name in ("signedByName", "receivedByName"))
+    names = (answers.person(json_api.text(details, name)) for name in ("signedByName", "receivedByName"))
     values = {name: json_api.text(info, name) or "" for name in _HINTS}
     times = [scan.at for scan in arrival.scans if scan.at]
     exact = [scan.at for scan in arrival.scans if scan.at and scan.code in _DATES]
@@ -305,14 +315,14 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
 def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
     """Of the texts that are not empty: the carrier's schema and its sample do not call their list the same."""
     if not isinstance(output, dict):
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     listed = [each for name in ("documents", "document") for each in _listed(output.get(name))]
     sent = [each for each in listed if each is not None]
     if not all(isinstance(each, str) for each in sent):
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     texts = [Sent(each, _SOURCE) for each in sent if each.strip()]
     return (
-        outcomes.evidence(SPEC.name, texts, delivery, answer) if texts else _without_document(output, answer)
+        answers.evidence(SPEC.name, texts, delivery, answer) if texts else _without_document(output, answer)
     )
 
 
@@ -327,8 +337,8 @@ def _without_document(output: Any, answer: Response) -> Failure:
     if known:
         return _meaning(answer, known, DOCUMENT_CODES)
     code, said = alerts[0] if alerts else (None, None)
-    failure = outcomes.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
-    return outcomes.noting(failure, SPEC.name, answer, code, said) if code else failure
+    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
+    return answers.noting(failure, SPEC.name, answer, code, said) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -366,13 +376,13 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
     code, said = coded
     if code in table:
-        return outcomes.meant(SPEC.name, table[code], answer, said)
+        return answers.meant(SPEC.name, table[code], answer, said)
     if code and code.startswith(_OF_THE_NUMBER):
-        failure = outcomes.meant(SPEC.name, _INVALID, answer, said)
-        return outcomes.noting(failure, SPEC.name, answer, code, said)
+        failure = answers.meant(SPEC.name, _INVALID, answer, said)
+        return answers.noting(failure, SPEC.name, answer, code, said)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES
     if said and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return outcomes.unknown_code(SPEC.name, answer, None, said)
-    return outcomes.by_status(SPEC.name, statuses, answer, code, said)
+        return answers.unknown_code(SPEC.name, answer, None, said)
+    return answers.by_status(SPEC.name, statuses, answer, code, said)

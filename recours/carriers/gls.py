@@ -11,13 +11,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import (
+    LONGEST_NAME,
+    PARIS,
+    Detailed,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Sent,
+    Shipment,
+    by_number,
+    handover,
+    same_number,
+    turns_back,
+)
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.returns import turns_back
-from recours.carriers.shipments import Scan, Shipment, by_number, handover, same_number
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -190,9 +201,9 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
             or json_api.text(tree, "detail")
             or json_api.text(tree, "title")
         )
-        return outcomes.by_status(SPEC.name, _TRACKING_STATUSES, answer, said=said)
+        return answers.by_status(SPEC.name, _TRACKING_STATUSES, answer, said=said)
     if json_api.at(tree, "parcels") == []:
-        return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
     items = by_number(numbers, parcels, _numbers)
     results = {
@@ -201,8 +212,8 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
     }
     if results or not any(map(_numbers, parcels)):
-        return results or outcomes.unreadable(SPEC.name, answer)
-    return outcomes.about_another(SPEC.name, answer)
+        return results or answers.unreadable(SPEC.name, answer)
+    return answers.about_another(SPEC.name, answer)
 
 
 def _numbers(parcel: Any) -> list[str]:
@@ -227,18 +238,18 @@ def _has_status(parcel: Any) -> bool:
 
 def _parcel_error(parcel: Any, answer: Response) -> Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
-    return outcomes.by_code(SPEC.name, TRACKING_ERRORS, answer, error, said)
+    return answers.by_code(SPEC.name, TRACKING_ERRORS, answer, error, said)
 
 
 def _shipment(parcel: Any) -> Shipment:
     """Event codes are not documented: only the words of an event tell of a return."""
     events = json_api.items(parcel, "events")
-    last = outcomes.latest(events, _time)
+    last = answers.latest(events, _time)
     status = json_api.text(parcel, "status") or ""
     label = json_api.text(last, "description") or OTHER_STATUSES.get(status)
     present = Scan(
         status=_STATUSES.get(status),
-        at=outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last),
+        at=answers.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last),
         code=status,
         label=label,
         body=last,
@@ -274,7 +285,7 @@ def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
 
 def _time(event: Any) -> datetime | None:
     """Times come with an offset; without one (inferred) they are French local time."""
-    return outcomes.parse_time(json_api.text(event, "eventDateTime"), PARIS)
+    return answers.parse_time(json_api.text(event, "eventDateTime"), PARIS)
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -283,12 +294,12 @@ def _time(event: Any) -> datetime | None:
 def parse_details(answer: Response) -> Delivery | Failure:
     """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
     if answer.status == _UNAUTHORIZED:
-        return outcomes.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=_header(answer, "message"))
+        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=_header(answer, "message"))
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.status == _OK else None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
     name = signed if len(signed) <= LONGEST_NAME else None
-    return Delivery(outcomes.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), outcomes.person(name))
+    return Delivery(answers.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), answers.person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
@@ -298,24 +309,24 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = _images(answer)
     if isinstance(encoded, Failure):
         return replace(encoded, delivery=delivery)
-    return outcomes.evidence(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
+    return answers.evidence(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
 
 
 def _images(answer: Response) -> list[str] | Failure:
     """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
     if not answer.body.strip():
-        return outcomes.meant(SPEC.name, _NO_RESULT, answer)
+        return answers.meant(SPEC.name, _NO_RESULT, answer)
     tree = json_api.tree(answer.body)
     if tree == {}:
-        return outcomes.meant(SPEC.name, _NO_RESULT, answer)
+        return answers.meant(SPEC.name, _NO_RESULT, answer)
     items = json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem")
     if not items:
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     texts: list[str | None] = []
     for item in items:
         single = json_api.text(item, "ImageData")
         texts += [single] if single else [json_api.text(part) for part in json_api.items(item, "ImageData")]
-    return [text for text in texts if text] or outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
+    return [text for text in texts if text] or answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
@@ -323,18 +334,18 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     code, said = _header(answer, "error"), _header(answer, "message")
     if answer.status not in _REFUSALS or not (code or said):
         said = said or code if answer.status >= _SERVER_ERRORS else said
-        return outcomes.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
+        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, said=said)
     text = plain(f"{said or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
-        return outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
+        return answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer, said)
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
-            return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
         # The same answer for what cannot be a number, and for one that nobody knows.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
-        return outcomes.meant(SPEC.name, key, answer, said)
-    return outcomes.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", said)
+        return answers.meant(SPEC.name, key, answer, said)
+    return answers.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", said)
 
 
 def _header(answer: Response, name: str) -> str | None:

@@ -27,8 +27,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ProtocolError
 
+from recours.carriers.answers import french_day, out_of_order
 from recours.carriers.message import Request, Response, Wait
-from recours.carriers.outcomes import french_day, out_of_order
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import CallError, Failure

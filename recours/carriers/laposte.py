@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment, by_number, handover
 from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.message import CarrierSession, Request, Response, Wait
-from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
-from recours.carriers.shipments import Scan, Shipment, by_number, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -35,7 +34,7 @@ SPEC = CarrierSpec(
     sample_number="6A00000000000",
     numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
     issues_documents=False,
-    check_digit_fits=outcomes.s10_fits,
+    check_digit_fits=answers.s10_fits,
 )
 
 _PATH = "/suivi/v2/idships/"
@@ -47,7 +46,7 @@ _OF_OUR_KEY = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3: plhery/universal-parcel-scraper); the
 # others are in one or two third-party lists.
-CODES_OF_EVENTS = outcomes.status_table(
+CODES_OF_EVENTS = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
@@ -89,7 +88,7 @@ class LaPoste(StatusClient):
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
         """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
-        day = outcomes.french_day(delivery.at) if delivery.at else None
+        day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
@@ -126,7 +125,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     }
     # An error without a number may be the answer to the whole call.
     if results or several or json_api.at(tree, "shipment") is not None:
-        return results or outcomes.about_another(SPEC.name, answer)
+        return results or answers.about_another(SPEC.name, answer)
     return _error(tree, answer)
 
 
@@ -156,14 +155,14 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     outcome = handover(SPEC.name, number, shipments, replace(answer, status=_OK_STATUS), CODES_OF_EVENTS)
     if isinstance(outcome, Failure):
         return outcome
-    at = outcome.scan.at or outcomes.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
+    at = outcome.scan.at or answers.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
     return LaPoste.without_proof(outcome.delivery(at))
 
 
 def _shipment(item: Any) -> Shipment:
     """`isParcelBack`: recorded (hedii/colissimo-api); the events of a return may say no more than "delivered"."""
     body = json_api.at(item, "shipment")
-    entry = outcomes.parse_time(json_api.text(body, "entryDate"), PARIS)
+    entry = answers.parse_time(json_api.text(body, "entryDate"), PARIS)
     accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []
     events = [_scan(event) for event in reversed(json_api.items(body, "event"))]  # listed from the newest on
     is_return = json_api.at(body, "contextData", "isParcelBack") is True
@@ -172,7 +171,7 @@ def _shipment(item: Any) -> Shipment:
 
 def _scan(event: Any) -> Scan:
     code, label = json_api.text(event, "code"), json_api.text(event, "label")
-    at = outcomes.parse_time(json_api.text(event, "date"), PARIS)
+    at = answers.parse_time(json_api.text(event, "date"), PARIS)
     return Scan(status=CODES_OF_EVENTS.get(code or ""), at=at, code=code, label=label, body=event)
 
 
@@ -180,11 +179,11 @@ def _error(item: Any, answer: Response) -> Failure:
     functional = json_api.text(item, "returnMessage")
     said = functional or json_api.text(item, "message")
     if answer.status >= _SERVER_ERRORS:
-        return outcomes.out_of_order(SPEC.name, answer, said)
+        return answers.out_of_order(SPEC.name, answer, said)
     code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
     if code in _WELL:
-        return outcomes.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), said)
-    return outcomes.by_code(SPEC.name, CODES, answer, code, said)
+        return answers.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), said)
+    return answers.by_code(SPEC.name, CODES, answer, code, said)

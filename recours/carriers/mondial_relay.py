@@ -12,12 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from recours.carriers import outcomes, soap
+from recours.carriers import answers, soap
+from recours.carriers.answers import Detailed, Meaning, ParcelStatus, Scan, Shipment, handover, turns_back
 from recours.carriers.client import StatusClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
-from recours.carriers.returns import turns_back
-from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
@@ -120,7 +118,7 @@ class MondialRelay(StatusClient):
                 is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
             self._errors_in_a_row = int(is_of_service)
         if is_of_service:
-            return outcomes.meant(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
+            return answers.meant(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
         return parse_tracing(answer)
 
     def _call(self, number: str, session: CarrierSession) -> Response:
@@ -129,7 +127,7 @@ class MondialRelay(StatusClient):
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
-        day = outcomes.french_day(delivery.at) if delivery.at else ""
+        day = answers.french_day(delivery.at) if delivery.at else ""
         text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
         return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, delivery=delivery)
 
@@ -164,17 +162,17 @@ def parse_tracing(answer: Response) -> Failure:
         return result
     status, label = soap.text(result, "STAT"), soap.text(result, "Libelle01")
     if status is None:
-        return outcomes.unreadable(SPEC.name, answer)
+        return answers.unreadable(SPEC.name, answer)
     # The latest of the events, of which some may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
-    last = outcomes.latest(reversed(dated), _time)
+    last = answers.latest(reversed(dated), _time)
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
     if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
         said = said or f"STAT {status}"
-    return outcomes.by_code(SPEC.name, STATS, answer, status, said)
+    return answers.by_code(SPEC.name, STATS, answer, status, said)
 
 
 def _delivered(
@@ -185,9 +183,9 @@ def _delivered(
     if not _HANDED_OVER.search(text):
         if _SENT_BACK.search(text):
             back = ParcelStatus.RETURNED
-            return outcomes.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
+            return answers.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
         if _AT_A_RELAY.search(text):
-            return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
+            return answers.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
     said = _of(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=said)
     # The answer has no number of the parcel.
@@ -208,7 +206,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _time(event: Any | None) -> datetime | None:
-    return outcomes.parse_french_time(_of(event, "Date"), _of(event, "Heure"))
+    return answers.parse_french_time(_of(event, "Date"), _of(event, "Heure"))
 
 
 def _stat(answer: Response) -> str | None:
@@ -226,7 +224,7 @@ def _result(answer: Response) -> Any | Failure:
     def of_fault(fault: Any) -> Failure:
         said = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
-            return outcomes.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
-        return outcomes.out_of_order(SPEC.name, answer, said)
+            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, said)
+        return answers.out_of_order(SPEC.name, answer, said)
 
     return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", of_fault)

@@ -10,8 +10,8 @@ from functools import partial
 from urllib.parse import urlencode
 
 from recours.carriers import json_api
+from recours.carriers.answers import meant, unreadable
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import meant, unreadable
 from recours.core.outcome import CallError, Failure, NoTokenError
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

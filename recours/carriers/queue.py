@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from recours.carriers.account_gate import AccountGate
+from recours.carriers.account_gate import AccountGate, NotPresentedError, Turns, WaitingReservation
 from recours.carriers.bundle import Bundle, Numbers, Tracking
 from recours.carriers.client import KNOWS_PARCEL, Client
 from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
-from recours.carriers.turns import NotPresentedError, Turns, WaitingReservation
 from recours.core.accounts import HOUSE, carrier_of
 from recours.core.case import Case, make_outcome, refusal_text
 from recours.core.claim import Delivery

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
+from recours.carriers.answers import unreadable
 from recours.carriers.message import Response
-from recours.carriers.outcomes import unreadable
 from recours.core.outcome import Failure
 
 if TYPE_CHECKING:

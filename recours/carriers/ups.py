@@ -14,12 +14,11 @@ from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from recours.carriers import json_api, outcomes
+from recours.carriers import answers, json_api
+from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Sent, Shipment, handover
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Handover, Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -74,7 +73,7 @@ _OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
 
 # currentStatus.code, activity[].status.statusCode: the 160 codes of the vendor's list "UPS Status/Description Codes". What each
 # one means was decided from its label alone; most of them were not seen in real answers.
-UPS_CODES = outcomes.status_table(
+UPS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
         ParcelStatus.RETURNED: "034 067 081",
@@ -102,7 +101,7 @@ UPS_CODES = outcomes.status_table(
 )
 # status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. P (Pickup), RS
 # (Returned to Shipper) and O: the vendor's list as two public clients have it. The last three are of freight.
-STATUS_TYPES = outcomes.status_table(
+STATUS_TYPES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "D",
         ParcelStatus.RETURNED: "RS",
@@ -113,7 +112,7 @@ STATUS_TYPES = outcomes.status_table(
 )
 # activity[].status.code: an incomplete list, karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and KP are
 # returns of Mail Innovations.
-ACTIVITIES = outcomes.status_table(
+ACTIVITIES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "FS KB F4",
         ParcelStatus.GOING_BACK: "RS EJ EK 1F KP",
@@ -197,7 +196,7 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
     if not packages:
         return _warned(shipments, answer)
-    return [_shipment(each) for each in packages if _status(each)] or outcomes.unreadable(SPEC.name, answer)
+    return [_shipment(each) for each in packages if _status(each)] or answers.unreadable(SPEC.name, answer)
 
 
 def _shipment(package: Any) -> Shipment:
@@ -228,7 +227,7 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
     known = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
     code, said = known or (None, None)
-    return outcomes.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), said)
+    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), said)
 
 
 # ---------------------------------------------------------------- the status
@@ -247,7 +246,7 @@ def _codes(status: Any) -> list[str]:
 
 def _means(status: Any) -> ParcelStatus | None:
     """By its codes; by its type, where they do not say where the parcel is."""
-    by_code = outcomes.status_of(_codes(status), CODES_OF_STATUS)
+    by_code = answers.status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
@@ -365,9 +364,9 @@ def _compact(
     if not (on and at):
         return None
     local = f"{on:%Y%m%d}T{at}"
-    if offset and _OFFSET.fullmatch(offset) and (known := outcomes.parse_time(local + offset)):
+    if offset and _OFFSET.fullmatch(offset) and (known := answers.parse_time(local + offset)):
         return known
-    return outcomes.parse_time(local, zone) if zone else None
+    return answers.parse_time(local, zone) if zone else None
 
 
 # ---------------------------------------------------------------- the document
@@ -386,7 +385,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
         Sent(photo, _SOURCE, EvidenceKind.PHOTO),
     )
     if sent := [piece for piece in listed if piece.encoded]:
-        return outcomes.evidence(SPEC.name, sent, delivery, answer)
+        return answers.evidence(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 
@@ -402,7 +401,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
         return None
     code, said = known or (None, None)
     if code in CODES:
-        return outcomes.meant(SPEC.name, CODES[code], answer, said)
+        return answers.meant(SPEC.name, CODES[code], answer, said)
     return _by_status(answer, code, said)
 
 
@@ -427,6 +426,6 @@ def _by_status(answer: Response, code: str | None, said: str | None) -> Failure:
     nowhere = answer.status == _UNKNOWN and not (code or said)
     statuses = {} if page or nowhere else STATUSES
     if (code or said) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return outcomes.unknown_code(SPEC.name, answer, code, said)
+        return answers.unknown_code(SPEC.name, answer, code, said)
     # A code that only repeats the status is no news.
-    return outcomes.by_status(SPEC.name, statuses, answer, None if code == str(answer.status) else code, said)
+    return answers.by_status(SPEC.name, statuses, answer, None if code == str(answer.status) else code, said)

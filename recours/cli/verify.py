@@ -14,7 +14,7 @@ from recours.cli.operations import (
     with_operations,
 )
 from recours.core.text import plural
-from recours.database.custody import DatabaseCustody
+from recours.database.evidence import DatabaseCustody
 from recours.operations.records import iso
 from recours.timestamps import read_roots
 from recours.wiring.operations import Operations

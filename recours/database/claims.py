@@ -16,8 +16,6 @@ from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.text import clean
 from recours.database.border import Border
-from recours.database.changes import note, note_assessed, note_put_aside
-from recours.database.claim_reader import delivery_columns, read_claim
 from recours.database.claim_rows import (
     SERVICE_LOCK_WAIT_S,
     TOGETHER_LOCK_WAIT_S,
@@ -25,6 +23,7 @@ from recours.database.claim_rows import (
     claim_columns,
     const,
     count_projection,
+    delivery_columns,
     error_values,
     free,
     insert_rows,
@@ -34,6 +33,7 @@ from recours.database.claim_rows import (
     parameters,
     project,
     projection_of,
+    read_claim,
     reading_all,
     reading_without_ours,
     state_values,
@@ -42,8 +42,8 @@ from recours.database.claim_rows import (
     write_states,
 )
 from recours.database.engine import Database, DatabaseError
-from recours.database.event_outbox import add_events
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
+from recours.database.journal import add_events, note, note_assessed, note_put_aside
 from recours.database.ready_claims import head_of, is_current, leasable_ids, named_lanes, ready_lanes
 from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting

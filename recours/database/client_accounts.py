@@ -27,10 +27,10 @@ from sqlalchemy import (
 from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, address_key
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.text import clean, is_text
-from recours.database.actions import note_action
 from recours.database.border import Border
+from recours.database.dialect import insert_into
 from recours.database.engine import Database, DatabaseError
-from recours.database.event_outbox import insert_into
+from recours.database.journal import note_action
 from recours.database.tables import account_state, client_accounts
 
 _a, _s = client_accounts.c, account_state.c

@@ -11,17 +11,33 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, Executable, RowMapping, create_engine, event, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    RowMapping,
+    create_engine,
+    delete,
+    event,
+    or_,
+    text,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from recours.core.errors import RunError
+from recours.core.pauses import FURTHEST_END
 from recours.database.border import USUAL_NAMES, Border, TableNames
+from recours.database.dialect import insert_into
 from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
+from recours.database.tables import leases
 
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
+
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
@@ -509,3 +525,31 @@ def offset_between(before: datetime, theirs: datetime, after: datetime) -> timed
     if before <= theirs <= after:
         return _ZERO
     return theirs - (before + (after - before) / 2)
+
+
+# ---------------------------------------------------------------- work that one process at a time does
+
+
+def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
+    """A lease or a pause that is over; also one that a wrong clock set to last longer than any can."""
+    return or_(until <= now, until > now + FURTHEST_END)
+
+
+def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
+    """Tell whether `holder` may do this work until then: no other process does, or the one that did has died."""
+    with database.write() as connection:
+        leased = insert_into(leases, connection.dialect.name).values(
+            name=name, holder=holder, held_until=until
+        )
+        leased = leased.on_conflict_do_update(
+            index_elements=[leases.c.name],
+            set_={"holder": leased.excluded.holder, "held_until": leased.excluded.held_until},
+            where=is_over(leases.c.held_until, now),
+        )
+        return connection.scalar(leased.returning(leases.c.name)) is not None
+
+
+def release_name(database: Database, name: str, holder: str) -> None:
+    """The work is done; nothing happens if another process has leased it since."""
+    with database.write() as connection:
+        connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))

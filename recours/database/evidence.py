@@ -1,26 +1,62 @@
-"""The pieces of evidence (`recours_evidence`): written with the attempt that brought them, in the same transaction."""
+"""The pieces of evidence, and the manifests that name their files: see `recours.core.custody`.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from datetime import datetime
+A piece is written with the attempt that brought it, in the same transaction.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 
-from recours.core.claim import Claim
-from recours.core.outcome import StoredDocument
+from recours.core.claim import Claim, FetchStatus
+from recours.core.custody import (
+    ERASED,
+    NOTHING_BEFORE,
+    Manifest,
+    manifest_line,
+    manifest_name,
+    manifest_text,
+    record_line,
+)
+from recours.core.outcome import PROOF_KINDS, StoredDocument
 from recours.core.text import clean
-from recours.database.claim_reader import delivery_columns
-from recours.database.custody import note_erased
+from recours.database.claim_rows import delivery_columns
+from recours.database.dialect import insert_into
 from recours.database.engine import Database
-from recours.database.event_outbox import insert_into
-from recours.database.tables import attempts, evidence
+from recours.database.tables import attempts, claims, erasures, evidence, manifests, runs
+from recours.runs.ports import ATTACHED
 
-_a, _v = attempts.c, evidence.c
+_a, _c, _v, _e, _m = attempts.c, claims.c, evidence.c, erasures.c, manifests.c
 _KEY = ("claim_id", "sha256")
-_PORTION = 100  # files that one run deletes at most
 LONGEST_NUMBER = 60
+_PORTION = 100  # files that one run deletes at most
+
+
+# ---------------------------------------------------------------- pieces
 
 
 def evidence_rows(
@@ -92,3 +128,235 @@ def _insert(dialect: str) -> Any:
         not in ("id", *_KEY)  # no manifest names it: the last one holds it to what it said then
     }
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)
+
+
+# ---------------------------------------------------------------- manifests
+
+PORTION = 10_000  # files of one manifest
+_LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
+MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
+_LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
+_HAS_UNNAMED = select(or_(*(exists().where(column.is_(None)) for column in (_v.manifest_id, _e.manifest_id))))
+RUNS_KEPT = timedelta(days=400)  # quota windows too
+# What the lines of a manifest say by themselves, and which line it is.
+_NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
+_AT_ONCE = 1000  # rows in memory
+
+
+class CustodyRow(NamedTuple):
+    """A row of a file, or of one that was erased. `label`: for people, its claim.
+
+    `line`, `record`: how a manifest names the file, and holds the row to all else that it says.
+    """
+
+    path: str
+    sha256: str
+    manifest: Any
+    label: str
+    line: str
+    record: str
+
+
+def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
+    """Keep that files (path and SHA-256) are erased, in the transaction that forgets them: the next manifest says so."""
+    rows = [{"path": path, "sha256": sha256, "by": by, "erased_at": at} for path, sha256 in files]
+    if rows:
+        connection.execute(insert(erasures), rows)
+
+
+@dataclass(frozen=True)
+class DatabaseCustody:
+    """The manifests of one database. `folder`: of the documents."""
+
+    database: Database
+    folder: Path
+
+    def add(
+        self, run_id: str, now: datetime, write: Callable[[str, bytes], None]
+    ) -> tuple[Manifest, int] | None:
+        """Name up to PORTION files that no manifest names, in a new one; also how many those are. None: there are none.
+
+        `write` takes the name and the content, and keeps them durably. A process that dies after it leaves a file that no
+        row names, and the next one names the same files. Raises DatabaseError, and what `write` does.
+        """
+        if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase nothing
+            return None
+        with self.database.write(durable=True) as connection:
+            if not self.database.is_sqlite:
+                connection.execute(_LOCK)
+            last = connection.execute(_LAST).first()
+            number = last.id + 1 if last else 1
+            files = self._assign(connection, evidence, number)
+            rows = [*files, *self._assign(connection, erasures, number)]
+            if not rows:
+                return None
+            previous = last.sha256 if last else NOTHING_BEFORE
+            lines = [line for row in rows for line in (row.line, row.record)]
+            if last:
+                with suppress(OSError):  # it has no timestamp
+                    name = Manifest(*last).token_name
+                    token = (self.folder / name).read_bytes()
+                    lines.insert(0, manifest_line(hashlib.sha256(token).hexdigest(), name, self.folder))
+            content = manifest_text(number, run_id, now, previous, lines).encode()
+            manifest = Manifest(
+                number, manifest_name(number, run_id, now), hashlib.sha256(content).hexdigest()
+            )
+            write(manifest.name, content)
+            row = {"id": number, "path": manifest.name, "sha256": manifest.sha256}
+            connection.execute(insert(manifests), row | {"run_id": run_id, "written_at": now})
+        return manifest, len(files)
+
+    def _assign(self, connection: Connection, table: Table, number: int) -> list[CustodyRow]:
+        """Have a manifest name rows that none names. What others write at this moment goes into the next one."""
+        ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
+        statement = (
+            update(table)
+            .where(table.c.id.in_(ids.with_for_update(skip_locked=True).correlate(None)))
+            .values(manifest_id=number)
+            .returning(table.c.id, *self._columns(table))
+        )
+        rows = sorted(connection.execute(statement).all(), key=lambda row: row[0])
+        return [self._row(table, *row[1:]) for row in rows]
+
+    def _columns(self, table: Table) -> list[ColumnElement[Any]]:
+        """Path, SHA-256 and manifest of a row, and what it says beside, of whatever type it is there."""
+        says = [self._exact(column) for column in table.c if column.name not in _NOT_RECORDED]
+        return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
+
+    def _exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """As text; on SQLite, which holds any type in any column, with its type."""
+        if not self.database.is_sqlite:
+            return cast(column, Text)
+        return func.typeof(column).concat(" ").concat(func.hex(column))
+
+    def _row(
+        self, table: Table, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
+    ) -> CustodyRow:
+        line = manifest_line(sha256, path, self.folder)
+        line = f"{ERASED}{line}" if table is erasures else line
+        return CustodyRow(path, sha256, manifest, label, line, record_line(line, says))
+
+    def last(self) -> Manifest | None:
+        return self._manifest(_LAST)
+
+    def after(self, number: int) -> Manifest | None:
+        """The manifest that follows this number."""
+        return self._manifest(MANIFEST.where(_m.id > number).order_by(_m.id).limit(1))
+
+    def _manifest(self, query: Select[Any]) -> Manifest | None:
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        return Manifest(*row) if row else None
+
+    def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
+        """What a manifest is to name of these claims (none named: of all, and what was erased).
+
+        None: the rows whose manifest is not on record.
+        """
+        border = self.database.border
+        query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
+        query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
+        query = query.where(_is_of(evidence, manifest), *_of(_v.claim_id, claim_ids))
+        for reference, claim_id, *row in list(self._rows(query)):  # as files are read meanwhile
+            yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
+        if not claim_ids:
+            query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
+            for row in self._rows(query):
+                yield self._row(erasures, *row, label="Of an erased file")
+
+    def _rows(self, query: Executable) -> Iterator[Any]:
+        with self.database.read() as connection:
+            yield from connection.execution_options(yield_per=_AT_ONCE).execute(query)
+
+    # ---------------------------------------------------------------- what else is to agree with the files
+
+    def named_paths(self) -> Iterator[str]:
+        """Of all files that a row names."""
+        of_attempts = select(cast(_a.document_path, Text)).where(_a.document_path.is_not(None))
+        return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
+
+    def differences(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """What rows about the files of these claims (none named: of all) say of each other and is not so: a sentence each."""
+        for (path,) in self._rows(self._without_origin(claim_ids)):
+            yield f"No run and no person is on record that brought {path}: its row was added."
+        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
+        is_taken_back = exists().where(piece, _v.refused.is_not(None))
+        names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
+        query = select(cast(_a.claim_id, Text)).where(*names_none, *_of(_a.claim_id, claim_ids))
+        for (claim,) in self._rows(query):
+            yield f"id {claim}: an attempt that fetched a proof names none: its row was changed."
+        yield from self._shown_otherwise(claim_ids)
+        if not claim_ids:
+            is_older = or_(
+                _v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0)
+            )
+            same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
+            for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)):
+                yield f"{path} is said to be erased, and its row is there: one of both was added."
+
+    def _without_origin(self, claim_ids: Collection[Any]) -> Select[Any]:
+        """Files that no run, and no person, is on record for. Runs are kept for a time: what is older has none."""
+        with self.database.read() as connection:
+            last = connection.scalar(select(func.max(runs.c.started_at)))
+        of_run = exists().where(runs.c.id == _v.run_id)
+        attached = exists().where(_a.claim_id == _v.claim_id, _a.outcome == ATTACHED)
+        is_kept = _v.obtained_at >= last - RUNS_KEPT if last else _v.path.is_not(None)
+        unknown = or_(and_(_v.by.is_(None), ~of_run, is_kept), and_(_v.by.is_not(None), ~attached))
+        return select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
+
+    def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """A line for each claim whose columns in the service's table name another proof than our records do."""
+        border, latest = self.database.border, attempts.alias("latest").c
+        last = select(func.max(latest.id)).where(
+            latest.claim_id == border.key, latest.document_path.is_not(None)
+        )
+        url = border.text("pod_url")
+        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
+        rows = border.claims.outerjoin(attempts, _a.id == last.correlate(border.claims).scalar_subquery())
+        rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
+        columns = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
+        columns += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
+        alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
+        alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
+        columns += [self._exact(column) for pair in alike for column in pair]
+        is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
+        query = select(*columns).select_from(rows)
+        query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
+        for reference, status, pod_url, person, path, signatory, *pairs in self._rows(query):
+            fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
+            # Where it is empty, the service has the claim start over.
+            is_shown = status == FetchStatus.SUCCESS
+            if (pod_url or "") != (fitted.get("to_pod_url") or "") and (pod_url or is_shown):
+                on_record = f"{path} is on record" if path else "nothing is on record"
+                yield f"{reference}: its pod_url names {pod_url or 'nothing'}, and {on_record}."
+            signed_by = fitted.get("to_pod_delivery_person") or ""
+            if path and (person or "") != signed_by and (person or is_shown):
+                yield f"{reference}: its pod_delivery_person is not who signed {path}."
+            if pairs[::2] != pairs[1::2]:
+                yield f"{reference}: the attempt and the evidence do not agree on its proof."
+
+    def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
+        """Reference, path, media type, carrier, number and kind of each proof of these claims (none named: of all) that counts.
+
+        Without those that a person attached, or accepted.
+        """
+        border = self.database.border
+        query = select(_v.id, border.text("claim_reference"), _v.path, _v.media_type, _v.carrier)
+        query = query.add_columns(_v.tracking_number, _v.kind).order_by(_v.id).limit(_AT_ONCE)
+        query = query.select_from(evidence.outerjoin(border.claims, border.key == _v.claim_id))
+        counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
+        query, last = query.where(*counts, *_of(_v.claim_id, claim_ids)), 0
+        # No transaction is open while files are read.
+        while rows := list(self._rows(query.where(_v.id > last))):
+            yield from (tuple(row[1:]) for row in rows)
+            last = rows[-1][0]
+
+
+def _is_of(table: Table, manifest: int | None) -> ColumnElement[bool]:
+    """Rows that a manifest is to name; None: whose manifest is not on record."""
+    is_on_record = exists().where(_m.id == table.c.manifest_id, _m.id > 0)
+    return ~is_on_record if manifest is None else table.c.manifest_id == manifest
+
+
+def _of(key: ColumnElement[Any], claim_ids: Collection[Any]) -> list[ColumnElement[bool]]:
+    return [key.in_(claim_ids)] if claim_ids else []

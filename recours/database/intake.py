@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -34,17 +35,19 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import AccountKey
+from recours.core.assessment import lost_its_proof
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State, tidy_number
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
+from recours.core.text import clean
 from recours.database.border import SEEN, Border
-from recours.database.changes import note_assessed
-from recours.database.claim_reader import MOST_RETRIES, Reader, read_claim, seen_texts
 from recours.database.claim_rows import (
     CHUNK,
+    MOST_RETRIES,
     SERVICE_LOCK_WAIT_S,
+    Reader,
     Redact,
     as_dicts,
     assessed_values,
@@ -58,17 +61,29 @@ from recours.database.claim_rows import (
     owed_in,
     owed_text,
     project,
+    read_claim,
     reading_all,
+    seen_texts,
     unchanged,
     write_states,
 )
-from recours.database.engine import Database, DatabaseError
-from recours.database.named_leases import lease_name, release_name
-from recours.database.restored import proofs_to_tell_again
-from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, claims, intake, is_open, leases
+from recours.database.engine import Database, DatabaseError, lease_name, release_name
+from recours.database.evidence import LONGEST_NUMBER
+from recours.database.journal import note_assessed
+from recours.database.tables import (
+    DONE,
+    NOT_ENROLLED,
+    OPEN_STAGES,
+    attempts,
+    claims,
+    evidence,
+    intake,
+    is_open,
+    leases,
+)
 from recours.runs.ports import Clock
 
-_c = claims.c
+_a, _c, _v = attempts.c, claims.c, evidence.c
 _ROW = intake.c.id == 1
 
 # Keys below the mark are looked at again: a transaction of the service's may commit late.
@@ -149,7 +164,7 @@ class Assessor:
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
-        proofs = proofs_to_tell_again(connection, border, current)
+        proofs = _proofs_to_tell_again(connection, border, current)
         states: list[tuple[Claim, State]] = []
         inserts: list[dict[str, Any]] = []
         updates: list[tuple[Any, dict[str, Any]]] = []
@@ -577,3 +592,39 @@ class ClaimIntake:
             if keys:
                 connection.execute(update(claims).where(_c.claim_id.in_(keys)).values({**no_debt, **values}))
         return len(successes)
+
+
+# ---------------------------------------------------------------- claims restored from a backup
+
+
+def _proofs_to_tell_again(
+    connection: Connection, border: Border, read: Sequence[Claim]
+) -> dict[Any, dict[str, Any]]:
+    """What is told again of those of these claims that are older than their proofs, by their ids and the names of columns.
+
+    The service restored them from a backup: they are not fetched again. Only of proofs that are on record for the claim's
+    number, and on disk. A row that names a document, or when it was
+    fetched, is no older one: who has a POD fetched again sets the status alone.
+    """
+    numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in read if lost_its_proof(claim)}
+    if not numbers:
+        return {}
+    names_none = (func.coalesce(border.text(name), "") == "" for name in ("pod_url", "pod_fetched_at"))
+    kept = and_(_v.claim_id == _a.claim_id, _v.path == _a.document_path)
+    query = (
+        select(_a.claim_id, _a.tracking_number, _a.document_path, _v.obtained_at, _v.signatory)
+        .select_from(attempts.join(evidence, kept).join(border.claims, border.key == _a.claim_id))
+        .where(_a.claim_id.in_(list(numbers)), *names_none)
+        .order_by(_a.id)
+    )
+    return {
+        row.claim_id: {
+            "pod_fetch_status": FetchStatus.SUCCESS,
+            "pod_fetch_error": None,
+            "pod_url": row.document_path,
+            "pod_fetched_at": row.obtained_at.replace(microsecond=0),
+            "pod_delivery_person": row.signatory,
+        }
+        for row in connection.execute(query)
+        if row.tracking_number == numbers[row.claim_id] and Path(row.document_path).is_file()
+    }

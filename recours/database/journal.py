@@ -1,18 +1,22 @@
-"""The record of runs, and events that belong to no claim."""
+"""What is on record beside claims: runs, events, changes of claims, what people do. Written with what it records, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 
-from recours.core.mail import Event
-from recours.database.custody import RUNS_KEPT
+from recours.core.actions import SERVICE, OperatorAction, PastAction
+from recours.core.changes import ChangeKind, ClaimChange, edits, put_aside
+from recours.core.claim import Claim, State
+from recours.core.mail import LAPSED, Event, key_of
+from recours.core.text import clean
+from recours.database.dialect import insert_into
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events
-from recours.database.evidence import forget_refused
-from recours.database.tables import DONE, at_stage, claims, quota, runs
+from recours.database.evidence import RUNS_KEPT, forget_refused
+from recours.database.tables import DONE, actions, at_stage, changes, claims, events, quota, runs
 
 # Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
@@ -101,3 +105,112 @@ class RunJournal:
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         with self.database.write() as connection:
             add_events(connection, [(None, event)], run_id, at)
+
+
+# ---------------------------------------------------------------- events
+
+# What tells one event of a claim from another.
+_KEY = ("event", "carrier", "tracking_number")
+_e = events.c
+
+
+def add_events(
+    connection: Connection,
+    pairs: Sequence[tuple[Any, Event]],
+    run_id: str,
+    now: datetime,
+    declined: str | None = None,
+) -> None:
+    """Write events, each with the id of its claim; None: of no claim.
+
+    One that was written before for the same number stays as it is; if it lapsed, it is to be told after all.
+    `declined`: why nobody is to be told of them.
+    """
+    rows = [
+        {
+            "event": event.name,
+            "audience": event.audience,
+            "claim_id": claim_id,
+            "carrier": key_of(event.carrier),
+            "tracking_number": key_of(event.number),
+            "run_id": run_id,
+            "created_at": now,
+            "facts": dict(event.facts),
+            "told": declined,
+        }
+        for claim_id, event in pairs
+    ]
+    for is_of_claim in (True, False):
+        if some := [row for row in rows if (row["claim_id"] is not None) is is_of_claim]:
+            connection.execute(_insert_events(connection.dialect.name, is_of_claim=is_of_claim), some)
+
+
+@cache
+def _insert_events(dialect: str, *, is_of_claim: bool) -> Any:
+    statement = insert_into(events, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=["claim_id", *_KEY] if is_of_claim else [*_KEY],
+        index_where=None if is_of_claim else _e.claim_id.is_(None),
+        set_={name: statement.excluded[name] for name in ("run_id", "created_at", "facts", "told")},
+        where=_e.told == LAPSED,
+    )
+
+
+# ---------------------------------------------------------------- what happened to claims beside their attempts
+
+
+def note(connection: Connection, noted: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
+    """Write changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
+    if noted:
+        rows = [
+            {"claim_id": claim_id, "at": now, "what": change.what, "by": by, "details": dict(change.details)}
+            for claim_id, change in noted
+        ]
+        connection.execute(insert(changes), rows)
+
+
+def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
+    """Write what the service did to these claims since they were last assessed. They have these states from now on."""
+    noted = [
+        (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
+    ]
+    note(connection, [*noted, *_put_aside(states)], SERVICE, now)
+
+
+def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
+    """Write which of these claims, not assessed anew, are set aside from now on."""
+    note(connection, _put_aside(states), SERVICE, now)
+
+
+def _put_aside(states: Sequence[tuple[Claim, State]]) -> list[tuple[Any, ClaimChange]]:
+    return [(claim.id, change) for claim, state in states if (change := put_aside(claim, state))]
+
+
+# ---------------------------------------------------------------- what people do
+
+
+def note_action(connection: Connection, action: OperatorAction, now: datetime) -> None:
+    connection.execute(insert(actions), vars(action) | {"at": now, "details": dict(action.details)})
+
+
+@dataclass(frozen=True)
+class ActionLog:
+    """The actions of one database. All methods raise DatabaseError."""
+
+    database: Database
+
+    def note(self, action: OperatorAction, now: datetime) -> None:
+        """Record what no other table shows, such as a check of credentials."""
+        with self.database.write() as connection:
+            note_action(connection, action, now)
+
+    def latest(self, subjects: Sequence[str] = (), most: int = 50) -> list[PastAction]:
+        """The last ones, the latest first; with these subjects, if any are named."""
+        c = actions.c
+        query = select(c.at, c.what, c.subject, c.by, c.details).order_by(c.id.desc()).limit(most)
+        if subjects:
+            query = query.where(c.subject.in_(subjects))
+        return [
+            PastAction(row.at, clean(row.what, 40), clean(row.subject, 60), clean(row.by, 100), row.details)
+            for row in self.database.all(query)
+        ]

@@ -42,13 +42,11 @@ from recours.core.mail import (
 )
 from recours.core.recorded_phrases import MailTrouble
 from recours.core.sentences import carrier_message
-from recours.database.actions import note_action
 from recours.database.border import Border
 from recours.database.claim_rows import const, read_claims, reading_all
 from recours.database.client_accounts import in_use
-from recours.database.engine import Database, DatabaseError
-from recours.database.event_outbox import add_events
-from recours.database.named_leases import is_over
+from recours.database.engine import Database, DatabaseError, is_over
+from recours.database.journal import add_events, note_action
 from recours.database.tables import account_state, client_accounts, events, mail_events, mails
 
 _LEASE = timedelta(minutes=10)

@@ -30,7 +30,6 @@ from recours.core.carrier import Catalog
 from recours.core.claim import DUE, EARLIEST, Claim, Stage, State
 from recours.core.decision import Decision
 from recours.database.border import Border
-from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (
     CHUNK,
     Redact,
@@ -47,8 +46,9 @@ from recours.database.claim_rows import (
     write_states,
 )
 from recours.database.client_accounts import in_use
+from recours.database.dialect import put
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events, put
+from recours.database.journal import add_events, note_put_aside
 from recours.database.ready_claims import (
     carrier_keys,
     is_current,

@@ -33,8 +33,8 @@ from recours.core.claim import Stage
 from recours.core.mail import MailState
 from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
-from recours.database.custody import note_erased
 from recours.database.engine import Database
+from recours.database.evidence import note_erased
 from recours.database.tables import (
     DONE,
     actions,

@@ -33,9 +33,9 @@ from recours.core.actions import ActionKind, OperatorAction
 from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
-from recours.database.actions import note_action
+from recours.database.dialect import insert_into, put
 from recours.database.engine import Database
-from recours.database.event_outbox import insert_into, put
+from recours.database.journal import note_action
 from recours.database.tables import account_state, carriers, quota
 
 _q = quota.c

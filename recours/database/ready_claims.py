@@ -33,8 +33,7 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import LAST, Stage, Urgency
-from recours.database.claim_reader import as_moment
-from recours.database.claim_rows import free_at_moment
+from recours.database.claim_rows import as_moment, free_at_moment
 from recours.database.tables import at_stage, claims
 
 _c = claims.c

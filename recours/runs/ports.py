@@ -14,8 +14,8 @@ from recours.core.quota import Capability
 
 if TYPE_CHECKING:  # a class with one implementation has no port
     from recours.carriers.queue import APIRequestQueue
+    from recours.database.by_person import ClaimEnrolment
     from recours.database.claims import ClaimRepository
-    from recours.database.enrolment import ClaimEnrolment
     from recours.database.intake import ClaimIntake
     from recours.database.journal import RunJournal
     from recours.database.maintenance import ClaimMaintenance

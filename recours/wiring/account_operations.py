@@ -14,8 +14,8 @@ from recours.core.carrier import CarrierSpec
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.quota import Usage
 from recours.core.text import clean
-from recours.database.actions import ActionLog
 from recours.database.client_accounts import ClientAccounts
+from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
 from recours.operations.account_file import AccountFile
 from recours.operations.accounts import (

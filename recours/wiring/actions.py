@@ -18,8 +18,7 @@ from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
-from recours.database.by_person import ClaimCorrections
-from recours.database.detachment import DETACH, detach
+from recours.database.by_person import DETACH, ClaimCorrections, detach
 from recours.database.engine import DatabaseError
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore, is_inside

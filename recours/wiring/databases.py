@@ -7,8 +7,8 @@ from datetime import timedelta
 from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.policy import Policy
+from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import USUAL, Database, DatabaseError, SystemClock, Waits, clock_offset
-from recours.database.enrolment import ClaimEnrolment
 from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks

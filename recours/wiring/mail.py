@@ -132,7 +132,7 @@ class MailService:
 
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
-        from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (needed once a week)
+        from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
         from recours.operations.status import success_of  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Week, WeekReport  # noqa: PLC0415 (see above)
 

@@ -9,7 +9,7 @@ from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import clean
-from recours.database.actions import ActionLog
+from recours.database.journal import ActionLog
 from recours.wiring.mail import MailService
 from recours.wiring.operations import Operations
 

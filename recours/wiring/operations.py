@@ -15,12 +15,12 @@ from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, Claim
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
-from recours.database.actions import ActionLog
+from recours.database.by_person import ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
-from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.intake import Assessor
+from recours.database.journal import ActionLog
 from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.stakes import stake_in
 from recours.database.reports.survey import DatabaseTroubles

@@ -14,7 +14,7 @@ from recours.core.custody import ERASED, NOTHING_BEFORE, PREVIOUS, Manifest, dig
 from recours.core.errors import RunError
 from recours.core.outcome import NotADocumentError
 from recours.core.text import plural
-from recours.database.custody import DatabaseCustody
+from recours.database.evidence import DatabaseCustody
 from recours.documents.appraisal import appraise
 from recours.documents.store import is_inside, stored_files
 

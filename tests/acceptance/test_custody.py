@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
+from recours.database.evidence import DatabaseCustody
 from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.mail import MailService

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from recours.core.actions import PastAction
-from recours.database.actions import ActionLog
+from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import Database, DatabaseError
-from recours.database.enrolment import ClaimEnrolment
+from recours.database.journal import ActionLog
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.operations.actions import MOST_CLAIMS, CorrectRequestError

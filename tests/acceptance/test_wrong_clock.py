@@ -9,7 +9,7 @@ import pytest
 
 from recours.database.border import INDEX
 from recours.database.engine import Database
-from recours.database.schema.indexes import build_missing
+from recours.database.schema.creation import build_missing
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import PARIS
 from recours.carriers.chronopost import Chronopost
 from recours.carriers.message import Response
-from recours.carriers.outcomes import PARIS
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus
 from recours.carriers.colissimo import (
     CODES,
     DOCUMENT_CODES,
@@ -25,7 +26,6 @@ from recours.carriers.colissimo import (
 from recours.carriers.colissimo import parse_documents as parse_documents_of
 from recours.carriers.colissimo import parse_tracking as parse_tracking_of
 from recours.carriers.message import Response
-from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus
 from recours.carriers.dhl_express import DHL_EXPRESS_CODES, SPEC, DhlExpress
 from recours.carriers.message import Request, Response
-from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Piece, Retrieved

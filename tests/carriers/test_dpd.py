@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus
 from recours.carriers.dpd import CODES, PROOFS, SPEC, Dpd, parse
 from recours.carriers.message import Response
-from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind

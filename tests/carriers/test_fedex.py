@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus
 from recours.carriers.fedex import (
     CODES,
     FEDEX_CODES,
@@ -23,7 +24,6 @@ from recours.carriers.fedex import (
     parse_tracking,
 )
 from recours.carriers.message import Request, Response, Wait
-from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved

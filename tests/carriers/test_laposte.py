@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus as P
 from recours.carriers.laposte import (
     CODES,
     CODES_OF_EVENTS,
@@ -21,7 +22,6 @@ from recours.carriers.laposte import (
     tracking_request,
 )
 from recours.carriers.message import Request, Response, Wait
-from recours.carriers.outcomes import ParcelStatus as P
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import ParcelStatus
 from recours.carriers.message import Response
-from recours.carriers.outcomes import ParcelStatus
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery

@@ -14,7 +14,7 @@ from typing import Any
 
 import procrastinate.worker
 
-from recours.carriers import refusals
+from recours.carriers import account_gate
 from recours.cli.main import main
 from recours.fleet import procrastinate_queue
 from recours.runs import engine, leasing
@@ -40,7 +40,7 @@ def _replace(module: ModuleType, **values: Any) -> None:
 def shorten() -> None:
     lease = timedelta(seconds=LEASE_S)
     _replace(leasing, LEASE=lease)
-    _replace(refusals, _TRY=lease)
+    _replace(account_gate, _TRY=lease)
     _replace(engine, _RENEW_BELOW=lease / 2, _RENEW_EVERY_S=LEASE_S / 10)
     _replace(procrastinate_queue, _DEAD_S=LEASE_S)
     _replace(procrastinate_queue, App=_Quick)

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import URL, insert, select
 from sqlalchemy.sql.expression import FromClause
 
-from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
+from recours.database.evidence import DatabaseCustody
 from recours.database.schema.creation import complete
 from recours.database.tables import attempts, events, evidence, quota
 from recours.runs.workers import PODFetchWorker

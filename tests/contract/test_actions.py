@@ -11,9 +11,9 @@ from sqlalchemy import event
 
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.pauses import Stop
-from recours.database.actions import ActionLog
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from recours.database.journal import ActionLog
 from recours.database.mail_outbox import MailOutbox
 from recours.database.quota import QuotaTables
 from tests.contract.test_claims import CATALOG, NOW, edit, rows

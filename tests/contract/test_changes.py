@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event
 
 from recours.core.claim import Claim, Stage
+from recours.database.by_person import ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
-from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.intake import Assessor
 from recours.runs.source import find_named
 from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, TIMED_OUT, Run, edit, rows

@@ -12,9 +12,9 @@ from sqlalchemy import insert, make_url, text
 
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
-from recours.database.actions import ActionLog
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
+from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers

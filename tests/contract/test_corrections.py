@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, Delivery, Stage
-from recours.database.by_person import ClaimCorrections
-from recours.database.claim_reader import delivery_text
+from recours.database.by_person import ClaimCorrections, ClaimEnrolment
+from recours.database.claim_rows import delivery_text
 from recours.database.engine import Database
-from recours.database.enrolment import ClaimEnrolment
 from recours.operations.correct import Correction
 from tests.contract.test_changes import assessor, changes, found
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows

@@ -11,9 +11,8 @@ from pathlib import Path
 from sqlalchemy import insert, make_url
 
 from recours.core.custody import NOTHING_BEFORE
-from recours.database.custody import PORTION, DatabaseCustody
 from recours.database.engine import Database
-from recours.database.evidence import add_evidence, evidence_rows
+from recours.database.evidence import PORTION, DatabaseCustody, add_evidence, evidence_rows
 from recours.database.tables import evidence
 from recours.wiring.verification import Verification
 from tests.contract.test_claims import NOW, Run, rows

@@ -7,10 +7,9 @@ from sqlalchemy import update
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Stage
-from recours.database.by_person import ClaimCorrections
+from recours.database.by_person import ClaimCorrections, ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.engine import DatabaseError
-from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.intake import Assessor
 from recours.database.tables import claims
 from recours.operations.correct import Correction

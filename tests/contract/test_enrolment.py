@@ -13,10 +13,10 @@ from sqlalchemy import event, make_url, text
 
 from recours.core.claim import Claim, Stage
 from recours.core.policy import EnrollNew
+from recours.database.by_person import ClaimEnrolment
 from recours.database.claim_rows import CHUNK
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
-from recours.database.enrolment import ClaimEnrolment
 from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look

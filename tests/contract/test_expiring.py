@@ -13,9 +13,9 @@ from sqlalchemy import event
 from recours.core.assessment import is_expired
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
+from recours.database.by_person import GivenUpClaims
 from recours.database.claim_rows import owed_in
 from recours.database.engine import Database
-from recours.database.enrolment import GivenUpClaims
 from recours.operations.reopen import ReopenCriteria
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan

@@ -16,9 +16,8 @@ from sqlalchemy import inspect, make_url
 
 from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema import alone
-from recours.database.schema.creation import bring_up_to_date, sql_of_completion
-from recours.database.schema.indexes import MISSING
+from recours.database.schema import creation
+from recours.database.schema.creation import MISSING, bring_up_to_date, sql_of_completion
 from recours.database.schema.inspection import HEAD, look, require_claims
 from tests.conftest import Kind
 from tests.postgres import execute, programs
@@ -211,7 +210,7 @@ def test_the_service_is_not_kept_waiting_by_a_run_that_waits_for_it(old: Databas
 
 
 def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(creation, "PATIENCE_S", 3.0)
     with service(old) as holder:
         holder.execute("SELECT * FROM claims")
         with pytest.raises(DatabaseError, match="another program has locked the table claims for 3 s"):
@@ -221,9 +220,9 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
 
 
 def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(creation, "PATIENCE_S", 1.0)
     with service(old) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(%s)", [alone._LOCK])
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [creation._LOCK])
         with pytest.raises(DatabaseError, match="another run has been changing its schema for 1 s"):
             first_run(old)
 

@@ -20,9 +20,8 @@ from recours.core.claim import Claim, State
 from recours.core.policy import Policy
 from recours.database import intake as module
 from recours.database.claim_rows import owed_text, unchanged
-from recours.database.engine import Database
+from recours.database.engine import Database, lease_name
 from recours.database.intake import Assessor, ClaimIntake
-from recours.database.named_leases import lease_name
 from recours.database.schema.creation import complete
 from recours.database.tables import changes, claims, intake
 from recours.sandbox import SimulatedClock

@@ -10,7 +10,7 @@ from sqlalchemy import make_url, text
 from recours.core.errors import Actor
 from recours.core.mail import Draft, Event, EventName, MailKind, MailState
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events
+from recours.database.journal import add_events
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.creation import complete
 from tests.fakes.carriers import CATALOG

@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import Actor
 from recours.core.mail import Event, EventName, MailState
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events
+from recours.database.journal import add_events
 from recours.database.mail_outbox import MailOutbox
 from recours.database.tables import events, mails
 from recours.notifications.manager import MailPolicy, NotificationManager

@@ -13,8 +13,8 @@ from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved, StoredDocument
+from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database
-from recours.database.enrolment import GivenUpClaims
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
 from recours.database.pruning import DatabasePast, prune
 from recours.database.reports.records import DatabaseRecords

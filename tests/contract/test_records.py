@@ -17,7 +17,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import Event, EventName, MailState
 from recours.core.policy import Policy
 from recours.database.engine import Database
-from recours.database.event_outbox import add_events
+from recours.database.journal import add_events
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
 from recours.database.tables import attempts, events, mail_events, mails, runs

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from recours.carriers import refusals
+from recours.carriers import account_gate
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
@@ -72,7 +72,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], oper
             refusal = {
                 "carrier": world.refused, "account_id": HOUSE, "refusals": 2, "refused_until": NOW + 2 * HOUR,
                 "refusal": "Invalid Password", "refusal_kind": ErrorKind.AUTH_FAILED, "credentials_salt": "ab" * 16,
-                "credentials_print": refusals.print_of(credentials, "ab" * 16),
+                "credentials_print": account_gate.print_of(credentials, "ab" * 16),
             }  # fmt: skip
             connection.execute(insert(account_state).values(refusal))
 

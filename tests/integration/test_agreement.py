@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import insert
 
 import recours
-from recours.carriers.refusals import print_of
+from recours.carriers.account_gate import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.status import _show_explanation
 from recours.core.accounts import HOUSE

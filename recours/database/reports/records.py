@@ -17,8 +17,7 @@ from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
-from recours.database.claim_reader import Reader, read_claim
-from recours.database.claim_rows import claim_columns, const, in_parts
+from recours.database.claim_rows import Reader, claim_columns, const, in_parts, read_claim
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.reports.claim_search import Search, backlogs_of

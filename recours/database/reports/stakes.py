@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from recours.core.text import clean
-from recours.database.claim_reader import Reader
+from recours.database.claim_rows import Reader
 from recours.database.engine import Database
 from recours.database.tables import at_stage, claims
 from recours.operations.records import COUNTED_UP_TO

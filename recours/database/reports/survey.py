@@ -29,12 +29,12 @@ from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, TRAITS
 from recours.core.mail import MailState
 from recours.database.border import Border
-from recours.database.claim_reader import read_claim
 from recours.database.claim_rows import (
     as_dicts,
     const,
     free,
     moments,
+    read_claim,
     read_claims,
     reading,
     reading_all,

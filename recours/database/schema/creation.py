@@ -8,21 +8,22 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from itertools import chain, repeat
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, bindparam, inspect, text
+from sqlalchemy import URL, Connection, Dialect, bindparam, inspect, make_url, text
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from recours.access import PRIVATE, Access, make_alike, publish
 from recours.core.text import clean
-from recours.database.border import USUAL_NAMES, Border, service_tables
-from recours.database.engine import Database, DatabaseError, SystemClock
-from recours.database.schema.alone import alone
-from recours.database.schema.definition import statements
-from recours.database.schema.indexes import MISSING, build_missing, may_build
+from recours.database.border import INDEX, USUAL_NAMES, Border, service_tables
+from recours.database.engine import Database, DatabaseError, SystemClock, lease_name, release_name
 from recours.database.schema.inspection import (
     HEAD,
     Schema,
@@ -43,12 +44,13 @@ from recours.database.schema.rights import (
     rights_of,
     schema_grant,
 )
-from recours.database.tables import VERSION_TABLE, Utc
+from recours.database.tables import VERSION_TABLE, Utc, metadata
 from recours.home import migrations
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
 _NO_COPY = "No copy was made"
+MISSING = "Missing index on claims"
 NOT_DONE = (_NO_COPY, MISSING)
 
 _NOT_ALLOWED = (NOT_ALLOWED, "25006")
@@ -300,3 +302,146 @@ def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> 
         for statement in granting:
             connection.exec_driver_sql(statement)
     return granting
+
+
+# ---------------------------------------------------------------- while no other process does it
+
+# The number of recours among those that a database's programs lock by agreement.
+_LOCK = 0x7265636F757273
+# How long a run tries to have the schema to itself, and the table claims.
+PATIENCE_S = 120.0
+_POLL_S = 0.25
+# As long as a statement of recours waits for claims, the service's own queries queue behind it: they are to get through between.
+_WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
+_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+
+_T = TypeVar("_T")
+
+
+def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
+    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
+
+    The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
+    which is then killed.
+    """
+    if database.is_sqlite:
+        with database.write() as connection:
+            return work(connection)
+    ends = clock.monotonic() + PATIENCE_S
+    pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
+    locked: DatabaseError | None = None
+    while True:
+        try:
+            with database.write() as connection:
+                if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:recours)"), {"recours": _LOCK}):
+                    connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
+                    return work(connection)
+            pause, reason = _POLL_S, "another run has been changing its schema"
+        except DatabaseError as fault:
+            if not fault.is_of_lock:
+                raise
+            locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
+        if clock.monotonic() + pause > ends:
+            raise DatabaseError(
+                f"The schema of {database.safe_url} could not be changed: {reason} for {PATIENCE_S:.0f} s. "
+                "Find out which one, or start again when it is done."
+            ) from locked
+        clock.sleep(pause)
+
+
+# ---------------------------------------------------------------- the schema as SQL
+
+_DRIVERS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
+_DOCUMENTS = """CREATE VIEW recours_documents AS
+    SELECT id AS attempt_id, claim_id, run_id, carrier, tracking_number, started_at AS fetched_at, delivered_at,
+        signatory, document_path AS path, document_sha256 AS sha256, document_size AS size,
+        document_type AS media_type, document_source AS source
+    FROM recours_attempts WHERE document_path IS NOT NULL"""
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    return make_url(_DRIVERS[name]).get_dialect()()
+
+
+def statements(border: Border, dialect: str) -> list[str]:
+    """The SQL for a database whose claims are these; what is there already is left as it is.
+
+    Without the index on the service's table: see `recours.database.schema.creation`.
+    """
+    tables = metadata.tables.values()
+    indexes = [
+        index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))
+    ]
+    for index in indexes:
+        options = index.dialect_options[dialect]
+        options.update({name: index.info[name] for name in options if name in index.info})
+    return [
+        *border.additions(),
+        *(_compiled(CreateTable(table, if_not_exists=True), border, dialect) for table in tables),
+        *(_compiled(CreateIndex(index, if_not_exists=True), border, dialect) for index in indexes),
+        "DROP VIEW IF EXISTS recours_documents",
+        _DOCUMENTS,
+    ]
+
+
+def _compiled(statement: ExecutableDDLElement, border: Border, dialect: str) -> str:
+    """As SQL, with the types that the service's keys have."""
+    sql = str(statement.compile(dialect=_dialect(dialect))).strip()
+    for placeholder, key_type in border.own_types.items():
+        sql = sql.replace(f" {placeholder}", f" {key_type}")
+    return sql
+
+
+# ---------------------------------------------------------------- the one index on the service's table of claims
+
+# How the remark begins that someone should read.
+MISSING = "Missing index on claims"
+
+_BUILDING = "index on claims"
+# As long as a statement may last: then whoever builds has ended, or died.
+_LEASE = timedelta(hours=1)
+_OWNS = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")
+# A builder that died leaves an index that is kept up to date and never used.
+_LEFT_BEHIND = text(
+    "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE indrelid = to_regclass(:table) AND relname = :name AND NOT (indisvalid AND indisready)"
+)
+
+
+def may_build(database: Database) -> bool:
+    """Tell whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
+    if database.is_sqlite:
+        return True
+    return bool(database.scalar(_OWNS, {"table": database.border.table}))
+
+
+def build_missing(database: Database, clock: Clock) -> list[str]:
+    """Build it if it is missing; what to say about it."""
+    holder = uuid.uuid4().hex
+    try:
+        if not lease_name(database, _BUILDING, holder, clock.now() + _LEASE, clock.now()):
+            return [
+                f"Another run builds the index {INDEX}, or died while it did: this one goes on without, more slowly"
+            ]
+        try:
+            return _build(database)
+        finally:
+            release_name(database, _BUILDING, holder)
+    except DatabaseError as fault:
+        how = "" if fault.is_of_rights else " To build it, run 'recours init-db'."  # else the fault says it
+        return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
+
+
+def _build(database: Database) -> list[str]:
+    database.look_again()  # the process before may have built it
+    border = database.border
+    if border.index is None or border.has_index:
+        return []
+    with database.write() if database.is_sqlite else database.outside_transactions() as connection:
+        if not database.is_sqlite:
+            for name in connection.scalars(_LEFT_BEHIND, {"table": border.table, "name": INDEX}).all():
+                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        connection.exec_driver_sql(border.index)
+    database.look_again()
+    return [f"Built on {border.table}: {INDEX}"]

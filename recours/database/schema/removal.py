@@ -9,7 +9,7 @@ from recours.core.text import plural
 from recours.database.border import INDEX
 from recours.database.claim_rows import free
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.alone import alone
+from recours.database.schema.creation import alone
 from recours.database.schema.inspection import HEAD, look
 from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs

@@ -4,18 +4,20 @@ import re
 from typing import Any
 
 from recours.carriers import json_api
-from recours.carriers.client import Client
-from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import (
+from recours.carriers.answers import (
     Meaning,
     ParcelStatus,
+    Scan,
     Sent,
+    Shipment,
     by_code,
     evidence,
+    handover,
     parse_time,
     status_table,
 )
-from recours.carriers.shipments import Scan, Shipment, handover
+from recours.carriers.client import Client
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.carriers.returns import turns_back
+from recours.carriers.answers import turns_back
 
 
 @pytest.mark.parametrize(

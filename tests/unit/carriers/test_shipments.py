@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.answers import Handover, Scan, Shipment, by_number, handover, same_number
+from recours.carriers.answers import ParcelStatus as P
 from recours.carriers.message import Response
-from recours.carriers.outcomes import ParcelStatus as P
-from recours.carriers.shipments import Handover, Scan, Shipment, by_number, handover, same_number
 from recours.core.errors import ErrorKind as K
 from recours.core.outcome import Failure
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.short_windows import ShortWindows
+from recours.carriers.reservation import ShortWindows
 from recours.core.quota import Capability, Exhausted, Limit, Reserved, parse_limits
 from recours.sandbox import SimulatedClock
 from tests.postgres import wait_until

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from recours.carriers.turns import NotPresentedError, Turns, WaitingReservation
+from recours.carriers.account_gate import NotPresentedError, Turns, WaitingReservation
 from recours.core.errors import ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability

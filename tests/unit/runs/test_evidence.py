@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.outcomes import PARIS
+from recours.carriers.answers import PARIS
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery, FetchStatus, State
 from recours.core.errors import ErrorKind
