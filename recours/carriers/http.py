@@ -4,7 +4,6 @@ A call has time-outs, a deadline for the whole answer, a cap on its size, and no
 each call takes a unit of the carrier's quota first, and only the session knows of quotas.
 """
 
-import errno
 import http.client
 import io
 import os
@@ -30,7 +29,7 @@ from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, Prot
 from recours.carriers.answers import french_day, out_of_order
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
-from recours.core.errors import RunError
+from recours.core.errors import MACHINE_FAULTS, RAISE_FILE_LIMIT, RunError
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
@@ -40,7 +39,6 @@ LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
 _CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
 _HEADERS = dict(default_headers())
-_OF_THIS_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 class HttpError(Exception):
@@ -165,7 +163,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
 
 def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
     """Why no connection could be made. `chain`: an exception, and what led to it."""
-    if any(isinstance(cause, OSError) and cause.errno in _OF_THIS_MACHINE for cause in chain):
+    if any(isinstance(cause, OSError) and cause.errno in MACHINE_FAULTS for cause in chain):
         return MachineError("could not be reached: this machine has no file or no memory left")
     if any("CERTIFICATE" in str(cause).upper() for cause in chain):
         return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
@@ -407,7 +405,7 @@ class HttpSession:
         failure = Failure.of(fault.key, self._name, message=message, connected=sent, resolved=is_resolved)
         failed.append(failure)
         if isinstance(fault, MachineError):
-            return RunError(f"{message}. Raise the limit (ulimit -n), or take a lower --concurrency")
+            return RunError(f"{message}. {RAISE_FILE_LIMIT}")
         passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)
 

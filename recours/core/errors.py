@@ -1,5 +1,6 @@
 """What can go wrong with a fetch, in which class it falls, and who can do something about it."""
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,6 +66,10 @@ TRAITS: dict[ErrorKind, Traits] = {
 
 # An outage of the carrier, as opposed to an answer about a parcel.
 OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK})
+
+# What the operating system reports when this machine, not a carrier, is at its limits.
+MACHINE_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or take a lower --concurrency"
 
 # The carrier turned the account away: it closes for the run and is remembered for all processes.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})

@@ -7,6 +7,7 @@ broken installation. Pure: of one lane in one run.
 from dataclasses import dataclass, field
 from typing import Any
 
+from recours.core.errors import MACHINE_FAULTS, RAISE_FILE_LIMIT
 from recours.installation import how_to_install_again
 
 SAME_MISTAKES = 3
@@ -32,7 +33,7 @@ def mistake_of(error: Exception) -> Mistake:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     message = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
-    is_any = isinstance(error, ImportError)
+    is_any = isinstance(error, ImportError) or _lacks_files(error)
     return Mistake(message, f"{type(error).__name__} {place}", _remedy_of(error), of_any_claim=is_any)
 
 
@@ -41,9 +42,16 @@ def _remedy_of(error: Exception) -> str | None:
     causes = (error, error.__cause__)
     if any(isinstance(each, MemoryError) for each in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
+    if _lacks_files(error):
+        return f"This machine has no file or no memory left. {RAISE_FILE_LIMIT}"
     if any(isinstance(each, ImportError) for each in causes):
         return f"Packages are missing or do not fit: {how_to_install_again()}"
     return None
+
+
+def _lacks_files(error: Exception) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(each, OSError) and each.errno in MACHINE_FAULTS for each in causes)
 
 
 @dataclass
