@@ -39,11 +39,12 @@ _TOGETHER = 8
 
 @dataclass(frozen=True)
 class AttemptOver:
-    """How the attempt at a claim ended. `refusal`: it closed the lane."""
+    """How the attempt at a claim ended. `refusal`: it closed the lane. `repeats_outage`: see `Lane`."""
 
     leased: Leased
     ended: Ended
     refusal: Refusal | None
+    repeats_outage: bool
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Engine:
                     unasked.remove(leased)
                     if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
                         self._deps.documents.secure(ended.evidence)
-                    self._from_threads.put(AttemptOver(leased, ended, self._learn(leased.lane, ended)))
+                    self._from_threads.put(self._learn(leased, ended))
         except RunError as fault:
             # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
             # follows from it is reported instead.
@@ -256,12 +257,14 @@ class Engine:
             log.exception(f"{leased.claim.reference}: an internal error")
             return ended_by_mistake(leased.claim, error, self._deps.clock)
 
-    def _learn(self, lane: Lane, ended: Ended) -> Refusal | None:
-        """What an answer tells of its lane holds for all threads at once; a refusal if it closed the lane."""
-        fetched = ended.fetched
+    def _learn(self, leased: Leased, ended: Ended) -> AttemptOver:
+        """What an answer tells of its lane holds for all threads at once."""
+        lane, fetched = leased.lane, ended.fetched
         was_called = fetched.calls + fetched.unsent > 0
         with self._lanes_guard:
-            return lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
+            repeats_outage = lane.repeats_outage(ended.outcome)
+            refusal = lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
+        return AttemptOver(leased, ended, refusal, repeats_outage)
 
     # ---------------------------------------------------------------- recording
 
@@ -292,6 +295,8 @@ class Engine:
             mistakes = answer.leased.lane.mistakes
             if answer.ended.claim.id in mistakes.excused:
                 excused[mistakes.puts_last].append(answer)
+            elif answer.repeats_outage:
+                excused[False].append(answer)
             else:
                 others.append(answer)
         for is_last, of_run in excused.items():

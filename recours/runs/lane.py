@@ -106,6 +106,11 @@ class Lane:
         self.refusal = refusal
         return refusal
 
+    def repeats_outage(self, outcome: Outcome) -> bool:
+        """Tell whether a failure is no news: the carrier was closed for it while the call was under way."""
+        is_outage = isinstance(outcome, Failure) and outcome.kind in OUTAGE_KINDS
+        return is_outage and self.outage.refusal is not None
+
     def leave_unreachable(self, outcome: Outcome) -> None:
         """A claim of it is still due, as no connection was made: it is one of those that its carrier left behind."""
         if self.refusal is None and isinstance(outcome, Failure):

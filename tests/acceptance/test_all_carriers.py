@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.runs.leasing import with_spare
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import JOINED, Service
@@ -16,6 +17,9 @@ from tests.fakes.hostile import AnyStep, Attack
 
 S = Scenario
 EACH = 50
+UNDER_WAY = (
+    with_spare(4) - 1
+)  # claims in hand besides the one that shows an outage, at the default of four calls
 OUT_OF_ORDER: dict[str, AnyStep] = {
     "chronopost": S.MAINTENANCE,
     "dhl_express": Attack.SLOW,
@@ -43,7 +47,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             UPS_CLIENT_SECRET="mistyped",
             GLS_BASE_URL=f"http://127.0.0.1:{closed_port()}",
         )
-        service.http = HttpLimits(read_s=1.5)
+        service.http = HttpLimits(read_s=4)
         yield service
         service.close()
 
@@ -84,8 +88,10 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
     assert (calls["ups"], calls["dhl"]) == (1, 1)
     used = by_carrier(service, "pod_retry_count > 0 AND pod_fetch_status = 'failed'")
     assert used == dict.fromkeys(WITHOUT_DOCUMENTS, EACH) | {"chronopost": 3, "dhl_express": 3}
-    # An outage costs the three attempts that showed it; a call is repeated where that may help.
-    assert (calls["chronopost"], calls["dhl_express"], calls["gls"]) == (6, 3, 0)
+    # An outage costs the three attempts that showed it, and the calls that were under way; one is repeated where that may help.
+    assert 3 <= calls["chronopost"] <= 2 * (3 + UNDER_WAY)
+    assert 3 <= calls["dhl_express"] <= 3 + UNDER_WAY
+    assert calls["gls"] == 0
 
     stats = report.stats
     assert (stats.success, stats.failed) == (len(WELL) * EACH, len(WITHOUT_DOCUMENTS) * EACH + 6)

@@ -1,5 +1,6 @@
 """The calls of a run: how many at once, what closes a carrier, what uses up an attempt and what does not."""
 
+import errno
 import logging
 import threading
 import time
@@ -385,6 +386,25 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     assert world.journal.events == []
     assert nothing_is_held(world)
     assert world.retry().stats.success == 3
+
+
+def test_an_outage_uses_three_attempts_however_many_calls_were_under_way(world: World) -> None:
+    numbers = world.many_failed(8)
+    meeting = Meeting(4)
+    world.queue.during = lambda number: None if number == numbers[0] else meeting(number)
+    for number in numbers[1:]:
+        world.queue.answers[number] = [fail(ErrorKind.TIMEOUT)]
+    report = world.retry(batch_size=5)
+    assert not meeting.failed
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 3, 4)
+    assert sorted(outcomes_of(world)) == [
+        ("failed", True),
+        ("failed", True),
+        ("failed", True),
+        ("left", False),
+        ("success", True),
+    ]
+    assert nothing_is_held(world)
 
 
 def test_an_answer_between_shows_that_the_carrier_is_up(world: World) -> None:
@@ -934,6 +954,14 @@ def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concur
     assert nothing_is_held(world)
     world.queue.answers.clear()
     assert world.retry().stats.success == 6, "all are still due"
+
+
+def test_a_machine_without_files_costs_no_attempt_from_the_first_claim_on(world: World) -> None:
+    numbers = world.many_failed(2)
+    world.queue.answers[numbers[0]] = [OSError(errno.EMFILE, "Too many open files")]
+    report = world.retry(concurrency=1)
+    assert (report.exit_status, report.stats.total, retries_of(world)) == (1, 0, [0, 0])
+    assert "ulimit -n" in world.journal.events[0].facts["error"]
 
 
 def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_waiting(world: World) -> None:

@@ -71,6 +71,19 @@ def test_the_third_outage_in_a_row_closes_it() -> None:
     assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
 
 
+def test_failures_of_calls_under_way_repeat_the_outage_that_closed_it() -> None:
+    down = Failure(ErrorKind.TIMEOUT, "no answer")
+    first = lane()
+    second = lane(outage=first.outage)
+    first.note(down)
+    first.note(down)
+    assert not second.repeats_outage(down)
+    first.note(down)
+    assert second.repeats_outage(down)
+    assert not second.repeats_outage(Failure(ErrorKind.NOT_FOUND, "unknown"))
+    assert not second.repeats_outage(GOT)
+
+
 def test_claims_of_no_carrier_have_a_lane_too() -> None:
     assert Claim(1, "CLM-1", carrier="chronopost").account_key == "chronopost"
     assert Claim(1, "CLM-1", carrier_name="Heppner").account_key == ""
