@@ -22,9 +22,8 @@ from sqlalchemy import URL
 from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.main import recours
-from recours.core.actions import MAILS, SERVICE, ActionKind
+from recours.core.actions import MAILS, SERVICE, ActionKind, ChangeKind
 from recours.core.appraisal import EvidenceKind
-from recours.core.changes import ChangeKind
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState

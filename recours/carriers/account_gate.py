@@ -16,13 +16,13 @@ from itertools import islice
 from typing import Any
 
 from recours.carriers.reservation import Account
-from recours.core.account_status import AccountStatus
 from recours.core.accounts import account_name, carrier_of
 from recours.core.actions import authored
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
     AccountState,
+    AccountStatus,
     Blame,
     Blocked,
     CarrierState,

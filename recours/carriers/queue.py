@@ -17,10 +17,18 @@ from recours.carriers.client import KNOWS_PARCEL, Client
 from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
 from recours.core.accounts import HOUSE, carrier_of
-from recours.core.case import Case, make_outcome, refusal_text
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
-from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
+from recours.core.outcome import (
+    CallError,
+    Case,
+    Failure,
+    NoTokenError,
+    Outcome,
+    Retrieved,
+    make_outcome,
+    refusal_text,
+)
 from recours.core.pauses import (
     PUT_OFF,
     SAME_CLAIM_AFTER,

@@ -1,10 +1,13 @@
-"""What a person did to a carrier, an account or the mails. What they did to claims: see `recours.core.changes`."""
+"""What a person did to a claim, a carrier, an account or the mails, and what else happened to a claim beside its attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
+
+from recours.core.claim import Claim, Stage, State
+from recours.core.text import clean
 
 # The subject of what was done to mails.
 MAILS = "mails"
@@ -67,3 +70,64 @@ class PastAction:
         """Without its subject."""
         facts = {"what": self.what, "by": self.by, "details": dict(self.details)}
         return {"at": self.at.isoformat()} | facts
+
+
+# ---------------------------------------------------------------- what happened to a claim
+
+
+class ChangeKind(StrEnum):
+    """`recours_changes.what`."""
+
+    EDITED = "edited"  # the service changed its row
+    SET_ASIDE = "set_aside"  # its claim status says that no POD is wanted any more (paid)
+    RESUMED = "resumed"  # its claim status does not say so any more
+    REOPENED = "reopened"  # it had given up
+    EXCLUDED = "excluded"
+    ENROLLED = "enrolled"  # by name; those enrolled with all others are no change
+    ATTACHED = "attached"  # a person attached evidence
+    DETACHED = "detached"  # a person withdrew evidence
+    ASKED = "asked"  # a person had its carrier asked, whatever its backoff
+    CORRECTED = "corrected"  # a person corrected its number or its carrier
+
+
+@dataclass(frozen=True)
+class ClaimChange:
+    """`details`: of an edit or a correction, the old and the new value of each changed column; of an action of a person, the reason."""
+
+    what: ChangeKind
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def edits(claim: Claim) -> dict[str, list[Any]]:
+    """The values that differ from those that a claim was last assessed on, old and new; none at its first sight.
+
+    Another account that serves it today is no edit: nobody touched the row.
+    """
+    seen = claim.assessed
+    if seen is None:
+        return {}
+    values = {
+        "status": (_text(seen.fetch_status), _text(claim.fetch_status)),
+        "number": (_text(seen.number), _text(claim.number)),
+        "carrier": (seen.carrier_name, claim.carrier_name),
+        "count": (seen.retries_used, claim.retries_counted),
+        "deadline": (_day(seen.deadline), _day(claim.deadline)),
+    }
+    return {name: [old, new] for name, (old, new) in values.items() if old != new}
+
+
+def put_aside(claim: Claim, state: State) -> ClaimChange | None:
+    """The change if its claim status sets a claim aside or has it resumed; None: neither, or the first sight of the claim."""
+    was, is_now = (one.stage is Stage.SHELVED for one in (claim.state, state))
+    if claim.assessed is None or state.stage is None or was == is_now:
+        return None
+    what = ChangeKind.SET_ASIDE if is_now else ChangeKind.RESUMED
+    return ClaimChange(what, {"status": _text(claim.claim_status)})
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else clean(value, 60)
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None

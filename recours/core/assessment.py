@@ -17,10 +17,9 @@ from recours.core.claim import (
     deadline_end,
     urgency,
 )
-from recours.core.error_text import classify
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.evidence import evidence_end
-from recours.core.policy import Policy
+from recours.core.policy import Policy, evidence_end
+from recours.core.sentences import classify
 
 # `fetching`, set by other software, counts as pending once it is this old.
 ABANDONED_AFTER = timedelta(hours=1)

@@ -1,6 +1,6 @@
 """How long a carrier or an account there is left alone: it asked to wait, refused the account, or a person stopped it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from recours.core.errors import ErrorKind
 from recours.core.policy import DUE_SLACK
-from recours.core.quota import Capability
+from recours.core.quota import Capability, Usage
 from recours.core.sentences import Said
 
 LONGEST_PAUSE = timedelta(hours=24)
@@ -200,3 +200,28 @@ class Refusal:
     since: datetime | None = None  # aware UTC, where it is known
     # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
     said: Said | None = None
+
+
+# ---------------------------------------------------------------- an account at one moment
+
+
+@dataclass(frozen=True)
+class AccountStatus:
+    """An account at a carrier, as its state and its quota were read. To read them takes no try that is due."""
+
+    uses: Sequence[Usage] = ()  # of the limits for one capability first, of the longest window last
+    closings: Sequence[Refusal] = ()  # every reason for which it takes no call, whatever its quota
+    at_limit: Refusal | None = None  # its quota is used up
+    rejected: Refusal | None = None  # it, or its right to documents, was refused and not accepted since
+    documents: Refusal | None = None  # why it gets no documents, and since when
+    documents_until: datetime | None = None  # it is asked for none before
+    stopped: Stop | None = None  # the carrier, or this account of a client, by a person
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why it could take no call."""
+        return next(iter(self.closings), self.at_limit)
+
+    def refusal_for(self, *, document: bool) -> Refusal | None:
+        """The same for one claim; `document`: only its document is missing."""
+        return self.refusal or (self.documents if document else None)

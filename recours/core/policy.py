@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from recours.core.claim import Claim
+from recours.core.claim import EARLIEST, Claim, State
 
 DEFAULT_MAX_RETRIES = 4
 DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
@@ -128,3 +128,23 @@ class Adoption:
         if created_at is None or created_at > now + _CLOCKS:
             return is_higher
         return created_at > self.at or (is_higher and created_at > self.at - _ZONES)
+
+
+# ---------------------------------------------------------------- evidence that vanishes
+
+
+def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
+    """When (UTC) the claim's carrier has forgotten the parcel at the latest; None: it is not known to forget any.
+
+    Carriers count from days of their own, such as the pick-up. Nobody tells that day; but the parcel was picked up before
+    it was delivered, and before anybody claimed anything.
+    """
+    days = policy.evidence_days.get(claim.carrier or "")
+    delivered_at = state.delivery.latest if state.delivery else None
+    known = [at for at in (claim.created_at, delivered_at) if at is not None and at >= EARLIEST]
+    if days is None or not known:
+        return None
+    try:
+        return min(known) + timedelta(days=days)
+    except OverflowError:  # the year 9999
+        return None

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recours.core.actions import SERVICE
+from recours.core.actions import SERVICE, ChangeKind
 from recours.core.carrier import Catalog
-from recours.core.changes import ChangeKind
 from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean

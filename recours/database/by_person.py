@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
-from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.mail import LAPSED, EventName
 from recours.core.policy import Adoption, EnrollNew, Policy

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Update, bindparam, case, func, insert, or_, select, update
 
+from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
-from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
 from recours.core.text import clean

@@ -38,9 +38,9 @@ from recours.core.accounts import AccountKey
 from recours.core.assessment import lost_its_proof
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State, tidy_number
-from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
+from recours.core.sentences import classify
 from recours.core.text import clean
 from recours.database.border import SEEN, Border
 from recours.database.claim_rows import (

@@ -8,8 +8,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 
-from recours.core.actions import SERVICE, OperatorAction, PastAction
-from recours.core.changes import ChangeKind, ClaimChange, edits, put_aside
+from recours.core.actions import (
+    SERVICE,
+    ChangeKind,
+    ClaimChange,
+    OperatorAction,
+    PastAction,
+    edits,
+    put_aside,
+)
 from recours.core.claim import Claim, State
 from recours.core.mail import LAPSED, Event, key_of
 from recours.core.text import clean

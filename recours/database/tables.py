@@ -352,7 +352,7 @@ account_state = Table(
     Column("documents_refusal", Text),
 )
 
-# What happened to claims beside their attempts: see `recours.core.changes`.
+# What happened to claims beside their attempts: see `recours.core.actions`.
 changes = Table(
     "recours_changes",
     metadata,

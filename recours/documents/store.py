@@ -22,9 +22,18 @@ from recours.access import PRIVATE, Access, read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
 from recours.core.custody import FOLDER as MANIFESTS
-from recours.core.delivery_record import MEDIA_TYPE, shown_by_record
 from recours.core.errors import RunError
-from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
+from recours.core.outcome import (
+    MEDIA_TYPE,
+    Kept,
+    Label,
+    NotADocumentError,
+    Piece,
+    Retrieved,
+    StoredDocument,
+    best_proof,
+    shown_by_record,
+)
 from recours.documents.kinds import SUFFIXES, kind_of
 
 PARTS = ".parts"  # the folder of what is half written, and of notes

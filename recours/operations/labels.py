@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_reason
-from recours.core.changes import ChangeKind
+from recours.core.actions import OPERATOR, SERVICE, SOMEONE, ChangeKind, author_and_reason
 from recours.core.claim import Claim
-from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.sentences import Said, carrier_message, sentence
+from recours.core.sentences import Said, carrier_message, classify, sentence
 from recours.core.text import by_language, clean
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.position import Closing, Evidence, Standing, closing_of

@@ -11,12 +11,11 @@ from enum import StrEnum
 from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import DUE, IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
-from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.evidence import evidence_end
 from recours.core.last_attempt import awaits_last_attempt, is_in_time
 from recours.core.pauses import Blocked, Refusal
-from recours.core.policy import Policy
+from recours.core.policy import Policy, evidence_end
+from recours.core.sentences import classify
 
 
 class Standing(StrEnum):

@@ -219,7 +219,7 @@ class WrittenMail:
 
 @dataclass(frozen=True)
 class PastChange:
-    """What happened to a claim beside its attempts. `details`: of an edit, old and new values; see `recours.core.changes`."""
+    """What happened to a claim beside its attempts. `details`: of an edit, old and new values; see `recours.core.actions`."""
 
     at: datetime
     what: str

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.case import Case, make_outcome
 from recours.core.claim import Claim, Delivery
-from recours.core.delivery_record import delivery_to_record, record_of
 from recours.core.errors import TRAITS
-from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
+from recours.core.outcome import (
+    Case,
+    Failure,
+    Kept,
+    Label,
+    Outcome,
+    Retrieved,
+    StoredDocument,
+    best_proof,
+    delivery_to_record,
+    make_outcome,
+    record_of,
+)
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.mistakes import Mistake, mistake_of

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from recours.core.claim import Stage
-from recours.core.error_text import classify
+from recours.core.sentences import classify
 from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Parcel, Scenario
 from tests.acceptance.simulation import FAILED_AT, Service

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recours.core.case import Case, make_outcome, refusal_text
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Retrieved
+from recours.core.outcome import Case, Failure, Retrieved, make_outcome, refusal_text
 from recours.core.pauses import Blame, Blocked, Refusal
 from recours.core.sentences import Said, Sentence
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recours.core.error_text import classify
 from recours.core.errors import is_persistent
+from recours.core.sentences import classify
 
 SAID = {
     "rate_limited": [

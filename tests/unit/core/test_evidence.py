@@ -7,8 +7,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Delivery, State
-from recours.core.evidence import evidence_end
-from recours.core.policy import Policy
+from recours.core.policy import Policy, evidence_end
 
 CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)
 POLICY = Policy(ZoneInfo("Europe/Paris"), evidence_days={"ups": 120})

@@ -5,7 +5,6 @@ from itertools import product
 
 import pytest
 
-from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.sentences import (
@@ -14,6 +13,7 @@ from recours.core.sentences import (
     Said,
     Sentence,
     carrier_message,
+    classify,
     facts_of,
     kind_of,
     said_by,

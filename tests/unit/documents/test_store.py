@@ -19,9 +19,17 @@ from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import Claim, Delivery
-from recours.core.delivery_record import record_of
 from recours.core.errors import RunError
-from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieved, StoredDocument, best_proof
+from recours.core.outcome import (
+    Kept,
+    Label,
+    NotADocumentError,
+    Piece,
+    Retrieved,
+    StoredDocument,
+    best_proof,
+    record_of,
+)
 from recours.documents import appraisal as appraisal_module
 from recours.documents import store as store_module
 from recours.documents.appraisal import appraise_reading, read

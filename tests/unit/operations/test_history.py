@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recours.core.changes import ChangeKind
+from recours.core.actions import ChangeKind
 from recours.operations.labels import CHANGES, change_text
 from recours.operations.records import PastChange
 
