@@ -47,6 +47,8 @@ def _visible(char: str) -> str:
 
 def plain(text: str) -> str:
     """Lower-case text without accents, for comparing what people wrote."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 

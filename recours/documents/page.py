@@ -208,15 +208,13 @@ class Page:
 
     def _is_of_another(self, text: str, *labelled: str) -> bool:
         """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
+        if not (self._own and any(map(str.isdigit, text))):
+            return False
         upper = text.upper()
         return (
-            bool(self._own)
-            and (
-                numbers.another(labelled, upper, self._number) is not None
-                or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
-            )
-            and not numbers.shows(upper, self._number)
-        )
+            numbers.another(labelled, upper, self._number) is not None
+            or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
+        ) and not numbers.shows(upper, self._number)
 
     def _is_row_of_another(self, row: int) -> bool:
         cells = self.rows[row]

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
 
 from recours.documents.dates import begins_with_date, has_date, read_time
 from recours.documents.labels import labels_in
@@ -31,17 +30,25 @@ ASKEW = 15  # points between the beginnings of a heading and of what stands belo
 
 def fold(text: str) -> str:
     """Lower case without accents, and as long as the text: a place in one is the same place in the other."""
-    if text.isascii():
-        return text.lower()
-    return text.translate({ord(char): _plain(char) for char in set(text)})
+    return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
-@lru_cache(maxsize=1000)
-def _plain(char: str) -> str:
-    if char in "’‘´`":
-        return "'"
-    base = unicodedata.normalize("NFKD", char)[0].lower()
-    return base if len(base) == 1 else char
+_MOST_LETTERS = 5_000  # that are kept: foreign text may have any
+
+
+class _PlainLetters(dict[int, str]):
+    """The plain letter for each that was met, by its code."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        base = "'" if char in "’‘´`" else unicodedata.normalize("NFKD", char)[0].lower()
+        plain = base if len(base) == 1 else char
+        if len(self) < _MOST_LETTERS:
+            self[code] = plain
+        return plain
+
+
+_PLAIN = _PlainLetters()
 
 
 def _visible(cell: Cell) -> Cell:
