@@ -11,14 +11,15 @@ import click
 
 from recours.access import open_to_all, read_regular
 from recours.carriers.registry import CATALOG
-from recours.cli.acting import say, with_actions
 from recours.cli.console import FAILED, Table, harmless, person, say_error, say_warning, show
 from recours.cli.operations import (
     confirmed,
     database_option,
     dry_run_option,
     json_option,
+    say,
     tell_json,
+    with_actions,
     with_operations,
     yes_option,
 )

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.acting import acting, with_actions
 from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.cli.operations import (
+    acting,
     database_option,
     home,
     json_option,
@@ -19,6 +19,7 @@ from recours.cli.operations import (
     report_faults,
     settings_for,
     tell_json,
+    with_actions,
 )
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec

@@ -29,7 +29,7 @@ from recours.database.schema.inspection import HEAD, Schema, granting, look, req
 from recours.database.schema.rights import named
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
-from recours.fleet import LOG_NAME, extra, tables
+from recours.fleet import LOG_NAME, jobs, tables
 from recours.installation import pasteable
 from recours.logs import FILES_KEPT, files_of
 from recours.operations import checks
@@ -413,6 +413,6 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
         return
     if not queue.there:
         return
-    if problem := extra.problem():
-        yield fault(checks.FLEET, problem, extra.remedy())
-    yield checks.fleet(extra.found_version(), queue.missing, queue.missing_rights, queue.granting)
+    if problem := jobs.problem():
+        yield fault(checks.FLEET, problem, jobs.remedy())
+    yield checks.fleet(jobs.found_version(), queue.missing, queue.missing_rights, queue.granting)

@@ -1,4 +1,4 @@
-"""`recours init-db`, `backup` and `restore`: the database made, copied with its documents, and put back."""
+"""`recours init-db`, `backup`, `restore` and `uninstall`: the database made, copied with its documents, put back, cleared."""
 
 from contextlib import closing
 from dataclasses import asdict
@@ -8,24 +8,27 @@ from pathlib import Path
 import click
 
 from recours import __version__
-from recours.backup import Restored, make_backup, put_back
-from recours.backup.folder import Backup, BackupFacts, open_backup
+from recours.backup import Backup, BackupFacts, Restored, make_backup, open_backup, put_back
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, harmless, say_error, status_of
 from recours.cli.operations import (
+    confirmed,
     database_option,
     json_option,
     report_faults,
     say_fault,
     settings_for,
     tell_json,
+    yes_option,
 )
 from recours.core.errors import RunError
 from recours.core.localized import Localized
 from recours.core.text import plural
+from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
-from recours.fleet.extra import open_queue
+from recours.database.schema.removal import Removal, find_removal, remove, work_under_way
+from recours.fleet.jobs import open_queue
 from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
 from recours.home import make_home
 from recours.installation import pasteable, quoted_word
@@ -178,3 +181,61 @@ def _say_restored(result: Restored, made_at: str) -> None:
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
     )
     click.echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))
+
+
+# ---------------------------------------------------------------- uninstall
+
+
+@click.command("uninstall")
+@click.option(
+    "--columns",
+    "with_columns",
+    is_flag=True,
+    help="Also drop the columns of the service's table that recours added.",
+)
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
+@yes_option
+@database_option
+def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: bool, yes: bool) -> None:
+    """Drop what recours added to the database: its tables, its view and its index. Documents and settings stay."""
+    settings = settings_for(database_url)
+    with report_faults(), closing(connect(settings)) as database:
+        removal = find_removal(database, with_columns=with_columns)
+        if as_sql:
+            for statement in removal.statements:
+                click.echo(f"{statement};")
+            return
+        if not removal.statements:
+            click.echo(f"There is nothing of recours in {database.safe_url}.")
+            return
+        clock = clock_of(database)
+        if work := work_under_way(database, clock.now()):
+            raise RunError(
+                f"A run is under way in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "
+                "until it has ended; claims of a run that died are free after 10 minutes. Nothing was changed."
+            )
+        _say_removal(settings, database, removal, with_columns=with_columns)
+        if not confirmed("Drop it?", yes=yes):
+            click.echo("Nothing was changed.", err=True)
+            return
+        remove(database, removal, clock)
+        click.echo(f"Done: {database.border.claims.name} is your service's alone again.")
+
+
+def _say_removal(settings: Settings, database: Database, removal: Removal, *, with_columns: bool) -> None:
+    name = database.border.claims.name
+    click.echo(f"To be dropped from {database.safe_url}, with everything in it:")
+    if removal.tables:
+        click.echo(f"  tables: {', '.join(removal.tables)}")
+    if removal.indexes:
+        click.echo(f"  indexes on {name}: {', '.join(removal.indexes)}")
+    if removal.columns and with_columns:
+        click.echo(f"  columns of {name}: {', '.join(removal.columns)}")
+    elif removal.columns:
+        click.echo(
+            f"What recours added to {name} stays, unless you add --columns: {', '.join(removal.columns)}."
+        )
+    click.echo(
+        f"Documents ({settings.pod_dir}), logs and .env stay. A job that still starts a worker adds it all again: "
+        "see 'recours schedule remove'."
+    )

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.acting import require_all, say_each, with_actions
 from recours.cli.console import Table, known_carriers, past_time, show, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
     dry_run_option,
+    require_all,
+    say_each,
+    with_actions,
     yes_option,
 )
 from recours.core.errors import ErrorKind, is_persistent

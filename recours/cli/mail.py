@@ -2,8 +2,7 @@
 
 import click
 
-from recours.cli.acting import say, with_actions
-from recours.cli.operations import database_option, with_operations
+from recours.cli.operations import database_option, say, with_actions, with_operations
 from recours.core.mail import MailKind
 from recours.core.translations import LANGUAGES
 from recours.wiring.mail_trials import example_mail

@@ -11,18 +11,31 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import SEEN_BY_ALL, USAGE, harmless, say_error, say_warning, status_of
+from recours.cli.console import (
+    FAILED,
+    SEEN_BY_ALL,
+    USAGE,
+    harmless,
+    person,
+    say_error,
+    say_warning,
+    status_of,
+)
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
+from recours.installation import pasteable
+from recours.operations.actions import ActionResult
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Problem
 from recours.operations.refusals import ClaimsRefusedError
+from recours.operations.results import RecoursError
 from recours.runs import source
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
+from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations, open_operations
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -137,3 +150,59 @@ def unknown_claim(operations: Operations, reference: str) -> click.BadParameter:
     """The error for a reference that does not exist, with the nearest one."""
     sentence = source.unknown_claim(operations.claims, reference).sentence()
     return click.BadParameter(sentence, param_hint="CLAIM")
+
+
+# ---------------------------------------------------------------- what the page does too: see `recours.wiring.actions`
+
+
+@contextmanager
+def with_actions(database_url: str | None) -> Iterator[Actions]:
+    """What a person does on the configured database; see `acting`."""
+    with with_operations(database_url) as operations, acting(operations) as actions:
+        yield actions
+
+
+@contextmanager
+def acting(operations: Operations) -> Iterator[Actions]:
+    """What a person does; why something cannot be done becomes a sentence, and ends the process.
+
+    A fault on the way is raised as it is: all commands tell it alike.
+    """
+    try:
+        yield Actions(operations, person())
+    except RecoursError as error:
+        if isinstance(error.__cause__, RunError):
+            raise error.__cause__ from None
+        _refuse(str(error).splitlines())
+
+
+def say(result: ActionResult) -> None:
+    """What was done; what was not ends the process."""
+    if not result.is_done:
+        say_error(harmless(result.sentence))
+        raise SystemExit(FAILED)
+    click.echo(pasteable(harmless(result.sentence)))
+
+
+def require_all(results: Sequence[ActionResult]) -> list[str]:
+    """The subjects, if it can be done with all of them; else why not ends the process."""
+    if refused := [result.sentence for result in results if not result.is_done]:
+        _refuse(refused)
+    return [result.subject for result in results]
+
+
+def say_each(results: Sequence[ActionResult]) -> None:
+    """What was done with each of several claims; what was not ends the process."""
+    for result in results:
+        if not result.is_done:
+            say_error(harmless(result.sentence))
+        else:
+            click.echo(harmless(result.sentence))
+    if not all(result.is_done for result in results):
+        raise SystemExit(FAILED)
+
+
+def _refuse(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        say_error(harmless(sentence))
+    raise SystemExit(USAGE)

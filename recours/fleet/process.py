@@ -1,5 +1,7 @@
 """A process of `recours worker`, from its start to SIGTERM: it waits for a database that is away, and starts over."""
 
+import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -12,13 +14,36 @@ from recours.core.text import plural
 from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
 from recours.fleet.jobs import NoFleetError
-from recours.fleet.notify import systemd_notify
 from recours.fleet.station import Station
 from recours.fleet.tables import remove_strange_jobs
 from recours.logs import run_log
+from recours.runs.log import log
 
 if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
+
+
+_TIMEOUT_S = 1.0  # of a report to systemd
+
+
+def systemd_notify(state: str) -> None:
+    """Report a state, as `READY=1`, to the service manager that started this process; without one, do nothing.
+
+    Never raises: a report that gets lost is logged, and systemd's own time limits then act.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address or not hasattr(socket, "AF_UNIX"):
+        return
+    if address.startswith("@"):  # an abstract name, which is in no file system
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.settimeout(_TIMEOUT_S)
+            connection.connect(address)
+            connection.sendall(state.encode())
+    except OSError as error:
+        log.warning(f"systemd was not notified of {state}: {error.strerror or error}")
+
 
 _RECORD_EVERY_S = 60.0
 _LOOK_EVERY_S = 0.1

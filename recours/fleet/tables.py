@@ -9,8 +9,7 @@ from sqlalchemy import text
 from recours.database.engine import Database
 from recours.database.schema.inspection import granting
 from recours.database.schema.rights import ALL, Need, grants, missing_rights, named, rights_of
-from recours.fleet.extra import PACKAGE
-from recours.fleet.jobs import NoFleetError
+from recours.fleet.jobs import PACKAGE, NoFleetError
 
 _MIGRATIONS = "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html"
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from recours.backup.folder import BackupError
-from recours.backup.sqlite import copying
+from recours.backup import BackupError, copying_of_sqlite
 from tests.postgres import wait_until
 
 ROWS = 3000
 
 
 def copy(database: Path, path: Path) -> None:
-    with copying(database, path):
+    with copying_of_sqlite(database, path):
         pass
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from recours.backup.folder import BackupError
-from recours.backup.postgres import conninfo, restore_into
+from recours.backup import BackupError, conninfo, restore_into
 from recours.database.engine import Database
 
 SECRET = "pa's\"s word"
@@ -59,6 +58,6 @@ def test_a_program_that_fails_or_does_not_end_is_told(
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("recours.backup.postgres._DEADLINE_S", 0.3)
+    monkeypatch.setattr("recours.backup._DEADLINE_S", 0.3)
     with pytest.raises(BackupError, match=re.escape(says)):
         restore_into(Database(HERE), tmp_path / "dump")

@@ -21,12 +21,12 @@ COLUMNS = frozenset(
 )  # fmt: skip
 # Outside `recours/database`: where a name is what people or their programs read, and no column is meant by it.
 SAID = {
-    "recours/cli/attach.py": "a key of its JSON",
-    "recours/core/delivery_record.py": "a field of the record of a delivery",
+    "recours/cli/documents.py": "a key of its JSON",
+    "recours/core/outcome.py": "a field of the record of a delivery",
     "recours/operations/explain.py": "keys of its JSON",
     "recours/operations/export.py": "the columns of its file",
     "recours/operations/labels.py": "what a change is said to be of",
-    "recours/backup/__init__.py": "a name that it asks the border by",
+    "recours/backup.py": "a name that it asks the border by",
 }
 SQL = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+"?(?:{"|".join(TABLES)})\b')
 

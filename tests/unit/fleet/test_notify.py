@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.fleet import notify
-from recours.fleet.notify import systemd_notify
+from recours.fleet import process
+from recours.fleet.process import systemd_notify
 
 pytestmark = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="Windows has neither Unix sockets nor systemd"
@@ -60,7 +60,7 @@ def test_a_manager_that_reads_nothing_does_not_block(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its queue is full after some datagrams."""
-    monkeypatch.setattr(notify, "_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(process, "_TIMEOUT_S", 0.1)
     while not caplog.records:
         systemd_notify("WATCHDOG=1")
     assert "WATCHDOG=1" in caplog.records[0].message
