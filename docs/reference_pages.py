@@ -33,7 +33,7 @@ from recours.database.engine import Database
 from recours.database.schema.creation import create_file
 from recours.database.schema.rights import Need, needs_of
 from recours.database.tables import DONE, NOT_ENROLLED, metadata
-from recours.home import SETTING as HOME
+from recours.host.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
 from recours.operations.problem_texts import PROBLEMS
 from recours.runs.summary import Report, Stats

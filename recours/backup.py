@@ -23,7 +23,6 @@ from typing import Any
 
 from sqlalchemy import URL, Column, Connection, func, inspect, literal, select, union, update
 
-from recours.access import PRIVATE, Access, environment_of_others, make_alike, read_regular
 from recours.core.custody import FOLDER, Manifest
 from recours.core.errors import RunError
 from recours.core.text import clean
@@ -44,6 +43,7 @@ from recours.database.schema.inspection import HEAD, version_of
 from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.documents.store import is_inside, sync_folder
+from recours.host.files import PRIVATE, Access, environment_of_others, make_alike, read_regular
 
 _a, _c, _v = attempts.c, claims.c, evidence.c
 

@@ -8,7 +8,15 @@ import os
 import sys
 import time
 
-from recours.installation import INSTALL, OLDEST, ROOT, has_pip, how_to_install_again, is_checkout, own_python
+from recours.host.installation import (
+    INSTALL,
+    OLDEST,
+    ROOT,
+    has_pip,
+    how_to_install_again,
+    is_checkout,
+    own_python,
+)
 
 # In the environment of a process that was handed over to, as long as it has not found the packages.
 HANDED_OVER = "RECOURS_HANDED_OVER"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from recours.access import read_regular
 from recours.carriers.http import Http, HttpError
 from recours.carriers.message import Request
 from recours.core.errors import RunError
 from recours.core.text import clean
+from recours.host.files import read_regular
 
 _INSTALL = "pip install 'recours[timestamps]'"
 _PATIENCE_S = 20.0

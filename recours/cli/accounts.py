@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from recours.access import open_to_all, read_regular
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, Table, harmless, person, say_error, say_warning, show
 from recours.cli.operations import (
@@ -27,7 +26,8 @@ from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
 from recours.core.text import clean, plural
-from recours.installation import pasteable
+from recours.host.files import open_to_all, read_regular
+from recours.host.installation import pasteable
 from recours.operations.account_file import LARGEST
 from recours.operations.accounts import AccountRefusedError, ListedAccount, limits_in, limits_text
 from recours.operations.status import account_json

@@ -30,7 +30,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.database.schema.inspection import look
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.advice import ADVICE
 from recours.operations.status import CarrierNow, account_json

@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from recours.access import SETTING as SHARED_GROUP
-from recours.access import entries_of, open_to_all, size_of
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.console import DONE, FAILED, USAGE, harmless, status_of
@@ -30,8 +28,10 @@ from recours.database.schema.rights import named
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, jobs, tables
-from recours.installation import pasteable
-from recours.logs import FILES_KEPT, files_of
+from recours.host.files import SETTING as SHARED_GROUP
+from recours.host.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
+from recours.host.installation import pasteable
+from recours.host.logs import FILES_KEPT, files_of
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
@@ -40,7 +40,6 @@ from recours.operations.schedule import Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.workers import WORKERS
-from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment

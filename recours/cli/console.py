@@ -17,7 +17,7 @@ import click
 from recours.core.actions import SOMEONE
 from recours.core.errors import RunError
 from recours.core.text import MASK, clean
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

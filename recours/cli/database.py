@@ -30,8 +30,8 @@ from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.removal import Removal, find_removal, remove, work_under_way
 from recours.fleet.jobs import open_queue
 from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
-from recours.home import make_home
-from recours.installation import pasteable, quoted_word
+from recours.host.home import make_home
+from recours.host.installation import pasteable, quoted_word
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment

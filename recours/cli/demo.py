@@ -13,12 +13,12 @@ from pathlib import Path
 
 import click
 
-from recours import logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, number_option, say_error
 from recours.cli.operations import home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
-from recours.home import make_home
+from recours.host import logs
+from recours.host.home import make_home
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table

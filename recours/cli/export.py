@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from recours.access import publish
 from recours.cli.console import FAILED, carriers_option, past_time, say_error, time_of
 from recours.cli.operations import database_option, with_operations
 from recours.core.claim import Stage
+from recours.host.files import publish
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
 from recours.operations.records import ClaimFilter
 

@@ -24,8 +24,8 @@ from recours.cli.console import (
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.fleet.jobs import NoFleetError
-from recours.home import NoHomeError
-from recours.installation import pasteable
+from recours.host.home import NoHomeError
+from recours.host.installation import pasteable
 from recours.operations.actions import ActionResult
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Problem

@@ -17,7 +17,7 @@ from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 from recours.operations.plan import CarrierPlan, Day, Plan, opening_of
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_LATE_CLAIMS

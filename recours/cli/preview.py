@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from random import random
 from typing import Any
 
-from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -18,6 +17,7 @@ from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
+from recours.host import logs
 from recours.operations.position import Why
 from recours.operations.preview import Preview, preview, preview_named
 from recours.runs.ports import Waiting

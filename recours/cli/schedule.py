@@ -14,11 +14,11 @@ from recours.cli.console import FAILED
 from recours.cli.operations import confirmed, home, report_faults, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
-from recours.home import CODE
-from recours.installation import is_checkout, own_python, pasteable
+from recours.host.home import CODE
+from recours.host.installation import is_checkout, own_python, pasteable
 from recours.operations.schedule import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.runs.workers import WORKERS
-from recours.scheduling.crontab import Crontab
+from recours.scheduling import Crontab
 from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
 

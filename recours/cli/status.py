@@ -20,7 +20,7 @@ from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.core.translations import LANGUAGES
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
 from recours.operations.figures import Rate

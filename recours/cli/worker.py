@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recours import __version__, logs
+from recours import __version__
 from recours.cli.console import carriers_option, number_option, status_of, verbose_option
 from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
@@ -18,6 +18,7 @@ from recours.fleet import LOG_NAME
 from recours.fleet.jobs import open_queue
 from recours.fleet.process import Process
 from recours.fleet.station import Station
+from recours.host import logs
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recours import __version__, logs
+from recours import __version__
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     DONE,
@@ -35,6 +35,7 @@ from recours.core.errors import RunError
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.database.engine import Database
+from recours.host import logs
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker

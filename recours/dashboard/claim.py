@@ -19,7 +19,7 @@ from recours.dashboard.claims import TONES
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
 from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
-from recours.installation import quoted_word, readable
+from recours.host.installation import quoted_word, readable
 from recours.operations.advice import possible_actions
 from recours.operations.evidence import KIND_NAMES, piece_text, source_text
 from recours.operations.explain import Explanation

@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
-from recours.access import read_regular
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
@@ -20,6 +19,7 @@ from recours.dashboard.visit import Visit, number_in
 from recours.documents.kinds import SUFFIXES
 from recours.documents.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
 from recours.documents.store import is_inside
+from recours.host.files import read_regular
 from recours.operations.records import KeptEvidence, ListedClaim
 
 MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two

@@ -15,7 +15,7 @@ from recours.dashboard.charts import Chart
 from recours.dashboard.claim import address_of
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
-from recours.installation import readable
+from recours.host.installation import readable
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
 from recours.operations.records import COUNTED_UP_TO, Run

@@ -3,12 +3,12 @@
 import stat
 from pathlib import Path
 
-from recours.access import read_regular
 from recours.core.appraisal import Appraisal, Expected
 from recours.core.outcome import NotADocumentError
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.documents.appraisal import appraise
 from recours.documents.kinds import kind_of
+from recours.host.files import read_regular
 
 LARGEST_MB = 20  # as much as a carrier may send
 _LARGEST = LARGEST_MB * 1024 * 1024

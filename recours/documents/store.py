@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from recours.access import PRIVATE, Access, read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
 from recours.core.custody import FOLDER as MANIFESTS
@@ -35,6 +34,7 @@ from recours.core.outcome import (
     shown_by_record,
 )
 from recours.documents.kinds import SUFFIXES, kind_of
+from recours.host.files import PRIVATE, Access, read_regular
 
 PARTS = ".parts"  # the folder of what is half written, and of notes
 REFUSED = "refused"  # the folder of what proves nothing

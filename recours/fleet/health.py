@@ -20,7 +20,7 @@ from typing import Any
 
 from recours.core.errors import RunError
 from recours.fleet.station import Station
-from recours.logs import run_log
+from recours.host.logs import run_log
 from recours.wiring.carriers import redactor
 from recours.wiring.workers import metrics_text
 

@@ -16,7 +16,7 @@ from recours.fleet.health import HealthServer
 from recours.fleet.jobs import NoFleetError
 from recours.fleet.station import Station
 from recours.fleet.tables import remove_strange_jobs
-from recours.logs import run_log
+from recours.host.logs import run_log
 from recours.runs.log import log
 
 if TYPE_CHECKING:

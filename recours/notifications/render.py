@@ -17,7 +17,7 @@ from recours.core.localized import Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import clean
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 from recours.notifications.subjects import subject_of
 from recours.operations.labels import KINDS, quoted, said_or_quoted
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recours.core.localized import Localized
 from recours.core.text import names_text
-from recours.installation import pasteable
+from recours.host.installation import pasteable
 from recours.operations.labels import author_text, quoted
 from recours.operations.problems import Problem, ProblemKind, Verdict
 from recours.operations.records import Differences

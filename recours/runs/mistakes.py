@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recours.core.errors import MACHINE_FAULTS, RAISE_FILE_LIMIT
-from recours.installation import how_to_install_again
+from recours.host.installation import how_to_install_again
 
 SAME_MISTAKES = 3
 

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from recours.access import Access
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text
 from recours.database.border import TableNames
 from recours.database.engine import SECRET_QUERY
-from recours.home import SETTING as HOME
-from recours.home import NoHomeError, find_home
+from recours.host.files import Access
+from recours.host.home import SETTING as HOME
+from recours.host.home import NoHomeError, find_home
 from recours.settings.model import (
     BACKOFF_HOURS,
     CLAIMS_COLUMNS,

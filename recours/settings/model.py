@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import URL
 
-from recours.access import SETTING as SHARED_GROUP
-from recours.access import Access
 from recours.core.carrier import CarrierSpec
 from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
@@ -27,6 +25,8 @@ from recours.core.quota import Limit
 from recours.core.text import is_one_line
 from recours.core.translations import LANGUAGES
 from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
+from recours.host.files import SETTING as SHARED_GROUP
+from recours.host.files import Access
 from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING, Value
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from recours.access import read_regular
+from recours.host.files import read_regular
 
 ENVIRONMENT = "the environment"
 SECRETS_SETTING = "RECOURS_SECRETS_FILE"

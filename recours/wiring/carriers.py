@@ -16,7 +16,7 @@ from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.logs import LogFile
+from recours.host.logs import LogFile
 from recours.runs.ports import Clock, Reservation
 from recours.settings.model import Credentials, Settings
 from recours.wiring.accounts import Accounts

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from recours.access import read_regular
 from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.evidence import DatabaseCustody
 from recours.documents.store import DocumentStore, sync_folder
-from recours.logs import run_log
+from recours.host.files import read_regular
+from recours.host.logs import run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings
 

@@ -16,7 +16,7 @@ from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
-from recours.logs import file_of, run_log
+from recours.host.logs import file_of, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
 from recours.wiring.carriers import catalog_of, log_file

@@ -11,7 +11,6 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from recours.access import PRIVATE, read_regular
 from recours.carriers import http
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
@@ -22,6 +21,7 @@ from recours.core.pauses import Refusal
 from recours.core.quota import Capability
 from recours.core.text import Redactor
 from recours.database.engine import Database
+from recours.host.files import PRIVATE, read_regular
 from recours.runs.ports import Clock
 from recours.sandbox.clock import SimulatedClock
 from recours.settings.model import Settings

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recours.access import read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.custody import ERASED, NOTHING_BEFORE, PREVIOUS, Manifest, digest_of
 from recours.core.errors import RunError
@@ -17,6 +16,7 @@ from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
 from recours.documents.appraisal import appraise
 from recours.documents.store import is_inside, stored_files
+from recours.host.files import read_regular
 
 _LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests have less
 _ASK_WHO = "Find out who can write to the database, and compare it with a backup."

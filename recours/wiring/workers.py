@@ -17,7 +17,7 @@ from recours.database.intake import ClaimIntake
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.documents.store import DocumentStore, erase
-from recours.logs import local, run_log
+from recours.host.logs import local, run_log
 from recours.runs.ports import Clock, Dependencies
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings

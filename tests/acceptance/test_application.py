@@ -16,12 +16,12 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 import recours
-from recours import logs
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.database.engine import Database
 from recours.database.tables import attempts, events, mails, runs
+from recours.host import logs
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.own_rows import joined_row, set_own

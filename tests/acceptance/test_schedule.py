@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from recours.database.schema.creation import create_file
-from recours.home import make_home
+from recours.host.home import make_home
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron

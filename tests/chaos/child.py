@@ -22,7 +22,7 @@ import recours.carriers.http
 import recours.cli.workers
 import recours.database.intake
 import recours.documents.store
-import recours.logs
+import recours.host.logs
 import recours.notifications.manager
 import recours.notifications.render
 import recours.wiring.databases
@@ -109,7 +109,7 @@ def watch(boundaries: Boundaries, pods: str) -> None:
     boundaries.around(DefaultDialect, "do_rollback", "rollback")
     boundaries.around(recours.carriers.http.Http, "send", "a call")
     boundaries.around(recours.carriers.http._WatchedHttp, "getresponse", "an answer")
-    boundaries.around(recours.logs._File, "emit", "a line of the log")
+    boundaries.around(recours.host.logs._File, "emit", "a line of the log")
     boundaries.around(os, "fsync", "fsync")
     for step in ("replace", "mkdir"):
         boundaries.around(pathlib.Path, step, f"a document's {step}", lambda path, *_: pods in str(path))

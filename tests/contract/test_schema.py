@@ -20,7 +20,7 @@ from recours.database.schema import inspection
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look, require_claims
 from recours.database.tables import metadata
-from recours.home import migrations
+from recours.host.home import migrations
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recours import installation
+from recours.host import installation
 from tests.processes.commands import FROM_NOTHING, run
 
 ROOT = Path(installation.ROOT)

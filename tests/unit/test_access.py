@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from recours import logs
-from recours.access import PRIVATE, Access, environment_of_others, open_to_all, read_regular
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import Label, Retrieved
 from recours.database.schema.creation import create_file
 from recours.documents.store import DocumentStore
+from recours.host import logs
+from recours.host.files import PRIVATE, Access, environment_of_others, open_to_all, read_regular
 from recours.sandbox.documents import proof_pdf
-from recours.scheduling.host import run
+from recours.scheduling import run
 from recours.settings.model import SETTINGS
 from tests.needs import missing
 

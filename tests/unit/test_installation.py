@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recours.cli.main import _COMMANDS
-from recours.installation import COMMANDS, pasteable, program
+from recours.host.installation import COMMANDS, pasteable, program
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "recours"
 

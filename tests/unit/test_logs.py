@@ -16,10 +16,10 @@ from typing import Any
 import portalocker
 import pytest
 
-from recours import logs
 from recours.core.errors import RunError
 from recours.core.text import Redactor
 from recours.database.schema.creation import create_file
+from recours.host import logs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 2, 6, 14, 0, 0, 999999, tzinfo=UTC)

@@ -20,7 +20,6 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, Dialect, bindparam, inspect, make_url, text
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
-from recours.access import PRIVATE, Access, make_alike, publish
 from recours.core.text import clean
 from recours.database.border import INDEX, USUAL_NAMES, Border, service_tables
 from recours.database.engine import Database, DatabaseError, SystemClock, lease_name, release_name
@@ -45,7 +44,8 @@ from recours.database.schema.rights import (
     schema_grant,
 )
 from recours.database.tables import VERSION_TABLE, Utc, metadata
-from recours.home import migrations
+from recours.host.files import PRIVATE, Access, make_alike, publish
+from recours.host.home import migrations
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.

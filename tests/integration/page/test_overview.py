@@ -15,7 +15,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.localized import Localized
 from recours.database.engine import Database
 from recours.database.tables import attempts, intake, mails, quota, runs
-from recours.installation import readable
+from recours.host.installation import readable
 from recours.settings.loading import load_at_home
 from tests.contract.test_claims import POLICY, Run
 from tests.integration.page.conftest import PageClient, Shown

@@ -18,7 +18,7 @@ from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
 from recours.database.border import CORRECTED, POD_COLUMNS
 from recours.database.schema.creation import create_file
-from recours.home import SETTING as HOME
+from recours.host.home import SETTING as HOME
 from recours.settings.loading import load
 from recours.settings.model import SETTINGS
 from recours.settings.sources import SECRETS_SETTING

@@ -13,7 +13,7 @@ from docs.reference_pages import MEANINGS, tables
 from recours.carriers.registry import CATALOG
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.core.sentences import Sentence
-from recours.home import SETTING as HOME
+from recours.host.home import SETTING as HOME
 from recours.operations.problems import ProblemKind
 from recours.runs.worker import STOPPED
 from recours.settings.model import SETTINGS

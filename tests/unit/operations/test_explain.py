@@ -17,7 +17,7 @@ from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.installation import program
+from recours.host.installation import program
 from recours.operations.advice import ADVICE, possible_actions
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.export import claim_row, csv_pieces, json_pieces

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
 from recours.runs.workers import WORKERS
-from recours.scheduling.crontab import find, install, line_for, remove, search_path
+from recours.scheduling import find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")

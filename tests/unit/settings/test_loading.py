@@ -14,7 +14,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog, Option
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit, Window
-from recours.home import NoHomeError, find_home
+from recours.host.home import NoHomeError, find_home
 from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import SETTINGS, HttpLimits, Settings, SettingsError
 from recours.settings.sources import find, flattened

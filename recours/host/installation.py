@@ -8,7 +8,7 @@ import re
 import sys
 from contextlib import suppress
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
 # What may be typed after `recours`. A test holds this to the command itself.

@@ -14,10 +14,10 @@ from typing import Any
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 
-from recours.access import PRIVATE, Access
 from recours.core.errors import RunError
 from recours.core.text import clean
-from recours.installation import pasteable
+from recours.host.files import PRIVATE, Access
+from recours.host.installation import pasteable
 
 # So many old log files are kept.
 FILES_KEPT = 10
@@ -26,7 +26,7 @@ _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
 _LOCK_WAIT_S = 5.0
 _LOCK_POLLS_S = 0.001, 0.005  # at first, and at most
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 def local(at: datetime) -> datetime:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from recours.installation import is_checkout
+from recours.host.installation import is_checkout
 
 SETTING = "RECOURS_HOME"
 # The folder that holds the package: a checkout, or site-packages, where nothing is ever written.
-CODE = Path(__file__).resolve().parents[1]
+CODE = Path(__file__).resolve().parents[2]
 # Lies in a home that is no checkout, so that commands find their files in the folder they are typed in.
 MARK = ".recours-home"
 _MARK_TEXT = "recours keeps its files in this folder. Delete this file only together with them.\n"

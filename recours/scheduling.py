@@ -5,15 +5,75 @@ import posixpath
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import takewhile
+from pathlib import Path
 
 from recours.core.text import clean, is_one_line
-from recours.home import SETTING as HOME
+from recours.host.files import environment_of_others, read_regular
+from recours.host.home import SETTING as HOME
 from recours.operations.schedule import PYTHON, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
-from recours.scheduling.host import Done, Run, interpreter_of, run
+
+# ---------------------------------------------------------------- programs
+
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended, and what it said."""
+
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """In one line."""
+        lines = (self.err or self.out.decode(errors="replace")).strip().splitlines()
+        return clean("; ".join(lines) or f"exit status {self.status}")
+
+
+# Raises OSError.
+Run = Callable[[Sequence[str], bytes], Done]
+
+
+def run(command: Sequence[str], content: bytes = b"") -> Done:
+    """Run a program that is found on the PATH, with `content` on its stdin. Its messages are English.
+
+    Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
+            command,
+            input=content,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=environment_of_others() | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"it did not end within {_TIMEOUT_S:.0f} s") from error
+    return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+# What an installer writes: the interpreter; or, where a kernel could not take its path, sh and a line for sh.
+_INTERPRETER = re.compile(rb'#!(?:/bin/sh\n\'{3}exec\' "?(/[^"\n]+?)"? "\$0"|(/\S+))')
+_LONGEST_INTERPRETER = 5000
+
+
+def interpreter_of(program: str) -> str:
+    """The absolute path of what runs a script, by its first lines; "" if it names none or cannot be read."""
+    try:
+        match = _INTERPRETER.match(read_regular(Path(program), _LONGEST_INTERPRETER))
+    except OSError:
+        return ""
+    return os.fsdecode(match[1] or match[2]) if match else ""
+
 
 # ---------------------------------------------------------------- a crontab's text
 # The rules of crontab(5): a line is a comment, an assignment, or five fields (or `@daily` and the like) and a command

@@ -1,4 +1,4 @@
-"""What others may read: files that recours makes, those that it is given, and its secrets.
+"""Files of this machine: what others may read of those that recours makes or is given, and whether there is room.
 
 Its user alone may read what recours makes, and a group if a setting names one: files hold clients' names, addresses and
 signatures. What is there already keeps the rights that it has. On Windows a folder hands its own rights on, and nothing
@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,47 @@ def _others_may(path: Path, right: int) -> bool:
         return bool(path.stat().st_mode & right)
     except OSError:
         return False
+
+
+# ---------------------------------------------------------------- files and folders
+
+
+def mode_of(path: Path) -> int | None:
+    """Who may do what with a file, as in stat(2); None on Windows, where that says nothing. Raises OSError."""
+    return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
+
+
+def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
+    """Why no file can be written in a folder; None if one can. A missing folder is not made.
+
+    `kept`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
+    """
+    try:
+        if folder.is_dir():
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"recours")
+                file.flush()
+            for path in filter(os.path.lexists, kept):
+                if not os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK):
+                    return f"this user may not write {path}"
+            return None
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if not there.is_dir():
+            return f"{there} is not a folder"
+        if os.access(there, os.W_OK | os.X_OK):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+    return "is not there and cannot be made by this user"
+
+
+def free_bytes(folder: Path) -> int | None:
+    """The room on its disk, for this user; None if that cannot be known."""
+    try:
+        there = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
+        return shutil.disk_usage(there).free
+    except OSError:
+        return None
 
 
 # ---------------------------------------------------------------- other programs

@@ -1,1 +1,0 @@
-"""What this machine does for us beside running: its scheduler, its files' permissions, its disk."""
