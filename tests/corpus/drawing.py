@@ -5,7 +5,7 @@ Coordinates of a PDF are points from the lower left corner, those of a picture a
 """
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -14,79 +14,35 @@ from random import Random
 import reportlab
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-EMBEDDED = "Vera"  # a TrueType font: a file holds those of its glyphs that it shows, under codes of their own
 _FONT_FILE = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
-pdfmetrics.registerFont(TTFont(EMBEDDED, str(_FONT_FILE)))
 
 Page = Callable[[Canvas], object]
 Box = tuple[float, float, float, float]  # left, bottom (of a picture: top), width, height
-Grid = Sequence[Sequence[str]]
 
 
 # --- PDF ---
 
 
-def pdf(
-    *pages: Page,
-    size: tuple[float, float] = A4,
-    turned: int = 0,
-    compressed: bool = True,
-    encrypted: bool = False,
-    title: str = "",
-) -> bytes:
-    """A file of these pages. `turned`: degrees by which a viewer turns them; `encrypted`: opens without a password."""
+def pdf(*pages: Page) -> bytes:
+    """A file of these pages."""
     file = io.BytesIO()
-    encryption = StandardEncryption("", ownerPassword="owner", strength=128) if encrypted else None
-    canvas = Canvas(file, pagesize=size, pageCompression=int(compressed), invariant=1, encrypt=encryption)
-    canvas.setTitle(title)
+    canvas = Canvas(file, pagesize=A4, invariant=1)
     for page in pages:
-        if turned in (90, 270):  # ReportLab takes the size that the viewer shows
-            canvas.setPageSize((size[1], size[0]))
-        if turned:
-            canvas.setPageRotation(turned)
         page(canvas)
         canvas.showPage()
     canvas.save()
     return file.getvalue()
 
 
-def write(
-    canvas: Canvas, x: float, y: float, lines: Iterable[str], size: float = 10, font: str = "Helvetica"
-) -> float:
-    """Lines of text below each other, the first at `y`; returns where the next one would stand."""
-    canvas.setFont(font, size)
+def write(canvas: Canvas, x: float, y: float, lines: Iterable[str]) -> None:
+    """Lines of text below each other, the first at `y`."""
+    canvas.setFont("Helvetica", 10)
     for line in lines:
         canvas.drawString(x, y, line)
-        y -= size * 1.5
-    return y
-
-
-def write_runs(
-    canvas: Canvas, x: float, y: float, runs: Iterable[str], size: float = 10, font: str = "Helvetica"
-) -> None:
-    """One line of text whose pieces are separate text objects, as many generators write it."""
-    canvas.setFont(font, size)
-    for run in runs:
-        canvas.drawString(x, y, run)
-        x += pdfmetrics.stringWidth(run, font, size)
-
-
-def table(canvas: Canvas, x: float, y: float, rows: Grid, widths: Sequence[float], size: float = 9) -> None:
-    """A ruled table whose upper edge is at `y`; the cells are drawn row by row."""
-    height = size * 2
-    canvas.setFont("Helvetica", size)
-    canvas.grid(
-        [x + sum(widths[:n]) for n in range(len(widths) + 1)], [y - height * n for n in range(len(rows) + 1)]
-    )
-    for row_number, row in enumerate(rows, 1):
-        for column, cell in enumerate(row):
-            canvas.drawString(x + sum(widths[:column]) + 4, y - height * row_number + size * 0.6, cell)
+        y -= 15
 
 
 def sign(canvas: Canvas, random: Random, box: Box) -> None:
@@ -145,12 +101,10 @@ def sign_on(sheet: Image.Image, random: Random, box: Box, ink: int = 30) -> None
     ImageDraw.Draw(sheet).line(scribble(random, box), fill=ink, width=random.randint(2, 3))
 
 
-def scanned(
-    sheet: Image.Image, random: Random, *, skew: float = 1.5, noise: int = 12, blur: float = 0.6
-) -> Image.Image:
+def scanned(sheet: Image.Image, random: Random, *, skew: float, noise: int) -> Image.Image:
     """The sheet as a scanner or a phone sees it: askew by up to `skew` degrees, noisy, a little blurred."""
     turned = sheet.rotate(random.uniform(-skew, skew), resample=Image.Resampling.BILINEAR, fillcolor=235)
-    return add_noise(turned.filter(ImageFilter.GaussianBlur(blur)), random, noise)
+    return add_noise(turned.filter(ImageFilter.GaussianBlur(0.6)), random, noise)
 
 
 def add_noise(sheet: Image.Image, random: Random, most: int) -> Image.Image:
@@ -159,23 +113,19 @@ def add_noise(sheet: Image.Image, random: Random, most: int) -> Image.Image:
     return ImageChops.subtract(sheet, grain.point(lambda shade: shade * most // 255))
 
 
-def encoded(sheet: Image.Image, media_type: str, quality: int = 60) -> bytes:
-    """As image/png, image/jpeg or image/gif; `quality` is that of JPEG, 1 to 95."""
+def encoded(sheet: Image.Image, media_type: str) -> bytes:
+    """As image/png or image/jpeg."""
     file = io.BytesIO()
-    sheet.save(
-        file,
-        media_type.removeprefix("image/").upper(),
-        **({"quality": quality} if "jpeg" in media_type else {}),
-    )
+    sheet.save(file, media_type.removeprefix("image/"), **({"quality": 60} if "jpeg" in media_type else {}))
     return file.getvalue()
 
 
 # --- Web pages ---
 
 
-def web_page(title: str, body: str, head: str = "") -> bytes:
-    """A page in UTF-8; `body` and `head` are HTML."""
+def web_page(title: str, body: str) -> bytes:
+    """A page in UTF-8; `body` is HTML."""
     return (
-        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(title)}</title>{head}</head>\n'
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(title)}</title></head>\n'
         f"<body>{body}</body></html>\n"
     ).encode()

@@ -89,13 +89,3 @@ _MONTHS = {
 
 def month_name(at: datetime, language: str) -> str:
     return _MONTHS[language].split()[at.month - 1]
-
-
-def long_date(at: datetime, language: str) -> str:
-    """With the month's name: 5 octobre 2026 à 10h31, 5 October 2026 at 10:31, 5. Oktober 2026, 10:31 Uhr."""
-    month = month_name(at, language)
-    return {
-        "fr": f"{at.day} {month} {at.year} à {at:%H}h{at:%M}",
-        "en": f"{at.day} {month} {at.year} at {at:%H:%M}",
-        "de": f"{at.day}. {month} {at.year}, {at:%H:%M} Uhr",
-    }[language]
