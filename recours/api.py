@@ -56,7 +56,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
     is found within a minute. Raises CorrectReferenceError if it can be no claim's reference; TryLaterError; AskOperatorError on SQLite, without the extra `fleet`, or if
     `recours init-db --fleet` was never run.
     """
-    from recours.fleet.jobs import open_queue  # noqa: PLC0415 (few applications use it)
+    from recours.fleet.job_queue import open_queue  # noqa: PLC0415 (few applications use it)
 
     with _translating_errors(language) as (settings, sentences):
         if not can_be_reference(reference):

@@ -28,7 +28,7 @@ from recours.database.tables import attempts, claims, quota
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.sandbox.answers import Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
-from recours.sealing import SETTING, Seals
+from recours.wiring.accounts import SETTING, Seals
 from tests.carriers.cases import CASES
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_row
 from tests.own_rows import joined_rows

@@ -27,7 +27,7 @@ from recours.database.schema.inspection import HEAD, Schema, granting, look, req
 from recours.database.schema.rights import named
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
-from recours.fleet import LOG_NAME, jobs, tables
+from recours.fleet import LOG_NAME, job_queue
 from recours.host.files import SETTING as SHARED_GROUP
 from recours.host.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
 from recours.host.installation import pasteable
@@ -406,12 +406,12 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     if database is None or database.is_sqlite:
         return
     try:
-        queue = tables.look(database)
+        queue = job_queue.look(database)
     except DatabaseError as error:
         yield fault(checks.FLEET, str(error), "see docs/several-machines.md")
         return
     if not queue.there:
         return
-    if problem := jobs.problem():
-        yield fault(checks.FLEET, problem, jobs.remedy())
-    yield checks.fleet(jobs.found_version(), queue.missing, queue.missing_rights, queue.granting)
+    if problem := job_queue.problem():
+        yield fault(checks.FLEET, problem, job_queue.remedy())
+    yield checks.fleet(job_queue.found_version(), queue.missing, queue.missing_rights, queue.granting)

@@ -28,8 +28,7 @@ from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.removal import Removal, find_removal, remove, work_under_way
-from recours.fleet.jobs import open_queue
-from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
+from recours.fleet.job_queue import NEEDS, create_tables, open_queue, sql_of_tables
 from recours.host.home import make_home
 from recours.host.installation import pasteable, quoted_word
 from recours.settings.loading import load

@@ -23,7 +23,7 @@ from recours.cli.console import (
 )
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
-from recours.fleet.jobs import NoFleetError
+from recours.fleet.job_queue import NoFleetError
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
 from recours.operations.actions import ActionResult

@@ -15,7 +15,7 @@ from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.fleet import LOG_NAME
-from recours.fleet.jobs import open_queue
+from recours.fleet.job_queue import open_queue
 from recours.fleet.process import Process
 from recours.fleet.station import Station
 from recours.host import logs

@@ -13,9 +13,8 @@ from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
-from recours.fleet.jobs import NoFleetError
+from recours.fleet.job_queue import NoFleetError, remove_strange_jobs
 from recours.fleet.station import Station
-from recours.fleet.tables import remove_strange_jobs
 from recours.host.logs import run_log
 from recours.runs.log import log
 

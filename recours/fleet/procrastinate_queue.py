@@ -25,7 +25,7 @@ from sqlalchemy import URL
 
 from recours.core.accounts import carrier_of
 from recours.database.engine import KEEPALIVES
-from recours.fleet.jobs import NoFleetError, NoteReady, QueueError, WorkerLane
+from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerLane
 from recours.runs.log import log
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """The carriers simulated on loopback: the ground of the demo and of the tests. Nothing here leaves the machine."""
 
-from recours.sandbox.clock import SimulatedClock
 from recours.sandbox.mail import MailSandbox
-from recours.sandbox.scenarios import BY_DIGITS, Parcel, Scenario, scenario_table
+from recours.sandbox.scenarios import BY_DIGITS, Parcel, Scenario, SimulatedClock, scenario_table
 from recours.sandbox.server import Call, Sandbox
 
 __all__ = [

@@ -32,7 +32,7 @@ from recours.operations.accounts import (
     usable_limits,
 )
 from recours.runs.summary import worth_showing
-from recours.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
+from recours.wiring.accounts import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
 

@@ -23,7 +23,7 @@ from recours.core.text import Redactor
 from recours.database.engine import Database
 from recours.host.files import PRIVATE, read_regular
 from recours.runs.ports import Clock
-from recours.sandbox.clock import SimulatedClock
+from recours.sandbox.scenarios import SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, make_queue, redactor
 

@@ -21,9 +21,9 @@ import recours
 from recours.cli.database import init_db_command
 from recours.cli.worker import command
 from recours.database.engine import Database
-from recours.fleet import jobs
+from recours.fleet import job_queue
+from recours.fleet.job_queue import create_tables
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
-from recours.fleet.tables import create_tables
 from recours.sandbox import Sandbox
 from tests.conftest import Kind, claim_row
 from tests.processes import commands
@@ -134,7 +134,7 @@ def _cannot_be_imported(name: str) -> None:
 def test_without_the_extra_it_says_how_to_install_it(
     name: str, replaced: Callable[[str], Any], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, name, replaced)
+    monkeypatch.setattr(job_queue, name, replaced)
     for refused in (CliRunner().invoke(command, []), CliRunner().invoke(init_db_command, ["--fleet"])):
         assert refused.exit_code == 2, refused.output
         assert "need the extra 'fleet': " in refused.output

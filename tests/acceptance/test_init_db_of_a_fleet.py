@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database
-from recours.fleet.tables import JobTables, look
+from recours.fleet.job_queue import JobTables, look
 from tests.postgres import execute, programs
 from tests.processes import commands
 

@@ -25,7 +25,7 @@ from recours.operations.results import (
     RecoursError,
 )
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.sealing import SETTING
+from recours.wiring.accounts import SETTING
 from recours.wiring.actions import Actions
 from recours.wiring.fetching import fetch_claims
 from recours.wiring.operations import operations_over

@@ -26,7 +26,7 @@ from recours.database.quota import QuotaTables
 from recours.database.schema.creation import create_file
 from recours.database.tables import account_state, client_accounts, mails
 from recours.sandbox import Sandbox
-from recours.sealing import SETTING, Seals
+from recours.wiring.accounts import SETTING, Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.needs import missing
 from tests.own_rows import put_account

@@ -18,7 +18,7 @@ from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
-from recours.sealing import Seals
+from recours.wiring.accounts import Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
 from tests.own_rows import put_account

@@ -11,9 +11,8 @@ from sqlalchemy import URL, insert, text
 
 from recours.database.engine import Database
 from recours.database.schema.rights import quoted
-from recours.fleet.jobs import QueueError
+from recours.fleet.job_queue import NEEDS, QueueError
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
-from recours.fleet.tables import NEEDS
 from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
 from tests.postgres import execute
 

@@ -12,8 +12,8 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database
 from recours.database.schema.rights import Need, quoted
-from recours.fleet import tables
-from recours.fleet.tables import NEEDS, JobTables
+from recours.fleet import job_queue
+from recours.fleet.job_queue import NEEDS, JobTables
 from tests.postgres import execute
 
 
@@ -29,7 +29,7 @@ def install(owner: URL) -> None:
 
 def look(url: URL) -> JobTables:
     with closing(Database(url)) as database:
-        return tables.look(database)
+        return job_queue.look(database)
 
 
 def test_a_database_without_them_has_none(owner: URL) -> None:

@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.database.engine import Database
-from recours.fleet.jobs import HandOn, Wake, WorkerLane
+from recours.fleet.job_queue import HandOn, Wake, WorkerLane, create_tables, remove_strange_jobs
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
-from recours.fleet.tables import create_tables, remove_strange_jobs
 from tests.conftest import Kind
 from tests.processes_of_fleet import add_jobs, wait_for
 

@@ -21,8 +21,8 @@ from recours.database.schema.inspection import look
 from recours.operations.accounts import AccountHealth
 from recours.operations.place import stands_in_line
 from recours.sandbox import SimulatedClock
-from recours.sealing import Seals
 from recours.settings.loading import load
+from recours.wiring.accounts import Seals
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, operations_over
 from recours.wiring.plan import plan_for

@@ -15,10 +15,9 @@ from recours.core.accounts import HOUSE, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.sandbox import SimulatedClock
-from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.wiring.accounts import Accounts
+from recours.wiring.accounts import Accounts, Seals
 from recours.wiring.carriers import accounts, catalog_of, redactor
 from tests.conftest import SERVICE_CLIENTS, START, environment_of
 from tests.own_rows import put_account

@@ -15,8 +15,8 @@ from recours.database.engine import Database
 from recours.database.tables import attempts
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.sealing import Seals
 from recours.settings.model import Settings
+from recours.wiring.accounts import Seals
 from tests.conftest import SERVICE_CLIENTS, START
 from tests.one_run import run_once
 from tests.own_rows import put_account

@@ -21,7 +21,7 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.database.tables import runs
-from recours.fleet.jobs import WorkerLane
+from recours.fleet.job_queue import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
 from recours.operations.problems import ProblemKind, verdict

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 
-from recours import sealing
 from recours.core.accounts import ClientAccount
-from recours.sealing import SealError, Seals
+from recours.wiring import accounts
+from recours.wiring.accounts import SealError, Seals
 from tests.keys import new_key
 
 OLD, NEW = new_key(), new_key()
@@ -53,7 +53,7 @@ def test_a_spoilt_row_is_a_sentence(spoilt: str) -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "PACKAGE", "cryptography_that_is_not_there")
+    monkeypatch.setattr(accounts, "PACKAGE", "cryptography_that_is_not_there")
     for needs_it in (lambda: Seals([NEW]).seal(VALUES), lambda: Seals([NEW]).open("x")):
         with pytest.raises(SealError, match="pip install 'cryptography>=44'"):
             needs_it()

@@ -20,8 +20,8 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, evidence, intake
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
-from recours.sealing import Seals
 from recours.settings.loading import load_at_home
+from recours.wiring.accounts import Seals
 from recours.wiring.operations import open_operations
 from tests import planted
 from tests.conftest import SERVICE_CLIENTS

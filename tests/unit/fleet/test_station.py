@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recours.database.engine import Database
-from recours.fleet.jobs import WorkerLane
+from recours.fleet.job_queue import WorkerLane
 from recours.fleet.station import Station
 from recours.runs.worker import Worker
 from recours.sandbox import Sandbox, SimulatedClock
