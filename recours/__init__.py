@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recours.api import attach, check_account, claim_status, defer_fetch, fetch_claim, set_account
-    from recours.operations.actions import AccountResult
-    from recours.operations.position import Standing
-    from recours.operations.results import (
+    from recours.core.position import Standing
+    from recours.reporting.results import (
         AskOperatorError,
         AttachResult,
         ClaimStatus,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         TryAgainSoonError,
         TryLaterError,
     )
+    from recours.wiring.actions import AccountResult
 
 __version__ = "0.1.0"
 
@@ -65,6 +65,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
     from recours import api  # noqa: PLC0415 (see above)
-    from recours.operations import position, results  # noqa: PLC0415 (see above)
+    from recours.core import position  # noqa: PLC0415 (see above)
+    from recours.reporting import results  # noqa: PLC0415 (see above)
 
     return next(getattr(module, name) for module in (api, results, position) if hasattr(module, name))

@@ -18,14 +18,13 @@ from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES
 from recours.database.engine import DatabaseError
-from recours.operations.actions import AccountResult
 from recours.operations.attach import LONGEST_NAME
-from recours.operations.results import AttachResult, ClaimStatus, FetchResult, RecoursError, ResultSentences
+from recours.reporting.results import AttachResult, ClaimStatus, FetchResult, RecoursError, ResultSentences
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.actions import Actions
+from recours.wiring.actions import AccountResult, Actions
 from recours.wiring.fetching import fetch_claims
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations

@@ -28,9 +28,8 @@ from recours.core.localized import Localized
 from recours.core.text import clean, plural
 from recours.host.files import open_to_all, read_regular
 from recours.host.installation import pasteable
-from recours.operations.account_file import LARGEST
-from recours.operations.accounts import AccountRefusedError, ListedAccount, limits_in, limits_text
-from recours.operations.status import account_json
+from recours.operations.accounts import LARGEST, AccountRefusedError, ListedAccount, limits_in, limits_text
+from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
 from recours.wiring.account_operations import AccountOperations
 

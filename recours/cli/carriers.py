@@ -32,8 +32,8 @@ from recours.core.text import plural
 from recours.database.schema.inspection import look
 from recours.host.installation import pasteable
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.advice import ADVICE
-from recours.operations.status import CarrierNow, account_json
+from recours.reporting.advice import ADVICE
+from recours.reporting.system import CarrierNow, account_json
 from recours.runs.attempt import malformed
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings

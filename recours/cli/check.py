@@ -1,6 +1,6 @@
 """`recours check`: looks at everything that runs depend on, and says of each that it is ok, or what to do.
 
-The facts are gathered here; `recours.operations.checks` assesses them.
+The facts are gathered here; `recours.reporting.checks` assesses them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -32,12 +32,12 @@ from recours.host.files import SETTING as SHARED_GROUP
 from recours.host.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
 from recours.host.installation import pasteable
 from recours.host.logs import FILES_KEPT, files_of
-from recours.operations import checks
-from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import verdict
 from recours.operations.schedule import Entry, ScheduleError
-from recours.operations.status import Overview
+from recours.reporting import checks
+from recours.reporting.checks import CheckResult, CheckState, fault, ok, remark
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.system import Overview
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.workers import WORKERS
 from recours.settings.loading import load_at_home

@@ -29,8 +29,8 @@ from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
 from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.documents.store import erase
-from recours.operations.evidence import piece_json
-from recours.operations.records import iso
+from recours.reporting.evidence import piece_json
+from recours.reporting.records import iso
 from recours.timestamps import read_roots
 from recours.wiring.custody import write_manifests
 from recours.wiring.one_claim import evidence_of

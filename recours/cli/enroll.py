@@ -18,11 +18,17 @@ from recours.cli.operations import (
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
-from recours.operations import enroll, reopen
-from recours.operations.actions import ActionResult
-from recours.operations.labels import UNKNOWN_CARRIER
+from recours.operations.decisions import (
+    EnrollCriteria,
+    EnrolmentCounts,
+    ReopenCriteria,
+    Selection,
+    count_candidates,
+    count_given_up,
+)
+from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.wiring.account_operations import AccountOperations
-from recours.wiring.actions import Actions
+from recours.wiring.actions import ActionResult, Actions
 from recours.wiring.operations import Operations
 
 
@@ -63,7 +69,7 @@ def command(
             _act_on_named(actions.enroll, "enrolled", references, dry_run=dry_run)
             return
         operations = actions.operations
-        criteria = enroll.EnrollCriteria(
+        criteria = EnrollCriteria(
             carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
             since=time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since"),
@@ -86,10 +92,10 @@ def _say_dry_run(count: int, what: str) -> None:
     click.echo(f"Dry run: {plural(count, 'claim')} {what}; nothing was changed.")
 
 
-def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
+def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
     operations = actions.operations
     policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
-    counts = enroll.look_over(enrolment.candidates(), criteria, policy, catalog)
+    counts = count_candidates(enrolment.candidates(), criteria, policy, catalog)
     count = counts.open.total()
     _show_candidates(operations, counts)
     if dry_run:
@@ -100,7 +106,7 @@ def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, *, dry_r
         _say_enrolled(operations, count, actions.enroll_all(criteria))
 
 
-def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> None:
+def _show_candidates(operations: Operations, counts: EnrolmentCounts) -> None:
     rows = [
         (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
@@ -196,14 +202,14 @@ def reopen_command(
                 accounts = AccountOperations(operations)
                 keys = [accounts.account(account, carrier).key]
             at = time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since")
-            criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
+            criteria = ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, dry_run=dry_run, yes=yes)
 
 
-def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, *, dry_run: bool, yes: bool) -> None:
+def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: bool, yes: bool) -> None:
     operations = actions.operations
     parts = operations.given_up.given_up(criteria, operations.clock.now())
-    selection = reopen.look_over(parts, operations.settings.policy)
+    selection = count_given_up(parts, operations.settings.policy)
     count = selection.open.total()
     _show_given_up(operations, selection)
     if dry_run:
@@ -215,7 +221,7 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, *, dry_r
         click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 
 
-def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
+def _show_given_up(operations: Operations, selection: Selection) -> None:
     rows = [
         (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), str(count))
         for key, count in sorted(selection.open.items())

@@ -13,8 +13,8 @@ from recours.cli.console import FAILED, carriers_option, past_time, say_error, t
 from recours.cli.operations import database_option, with_operations
 from recours.core.claim import Stage
 from recours.host.files import publish
-from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
-from recours.operations.records import ClaimFilter
+from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
+from recours.reporting.records import ClaimFilter
 
 
 @click.command("export")

@@ -26,16 +26,15 @@ from recours.core.errors import RunError
 from recours.fleet.job_queue import NoFleetError
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
-from recours.operations.actions import ActionResult
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import Problem
 from recours.operations.refusals import ClaimsRefusedError
-from recours.operations.results import RecoursError
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import Problem
+from recours.reporting.results import RecoursError
 from recours.runs import source
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.actions import Actions
+from recours.wiring.actions import ActionResult, Actions
 from recours.wiring.operations import Operations, open_operations
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -18,9 +18,9 @@ from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.host.installation import pasteable
-from recours.operations.plan import CarrierPlan, Day, Plan, opening_of
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import OF_LATE_CLAIMS
+from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import OF_LATE_CLAIMS
 from recours.runs.workers import PODRetryScheduler
 from recours.wiring.plan import plan_for
 

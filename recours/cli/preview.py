@@ -13,13 +13,13 @@ from recours.core.claim import Stage, attempt_name
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES
+from recours.core.position import Why
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
-from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.host import logs
-from recours.operations.position import Why
-from recours.operations.preview import Preview, preview, preview_named
+from recours.reporting.preview import Preview, preview, preview_named
+from recours.reporting.survey import survey
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line

@@ -21,13 +21,13 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.core.translations import LANGUAGES
 from recours.host.installation import pasteable
-from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
-from recours.operations.explain import Explanation
-from recours.operations.figures import Rate
-from recours.operations.labels import COLON, UNKNOWN_CARRIER
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import verdict
-from recours.operations.status import Health, Overview
+from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
+from recours.reporting.explain import Explanation
+from recours.reporting.figures import Rate
+from recours.reporting.labels import COLON, UNKNOWN_CARRIER
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.system import Health, Overview
 from recours.wiring.one_claim import explanation_of, references_of
 
 if TYPE_CHECKING:

@@ -186,6 +186,18 @@ class StoredDocument:
     refused: str | None = None  # why it proves nothing, as a phrase; None: it may prove something
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptEvidence(StoredDocument):
+    """A piece of evidence, as it was recorded."""
+
+    claim_id: Any
+    carrier: str
+    number: str
+    obtained_at: datetime
+    run_id: str | None = None
+    by: str | None = None  # who attached it by hand
+
+
 # What makes an attempt a success, the better first. A record does not: recours wrote it.
 PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 

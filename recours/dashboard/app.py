@@ -57,7 +57,7 @@ from recours.dashboard.visitors import (
     visitor_of,
 )
 from recours.database.engine import DatabaseError
-from recours.operations.results import RecoursError
+from recours.reporting.results import RecoursError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.wiring.operations import open_operations

@@ -7,17 +7,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
+from recours.core.position import Closing, closing_of
 from recours.core.text import clean, names_text
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.operations.accounts import AccountHealth, ListedAccount, limits_text
-from recours.operations.actions import ActionResult
-from recours.operations.labels import account_reason, author_text, reason_of
-from recours.operations.position import Closing, closing_of
-from recours.operations.records import Backlog
-from recours.operations.status import CarrierNow
+from recours.reporting.labels import account_reason, author_text, reason_of
+from recours.reporting.records import Backlog
+from recours.reporting.system import CarrierNow
 from recours.runs.summary import worth_showing
 from recours.wiring.account_operations import AccountOperations
-from recours.wiring.actions import Actions
+from recours.wiring.actions import ActionResult, Actions
 from recours.wiring.operations import Operations
 
 _ACCOUNTS_SHOWN = 50

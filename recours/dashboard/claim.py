@@ -12,7 +12,8 @@ from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, deadline_end
-from recours.core.outcome import PROOF_KINDS
+from recours.core.outcome import PROOF_KINDS, KeptEvidence
+from recours.core.position import Position, Standing
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.dashboard.claims import TONES
@@ -20,13 +21,12 @@ from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocumen
 from recours.dashboard.history import History
 from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
 from recours.host.installation import quoted_word, readable
-from recours.operations.advice import possible_actions
-from recours.operations.evidence import KIND_NAMES, piece_text, source_text
-from recours.operations.explain import Explanation
-from recours.operations.labels import quoted, reason_of
-from recours.operations.position import Position, Standing
-from recours.operations.records import KeptEvidence, ListedClaim
-from recours.operations.results import ClaimStatus, ResultSentences
+from recours.reporting.advice import possible_actions
+from recours.reporting.evidence import KIND_NAMES, piece_text, source_text
+from recours.reporting.explain import Explanation
+from recours.reporting.labels import quoted, reason_of
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ClaimStatus, ResultSentences
 from recours.runs.source import unknown_claim
 from recours.wiring.one_claim import explanation_of
 

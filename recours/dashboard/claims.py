@@ -13,17 +13,17 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
+from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Notice, Visit, done_with_each, fetched_now, number_in
-from recours.operations.actions import MOST_CLAIMS, ActionResult
-from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
-from recours.operations.labels import error_of, reason_of
-from recours.operations.position import Position, Standing, Why
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
-from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort
-from recours.operations.stakes import together
+from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.reporting.figures import together
+from recours.reporting.labels import error_of, reason_of
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort
+from recours.wiring.actions import MOST_CLAIMS, ActionResult
 from recours.wiring.operations import Operations
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
 from recours.core.appraisal import EvidenceKind
-from recours.core.outcome import NotADocumentError
+from recours.core.outcome import KeptEvidence, NotADocumentError
 from recours.core.text import clean
 from recours.dashboard.visit import Visit, number_in
 from recours.documents.kinds import SUFFIXES
 from recours.documents.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
 from recours.documents.store import is_inside
 from recours.host.files import read_regular
-from recours.operations.records import KeptEvidence, ListedClaim
+from recours.reporting.records import ListedClaim
 
 MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: none is taken from a carrier or a person that is larger

@@ -10,8 +10,8 @@ from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
-from recours.operations.labels import change_text, quoted
-from recours.operations.records import Message, PastAttempt, PastChange
+from recours.reporting.labels import change_text, quoted
+from recours.reporting.records import Message, PastAttempt, PastChange
 from recours.runs.ports import ATTACHED
 
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}

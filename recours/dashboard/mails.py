@@ -7,8 +7,8 @@ from starlette.status import HTTP_404_NOT_FOUND
 from recours.core.mail import MailState
 from recours.core.recorded_phrases import MailTrouble
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
-from recours.database.reports.mails import find_mail, latest_mails, waiting_mails
-from recours.operations.records import WrittenMail
+from recours.reporting.reader import find_mail, latest_mails, waiting_mails
+from recours.reporting.records import WrittenMail
 
 _WAITING, _LATEST = 200, 50
 _LARGEST_NUMBER = 999_999_999

@@ -16,10 +16,10 @@ from recours.dashboard.claim import address_of
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
-from recours.operations.records import COUNTED_UP_TO, Run
-from recours.operations.status import Health, Overview, Success
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
+from recours.reporting.records import COUNTED_UP_TO, Run
+from recours.reporting.system import Health, Overview, Success
 
 _K = ProblemKind
 PERIODS = {7: "last_days", 30: "last_days", 84: "last_weeks"}  # days, each with the key of its name

@@ -1,8 +1,8 @@
-"""What the page says, in English and French; kinds of error and stages have theirs in `recours.operations.labels`."""
+"""What the page says, in English and French; kinds of error and stages have theirs in `recours.reporting.labels`."""
 
 from typing import Any
 
-from recours.operations.labels import UNKNOWN_CARRIER
+from recours.reporting.labels import UNKNOWN_CARRIER
 
 # In English and in French. About a count, a language may have a text for one and a text for several.
 ROWS: dict[str, tuple[Any, Any]] = {

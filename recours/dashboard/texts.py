@@ -4,10 +4,10 @@ from datetime import UTC, tzinfo
 
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Texts
+from recours.core.position import Standing
 from recours.core.text import by_language
 from recours.dashboard.phrases import ROWS
-from recours.operations.labels import ACTORS, KINDS, STANDING, person_named
-from recours.operations.position import Standing
+from recours.reporting.labels import ACTORS, KINDS, STANDING, person_named
 
 TEXTS = by_language(ROWS)
 

@@ -17,17 +17,16 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from recours.core.position import Standing
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
-from recours.operations.actions import ActionResult
-from recours.operations.position import Standing
-from recours.operations.records import ListedClaim
-from recours.operations.results import FetchResult, RecoursError
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import FetchResult, RecoursError
 from recours.runs.source import can_be_reference
 from recours.settings.model import Settings
-from recours.wiring.actions import Actions
+from recours.wiring.actions import ActionResult, Actions
 from recours.wiring.operations import Operations, open_operations
 
 LANGUAGE_COOKIE = "recours_language"

@@ -46,15 +46,14 @@ from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.journal import note
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, attempts, claims, events, evidence, intake
-from recours.operations.enroll import MANUAL, Candidate, EnrollCriteria
+from recours.operations.decisions import MANUAL, Candidate, EnrollCriteria
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.ports import Attempt
 from recours.runs.source import is_as_found
 
 if TYPE_CHECKING:
-    from recours.operations.correct import Correction
-    from recours.operations.records import KeptEvidence
-    from recours.operations.reopen import ReopenCriteria
+    from recours.core.outcome import KeptEvidence
+    from recours.operations.decisions import Correction, ReopenCriteria
 
 
 _a, _c, _v, _e = attempts.c, claims.c, evidence.c, events.c
@@ -113,7 +112,7 @@ def write_claims(
 
 @dataclass(frozen=True)
 class ClaimCorrections:
-    """Corrections of a claim's number or carrier in one database: see `recours.operations.correct`."""
+    """Corrections of a claim's number or carrier in one database: see `recours.operations.decisions`."""
 
     assessor: Assessor
 
@@ -417,7 +416,7 @@ def _are_as_read(before: Sequence[tuple[Claim, bool]], originals: Sequence[Claim
 
 @dataclass(frozen=True)
 class GivenUpClaims:
-    """The claims of one database that were given up or settled: see `recours.operations.reopen`."""
+    """The claims of one database that were given up or settled: see `recours.operations.decisions`."""
 
     assessor: Assessor
 

@@ -27,10 +27,10 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError, SystemClock
 from recours.database.journal import RunJournal
-from recours.database.reports.records import DatabaseRecords
 from recours.fleet.job_queue import HandOn, Wake, WorkerLane
 from recours.host.logs import local, run_log
-from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status, signs
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.system import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status, signs
 from recours.runs.lane import OUTAGE_AFTER
 from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.source import RefusedError, can_be_reference

@@ -13,9 +13,9 @@ from pathlib import Path
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked
-from recours.operations.problems import OF_ACCOUNTS, ProblemKind, problems
-from recours.operations.records import COUNTED_UP_TO, Backlog, Run
-from recours.operations.status import CarrierNow, Overview
+from recours.reporting.problems import OF_ACCOUNTS, ProblemKind, problems
+from recours.reporting.records import COUNTED_UP_TO, Backlog, Run
+from recours.reporting.system import CarrierNow, Overview
 
 # Keys of a run's `--json` that count claims, by what the metric calls the outcome.
 OUTCOMES = {

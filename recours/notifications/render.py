@@ -19,7 +19,7 @@ from recours.core.sentences import said_by, sentence
 from recours.core.text import clean
 from recours.host.installation import pasteable
 from recours.notifications.subjects import subject_of
-from recours.operations.labels import KINDS, quoted, said_or_quoted
+from recours.reporting.labels import KINDS, quoted, said_or_quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,7 +8,7 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.text import by_language, clean
-from recours.operations.labels import KINDS
+from recours.reporting.labels import KINDS
 
 _LONGEST = 150
 _LONGEST_NAME, _LONGEST_REFERENCE = 30, 40

@@ -7,11 +7,11 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
 from recours.core.text import by_language, clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
-from recours.operations.figures import Rate
-from recours.operations.labels import KINDS, UNKNOWN_CARRIER
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import verdict
-from recours.operations.weekly import WeekReport
+from recours.reporting.figures import Rate
+from recours.reporting.labels import KINDS, UNKNOWN_CARRIER
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.system import WeekReport
 
 _MOST_ERRORS = 12
 _LONGEST_NAME = 60

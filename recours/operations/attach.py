@@ -14,12 +14,20 @@ from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
-from recours.core.outcome import BY_HAND, PROOF_KINDS, Label, NotADocumentError, Retrieved, StoredDocument
+from recours.core.outcome import (
+    BY_HAND,
+    PROOF_KINDS,
+    KeptEvidence,
+    Label,
+    NotADocumentError,
+    Retrieved,
+    StoredDocument,
+)
 from recours.core.policy import Policy
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
-from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.refusals import ClaimsRefusedError
+from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
 from recours.runs.source import (
     RefusedClaim,
@@ -32,8 +40,8 @@ from recours.runs.source import (
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
-    from recours.database.reports.records import DatabaseRecords
     from recours.documents.store import DocumentStore
+    from recours.reporting.reader import DatabaseRecords
 
 LONGEST_NAME = 100  # signs, of a signatory
 _LEASE = timedelta(minutes=10)

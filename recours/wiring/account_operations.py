@@ -17,9 +17,9 @@ from recours.core.text import clean
 from recours.database.client_accounts import ClientAccounts
 from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
-from recours.operations.account_file import AccountFile
 from recours.operations.accounts import (
     AccountCheck,
+    AccountFile,
     AccountRefusedError,
     CheckVerdict,
     ListedAccount,

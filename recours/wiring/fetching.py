@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.host.logs import lines_to, run_log
-from recours.operations.results import FetchResult, RecoursError, ResultSentences
+from recours.reporting.results import FetchResult, RecoursError, ResultSentences
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recours.notifications.manager import NotificationManager
     from recours.notifications.render import Branding, Rendered
     from recours.notifications.smtp import SmtpSettings
-    from recours.operations.weekly import WeekReport
+    from recours.reporting.system import WeekReport
     from recours.wiring.operations import Operations
 
 # More claims to correct that came within a day are told at once.
@@ -79,9 +79,9 @@ class MailService:
         is_outage, is_refused = not OUTAGE_KINDS.isdisjoint(kinds), ErrorKind.BAD_RESPONSE in kinds
         if not (is_settled or is_outage or is_refused):
             return
-        from recours.database.reports.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
-        from recours.operations.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
-        from recours.operations.problems import ProblemKind  # noqa: PLC0415 (see above)
+        from recours.reporting.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
+        from recours.reporting.problems import ProblemKind  # noqa: PLC0415 (see above)
+        from recours.reporting.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
 
         read, now = DatabaseTroubles(self.outbox.database, self.outbox.catalog), self.clock.now()
         mail, zone = self._settings.mail, self._settings.policy.zone
@@ -133,8 +133,11 @@ class MailService:
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
         from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
-        from recours.operations.status import success_of  # noqa: PLC0415 (see above)
-        from recours.operations.weekly import Week, WeekReport  # noqa: PLC0415 (see above)
+        from recours.reporting.system import (  # noqa: PLC0415 (see above)
+            Week,
+            WeekReport,
+            success_of,
+        )
 
         settings, database, operations = self._settings, self.outbox.database, self._operations()
         records, zone = operations.records, settings.policy.zone

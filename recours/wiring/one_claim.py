@@ -5,13 +5,13 @@ from datetime import date
 
 from recours.core.claim import Claim, tidy_number
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
-from recours.database.reports.survey import most_urgent_claims
-from recours.operations.evidence import ClaimEvidence
-from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.place import day_in_line, stands_in_line
-from recours.operations.plan import as_planned
-from recours.operations.position import Position, position
-from recours.operations.records import ClaimFilter, ListedClaim
+from recours.core.position import Position, position
+from recours.reporting.evidence import ClaimEvidence
+from recours.reporting.explain import Explanation, Facts, explain
+from recours.reporting.place import day_in_line, stands_in_line
+from recours.reporting.plan import as_planned
+from recours.reporting.records import ClaimFilter, ListedClaim
+from recours.reporting.survey import most_urgent_claims
 from recours.runs.source import can_be_reference
 from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now

@@ -15,22 +15,22 @@ from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, Claim
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
+from recours.core.position import Position, position
 from recours.database.by_person import ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.intake import Assessor
 from recours.database.journal import ActionLog
-from recours.database.reports.records import DatabaseRecords
-from recours.database.reports.stakes import stake_in
-from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.figures import (
+from recours.reporting.figures import (
     NEAR,
+    Concerned,
     InLine,
     OverlongBacklog,
     Pace,
+    Stake,
     ToCorrect,
     daily_pace,
     in_line,
@@ -38,18 +38,21 @@ from recours.operations.figures import (
     loses_evidence,
     overlong_backlog,
 )
-from recours.operations.fleet import MOST_RECORDS, SINCE, fleet_status, is_by_fleet
-from recours.operations.position import Position, position
-from recours.operations.problems import Problem, ProblemKind, problems
-from recours.operations.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
-from recours.operations.stakes import Concerned, Stake
-from recours.operations.status import (
+from recours.reporting.problems import Problem, ProblemKind, problems
+from recours.reporting.reader import DatabaseRecords, stake_in
+from recours.reporting.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
+from recours.reporting.survey import DatabaseTroubles
+from recours.reporting.system import (
+    MOST_RECORDS,
     REFUSED_LONG,
+    SINCE,
     CarrierNow,
     Overview,
     Troubles,
     WorkerStatus,
     days_until,
+    fleet_status,
+    is_by_fleet,
     success_of,
     worker_status,
 )
@@ -114,7 +117,7 @@ class Operations:
         return is_by_fleet(self._latest_runs(now), now)
 
     def _latest_runs(self, now: datetime) -> list[Run]:
-        """Those by which `recours.operations.fleet` sees whether a fleet works."""
+        """Those by which `recours.reporting.system` sees whether a fleet works."""
         latest = self.records.runs(since=now - SINCE, most=MOST_RECORDS, until=now + CLOCKS_DIFFER)
         return [run for run in latest if run.worker in SCHEDULES]
 

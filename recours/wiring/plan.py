@@ -8,10 +8,10 @@ from random import random
 from recours.core.accounts import account_name, carrier_of
 from recours.core.claim import NEVER
 from recours.core.policy import Policy
-from recours.database.reports.survey import survey
-from recours.operations.fleet import is_of_fleet
-from recours.operations.labels import UNKNOWN_CARRIER
-from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
+from recours.reporting.labels import UNKNOWN_CARRIER
+from recours.reporting.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
+from recours.reporting.survey import survey
+from recours.reporting.system import is_of_fleet
 from recours.runs.worker import Options
 from recours.runs.workers import WORKERS
 from recours.wiring.carriers import accounts, make_queue

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import verdict
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.databases import open_database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.explain import Explanation
+from recours.reporting.explain import Explanation
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.databases import open_database

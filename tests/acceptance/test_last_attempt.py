@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from recours.carriers.registry import CATALOG
-from recours.database.reports.records import DatabaseRecords
+from recours.reporting.reader import DatabaseRecords
 from recours.sandbox import Scenario
 from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import Service

@@ -15,18 +15,17 @@ from recours.core.actions import PastAction
 from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import ActionLog
-from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
-from recours.operations.actions import MOST_CLAIMS, CorrectRequestError
-from recours.operations.records import ListedClaim
-from recours.operations.results import (
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import (
     CorrectAccountError,
     FetchResult,
     RecoursError,
 )
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.accounts import SETTING
-from recours.wiring.actions import Actions
+from recours.wiring.actions import MOST_CLAIMS, Actions, CorrectRequestError
 from recours.wiring.fetching import fetch_claims
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person

@@ -19,7 +19,7 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec
-from recours.operations.plan import Plan, Simulation
+from recours.reporting.plan import Plan, Simulation
 from recours.runs.log import log
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
@@ -249,7 +249,7 @@ class Comparison:
 @pytest.fixture
 def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Comparison]:
     """`compared(seed, days)`."""
-    monkeypatch.setattr("recours.operations.plan.Simulation", Watched)
+    monkeypatch.setattr("recours.reporting.plan.Simulation", Watched)
     monkeypatch.setattr("recours.runs.engine.Engine", SingleThreadEngine)
     monkeypatch.setattr(log, "disabled", True)
 

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
-from recours.operations.problems import OF_LATE_CLAIMS
+from recours.reporting.problems import OF_LATE_CLAIMS
 from tests.acceptance.person import QuickPerson
 
 PARIS = ZoneInfo("Europe/Paris")

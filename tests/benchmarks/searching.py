@@ -9,9 +9,9 @@ from sqlalchemy import URL, text
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.database.reports.records import DatabaseRecords
-from recours.operations.records import ClaimFilter, Sort
-from recours.operations.stakes import Concerned
+from recours.reporting.figures import Concerned
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import ClaimFilter, Sort
 
 BOUND_S = 1.0  # for a million claims
 _PAGE = 50

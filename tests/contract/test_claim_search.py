@@ -14,10 +14,10 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.database.reports import claim_search
-from recours.database.reports.records import DatabaseRecords
 from recours.database.tables import DONE, claims
-from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
+from recours.reporting import claim_search
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, Kind
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

@@ -26,9 +26,9 @@ from recours.database.claim_rows import owed_in
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.reports.survey import most_urgent_claims
 from recours.database.schema.inspection import look
 from recours.database.tables import DONE
+from recours.reporting.survey import most_urgent_claims
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler

@@ -10,7 +10,7 @@ from recours.core.claim import Claim, Delivery, Stage
 from recours.database.by_person import ClaimCorrections, ClaimEnrolment
 from recours.database.claim_rows import delivery_text
 from recours.database.engine import Database
-from recours.operations.correct import Correction
+from recours.operations.decisions import Correction
 from tests.contract.test_changes import assessor, changes, found
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
 from tests.own_rows import joined_rows, set_own

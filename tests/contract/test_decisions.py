@@ -12,7 +12,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import DatabaseError
 from recours.database.intake import Assessor
 from recours.database.tables import claims
-from recours.operations.correct import Correction
+from recours.operations.decisions import Correction
 from recours.operations.refusals import ClaimsRefusedError
 from tests.contract.test_border import NUMBER, OTHER_NUMBER, prepare
 from tests.contract.test_claims import POLICY

@@ -20,7 +20,7 @@ from recours.database.engine import Database, SystemClock
 from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
-from recours.operations.enroll import EnrollCriteria, look_over
+from recours.operations.decisions import EnrollCriteria, count_candidates
 from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock
@@ -268,7 +268,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     add(service, 6, NOW - DAY, number=None)
     adopt(service)
     found, wanted = enrolment(service), EnrollCriteria(carriers=("chronopost",), since=NOW - 9 * DAY)
-    counts = look_over(found.candidates(), wanted, POLICY, CATALOG)
+    counts = count_candidates(found.candidates(), wanted, POLICY, CATALOG)
     assert dict(counts.open) == {("chronopost", "submitted"): 1}
     assert sum(counts.left.values()) == 2
     assert counts.calls["chronopost"] == 2

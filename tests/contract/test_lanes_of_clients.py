@@ -19,8 +19,8 @@ from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.reports.records import DatabaseRecords
-from recours.operations.records import ClaimFilter, by_carrier
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import ClaimFilter, by_carrier
 from recours.runs.ports import Attempt, Lease
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
 from tests.contract.test_claims import CATALOG, NOW, POLICY, SUCCESS, edit, rows

@@ -19,7 +19,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.operations.accounts import AccountHealth
-from recours.operations.place import stands_in_line
+from recours.reporting.place import stands_in_line
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from recours.wiring.accounts import Seals

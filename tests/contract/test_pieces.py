@@ -12,13 +12,12 @@ from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Retrieved, StoredDocument
+from recours.core.outcome import Failure, KeptEvidence, Retrieved, StoredDocument
 from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
 from recours.database.pruning import DatabasePast, prune
-from recours.database.reports.records import DatabaseRecords
-from recours.operations.records import KeptEvidence
+from recours.reporting.reader import DatabaseRecords
 from recours.runs.ports import ATTACHED, Attempt
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
 from tests.fakes.intake import assessor_of

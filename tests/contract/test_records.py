@@ -19,9 +19,9 @@ from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.journal import add_events
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.reports.records import DatabaseRecords
 from recours.database.tables import attempts, events, mail_events, mails, runs
-from recours.operations.records import Backlog, ClaimFilter, ClaimPage, Differences, Sort
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import Backlog, ClaimFilter, ClaimPage, Differences, Sort
 from tests.conftest import Kind
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -454,7 +454,7 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
 def test_every_claim_comes_once_in_parts_or_those_made_since(
     database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recours.database.reports.records._AT_ONCE", 3)
+    monkeypatch.setattr("recours.reporting.reader._AT_ONCE", 3)
     add_claims(database, [{"created_at": NOW + timedelta(days=n)} for n in range(7)])
     assert [c.claim.reference for c in records.each_claim()] == numbered(*range(7))
     assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(5, 6)

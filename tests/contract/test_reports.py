@@ -6,12 +6,11 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.database.reports.records import DatabaseRecords
-from recours.database.reports.stakes import stake_in
-from recours.database.reports.survey import DatabaseTroubles, most_urgent_claims, survey
 from recours.database.schema.inspection import look
-from recours.operations.records import Backlog, ClaimFilter, Sort
-from recours.operations.stakes import Concerned, Stake
+from recours.reporting.figures import Concerned, Stake
+from recours.reporting.reader import DatabaseRecords, stake_in
+from recours.reporting.records import Backlog, ClaimFilter, Sort
+from recours.reporting.survey import DatabaseTroubles, most_urgent_claims, survey
 from tests.contract.test_border import NUMBER, prepare
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in

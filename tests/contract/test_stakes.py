@@ -8,9 +8,9 @@ from sqlalchemy import select, text
 
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.database.reports.stakes import stake_in
 from recours.database.tables import DONE, claims
-from recours.operations.stakes import Concerned, Stake
+from recours.reporting.figures import Concerned, Stake
+from recours.reporting.reader import stake_in
 from tests.contract.test_claims import POLICY, Run
 from tests.own_rows import set_own
 

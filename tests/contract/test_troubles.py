@@ -13,9 +13,9 @@ from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog
 from recours.core.mail import MailState
 from recours.database.engine import Database
-from recours.database.reports.survey import DatabaseTroubles
 from recours.database.tables import actions, attempts, evidence, mails
-from recours.operations.status import Pile
+from recours.reporting.survey import DatabaseTroubles
+from recours.reporting.system import Pile
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY, Run
 

@@ -15,8 +15,8 @@ from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
-from recours.operations.problem_texts import PROBLEMS, VerdictSentences
-from recours.operations.problems import verdict
+from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problems import verdict
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from recours.wiring.operations import SCHEDULES, Operations, operations_over

@@ -29,9 +29,9 @@ from recours.dashboard.claims import Row
 from recours.dashboard.texts import PageTexts
 from recours.database.engine import Database
 from recours.database.tables import account_state, mails, quota
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import ProblemKind, verdict
-from recours.operations.reopen import why_not
+from recours.operations.decisions import why_not_reopen
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import ProblemKind, verdict
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
@@ -309,7 +309,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         cell = datetime.fromisoformat(exported[name]) if exported[name] else None
         assert is_about(cell, next_at), (where, exported[name])
 
-        refused = why_not(
+        refused = why_not_reopen(
             listed[name].claim, positions[listed[name].claim.id], world.operations.settings.policy
         )
         assert (refused is None) is (stage == "given up"), (where, refused)

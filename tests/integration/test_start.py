@@ -23,7 +23,7 @@ FOR_WORK = (
     "alembic", "mako",
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring", "recours.scheduling",
-    "recours.database.reports", "recours.operations.records", "recours.operations.schedule", "recours.operations.position",
+    "recours.reporting", "recours.operations.schedule", "recours.core.position",
     "recours.wiring.operations",
 )  # fmt: skip
 

@@ -23,8 +23,8 @@ from recours.database.quota import QuotaTables
 from recours.database.tables import runs
 from recours.fleet.job_queue import WorkerLane
 from recours.fleet.station import Station
-from recours.operations.fleet import SLICE
-from recours.operations.problems import ProblemKind, verdict
+from recours.reporting.problems import ProblemKind, verdict
+from recours.reporting.system import SLICE
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock

@@ -19,7 +19,7 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, evidence, intake
-from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.settings.loading import load_at_home
 from recours.wiring.accounts import Seals
 from recours.wiring.operations import open_operations

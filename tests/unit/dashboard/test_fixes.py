@@ -5,8 +5,8 @@ import pytest
 from recours.core.translations import LANGUAGES
 from recours.dashboard.overview import fixes_of, with_command
 from recours.dashboard.texts import TEXTS
-from recours.operations.problem_texts import PROBLEMS
-from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.problem_texts import PROBLEMS
+from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
 
 K = ProblemKind
 

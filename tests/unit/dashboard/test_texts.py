@@ -5,12 +5,12 @@ from pathlib import Path
 
 from recours.core.claim import FetchStatus
 from recours.core.mail import EventName, MailState
+from recours.core.position import Closing
 from recours.dashboard.documents import Absent
 from recours.dashboard.texts import TEXTS
 from recours.dashboard.visitors import NotAdmitted
 from recours.operations.accounts import AccountHealth
-from recours.operations.position import Closing
-from recours.operations.status import Health
+from recours.reporting.system import Health
 
 PAGE = Path(__file__).resolve().parents[3] / "recours" / "dashboard"
 

@@ -23,10 +23,13 @@ COLUMNS = frozenset(
 SAID = {
     "recours/cli/documents.py": "a key of its JSON",
     "recours/core/outcome.py": "a field of the record of a delivery",
-    "recours/operations/explain.py": "keys of its JSON",
-    "recours/operations/export.py": "the columns of its file",
-    "recours/operations/labels.py": "what a change is said to be of",
+    "recours/reporting/explain.py": "keys of its JSON",
+    "recours/reporting/export.py": "the columns of its file",
+    "recours/reporting/labels.py": "what a change is said to be of",
     "recours/backup.py": "a name that it asks the border by",
+    "recours/reporting/claim_search.py": "names that it asks the border by",
+    "recours/reporting/reader.py": "names that it asks the border by",
+    "recours/reporting/survey.py": "names that it asks the border by",
 }
 SQL = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+"?(?:{"|".join(TABLES)})\b')
 

@@ -14,7 +14,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.core.sentences import Sentence
 from recours.host.home import SETTING as HOME
-from recours.operations.problems import ProblemKind
+from recours.reporting.problems import ProblemKind
 from recours.runs.worker import STOPPED
 from recours.settings.model import SETTINGS
 from tests.reference import settings_of

@@ -17,8 +17,8 @@ from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.notifications import weekly
 from recours.notifications.render import Branding, Rendered, render
-from recours.operations.problems import Problem, ProblemKind, Verdict
-from recours.operations.records import Backlog, Tally
+from recours.reporting.problems import Problem, ProblemKind, Verdict
+from recours.reporting.records import Backlog, Tally
 from tests.needs import missing, program
 from tests.unit.operations.test_problems import seen
 from tests.unit.operations.test_weekly import week_report

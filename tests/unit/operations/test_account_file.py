@@ -6,8 +6,13 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ServiceClient
-from recours.operations.account_file import LARGEST, AccountFile, FileRefusedError
-from recours.operations.accounts import AccountRefusedError, NewAccount
+from recours.operations.accounts import (
+    LARGEST,
+    AccountFile,
+    AccountRefusedError,
+    FileRefusedError,
+    NewAccount,
+)
 
 SECRET = 'hunter2;"secret"'
 HEAD = "client,carrier,account,password,limits"

@@ -10,11 +10,11 @@ import pytest
 from recours.core.appraisal import Appraisal, EvidenceKind, Shown
 from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
-from recours.core.outcome import BY_HAND, StoredDocument
+from recours.core.outcome import BY_HAND, KeptEvidence, StoredDocument
 from recours.core.policy import Policy
 from recours.operations.attach import Attacher, Attachment, NotAttachedError
-from recours.operations.records import KeptEvidence, ListedClaim
-from recours.operations.results import ResultSentences
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ResultSentences
 
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 CLAIM = Claim(

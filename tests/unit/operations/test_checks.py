@@ -8,11 +8,11 @@ import pytest
 
 from recours.core.claim import Stage
 from recours.core.localized import Localized
-from recours.operations import checks
-from recours.operations.checks import CheckResult, CheckState
-from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
-from recours.operations.status import worker_status
+from recours.reporting import checks
+from recours.reporting.checks import CheckResult, CheckState
+from recours.reporting.records import Backlog, Run
+from recours.reporting.system import worker_status
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,8 +10,8 @@ from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Delivery
 from recours.core.disputes import Support
 from recours.core.localized import Localized
-from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
-from recours.operations.records import KeptEvidence
+from recours.core.outcome import KeptEvidence
+from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 LETTER = KeptEvidence(

@@ -6,7 +6,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim
-from recours.operations.correct import Correction, correction_of
+from recours.operations.decisions import Correction, correction_of
 from recours.operations.refusals import ClaimsRefusedError
 
 HOUSE = CATALOG.with_accounts(["chronopost", "ups", "dhl"])

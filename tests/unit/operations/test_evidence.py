@@ -12,13 +12,13 @@ from recours.core.assessment import assess
 from recours.core.claim import Claim, Snapshot, Stage
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.figures import is_late, loses_evidence
-from recours.operations.position import position
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import Problem, ProblemKind
-from recours.operations.records import ListedClaim
-from recours.operations.results import ResultSentences
+from recours.core.position import position
+from recours.reporting.explain import Explanation, Facts, explain
+from recours.reporting.figures import is_late, loses_evidence
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import Problem, ProblemKind
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ResultSentences
 
 NOW = datetime(2026, 5, 14, 8, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")

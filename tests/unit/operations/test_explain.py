@@ -17,13 +17,13 @@ from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
+from recours.core.position import position
 from recours.host.installation import program
-from recours.operations.advice import ADVICE, possible_actions
-from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.export import claim_row, csv_pieces, json_pieces
-from recours.operations.labels import ACTORS
-from recours.operations.position import position
-from recours.operations.records import ListedClaim
+from recours.reporting.advice import ADVICE, possible_actions
+from recours.reporting.explain import Explanation, Facts, explain
+from recours.reporting.export import claim_row, csv_pieces, json_pieces
+from recours.reporting.labels import ACTORS
+from recours.reporting.records import ListedClaim
 from tests.rows import row
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

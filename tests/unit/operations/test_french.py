@@ -14,16 +14,16 @@ from recours.core.claim import Claim, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
+from recours.core.position import Evidence, Position, Standing, Why
 from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
-from recours.operations.advice import advice
-from recours.operations.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
-from recours.operations.place import day_in_line_text
-from recours.operations.position import Evidence, Position, Standing, Why
-from recours.operations.problem_texts import PROBLEMS, VerdictSentences
-from recours.operations.problems import Problem, ProblemKind, Verdict
-from recours.operations.records import ListedClaim
-from recours.operations.results import ResultSentences
+from recours.reporting.advice import advice
+from recours.reporting.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
+from recours.reporting.place import day_in_line_text
+from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problems import Problem, ProblemKind, Verdict
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ResultSentences
 from tests.french import not_french
 
 NOW = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
@@ -32,8 +32,8 @@ REFERENCE, CARRIER = "CLM-1", "Chronopost"
 ENGLISH = "The password was wrong"  # as a carrier may say it
 # Modules with texts in both languages, each by language.
 MODULES = ("dashboard.texts", "notifications.render", "notifications.weekly",
-           "operations.accounts", "operations.advice", "operations.attach", "operations.evidence", "operations.labels", "operations.place",
-           "operations.problem_texts", "operations.results")  # fmt: skip
+           "operations.accounts", "reporting.advice", "operations.attach", "reporting.evidence", "reporting.labels", "reporting.place",
+           "reporting.problem_texts", "reporting.results")  # fmt: skip
 
 
 # ---------------------------------------------------------------- what is French

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from recours.core.actions import ChangeKind
-from recours.operations.labels import CHANGES, change_text
-from recours.operations.records import PastChange
+from recours.reporting.labels import CHANGES, change_text
+from recours.reporting.records import PastChange
 
 AT = datetime(2026, 2, 2, tzinfo=UTC)
 

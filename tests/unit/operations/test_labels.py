@@ -7,7 +7,7 @@ import pytest
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, authored
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.labels import account_reason, author_text, person_named
+from recours.reporting.labels import account_reason, author_text, person_named
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 from recours.core.claim import Claim, FetchStatus
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.place import AHEAD, day_in_line, day_in_line_text, stands_in_line
-from recours.operations.position import position
+from recours.core.position import position
+from recours.reporting.place import AHEAD, day_in_line, day_in_line_text, stands_in_line
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
 TODAY = date(2026, 2, 2)

@@ -10,7 +10,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.operations.plan import Plan, coming_runs, make_plan
+from recours.reporting.plan import Plan, coming_runs, make_plan
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
 TODAY = date(2026, 2, 2)  # ends at 23:00 UTC

@@ -12,8 +12,8 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.position import Why
-from recours.operations.preview import Preview, preview
+from recours.core.position import Why
+from recours.reporting.preview import Preview, preview
 from tests.fakes.world import World
 
 HOUR = timedelta(hours=1)

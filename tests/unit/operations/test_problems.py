@@ -13,17 +13,16 @@ from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked, Refusal, Stop
 from recours.core.sentences import carrier_message
-from recours.operations import checks
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.checks import CheckState
-from recours.operations.figures import OverlongBacklog, ToCorrect
-from recours.operations.fleet import FleetStatus
-from recours.operations.problem_texts import PROBLEMS, VerdictSentences
-from recours.operations.problems import Problem, ProblemKind, problems, verdict
-from recours.operations.records import Backlog, Differences, Run, Tally
-from recours.operations.stakes import Stake
-from recours.operations.status import (
+from recours.reporting import checks
+from recours.reporting.checks import CheckState
+from recours.reporting.figures import OverlongBacklog, Stake, ToCorrect
+from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problems import Problem, ProblemKind, problems, verdict
+from recours.reporting.records import Backlog, Differences, Run, Tally
+from recours.reporting.system import (
     CarrierNow,
+    FleetStatus,
     Overview,
     Pile,
     RefusedPiece,

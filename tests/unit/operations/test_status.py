@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recours.core.claim import Stage
-from recours.operations.figures import Rate
-from recours.operations.records import Backlog, Run, Tally
-from recours.operations.status import (
+from recours.reporting.figures import Rate
+from recours.reporting.records import Backlog, Run, Tally
+from recours.reporting.system import (
     Health,
     days_until,
     rates,

@@ -12,12 +12,11 @@ from recours.core.claim import Stage
 from recours.core.custody import Manifest
 from recours.notifications.render import Branding, Rendered
 from recours.notifications.weekly import render_report
-from recours.operations.figures import Rate
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import verdict
-from recours.operations.records import Backlog, Tally
-from recours.operations.status import Overview, success_of
-from recours.operations.weekly import Week, WeekReport
+from recours.reporting.figures import Rate
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.records import Backlog, Tally
+from recours.reporting.system import Overview, Week, WeekReport, success_of
 from tests.unit.operations.test_problems import CASES, seen
 
 PARIS = ZoneInfo("Europe/Paris")

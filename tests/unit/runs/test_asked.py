@@ -10,8 +10,8 @@ import pytest
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
-from recours.operations.position import Why
-from recours.operations.preview import preview
+from recours.core.position import Why
+from recours.reporting.preview import preview
 from tests.fakes.queue import DELIVERY
 from tests.fakes.world import World
 

@@ -13,9 +13,9 @@ from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
+from recours.core.position import Why
 from recours.notifications.render import Branding, render
-from recours.operations.position import Why
-from recours.operations.preview import Preview, preview
+from recours.reporting.preview import Preview, preview
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

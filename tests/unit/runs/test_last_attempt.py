@@ -10,10 +10,10 @@ from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
+from recours.core.position import Standing, Why, position
 from recours.notifications.render import Branding, render
-from recours.operations.position import Standing, Why, position
-from recours.operations.records import ListedClaim
-from recours.operations.results import ResultSentences
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ResultSentences
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -36,8 +36,8 @@ from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import at_stage, claims
-from recours.operations.records import COUNTED_UP_TO, Backlog, ClaimFilter, Sort
-from recours.operations.stakes import Concerned
+from recours.reporting.figures import Concerned
+from recours.reporting.records import COUNTED_UP_TO, Backlog, ClaimFilter, Sort
 
 _c = claims.c
 _LONGEST_TYPED = 1000

@@ -11,10 +11,10 @@ from typing import Any
 
 from recours.core.localized import Localized
 from recours.core.text import plural
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import ProblemKind, Verdict
 from recours.operations.schedule import SUBCOMMANDS, Entry
-from recours.operations.status import Health, WorkerStatus
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import ProblemKind, Verdict
+from recours.reporting.system import Health, WorkerStatus
 from recours.runs.workers import PODFetchWorker
 
 MB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Runs, attempts, backlogs and claims as they were recorded; `recours.database.reports.records` reads them.
+"""Runs, attempts, backlogs and claims as they were recorded; `recours.reporting.reader` reads them.
 
 Reads are answered by an index of recours's own tables and count no further than their caller wants, however many claims
 there are; but those that go through all of them (`each_…`), and lists that only the service's table can answer: what it
@@ -15,10 +15,8 @@ from typing import Any
 from recours.core.accounts import carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
-from recours.core.outcome import StoredDocument
 from recours.core.sentences import Said
-from recours.operations.figures import InLine
-from recours.operations.stakes import Concerned
+from recours.reporting.figures import Concerned, InLine
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
 
@@ -165,18 +163,6 @@ class PastAttempt:
     def signed_by(self) -> str | None:
         """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
         return self.signatory if self.outcome in ("success", ATTACHED) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeptEvidence(StoredDocument):
-    """A piece of evidence, as it was recorded."""
-
-    claim_id: Any
-    carrier: str
-    number: str
-    obtained_at: datetime
-    run_id: str | None = None
-    by: str | None = None  # who attached it by hand
 
 
 @dataclass(frozen=True)

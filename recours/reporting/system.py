@@ -6,23 +6,101 @@ Pure: what was read, what the queue knows of each carrier, and the time come in.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import Claim
-from recours.core.mail import MailState
+from recours.core.custody import Manifest
+from recours.core.mail import MailState, week_label
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.figures import OverlongBacklog, Rate, ToCorrect
-from recours.operations.fleet import FleetStatus
-from recours.operations.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
-from recours.operations.stakes import Stake
+from recours.reporting.figures import OverlongBacklog, Rate, Stake, ToCorrect
+from recours.reporting.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
 from recours.runs.workers import WORKERS
+
+# How often a worker looks for what is due, and how many claims it then takes at a time.
+TICK, SLICE = timedelta(minutes=1), 50
+# As long as the first look at millions of rows may take.
+SILENT_AFTER = timedelta(minutes=10)
+# Records that are read: those of some hundred processes, or of a day. Afterwards a worker that stands still is overdue.
+MOST_RECORDS, SINCE = 300, timedelta(days=1)
+
+# Of a process's record: who it is, when it last looked for what is due, and whether it ended in order.
+_PROCESS = "process"
+_TICKED_AT = "ticked_at"
+_STOPPED = "stopped"
+
+
+def next_tick(at: datetime) -> datetime:
+    """When long-lived workers look for what is due, at this time or next."""
+    return first_full(at, TICK)
+
+
+def first_full(at: datetime, unit: timedelta) -> datetime:
+    """The first full minute, or hour, that is not before then."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at) % unit
+
+
+@dataclass(frozen=True)
+class FleetStatus:
+    """A fleet that works, or did lately."""
+
+    ticked_at: datetime  # when one of its workers last looked for what is due, or the first of them began
+    is_silent: bool  # none does any more, and nothing else does the work as it should
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ticked_at": self.ticked_at.isoformat(), "silent": self.is_silent}
+
+
+def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[str, Any]:
+    """What a process adds to its record, to be found by `fleet_status`."""
+    return {_PROCESS: process, _TICKED_AT: iso(ticked_at), _STOPPED: stopped}
+
+
+def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
+    """What the latest runs say of a fleet; None if they are those of cron alone."""
+    of_fleet = [run for run in runs if is_of_fleet(run)]
+    if not of_fleet:
+        return None
+    ticks = [datetime.fromisoformat(at) for run in of_fleet if (at := run.stats[_TICKED_AT])]
+    ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
+    is_silent = now - ticked_at > SILENT_AFTER
+    if is_silent and not _died(of_fleet, ticked_at):
+        # They were stopped. That is in order where cron goes on with the work.
+        is_silent = not any(run.started_at > ticked_at for run in runs if not is_of_fleet(run))
+    return FleetStatus(ticked_at, is_silent)
+
+
+def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
+    """Tell whether long-lived workers do the work, or are to go on with it: nothing has taken their place."""
+    found = fleet_status(runs, now)
+    return found is not None and (
+        now - found.ticked_at <= SILENT_AFTER
+        or not any(run.started_at > found.ticked_at for run in runs if not is_of_fleet(run))
+    )
+
+
+def is_of_fleet(run: Run) -> bool:
+    """Tell whether it is the record of a long-lived worker's hour."""
+    return _TICKED_AT in run.stats
+
+
+def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
+    """Tell whether a process that was there at the last tick did not end in order."""
+    newest = {}
+    for run in sorted(of_fleet, key=lambda run: run.started_at):
+        newest[str(run.stats.get(_PROCESS))] = run
+    return any(
+        run.stats.get(_STOPPED) is not True and (run.ended_at or run.started_at) >= ticked_at - SILENT_AFTER
+        for run in newest.values()
+    )
+
 
 _Key = TypeVar("_Key")
 
@@ -218,7 +296,7 @@ class CarrierNow:
     rejected: Refusal | None = None
     documents: Refusal | None = None  # why it gives none for now, while it tracks
     stopped: Stop | None = None  # by a person
-    unavailable_since: datetime | None = None  # see `recours.operations.figures`; None: it is available
+    unavailable_since: datetime | None = None  # see `recours.reporting.figures`; None: it is available
     source: str = ""  # where its credentials come from
     missing: str = ""  # which of its settings are not set
 
@@ -328,3 +406,55 @@ def account_json(listed: ListedAccount) -> dict[str, Any]:
         "why": listed.why,
         "until": iso(listed.until),
     }
+
+
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week, from its Monday on, in a time zone."""
+
+    monday: date
+    zone: ZoneInfo
+
+    @property
+    def label(self) -> str:
+        """`2026-W06`."""
+        return week_label(self.monday)
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, aware UTC."""
+        return self.before(-1).start
+
+    @property
+    def days(self) -> list[date]:
+        return [self.monday + timedelta(days=n) for n in range(7)]
+
+    def before(self, count: int) -> "Week":
+        """The week so many weeks before."""
+        return Week(self.monday - count * _WEEK, self.zone)
+
+
+@dataclass(frozen=True)
+class WeekReport:
+    """What came of a week, and how things stand now."""
+
+    week: Week
+    now: Overview
+    success: Success
+    before: Rate  # of the week before
+    # The money in dispute of claims whose proofs were fetched in it, by currency.
+    secured: Mapping[str, float] = field(default_factory=dict)
+    has_run: bool = True  # in the week, or before it
+    manifest: Manifest | None = None  # the last one
+
+    @property
+    def has_something_to_tell(self) -> bool:
+        """False of a database in which nothing had happened yet: nobody wants a report about nothing."""
+        return self.has_run or self.success.all != Rate()

@@ -33,8 +33,8 @@ from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Limit, Usage, kept_for_others
-from recours.operations.figures import counted_by_hour, usual_calls
-from recours.operations.records import iso
+from recours.reporting.figures import counted_by_hour, usual_calls
+from recours.reporting.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import Worker, has_run_lately

@@ -1,6 +1,6 @@
 """The day before which a due claim's turn does not come, and what is said of it.
 
-It is an estimate by `recours.operations.plan`, over the claims of its account alone: others, which share the batches of runs,
+It is an estimate by `recours.reporting.plan`, over the claims of its account alone: others, which share the batches of runs,
 can only delay it. Pure.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from recours.core.claim import Claim, Stage
 from recours.core.localized import Localized
-from recours.operations.plan import AccountFacts, Simulation, Terms, coming_runs
-from recours.operations.position import Closing, Position, Why, closing_of
+from recours.core.position import Closing, Position, Why, closing_of
+from recours.reporting.plan import AccountFacts, Simulation, Terms, coming_runs
 
 # How far ahead a claim's turn is looked for.
 AHEAD = timedelta(days=14)

@@ -14,14 +14,14 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
+from recours.core.position import Position, Why, position
 from recours.core.text import clean
-from recours.operations.advice import advice, possible_actions
-from recours.operations.evidence import ClaimEvidence, piece_json
-from recours.operations.fleet import next_tick
-from recours.operations.labels import reason_of
-from recours.operations.position import Position, Why, position
-from recours.operations.records import ListedClaim, Message, PastAttempt, PastChange, iso
-from recours.operations.results import ClaimStatus, ResultSentences
+from recours.reporting.advice import advice, possible_actions
+from recours.reporting.evidence import ClaimEvidence, piece_json
+from recours.reporting.labels import reason_of
+from recours.reporting.records import ListedClaim, Message, PastAttempt, PastChange, iso
+from recours.reporting.results import ClaimStatus, ResultSentences
+from recours.reporting.system import next_tick
 
 
 @dataclass(frozen=True)

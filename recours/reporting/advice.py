@@ -7,11 +7,10 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.policy import Policy
+from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
 from recours.core.text import by_language
 from recours.host.installation import pasteable, quoted_word
-from recours.operations.enroll import why_not_enroll, why_not_exclude
-from recours.operations.position import Closing, Position, Why, closing_of, passes_by_itself
-from recours.operations.reopen import why_not as why_not_reopen
+from recours.operations.decisions import why_not_enroll, why_not_exclude, why_not_reopen
 from recours.runs.attempt import without_call
 
 _K = ErrorKind

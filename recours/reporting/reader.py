@@ -1,4 +1,4 @@
-"""What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
+"""What commands and the page read of claims, runs, attempts and mails: see `recours.reporting.records`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,15 +14,13 @@ from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
+from recours.core.outcome import KeptEvidence
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
 from recours.database.claim_rows import Reader, claim_columns, const, in_parts, read_claim
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.reports.claim_search import Search, backlogs_of
-from recours.database.reports.stakes import stake_in
-from recours.database.reports.survey import unassessed
 from recours.database.tables import (
     at_stage,
     attempts,
@@ -35,7 +33,9 @@ from recours.database.tables import (
     mails,
     runs,
 )
-from recours.operations.records import (
+from recours.reporting.claim_search import Search, backlogs_of
+from recours.reporting.figures import Concerned, Stake, stake_of
+from recours.reporting.records import (
     COUNTED_UP_TO,
     GAVE_UP,
     OWED_LONG,
@@ -43,8 +43,8 @@ from recours.operations.records import (
     ClaimFilter,
     ClaimPage,
     Differences,
-    KeptEvidence,
     ListedClaim,
+    ListedMail,
     Matching,
     Message,
     PastAttempt,
@@ -52,8 +52,9 @@ from recours.operations.records import (
     Run,
     Sort,
     Tally,
+    WrittenMail,
 )
-from recours.operations.stakes import Concerned
+from recours.reporting.survey import unassessed
 
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
@@ -346,3 +347,59 @@ def _piece(row: RowMapping) -> KeptEvidence:
 
 def _change(row: RowMapping) -> PastChange:
     return PastChange(row["at"], clean(row["what"], 40), clean(row["by"], 100), row["details"])
+
+
+_LISTED = (_m.id, _m.kind, _m.recipient, _m.subject, _m.state, _m.created_at, _m.ended_at, _m.tries, _m.error)
+_LONGEST_TEXT, _LONGEST_ERROR = 200, 300
+
+
+def waiting_mails(database: Database, most: int) -> list[ListedMail]:
+    """Those that are not ended, the oldest first; by the index of those. Raises DatabaseError, as the others do."""
+    states = [const(state) for state in OPEN_STATES]
+    query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
+    return [_listed(row) for row in database.mappings(query)]
+
+
+def latest_mails(database: Database, most: int) -> list[ListedMail]:
+    """Those that were written last, the newest first."""
+    query = select(*_LISTED).order_by(_m.id.desc()).limit(most)
+    return [_listed(row) for row in database.mappings(query)]
+
+
+def find_mail(database: Database, number: int) -> WrittenMail | None:
+    query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
+    for row in database.mappings(query):
+        return WrittenMail(_listed(row), row["language"], row["plain"], row["html"])
+    return None
+
+
+def _listed(row: RowMapping) -> ListedMail:
+    """A state that a later version wrote is shown as it stands."""
+    return ListedMail(
+        row["id"],
+        row["kind"],
+        clean(row["recipient"], _LONGEST_TEXT),
+        clean(row["subject"], _LONGEST_TEXT),
+        MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
+        row["created_at"],
+        row["ended_at"],
+        row["tries"],
+        clean(row["error"], _LONGEST_ERROR) if row["error"] else None,
+    )
+
+
+def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
+    """What these claims are about, of the first `most` of them; the schema is current. Raises DatabaseError."""
+    border = database.border
+    columns = [border.text(name).label(name) for name in ("amount_requested", "currency")]
+    query = select(*columns)
+    ids = concerned.ids[:most]
+    parts = (border.key.in_(ids[first : first + _AT_ONCE]) for first in range(0, len(ids), _AT_ONCE))
+    queries = [query.select_from(border.claims).where(part) for part in parts]
+    if concerned.accounts:
+        of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
+        queries.append(query.select_from(border.joined()).where(*of_accounts).limit(most + 1))
+    rows = [Reader(row) for query in queries for row in database.mappings(query)]
+    amounts = [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]
+    is_more = len(concerned.ids) > most or len(amounts) > most
+    return stake_of(amounts[:most], is_more=is_more)

@@ -9,7 +9,7 @@ from heapq import nsmallest
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
-from recours.operations.position import Position, Why, position
+from recours.core.position import Position, Why, position
 
 _TAKEN = (Why.DUE, Why.NEW, Why.NOT_ASKED)
 _LEFT_BEHIND = (Why.CLOSED, Why.BLOCKED)

@@ -7,10 +7,10 @@ from typing import Any
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.disputes import DisputeVerdict, support, told, verdict_sentence
 from recours.core.localized import Localized
-from recours.core.outcome import BY_HAND
+from recours.core.outcome import BY_HAND, KeptEvidence
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import by_language, clean
-from recours.operations.records import KeptEvidence, iso
+from recours.reporting.records import iso
 
 KIND_NAMES = by_language(
     {

@@ -8,10 +8,10 @@ from typing import Any
 from recours.core.localized import Localized
 from recours.core.text import names_text
 from recours.host.installation import pasteable
-from recours.operations.labels import author_text, quoted
-from recours.operations.problems import Problem, ProblemKind, Verdict
-from recours.operations.records import Differences
 from recours.operations.schedule import SUBCOMMANDS
+from recours.reporting.labels import author_text, quoted
+from recours.reporting.problems import Problem, ProblemKind, Verdict
+from recours.reporting.records import Differences
 
 _K = ProblemKind
 

@@ -7,11 +7,11 @@ from recours.core.claim import Claim
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
+from recours.core.position import Closing, Evidence, Standing, closing_of
 from recours.core.sentences import Said, carrier_message, classify, sentence
 from recours.core.text import by_language, clean
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
-from recours.operations.position import Closing, Evidence, Standing, closing_of
-from recours.operations.records import PastChange
+from recours.reporting.records import PastChange
 
 STANDING: dict[str, dict[Standing, str]] = by_language(
     {

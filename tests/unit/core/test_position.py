@@ -11,10 +11,10 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.explain import Facts, explain
-from recours.operations.position import Standing, Why, position
-from recours.operations.records import ListedClaim
-from recours.operations.results import ResultSentences
+from recours.core.position import Standing, Why, position
+from recours.reporting.explain import Facts, explain
+from recours.reporting.records import ListedClaim
+from recours.reporting.results import ResultSentences
 from tests.fakes.world import World
 from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim
 

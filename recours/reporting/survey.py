@@ -60,7 +60,7 @@ from recours.database.tables import (
     intake,
     mails,
 )
-from recours.operations.figures import (
+from recours.reporting.figures import (
     CORRECTABLE,
     ENDED,
     Check,
@@ -69,7 +69,7 @@ from recours.operations.figures import (
     ToCorrect,
     unavailable_since,
 )
-from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPiece
+from recours.reporting.system import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPiece
 
 _a, _c, _m, _n, _v = attempts.c, claims.c, mails.c, actions.c, evidence.c
 _A_DAY = timedelta(days=1)
@@ -205,7 +205,7 @@ class DatabaseTroubles:
         return {MailState(state): Pile(*pile) for state, *pile in self.database.all(piles) if pile[0]}
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
-        """Since when carriers have been unavailable, by their keys; see `recours.operations.figures`."""
+        """Since when carriers have been unavailable, by their keys; see `recours.reporting.figures`."""
         lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _is_outage())
         with self.database.read() as connection:
             checks = _last_checks(connection, now - _LONGEST_STREAK)

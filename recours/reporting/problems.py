@@ -5,7 +5,7 @@ A problem is something that stays until a person acts, or that has lasted so lon
 - an outage of less than an hour, mails that have waited for less than three hours: the next runs try again;
 - a backlog within which no deadline falls.
 
-Pure. To add one: a kind, a rule below, and its text in `recours.operations.problem_texts`.
+Pure. To add one: a kind, a rule below, and its text in `recours.reporting.problem_texts`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +19,13 @@ from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
+from recours.core.position import Closing, closing_of
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
 from recours.operations.accounts import AccountHealth
-from recours.operations.position import Closing, closing_of
-from recours.operations.records import Backlog, iso
-from recours.operations.stakes import Concerned, Stake
-from recours.operations.status import REFUSED_LONG, CarrierNow, Health, Overview
+from recours.reporting.figures import Concerned, Stake
+from recours.reporting.records import Backlog, iso
+from recours.reporting.system import REFUSED_LONG, CarrierNow, Health, Overview
 
 
 class ProblemKind(StrEnum):

@@ -10,9 +10,9 @@ from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
+from recours.core.position import Position
 from recours.core.text import clean
-from recours.operations.position import Position
-from recours.operations.records import ListedClaim
+from recours.reporting.records import ListedClaim
 
 # What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
 # semicolon between cells, as French Excel has it, one cell becomes several.

@@ -12,12 +12,13 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.outcome import StoredDocument
 from recours.core.pauses import Refusal
+from recours.core.position import Position, Standing, Why, closing_of
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.operations.accounts import OF_INSTALLATION, AccountRefusedError
 from recours.operations.attach import REFUSED, NotAttachedError
-from recours.operations.evidence import ClaimEvidence, piece_text, source_name
-from recours.operations.labels import (
+from recours.reporting.evidence import ClaimEvidence, piece_text, source_name
+from recours.reporting.labels import (
     CLOSINGS,
     COLON,
     KINDS,
@@ -27,9 +28,8 @@ from recours.operations.labels import (
     said_or_quoted,
     times_asked,
 )
-from recours.operations.place import day_in_line_text
-from recours.operations.position import Position, Standing, Why, closing_of
-from recours.operations.records import ListedClaim, PastAttempt
+from recours.reporting.place import day_in_line_text
+from recours.reporting.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
 
 

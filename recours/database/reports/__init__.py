@@ -1,1 +1,0 @@
-"""What commands and the page read out of the database."""

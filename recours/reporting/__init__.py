@@ -1,0 +1,1 @@
+"""What people read of the system and of claims: status, problems, results, plans."""
