@@ -13,8 +13,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from recours.core.appraisal import EvidenceKind
 from tests.corpus.first.case import Case, by_language, html, paragraphs, table
-from tests.corpus.first.messages import MESSAGES
 from tests.corpus.first.sheet import canvas, encode
+from tests.corpus.first.words import MESSAGES
 from tests.corpus.model import Made, Template, Truth
 
 ABSENT = Truth(number_shown=False)

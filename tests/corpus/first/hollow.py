@@ -19,8 +19,8 @@ from tests.corpus.first.case import (
     paragraphs,
     table,
 )
-from tests.corpus.first.messages import CONDITIONS, INVOICE, MESSAGES, WAYBILL
 from tests.corpus.first.sheet import MEDIA_TYPES, Picture, Sheet, encode, grain, pdf, picture, scan
+from tests.corpus.first.words import CONDITIONS, INVOICE, MESSAGES, WAYBILL
 from tests.corpus.model import Made, Template, Truth
 from tests.corpus.parcels import CARRIERS, NAMES, number_of
 
