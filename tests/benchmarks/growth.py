@@ -36,7 +36,7 @@ from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests.at_commit import ROOT
-from tests.benchmarks import beside, cost, documents, fleet, plan, recording, searching
+from tests.benchmarks import beside, cost, documents, fleet, plan, searching
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
     NOW,
@@ -315,7 +315,6 @@ PARTS: dict[str, Part] = {
     "adoption": beside.adoption,
     "accounts": accounts,
     "plan": plan.rows,
-    "recording": recording.rows,
     "documents": documents.rows,
     "a claim": cost.of_a_claim,
     "quota": cost.of_quota,
