@@ -201,10 +201,8 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
     """
     with with_actions(database_url) as actions:
         chosen = _chosen(AccountOperations(actions.operations), client, carrier)
-        if len(chosen) > _MOST_UNASKED and not confirmed(
-            f"Make {plural(len(chosen), 'real call')}?", yes=yes
-        ):
-            click.echo("Nothing was asked.", err=True)
+        question = f"Make {plural(len(chosen), 'real call')}?"
+        if len(chosen) > _MOST_UNASKED and not confirmed(question, yes=yes, refused="Nothing was asked."):
             return
         accepted = 0
         for result in actions.check_accounts(chosen):
@@ -270,7 +268,6 @@ def confirm(client: str, database_url: str | None) -> None:
 def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> None:
     """Delete an account's credentials; its number is kept, for the attempts made with it."""
     if not confirmed(f"Delete the credentials of {clean(client, 100)} at {clean(carrier, 60)}?", yes=yes):
-        click.echo("Nothing was changed.", err=True)
         return
     with with_actions(database_url) as actions:
         say(actions.remove_account(client, carrier))

@@ -215,7 +215,6 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
             )
         _say_removal(settings, database, removal, with_columns=with_columns)
         if not confirmed("Drop it?", yes=yes):
-            click.echo("Nothing was changed.", err=True)
             return
         remove(database, removal, clock)
         click.echo(f"Done: {database.border.claims.name} is your service's alone again.")

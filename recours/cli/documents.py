@@ -184,8 +184,7 @@ def prune_command(
             click.echo(f"To be deleted, older than {texts.minute(before)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
-            if not confirmed("Delete it for good?", yes=yes):
-                click.echo("Nothing was deleted.", err=True)
+            if not confirmed("Delete it for good?", yes=yes, refused="Nothing was deleted."):
                 return
             past = DatabasePast(operations.database, uuid.uuid4().hex, person())
             erase_document = partial(erase, operations.settings.pod_dir)

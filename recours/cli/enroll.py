@@ -100,9 +100,7 @@ def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: boo
     _show_candidates(operations, counts)
     if dry_run:
         _say_dry_run(count, "would be enrolled")
-    elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
-        click.echo("Nothing was changed.", err=True)
-    else:
+    elif not count or confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
         _say_enrolled(operations, count, actions.enroll_all(criteria))
 
 
@@ -214,9 +212,7 @@ def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: boo
     _show_given_up(operations, selection)
     if dry_run:
         _say_dry_run(count, "would be reopened")
-    elif count and not confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
-        click.echo("Nothing was changed.", err=True)
-    elif count:
+    elif count and confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
         reopened = sum(1 for _ in actions.reopen_all(criteria))
         click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 

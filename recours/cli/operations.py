@@ -123,15 +123,18 @@ def with_operations(database_url: str | None = None) -> Iterator[Operations]:
             yield operations
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage."""
+def confirmed(question: str, *, yes: bool, refused: str = "Nothing was changed.") -> bool:
+    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage. `refused`: said after a no."""
     if yes:
         return True
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
             "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
         )
-    return click.confirm(question, err=True)
+    is_confirmed = click.confirm(question, err=True)
+    if not is_confirmed:
+        click.echo(refused, err=True)
+    return is_confirmed
 
 
 def tell_json(content: Mapping[str, Any]) -> None:

@@ -138,7 +138,6 @@ def _carry_out(change: ScheduleChange, nothing: str, *, yes: bool) -> None:
         click.echo(f"  {line}")
     if change.steps:
         if not confirmed("Do that?", yes=yes):
-            click.echo("Nothing was changed.")
             raise SystemExit(FAILED)
         change.carry_out()
     click.echo("Done." if change.steps else nothing)
