@@ -238,7 +238,7 @@ def _logged_run(
         pings.started()
     try:
         if options["dry_run"]:
-            from recours.cli.preview import show  # noqa: PLC0415 (not needed by a run)
+            from recours.cli.dry_run import show  # noqa: PLC0415 (not needed by a run)
 
             return Ending(show(WORKERS[name], settings, options))
         opened = open_database(settings)
