@@ -14,7 +14,6 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.policy import Policy
-from recours.core.position import Position, Why
 from recours.core.text import clean, is_text
 from recours.operations.accounts import carrier_named
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, not_wanted
@@ -201,13 +200,13 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
     return selection
 
 
-def why_not_reopen(claim: Claim, where: Position, policy: Policy) -> ClaimRefusal | None:
-    """Why a claim cannot start over; None if it can."""
+def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRefusal | None:
+    """Why a claim cannot start over; None if it can. `is_leased`: a run holds it."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal.of(claim, Unfit.HAS_POD)
     if policy.sets_aside(claim):
         return not_wanted(claim)
-    if where.why is Why.IN_HAND:
+    if is_leased:
         return ClaimRefusal.of(claim, Unfit.LEASED)
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
         return ClaimRefusal.of(claim, "reopened")

@@ -181,7 +181,7 @@ def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Po
         "attach": claim.number is not None,
         "correct": claim.fetch_status != FetchStatus.SUCCESS and where.why is not Why.SHELVED,
         "fetch": is_open and without_call(claim, catalog) is None,
-        "reopen": why_not_reopen(claim, where, policy) is None,
+        "reopen": why_not_reopen(claim, policy, is_leased=False) is None,
         "enroll": why_not_enroll(claim, policy) is None,
         "exclude": why_not_exclude(claim) is None,
     }

@@ -184,8 +184,9 @@ class Actions:
         of = self.operations
 
         def why_not(listed: _Listed) -> WhyNot:
-            positions = of.positions(list(listed.values()))
-            return lambda claim: why_not_reopen(claim, positions[claim.id], of.settings.policy)
+            now = of.clock.now()
+            leased = {each.claim.id for each in listed.values() if each.leased_until(now)}
+            return lambda claim: why_not_reopen(claim, of.settings.policy, is_leased=claim.id in leased)
 
         return self._each("reopened", references, why_not, None if dry_run else of.given_up.start_over)
 

@@ -24,6 +24,7 @@ from recours.cli.status import _show_explanation
 from recours.core.accounts import HOUSE
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
+from recours.core.position import Why
 from recours.core.quota import Limit
 from recours.dashboard.claims import Row
 from recours.dashboard.texts import PageTexts
@@ -309,9 +310,8 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         cell = datetime.fromisoformat(exported[name]) if exported[name] else None
         assert is_about(cell, next_at), (where, exported[name])
 
-        refused = why_not_reopen(
-            listed[name].claim, positions[listed[name].claim.id], world.operations.settings.policy
-        )
+        is_leased = positions[listed[name].claim.id].why is Why.IN_HAND
+        refused = why_not_reopen(listed[name].claim, world.operations.settings.policy, is_leased=is_leased)
         assert (refused is None) is (stage == "given up"), (where, refused)
 
         page = positions[listed[name].claim.id]
