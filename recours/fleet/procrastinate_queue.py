@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,114 +17,14 @@ from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer, Status
 from procrastinate.schema import SchemaManager
-from psycopg import IsolationLevel
-from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable, UniqueViolation
 from sqlalchemy import URL
 
 from recours.core.accounts import carrier_of
-from recours.database.engine import KEEPALIVES
+from recours.fleet.connections import NO_TABLES, NOW, POOL, conninfo_of, defer_fetch, fault_of, may_listen
 from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerLane
-from recours.runs.log import log
 
 if TYPE_CHECKING:
     from recours.fleet.station import Station
-
-
-# ---------------------------------------------------------------- connections
-
-
-NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
-_NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
-# Whatever the server's default is: under a stricter one, jobs that another process takes meanwhile are an error. It is
-# said at the beginning of each transaction, as a pooler may hand each to another session.
-ISOLATION = IsolationLevel.READ_COMMITTED
-_CHANNEL, _PATIENCE_S = "recours_probe", 2.0
-
-NOW = "recours_now"  # the queue of what is not for some carrier alone
-_DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
-    %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
-    jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
-)::procrastinate_job_to_defer_v1])"""
-
-
-def conninfo_of(url: URL) -> str:
-    """What libpq is given, to notice as soon as the rest of recours does that a server is away."""
-    _, given = url.get_dialect()().create_connect_args(url)
-    usual = {"connect_timeout": 10, **KEEPALIVES}
-    return make_conninfo(**{**usual, **given, "client_encoding": "utf8"})
-
-
-def connected(conninfo: str) -> psycopg.Connection:
-    """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error.
-
-    Its transactions are at ISOLATION.
-    """
-    connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-    connection.isolation_level = ISOLATION
-    return connection
-
-
-async def _isolate(connection: psycopg.AsyncConnection) -> None:
-    await connection.set_isolation_level(ISOLATION)
-
-
-# The same for the pool of the job queue's library.
-POOL: dict[str, Any] = {
-    "min_size": 1,
-    "max_size": 1,
-    "timeout": 5,
-    "kwargs": {"prepare_threshold": None},
-    "configure": _isolate,
-}
-
-
-def fault_of(error: Exception) -> NoFleetError | QueueError:
-    """What an error of a connection, or the one that it was caused by, says to an operator."""
-    cause = error.__cause__ or error
-    if isinstance(cause, _NOT_INSTALLED):
-        return NoFleetError(NO_TABLES)
-    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return QueueError(f"The job queue in the database cannot be reached: {reason}")
-
-
-def may_listen(conninfo: str) -> bool:
-    """Tell whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
-    with connected(conninfo) as connection:
-        if _notifications_arrive(connection, conninfo):
-            return True
-    _say_once()
-    return False
-
-
-def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
-    """Send one to find out; takes two seconds where they do not."""
-    listener.execute(f"LISTEN {_CHANNEL}")
-    with connected(conninfo) as other:
-        other.execute(f"NOTIFY {_CHANNEL}")
-    return any(True for _ in listener.notifies(timeout=_PATIENCE_S, stop_after=1))
-
-
-@cache
-def _say_once() -> None:
-    log.warning(
-        "LISTEN is not used, as a pooler hands each transaction to another session: a new job begins within two seconds "
-        "instead of at once"
-    )
-
-
-def defer_fetch(conninfo: str, reference: str) -> None:
-    """Have a claim fetched, unless a job for it waits already. Raises psycopg.Error.
-
-    By SQL alone, as a trigger in docs/several-machines.md does: quick, and without a pool of connections.
-    """
-    names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
-    with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
-        server.execute(_DEFER_FETCH, names)
-
-
-# ---------------------------------------------------------------- jobs
-
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
