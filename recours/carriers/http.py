@@ -97,12 +97,13 @@ class Http:
         """All times in seconds. `replaced`: the base URL stands for every address. Connects nowhere yet."""
         self.base_url = base_url
         self._replaced = replaced
-        self._timeout = (connect_s, read_s)
+        self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._deadline_s = deadline_s
         self._adapter = _Adapter(pool_maxsize=_CONNECTIONS, max_retries=0)
         # Of the environment, looked up once.
         self._proxies = get_environ_proxies(base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._routes: dict[str, _Route] = {}  # by origin
 
     def send(self, request: Request) -> Response:
         """Send it once. Raises NotSentError, TimedOutError, BrokenAnswerError or UnacceptableAnswerError."""
@@ -110,19 +111,40 @@ class Http:
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
         try:
-            # Without a session of requests, which would keep cookies and look for passwords in a .netrc file.
-            headers = _HEADERS | dict(request.headers)
-            url = origin + request.path
-            prepared = requests.Request(request.method, url, headers, data=request.body).prepare()
-            answer = self._adapter.send(
-                prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+            route = self._routes.get(origin) or self._routes.setdefault(origin, self._route_to(origin))
+            # By the pool: a session of requests would keep cookies and look for passwords in a .netrc file.
+            answer = route.pool.urlopen(
+                request.method,
+                route.prefix + request.path,
+                request.body,
+                _HEADERS | dict(request.headers),
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=self._timeout,
+                preload_content=False,
             )
             with closing(answer):
-                if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
+                if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
                     raise UnacceptableAnswerError("answered with a redirect, which is not followed")
-                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline))
-        except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
+                return Response(answer.status, answer.headers, _whole(answer, deadline))
+        except (HTTPError, OSError, ValueError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
+
+    def _route_to(self, origin: str) -> "_Route":
+        adapter: Any = self._adapter  # not all of it has types
+        prepared = requests.Request("GET", origin).prepare()
+        pool = adapter.get_connection_with_tls_context(prepared, self._verify, self._proxies)
+        adapter.cert_verify(pool, origin, self._verify, None)
+        return _Route(pool, adapter.request_url(prepared, self._proxies).rstrip("/"))
+
+
+@dataclass(frozen=True)
+class _Route:
+    """The way to an origin: its connections, or those to the proxy that the environment names for it."""
+
+    pool: HTTPConnectionPool
+    prefix: str  # of each path: a path, or for a proxy the whole origin
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
@@ -152,11 +174,11 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
 
     if not connected:
         return _not_sent(chain)
-    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+    if has(TimeoutError, urllib3.exceptions.TimeoutError):
         return TimedOutError("did not answer in time")
-    if has(requests.exceptions.ContentDecodingError, DecodeError):
+    if has(DecodeError):
         return UnacceptableAnswerError("sent an answer that cannot be decompressed")
-    if has(ProtocolError, requests.ConnectionError, OSError, http.client.HTTPException):
+    if has(ProtocolError, OSError, http.client.HTTPException):
         return BrokenAnswerError("broke the connection before its answer was complete")
     return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
 

@@ -29,7 +29,7 @@ class Response:
     """The whole answer."""
 
     status: int
-    headers: Mapping[str, str]  # as requests gives them: found whatever the case of the name
+    headers: Mapping[str, str]  # found whatever the case of the name
     body: bytes = field(repr=False)
 
 

@@ -522,6 +522,20 @@ def test_a_proxy_that_refuses_is_known_not_to_have_been_sent(monkeypatch: pytest
         Http("http://carrier.invalid", 1, 1, 1).send(ASK)
 
 
+def test_a_proxy_is_asked_for_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(says(ANSWER)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        Http("http://carrier.invalid/test", 1, 1, 1).send(ASK)
+    assert proxy.received[0].startswith(b"POST http://carrier.invalid/test/ask HTTP/1.1")
+
+
+def test_a_header_of_two_lines_is_not_sent() -> None:
+    with Server(says(ANSWER)) as server, pytest.raises(NotSentError):
+        Http(server.url, 1, 1, 1).send(replace(ASK, headers={"Authorization": "Bearer a\nX-Forged: b"}))
+    assert not server.received
+
+
 def test_a_proxy_whose_answer_never_ends_is_left_by_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(drips(b"HTTP/1.1 200 Connection established\r\nX-Long: ", b"a")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
