@@ -1,4 +1,4 @@
-"""How fast a fleet is, how soon it begins, and how its memory grows: `python -m tests.benchmarks.growth fleet defer …`.
+"""How fast a fleet is, and how soon it begins: `python -m tests.benchmarks.growth fleet defer`.
 
 Everything is whole processes on a PostgreSQL that waits for the disk, with the real `recours worker`.
 """
@@ -18,14 +18,13 @@ from sqlalchemy import text
 import recours as product
 from recours.database.engine import Database
 from recours.database.schema.creation import complete
-from recours.sandbox import Sandbox, Scenario
+from recours.sandbox import Sandbox
 from tests.benchmarks.rows import Row
 from tests.long_form import IS_LONG
 from tests.postgres import Server, execute, running
 from tests.processes_of_fleet import (
     FleetWorker,
     add_failed,
-    add_jobs,
     add_pending,
     environment,
     fleet,
@@ -131,54 +130,3 @@ def defer() -> Iterator[Row]:
         seconds = latencies(settings, database, box, 100)
     p95 = statistics.quantiles(seconds, n=100)[94]
     yield Row("from defer_fetch to the carrier's first call, p95, ms", 1000 * p95, 250)
-
-
-# ---------------------------------------------------------------- memory
-
-
-def memory() -> Iterator[Row]:
-    """Resident megabytes of a worker after ever more jobs.
-
-    Of a hundred, 90 are slices of a lane without claims, nine fetches of claims that are not there, and one is a fetch of
-    a claim that the carrier does not know.
-    """
-    counts = (10_000, 100_000) if IS_LONG else (1_000, 3_000)
-    megabytes = {}
-    with (
-        running(durable=True) as server,
-        _place(server, "remembered") as (database, box, settings),
-        FleetWorker(settings) as worker,
-    ):
-        add_failed(database, box, [0], Scenario.UNKNOWN)
-        worker.wait_until_ready()
-        done = 0
-        for count in counts:
-            while done < count:
-                _add_thousand(database)
-                done += 1000
-                wait_for(lambda: _waiting(database) == 0, 300, worker)
-            megabytes[count] = _resident_mb(worker)
-    first, last = megabytes.values()
-    yield Row(f"memory of a worker after {counts[0]:,} jobs, MB", first)
-    yield Row(f"  after {counts[1]:,} jobs / after {counts[0]:,}", last / first, 1.1)
-
-
-def _add_thousand(database: Database) -> None:
-    idle = {"worker": "pod_retry_scheduler", "carrier": "none"}
-    add_jobs(database, "recours", "recours.slice", idle, 900)
-    add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-none"}, 90)
-    add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-00000"}, 10)
-
-
-def _waiting(database: Database) -> int:
-    query = (
-        "SELECT count(*) FROM procrastinate_jobs WHERE task_name IN ('recours.slice', 'recours.fetch_now')"
-    )
-    with database.read() as connection:
-        return int(connection.scalar(text(query)) or 0)
-
-
-def _resident_mb(worker: FleetWorker) -> float:
-    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="utf-8")
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024

@@ -8,48 +8,29 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
-from random import Random
-from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, select
 
 from recours.carriers.registry import CATALOG
-from recours.core.claim import Stage
-from recours.database.claims import ClaimRepository
-from recours.database.engine import Database, SystemClock
 from recours.database.tables import quota
-from recours.runs.leasing import Leasing
-from recours.runs.ports import Limits
-from recours.runs.recorder import Recorder
-from recours.runs.source import DueClaims
-from recours.runs.summary import Stats
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
-from tests.at_commit import ROOT
 from tests.benchmarks import beside, cost, documents, fleet, plan, searching
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
-    NOW,
     SCRIPT,
-    STAMP,
     WITH_PEAK,
-    KeptClaim,
     add_failed,
-    add_kept,
     add_large,
     carrier,
     environment,
-    insert,
     kinds,
     new_database,
     new_folder,
@@ -58,11 +39,7 @@ from tests.benchmarks.fixtures import (
 )
 from tests.benchmarks.looking import add_history, due_claims, status_command, status_of
 from tests.benchmarks.rows import Part, Row, least_in_turns, measure
-from tests.fakes.many_lanes import Slice, account_lane, catalog_of_clients
 from tests.long_form import IS_LONG
-
-if TYPE_CHECKING:
-    from recours.runs.lane import Leased
 
 LATENCY_S = 0.1
 ROUNDS = 3
@@ -160,42 +137,6 @@ def sizes() -> Iterator[Row]:
                     yield Row(f"{kind}: {words}, {largest:,} claims / 10,000", large / small, 2.0)
 
 
-def taking() -> Iterator[Row]:
-    """Taking 30 claims for a run, with the quota for their calls, out of ever more that are ready.
-
-    Half of the claims are the other worker's, and those of them that have a nearer deadline are looked for.
-    """
-    stages = ("ready", "new", "new", "ready")
-    with kinds(durable=True) as new:
-        for kind, new_url in new.items():
-            few, many = (_taken(add_large(new_url(), count, stages)) for count in (10_000, MANY))
-            yield Row(f"{kind}: taking 30 of {MANY:,} claims / of 10,000", many / few, 2.0)
-
-
-def _taken(url: URL, rounds: int = 15) -> float:
-    """The median of some runs' taking."""
-    address = url.render_as_string(hide_password=False)
-    settings = load(ROOT, environment(new_folder(), DATABASE_URL=address), CATALOG)
-    opened = open_database(settings)
-    took = []
-    with closing(opened.database):
-        for _ in range(rounds):
-            worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), mails=False)
-            deps, now = worker.deps, worker.deps.clock.now()
-            recorder = Recorder(deps, Stats(), worker.run_id, lambda at: at, asked=False, token=worker.run_id)
-            limits = Limits(30, 30, 30, timedelta(hours=1), Stage.NEW)
-            source = DueClaims(deps.claims, Stage.READY)
-            leasing = Leasing(deps, worker.catalog, limits, recorder, source, lambda: True)
-            taken: list[Leased] = []
-            begun = time.perf_counter()
-            leasing.open(source.ready(now, 30))
-            while len(taken) < 30:
-                taken.extend(one for bundle in leasing.next() for one in bundle)
-            took.append(1000 * (time.perf_counter() - begun))
-            leasing.hand_back(taken)
-    return statistics.median(took)
-
-
 # ---------------------------------------------------------------- looking
 
 
@@ -245,61 +186,6 @@ def memory() -> Iterator[Row]:
     yield Row("  the same / over 100", peaks[many] / peaks[100], 1.3)
 
 
-# ---------------------------------------------------------------- clients' accounts
-
-_ACCOUNTS = 1_000
-_READY = 100_000  # claims, of all accounts
-_BUNDLES = 200
-
-
-def accounts() -> Iterator[Row]:
-    """Finding what is ready, and leasing a bundle, among 1,000 clients' accounts with a hundred ready claims each."""
-    with kinds(durable=True) as new:
-        for kind, new_url in new.items():
-            url = new_url()
-            insert(url, "clients", ("id", "email"), ((n + 1, f"shop{n}") for n in range(_ACCOUNTS)))
-            add_kept(url, _claims_of_accounts)
-            milliseconds = _finding_and_leasing(url)
-            yield Row(f"{kind}: finding ready claims of 1,000 accounts, ms", milliseconds["finding"], 100)
-            yield Row(f"{kind}: leasing a bundle of them, ms", milliseconds["bundle"])
-
-
-def _finding_and_leasing(url: URL) -> dict[str, float]:
-    with closing(Database(url)) as database:
-        catalog = catalog_of_clients(_ACCOUNTS)
-        claims = ClaimRepository(database, catalog, "slice", "bench")
-        finding = [_milliseconds(lambda: claims.ready_by_carrier(Stage.READY, NOW, 30)) for _ in range(9)]
-        leased = Slice(claims, catalog, SystemClock(), Limits(_ACCOUNTS, 8, 4, timedelta(hours=1)))
-        bundles = []
-        for _ in range(_BUNDLES):
-            bundles.append(_milliseconds(leased.next))
-            while leased.under_way:
-                leased.end()
-    return {"finding": statistics.median(finding), "bundle": statistics.median(bundles)}
-
-
-def _milliseconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - begun)
-
-
-def _claims_of_accounts() -> Iterator[KeptClaim]:
-    """Ready claims in no order, half of them with a deadline and a sixth past their rank; among as many that are done."""
-    chance = Random(1)
-    for n in range(2 * _READY):
-        rank = NOW + timedelta(seconds=chance.randint(-200_000, 1_000_000))
-        account = n // 2 % _ACCOUNTS
-        yield KeptClaim(
-            "ready" if n % 2 else "success",
-            rank.strftime(STAMP),
-            is_deadline=bool(chance.randint(0, 1)),
-            deadline=rank.date().isoformat(),
-            client=account + 1,
-            lane=account_lane(account),
-        )
-
-
 # ---------------------------------------------------------------- all parts
 
 PARTS: dict[str, Part] = {
@@ -307,20 +193,17 @@ PARTS: dict[str, Part] = {
     "one waiter": one_waiter,
     "memory": memory,
     "sizes": sizes,
-    "taking": taking,
     "status": status,
     "search": search,
     "service": beside.service,
     "idle": beside.idle,
     "adoption": beside.adoption,
-    "accounts": accounts,
     "plan": plan.rows,
     "documents": documents.rows,
     "a claim": cost.of_a_claim,
     "quota": cost.of_quota,
     "fleet": fleet.throughput,
     "defer": fleet.defer,
-    "fleet memory": fleet.memory,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
@@ -30,11 +29,6 @@ def lane_name(n: int) -> str:
 def catalog_of(lanes: int) -> Catalog:
     names = map(lane_name, range(lanes))
     return Catalog(replace(CHRONOPOST, key=name.lower(), name=name, spellings=()) for name in names)
-
-
-def account_lane(n: int) -> str:
-    """The lane of the n-th client, whose account has its number."""
-    return str(AccountKey(CHRONOPOST.key, n + 1))
 
 
 def catalog_of_clients(accounts: int) -> Catalog:
