@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import permutations
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -343,13 +342,6 @@ def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
     path = "/track-and-trace-v1/tracking/simple/trackids"
     assert session.asked[1][1].path == f"{path}/{','.join(numbers)}?showEvents=true"
     assert SPEC.numbers_per_call == 10
-
-
-def test_each_parcel_has_its_own_answer_whatever_their_order() -> None:
-    parcels = [named(NUMBER, "DELIVERED"), in_error(OTHER), named(TRACK_ID)]
-    wanted = {NUMBER: None, OTHER: K.NOT_FOUND, TRACK_ID: K.NOT_DELIVERED_YET}
-    for order in permutations(parcels):
-        assert kinds_of(tracked(*order)) == wanted
 
 
 def test_a_parcel_is_known_by_what_was_requested_before_its_own_number() -> None:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -483,14 +482,6 @@ def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
         f"/suivi/v2/idships/{','.join(numbers)}?lang=fr_FR",
     )
     assert SPEC.numbers_per_call == 10
-
-
-@pytest.mark.parametrize("status", [200, 207])
-def test_each_parcel_has_its_own_answer_whatever_their_order(status: int) -> None:
-    items = [item(NUMBER, an_event("DI1")), item_in_error(OTHER), item(THIRD)]
-    wanted = {NUMBER: K.POD_NEVER_AVAILABLE, OTHER: K.NOT_FOUND, THIRD: K.NOT_DELIVERED_YET}
-    for order in permutations(items):
-        assert kinds_of(response(list(order), status)) == wanted
 
 
 @pytest.mark.parametrize("status", [200, 207])

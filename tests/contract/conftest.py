@@ -13,7 +13,6 @@ ON_BOTH = frozenset(
         "test_account_mails.py",
         "test_claims.py",
         "test_foreign_rows.py",
-        "test_operator_mails.py",
         "test_queue.py",
         "test_schema.py",
     }

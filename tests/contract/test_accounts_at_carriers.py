@@ -123,12 +123,6 @@ def kind_of_others(several: Several) -> ErrorKind:
 # ---------------------------------------------------------------- parcels
 
 
-def test_each_account_brings_its_own(several: Several) -> None:
-    for name in PASSWORDS:
-        several.gets_its_own(name)
-        assert several.callers() == {name}
-
-
 @pytest.mark.parametrize(("asks", "owner"), [(HOUSE, FIRST), (SECOND, FIRST)])
 def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
     several: Several, asks: str, owner: str
@@ -188,17 +182,6 @@ def test_where_the_answer_does_not_say_whose_a_parcel_is_the_house_is_not_asked(
 
 
 # ---------------------------------------------------------------- credentials and tokens
-
-
-@WITH_TOKENS
-def test_each_account_has_a_token_of_its_own(several: Several) -> None:
-    for _ in range(3):
-        for name in PASSWORDS:
-            several.gets_its_own(name)
-            number = next(reversed(several.box.parcels))
-            assert {call.account for call in several.box.calls_for(number)} == {name}
-    tokens = [call.account for call in several.box.calls if call.operation == "token"]
-    assert sorted(tokens) == sorted(PASSWORDS)
 
 
 @WITH_TOKENS

@@ -7,7 +7,7 @@ comes of every scenario is in `tests/carriers/test_simulated.py`.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked
 from recours.core.quota import Capability
 from recours.database.engine import Database
-from recours.documents.pdf_process import media_type_of
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
@@ -134,53 +133,6 @@ def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCloc
             assert asked.used() == len(box.calls)
 
 
-# ---------------------------------------------------------------- delivered
-
-
-def test_delivered_with_a_document(asked: Asked) -> None:
-    fetched = asked.fetch(asked.number(S.DELIVERED))
-    outcome = fetched.outcome
-    assert asked.operations == list(asked.cases.calls)
-    assert fetched.accepted
-    assert not asked.queue.asks_alone(asked.carrier)
-    if not asked.spec.issues_documents:
-        assert isinstance(outcome, Failure)
-        assert outcome.kind is ErrorKind.POD_NEVER_AVAILABLE
-        assert outcome.delivery is not None
-        assert "delivered" in outcome.message
-        delivery = outcome.delivery
-    else:
-        assert isinstance(outcome, Retrieved), outcome
-        assert media_type_of(outcome.best.content, html=outcome.best.html) in ("application/pdf", "text/html")
-        delivery = outcome.delivery
-    assert delivery.signatory == ("DUPONT" if asked.cases.tells_signatory else None)
-    assert delivery.at is not None
-    assert delivery.at.tzinfo is not None
-    # 26 hours before the call, to the minute: Mondial Relay tells no seconds.
-    assert delivery.at.replace(second=0) == DELIVERED_AT
-
-
-def test_delivered_and_the_document_late(asked: Asked) -> None:
-    number = asked.number(S.POD_LATE, S.DELIVERED)
-    failure = asked.fetch(number).outcome
-    assert isinstance(failure, Failure)
-    late = ErrorKind.POD_NOT_AVAILABLE_YET if asked.spec.issues_documents else ErrorKind.POD_NEVER_AVAILABLE
-    assert failure.kind is late
-    assert failure.delivery is not None
-    assert failure.delivery.at is not None
-    before = len(asked.box.calls)
-    again = asked.fetch(number, failure.delivery)
-    operations = asked.operations[before:]
-    assert asked.spec.tracks_always or asked.cases.until_tracked[-1] not in operations
-    if not asked.spec.issues_documents:
-        assert (operations, again.calls) == ([], 0)
-        assert isinstance(again.outcome, Failure)
-        assert (again.outcome.kind, again.outcome.delivery) == (failure.kind, failure.delivery)
-    else:
-        assert isinstance(again.outcome, Retrieved), again.outcome
-        assert again.outcome.delivery.at == failure.delivery.at
-
-
 # ---------------------------------------------------------------- our account
 
 
@@ -209,16 +161,6 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
 
 
 # ---------------------------------------------------------------- the carrier's trouble
-
-
-def test_a_limit_holds_for_all(asked: Asked) -> None:
-    failure = asked.failure(S.RATE_LIMITED)
-    assert failure.kind is ErrorKind.RATE_LIMITED
-    assert failure.http_status == 429
-    assert failure.retry_at == asked.clock.now() + timedelta(seconds=120)
-    refusal = asked.new_queue().closed(asked.carrier)
-    assert refusal is not None
-    assert refusal.why is Blocked.RATE_LIMIT
 
 
 def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None:

@@ -19,6 +19,7 @@ from recours.reporting import claim_search
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, Kind
+from tests.fakes.examples import MODEST
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 CATALOG = Catalog([SPEC])
@@ -193,7 +194,7 @@ def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("counted_up_to", [COUNTED_UP_TO, 3], ids=["few", "many"])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(MODEST, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, wanted=FILTERS, sort=st.none() | st.sampled_from(Sort), descending=st.booleans())
 def test_the_table_is_what_plain_python_finds_and_sorts(
     records: DatabaseRecords,

@@ -327,84 +327,21 @@ def references(records: DatabaseRecords, wanted: ClaimFilter = ALL, most: int = 
     return [listed.claim.reference for listed in records.page(wanted, most, **more).claims]
 
 
-MANY: list[dict[str, Any]] = [
-    {},
-    {"carrier": "Other Carrier"},
-    {
-        "pod_fetch_status": "success",
-        "pod_url": "/pods/a.pdf",
-        "pod_delivery_person": "Mme ÉTÉ",
-        "pod_fetched_at": NOW,
-    },
-    {"pod_fetch_status": "pending"},
-    {"pod_fetch_status": None},
-    {"pod_fetch_status": "manual/../x", "carrier": "Pigeon Post"},
-    {"updated_at": NOW},
-]
-
-
 def numbered(*numbers: int) -> list[str]:
     return [f"CLM-{n:05d}" for n in numbers]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        (ClaimFilter(), [6, 5, 4, 3, 2, 1, 0]),
-        (ClaimFilter(statuses=["failed"]), [6, 1, 0]),
-        (ClaimFilter(statuses=["success", "pending"]), [3, 2]),
-        (ClaimFilter(statuses=[""]), [4]),
-        (ClaimFilter(statuses=["manual/../x"]), [5]),
-        (ClaimFilter(stages=[Stage.READY]), [1, 0]),
-        (ClaimFilter(stages=[Stage.READY, Stage.WAITING]), [6, 1, 0]),
-        (ClaimFilter(carriers=["other"]), [1]),
-        (ClaimFilter(carriers=["chronopost"], stages=[Stage.READY]), [0]),
-        (ClaimFilter(carriers=["chronopost"], statuses=["manual"]), []),
-        (ClaimFilter(text="clm-0000"), [6, 5, 4, 3, 2, 1, 0]),
-        (ClaimFilter(text=" CLM-00003 "), [3]),
-        (ClaimFilter(text="xy000000 005f"), [5]),
-        (ClaimFilter(text="xy", statuses=["failed"], carriers=["chronopost"]), [6, 0]),
-        (ClaimFilter(text="%"), []),
-        (ClaimFilter(text="'; DROP TABLE claims"), []),
-        (ClaimFilter(text="XY\U0010ffff"), []),
-        (ClaimFilter(text="\ud7ff"), []),
-    ],
-)
-def test_claims_are_listed_newest_first_as_the_filter_wants(
-    database: Database, records: DatabaseRecords, add_claims: Add, wanted: ClaimFilter, found: list[int]
-) -> None:
-    add_claims(database, MANY)
-    run_over(database)
-    assert references(records, wanted) == numbered(*found)
-    assert records.page(wanted, 2).count == len(found)
-    assert references(records, wanted, 2) + references(records, wanted, 50, skip=2) == numbered(*found)
 
 
 def test_a_listed_claim_says_where_its_pod_lies(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
-    add_claims(database, MANY)
-    listed = records.find("CLM-00002")
+    stored = {"pod_url": "/pods/a.pdf", "pod_delivery_person": "Mme ÉTÉ", "pod_fetched_at": NOW}
+    add_claims(database, [{}, {"pod_fetch_status": "success"} | stored])
+    listed = records.find("CLM-00001")
     assert listed is not None
     assert (listed.pod_url, listed.signatory, listed.fetched_at) == ("/pods/a.pdf", "Mme ÉTÉ", NOW)
-    assert listed.claim.number == "XY000000002FR"
+    assert listed.claim.number == "XY000000001FR"
     assert records.page(ClaimFilter(statuses=["success"]), 9).claims == [listed]
     assert records.find("CLM-99999") is None
-
-
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [("xy000000001fr", 1), ("clm-été", 1), ("CLM-ÉTÉ", 1), ("clm-Été", 1), ("Straße", 1), ("straß", 1)],
-)
-def test_a_search_is_in_whatever_case(
-    database: Database, records: DatabaseRecords, add_claims: Add, typed: str, found: int
-) -> None:
-    add_claims(
-        database,
-        [{"claim_reference": "CLM-ÉTÉ", "tracking_number": "xy 00000 0001 fr"},
-         {"claim_reference": "Straße", "tracking_number": None}],
-    )  # fmt: skip
-    assert records.page(ClaimFilter(text=typed), 9).count == found
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)

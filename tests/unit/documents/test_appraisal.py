@@ -630,6 +630,7 @@ def test_a_picture_in_a_letter_is_no_signature_by_itself() -> None:
     assert appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).shown.has_signature is None
 
 
+@pytest.mark.sample("other words without end", every=4)
 @pytest.mark.parametrize(
     "unit",
     [
