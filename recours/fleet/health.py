@@ -32,27 +32,6 @@ _KEPT_S = 10.0  # what /metrics has of the database
 _JSON, _TEXT = "application/json", "text/plain; version=0.0.4; charset=utf-8"
 
 
-class HealthServer:
-    """A server of the loopback interface. Its threads end with the process."""
-
-    def __init__(self, station: Station, port: int, is_ready: Callable[[], bool]) -> None:
-        """Raises RunError if the port is taken."""
-        try:
-            self._server = _Server(port, _Pages(station, is_ready))
-        except OSError as error:
-            raise RunError(
-                f"Port {port} of this machine cannot be used for /health ({error.strerror or error}). Choose another one with "
-                "--port, or none with --port 0."
-            ) from error
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
-        run_log().info(f"Health: http://{_LOOPBACK}:{self.port}/health, /ready, /metrics")
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @dataclass(frozen=True)
 class _Answer:
     status: int
@@ -133,15 +112,28 @@ def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
         lock.release()
 
 
-class _Server(ThreadingHTTPServer):
-    """Has few connections at once, none of them for long."""
+class HealthServer(ThreadingHTTPServer):
+    """A server of the loopback interface: has few connections at once, none of them for long."""
 
-    daemon_threads = True
+    daemon_threads = True  # they end with the process
 
-    def __init__(self, port: int, pages: _Pages) -> None:
-        self.pages = pages
+    def __init__(self, station: Station, port: int, is_ready: Callable[[], bool]) -> None:
+        """Raises RunError if the port is taken."""
+        self.pages = _Pages(station, is_ready)
         self._began: dict[socket.socket, float] = {}  # connections that are open
-        super().__init__((_LOOPBACK, port), _Handler)
+        try:
+            super().__init__((_LOOPBACK, port), _Handler)
+        except OSError as error:
+            raise RunError(
+                f"Port {port} of this machine cannot be used for /health ({error.strerror or error}). Choose another one with "
+                "--port, or none with --port 0."
+            ) from error
+        threading.Thread(target=self.serve_forever, name="health", daemon=True).start()
+        run_log().info(f"Health: http://{_LOOPBACK}:{self.server_port}/health, /ready, /metrics")
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         del request, client_address
@@ -169,7 +161,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: HealthServer
     timeout = _PATIENCE_S
 
     def do_GET(self) -> None:

@@ -47,7 +47,7 @@ def server(station: Station) -> Iterator[HealthServer]:
 
 def get(server: HealthServer, page: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{page}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{page}", timeout=20) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -182,7 +182,7 @@ def test_an_internal_error_is_logged_and_answered(
 
 
 def connect(server: HealthServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
 
 
 def test_a_client_that_hangs_up_leaves_no_trace(
@@ -198,7 +198,7 @@ def test_a_client_that_hangs_up_leaves_no_trace(
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed by RST
     caplog.clear()
     recorded.goes_on.set()
-    wait_for(lambda: not server._server._began, 10)
+    wait_for(lambda: not server._began, 10)
     assert (caplog.records, capfd.readouterr().err) == ([], "")
 
 
@@ -221,8 +221,8 @@ def trickle(client: socket.socket) -> None:
 def test_many_connections_are_not_as_many_threads(server: HealthServer) -> None:
     with ExitStack() as opened:
         idle = [opened.enter_context(connect(server)) for _ in range(health._CONNECTIONS)]
-        wait_for(lambda: len(server._server._began) == len(idle), 10)
+        wait_for(lambda: len(server._began) == len(idle), 10)
         with connect(server) as refused:
             assert refused.recv(1) == b"", "it is closed at once"
-    wait_for(lambda: not server._server._began, 10)
+    wait_for(lambda: not server._began, 10)
     assert get(server, "/health")[0] == 200
