@@ -48,7 +48,7 @@ def _write(store: DocumentStore, name: str, content: bytes) -> None:
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
     """Have the newest manifest stamped, if it is not: by what it says of the one before, the stamp is for all of them."""
-    from recours import timestamps  # noqa: PLC0415 (brings the HTTP library)
+    from recours.wiring import timestamps  # noqa: PLC0415 (brings the HTTP library)
 
     manifest = None
     try:

@@ -86,7 +86,7 @@ class Verification:
         return lines - tokens
 
     def _stamped_at(self, manifest: Manifest) -> datetime | None:
-        from recours.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)
+        from recours.wiring.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)
 
         try:
             if not (self.custody.folder / manifest.token_name).exists():

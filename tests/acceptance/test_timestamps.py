@@ -12,7 +12,7 @@ import pytest
 
 from recours.core.errors import RunError
 from recours.sandbox import Scenario
-from recours.timestamps import read_roots, request_token, verify_token
+from recours.wiring.timestamps import read_roots, request_token, verify_token
 from tests.acceptance.person import QuickPerson
 from tests.acceptance.simulation import Service
 from tests.fakes.tsa import NEEDS_OPENSSL, Authority, authority_in, make_authority
