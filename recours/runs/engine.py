@@ -113,14 +113,14 @@ class Engine:
                     for bundle in bundles:
                         self._leased.update({leased.claim.id: leased for leased in bundle})
                         pool.submit(self._fetch, bundle)
+                has_recorded = self._record_when_due()
                 if self.leasing.in_flight:
                     self._take_in(self._next_message())
                 elif self._may_begin() and self.leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)
-                else:
+                elif not has_recorded:  # else claims that used no attempt may make room for others
                     return
                 self._renew()
-                self._record_when_due()
             except RunError as fault:
                 self._fail(fault)
 
@@ -268,8 +268,8 @@ class Engine:
 
     # ---------------------------------------------------------------- recording
 
-    def _record_when_due(self) -> None:
-        """Record a group of answers: it is large enough or old enough, or no other answer will come. Raises RunError."""
+    def _record_when_due(self) -> bool:
+        """Record a group of answers if it is large enough or old enough, or no other will come; whether it did. Raises RunError."""
         # Not mistakes, while others may tell more; nor claims that would be leased once more.
         ready = [
             answer
@@ -279,13 +279,15 @@ class Engine:
         ]
         if not ready or self._fault:  # after a fault all that is left is tried at the end
             self._record_at = None
-            return
+            return False
         if self._record_at is None:
             self._record_at = time.monotonic() + _TOGETHER_S
         is_old = time.monotonic() >= self._record_at
-        if is_old or len(ready) >= _TOGETHER or not self.leasing.in_flight:
+        is_due = is_old or len(ready) >= _TOGETHER or not self.leasing.in_flight
+        if is_due:
             self._record_at = None
             self._record(ready)
+        return is_due
 
     def _record(self, answers: Sequence[AttemptOver]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""

@@ -473,17 +473,17 @@ def test_a_journal_that_cannot_be_begun_ends_the_run_at_once(world: World) -> No
 def test_a_database_that_fails_on_the_way_is_told_in_the_report(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.many_failed(3)
+    world.many_failed(20)
     world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.fault) == (1, "The database went away.")
     assert counts(report) == {}
     assert "Total processed: 0" in said(caplog)
-    assert len(world.asked) < 3
+    assert len(world.asked) <= 8  # the answers that are recorded together
     # What is still held runs out, and no attempt was used up.
     world.claims.broken, world.queue.during = None, lambda _: None
     world.clock.advance(timedelta(minutes=11))
-    assert counts(world.retry()) == {"total": 3, "success": 3}
+    assert counts(world.retry()) == {"total": 20, "success": 20}
 
 
 def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
