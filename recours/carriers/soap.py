@@ -1,6 +1,5 @@
 """SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
 
-import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
@@ -8,6 +7,7 @@ from xml.parsers import expat
 from recours.carriers.answers import unreadable
 from recours.carriers.message import Response
 from recours.core.outcome import Failure
+from recours.core.text import MARKUP
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
@@ -35,7 +35,7 @@ def element(name: str, namespace: str, fields: Fields, *, qualified: bool) -> st
 
 def _inside(content: "str | Fields") -> str:
     if isinstance(content, str):
-        return html.escape(content, quote=False)
+        return content.translate(MARKUP)
     return "".join(f"<{name}>{_inside(inner)}</{name}>" for name, inner in content)
 
 

@@ -31,6 +31,10 @@ class FetchStatus(StrEnum):
     SUCCESS = "success"
 
 
+# The status of claims that a person took out of all work; the service knows it too.
+MANUAL = "manual"
+
+
 class Stage(StrEnum):
     """Where a claim stands (`recours_claims.stage`), while a worker is for it."""
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
+from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
 from recours.core.mail import LAPSED, EventName
 from recours.core.policy import Adoption, EnrollNew, Policy
 from recours.core.recorded_phrases import DocumentFlaw
@@ -46,14 +46,13 @@ from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.journal import note
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, attempts, claims, events, evidence, intake
-from recours.operations.decisions import MANUAL, Candidate, EnrollCriteria
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.ports import Attempt
 from recours.runs.source import is_as_found
 
 if TYPE_CHECKING:
     from recours.core.outcome import KeptEvidence
-    from recours.operations.decisions import Correction, ReopenCriteria
+    from recours.operations.decisions import Candidate, Correction, EnrollCriteria, ReopenCriteria
 
 
 _a, _c, _v, _e = attempts.c, claims.c, evidence.c, events.c
@@ -235,7 +234,7 @@ class ClaimEnrolment:
             connection.execute(update(intake).where(intake.c.id == 1).values(decided=True))
 
     def enroll_all(
-        self, criteria: EnrollCriteria, policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
+        self, criteria: "EnrollCriteria", policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
     ) -> int:
         """Enrol these of the candidates, a part at a time, so that runs and the service go on meanwhile; how many.
 
@@ -340,8 +339,10 @@ class ClaimEnrolment:
 
     # ---------------------------------------------------------------- those that a person chooses
 
-    def candidates(self) -> Iterator[Candidate]:
+    def candidates(self) -> "Iterator[Candidate]":
         """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
+        from recours.operations.decisions import Candidate  # noqa: PLC0415 (runs do without)
+
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]

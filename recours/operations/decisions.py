@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
+from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
@@ -19,8 +19,6 @@ from recours.operations.accounts import carrier_named
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, not_wanted
 from recours.runs.source import Unfit
 
-# The status of claims that a person took out of all work; the service knows it too.
-MANUAL = "manual"
 # Claims with one of these are left out unless they are asked for: their money is back.
 LEFT_OUT = frozenset({"refunded"})
 

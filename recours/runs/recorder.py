@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recours.core.accounts import HOUSE
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
@@ -14,10 +14,12 @@ from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.text import LocalTime, format_minute, plural
-from recours.runs.attempt import Ended
 from recours.runs.log import log
 from recours.runs.ports import Attempt, Dependencies, Fetched, Lease, NotRecordedError
 from recours.runs.summary import Stats
+
+if TYPE_CHECKING:
+    from recours.runs.attempt import Ended
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Recorder:
         """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
         return not self.asked and awaits_last_attempt(claim.state)
 
-    def conclude(self, attempts: Sequence[Ended]) -> int:
+    def conclude(self, attempts: "Sequence[Ended]") -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
 
         Their documents outlast a power cut already.
@@ -61,7 +63,7 @@ class Recorder:
         self._say_all(decided, as_taken)
         return sum(decision.uses_attempt for _, decision in decided)
 
-    def _decide(self, ended: Ended, now: datetime) -> Decision:
+    def _decide(self, ended: "Ended", now: datetime) -> Decision:
         claim, outcome = ended.claim, ended.outcome
         if isinstance(outcome, Retrieved):
             decision = succeed(claim, outcome, now, ended.shown)
@@ -76,7 +78,7 @@ class Recorder:
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
-    def leave(self, attempts: Sequence[Ended], *, last: bool = False) -> int:
+    def leave(self, attempts: "Sequence[Ended]", *, last: bool = False) -> int:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.deps.clock.now()
         since = now if last else None
@@ -87,6 +89,8 @@ class Recorder:
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
+        from recours.runs.attempt import Ended  # noqa: PLC0415 (many runs find nothing to fetch)
+
         now = self.deps.clock.now()
         error = claim.last_error or "no answer is on record"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
@@ -94,7 +98,7 @@ class Recorder:
         if self._record([(Ended(claim, Fetched(failure), now), as_it_was)], now)[claim.id]:
             self.say_final(claim, decision, error)
 
-    def _record(self, decided: Sequence[tuple[Ended, Decision]], now: datetime) -> dict[Any, bool]:
+    def _record(self, decided: "Sequence[tuple[Ended, Decision]]", now: datetime) -> dict[Any, bool]:
         """By claim, what `ClaimRepository.record` tells."""
         rows = []
         for ended, decision in decided:
@@ -107,12 +111,12 @@ class Recorder:
                 self.deps.documents.discard_notes(ended.evidence)
         return dict(zip((ended.claim.id for ended, _ in decided), as_taken, strict=True))
 
-    def _say_all(self, decided: Sequence[tuple[Ended, Decision]], as_taken: Mapping[Any, bool]) -> None:
+    def _say_all(self, decided: "Sequence[tuple[Ended, Decision]]", as_taken: Mapping[Any, bool]) -> None:
         for ended, decision in decided:
             if ended.claim.id in as_taken:
                 self._say(ended, decision, as_taken=as_taken[ended.claim.id])
 
-    def _say(self, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
+    def _say(self, ended: "Ended", decision: Decision, *, as_taken: bool) -> None:
         claim = ended.claim
         if not as_taken:
             log.info(
@@ -189,7 +193,7 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     return Decision(state, status, uses_attempt=False)
 
 
-def _remembered(decision: Decision, ended: Ended) -> Decision:
+def _remembered(decision: Decision, ended: "Ended") -> Decision:
     """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
     state, fetched = decision.state, ended.fetched
     if fetched.remember is not None:
@@ -197,7 +201,7 @@ def _remembered(decision: Decision, ended: Ended) -> Decision:
     return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
 
 
-def _attempt(ended: Ended, decision: Decision) -> Attempt:
+def _attempt(ended: "Ended", decision: Decision) -> Attempt:
     claim = ended.claim
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
     return Attempt(

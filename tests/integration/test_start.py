@@ -24,7 +24,8 @@ FOR_WORK = (
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring", "recours.scheduling",
     "recours.reporting", "recours.operations.schedule", "recours.core.position",
-    "recours.wiring.operations",
+    "recours.wiring.operations", "recours.operations.decisions", "recours.runs.attempt", "recours.runs.engine",
+    "html",
 )  # fmt: skip
 
 LAUNCHED = """
