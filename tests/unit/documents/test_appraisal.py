@@ -239,6 +239,7 @@ def test_part_of_a_longer_number_is_another(number: str) -> None:
         ("Your parcel 1234 5678 902 was delivered", "12345678901", "12345678902"),
         ("Colis|Poids\n12345678901234|1 kg", "98765432109876", "12345678901234"),
         ("Votre envoi RK 123 456 785 FR", NUMBER, "RK123456785FR"),
+        ("Confermiamo che il pacco ZB41VYPO è stato consegnato", "ZH11PLNP", "ZB41VYPO"),
     ],
 )
 def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str) -> None:
@@ -260,6 +261,20 @@ def test_other_numbers_are_no_parcels(text: str) -> None:
     for number in ("98765432109876", "31000001", "9876543210"):
         found = judged(f"{text}\nLivré le 05/10/2026\nSigné par DUPONT", number)
         assert (found.hollow, found.shown.number) == (None, False)
+
+
+def test_the_address_of_a_delivery_is_no_number_of_letters_and_digits() -> None:
+    text = (
+        "Numéro de colis ZV57ZBCE\nLivré le 07/08/2026\nAdresse de livraison 12 rue des Tilleuls, 54000 NANCY"
+    )
+    assert shown(text, "ZV57ZBCE", "gls").place == "NANCY"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_like"), [("ZB41VYPO", True), ("ZB41VYPOX", False), ("MARTINEZ", False), ("zb41vypo", False)]
+)
+def test_a_number_of_our_form_is_one(text: str, is_like: bool) -> None:
+    assert numbers.is_like(text, "ZH11PLNP") is is_like
 
 
 # ---------------------------------------------------------------- the signature
