@@ -18,7 +18,7 @@ from recours.documents.facts import DocumentFacts, find_facts
 from recours.documents.pdf_process import read_pdf
 from recours.documents.reading import UNREADABLE, Reading, Row
 from recours.documents.rows import fold, unwrapped
-from recours.documents.statements import stated
+from recours.documents.statements import find_delivery
 from recours.documents.web_page import read_web_page
 
 
@@ -94,7 +94,7 @@ _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
     (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
     (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
-    (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.is_contradicted),
+    (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.page.is_contradicted()),
     (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
     (-5, "a part of the shipment was delivered, by its title or status", lambda case: any(map(phrases.PART.search, case.short_texts))),
     (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
@@ -110,7 +110,7 @@ def _is_of_another_paper(title: str) -> bool:
         and match.start() < _HEAD
         and not phrases.PROOF_TITLE.search(title)
         and not phrases.ANSWER.search(title)
-        and not stated(title)
+        and not find_delivery(title)
     )
 
 
@@ -205,8 +205,8 @@ def _why_hollow(case: _Case) -> str:
         (DocumentFlaw.SAYS_THERE_IS_NONE, phrases.NOT_THERE),
         (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),
     ):
-        if said := pattern.search(case.text):
-            return flaw.text(said=clean(said[0], _QUOTED))
+        if match := pattern.search(case.text):
+            return flaw.text(said=clean(match[0], _QUOTED))
     flaw = DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY
     return flaw.text()
 

@@ -12,17 +12,16 @@ from recours.core.appraisal import Expected
 from recours.documents import labels
 from recours.documents.dates import dates_in, read_date, read_time
 from recours.documents.labels import Kind
-from recours.documents.names import name_of, town_of
+from recours.documents.names import TOWN, name_of, town_of
 from recours.documents.page import Cells, FieldValue, Page, is_label, states_delivery
 from recours.documents.phrases import DONE
 from recours.documents.reading import Row
 from recours.documents.rows import ASKEW, fold
-from recours.documents.statements import stated
+from recours.documents.statements import find_delivery
 
 _LONGEST_NAME = 60
 _MOST_READ = 400  # characters of a cell that one value is looked for in
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
-_TOWN = re.compile(r"(?:^|[\s,(])(?:[A-Z]{1,2}-)?\d{4,5}\s+(?P<town>[^\W\d_][^\d,;()/|]*)")
 _COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
 # "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.
 _POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
@@ -51,11 +50,6 @@ class DocumentFacts:
     is_dated: bool  # a day stands where it says so
     page: Page = field(repr=False)
 
-    @property
-    def is_contradicted(self) -> bool:
-        """The last that it says of the parcel is that it did not arrive, or came back."""
-        return self.page.is_contradicted()
-
 
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     """What the labels on a document tell of a parcel."""
@@ -63,7 +57,7 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     delivered, place, label = _delivery(page)
     towns = (town_of(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
     to = (value.text for candidates in page.values(Kind.TO) for value in candidates[:1])
-    written_as_towns = (town_of(text) for text in to if _TOWN.search(text) or _COUNTRY.search(text))
+    written_as_towns = (town_of(text) for text in to if TOWN.search(text) or _COUNTRY.search(text))
     return DocumentFacts(
         _signatory(page),
         delivered,
@@ -71,7 +65,7 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
         tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2])
         + tuple(page.unlabelled_numbers()),
         page.last_statement is not None,
-        bool(label) and not stated(label) and not DONE.search(label),
+        bool(label) and not find_delivery(label) and not DONE.search(label),
         page.is_dated(),
         page,
     )
@@ -102,8 +96,11 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 def _in_a_sentence(page: Page) -> str | None:
     """The time in "was delivered to a neighbour on 5 October 2026", over several lines; it may stand before the participle."""
-    for stated_in in page.statements:
-        for start, end in ((stated_in.behind, stated_in.end), (stated_in.start, stated_in.said)):
+    for statement in page.statements:
+        for start, end in (
+            (statement.participle_end, statement.end),
+            (statement.start, statement.participle),
+        ):
             text = page.folded[start:end]
             date = read_date(text, month_may_be_first=page.may_have_months_first)
             if date:
@@ -133,9 +130,9 @@ def _stated_place(page: Page) -> str | None:
             town := town_of(cell.text[slice(*match.span("town"))])
         ):
             return town
-    for stated_in in page.statements:
+    for statement in page.statements:
         for pattern in (_IN_TOWN, _IN_PLACE):
-            for match in pattern.finditer(page.folded, stated_in.start, stated_in.end):
+            for match in pattern.finditer(page.folded, statement.start, statement.end):
                 if town := town_of(page.text[slice(*match.span("town"))]):
                     return town
     return None

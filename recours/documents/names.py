@@ -13,8 +13,8 @@ _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
 _NAME_ENDS = re.compile(
     r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s",
 )
-_FILLERS = re.compile(r"^[\s:._\-–*]+|[\s:._\-–*]+$")
-_TOWN = re.compile(r"(?:^|[\s,(])(?:[A-Z]{1,2}-)?\d{4,5}\s+(?P<town>[^\W\d_][^\d,;()/|]*)")
+FILLERS = re.compile(r"^[\s:._\-–*]+|[\s:._\-–*]+$")
+TOWN = re.compile(r"(?:^|[\s,(])(?:[A-Z]{1,2}-)?\d{4,5}\s+(?P<town>[^\W\d_][^\d,;()/|]*)")
 _TOWN_ENDS = re.compile(
     r"\s*[,;:()/|\d]|\s[-–]\s|\.\s"
     r"|\s(?:on|at|and|et|und|le|the|by|par|von|signed|am|contre|avec|sans|pour|against|with|without|to|gegen|mit|ohne|zugestellt|ausgeliefert)(?:\s|$)"
@@ -38,7 +38,7 @@ def name_of(text: str) -> str | None:
 
 def town_of(text: str) -> str | None:
     """A town: what follows a post code, or stands alone."""
-    match = _TOWN.search(text)
+    match = TOWN.search(text)
     words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
     if not words or folded[0].strip(".") in labels.TITLES or not labels.NO_PLACES.isdisjoint(folded):
@@ -48,7 +48,7 @@ def town_of(text: str) -> str | None:
 
 def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
     """The words that a text begins with, up to what ends a name; none if they are no words, or too many."""
-    begins = _FILLERS.sub("", " ".join(ends.split(_FILLERS.sub("", text), maxsplit=1)[0].split()))
+    begins = FILLERS.sub("", " ".join(ends.split(FILLERS.sub("", text), maxsplit=1)[0].split()))
     words = begins.split()
     are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS
     return words if are_few and all(map(_WORD.fullmatch, words)) else []

@@ -10,7 +10,7 @@ from recours.core.appraisal import Expected
 from recours.documents import labels, numbers
 from recours.documents.dates import MONTH, begins_with_date, has_date, read_time
 from recours.documents.labels import FactLabel, Kind, labels_in
-from recours.documents.names import name_of
+from recours.documents.names import FILLERS, name_of
 from recours.documents.phrases import (
     NOT_YET,
     OBJECTION,
@@ -21,7 +21,7 @@ from recours.documents.phrases import (
 )
 from recours.documents.reading import MOST_TEXT, Row
 from recours.documents.rows import ASKEW, fold, is_prose
-from recours.documents.statements import Statement, Weight, is_denied, objections, stated, statements
+from recours.documents.statements import Statement, Weight, find_delivery, is_denied, objections, statements
 
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
@@ -34,7 +34,6 @@ _MOST_READ = 400  # characters of a cell that one value is looked for in
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
 _FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # of a field, behind "Delivered": a single dot ends a sentence
 _ALNUM = re.compile(r"[^\W_]+")
-_FILLERS = re.compile(r"^[\s:._\-–*]+|[\s:._\-–*]+$")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Page:
 
     def _last_statement(self) -> int | None:
         """Where the text says for the last time that something was delivered; None: nowhere."""
-        places = [each.said for each in self.statements]
+        places = [each.participle for each in self.statements]
         places += [self._offsets[row] for row in self._all if self.has_status(row)]
         if self._own_row is not None:
             return self._offsets[self._own_row] if self._says_own_row_so() else None
@@ -135,7 +134,7 @@ class Page:
             )
             is_sentence = False
         else:
-            is_sentence = any(each.said == last for each in self.statements)
+            is_sentence = any(each.participle == last for each in self.statements)
         for place, weight in objections(self.folded):
             row = bisect(self._offsets, place) - 1
             is_event = row in self.events or (
@@ -199,9 +198,7 @@ class Page:
         above = self.rows[: min([row, *self._other_rows])]
         headings = (each for each in above if not any(char.isdigit() for cell in each for char in cell.text))
         for heading in chain(*headings):
-            kinds = {
-                label.kind for label in heading.labels if not _FILLERS.sub("", heading.text[label.end :])
-            }
+            kinds = {label.kind for label in heading.labels if not FILLERS.sub("", heading.text[label.end :])}
             if kinds & {Kind.DELIVERED, Kind.SIGNATORY}:
                 values += [cell.text for cell in cells if abs(cell.at - heading.at) <= ASKEW]
         return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
@@ -291,7 +288,7 @@ class Page:
         behind = _behind(cell, number)
         if not _is_blank(behind):
             return [FieldValue(behind, fold(behind), name, row, place)]
-        if follows or _FILLERS.sub("", behind):
+        if follows or FILLERS.sub("", behind):
             return []
         near = self._around(row, place, label.kind is Kind.NUMBER)
         values = (
@@ -355,13 +352,13 @@ class Page:
             is_apart = was_table or len(cells) > 1 or (is_label(cells[0]) and not goes_on)
             lines.append(" | " if is_apart or row in self.events else " ")
             if row not in self.left_out:
-                lines.append(" ".join(self._said(row, place) for place in range(len(cells))))
+                lines.append(" ".join(self._without_blank_labels(row, place) for place in range(len(cells))))
                 length += len(lines[-1])
             length += 1 if lines[-1] != " | " else 3
             was_table = len(cells) > 1
         return "".join(lines)[:MOST_TEXT]
 
-    def _said(self, row: int, place: int) -> str:
+    def _without_blank_labels(self, row: int, place: int) -> str:
         """A cell without its labels of facts that have no value."""
         cell = self.rows[row][place]
         remaining, start = "", 0
@@ -410,7 +407,7 @@ def _is_heading(cells: Cells) -> bool:
 
 
 def states_delivery(row: Cells) -> bool:
-    return any(STATUS.fullmatch(cell.folded) or stated(cell.folded) for cell in row)
+    return any(STATUS.fullmatch(cell.folded) or find_delivery(cell.folded) for cell in row)
 
 
 def _is_undated_step(row: Cells) -> bool:

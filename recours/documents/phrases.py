@@ -104,9 +104,6 @@ TAKEN = re.compile(
     rf"\b(?:{_COLLECTED}|{_RECEIVED}|{_RECEIPT}|{_ARRIVED}|(?:{_DELIVERY_NOUN})\b[^;|]{{0,80}}?\b(?:{_DONE_WITH})|(?:{_DONE_WITH})\b[^;|]{{0,60}}?\b(?:{_DELIVERY_NOUN}))(?!\w)"
 )
 SIGNED = re.compile("sign|unterschr|firm|getek|ondert|quitt")
-LEFT = re.compile(
-    "abgegeben|zugestellt|hinterlegt|abgelegt|deponiert|geliefert|bezorgd|afgeleverd|afgegeven|achtergelaten|geleverd"
-)
 OF_MESSAGES = re.compile(
     "recu|receiv|record|register|enregistr|erhalten|erfasst|registr|recib|ricev|ontvang|geregistr"
 )

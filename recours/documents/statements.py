@@ -14,7 +14,7 @@ from recours.documents import numbers, phrases
 from recours.documents.dates import MONTH, has_date
 
 _LONGEST = 500  # characters of a sentence
-_MOST_SAID = 5  # participles of a sentence that are looked at
+_MOST_PARTICIPLES = 5  # of a sentence, that are looked at
 _LONG_SENTENCE = 8  # blanks
 _FEWEST_BLANKS = 3  # of a sentence; what has fewer is a status or an event
 # A full stop ends no sentence behind a title, an initial or the day of a date.
@@ -27,12 +27,12 @@ _END = re.compile(
 
 @dataclass(frozen=True)
 class Statement:
-    """`start` and `end`: of what it says; `said` and `behind`: of the participle in it."""
+    """`start` and `end`: of what it says; `participle` and `participle_end`: of the participle in it."""
 
     start: int
     end: int
-    said: int
-    behind: int
+    participle: int
+    participle_end: int
 
 
 # A person's name, by its capitals.
@@ -48,13 +48,15 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
     """The sentences that say that something was delivered; `number`: of our parcel, folded."""
     for start, end in _sentences(folded):
         sentence, near = folded[start:end], folded[start : end + _NEAR]
-        said = stated(sentence, number) or _says_who_took_ours(
+        participle = find_delivery(sentence, number) or _find_receipt(
             sentence, number, text[start : end + _NEAR], near
         )
-        if said and folded[end - 1] != "?":
+        if participle and folded[end - 1] != "?":
             # Behind it another parcel may be announced, or another attempt told.
-            other = phrases.NOT_YET.search(folded, start + said.end(), end)
-            yield Statement(start, other.start() if other else end, start + said.start(), start + said.end())
+            other = phrases.NOT_YET.search(folded, start + participle.end(), end)
+            yield Statement(
+                start, other.start() if other else end, start + participle.start(), start + participle.end()
+            )
 
 
 class Weight(IntEnum):
@@ -87,9 +89,9 @@ def objections(folded: str) -> Iterator[tuple[int, Weight]]:
                     start + match.start(),
                     Weight.RETURNED if match["returned"] or match["disputed"] else Weight.REPORTED,
                 )
-        for said in phrases.DELIVERED.finditer(sentence):
-            if phrases.NEGATED.search(phrases.CLAUSE_END.split(sentence[: said.start()])[-1]):
-                yield start + said.start(), Weight.REPORTED
+        for participle in phrases.DELIVERED.finditer(sentence):
+            if phrases.NEGATED.search(phrases.CLAUSE_END.split(sentence[: participle.start()])[-1]):
+                yield start + participle.start(), Weight.REPORTED
 
 
 def _sentences(folded: str) -> Iterator[tuple[int, int]]:
@@ -100,27 +102,26 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
             start = min(end, start + _LONGEST)
 
 
-def stated(sentence: str, number: str = "") -> re.Match[str] | None:
+def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
-    for said in islice(phrases.DELIVERED.finditer(sentence), _MOST_SAID):
-        before, behind = sentence[: said.start()], sentence[said.end() :]
-        if said["collected"] or said["received"]:
-            is_said = _is_by_recipient(sentence, said)
+    for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
+        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        if participle["collected"] or participle["received"]:
+            is_delivery = _is_by_recipient(sentence, participle)
         else:
-            waits = phrases.WAITING_PLACE.match(behind.lstrip())
-            is_said = not (waits or (phrases.LEFT.match(said[0]) and phrases.WAITING_PLACE.search(before)))
+            is_delivery = not phrases.WAITING_PLACE.match(behind.lstrip())
         happened = phrases.BEGINS.match(before) or phrases.HAPPENED.search(before)
         if (
-            is_said
+            is_delivery
             and not is_denied(before, behind)
             and (happened or has_date(sentence) or (number and number in sentence))
             and not phrases.OF_ITS_SENDER.search(sentence)
         ):
-            return said
+            return participle
     return None
 
 
-def _says_who_took_ours(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
+def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
     """What says of our parcel that a person took it: words that alone may be of a depot, or of a message.
 
     `text` and `folded` go on behind the sentence: the day and the person may stand there.
@@ -134,30 +135,30 @@ def _says_who_took_ours(sentence: str, number: str, text: str, folded: str) -> r
         pattern.search(sentence) for pattern in (phrases.OF_ITS_SENDER, phrases.FACILITY, phrases.OBJECTION)
     ):
         return None
-    for said in phrases.TAKEN.finditer(sentence):
-        before, behind = sentence[: said.start()], sentence[said.end() :]
-        if phrases.COLLECTED.fullmatch(said[0]):
-            has_subject = _PERSON.search(text, 0, said.start()) or phrases.YOU_OR_ME.search(before)
+    for participle in phrases.TAKEN.finditer(sentence):
+        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        if phrases.COLLECTED.fullmatch(participle[0]):
+            has_subject = _PERSON.search(text, 0, participle.start()) or phrases.YOU_OR_ME.search(before)
             is_by_person = (
                 has_subject or phrases.RECIPIENT.search(sentence) or phrases.BY_SOMEBODY.match(behind)
             )
-            is_said = is_by_person and not phrases.BY_US.search(before)
+            is_delivery = is_by_person and not phrases.BY_US.search(before)
         else:
-            is_of_claim = phrases.OF_MESSAGES.search(said[0]) and phrases.CLAIM.search(sentence)
-            is_said = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
+            is_of_claim = phrases.OF_MESSAGES.search(participle[0]) and phrases.CLAIM.search(sentence)
+            is_delivery = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
         is_by_carrier = phrases.BY_CARRIER.search(behind[:_NEXT])
         is_refused = (
             phrases.NOT_YET.search(behind) or phrases.NEGATED.search(before) or is_denied(before, behind)
         )
-        if is_said and not is_by_carrier and not is_refused:
-            return said
+        if is_delivery and not is_by_carrier and not is_refused:
+            return participle
     return None
 
 
-def _is_by_recipient(sentence: str, said: re.Match[str]) -> bool:
+def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
     """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
-    before, behind = sentence[: said.start()], sentence[said.end() :]
-    is_signed = phrases.SIGNED.match(said[0]) is not None
+    before, behind = sentence[: participle.start()], sentence[participle.end() :]
+    is_signed = phrases.SIGNED.match(participle[0]) is not None
     if is_signed and (
         not before.strip() or behind.lstrip().startswith(":")
     ):  # as letters end: "Signed: J. Smith"
@@ -168,7 +169,7 @@ def _is_by_recipient(sentence: str, said: re.Match[str]) -> bool:
         or phrases.BY_CARRIER.search(behind[:_NEXT])
     ):
         return False
-    if said["received"]:
+    if participle["received"]:
         return phrases.RECIPIENT.search(sentence) is not None and not phrases.CLAIM.search(sentence)
     patterns = (phrases.PICKUP_POINT, phrases.RECIPIENT)
     return (
