@@ -7,7 +7,17 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import FromClause, RowMapping, Select, func, literal, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    RowMapping,
+    Select,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 
 from recours.core.accounts import carrier_of
 from recours.core.appraisal import EvidenceKind, Shown
@@ -15,6 +25,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.outcome import KeptEvidence
+from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
@@ -54,7 +65,8 @@ from recours.reporting.records import (
     Tally,
     WrittenMail,
 )
-from recours.reporting.survey import unassessed
+from recours.reporting.survey import unassessed, united
+from recours.reporting.system import MOST_RECORDS
 
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
@@ -107,6 +119,24 @@ class DatabaseRecords:
             query = query.where(runs.c.started_at <= until)
         return [_run(row) for row in self.database.mappings(query)]
 
+    def latest_runs(
+        self, workers: Sequence[str], most: int, now: datetime, since: datetime | None = None
+    ) -> list[Run]:
+        """The latest runs, up to `most` of each worker, the newest first; all that began `since` then, up to MOST_RECORDS.
+
+        Those that a wrong clock dated into the future, of which there may be many, hide no other.
+        """
+        began_at = runs.c.started_at
+        has_begun = began_at <= now + CLOCKS_DIFFER
+        latest = select(runs.c.id).order_by(began_at.desc())
+        queries = [latest.where(runs.c.worker == name).limit(most) for name in workers]
+        queries += [query.where(has_begun) for query in queries]
+        if since is not None:
+            queries.append(latest.where(began_at >= since, has_begun).limit(MOST_RECORDS))
+        ids = union_all(*(select(query.subquery()) for query in queries))
+        rows = self.database.mappings(select(runs).where(runs.c.id.in_(ids)).order_by(began_at.desc()))
+        return [_run(row) for row in rows]
+
     def last_success(self, worker: str, until: datetime) -> Run | None:
         query = select(runs).where(runs.c.worker == worker, runs.c.started_at <= until)
         query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
@@ -118,26 +148,22 @@ class DatabaseRecords:
         if not days:
             return []
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
-        attempted, given_up = [], []  # a query of each day, which reads that part of an index alone
+        queries = []  # two of each day, which read that part of an index alone
         for place, day in enumerate(days):
             start, end = (datetime.combine(d, time(), zone) for d in (day, day + timedelta(days=1)))
-            of_day = select(literal_column(str(place)), *alike, func.count()).group_by(*alike)
-            attempted.append(of_day.where(_a.started_at >= start, _a.started_at < end))
-            of_day = select(literal_column(str(place)), _c.lane, _c.kind, func.count()).group_by(
-                _c.lane, _c.kind
-            )
+            of_day: ColumnElement[int] = literal_column(str(place))
+            attempted = select(of_day, *alike, func.count()).group_by(*alike)
+            queries.append(attempted.where(_a.started_at >= start, _a.started_at < end))
+            no_retry: ColumnElement[int] = literal_column("0")
+            closed = (_c.lane, no_retry, const(GAVE_UP), _c.kind)
+            given_up = select(of_day, *closed, func.count()).group_by(_c.lane, _c.kind)
             in_day = _c.written_at >= start, _c.written_at < end
-            given_up.append(of_day.where(at_stage(Stage.GIVEN_UP), *in_day))
-        with self.database.read() as connection:
-            tallies = [
-                Tally(days[place], *of_attempts)
-                for place, *of_attempts in connection.execute(union_all(*attempted))
-            ]
-            tallies += [
-                Tally(days[place], carrier_of(lane or ""), 0, GAVE_UP, kind, count)
-                for place, lane, kind, count in connection.execute(union_all(*given_up))
-            ]
-        return tallies
+            queries.append(given_up.where(at_stage(Stage.GIVEN_UP), *in_day))
+        rows = self.database.all(union_all(*queries))
+        return [
+            Tally(days[place], carrier_of(key or "") if outcome == GAVE_UP else key, retry, outcome, *more)
+            for place, key, retry, outcome, *more in rows
+        ]
 
     def secured(self, since: datetime, until: datetime) -> Mapping[str, float]:
         """The money in dispute of claims whose proofs were fetched in that time, by currency."""
@@ -300,10 +326,10 @@ class DatabaseRecords:
     def differences(self, now: datetime) -> Differences:
         """See `Differences`; owed claims are counted up to COUNTED_UP_TO."""
         long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
-        count_owed = select(func.count()).select_from(long_owed.subquery())
-        with self.database.read() as connection:
-            repaired = connection.scalar(select(intake.c.repaired))
-            return Differences(repaired or 0, connection.scalar(count_owed) or 0)
+        owed = select(func.count()).select_from(long_owed.subquery()).scalar_subquery()
+        repaired = select(intake.c.repaired).scalar_subquery()
+        ((count_repaired, count_owed),) = self.database.all(select(repaired, owed))
+        return Differences(count_repaired or 0, count_owed or 0)
 
     def mails(self) -> Mapping[MailState, int]:
         """How many mails are not ended: ready, held, or being sent."""
@@ -390,16 +416,36 @@ def _listed(row: RowMapping) -> ListedMail:
 
 def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
     """What these claims are about, of the first `most` of them; the schema is current. Raises DatabaseError."""
+    return stakes_in(database, [concerned], most)[0]
+
+
+def stakes_in(database: Database, several: Sequence[Concerned], most: int = COUNTED_UP_TO) -> list[Stake]:
+    """The same of the claims of several problems, by few statements."""
+    queries = [query for place, each in enumerate(several) for query in _amounts(database, each, place, most)]
+    rows = [Reader(row) for statement in united(queries) for row in database.mappings(statement)]
+    amounts: list[list[tuple[str, float]]] = [[] for _ in several]
+    for row in rows:
+        amount = clean(row.text("currency") or "", 8), row.amount("amount_requested")
+        amounts[int(row.text("place") or 0)].append(amount)
+    return [
+        stake_of(of_one[:most], is_more=len(each.ids) > most or len(of_one) > most)
+        for each, of_one in zip(several, amounts, strict=True)
+    ]
+
+
+def _amounts(
+    database: Database, concerned: Concerned, place: int, most: int
+) -> Iterator[Select[*tuple[Any, ...]]]:
     border = database.border
-    columns = [border.text(name).label(name) for name in ("amount_requested", "currency")]
+    columns: list[ColumnElement[Any]] = [
+        border.text("amount_requested").label("amount_requested"),
+        border.text("currency").label("currency"),
+        literal_column(str(place)).label("place"),
+    ]
     query = select(*columns)
     ids = concerned.ids[:most]
-    parts = (border.key.in_(ids[first : first + _AT_ONCE]) for first in range(0, len(ids), _AT_ONCE))
-    queries = [query.select_from(border.claims).where(part) for part in parts]
+    for first in range(0, len(ids), _AT_ONCE):  # of more, a database may read the whole table
+        yield query.select_from(border.claims).where(border.key.in_(ids[first : first + _AT_ONCE]))
     if concerned.accounts:
         of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
-        queries.append(query.select_from(border.joined()).where(*of_accounts).limit(most + 1))
-    rows = [Reader(row) for query in queries for row in database.mappings(query)]
-    amounts = [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]
-    is_more = len(concerned.ids) > most or len(amounts) > most
-    return stake_of(amounts[:most], is_more=is_more)
+        yield query.select_from(border.joined()).where(*of_accounts).limit(most + 1)

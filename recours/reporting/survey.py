@@ -4,11 +4,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     and_,
@@ -74,6 +76,7 @@ from recours.reporting.system import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPie
 _a, _c, _m, _n, _v = attempts.c, claims.c, mails.c, actions.c, evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
+_UNITED = 100  # queries in one statement: SQLite takes no more than 500
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,13 @@ def survey(
         for query in queries:
             for row in as_dicts(connection.execution_options(yield_per=_AT_ONCE).execute(query)):
                 yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
+
+
+def united(queries: Sequence[Select[*tuple[Any, ...]]]) -> Iterator[CompoundSelect[Any]]:
+    """What these queries find, each in its own order and up to its own limit, by few statements; in no order."""
+    for first in range(0, len(queries), _UNITED):
+        parts = [query.subquery() for query in queries[first : first + _UNITED]]
+        yield union_all(*(select(part) for part in parts))
 
 
 def _as_new(query: Select[Any]) -> Select[Any]:
@@ -210,10 +220,8 @@ class DatabaseTroubles:
         with self.database.read() as connection:
             checks = _last_checks(connection, now - _LONGEST_STREAK)
             failing = {*connection.scalars(lately), *(key for key, one in checks.items() if one.is_failure)}
-            streaks = {
-                key: unavailable_since(_answers(connection, key, now), checks.get(key), now)
-                for key in sorted(failing)
-            }
+            answers = _answers(connection, sorted(failing), now)
+        streaks = {key: unavailable_since(answers[key], checks.get(key), now) for key in sorted(failing)}
         return {key: since for key, since in streaks.items() if since}
 
     def to_correct(self, now: datetime, skipped: Collection[str], most: int) -> list[ToCorrect]:
@@ -238,22 +246,22 @@ class DatabaseTroubles:
         settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
-    def line(self, lanes: Sequence[str], stages: Sequence[Stage], now: datetime, most: int) -> list[InLine]:
-        """The due claims of these accounts whose ranks are to come, in their order; up to `most`."""
-        in_line: list[InLine] = []
-        with self.database.read() as connection:
-            for lane, stage, is_deadline in product(lanes, stages, (0, 1)):
-                where = (
-                    at_stage(stage),
-                    _c.lane == lane,
-                    _c.rank_is_deadline == is_deadline,
-                    _c.rank_at >= now,
-                )
-                rows = connection.execute(
-                    select(_c.claim_id, _c.rank_at).where(*where).order_by(_c.rank_at).limit(most)
-                )
-                in_line += [InLine(*row, bool(is_deadline), stage) for row in rows]
-        return sorted(in_line, key=attrgetter("rank_at"))[:most]
+    def lines(
+        self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, most: int
+    ) -> dict[str, list[InLine]]:
+        """The due claims of each of these accounts whose ranks are to come, in their order; up to `most` of each."""
+        queries = [
+            select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
+            .where(at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
+            .order_by(_c.rank_at)
+            .limit(most)
+            for lane, stage, is_deadline in product(lanes, stages, (0, 1))
+        ]
+        in_line: dict[str, list[InLine]] = {lane: [] for lane in lanes}
+        for statement in united(queries):
+            for lane, claim_id, rank_at, is_deadline, stage in self.database.all(statement):
+                in_line[lane].append(InLine(claim_id, rank_at, bool(is_deadline), Stage(stage)))
+        return {lane: sorted(some, key=attrgetter("rank_at"))[:most] for lane, some in in_line.items()}
 
     def unassessed(self) -> list[Claim]:
         """Claims that are worked on and that no run has taken in yet, up to a limit."""
@@ -312,41 +320,50 @@ class DatabaseTroubles:
                 first[account] = started_at
         return first
 
-    def clients_of(self, key: str) -> list[Any]:
-        """The clients of claims under this account's key for which a call is still to come, most claims first."""
+    def clients_of(self, keys: Collection[str]) -> dict[str, list[Any]]:
+        """The clients of claims under each of these accounts' keys for which a call is still to come, most claims first."""
         border = self.database.border
+        clients: dict[str, list[Any]] = {key: [] for key in keys}
         if not border.has("client_id"):
-            return []
+            return clients
         client = border.column("client_id").label("client_id")
-        to_come = at_stage(*IN_PROGRESS)
-        some = select(client).select_from(border.joined()).where(_c.lane == key, to_come).limit(_MOST)
-        client_id = some.subquery().c.client_id
-        query = select(client_id).where(client_id.is_not(None)).group_by(client_id)
-        return self.database.scalars(query.order_by(func.count().desc(), client_id))
+        some = select(_c.lane, client).select_from(border.joined()).where(at_stage(*IN_PROGRESS)).limit(_MOST)
+        for statement in united([some.where(_c.lane == key) for key in keys]):
+            of = statement.subquery().c
+            query = select(of.lane, of.client_id).where(of.client_id.is_not(None))
+            query = query.group_by(of.lane, of.client_id).order_by(func.count().desc(), of.client_id)
+            for key, client_id in self.database.all(query):
+                clients[key].append(client_id)
+        return clients
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
         border = self.database.border
         ends = or_(_evidence_may_end(self.catalog, now, until), _deadline_between(border, now, until))
         with self.database.read() as connection:
-            queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed)]
-            ids = list(dict.fromkeys(key for query in queries for key in connection.scalars(query)))
-        claims_ = self.read(ids, ends)
+            of_clients = sorted(key for key in closed if carrier_of(key) != key)
+            queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed, of_clients)]
+            parameters = named_lanes(of_clients, is_sqlite=self.database.is_sqlite)
+            statements = united(queries)
+            ids = dict.fromkeys(key for each in statements for key in connection.scalars(each, parameters))
+        claims_ = self.read(list(ids), ends)
         return sorted(claims_, key=lambda claim: (str(claim.deadline), claim.reference))
 
-    def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
+    def _near(
+        self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
+    ) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""
+        lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
-        of_clients = sorted(key for key in closed if carrier_of(key) != key)
         of_house = ([key] for key in sorted(closed) if key not in of_clients)
         for keys in (*of_house, *([of_clients] if of_clients else [])):
-            yield self._first_of(keys, at_stage(Stage.READY), *to_come)
-            yield self._first_of(keys, at_stage(Stage.NEW), *to_come)
+            yield self._first_of(lanes, keys, at_stage(Stage.READY), *to_come)
+            yield self._first_of(lanes, keys, at_stage(Stage.NEW), *to_come)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
                 # Their evidence is over, but perhaps not their deadline.
-                yield self._first_of(keys, at_stage(Stage.READY), *over, latest=True)
-                yield self._first_of(keys, at_stage(Stage.NEW), *over, latest=True)
+                yield self._first_of(lanes, keys, at_stage(Stage.READY), *over, latest=True)
+                yield self._first_of(lanes, keys, at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
         yield select(_c.claim_id).where(at_stage(*ENDED), *to_come).order_by(_c.rank_at)
@@ -354,20 +371,18 @@ class DatabaseTroubles:
         yield select(_c.claim_id).where(known, at_stage(Stage.UNNUMBERED))
 
     def _first_of(
-        self, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
+        self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
     ) -> Select[Any]:
         """The ids of the first claims by rank under one of these accounts' keys; `latest`: of the last ones.
 
-        Each account's are found by an index; those of all clients' accounts in one query.
+        Each account's are found by an index; those of all clients' accounts, `lanes`, in one query.
         """
         order = _c.rank_at.desc() if latest else _c.rank_at
         if len(keys) == 1:
             return select(_c.claim_id).where(_c.lane == keys[0], *where).order_by(order)
-        is_sqlite = self.database.is_sqlite
-        lanes = lanes_of_parameter(is_sqlite=is_sqlite)
         first = select(_c.claim_id).where(_c.lane == lanes.c.carrier_key, *where).order_by(order)
-        firsts = of_each_lane(lanes, first.add_columns(_c.rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite)
-        ranked = firsts.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
+        first = first.add_columns(_c.rank_at).limit(_MOST_CLAIMS)
+        ranked = of_each_lane(lanes, first, is_sqlite=self.database.is_sqlite).subquery()
         rank = ranked.c.rank_at
         return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
 
@@ -376,19 +391,26 @@ def _is_outage() -> ColumnElement[bool]:
     return _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
 
-def _answers(connection: Connection, carrier: str, now: datetime) -> list[FetchAnswer]:
-    """A carrier's answers, newest first, at least back to its last good one. Attempts without a call are left out."""
+def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:
+    """The answers of each carrier, newest first, at least back to its last good one. Attempts without a call are left out."""
     query = (
-        select(_a.started_at, _a.claim_id, _is_outage(), _a.calls > 0)
-        .where(_a.carrier == carrier, _a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
+        select(_a.carrier, _a.started_at, _a.claim_id, _is_outage(), _a.calls > 0, _a.id)
+        .where(_a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _is_outage()))
         .order_by(_a.started_at.desc(), _a.id.desc())
     )
-    answers: list[FetchAnswer] = []
+    answers: dict[str, list[FetchAnswer]] = {key: [] for key in carriers}
+    unsure = list(carriers)  # those of which all answers that were read are failures
     for most in (_FIRST_ANSWERS, _MOST):
-        rows = connection.execute(query.limit(most))
-        answers = [FetchAnswer(at, about, bool(failed), bool(called)) for at, about, failed, called in rows]
-        if len(answers) < most or not all(answer.is_failure for answer in answers):
-            break
+        answers |= {key: [] for key in unsure}
+        of_each = [query.where(_a.carrier == key).limit(most) for key in unsure]
+        rows = [row for statement in united(of_each) for row in connection.execute(statement)]
+        for key, at, about, is_failure, has_called, _ in sorted(rows, key=itemgetter(1, 5), reverse=True):
+            answers[key].append(FetchAnswer(at, about, bool(is_failure), bool(has_called)))
+        unsure = [
+            key
+            for key in unsure
+            if len(answers[key]) == most and all(answer.is_failure for answer in answers[key])
+        ]
     return answers
 
 

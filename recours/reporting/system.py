@@ -30,6 +30,8 @@ TICK, SLICE = timedelta(minutes=1), 50
 SILENT_AFTER = timedelta(minutes=10)
 # Records that are read: those of some hundred processes, or of a day. Afterwards a worker that stands still is overdue.
 MOST_RECORDS, SINCE = 300, timedelta(days=1)
+# Latest runs of each worker, to find some that never ended.
+RECENT_RUNS = 20
 
 # Of a process's record: who it is, when it last looked for what is due, and whether it ended in order.
 _PROCESS = "process"
@@ -56,6 +58,13 @@ class FleetStatus:
 
     def as_json(self) -> dict[str, Any]:
         return {"ticked_at": self.ticked_at.isoformat(), "silent": self.is_silent}
+
+
+def of_last_day(runs: Sequence[Run], now: datetime) -> list[Run]:
+    """Those by which it is seen whether a fleet works."""
+    return [
+        run for run in runs if run.worker in WORKERS and now - SINCE <= run.started_at <= now + CLOCKS_DIFFER
+    ][:MOST_RECORDS]
 
 
 def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[str, Any]:
@@ -209,10 +218,11 @@ class WorkerStatus:
 
 
 def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
-    """`runs`: its latest, the newest first."""
+    """`runs`: the latest of all workers, the newest first."""
     late = LATE_AFTER * schedule
-    ahead = [run for run in runs if run.started_at - now > CLOCKS_DIFFER]
-    runs = runs[len(ahead) :]
+    of_worker = [run for run in runs if run.worker == worker]
+    ahead = [run for run in of_worker if run.started_at - now > CLOCKS_DIFFER]
+    runs = of_worker[len(ahead) :][:RECENT_RUNS]
     unended = [run for run in runs if run.ended_at is None and now - run.started_at > late]
     if not runs:
         return WorkerStatus(worker, schedule, Health.NEVER_RAN, ahead=ahead)

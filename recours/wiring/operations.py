@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from heapq import nsmallest
+from itertools import chain, islice
 from math import inf
+from operator import attrgetter
 from random import random
 from typing import Any
 
@@ -14,7 +16,7 @@ from recours.core.accounts import ServiceClient
 from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, Claim
-from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
+from recours.core.pauses import Blocked, Refusal
 from recours.core.position import Position, position
 from recours.database.by_person import ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
@@ -30,7 +32,6 @@ from recours.reporting.figures import (
     InLine,
     OverlongBacklog,
     Pace,
-    Stake,
     ToCorrect,
     daily_pace,
     in_line,
@@ -39,20 +40,20 @@ from recours.reporting.figures import (
     overlong_backlog,
 )
 from recours.reporting.problems import Problem, ProblemKind, problems
-from recours.reporting.reader import DatabaseRecords, stake_in
+from recours.reporting.reader import DatabaseRecords, stakes_in
 from recours.reporting.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
 from recours.reporting.survey import DatabaseTroubles
 from recours.reporting.system import (
-    MOST_RECORDS,
+    RECENT_RUNS,
     REFUSED_LONG,
     SINCE,
     CarrierNow,
     Overview,
     Troubles,
-    WorkerStatus,
     days_until,
     fleet_status,
     is_by_fleet,
+    of_last_day,
     success_of,
     worker_status,
 )
@@ -65,8 +66,6 @@ from recours.wiring.databases import assessor_of, clock_of, connect, current_sch
 
 # How often each worker is to run.
 SCHEDULES = {name: worker.schedule for name, worker in WORKERS.items()}
-# Latest runs that are read, to find some that never ended.
-_RECENT_RUNS = 20
 _RECENT_DAYS = 2
 
 # How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.
@@ -114,12 +113,11 @@ class Operations:
     def is_by_fleet(self) -> bool:
         """Tell whether long-lived workers do the work. Raises DatabaseError."""
         now = self.clock.now()
-        return is_by_fleet(self._latest_runs(now), now)
+        return is_by_fleet(of_last_day(self.latest_runs(now), now), now)
 
-    def _latest_runs(self, now: datetime) -> list[Run]:
-        """Those by which `recours.reporting.system` sees whether a fleet works."""
-        latest = self.records.runs(since=now - SINCE, most=MOST_RECORDS, until=now + CLOCKS_DIFFER)
-        return [run for run in latest if run.worker in SCHEDULES]
+    def latest_runs(self, now: datetime) -> list[Run]:
+        """The latest of each worker, and those of a day, the newest first. Raises DatabaseError."""
+        return self.records.latest_runs(list(SCHEDULES), RECENT_RUNS, now, now - SINCE)
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -170,7 +168,7 @@ class Operations:
     def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
         report = self._seen(days)
-        complete = [self._with_claims(problem, report.at) for problem in problems(report)]
+        complete = self._with_claims(problems(report), report.at)
         return replace(
             report, stakes={(problem.kind, problem.carrier): problem.stake for problem in complete}
         )
@@ -178,7 +176,7 @@ class Operations:
     def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
         """The problems of these kinds that there are now, with the claims and the money of each. Raises DatabaseError."""
         seen = self._seen(days=1)
-        return [self._with_claims(problem, seen.at) for problem in problems(seen) if problem.kind in kinds]
+        return self._with_claims([each for each in problems(seen) if each.kind in kinds], seen.at)
 
     def _seen(self, days: int) -> Overview:
         """The same as `overview`, without the money at stake."""
@@ -193,8 +191,9 @@ class Operations:
             replace(backlog, to_correct=count[backlog.carrier])
             for backlog in self.records.backlogs(self.due_until)
         ]
-        fleet = fleet_status(self._latest_runs(now), now)
-        workers = [self._worker_status(name, now) for name in SCHEDULES]
+        runs = self.latest_runs(now)
+        fleet = fleet_status(of_last_day(runs, now), now)
+        workers = [worker_status(name, schedule, runs, now) for name, schedule in SCHEDULES.items()]
         batches = {} if fleet else {worker.worker: worker.largest_batch for worker in workers}
         return Overview(
             at=now,
@@ -211,20 +210,16 @@ class Operations:
             fleet=fleet,
         )
 
-    def _worker_status(self, name: str, now: datetime) -> WorkerStatus:
-        # Those that a wrong clock dated into the future, of which there may be many, hide no other.
-        until = now + CLOCKS_DIFFER
-        ahead = [run for run in self.records.runs(name, most=_RECENT_RUNS) if run.started_at > until]
-        runs = [*ahead, *self.records.runs(name, most=_RECENT_RUNS, until=until)]
-        return worker_status(name, SCHEDULES[name], runs, now)
-
-    def _with_claims(self, problem: Problem, at: datetime) -> Problem:
-        """The problem with its claims and their money; those that nobody enrolled were only counted until now."""
-        claims = problem.claims
-        if problem.kind is ProblemKind.NOT_ENROLLED:
-            claims = Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
-        stake = stake_in(self.database, claims) if claims.accounts or claims.ids else Stake()
-        return replace(problem, claims=claims, stake=stake)
+    def _with_claims(self, incomplete: Sequence[Problem], at: datetime) -> list[Problem]:
+        """The problems with their claims and the money of these; those that nobody enrolled were only counted until now."""
+        complete = []
+        for problem in incomplete:
+            claims = problem.claims
+            if problem.kind is ProblemKind.NOT_ENROLLED:
+                claims = Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
+            complete.append(replace(problem, claims=claims))
+        stakes = stakes_in(self.database, [problem.claims for problem in complete])
+        return [replace(problem, stake=stake) for problem, stake in zip(complete, stakes, strict=True)]
 
     @property
     def _troubles_read(self) -> DatabaseTroubles:
@@ -279,7 +274,7 @@ class Operations:
         self, read: DatabaseTroubles, carriers: Sequence[CarrierNow]
     ) -> dict[str, list[ServiceClient]]:
         """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
-        found = {carrier.key: read.clients_of(carrier.key) for carrier in carriers if not carrier.configured}
+        found = read.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.clients.emails({client_id for ids in found.values() for client_id in ids})
         return {
             key: [ServiceClient(client_id, emails.get(client_id, "")) for client_id in ids]
@@ -318,17 +313,23 @@ class Operations:
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
         """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do, or that are paused."""
-        found = {}
+
+        def opens_at(key: str) -> datetime | None:
+            return refusals[key].until if key in refusals else None
+
+        held_up = []
         for backlog in backlogs:
+            pace = paces.get(backlog.carrier)
+            if pace and (backlog.due > pace.claims or opens_at(backlog.carrier) is not None):
+                held_up.append(backlog)
+        lines = read.lines([backlog.carrier for backlog in held_up], DUE, now, COUNTED_UP_TO)
+        overlong = {}
+        for backlog in held_up:
             key = backlog.carrier
-            pace = paces.get(key)
-            opens_at = refusals[key].until if key in refusals else None
-            if pace is None or (backlog.due <= pace.claims and opens_at is None):
-                continue
-            line = [*read.line([key], DUE, now, COUNTED_UP_TO), *new.get(key, ())]
-            if overlong := overlong_backlog(pace, backlog.due, line, now, opens_at):
-                found[key] = overlong
-        return found
+            line = [*lines[key], *new.get(key, ())]
+            if found := overlong_backlog(paces[key], backlog.due, line, now, opens_at(key)):
+                overlong[key] = found
+        return overlong
 
     def _behind_batches(
         self,
@@ -356,7 +357,8 @@ class Operations:
             runs_a_day = timedelta(days=1) / worker.schedule
             pace = max(batches.get(worker.name, inf) * runs_a_day - held_back, 1)
             if sum(due.values()) > pace:
-                line = read.line([*due], [worker.stage], now, COUNTED_UP_TO)
+                lines = read.lines(due, [worker.stage], now, COUNTED_UP_TO)
+                line = nsmallest(COUNTED_UP_TO, chain(*lines.values()), key=attrgetter("rank_at"))
                 line += [one for key in due for one in new.get(key, ()) if one.stage is worker.stage]
                 overlong = overlong_backlog(Pace(pace, keeps=True), sum(due.values()), line, now)
                 late += overlong.late_soon if overlong else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import random
 
 from recours.core.accounts import account_name, carrier_of
@@ -11,14 +11,11 @@ from recours.core.policy import Policy
 from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.reporting.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
 from recours.reporting.survey import survey
-from recours.reporting.system import is_of_fleet
+from recours.reporting.system import is_by_fleet, is_of_fleet, of_last_day
 from recours.runs.worker import Options
 from recours.runs.workers import WORKERS
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
-
-# The latest runs of a worker that are read, to find the last one that long-lived workers did not write.
-_RUNS = 20
 
 
 def plan_for(
@@ -45,18 +42,18 @@ def plan_for(
 
 def terms_now(operations: Operations, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
     """What the coming runs go by. Raises DatabaseError."""
-    last_runs = {}
-    for worker in WORKERS.values():
-        runs = operations.records.runs(worker.name, most=_RUNS, until=operations.clock.now())
-        times = [run.started_at for run in runs if not is_of_fleet(run)]
-        if times:
-            last_runs[worker.name] = times[0]
+    now = operations.clock.now()
+    runs = operations.latest_runs(now)
+    last_runs: dict[str, datetime] = {}
+    for run in runs:
+        if run.started_at <= now and not is_of_fleet(run):
+            last_runs.setdefault(run.worker, run.started_at)
     return Terms(
         policy=policy,
         catalog=operations.catalog,
         batch_sizes={name: worker.usual_batch for name, worker in WORKERS.items()} | dict(batch_sizes or {}),
         last_runs=last_runs,
-        by_fleet=operations.is_by_fleet,
+        by_fleet=is_by_fleet(of_last_day(runs, now), now),
         concurrency=Options(0).concurrency,
         carrier_concurrency=operations.settings.carrier_concurrency,
     )

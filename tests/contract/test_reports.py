@@ -84,7 +84,7 @@ def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
         "CLM-1"
     ]
     troubles = DatabaseTroubles(database, CATALOG)
-    first, second = sorted(map(str, troubles.clients_of("dpd")))
+    first, second = sorted(map(str, troubles.clients_of(["dpd"])["dpd"]))
     assert (len(first), first != second) == (len(second), True)
     near = troubles.near_deadline(NOW, NOW + 7 * DAY, ["dpd"])
     assert [claim.reference for claim in near] == ["CLM-2"]

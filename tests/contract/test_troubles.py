@@ -130,10 +130,10 @@ def test_the_clients_whose_claims_wait_under_an_account(
             {"client_id": 4, "carrier": "Pigeon Post"},
         ],
     )
-    assert troubles.clients_of("chronopost") == []  # as no run has assessed them
+    assert troubles.clients_of(["chronopost"])["chronopost"] == []  # as no run has assessed them
     Run(troubles.database).keep(NOW, POLICY)
-    assert troubles.clients_of("chronopost") == [2, 1]
-    assert troubles.clients_of("chronopost#4") == []
+    assert troubles.clients_of(["chronopost"])["chronopost"] == [2, 1]
+    assert troubles.clients_of(["chronopost#4"])["chronopost#4"] == []
 
 
 def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
