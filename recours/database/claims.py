@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Exists, Select, Update, bindparam, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
@@ -20,7 +21,6 @@ from recours.database.claim_rows import (
     SERVICE_LOCK_WAIT_S,
     TOGETHER_LOCK_WAIT_S,
     assessed_values,
-    claim_columns,
     const,
     count_projection,
     delivery_columns,
@@ -62,17 +62,17 @@ _RENEW = (
     .returning(_c.claim_id)
 )
 # It counts as an interruption until it is recorded or put back.
-_LEASE = (
+_LEASE = update(claims).values(
+    lease_token=bindparam("held_by"),
+    lease_until=bindparam("until", type_=_c.lease_until.type),
+    interruptions=_c.interruptions + 1,
+    version=_c.version + 1,
+)
+_ASSESS_INSTEAD = (
     update(claims)
     .where(_OF_CLAIMS)
-    .values(
-        lease_token=bindparam("held_by"),
-        lease_until=bindparam("until", type_=_c.lease_until.type),
-        interruptions=_c.interruptions + 1,
-        version=_c.version + 1,
-    )
+    .values(**_RELEASED, interruptions=_c.interruptions - 1, to_assess=1, version=_c.version + 1)
 )
-_ASSESS_AGAIN = update(claims).where(_OF_CLAIMS).values(to_assess=1, version=_c.version + 1)
 _LET_GO = (
     update(claims)
     .where(_c.claim_id == bindparam("of_claim"), _c.lease_token == bindparam("held_by"))
@@ -205,20 +205,16 @@ class ClaimRepository:
         if not carriers or most < 1:
             return []
         leased: list[Claim] = []
-        query = _urgent(self.border, stage, is_sqlite=self.database.is_sqlite, unnumbered=unnumbered)
+        statement = _leasing(self.border, stage, is_sqlite=self.database.is_sqlite, unnumbered=unnumbered)
         named = named_lanes(carriers, is_sqlite=self.database.is_sqlite)
         for _ in range(_MOST_TRIES):
-            values = {"most": most - len(leased), **moments(now, lease.token), **named}
+            values = {"most": most - len(leased), "until": lease.until, **moments(now, lease.token), **named}
             with self.database.write() as connection:
-                rows = connection.execute(query, values).mappings().all()
-                edited = [row["claim_id"] for row in rows if row["is_edited"]]
-                unedited = [
-                    read_claim(row, self.catalog, self.redact) for row in rows if not row["is_edited"]
-                ]
+                rows = connection.execute(statement, values).mappings().all()
+                edited = [row["claim_id"] for row in rows if not row["is_as_seen"]]
                 if edited:
-                    connection.execute(_ASSESS_AGAIN, {"of_claims": edited})
-                self._set_lease(connection, unedited, lease)
-                leased += unedited
+                    connection.execute(_ASSESS_INSTEAD, {"of_claims": edited})
+                leased += [read_claim(row, self.catalog, self.redact) for row in rows if row["is_as_seen"]]
                 is_all = len(leased) == most or not (
                     edited or self._any_left(connection, stage, carriers, now)
                 )
@@ -234,11 +230,6 @@ class ClaimRepository:
             return False  # one at a time has the whole database
         ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
-
-    def _set_lease(self, connection: Connection, claims_: Sequence[Claim], lease: Lease) -> None:
-        if claims_:
-            ids = [claim.id for claim in claims_]
-            connection.execute(_LEASE, {"of_claims": ids, "held_by": lease.token, "until": lease.until})
 
     def note_asked(self, claims_: Sequence[Claim], by: str, now: datetime) -> None:
         with self.database.write() as connection:
@@ -261,7 +252,8 @@ class ClaimRepository:
             assessed = replace(before, state=claim.state)
             write_states(connection, [(claim.id, assessed_values(before, claim.state, now))])
             note_assessed(connection, [(before, claim.state)], now)
-            self._set_lease(connection, [assessed], lease)
+            values = {"of_claims": [claim.id], "held_by": lease.token, "until": lease.until}
+            connection.execute(_LEASE.where(_OF_CLAIMS), values)
             return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
@@ -469,12 +461,26 @@ def _changes_service(attempt: Attempt, decision: Decision) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _urgent(border: Border, stage: Stage, *, is_sqlite: bool, unnumbered: bool) -> Select[Any]:
-    """The most urgent ready claims, as `leasable_ids` finds them, with `is_edited`. Built once: it is run for every bundle."""
+def _leasing(border: Border, stage: Stage, *, is_sqlite: bool, unnumbered: bool) -> ReturningUpdate[Any]:
+    """Lease the most urgent ready claims, as `leasable_ids` finds them; returns what a claim is read from, and `is_as_seen`.
+
+    Built once: it is run for every bundle.
+    """
     ids = leasable_ids(stage, is_sqlite=is_sqlite, unnumbered=unnumbered)
-    is_edited = case((or_(border.key.is_(None), border.is_edited), 1), else_=0).label("is_edited")
-    theirs = claims.outerjoin(border.claims, border.key == _c.claim_id)
-    return select(*claim_columns(border), is_edited).select_from(theirs).where(_c.claim_id.in_(ids))
+    before = (_c.interruptions - 1).label("interruptions")
+    ours = [before if column is _c.interruptions else column for column in _c]
+    # A column at a time, since SQLite returns none of a table that is joined.
+    theirs = [
+        select(column).where(border.key == _c.claim_id).correlate(claims).scalar_subquery().label(column.name)
+        for column in border.columns
+    ]
+    is_as_seen = _is_unedited(border).label("is_as_seen")
+    return _LEASE.where(_c.claim_id.in_(ids)).returning(*ours, *theirs, is_as_seen)
+
+
+def _is_unedited(border: Border) -> Exists:
+    """Tell whether the service's row is still what ours was assessed on, for an update of ours."""
+    return select(border.key).where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
 
 
 @lru_cache(maxsize=32)
@@ -483,10 +489,7 @@ def _letting_go(border: Border, columns: tuple[str, ...], *, is_projected: bool)
     statement = update_leased(columns)
     if is_projected:
         return statement.values(border.seen_now)
-    of_it = select(border.key)
-    return statement.where(
-        of_it.where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
-    )
+    return statement.where(_is_unedited(border))
 
 
 class UntouchedClaims(ClaimRepository):

@@ -152,7 +152,8 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(backlog: Database) -
         for sql, values in looks:
             plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values).scalar_one()
             scans = [node for node in nodes(plan[0]["Plan"]) if "claims" in node.get("Relation Name", "")]
-            assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, sql
+            kinds = {node["Node Type"] for node in scans} - {"ModifyTable"}
+            assert kinds <= {"Index Scan", "Index Only Scan"}, sql
             read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans]
             assert max(read) <= 60, sql
 
