@@ -1,6 +1,5 @@
 """Accounts of clients, as people see them after real runs: one works, one has a wrong password, one client has none."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from recours.wiring.plan import plan_for
 from recours.wiring.workers import metrics_text
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
-from tests.fakes.smtp import MailServer, text_of
+from tests.fakes.smtp import MailServer
 from tests.keys import new_key
 
 WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.example"
@@ -98,29 +97,6 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: Operations, service:
     text = metrics_text(service.settings, opened)
     opened.database.close()
     assert WRONG not in text
-
-
-def test_the_client_and_the_operator_are_mailed_once(
-    service: Service, seen: Operations, smtp: MailServer
-) -> None:
-    del seen
-    service.run_hourly(3)
-    assert WITHOUT not in [to for to, _ in smtp.taken]
-    assert [str(message["Subject"]) for to, message in smtp.taken if to == WELL] == [
-        "Proof of delivery obtained: claim CLM-0001"
-    ]
-    (subject,) = [str(message["Subject"]) for to, message in smtp.taken if to == WRONG]
-    assert subject == "Your Chronopost account is refused – 1 claim blocked"
-    of_boss = [text_of(message) for to, message in smtp.taken if to == "boss@shop.example"]
-    assert "Chronopost: 1 account of clients" in of_boss[0]
-    assert WRONG in of_boss[0]
-
-
-def test_a_run_reports_the_use_of_each_account(service: Service) -> None:
-    (report,) = service.run_hourly(1)
-    found = json.loads(json.dumps(report.as_json()))
-    assert found["accounts"]["chronopost#1"]["used"] > 0
-    assert "Chronopost" not in found["api_usage"]
 
 
 def test_a_dry_run_knows_which_accounts_are_closed(service: Service, url: str) -> None:

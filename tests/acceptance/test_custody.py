@@ -222,21 +222,6 @@ TOUCHED = {
     "a manifest's path": ("UPDATE recours_manifests SET path = '../x' WHERE id = 2", ["Manifest 2 cannot be read (it is outside"]),
     "a manifest's long path": (f"UPDATE recours_manifests SET path = '{'x' * 5000}' WHERE id = 2", ["Manifest 2 cannot be read", "The timestamp of manifest 2"]),
 }  # fmt: skip
-# SQLite keeps a value of any type in any column.
-WRONG_TYPES = {
-    column: f'UPDATE recours_evidence SET "{column}" = {value} WHERE claim_id = 4'
-    for column, value in {
-        "manifest_id": "'x'", "path": "CAST(path AS BLOB)", "sha256": "CAST(sha256 AS BLOB)", "claim_id": "'x'", "size": "'x'",
-        "signatory": "CAST(signatory AS BLOB)", "shown": "'{'", "obtained_at": "7", "delivered_at": "'x'", "run_id": "7", "kind": "X'00'",
-    }.items()
-}  # fmt: skip
-WRONG_TYPES |= {
-    "attempts": "UPDATE recours_attempts SET signatory = CAST(signatory AS BLOB), delivered_at = 'x' WHERE claim_id = 4",
-    "attempts' documents": "UPDATE recours_attempts SET document_sha256 = 7 WHERE claim_id = 4",
-    "manifests": "UPDATE recours_manifests SET path = X'00', written_at = 'x' WHERE id = 2",
-    "manifests' hashes": "UPDATE recours_manifests SET sha256 = 7 WHERE id = 2",
-    "erasures": "INSERT INTO recours_erasures VALUES (1, 7, X'00', 'x', 7, 2)",
-}
 
 
 TABLES = (
@@ -276,13 +261,6 @@ def test_whatever_is_done_to_the_database_is_named(stored: Service) -> None:
         with row(what):
             for text in TOUCHED[what][1]:
                 assert any(text in problem for problem in problems), problems
-
-
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_a_value_of_a_wrong_type_is_named(stored: Service) -> None:
-    for what, problems in problems_after(stored, WRONG_TYPES):
-        with row(what):
-            assert problems
 
 
 def add_stray(path: Path) -> None:
@@ -403,18 +381,6 @@ def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_
     obstacle.unlink()
     service.run()
     assert len(manifests(service)[0].read_text().splitlines()) == 6
-
-
-def test_numbers_beyond_all_others_end_no_run(stored: Service) -> None:
-    stored.sql("UPDATE recours_manifests SET id = 9223372036854775807 WHERE id = 2")
-    stored.add(Scenario.DELIVERED)
-    assert stored.run().exit_status == 0
-
-
-def test_a_claim_that_is_none_is_an_error_of_usage(person: Person) -> None:
-    done = person.types("verify", "CLM-9999")
-    assert done.returncode == 2
-    assert "CLM-9999" in done.stderr
 
 
 def test_the_weekly_report_has_the_last_hash(stored: Service) -> None:

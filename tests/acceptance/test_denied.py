@@ -94,45 +94,6 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
     assert service.run(batch_size=50).stats.success == 40
 
 
-def test_settled_claims_are_reopened_before_their_last_retry(
-    make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = make()
-    denied = [service.add(S.NOT_OURS, carrier="Colissimo") for _ in range(5)]
-    unknown = service.add(S.UNKNOWN, carrier="Colissimo")
-    service.run()
-    assert stages(service, denied) == {"settled": 5}
-    [line] = operator_lines(service)
-    assert "5 claims reopened" in type_command(service, monkeypatch, line)
-    assert service.sql("SELECT pod_retry_count FROM claims WHERE id = ?", unknown) == [(1,)], "another answer"
-    for number in numbers_of(service, denied):
-        sandbox.parcels[number] = Parcel((S.DELIVERED,))
-    assert service.run().stats.success == 5
-
-
-def test_forty_parcels_that_the_document_call_denies_are_the_parcels_own_where_documents_came_before(
-    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = make()
-    service.add(S.DELIVERED, carrier="GLS")
-    assert service.run().stats.success == 1
-    clock.advance(HOUR)
-    denied = [service.add(S.ACCOUNT_DENIED, carrier="GLS", response_deadline="2026-02-03") for _ in range(40)]
-    for _ in range(5):
-        service.add(S.DELIVERED, carrier="GLS")
-    report = service.run(batch_size=50)
-    assert (report.stats.success, report.stats.failed) == (5, 40), "the others wait for nothing"
-    service.run_hourly(110, only={1, 6, 7, 30, 31, 102, 103, 110})
-    assert stages(service, denied) == {"given_up": 40}
-    calls = {id(call) for number in numbers_of(service, denied) for call in sandbox.calls_for(number)}
-    assert len(calls) <= 80
-    [line] = operator_lines(service)
-    for number in numbers_of(service, denied):
-        sandbox.parcels[number] = Parcel((S.DELIVERED,))
-    assert "40 claims reopened" in type_command(service, monkeypatch, line)
-    assert service.run(batch_size=50).stats.success == 40
-
-
 # ---------------------------------------------------------------- the right to documents
 
 # The operations of the calls for documents.
@@ -185,18 +146,6 @@ def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goe
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]
 
 
-def test_each_call_that_tries_whether_documents_come_again_is_for_another_claim(
-    make: Callable[..., Service], sandbox: Sandbox
-) -> None:
-    service = make()
-    sandbox.without_documents.add(("dhl_express", "10000001"))
-    for _ in range(6):
-        service.add(S.DELIVERED, carrier="DHL Express")
-    service.run_hourly(23)
-    asked = [call.number for call in sandbox.calls if call.operation == "proof-of-delivery"]
-    assert len(asked) == len(set(asked)) == 4
-
-
 def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
     make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
 ) -> None:
@@ -224,20 +173,3 @@ def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
     assert words in typed["why"]
     assert "accept" in typed["checked"]
     assert service.sql("SELECT documents_refused_at FROM recours_account_state") == [(None,)]
-
-
-def test_a_carrier_with_one_call_closes_and_opens_by_itself(
-    make: Callable[..., Service], sandbox: Sandbox
-) -> None:
-    service = make()
-    sandbox.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.ACCOUNT_DENIED,))
-    claims = [service.add(S.ACCOUNT_DENIED, carrier="UPS") for _ in range(14)]
-    service.run_hourly(72, only={1, 2, 3, *EVERY_SIX_HOURS})
-    assert service.sql("SELECT count(*) FROM recours_attempts WHERE used") == [(0,)]
-    calls = [call.at for call in sandbox.calls if call.carrier == "ups" and call.operation != "token"]
-    assert most_in_a_day(calls) <= 4
-    assert all("UPS does not let our account" in line for line in operator_lines(service))
-    for number in (*numbers_of(service, claims), CATALOG.specs["ups"].sample_number):
-        sandbox.parcels[number] = Parcel((S.DELIVERED,))
-    service.run_hourly(31, only=EVERY_SIX_HOURS)
-    assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]

@@ -37,14 +37,7 @@ def test_a_document_that_is_there_costs_one_call(make: Callable[..., Service]) -
     assert used == [("chronopost", 1), ("dhl_express", 1)]
 
 
-def test_it_is_off_by_default(make: Callable[..., Service]) -> None:
-    service = make()
-    claim = service.add(S.DELIVERED, **NEW)
-    service.run(PODFetchWorker)
-    assert calls(service, claim) == ["trackSkybillV2", "searchPOD"]
-
-
-@pytest.mark.parametrize("scenario", [S.IN_TRANSIT, S.UNKNOWN, S.POD_LATE, S.NOT_OURS, S.POD_UNSAID])
+@pytest.mark.parametrize("scenario", [S.IN_TRANSIT, S.POD_LATE])
 def test_a_refusal_shows_nothing_and_the_next_attempt_tracks(
     make: Callable[..., Service], scenario: Scenario
 ) -> None:
@@ -57,24 +50,4 @@ def test_a_refusal_shows_nothing_and_the_next_attempt_tracks(
     service.run_hourly(2)
     assert calls(service, claim)[1] == "trackSkybillV2"
     ((kind,),) = service.sql("SELECT kind FROM recours_claims")
-    assert kind == {
-        S.IN_TRANSIT: "not_delivered_yet",
-        S.UNKNOWN: "not_found",
-        S.NOT_OURS: "access_denied",
-    }.get(scenario, "pod_not_available_yet")
-
-
-def test_a_document_that_will_never_exist_is_believed(make: Callable[..., Service]) -> None:
-    service = make(CHRONOPOST_DOCUMENT_FIRST="true")
-    claim = service.add(S.POD_NEVER, **NEW)
-    service.run(PODFetchWorker)
-    assert service.sql("SELECT kind FROM recours_claims") == [("pod_never_available",)]
-    assert calls(service, claim) == ["searchPOD"]
-
-
-def test_the_piece_of_a_shipment_is_tracked_all_the_same(make: Callable[..., Service]) -> None:
-    service = make(DHL_EXPRESS_DOCUMENT_FIRST="true")
-    service.add(number="JD014600003828012345", carrier="DHL Express", **NEW)
-    service.run(PODFetchWorker)
-    assert [call.operation for call in service.box.calls] == ["tracking"]
-    assert service.sql("SELECT error_key FROM recours_claims") != [("proof_untracked",)]
+    assert kind == {S.IN_TRANSIT: "not_delivered_yet"}.get(scenario, "pod_not_available_yet")

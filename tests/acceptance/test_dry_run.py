@@ -1,7 +1,6 @@
 """`--dry-run` says what the run would do that is typed next; and what it would not."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_data
     added = [name for name in POD_COLUMNS if name != "pod_fetch_status"]
     assert f"columns it would add to claims: {', '.join(added)}\n" in done.stderr
     assert "Would take 1 claim\n" in done.stderr
-    assert "for CLM-2 (Chronopost)" in done.stderr
+    assert "Retry #1 for CLM-2 (Chronopost)" in done.stderr
     assert "1 claim left behind: UPS has no credentials: set UPS_CLIENT_ID" in done.stderr
     named = json.loads(dry(person, "--claim", "CLM-2", "--json", **ACCOUNT).stdout)
     assert (named["would_take"], named["would_add_columns"]) == (["CLM-2"], added)
@@ -66,18 +65,6 @@ def tables_of(database: Database) -> dict[str, list[str]]:
     }
 
 
-def test_a_named_claim_of_a_paused_carrier_stays_behind(
-    person: Person, database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(database, [{"claim_reference": "CLM-2"}])
-    person.does("pause", "Chronopost", **ACCOUNT)
-    done = dry(person, "--claim", "CLM-2", **ACCOUNT)
-    assert "Would take 0 claims" in done.stderr, done.stderr
-    assert "1 claim left behind: Chronopost was paused on " in done.stderr
-    left = json.loads(dry(person, "--claim", "CLM-2", "--json", **ACCOUNT).stdout)["left_behind"]
-    assert left == {"Chronopost": 1}, "by the names that api_usage has"
-
-
 def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(person: Person) -> None:
     options = ("--claim", "CLM-2", "--carrier", "UPS", "--dry-run")
     done = worker(SCHEDULER, *options, environment=person.environment, folder=person.folder)
@@ -87,16 +74,3 @@ def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(person: Person) -
     )
     log = person.folder / "logs" / f"{SCHEDULER}.log"
     assert "leave one of them out" in log.read_text(encoding="utf-8")
-
-
-def test_an_attempt_has_the_name_that_the_run_gives_it(
-    person: Person, database: Database, add_claims: Callable[..., None]
-) -> None:
-    nobody = {"carrier": "Heppner"}  # is asked nothing
-    add_claims(database, [nobody | {"pod_fetch_status": "pending"}, nobody | {"pod_retry_count": 2}])
-    named = "--claim", "CLM-00000", "--claim", "CLM-00001"
-    before = dry(person, *named)
-    run = worker(SCHEDULER, *named, environment=person.environment, folder=person.folder)
-    for done in (before, run):
-        begun = {line.rpartition("] ")[2] for line in done.stderr.splitlines() if " for CLM-" in line}
-        assert begun == {"Fetch for CLM-00000 (Heppner)", "Retry #3 for CLM-00001 (Heppner)"}, done.stderr

@@ -68,13 +68,7 @@ def test_a_run_says_what_it_leaves_and_takes_what_is_new(person: Person, databas
     assert json.loads(run(person, "--dry-run", "--json").stdout)["would_enroll"] == 1
     assert "would be enrolled first" not in run(person, "--dry-run", name="pod_retry_scheduler").stderr
     assert "Enrolled 1 new claim" in run(person).stderr
-    assert statuses(database) == {
-        "CLM-1": None,
-        "CLM-2": None,
-        "CLM-3": None,
-        "CLM-4": None,
-        "CLM-5": "pending",
-    }
+    assert statuses(database) == dict.fromkeys(("CLM-1", "CLM-2", "CLM-3", "CLM-4")) | {"CLM-5": "pending"}
     assert f"3 {LINE}" in run(person, "--dry-run").stderr
     assert f"! 3 {LINE}" in person.does("status")
     assert person.json("status")["not_enrolled"] == 3
@@ -100,13 +94,9 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     assert LINE not in person.does("status")
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("options", [("--carrier", "DPD"), ("--status", "lost"), ("--since", "1h")])
-def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(
-    person: Person, options: tuple[str, ...]
-) -> None:
+def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(person: Person) -> None:
     run(person)
-    assert "0 claims enrolled" in person.does("enroll", *options, "--yes")
+    assert "0 claims enrolled" in person.does("enroll", "--carrier", "DPD", "--yes")
     assert f"! 3 {LINE}" in person.does("status")
     person.does("enroll", "--status", "refunded", "--yes")
     assert LINE not in person.does("status")
@@ -136,13 +126,9 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("enroll", "CLM-9"), "There is no claim 'CLM-9'."),
         (("enroll", "CLM-4"), "CLM-4 has the status 'paid'"),
         (("enroll", "CLM-1", "--carrier", "UPS"), "not both"),
-        (("enroll", "--carrier", "Nobody"), "there is no carrier 'Nobody'"),
-        (("exclude", "CLM-1"), "--why"),
         (("exclude", "CLM-1", "--why", " "), "Say why"),
-        (("exclude", "--why", "x"), "CLAIM"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_changed(

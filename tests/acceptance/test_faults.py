@@ -1,20 +1,305 @@
 """Faults of the environment, each around a real process: none is silent, and none costs a claim an attempt.
 
 A run that met one ends with another status than 0, or its log says what is wrong; afterwards `recours status --check` does
-not call that well.
+not call that well. A fault is a function that takes an `Installation` and changes it, or yields while it lasts. Faults of
+settings and answers are in test_bad_input.py, full disks in tests/chaos/test_full_disk.py.
 """
 
 import re
+import socket
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url, text
 
+from recours.database.engine import Database
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.faults import ON_POSTGRESQL, ON_SQLITE, Inject, Installation, injected
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
+from tests.fakes.checkout import ROOT
+from tests.fakes.rights import unprivileged
+from tests.postgres import free_port
+
+LONGEST_S = 150
+
+
+@dataclass
+class Installation:
+    """A service with due claims, and how its worker is started. A fault changes any of it."""
+
+    service: Service
+    url: str
+    environment: dict[str, str]
+    limits: str = ""  # of the shell that starts it, such as `ulimit -n 9`
+    modes_bind: bool = False  # even if the tests are root's
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return self.service.folder
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def pods(self) -> Path:
+        return Path(self.environment["RECOURS_POD_DIR"])
+
+    @property
+    def database_file(self) -> Path:
+        return Path(str(make_url(self.url).database))
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Start the worker as a scheduler does, from nothing."""
+        command = [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py")]
+        if self.limits:
+            command = ["/bin/sh", "-c", f'{self.limits}; exec "$@"', "sh", *command]
+        return subprocess.run(
+            unprivileged(command) if self.modes_bind else command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=LONGEST_S,
+        )
+
+    def mode(self, path: Path, mode: int) -> None:
+        """Change what a file's mode allows, until the fault is undone; root is bound by it too."""
+        before = path.stat().st_mode
+        path.chmod(mode)
+        self.undo.append(lambda: path.chmod(before))
+        self.modes_bind = True
+
+    def admin(self, *statements: str) -> None:
+        """What the database's administrator does."""
+        database = Database(make_url(self.url))
+        try:
+            with database.outside_transactions() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+        finally:
+            database.close()
+
+
+Inject = Callable[[Installation], "Iterator[None] | None"]
+ON_SQLITE: dict[str, Inject] = {}
+ON_POSTGRESQL: dict[str, Inject] = {}
+
+
+def fault(name: str, kind: dict[str, Inject] = ON_SQLITE) -> Callable[[Inject], Inject]:
+    """Register a fault; on PostgreSQL only where the database plays a part in it."""
+
+    def register(inject: Inject) -> Inject:
+        kind[name] = inject
+        return inject
+
+    return register
+
+
+@contextmanager
+def injected(inject: Inject, installation: Installation) -> Iterator[None]:
+    """While it lasts."""
+    lasting = inject(installation)
+    if lasting is not None:
+        next(lasting)
+    try:
+        yield
+    finally:
+        if lasting is not None:
+            with suppress(StopIteration):
+                next(lasting)
+        while installation.undo:
+            installation.undo.pop()()
+
+
+@fault("a secrets file that may not be read")
+def _closed_secrets(installation: Installation) -> None:
+    file = installation.folder / "secrets.toml"
+    file.write_text('[chronopost]\naccount = "10000001"\n')
+    installation.mode(file, 0o000)
+    installation.environment["RECOURS_SECRETS_FILE"] = str(file)
+
+
+@fault("hardly any file may be open")
+def _few_files(installation: Installation) -> None:
+    installation.limits = "ulimit -n 12"
+
+
+@fault("hardly any memory")
+def _little_memory(installation: Installation) -> None:
+    installation.limits = "ulimit -v 120000"
+
+
+@fault("a log that may not be written")
+def _read_only_log(installation: Installation) -> None:
+    installation.logs.mkdir()
+    log = installation.logs / "pod_retry_scheduler.log"
+    log.write_text("")
+    installation.mode(log, 0o444)
+    installation.mode(installation.logs, 0o555)
+
+
+@fault("a document folder that may not be written")
+def _read_only_documents(installation: Installation) -> None:
+    installation.pods.mkdir(parents=True)
+    installation.mode(installation.pods, 0o555)
+
+
+@fault("a document folder that was deleted, in a folder that may not be written")
+def _deleted_documents(installation: Installation) -> None:
+    parent = installation.folder / "share"
+    parent.mkdir()
+    installation.environment["RECOURS_POD_DIR"] = str(parent / "pods")
+    installation.mode(parent, 0o555)
+
+
+@fault("a database of another program")
+def _foreign_database(installation: Installation) -> None:
+    other = installation.folder / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE invoices (id INTEGER)")
+    installation.environment["DATABASE_URL"] = f"sqlite:///{other}"
+
+
+@fault("a database file that may not be written")
+def _read_only_database(installation: Installation) -> None:
+    place = installation.folder / "place"
+    place.mkdir()
+    with closing(sqlite3.connect(installation.database_file)) as connection:
+        connection.execute("VACUUM INTO ?", (str(place / "claims.db"),))
+    installation.environment["DATABASE_URL"] = f"sqlite:///{place / 'claims.db'}"
+    installation.mode(place / "claims.db", 0o444)
+    installation.mode(place, 0o555)
+
+
+@fault("another program's lock on the database")
+def _locked_database(installation: Installation) -> Iterator[None]:
+    with closing(sqlite3.connect(installation.database_file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@fault("a server that is down", ON_POSTGRESQL)
+def _server_down(installation: Installation) -> None:
+    url = make_url(installation.url).set(port=free_port())
+    installation.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
+
+
+@fault("a database that was renamed", ON_POSTGRESQL)
+def _no_such_database(installation: Installation) -> None:
+    url = make_url(installation.url).set(database="gone")
+    installation.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
+
+
+@fault("a database that takes no writes", ON_POSTGRESQL)
+def _read_only_server(installation: Installation) -> Iterator[None]:
+    _as_role(installation)
+    installation.admin("ALTER ROLE worker SET default_transaction_read_only = on")
+    yield
+    _drop_role(installation)
+
+
+@fault("a server that is silent", ON_POSTGRESQL)
+def _silent_server(installation: Installation) -> Iterator[None]:
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as silent:
+        url = make_url(installation.url).set(port=silent.getsockname()[1])
+        installation.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
+        yield
+
+
+@fault("a role that may not connect any more", ON_POSTGRESQL)
+def _no_connections_left(installation: Installation) -> Iterator[None]:
+    _as_role(installation)
+    installation.admin("ALTER ROLE worker CONNECTION LIMIT 0")
+    yield
+    _drop_role(installation)
+
+
+@fault("a grant on claims that was revoked", ON_POSTGRESQL)
+def _no_claims(installation: Installation) -> Iterator[None]:
+    _as_role(installation)
+    installation.admin("REVOKE UPDATE ON claims FROM worker")
+    yield
+    _drop_role(installation)
+
+
+@fault("a grant on the attempts that was revoked", ON_POSTGRESQL)
+def _no_attempts(installation: Installation) -> Iterator[None]:
+    _as_role(installation)
+    installation.admin("REVOKE INSERT ON recours_attempts FROM worker")
+    yield
+    _drop_role(installation)
+
+
+@fault("rows that the service has locked", ON_POSTGRESQL)
+def _locked_rows(installation: Installation) -> Iterator[None]:
+    database = Database(make_url(installation.url))
+    with database.write() as connection:
+        connection.execute(text("SELECT id FROM claims FOR UPDATE"))
+        yield
+    database.close()
+
+
+@fault("a table that the service has locked", ON_POSTGRESQL)
+def _locked_table(installation: Installation) -> Iterator[None]:
+    database = Database(make_url(installation.url))
+    with database.write() as connection:
+        connection.execute(text("LOCK TABLE claims IN ACCESS EXCLUSIVE MODE"))
+        yield
+    database.close()
+
+
+def _as_role(installation: Installation) -> None:
+    """A user of its own for the worker, who may do everything that a run does."""
+    installation.admin(
+        "DROP ROLE IF EXISTS worker",
+        "CREATE ROLE worker LOGIN",
+        "GRANT USAGE ON SCHEMA public TO worker",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO worker",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO worker",
+    )
+    url = make_url(installation.url).set(username="worker")
+    installation.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
+
+
+def _drop_role(installation: Installation) -> None:
+    installation.admin("DROP OWNED BY worker", "DROP ROLE worker")
+
+
+@fault("a store of certificates that is not there")
+def _no_certificates(installation: Installation) -> Iterator[None]:
+    installation.environment["REQUESTS_CA_BUNDLE"] = "/nowhere/certificates.pem"
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        installation.environment["CHRONOPOST_BASE_URL"] = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        yield
+
+
+@fault("a mail server that is silent")
+def _silent_mail_server(installation: Installation) -> Iterator[None]:
+    """Somebody is to be told: the password is wrong."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        installation.environment |= {
+            "CHRONOPOST_PASSWORD": "000000",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(silent.getsockname()[1]),
+            "SMTP_SECURITY": "none",
+            "SMTP_FROM": "service@shop.example",
+            "ADMIN_EMAIL": "operator@shop.example",
+        }
+        yield
+
 
 _CLAIMS = 4
 OWN_ERROR = re.compile("an internal error")
@@ -55,10 +340,6 @@ def cases() -> Iterator[object]:
 def fetched(installation: Installation) -> int:
     query = "SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'"
     return int(installation.service.sql(query)[0][0])
-
-
-def test_there_are_thirty_faults_and_more() -> None:
-    assert len(ON_SQLITE | ON_POSTGRESQL) >= 30
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)

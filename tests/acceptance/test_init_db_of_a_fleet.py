@@ -4,7 +4,6 @@ import os
 import subprocess
 from contextlib import closing
 
-import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database
@@ -40,12 +39,6 @@ def test_the_sql_that_is_printed_makes_all_of_it_and_grants_the_rights(owner: UR
     assert "Nothing was missing." in init_db(owner).stdout
 
 
-def test_what_is_there_is_not_in_the_sql_that_is_printed(owner: URL, role: str) -> None:
-    init_db(owner)
-    psql(owner, init_db(owner, "--grant-to", role, "--sql").stdout)
-    assert tables(owner.set(username=role)).missing_rights == ()
-
-
 def psql(owner: URL, sql: str) -> None:
     """Statement by statement, as psql runs a file: some of them may not be run in a transaction."""
     conninfo = owner.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -59,13 +52,10 @@ def psql(owner: URL, sql: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("option", [(), ("--sql",)])
-def test_tables_of_an_older_version_are_left_to_its_own_migrations(
-    owner: URL, option: tuple[str, ...]
-) -> None:
+def test_tables_of_an_older_version_are_left_to_its_own_migrations(owner: URL) -> None:
     init_db(owner)
     execute(owner, "DROP FUNCTION procrastinate_fetch_job_v2")
-    refused = init_db(owner, *option)
+    refused = init_db(owner)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "of another version of Procrastinate; missing: procrastinate_fetch_job_v2. " in refused.stderr
     assert "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html" in refused.stderr

@@ -10,9 +10,7 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
-from recours.runs.worker import Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 
@@ -73,72 +71,21 @@ def owed(service: Service) -> int:
     return int(count)
 
 
-@pytest.mark.parametrize(
-    ("status", "worker"), [("failed", PODRetryScheduler), ("pending", PODFetchWorker)], ids=["failed", "new"]
-)
 def test_a_locked_claim_is_fetched_once_and_the_service_is_told_by_the_next_run(
-    service: Service,
-    application: Connection,
-    caplog: pytest.LogCaptureFixture,
-    status: str,
-    worker: type[Worker],
+    service: Service, application: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service.add(S.DELIVERED, pod_fetch_status=status)
-    service.add(S.IN_TRANSIT, pod_fetch_status=status)
+    service.add(S.DELIVERED)
+    service.add(S.IN_TRANSIT)
     lock_all(application)
-    report = service.run(worker)
+    report = service.run()
     assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 1)
-    assert statuses(service) == [status] * 2
+    assert statuses(service) == ["failed"] * 2
     assert owed(service) == 2
     assert not [line for line in caplog.messages if "lock" in line]
     calls = len(service.box.calls)
     unlock(application)
-    assert service.run(worker).stats.total == 0
+    assert service.run().stats.total == 0
     assert statuses(service) == ["success", "failed"]
     assert owed(service) == 0
     assert len(service.box.calls) == calls, "nothing is fetched twice"
     assert service.sql("SELECT count(*) FROM recours_attempts") == [(2,)]
-
-
-def test_a_claim_that_stays_locked_is_neither_fetched_again_nor_waited_for(
-    service: Service, application: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recours.database.intake.SERVICE_LOCK_WAIT_S", 0.05)
-    service.add(S.DELIVERED)
-    lock_all(application)
-    service.run()
-    calls = len(service.box.calls)
-    service.clock.advance(HOUR)
-    report = service.run()
-    assert (report.exit_status, report.stats.total, owed(service)) == (0, 0, 1)
-    assert len(service.box.calls) == calls
-
-
-def test_what_the_service_wrote_while_it_had_the_row_locked_holds(
-    service: Service, application: Connection
-) -> None:
-    """A number that was corrected in that transaction: what the carrier said of the former one is not written over it."""
-    service.add(S.DELIVERED)
-    lock_all(application)
-    assert service.run().stats.success == 1
-    service.box.parcels["XY000000999FR"] = Parcel((S.IN_TRANSIT,))
-    application.execute(text("UPDATE claims SET tracking_number = 'XY000000999FR'"))
-    application.exec_driver_sql("COMMIT; BEGIN")
-    report = service.run()
-    assert (report.stats.success, report.stats.failed, owed(service)) == (0, 1, 0)
-    assert statuses(service) == ["failed"]
-
-
-def test_retries_of_settled_claims_pass_while_they_are_locked(
-    service: Service, application: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recours.database.intake.SERVICE_LOCK_WAIT_S", 0.05)
-    service.add(S.NOT_OURS)
-    service.run()
-    service.clock.advance(7 * HOUR)
-    lock_all(application)
-    assert service.run().stats.skipped_persistent == 1
-    assert service.sql("SELECT pod_retry_count FROM claims") == [(1,)]
-    unlock(application)
-    assert service.run().stats.skipped_persistent == 0
-    assert service.sql("SELECT pod_retry_count FROM claims") == [(2,)]

@@ -17,11 +17,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.localized import Localized
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREVER = (Scenario.UNKNOWN,) * 40
@@ -96,48 +95,6 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     assert {b["carrier"]: b["waiting"] for b in found["backlogs"]} == {None: 0, "chronopost": 2}
 
 
-def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None:
-    earlier(service, hours=9)
-    service.environment["CHRONOPOST_PASSWORD"] = "000000"
-    service.add(failed_at=now_minus(days=2))
-    service.add(failed_at=now_minus(days=2), carrier="Pigeon Post")
-    service.add(*FOREVER, failed_at=now_minus(days=2), carrier="UPS")
-    service.run()
-    began = service.clock.now() - HOUR
-    service.sql(
-        "INSERT INTO recours_runs (id, worker, started_at) VALUES (?, ?, ?)",
-        "dead",
-        PODRetryScheduler.name,
-        f"{began:%Y-%m-%d %H:%M:%S.%f}",
-    )
-    until = f"{datetime.now(UTC) + HOUR:%Y-%m-%d %H:%M:%S.%f}"
-    service.sql("UPDATE recours_account_state SET refused_until = ? WHERE carrier = 'chronopost'", until)
-    shown = person.does("status", UPS_CLIENT_ID="", UPS_CLIENT_SECRET="")
-    remarks = [line for line in shown.splitlines() if line.startswith("! ")]
-    assert remarks[0] == "! pod_fetch_worker has never run on this database. It should run every 30 min."
-    assert re.match(
-        r"! pod_retry_scheduler has not run since .*\. It should run every 1 h\. Is the machine off",
-        remarks[1],
-    )
-    assert re.match(r"! 1 run of pod_retry_scheduler never ended \(.*\): it was killed", remarks[2])
-    rejects = r"! Chronopost rejects our credentials \(.*from the environment\)\. 1 claim blocked since .*\. Next try "
-    assert any(re.match(rejects, line) for line in remarks), remarks
-    assert any(re.match(r"! UPS has no credentials\. 1 claim blocked since ", line) for line in remarks)
-    assert re.search(
-        r"^  → Set UPS_CLIENT_ID.* in \.env, then: recours carriers check ups$", shown, re.MULTILINE
-    )
-    assert any(line.startswith("! 1 claim names a carrier that recours does not know.") for line in remarks)
-    assert shown.startswith(
-        "6 things need you: pod_fetch_worker has never run, pod_retry_scheduler is overdue, "
-    )
-    found = person.json("status")
-    assert found["workers"][1]["never_ended"] == ["dead"]
-    assert found["verdict"].startswith("5 things need you: ")  # here UPS has credentials
-    kinds = [(problem["kind"], problem["carrier"], problem["count"]) for problem in found["problems"]]
-    assert ("credentials_rejected", "chronopost", 1) in kinds
-    assert all(problem["sentence"] and problem["remedy"] for problem in found["problems"])
-
-
 def test_status_check_is_for_those_who_watch(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(minutes=5))
     service.run(PODFetchWorker)
@@ -196,27 +153,20 @@ def on_a_terminal(person: Person, *arguments: str) -> str:
     return seen.decode()
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_console_that_lacks_signs_is_no_reason_to_fail(
-    service: Service, person: Person, encoding: str
-) -> None:
+def test_a_console_that_lacks_signs_is_no_reason_to_fail(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(days=2), carrier="Délai dépassé 🛑")
-    environment = person.environment | {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    environment = person.environment | {"PYTHONIOENCODING": "cp1252", "LC_ALL": "C"}
     for arguments in (["status"], ["why", "CLM-0001"]):
         command = [sys.executable, "-m", "recours", *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=60
         )
         assert (done.returncode, done.stderr) == (0, b"")
-    if encoding == "cp1252":
-        assert "Délai dépassé ?".encode(encoding) in done.stdout
+    assert "Délai dépassé ?".encode("cp1252") in done.stdout
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize(
-    "arguments", [["status"], ["status", "--json"], ["export", "--csv"], ["why", "CLM-0001"]]
-)
+@pytest.mark.parametrize("arguments", [["status"], ["export", "--csv"]])
 def test_a_reader_that_goes_away_is_no_fault(service: Service, person: Person, arguments: list[str]) -> None:
     for _ in range(3):
         service.add(failed_at=now_minus(days=2))
@@ -262,64 +212,6 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 
-# A claim's columns, whether a run has seen it, what is written into its row then, and what `why` says.
-WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, str | None, list[str]]] = {
-    "never seen": ({}, False, None, ["{claim} is new or was corrected: the next run assesses it."]),
-    "corrected": (
-        {},
-        True,
-        "claims SET tracking_number = 'XY999999999FR' WHERE id",
-        ["{claim} is new or was corrected: the next run assesses it."],
-    ),
-    "held": (
-        {},
-        True,
-        "recours_claims SET lease_token = 'x', lease_until = '{soon}' WHERE claim_id",
-        ["{claim} is being fetched at this moment."],
-    ),
-    "paid": ({"status": "paid"}, True, None, ["the status of the claim says that no proof is wanted", "RECOURS_SKIP_CLAIM_STATUSES"]),
-    "no number": (
-        {"pod_fetch_status": "pending", "tracking_number": None},
-        True,
-        None,
-        ["has no tracking number: it waits for one", "Enter its tracking number"],
-    ),
-    "empty status": ({"pod_fetch_status": None}, True, None, ["{claim}: no proof of delivery was asked for."]),
-    "unknown carrier": (
-        {"carrier": "Pigeon Post"},
-        True,
-        None,
-        ["The carrier Pigeon Post is not supported", "Who can act: the operator of recours", "Correct the carrier's name in the claim"],
-    ),
-    "fetching": (
-        {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
-        True,
-        None,
-        ["{claim} waits for its next try on "],
-    ),
-    "late": ({"response_deadline": "2020-01-01"}, False, None, ["It is asked about after all others."]),
-}  # fmt: skip
-
-
-def test_why_says_where_a_claim_stands(service: Service, person: Person) -> None:
-    ids = {}
-    for is_seen in (True, False):
-        for name, (columns, seen, _, _) in WHERE_IT_STANDS.items():
-            if seen is is_seen:
-                ids[name] = service.add(*FOREVER, **({"failed_at": now_minus(days=2)} | columns))
-        if is_seen:
-            service.run()
-    soon = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S.%f}"
-    for name, (_, _, change, sentences) in WHERE_IT_STANDS.items():
-        if change:
-            service.sql(f"UPDATE {change.format(soon=soon)} = ?", ids[name])
-        with row(name):
-            claim = f"CLM-{ids[name]:04}"
-            shown = person.does("why", claim)
-            for sentence in sentences:
-                assert sentence.format(claim=claim) in shown, shown
-
-
 def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person: Person) -> None:
     ago = now_minus(days=2)
     service.add(*FOREVER, failed_at=ago, number="XY000000001FR", order_id="1007")
@@ -332,19 +224,6 @@ def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person
         2, "Error: Invalid value for CLAIM: Several claims have it: CLM-0003, CLM-0002.",
     )  # fmt: skip
     assert person.types("why", "100").returncode == 2
-
-
-def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Person) -> None:
-    service.add(*FOREVER, failed_at=now_minus(days=2))
-    person.does("pause", "Chronopost")
-    shown = person.does("why", "CLM-0001")
-    assert "CLM-0001 waits until someone acts: " in shown
-    assert "Chronopost was paused on " in shown
-    assert "Resume Chronopost: recours resume chronopost" in shown
-    person.does("resume", "Chronopost")
-    nobody = person.does("why", "CLM-0001", CHRONOPOST_ACCOUNT="", CHRONOPOST_PASSWORD="")
-    assert "Chronopost has no credentials: set CHRONOPOST_ACCOUNT" in nobody
-    assert "Set the credentials of Chronopost" in nobody
 
 
 # ---------------------------------------------------------------- export
@@ -410,22 +289,9 @@ def test_an_export_goes_over_no_other_file(typist: Person) -> None:
     assert [path.name for path in typist.folder.glob("*out.csv*")] == ["out.csv"]
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=4)
+@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["export", "--csv"],
-        ["status", "--json"],
-        ["status"],
-        ["carriers"],
-        ["plan"],
-        ["mail", "preview", "weekly_report"],
-        ["--help"],
-        ["--version"],
-    ],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("arguments", [["export", "--csv"], ["status"], ["--help"]], ids=" ".join)
 def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -437,31 +303,17 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=18)
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (["status"], 0, ""),
-        (["why", "CLM-1"], 2, "There is no claim 'CLM-1'."),
-        (["export", "--json"], 0, ""),
-        (["prune", "--older-than", "1d", "--dry-run"], 0, ""),
-        (["check", "--offline", "--json"], 1, ""),
-        (["--version"], 0, ""),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-@pytest.mark.parametrize("closed", [">&- 2>&-", ">&-", "2>&-"])
+@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.parametrize(("arguments", "status"), [(["status"], 0), (["why", "CLM-1"], 2)])
 def test_a_console_that_is_not_there_takes_what_is_said(
-    typist: Person, arguments: list[str], status: int, said: str, closed: str
+    typist: Person, arguments: list[str], status: int
 ) -> None:
     """As under pythonw, or where a job's streams are closed."""
     done = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "recours", *arguments],
+        ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-m", "recours", *arguments],
         cwd=ROOT, env=typist.environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    assert said in done.stderr or "2>&-" in closed
 
 
 # ---------------------------------------------------------------- bad input
@@ -471,24 +323,13 @@ def test_a_console_that_is_not_there_takes_what_is_said(
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (["status", "--days", "0"], 2, "'0' is not a whole number from 1 to 366."),
         (["status", "--days", "many"], 2, "'many' is not a whole number from 1 to 366."),
-        (["status", "--day", "3"], 2, "No such option"),
-        (["status", "now"], 2, "Got unexpected extra argument"),
-        (["status", "--database-url", "nonsense"], 2, "--database-url is not a database URL"),
         (["status", "--database-url", "sqlite:///missing.db"], 1, "There is no database file"),
-        (["why"], 2, "Missing argument 'CLAIM'"),
         (["why", "CLM-0010"], 2, "There is no claim 'CLM-0010'. Did you mean CLM-0001?"),
-        (["why", "zzz"], 2, "There is no claim 'zzz'."),
-        (["why", "C" * 100_000], 2, "There is no claim 'CCCC"),
         (["why", "\udcff\udcfe"], 2, "There is no claim"),
         (["why", "a\nb"], 2, "There is no claim 'a\\x0ab'."),
-        (["why", "CLM-0001", "--max-retries", "0"], 2, "'0' is not a whole number from 1 to 20."),
         (["export"], 2, "Choose one of --csv and --json."),
-        (["export", "--csv", "--json"], 2, "Choose one of --csv and --json."),
-        (["export", "--csv", "--from", "yesterday"], 2, "'yesterday' is neither a date"),
         (["export", "--csv", "--from", "2999-01-01"], 2, "the time must not lie in the future."),
-        (["export", "--csv", "--from", "2026-02-30"], 2, "'2026-02-30' is neither a date"),
     ],
     ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )  # fmt: skip
@@ -516,9 +357,6 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
     empty = person.types(*arguments)
     assert empty.returncode == 1
     assert "has no table 'claims'" in empty.stderr
-    person.does("init-db")
-    service_of = Person(tmp_path, empty_url)
-    assert service_of.types(*arguments).returncode in (0, 2)
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")

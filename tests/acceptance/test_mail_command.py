@@ -2,11 +2,9 @@
 
 import getpass
 import json
-import os
 import sqlite3
 import ssl
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,119 +16,95 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from recours.database.schema.creation import create_file
+from tests.acceptance.person import Person
 from tests.fakes.smtp import MailServer
-from tests.processes.commands import Done, recours
-
-
-@dataclass
-class Operations:
-    folder: Path
-    settings: dict[str, str] = field(default_factory=dict)
-
-    def mail(self, *arguments: str, **settings: str) -> Done:
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
-        environment = {
-            **kept,
-            "PYTHONIOENCODING": "utf-8",
-            "DATABASE_PATH": str(self.folder / "claims.db"),
-            "RECOURS_LOG_DIR": str(self.folder / "logs"),
-            **self.settings,
-            **settings,
-        }
-        done = recours("mail", *arguments, environment=environment)
-        assert "Traceback" not in done.stderr
-        return done
-
-    def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.folder / "claims.db")) as connection:
-            rows = connection.execute(statement, values).fetchall()
-            connection.commit()
-        return rows
-
-    def recorded(self) -> list[tuple[object, object, dict[str, object]]]:
-        """What was done, by whom, and its details."""
-        rows = self.sql("SELECT what, by, details FROM recours_actions WHERE subject = 'mails' ORDER BY id")
-        return [(what, by, json.loads(str(details))) for what, by, details in rows]
 
 
 @pytest.fixture
-def operations(tmp_path: Path) -> Operations:
+def person(tmp_path: Path) -> Person:
     create_file(tmp_path / "claims.db")
-    return Operations(tmp_path)
+    return Person(tmp_path, f"sqlite:///{tmp_path / 'claims.db'}")
 
 
-def test_a_test_mail_is_sent_and_the_answer_told(operations: Operations, smtp: MailServer) -> None:
+def sql(person: Person, statement: str, *values: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(person.folder / "claims.db")) as connection, connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def recorded(person: Person) -> list[tuple[object, object, dict[str, object]]]:
+    """What was done, by whom, and its details."""
+    rows = sql(person, "SELECT what, by, details FROM recours_actions WHERE subject = 'mails' ORDER BY id")
+    return [(what, by, json.loads(str(details))) for what, by, details in rows]
+
+
+def test_a_test_mail_is_sent_and_the_answer_told(person: Person, smtp: MailServer) -> None:
     settings = smtp.settings | {"RECOURS_MAIL_REDIRECT": "you@shop.example"}
-    done = operations.mail("test", "me@shop.example", **settings)
+    done = person.types("mail", "test", "me@shop.example", **settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
         f"E-mail to me@shop.example accepted by 127.0.0.1:{smtp.port} (from service@shop.example, no encryption).\n"
     )
     assert smtp.recipients() == ["me@shop.example"]
-    assert operations.recorded() == [("tested", getpass.getuser(), {"to": "me@shop.example"})]
+    assert recorded(person) == [("tested", getpass.getuser(), {"to": "me@shop.example"})]
 
 
-def test_what_the_server_says_is_told(operations: Operations, smtp: MailServer) -> None:
+def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"me@shop.example": "550 no such user"}
-    done = operations.mail("test", "me@shop.example", **smtp.settings)
+    done = person.types("mail", "test", "me@shop.example", **smtp.settings)
     assert (
         done.returncode,
         "Not sent: the server refuses the recipient: 550 no such user." in done.stderr,
     ) == (1, True)
-    ((_, _, details),) = operations.recorded()
+    ((_, _, details),) = recorded(person)
     assert details["error"] == "the server refuses the recipient: 550 no such user"
     smtp.refuse_sender = "553 not one of ours"
-    done = operations.mail("test", "me@shop.example", **smtp.settings)
+    done = person.types("mail", "test", "me@shop.example", **smtp.settings)
     assert "refuses the sender service@shop.example: 553 not one of ours" in done.stderr
-    dead = operations.mail("test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
+    dead = person.types("mail", "test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
     assert (dead.returncode, "The mail server 127.0.0.1:9 cannot be used" in dead.stderr) == (1, True)
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("test", "nobody"), "'nobody' is not one mail address"),
         (("test", "me@shop.example"), "No mail server is set: SMTP_HOST"),
         (("preview", "pod_lost"), "'pod_lost' is not one of"),
-        (("relese",), "No such command 'relese'"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(
-    operations: Operations, arguments: tuple[str, ...], says: str
-) -> None:
-    done = operations.mail(*arguments)
+def test_what_was_mistyped_gets_a_sentence(person: Person, arguments: tuple[str, ...], says: str) -> None:
+    done = person.types("mail", *arguments)
     assert (done.returncode, says in done.stderr) == (2, True), done.stderr
 
 
-def test_release_lets_go_of_what_is_held(operations: Operations) -> None:
-    assert operations.mail("release").stdout == "No mail is held.\n"
+def test_release_lets_go_of_what_is_held(person: Person) -> None:
+    assert person.types("mail", "release").stdout == "No mail is held.\n"
     row = (
         "(id, message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at, tries)"
     )
     for number, state in enumerate(("held", "held", "sent"), 1):
-        operations.sql(
+        sql(
+            person,
             f"INSERT INTO recours_mails {row} VALUES (?, ?, 'pod_failed', 'a@b.example', 'fr', 's', 'p', 'h', ?, 'r', ?, 0)",
             number, f"<{number}@x>", state, "2026-02-02 08:00:00.000000",
         )  # fmt: skip
-    assert operations.mail("release").stdout == "2 mails released: the next run sends them.\n"
-    assert operations.sql("SELECT state FROM recours_mails ORDER BY id") == [
+    assert person.types("mail", "release").stdout == "2 mails released: the next run sends them.\n"
+    assert sql(person, "SELECT state FROM recours_mails ORDER BY id") == [
         ("ready",),
         ("ready",),
         ("sent",),
     ]
 
 
-def test_a_preview_is_printed_and_nothing_else(operations: Operations) -> None:
-    text = operations.mail("preview", "pod_failed", "--language", "en")
+def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
+    text = person.types("mail", "preview", "pod_failed", "--language", "en")
     assert (text.returncode, text.stderr) == (0, "")
     assert text.stdout.startswith("Chronopost: invalid tracking number – claim CLM-2026-0001\n\nHello,\n")
-    page = operations.mail("preview", "pod_retrieved", "--html")
+    page = person.types("mail", "preview", "pod_retrieved", "--html")
     assert page.returncode == 0, page.stderr
     assert '<html lang="fr">' in page.stdout
     assert "CLM-2026-0001" in page.stdout
-    assert operations.sql("SELECT count(*) FROM recours_mails") == [(0,)]
-    assert operations.recorded() == []
+    assert sql(person, "SELECT count(*) FROM recours_mails") == [(0,)]
+    assert recorded(person) == []
 
 
 # ---------------------------------------------------------------- encryption
@@ -164,24 +138,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
     return context, path
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_encryption_is_used_and_certificates_are_checked(
-    operations: Operations, certificate: tuple[ssl.SSLContext, Path], security: str
+    person: Person, certificate: tuple[ssl.SSLContext, Path], security: str
 ) -> None:
     context, trusted = certificate
     with MailServer(certificate=context, starttls=security == "starttls") as smtp:
         settings = smtp.settings | {"SMTP_SECURITY": security}
-        done = operations.mail("test", "me@shop.example", **settings, SSL_CERT_FILE=str(trusted))
+        done = person.types("mail", "test", "me@shop.example", **settings, SSL_CERT_FILE=str(trusted))
         assert done.returncode == 0, done.stderr
         assert smtp.recipients() == ["me@shop.example"]
-        strange = operations.mail("test", "me@shop.example", **settings)
+        strange = person.types("mail", "test", "me@shop.example", **settings)
         assert strange.returncode == 1
         assert "cannot be reached securely" in strange.stderr
         assert len(smtp.taken) == 1
 
 
-def test_a_server_without_starttls_gets_nothing(operations: Operations, smtp: MailServer) -> None:
-    done = operations.mail("test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
+def test_a_server_without_starttls_gets_nothing(person: Person, smtp: MailServer) -> None:
+    done = person.types("mail", "test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
     assert (done.returncode, "does not offer what is asked of it" in done.stderr) == (1, True)
     assert smtp.taken == []

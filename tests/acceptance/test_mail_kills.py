@@ -2,20 +2,16 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from recours.database.schema.creation import create_file
-from recours.sandbox import Sandbox
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer
 
 pytestmark = pytest.mark.full("kills beside mails: tests/chaos/test_enumerated.py has kills")
@@ -55,68 +51,31 @@ sys.exit(main("pod_retry_scheduler", []))
 """
 
 
-@dataclass
-class Service:
-    folder: Path
-    box: Sandbox
-    smtp: MailServer
-
-    def __post_init__(self) -> None:
-        create_file(self.folder / "claims.db")
-        at = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
-        self.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")
-        self.sql(
-            "INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested,"
-            " tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error)"
-            " VALUES ('CLM-1', 1, 'o', 'Chronopost', 'lost', 1, ?, ?, ?, 'failed', 'API timeout')",
-            self.box.example("chronopost", "00", 1), at, at,
-        )  # fmt: skip
-
-    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.folder / "claims.db")) as connection:
-            rows = connection.execute(statement, values).fetchall()
-            connection.commit()
-        return rows
-
-    def run(self, *command: str) -> int:
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        folders = {name: str(self.folder / "made") for name in ("RECOURS_LOG_DIR", "RECOURS_POD_DIR")}
-        environment = {
-            **kept,
-            **self.box.environment("chronopost"),
-            **self.smtp.settings,
-            **folders,
-            "DATABASE_PATH": str(self.folder / "claims.db"),
-            "PYTHONPATH": str(ROOT),
-        }
-        started = [sys.executable, *command]
-        return subprocess.run(
-            started, env=environment, capture_output=True, check=False, timeout=60
-        ).returncode
-
-    def let_leases_end(self) -> None:
-        past = "2026-01-01 00:00:00.000000"
-        self.sql("UPDATE recours_mails SET held_until = ? WHERE held_until IS NOT NULL", past)
-        self.sql("UPDATE recours_claims SET lease_until = ? WHERE lease_until IS NOT NULL", past)
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with Sandbox(now=lambda: datetime.now(UTC)) as box, MailServer() as smtp:
-        yield Service(tmp_path, box, smtp)
+def run(service: Service, url: str, *command: str) -> int:
+    environment = Person.of(service, url).environment | {"PYTHONPATH": str(ROOT)}
+    started = [sys.executable, *command]
+    return subprocess.run(started, env=environment, capture_output=True, check=False, timeout=60).returncode
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", POINTS)
-def test_no_mail_is_lost_and_none_is_sent_twice(service: Service, point: str) -> None:
-    assert service.run("-c", CHILD, *POINTS[point]) == -signal.SIGKILL
-    assert len(service.smtp.taken) == (point in ARRIVED)
-    service.let_leases_end()
-    scheduler = str(ROOT / "scripts" / "pod_retry_scheduler.py")
+def test_no_mail_is_lost_and_none_is_sent_twice(
+    service: Service, url: str, smtp: MailServer, point: str
+) -> None:
+    service.environment |= smtp.settings
+    service.wait_until_today()
+    service.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")
+    service.add(Scenario.DELIVERED, client_id=1, failed_at=service.clock.now() - timedelta(hours=2))
+    assert run(service, url, "-c", CHILD, *POINTS[point]) == -signal.SIGKILL
+    assert len(smtp.taken) == (point in ARRIVED)
+    past = "2026-01-01 00:00:00.000000"
+    service.sql("UPDATE recours_mails SET held_until = ? WHERE held_until IS NOT NULL", past)
+    service.sql("UPDATE recours_claims SET lease_until = ? WHERE lease_until IS NOT NULL", past)
     for _ in range(2):
-        assert service.run(scheduler) == 0
+        assert run(service, url, str(ROOT / "scripts" / "pod_retry_scheduler.py")) == 0
     states = [state for (state,) in service.sql("SELECT state FROM recours_mails")]
     assert states == (["undecided"] if point in UNDECIDABLE else ["sent"])
     arrived = 1 if point in ARRIVED or point not in UNDECIDABLE else 0
-    assert service.smtp.recipients() == ["a@shop.example"] * arrived
+    assert smtp.recipients() == ["a@shop.example"] * arrived
     assert service.sql("SELECT pod_fetch_status FROM claims") == [("success",)]

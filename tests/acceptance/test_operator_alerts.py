@@ -1,13 +1,11 @@
 """What the operator is mailed at once: a carrier that is unavailable, refused documents, many claims to correct."""
 
 import re
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from recours.sandbox import Scenario
-from recours.sandbox.scenarios import Parcel
 from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer, text_of
 
@@ -35,24 +33,6 @@ def test_a_carrier_that_is_down_for_hours_is_one_mail(service: Service, smtp: Ma
     assert subject == "Chronopost is unavailable – 8 claims blocked"
     assert re.search(r"no call has been answered since 0\d:\d\d|since 2 Feb 2026, 0\d:\d\d CET", text)
     assert "recours carriers check chronopost" in text
-
-
-def test_a_carrier_that_cannot_be_reached_uses_no_attempt_and_is_one_mail(
-    service: Service, smtp: MailServer
-) -> None:
-    for _ in range(8):
-        service.add(S.DELIVERED)
-    address, service.environment["CHRONOPOST_BASE_URL"] = (
-        service.environment["CHRONOPOST_BASE_URL"],
-        "http://127.0.0.1:1",
-    )
-    reports = service.run_hourly(6)
-    assert {report.exit_status for report in reports} == {0}
-    assert service.sql("SELECT sum(pod_retry_count) FROM claims") == [(0,)]
-    assert len(mails(smtp)) == 1
-    service.environment["CHRONOPOST_BASE_URL"] = address
-    (report,) = service.run_hourly(1)
-    assert report.stats.success == 8
 
 
 @pytest.mark.parametrize(("count", "expected"), [(5, 0), (7, 1)])
@@ -84,19 +64,3 @@ def test_refused_documents_of_five_parcels_within_a_day_are_one_mail(
         files = service.sql("SELECT path FROM recours_evidence WHERE refused IS NOT NULL")
         assert all(Path(path).name in text for (path,) in files)
         assert "recours attach CLAIM FILE --anyway --why TEXT" in text
-
-
-def test_claims_that_wait_for_their_confirmation_are_not_to_correct_yet(
-    service: Service, smtp: MailServer
-) -> None:
-    for number in range(7):
-        service.box.parcels[f"XY{number:09d}FR"] = Parcel((S.POD_NEVER,))
-        at = service.clock.now() - timedelta(minutes=1)
-        service.add(
-            S.POD_NEVER,
-            pod_fetch_status="pending",
-            created_at=f"{at:%Y-%m-%d %H:%M:%S}",
-            pod_fetch_error=None,
-        )
-    service.run_hourly(1, both=True)
-    assert mails(smtp) == []

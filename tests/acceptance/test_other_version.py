@@ -2,7 +2,6 @@
 
 from contextlib import closing
 
-import pytest
 from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database
@@ -12,17 +11,13 @@ from tests.acceptance.simulation import Service
 from tests.processes.commands import worker
 
 COMMANDS = (
-    "status", "why CLM-0001", "check --offline", "reopen CLM-0001 --yes", "enroll --yes", "plan", "prune --older-than 30d",
-    "init-db", "init-db --sql", "backup",
+    "status", "check --offline", "reopen CLM-0001 --yes", "prune --older-than 30d", "init-db", "init-db --sql", "backup",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("version", ["0015", "0002_next"])
-def test_it_is_left_alone_and_explained_in_one_sentence(
-    service: Service, person: Person, url: str, version: str
-) -> None:
+def test_it_is_left_alone_and_explained_in_one_sentence(service: Service, person: Person, url: str) -> None:
     service.add(Scenario.DELIVERED)
-    service.sql("UPDATE recours_schema_version SET version_num = ?", version)
+    service.sql("UPDATE recours_schema_version SET version_num = '0002_next'")
     before = content(url)
     ended = {
         (name, *options): worker(name, *options, environment=person.environment, folder=person.folder)
@@ -32,7 +27,7 @@ def test_it_is_left_alone_and_explained_in_one_sentence(
     for typed, done in ended.items():
         said = done.stdout + done.stderr
         assert done.returncode == 2, (typed, said)
-        assert said.count(f"has the schema {version} of another version of recours") == 1, (typed, said)
+        assert said.count("has the schema 0002_next of another version of recours") == 1, (typed, said)
         assert "Traceback" not in said
     assert content(url) == before
 

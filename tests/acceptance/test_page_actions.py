@@ -1,11 +1,9 @@
 """What a person does from the page, on real databases with simulated carriers: done, recorded, and said in their language."""
 
 import getpass
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -16,24 +14,19 @@ from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import ActionLog
 from recours.database.schema.inspection import look
-from recours.reporting.reader import DatabaseRecords
-from recours.reporting.records import ListedClaim
 from recours.reporting.results import (
-    CorrectAccountError,
     FetchResult,
     RecoursError,
 )
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.accounts import SETTING
 from recours.wiring.actions import MOST_CLAIMS, Actions, CorrectRequestError
-from recours.wiring.fetching import fetch_claims
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.acceptance.test_acting import FOREVER, give_up
 from tests.acceptance.test_changes import changes
 from tests.keys import new_key
-from tests.own_rows import put_account
 from tests.processes.commands import worker
 
 WHO = "anna"
@@ -91,51 +84,6 @@ def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
     assert done(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
 
 
-def test_claims_are_excluded_with_a_reason_and_brought_back(
-    service: Service, actions: Actions, person: Person
-) -> None:
-    for _ in range(2):
-        service.add(*FOREVER)
-    with pytest.raises(CorrectRequestError, match="Say why"):
-        actions.exclude(["CLM-0001"], " \n")
-    assert done(actions.exclude(["CLM-0001", "CLM-0002"], "settled by\nphone")) == {
-        "CLM-0001": True,
-        "CLM-0002": True,
-    }
-    (again,) = actions.exclude(["CLM-0001"], "again")
-    assert (again.is_done, "is excluded" in again.sentence) == (False, True)
-    assert done(actions.enroll(["CLM-0002", "CLM-0007"])) == {"CLM-0002": True, "CLM-0007": False}
-    assert service.sql("SELECT pod_fetch_status FROM claims ORDER BY id") == [("manual",), ("pending",)]
-    assert changes(service) == [
-        (1, "excluded", WHO, {"why": "settled by phone"}),
-        (2, "excluded", WHO, {"why": "settled by phone"}),
-        (2, "enrolled", WHO, {}),
-    ]
-    assert "Excluded: 'settled by phone'" in person.does("why", "CLM-0001")
-
-
-def test_one_claim_that_changes_at_this_moment_costs_the_others_nothing(
-    service: Service, actions: Actions
-) -> None:
-    for _ in range(3):
-        service.add(*FOREVER)
-
-    class Edited(DatabaseRecords):
-        """The service edits a claim between reading and writing."""
-
-        def find_all(self, references: Any) -> dict[str, ListedClaim]:
-            found = super().find_all(references)
-            service.sql("UPDATE claims SET pod_fetch_status = 'pending' WHERE id = 2")
-            return found
-
-    of = actions.operations
-    edited = Edited(of.database, of.catalog, of.records.redact)
-    results = Actions(replace(of, records=edited), WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
-    assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": True}
-    assert "changed at this very moment" in results[1].sentence
-    assert [claim for claim, *_ in changes(service)] == [1, 3]
-
-
 def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
     service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,22 +129,6 @@ def test_claims_are_fetched_by_a_run(service: Service, actions: Actions) -> None
     assert changes(service) == [(1, "asked", WHO, {}), (2, "asked", WHO, {})]
 
 
-def test_many_are_fetched_by_one_run_after_the_other(
-    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(5):
-        service.add(Scenario.DELIVERED)
-    monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
-    fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 6)])
-    fetch.run()
-    assert (fetch.fault, fetch.done, fetch.fetched) == (None, 5, 5)
-    of_runs = service.sql("SELECT count(*) FROM recours_attempts GROUP BY run_id ORDER BY min(claim_id)")
-    assert of_runs == [(2,), (2,), (1,)]
-    assert [outcome.reference for outcome in fetch.outcomes if isinstance(outcome, FetchResult)] == list(
-        fetch.references
-    )
-
-
 def test_a_server_that_is_stopped_begins_no_further_run(
     service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,28 +137,6 @@ def test_a_server_that_is_stopped_begins_no_further_run(
     fetch = actions.fetch(["CLM-0001"])
     fetch.run()
     assert fetch.outcomes == []
-
-
-def test_a_database_that_is_gone_between_two_runs_leaves_what_was_fetched(
-    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(4):
-        service.add(Scenario.DELIVERED)
-    fetched: list[str] = []
-
-    def once(settings: Any, sentences: Any, references: Any, **more: Any) -> Any:
-        if fetched:
-            raise DatabaseError("connection lost")
-        fetched.extend(references)
-        return fetch_claims(settings, sentences, references, **more)
-
-    monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
-    monkeypatch.setattr("recours.wiring.fetching.fetch_claims", once)
-    fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 5)])
-    fetch.run()
-    assert (fetch.done, fetch.fetched) == (2, 2)
-    assert fetch.fault is not None
-    assert "connection lost" in fetch.fault
 
 
 def test_who_names_a_claim_on_the_command_line_is_recorded_too(service: Service, person: Person) -> None:
@@ -267,59 +177,3 @@ def test_the_command_corrects_as_the_page_does(service: Service, person: Person)
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
     assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)
     assert person.types("correct", "CLM-0001").returncode == 2
-
-
-# ---------------------------------------------------------------- carriers, accounts, mails
-
-
-def test_a_carrier_is_paused_resumed_and_checked(
-    service: Service, actions: Actions, sandbox: Sandbox, person: Person
-) -> None:
-    service.add(*FOREVER)
-    assert actions.pause("chrono-post", "strike").sentence.startswith("Chronopost is paused until")
-    assert actions.operations.queue().status("chronopost").stopped is not None
-    assert "already" in actions.pause("chronopost", "a long strike").sentence
-    service.clock.advance(timedelta(hours=2))
-    assert service.run().stats.total == 0
-    assert replace(actions, language="fr").resume("chronopost").sentence.startswith("Chronopost reprend")
-    assert not actions.resume("chronopost").is_done
-    assert actions.check("chronopost").sentence == "Chronopost accepts our credentials."
-    assert [(one.what, one.by, one.details) for one in recorded(actions)] == [
-        ("paused", WHO, {"why": "strike"}),
-        ("paused", WHO, {"why": "a long strike"}),
-        ("resumed", WHO, {}),
-        ("checked", WHO, {"verdict": "accepted"}),
-    ]
-    with pytest.raises(CorrectAccountError, match="There is no carrier 'x'"):
-        actions.pause("x")
-    person.does("pause", "UPS")
-    person.does("resume", "UPS")
-    assert re.search(r"resumed on .* CES?T by ", person.does("carriers"))
-
-
-def test_an_account_of_a_client_is_paused_and_resumed(
-    service: Service, actions: Actions, sandbox: Sandbox
-) -> None:
-    service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
-    accounts = actions.operations.clients
-    number = put_account(accounts, 1, "chronopost", "sealed", "lea", service.clock.now())
-    paused = actions.pause("Chronopost", "unpaid", 1)
-    assert paused.sentence.startswith("Chronopost (shop@shop.example) is paused until someone resumes it")
-    queue = actions.operations.queue()
-    assert [
-        (stop := queue.status(f"chronopost#{number}").stopped) and stop.why,
-        queue.status("chronopost").stopped,
-    ] == [
-        f"by {WHO}: unpaid",
-        None,
-    ]
-    assert not actions.check_account(1, "chronopost").is_done
-    assert actions.resume("Chronopost", "shop@shop.example").is_done
-    assert not actions.resume("chronopost", 1).is_done
-    with pytest.raises(CorrectAccountError, match="There is no client 9"):
-        actions.pause("chronopost", client=9)
-    assert [(one.what, one.subject, one.by) for one in recorded(actions)] == [
-        ("added", f"chronopost#{number}", "lea"),
-        ("paused", f"chronopost#{number}", WHO),
-        ("resumed", f"chronopost#{number}", WHO),
-    ]

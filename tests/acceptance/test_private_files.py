@@ -1,6 +1,5 @@
 """What whole runs leave on disk is for their user alone, or for a group that a setting names; `check` tells what is not."""
 
-import json
 import os
 import shutil
 import stat
@@ -90,25 +89,6 @@ def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
     assert {found[name] for name in folders} == {below}
     assert len([name for name in found if name.endswith(".pdf")]) == 2
     assert {mode for name, mode in found.items() if name not in folders} == {file}, found
-
-
-def findings(checkout: Path, box: Sandbox, **settings: str) -> dict[str, tuple[str, str, str | None]]:
-    done = start(checkout, box, "-m", "recours", "check", "--offline", "--json", **settings)
-    told = json.loads(done.stdout)["findings"]
-    return {each["name"]: (each["state"], each["words"], each["remedy"]) for each in told}
-
-
-@pytest.mark.full("whom files are for, once more: others of this file")
-def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Path, box: Sandbox) -> None:
-    assert start(checkout, box, "-m", "recours", "init-db").returncode == 0
-    done = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="no-such-group")
-    assert done.returncode == 1
-    assert "there is no group 'no-such-group' (RECOURS_SHARED_GROUP)" in done.stderr
-    state, words, _ = findings(checkout, box, RECOURS_SHARED_GROUP="no-such-group")["group that may read"]
-    assert (state, words) == ("fault", "there is no group 'no-such-group' (RECOURS_SHARED_GROUP)")
-    wrong = start(checkout, box, "scripts/pod_retry_scheduler.py", RECOURS_SHARED_GROUP="a/b")
-    assert (wrong.returncode, "'a/b' is not the name of a group" in wrong.stderr) == (2, True)
-    assert box.calls == []
 
 
 @pytest.mark.full("whom files are for, once more: others of this file")

@@ -1,7 +1,6 @@
 """`recours prune`: what is past its keeping time goes, files first, while runs go on; what dies on the way is taken up again."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,13 +12,12 @@ import pytest
 from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast, OldFile, Part, Pruned, prune
+from recours.database.pruning import DatabasePast, OldFile, Part, prune
 from recours.documents.store import erase
 from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.conftest import Kind
 
 FOREVER = (Scenario.UNKNOWN,) * 40
 BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the new ones in March
@@ -169,15 +167,6 @@ def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, p
     assert "Its attempts are no longer on record: 'recours prune' deletes old ones." in said
 
 
-def test_a_claim_whose_document_went_is_never_fetched_again(years: Service, person: Person) -> None:
-    person.does("prune", *OLDER, "--yes")
-    calls = len(years.box.calls_for(of(years, "tracking_number", 1)[0]))
-    turns(years)
-    years.run(PODFetchWorker)
-    assert len(years.box.calls_for(of(years, "tracking_number", 1)[0])) == calls
-    assert of(years, "pod_fetch_status", 1) == ("success",)
-
-
 def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
@@ -207,13 +196,6 @@ def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, p
     assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final mail
 
 
-def test_a_reopened_claim_keeps_what_is_known_of_it(years: Service, person: Person) -> None:
-    person.does("reopen", "CLM-0002")
-    assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 1  # of the first alone
-    assert attempts_of(years)["CLM-0002"] == 4
-    assert of(years, "known_delivery", 2) != (None,)
-
-
 # ---------------------------------------------------------------- shown and asked
 
 
@@ -238,31 +220,15 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Missing option '--older-than'"),
         (("--older-than", "0"), "'0' is neither a number of days (90), a date"),
-        (("--older-than", "-5"), "is neither a number of days"),
-        (("--older-than", "9" * 30), "is neither a number of days"),
-        (("--older-than", "90 days"), "is neither a number of days"),
         (("--older-than", "٩٠"), "is neither a number of days"),
-        (("--older-than", "2026-13-01"), "is neither a number of days"),
         (("--older-than", "2999-01-01"), "must not lie in the future"),
-        (("--older-then", "90"), "No such option"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(
-    tmp_path: Path, kinds: Callable[[str], Kind], arguments: tuple[str, ...], says: str
-) -> None:
-    typist = Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
+def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
     done = typist.types("prune", *arguments, "--yes")
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
-
-
-def test_with_nothing_to_delete_it_does_not_ask(service: Service, person: Person) -> None:
-    service.add(Scenario.DELIVERED)
-    service.run()
-    said = person.does("prune", "--older-than", "2026-01-01")
-    assert said.startswith("Nothing is older than ")
 
 
 # ---------------------------------------------------------------- what cannot be deleted
@@ -298,27 +264,6 @@ def test_a_share_that_is_not_mounted_is_not_taken_for_deleted_files(years: Servi
     assert attempts_of(years)["CLM-0001"] == 1
 
 
-@pytest.mark.parametrize(
-    ("place", "why"),
-    [
-        ("data/pods/thesis.pdf", "its name is none that recours gives"),
-        ("thesis_{digest}.pdf", "it is outside"),
-    ],
-)
-def test_no_file_but_one_of_ours_is_deleted(years: Service, person: Person, place: str, why: str) -> None:
-    ((digest,),) = years.sql(
-        "SELECT document_sha256 FROM recours_attempts WHERE document_path LIKE '%CLM-0001%'"
-    )
-    thesis = years.folder / place.format(digest=digest[:16])
-    thesis.write_text("years of work")
-    years.sql(
-        "UPDATE recours_attempts SET document_path = ? WHERE document_path LIKE '%CLM-0001%'", str(thesis)
-    )
-    result = person.types("prune", *OLDER, "--yes")
-    assert (result.returncode, why in result.stderr) == (1, True)
-    assert thesis.read_text() == "years of work"
-
-
 def test_a_run_deletes_no_file_outside_the_folder_of_documents(service: Service) -> None:
     service.add(Scenario.DELIVERED, pod_fetch_status="pending")
     service.run(PODFetchWorker)
@@ -336,21 +281,6 @@ def test_a_run_deletes_no_file_outside_the_folder_of_documents(service: Service)
         service.run()
     assert thesis.read_text() == "years of work"
     assert service.sql("SELECT count(*) FROM recours_evidence WHERE refused IS NOT NULL") == [(1,)]
-
-
-def test_a_document_that_a_later_attempt_brought_too_stays(years: Service, person: Person) -> None:
-    columns = (
-        "claim_id, run_id, worker, carrier, tracking_number, turn, duration_s, calls, outcome, used, document_path,"
-        " document_sha256, document_size"
-    )
-    years.sql(
-        f"INSERT INTO recours_attempts (started_at, {columns}) SELECT '2026-03-09 08:00:00', {columns}"
-        " FROM recours_attempts WHERE document_path LIKE '%CLM-0001%'"
-    )
-    path, personal = documents_of(years)[0], of(years, PERSONAL, 1)
-    person.does("prune", *OLDER, "--yes")
-    assert path.exists()
-    assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == (personal, 1)
 
 
 # ---------------------------------------------------------------- deaths
@@ -421,44 +351,3 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         assert service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL") == [(0,)]
     database.close()
     assert deaths > 8
-
-
-@pytest.mark.full("two at once: pruning by one is shown")
-def test_two_at_once_and_runs_meanwhile_delete_each_once_and_nothing_new(service: Service, url: str) -> None:
-    for _ in range(150):
-        service.add(Scenario.DELIVERED, pod_fetch_status="pending")
-    assert service.run(PODFetchWorker, batch_size=1000).stats.success == 150
-    service.clock.advance(timedelta(days=40))
-    for _ in range(80):
-        service.add(Scenario.DELIVERED, pod_fetch_status="pending")
-    before = service.clock.now() - timedelta(days=1)
-    done: list[Pruned] = []
-    faults: list[BaseException] = []
-
-    def work(do: Callable[[], object]) -> None:
-        try:
-            do()
-        except BaseException as error:
-            faults.append(error)
-            raise
-
-    def one(name: str) -> None:
-        database = Database(make_url(url))
-        done.append(prune(DatabasePast(database, name), erase_of(service), before, service.clock.now))
-        database.close()
-
-    threads = [
-        threading.Thread(target=work, args=(do,))
-        for do in (lambda: one("a"), lambda: one("b"), lambda: service.run(PODFetchWorker, batch_size=1000))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert faults == []
-    assert sum(each.documents for each in done) == 150
-    assert service.sql("SELECT count(*), count(pod_url) FROM claims WHERE pod_fetch_status = 'success'") == [
-        (230, 80)
-    ]
-    assert len(documents_of(service)) == 80
-    assert files(service) == {*documents_of(service)}

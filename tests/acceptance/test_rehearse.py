@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from recours.carriers.registry import CATALOG
 from recours.database.schema.creation import create_file
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests import planted
-from tests.processes.commands import Done, recours
+from tests.acceptance.person import QuickPerson
+from tests.processes.commands import Done
 
 ACCOUNT = "10000001"
 
@@ -31,20 +33,8 @@ def box() -> Iterator[Sandbox]:
 def carriers(box: Sandbox, tmp_path: Path) -> Callable[..., Done]:
     """`recours carriers …`, in a home with a database and credentials for the sandbox."""
     create_file(tmp_path / "claims.db")
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TZ") if name in os.environ}
-    environment = {
-        **kept,
-        "PYTHONIOENCODING": "utf-8",
-        "RECOURS_HOME": str(tmp_path),
-        "DATABASE_PATH": str(tmp_path / "claims.db"),
-        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
-        **box.environment(),
-    }
-
-    def carriers(*arguments: str, **settings: str) -> Done:
-        return recours("carriers", *arguments, environment=environment | settings, folder=tmp_path)
-
-    return carriers
+    settings = {"RECOURS_HOME": str(tmp_path)} | box.environment()
+    return partial(QuickPerson(tmp_path, f"sqlite:///{tmp_path / 'claims.db'}", settings).types, "carriers")
 
 
 # One whose credentials stand in bodies, one whose stand in headers, and one whose answers hold tokens and client ids.

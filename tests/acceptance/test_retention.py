@@ -1,18 +1,11 @@
 """Ten years of runs: the record of them goes in small portions, and a run with nothing to do costs what it did."""
 
-import time
 from datetime import timedelta
-from typing import Any
-
-import pytest
-from sqlalchemy import event
 
 from recours.database import journal
 from recours.sandbox import Scenario
 from tests.acceptance.simulation import Service
-from tests.long_form import IS_LONG
 
-YEARS = 10 if IS_LONG else 1
 RUNS_A_DAY = 72  # of both workers
 WINDOWS_A_DAY = 10
 DAY = "%Y-%m-%d 00:00:00.000000"
@@ -48,16 +41,6 @@ def years_pass(service: Service, days: int) -> None:
 def rows(service: Service) -> tuple[int, ...]:
     tables = ("recours_runs", "recours_quota")
     return tuple(int(service.sql(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
-
-
-def seconds(service: Service) -> float:
-    """Of the fastest of some runs with nothing to do."""
-    taken = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        assert service.run().exit_status == 0
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
 
 
 def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -> None:
@@ -112,44 +95,3 @@ def test_runs_with_a_clock_far_ahead_take_nothing_with_them(service: Service) ->
     after = rows(service)
     assert after[0] == before[0] + 3
     assert after[1:] == before[1:], "today's counts of calls are kept"
-
-
-@pytest.mark.full("years of rows are written first")
-def test_after_years_a_run_with_nothing_to_do_costs_what_it_did(service: Service) -> None:
-    young = seconds(service)
-    years_pass(service, YEARS * 365)
-    plans(service)
-    old = seconds(service)
-    while rows(service)[1]:
-        service.run()
-    swept = seconds(service)
-    print(
-        f"an empty run: {young:.4f} s, after {YEARS} years {old:.4f} s, when these are removed {swept:.4f} s"
-    )
-    assert swept < 3 * young + 0.05
-
-
-def plans(service: Service) -> None:
-    """Nothing that a run reads of its own past is found by reading all of it."""
-    assert service._opened
-    database = service._opened.database
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if any(name in statement for name in ("recours_runs", "recours_quota")):
-            seen.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    service.run()
-    event.remove(database.engine, "before_cursor_execute", note)
-    assert seen
-    if not database.is_sqlite:
-        return
-    with database.read() as connection:
-        for statement, parameters in seen:
-            if statement.startswith("SELECT"):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-                whole = [
-                    row[-1] for row in plan if row[-1].startswith("SCAN recours_") and "INDEX" not in row[-1]
-                ]
-                assert not whole, statement

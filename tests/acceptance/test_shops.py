@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recours.sandbox import Scenario
 from tests.conftest import Kind
 from tests.processes_of_fleet import Program, environment
-from tests.shops import CARRIERS, HOUSE, SHOPS, LimitedSandbox, Shops, account_of, in_turn, shops_in
+from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, in_turn, shops_in
 
 SCRIPT = ("scripts/pod_retry_scheduler.py", "--batch-size", "10000")
 
@@ -66,28 +65,3 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
         shops.check_callers()
         shops.check_ends(but=limited)
         assert {call.account for call in shops.box.calls[before:] if call.carrier == "dhl_express"} == {HOUSE}
-
-
-@pytest.mark.full("tests/contract/test_client_queues.py has the same of queues, without processes")
-def test_trouble_of_three_accounts_costs_the_others_nothing(
-    kind: Kind, tmp_path: Path, size: tuple[int, int]
-) -> None:
-    processes, count = size
-    wrong, at_limit, paused = (2, "colissimo"), (1, "chronopost"), (4, "gls")
-    now = datetime.now(UTC)
-    with shops_in(tmp_path / "alone", kind, but=(wrong, at_limit, paused)) as shops:
-        shops.add(in_turn(count), now)
-        work(shops, tmp_path / "alone", processes)
-        alone = shops.stories()
-        shops.check_ends()
-
-    limits = {("chronopost", account_of(1)): (1, None), ("gls", account_of(4)): (0, "3600")}
-    with shops_in(tmp_path / "together", kind, LimitedSandbox(limits), wrong=[wrong]) as shops:
-        shops.add(in_turn(count), now)
-        work(shops, tmp_path / "together", processes)
-        together = shops.stories()
-        shops.check_callers()
-        refused = shops.calls_of("colissimo", account_of(2))
-        assert refused
-        assert not [call for call in refused if call.scenario is not Scenario.AUTH_REFUSED]
-    assert {number: together[number] for number in alone} == alone

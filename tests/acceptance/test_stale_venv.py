@@ -86,17 +86,6 @@ def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World
         assert (stale.attempts(), box.calls) == ([0, 0], [])
 
 
-def test_the_command_says_the_same(world: Callable[..., World]) -> None:
-    with Sandbox() as box:
-        stale = world(box, missing="click")
-        for command in ("status", "check", "carriers"):
-            done = stale.start("-m", "recours", command)
-            assert (done.returncode, done.stdout) == (2, "")
-            assert "the package click is missing" in done.stderr
-            assert INSTALL in done.stderr
-            assert "Traceback" not in done.stderr
-
-
 def test_a_version_that_is_older_than_the_code_asks_for_is_told(world: Callable[..., World]) -> None:
     with Sandbox() as box:
         stale = world(box, missing="pypdfium2", older={"jinja2": "2.11.3", "defusedxml": "0.7.0rc1"})
@@ -107,22 +96,3 @@ def test_a_version_that_is_older_than_the_code_asks_for_is_told(world: Callable[
         )
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
         assert (stale.attempts(), box.calls) == ([0, 0], [])
-
-
-def test_a_python_without_packages_hands_over_to_the_stale_one_and_says_why_that_cannot_run(
-    world: Callable[..., World], tmp_path: Path
-) -> None:
-    with Sandbox() as box:
-        stale = world(box, missing="pypdfium2")
-        bare = bare_python(tmp_path / "bare")
-        done = stale.start(SCRIPTS[0], python=str(bare))
-        assert (done.returncode, "in .venv the package pypdfium2 is missing" in done.stderr) == (2, True)
-        assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_venv_that_has_all_of_it_runs(world: Callable[..., World]) -> None:
-    """What the tests above leave out is all that keeps them from running."""
-    with Sandbox() as box:
-        whole = world(box)
-        done = whole.start(SCRIPTS[0])
-        assert (done.returncode, len(box.calls) > 0) == (0, True), done.stderr

@@ -1,9 +1,7 @@
 """The weekly report: real runs over weeks with a moved clock, a real mail server, both databases."""
 
-import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,8 @@ import pytest
 
 from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.mail import MailService
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of
-from tests.processes.commands import recours
 
 S = Scenario
 BOSS = "boss@shop.example"
@@ -74,38 +70,6 @@ def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
     ]
 
 
-def test_however_many_machines_there_are(service: Service, smtp: MailServer) -> None:
-    service.add(S.DELIVERED)
-    service.run_hourly(1)
-    go_to(service, datetime(2026, 2, 9, 9, 0, tzinfo=UTC))
-    settings, opened = service.settings, service._opened
-    assert opened
-
-    def tell(number: int) -> None:
-        run_id = f"{number:032x}"
-        MailService(settings, opened.database, opened.schema, service.clock, run_id).notify(lambda: True)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(tell, range(8)))
-    assert len(reports(smtp)) == 1
-    assert service.sql("SELECT count(*) FROM recours_mails WHERE kind = 'weekly_report'") == [(1,)]
-
-
-def test_it_waits_for_a_server_that_is_down_and_goes_once(service: Service, smtp: MailServer) -> None:
-    service.add(S.DELIVERED)
-    service.run_hourly(1)
-    go_to(service, datetime(2026, 2, 9, 9, 0, tzinfo=UTC))
-    port, service.environment["SMTP_PORT"] = service.environment["SMTP_PORT"], "9"
-    service.run_hourly(5)
-    assert reports(smtp) == []
-    ((identity, created),) = service.sql("SELECT message_id, created_at FROM recours_mails")
-    service.environment["SMTP_PORT"] = port
-    service.run_hourly(3)
-    (report,) = reports(smtp)
-    assert report["Message-ID"] == identity
-    assert "2026-02-09 10:00" in str(created)
-
-
 @pytest.mark.parametrize("more", [{"RECOURS_WEEKLY_REPORT": "false"}, {"ADMIN_EMAIL": ""}])
 def test_who_wants_none_gets_none(
     service: Service, smtp: MailServer, more: dict[str, str], caplog: pytest.LogCaptureFixture
@@ -117,19 +81,6 @@ def test_who_wants_none_gets_none(
     service.run_hourly(2)
     assert reports(smtp) == []
     assert "ADMIN_EMAIL" not in caplog.text
-
-
-def test_an_idle_database_has_nothing_to_tell_but_one_whose_job_was_off_has(
-    service: Service, smtp: MailServer
-) -> None:
-    go_to(service, datetime(2026, 2, 11, 9, 0, tzinfo=UTC))
-    service.run_now_and_then(1)  # the very first runs
-    assert reports(smtp) == []
-    go_to(service, datetime(2026, 2, 25, 9, 0, tzinfo=UTC))  # nobody has run it for a fortnight
-    service.run_hourly(1)
-    (report,) = reports(smtp)
-    assert report["Subject"] == "No proof this week; 1 thing to do"
-    assert "pod_fetch_worker has never run on this database." in text_of(report)
 
 
 # ---------------------------------------------------------------- what it says
@@ -160,16 +111,3 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
         assert said in text, said
     assert "wrong" not in text + page
     assert "<b>Heppner" not in page
-
-
-# ---------------------------------------------------------------- on demand
-
-
-def test_it_can_be_seen_at_any_time(service: Service) -> None:
-    service.add(S.DELIVERED)
-    service.run()
-    seen = recours(
-        "mail", "preview", "weekly_report", "--language", "fr", environment=os.environ | service.environment
-    )
-    assert seen.returncode == 0, seen.stderr
-    assert seen.stdout.startswith("Aucune preuve de livraison obtenue cette semaine")

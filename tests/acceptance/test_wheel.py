@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.fakes.checkout import ROOT, bare_python, give_packages
-from tests.fakes.cron import run_as_cron
 from tests.postgres import _other_user
 
 _SOURCES = ("recours", "migrations", "pyproject.toml", "README.md", "LICENSE")
@@ -171,32 +170,6 @@ def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
     assert len((home / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8").split("Starting")) == 3
     checked = copy("check", "--offline", folder=home)
     assert "fault   database" not in checked.stdout
-
-
-@pytest.mark.full("tests/acceptance/test_schedule.py has the same of a checkout")
-def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy, home: Path) -> None:
-    setting = {"RECOURS_HOME": str(home)}
-    foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
-    copy.crontab.write_text(foreign, encoding="utf-8")
-    if copy.user:
-        os.chown(copy.crontab, copy.user["user"], copy.user["group"])
-    options = ("--yes", "--scheduler-options", "--batch-size 7")
-    done = copy("schedule", "install", *options, folder=Path("/"), settings=setting)
-    assert done.returncode == 0, done.stderr
-    program = copy.environment / "bin" / "recours"
-    ours = [
-        f"*/30 * * * * cd {home} && RECOURS_HOME={home} {program} fetch >> logs/cron.log 2>&1",
-        f"0 * * * * cd {home} && RECOURS_HOME={home} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
-    ]
-    assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
-    for line in ours:
-        assert not run_as_cron(line).returncode
-    log = (home / "logs" / "cron.log").read_text(encoding="utf-8")
-    assert "No pending PODs to fetch" in log
-    assert "No failed PODs eligible for retry" in log
-
-    copy("schedule", "remove", "--yes", settings=setting)
-    assert copy.crontab.read_text(encoding="utf-8") == foreign
 
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from recours.carriers.registry import CATALOG
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, JOINED, Service, services
 
 S = Scenario
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-CARRIERS = {key: spec.name for key, spec in CATALOG.specs.items()}
 
 
 @pytest.fixture
@@ -25,39 +23,6 @@ def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Ca
     """`make(**settings)`: the service, with these settings."""
     with services(tmp_path, sandbox, clock) as make:
         yield make
-
-
-# The operations that tell of a delivery.
-TRACKING = {
-    "chronopost": "trackSkybillV2",
-    "colissimo": "timelineCompany",
-    "laposte": "idships",
-    "ups": "details",
-    "dhl_express": "tracking",
-    "dhl": "shipments",
-    "fedex": "trackingnumbers",
-    "dpd": "GetShipmentTraceSingle",
-    "gls": "trackids",
-    "mondial_relay": "WSI2_TracingColisDetaille",
-}
-
-
-def test_a_delivery_long_before_the_claim_is_another_parcels(
-    make: Callable[..., Service], sandbox: Sandbox
-) -> None:
-    service = make()
-    numbers = {carrier: sandbox.example(carrier, "99", n) for n, carrier in enumerate(CARRIERS)}
-    for carrier, number in numbers.items():
-        sandbox.parcels[number] = Parcel((S.DELIVERED,), delivered_after=-121 * DAY)
-        service.add(carrier=CARRIERS[carrier], number=number)
-    service.run()
-    day = (FAILED_AT - 121 * DAY + 2 * HOUR).date()
-    text = "ne connaît sous ce numéro qu'un colis livré bien avant cette commande"
-    rows = service.sql(f"SELECT carrier, pod_fetch_status, kind, pod_fetch_error FROM {JOINED} ORDER BY id")
-    assert rows == [(name, "failed", "not_found", f"{name} {text} : « {day} »") for name in CARRIERS.values()]
-    for carrier, number in numbers.items():
-        operations = {call.operation for call in sandbox.calls_for(number)}
-        assert operations == {TRACKING[carrier]}, "no document of another parcel is asked for"
 
 
 def test_the_day_of_the_order_goes_before_that_of_the_claim(
@@ -82,3 +47,6 @@ def test_the_day_of_the_order_goes_before_that_of_the_claim(
     service.run()
     rows = service.sql(f"SELECT pod_fetch_status, kind FROM {JOINED} ORDER BY id")
     assert rows == [("success", None) if is_own else ("failed", "not_found") for _, _, is_own in cases]
+    for serial, (_, _, is_own) in enumerate(cases):
+        calls = sandbox.calls_for(sandbox.example("chronopost", "99", serial))
+        assert len(calls) == (2 if is_own else 1), "no document of another parcel is asked for"

@@ -69,16 +69,6 @@ def test_mails_that_such_a_run_held_or_was_sending_wait_for_it_no_longer(
     assert sorted(service.sql("SELECT DISTINCT state FROM recours_mails")) == [("sent",), ("undecided",)]
 
 
-def test_what_such_a_run_wrote_goes_into_the_next_digest(service: Service, smtp: MailServer) -> None:
-    service.sql('UPDATE clients SET notification_preferences = \'{"frequency": "daily"}\'')
-    service.add(S.DELIVERED, client_id=1)
-    service.run_hourly(1)
-    assert smtp.recipients() == []
-    service.sql("UPDATE recours_events SET created_at = ?", f"{FAR:%Y-%m-%d %H:%M:%S}.000000")
-    service.run_hourly(30)
-    assert smtp.recipients() == ["a@shop.example"]
-
-
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # SQLite builds it with the schema
 def test_an_index_that_such_a_run_was_building_is_built_by_another(database: Database) -> None:
     with database.write() as connection:
@@ -97,12 +87,3 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Servi
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
     assert re.search(r"fault   .*1 run of pod_retry_scheduler began in the future", checked.stdout)
-
-
-def test_the_log_speaks_of_a_gap_all_the_same(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    service.run_hourly(1)
-    run_in_2036(service)
-    caplog.clear()
-    service.clock.advance(timedelta(hours=9))
-    service.run()
-    assert [words for words in caplog.messages if words.startswith("The last run began 9 h ago")]

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,19 +56,23 @@ class Ran:
 
 
 @dataclass
-class Scene(ABC):
-    """What may be seen of a database and of the documents that processes leave, whatever was done to them."""
+class World:
+    """Everything around the runs of one case."""
 
     folder: Path
     url: URL
+    box: Sandbox
+    clock: Moment
+    forks: Forks
+    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = Database(self.url)
         self.pods = self.folder / "pods"
 
-    @abstractmethod
     def calls(self) -> list[Call]:
         """All calls that carriers received."""
+        return list(self.box.calls)
 
     # ---------------------------------------------------------------- what may be seen
 
@@ -163,19 +166,6 @@ class Scene(ABC):
         """Close the connections, and delete what the runs wrote."""
         self.database.close()
         shutil.rmtree(self.folder)
-
-
-@dataclass
-class World(Scene):
-    """Everything around the runs of one case."""
-
-    box: Sandbox
-    clock: Moment
-    forks: Forks
-    settings: dict[str, str] = field(default_factory=dict)
-
-    def calls(self) -> list[Call]:
-        return list(self.box.calls)
 
     # ---------------------------------------------------------------- claims
 

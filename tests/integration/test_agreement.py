@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,6 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.position import Why
 from recours.core.quota import Limit
 from recours.dashboard.claims import Row
-from recours.dashboard.texts import PageTexts
 from recours.database.engine import Database
 from recours.database.tables import account_state, mails, quota
 from recours.operations.decisions import why_not_reopen
@@ -47,7 +46,6 @@ from tests.processes.commands import recours as typed
 
 HOUR = timedelta(hours=1)
 S = recours.Standing
-ENGLISH = PageTexts("en")
 
 
 @dataclass(frozen=True)
@@ -402,24 +400,6 @@ def test_a_dry_run_takes_what_all_say_comes_next(world: World) -> None:
 # ---------------------------------------------------------------- cases that contradicted each other
 
 
-def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
-    world: World, add_claims: Callable[..., None]
-) -> None:
-    row = {
-        "claim_reference": "CLM-X",
-        "carrier": "FedEx",
-        "tracking_number": None,
-        "updated_at": world.now - 9 * HOUR,
-    }
-    add_claims(world.operations.database, [row])
-    found = explanation_of(world.operations, "CLM-X")
-    assert found is not None
-    assert (found.position.kind, found.position.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
-    assert not any("credentials" in sentence for sentence in (*found.sentences, *found.advice))
-    status = recours.claim_status("CLM-X")
-    assert is_about(status.next_try_at, found.position.next_at)
-
-
 def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, database: Database) -> None:
     name = reference("ok", "ready")
     set_own(database, name, lease_token="run-1", lease_until=datetime.now(UTC) + timedelta(minutes=10))
@@ -434,18 +414,6 @@ def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, databas
     for worker_name, held in {"pod_retry_scheduler": 1, "pod_fetch_worker": 0}.items():
         done = worker(worker_name, "--dry-run", "--json", environment=world.environment, folder=world.folder)
         assert json.loads(done.stdout.splitlines()[-1])["held"] == held
-
-
-def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
-    world: World, database: Database
-) -> None:
-    name = reference("ok", "new")
-    set_service(database, name, response_deadline=(world.now - timedelta(days=3)).date())
-    for is_deadline in (0, 1):
-        set_own(database, name, rank_is_deadline=is_deadline, rank_at=world.now - timedelta(days=2))
-        found = explanation_of(world.operations, name)
-        assert found is not None
-        assert any("after all others" in sentence for sentence in found.sentences) is bool(is_deadline)
 
 
 def test_mails_that_wait_for_a_dead_server_are_a_problem_for_all(world: World, database: Database) -> None:
@@ -464,17 +432,3 @@ def test_mails_that_wait_for_a_dead_server_are_a_problem_for_all(world: World, d
     assert is_about(datetime.fromisoformat(waiting["since"]), world.now - 30 * HOUR)
     findings = json.loads(world.types("check", "--offline", "--json").stdout)["findings"]
     assert any(f["state"] == "fault" and waiting["sentence"] == f["words"] for f in findings)
-
-
-def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
-    name = reference("ok", "given up")
-    world.types("reopen", name)
-    backlog = next(b for b in world.operations.overview().backlogs if b.carrier == "chronopost")
-    assert (backlog.stages.get(Stage.GIVEN_UP, 0), backlog.stages[Stage.READY]) == (0, 3)
-    found = explanation_of(world.operations, name)
-    assert found is not None
-    assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
-    assert is_about(found.position.next_at, world.now)
-    assert is_about(recours.claim_status(name).next_try_at, world.now)
-    again = world.types("reopen", name)
-    assert "was not given up" in again.stderr

@@ -4,7 +4,6 @@ import errno
 import gzip
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import time
@@ -40,8 +39,7 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.sandbox.answers import Answer, HttpRequest
-from tests.fakes.hostile import AnyStep, Attack, Pace, reset
+from tests.fakes.hostile import AnyStep, Attack, Pace
 from tests.needs import program
 from tests.planted import PASSWORD
 from tests.postgres import wait_until
@@ -216,28 +214,6 @@ def test_slow_answers_end_by_the_deadline(
     assert len(sandbox.calls) == 1
 
 
-FAULTS = {
-    Attack.RESET: BrokenAnswerError,
-    Attack.TRUNCATED: BrokenAnswerError,
-    Attack.REDIRECT: UnacceptableAnswerError,
-    Attack.OVERSIZED: UnacceptableAnswerError,
-    Attack.GZIP_BOMB: UnacceptableAnswerError,
-}
-
-
-@pytest.mark.parametrize(("scenario", "fault"), FAULTS.items())
-def test_bad_answers_are_faults_and_nothing_is_repeated(
-    sandbox: Sandbox, scenario: AnyStep, fault: type[Exception]
-) -> None:
-    http = Http(sandbox.url, 5, 5, 10)
-    with pytest.raises(fault):
-        http.send(scripted(sandbox, scenario))
-    assert len(sandbox.calls) == 1
-    # The next call is a call of its own.
-    assert http.send(scripted(sandbox, Scenario.DELIVERED)).status == 200
-    assert len(sandbox.calls) == 2
-
-
 @pytest.mark.parametrize("scenario", [Attack.OVERSIZED, Attack.GZIP_BOMB])
 def test_memory_stays_bounded(sandbox: Sandbox, scenario: AnyStep) -> None:
     http = Http(sandbox.url, 5, 5, 20)
@@ -260,12 +236,9 @@ def test_right_answers_come_whole(sandbox: Sandbox) -> None:
 # ---------------------------------------------------------------- servers that are worse
 
 
-def packed(size: int, times: int = 1) -> bytes:
+def packed(size: int) -> bytes:
     packer = zlib.compressobj(9, wbits=31)
-    body = b"".join(packer.compress(bytes(MB)) for _ in range(size // MB)) + packer.flush()
-    for _ in range(times - 1):
-        body = gzip.compress(body)
-    return body
+    return b"".join(packer.compress(bytes(MB)) for _ in range(size // MB)) + packer.flush()
 
 
 def answer_of(body: bytes, *headers: str) -> bytes:
@@ -273,11 +246,9 @@ def answer_of(body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_bomb_in_a_bomb(times: int) -> None:
-    encodings = ", ".join(["gzip"] * times)
-    bomb = answer_of(packed(100 * MB, times), f"Content-Encoding: {encodings}")
-    with Server(says(bomb, bomb)) as server:
+def test_a_bomb_in_a_bomb() -> None:
+    bomb = answer_of(gzip.compress(packed(100 * MB)), "Content-Encoding: gzip, gzip")
+    with Server(says(bomb)) as server:
         http = Http(server.url, 5, 5, 20)
         with memory_at_most(LARGEST_ANSWER + 8 * MB), pytest.raises(UnacceptableAnswerError):
             http.send(ASK)
@@ -302,27 +273,12 @@ def test_an_answer_just_within_the_cap_is_whole() -> None:
     [
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff;", b"x"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x"),
         (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
         (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
-        (b"HTTP/1.1 ", b"2"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + packed(MB)[:8], b"\x00"),
     ],
-    ids=[
-        "chunks",
-        "chunk-size",
-        "length",
-        "no-length",
-        "header",
-        "headers",
-        "status",
-        "continue",
-        "hints",
-        "gzip",
-    ],
+    ids=["chunks", "chunk-size", "no-length", "headers", "hints", "gzip"],
 )
 def test_no_endless_answer_outlives_the_deadline(before: bytes, endless: bytes) -> None:
     with (
@@ -353,10 +309,8 @@ def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> Non
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", BrokenAnswerError),
         (b"no http at all\r\n\r\n", BrokenAnswerError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", BrokenAnswerError),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", BrokenAnswerError),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", BrokenAnswerError),
         (answer_of(b"this is not gzip", "Content-Encoding: gzip"), UnacceptableAnswerError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", BrokenAnswerError),
@@ -364,13 +318,9 @@ def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> Non
             b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
             UnacceptableAnswerError,
         ),
-        (
-            b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
-            UnacceptableAnswerError,
-        ),
         (b"HTTP/1.1 304 Not Modified\r\n\r\n", UnacceptableAnswerError),
     ],
-    ids=["nothing", "no-http", "short", "chunk", "size", "gzip", "header", "307", "301", "304"],
+    ids=["no-http", "short", "size", "gzip", "header", "307", "304"],
 )
 def test_answers_that_are_none(answer: bytes, fault: type[Exception]) -> None:
     with Server(says(answer)) as server:
@@ -566,25 +516,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     openssl = program("openssl", "openssl")
     folder = tmp_path_factory.mktemp("certificate")
     made = Certificate(folder / "cert.pem", folder / "key.pem")
-    subprocess.run(
-        [
-            *(
-                openssl,
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=127.0.0.1",
-            ),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-out", str(made.file), "-keyout", str(made.key)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    files = ["-out", str(made.file), "-keyout", str(made.key)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
     return made
 
 
@@ -619,13 +553,9 @@ def test_a_certificate_that_the_machine_trusts_is_accepted(
         assert server.connections == 1
 
 
-@pytest.mark.parametrize(
-    "before", [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
-)
-def test_the_deadline_holds_over_tls(
-    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, before: bytes
-) -> None:
+def test_the_deadline_holds_over_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+    before = b"HTTP/1.1 200 OK\r\nX-Long: "
     with Server(drips(before, b"x"), certificate.wrap) as server, at_most(1.5), pytest.raises(TimedOutError):
         Http(f"https://127.0.0.1:{server.port}", 5, 5, 0.6).send(ASK)
 
@@ -709,29 +639,20 @@ class Asked:
 KINDS = {
     # passing: repeated once
     Scenario.BAD_GATEWAY: (ErrorKind.SERVER_ERROR, 2),
-    Scenario.MAINTENANCE: (ErrorKind.SERVER_ERROR, 2),
     Attack.RESET: (ErrorKind.NETWORK, 2),
     Attack.TRUNCATED: (ErrorKind.NETWORK, 2),
     # not repeated
     Scenario.RATE_LIMITED: (ErrorKind.RATE_LIMITED, 1),
-    Scenario.FAULT_SERVER: (ErrorKind.SERVER_ERROR, 1),
-    Scenario.FAULT_CLIENT: (ErrorKind.BAD_RESPONSE, 1),
     Scenario.SYSTEM_ERROR: (ErrorKind.SERVER_ERROR, 1),
-    Scenario.HTML: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.EMPTY: (ErrorKind.BAD_RESPONSE, 1),
     Attack.INVALID_UTF8: (ErrorKind.BAD_RESPONSE, 1),
-    Attack.WRONG_TYPE: (ErrorKind.BAD_RESPONSE, 1),
-    Attack.DTD_BOMB: (ErrorKind.BAD_RESPONSE, 1),
     Attack.REDIRECT: (ErrorKind.BAD_RESPONSE, 1),
     Attack.OVERSIZED: (ErrorKind.BAD_RESPONSE, 1),
     Attack.GZIP_BOMB: (ErrorKind.BAD_RESPONSE, 1),
     Attack.SLOW: (ErrorKind.TIMEOUT, 1),
-    Attack.DRIP: (ErrorKind.TIMEOUT, 1),
-    Attack.DRIP_HEADERS: (ErrorKind.TIMEOUT, 1),
 }
 
 
-@pytest.mark.sample("more cases of the same test, each of which waits", every=3)
+@pytest.mark.sample("more cases of the same test, each of which waits", every=2)
 @pytest.mark.parametrize(("scenario", "expected"), KINDS.items(), ids=list(KINDS))
 def test_what_is_repeated_once_with_its_unit_and_what_is_not(
     database: Database,
@@ -761,50 +682,6 @@ def test_a_repeat_that_mends_it(database: Database, clock: SimulatedClock, sandb
     assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "trackSkybillV2", "searchPOD"]
 
 
-def test_without_a_unit_there_is_no_repeat(
-    database: Database, clock: SimulatedClock, sandbox: Sandbox
-) -> None:
-    scripted(sandbox, Scenario.BAD_GATEWAY)
-    asked = Asked(database, clock, sandbox.url, "2/day")
-    fetched = asked.fetch()
-    # The unit that was held for the document serves for the repeat.
-    assert isinstance(fetched.outcome, Failure)
-    assert fetched.outcome.kind is ErrorKind.SERVER_ERROR
-    assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
-
-
-def test_a_document_for_which_no_unit_is_left_is_not_asked_for(
-    database: Database, clock: SimulatedClock, sandbox: Sandbox
-) -> None:
-    scripted(sandbox, Scenario.BAD_GATEWAY, Scenario.DELIVERED)
-    asked = Asked(database, clock, sandbox.url, "2/day")
-    fetched = asked.fetch()
-    assert isinstance(fetched.outcome, Failure)
-    assert fetched.outcome.kind is ErrorKind.RATE_LIMITED
-    assert (asked.units, len(sandbox.calls)) == ((2, 0), 2)
-    assert asked.queue.closed("chronopost") is None  # our own limit is no pause that the carrier asked for
-
-
-def test_a_delivery_that_was_learnt_before_the_document_failed_is_told(
-    database: Database, clock: SimulatedClock
-) -> None:
-    class Halting(Sandbox):
-        """Its tracking answers, its documents do not."""
-
-        def answer(self, request: HttpRequest) -> Answer:
-            answer = super().answer(request)
-            return replace(answer, sender=reset) if b"searchPOD" in request.body else answer
-
-    with Halting(now=clock.now) as halting:
-        scripted(halting, Scenario.DELIVERED, signatory="MARTIN")
-        fetched = Asked(database, clock, halting.url).fetch()
-    assert isinstance(fetched.outcome, Failure)
-    assert fetched.outcome.kind is ErrorKind.NETWORK
-    assert fetched.outcome.delivery is not None
-    assert fetched.outcome.delivery.signatory == "MARTIN"
-    assert fetched.calls == 3
-
-
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock, status: int) -> None:
     answer = b"HTTP/1.1 %d Gateway\r\nContent-Length: 0\r\n\r\n" % status
@@ -815,8 +692,8 @@ def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock,
     assert len(server.received) == 2
 
 
-@pytest.mark.sample("more cases of the same test, each of which waits", every=4)
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 425, 429, 500, 501, 505, 520])
+@pytest.mark.sample("more cases of the same test, each of which waits", every=2)
+@pytest.mark.parametrize("status", [401, 408, 425, 500])
 def test_other_statuses_are_not_repeated(database: Database, clock: SimulatedClock, status: int) -> None:
     answer = b"HTTP/1.1 %d Something\r\nContent-Length: 0\r\n\r\n" % status
     with Server(says(answer, answer)) as server:
@@ -847,25 +724,3 @@ def test_a_machine_without_files_is_at_fault_itself(
             with pytest.raises(RunError, match=r"no file or no memory left\. Raise the limit"):
                 asked.fetch()
         assert (asked.units, server.connections) == ((0, 0), 0)
-
-
-def test_a_bad_certificate_gives_its_unit_back(
-    database: Database, clock: SimulatedClock, certificate: Certificate
-) -> None:
-    with Server(says(ANSWER), certificate.wrap) as server:
-        asked = Asked(database, clock, f"https://127.0.0.1:{server.port}")
-        fetched = asked.fetch()
-    assert isinstance(fetched.outcome, Failure)
-    assert "certificate" in fetched.outcome.message
-    assert (fetched.calls, asked.units, server.received) == (0, (0, 0), [])
-
-
-def test_a_reset_keeps_its_unit(database: Database, clock: SimulatedClock) -> None:
-    def behave(server: Server, connection: socket.socket) -> None:
-        server.read_request(connection)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    with Server(behave) as server:
-        asked = Asked(database, clock, server.url)
-        fetched = asked.fetch()
-    assert (fetched.calls, asked.units, server.connections) == (2, (2, 0), 2)

@@ -74,6 +74,8 @@ def test_each_run_tells_of_both_workers_what_is_on_record(
     begun = datetime.now(UTC)
     sandbox.parcels["XY009999999FR"] = Parcel((Scenario.IN_TRANSIT,))
     add_claims(database, [{}, {}, {"tracking_number": "XY009999999FR"}, {"tracking_number": "nonsense"}])
+    assert run(SCHEDULER, "--dry-run").returncode == 0
+    assert not file.exists()
     assert run(SCHEDULER).returncode == 0
     add_claims(database, [{"claim_reference": "new", "pod_fetch_status": "pending", "tracking_number": None}])
     assert run(FETCHER, QUOTA_CHRONOPOST="10/day").returncode == 0
@@ -158,11 +160,6 @@ def test_a_file_that_cannot_be_written_is_a_warning(
     assert f" - [WARNING] - __main__ - The metrics could not be written to {file}: " in warned
     assert "Traceback" not in done.stderr
     assert not file.parent.exists() or [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-def test_a_dry_run_writes_none(run: Run, file: Path) -> None:
-    assert run(SCHEDULER, "--dry-run").returncode == 0
-    assert not file.exists()
 
 
 # ---------------------------------------------------------------- the format, and the file

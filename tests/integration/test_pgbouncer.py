@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import psycopg
@@ -14,7 +13,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours import defer_fetch
-from recours.database.engine import Database, DatabaseError, Waits
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
 from recours.runs.summary import Report
@@ -26,7 +25,6 @@ from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
-from tests.fakes.proxy import Proxy
 from tests.needs import program
 from tests.processes_of_fleet import add_failed, add_pending, environment, fleet, recours, tick, wait_for
 
@@ -196,22 +194,6 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
             ("transaction_isolation", "serializable"),
         ):
             assert next_one.execute(f"SHOW {name}").fetchone() == (expected,)
-
-
-@pytest.mark.full("a server that falls silent: tests/integration/test_silent_database.py has one")
-def test_a_server_that_falls_silent_behind_pgbouncer_is_waited_for_once(server: postgres.Server) -> None:
-    waits = Waits(statement=2.0, quiet=0.5, answer=2.0)
-    with Proxy(server.port) as proxy, pgbouncer_before(server, proxy.port) as through:
-        database = Database(through, waits=waits)
-        with database.read() as connection:
-            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-        proxy.freeze()
-        begun = monotonic()
-        for _ in range(10):
-            with pytest.raises(DatabaseError, match="does not answer"), database.read() as connection:
-                connection.exec_driver_sql("SELECT 1")
-        assert monotonic() - begun < 3 * waits.statement
-        database.close()
 
 
 ENCODINGS = {

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,11 @@ from sqlalchemy import text
 
 from recours.database.engine import Database
 from recours.database.schema import inspection
-from recours.runs.workers import PODFetchWorker
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Sandbox
 from recours.sandbox.answers import Answer, HttpRequest
-from recours.settings.model import Settings
-from tests.conftest import SERVICE_CLAIMS
-from tests.one_run import run_once
-from tests.own_rows import joined_rows
 from tests.planted import PASSWORD
 
 ROOT = Path(inspection.__file__).parents[3]
-LEASE = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -128,35 +121,6 @@ def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
     ) == dict.fromkeys(range(1, 81), 1)
 
 
-def zone_at_noon() -> str:
-    """Where no day ends while the test runs."""
-    hours = datetime.now(UTC).hour - 12
-    return f"Etc/GMT{hours:+d}"
-
-
-def test_two_schedulers_share_a_quota_exactly(
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    start: Callable[..., subprocess.Popen[str]],
-) -> None:
-    sandbox.latency = 0.02
-    add_claims(database, [{}] * 40)
-    limit = f"50/day@{zone_at_noon()}"
-    runs = [start("pod_retry_scheduler", "--batch-size", "100", QUOTA_CHRONOPOST=limit) for _ in range(2)]
-    reports = [ended(run) for run in runs]
-    assert [status for status, _, _ in reports] == [0, 0]
-    assert len(sandbox.calls) == 50
-    assert sum(report["success"] for _, report, _ in reports) == 25
-    assert [report["failed"] for _, report, _ in reports] == [0, 0]
-    assert units(database) == 50
-    left = joined_rows(database, SERVICE_CLAIMS.c.pod_fetch_status == "failed")
-    assert len(left) == 15
-    for row in left:
-        assert (row["pod_retry_count"], row["lease_token"], row["interruptions"]) == (0, None, 0)
-    assert {usage["limit"] for _, report, _ in reports for usage in report["api_usage"].values()} == {50}
-
-
 # ---------------------------------------------------------------- stopped
 
 
@@ -171,29 +135,6 @@ def stopped(
     start = time.monotonic()
     code, report, _ = ended(run)
     return code, report, time.monotonic() - start
-
-
-def test_a_run_that_is_stopped_waits_for_no_window(
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    start: Callable[..., subprocess.Popen[str]],
-) -> None:
-    add_claims(database, [{}] * 12)
-    run = start("pod_retry_scheduler", "--concurrency", "6", QUOTA_CHRONOPOST="100000/day,5/minute")
-    code, report, took_s = stopped(run, sandbox, after_calls=5)
-    assert took_s < 5
-    assert (code, report["failed"]) == (143, 0)
-    assert len(sandbox.calls) < 12
-    for row in joined_rows(database):
-        assert (row["lease_token"], row["interruptions"]) == (None, 0)
-    taken = rows(database, "SELECT taken FROM recours_quota WHERE limit_key LIKE '%/day@%'")
-    assert taken == [{"taken": len(sandbox.calls)}]
-    assert rows(database, "SELECT exit_status FROM recours_runs") == [{"exit_status": 143}]
-
-    code, later, _ = ended(start("pod_retry_scheduler"))
-    assert (code, later["success"]) == (0, 12 - report["success"])
-    assert set(calls_by_number(sandbox).values()) == {2}  # what was tracked is not tracked again
 
 
 def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
@@ -217,27 +158,3 @@ def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
     assert not rows(
         database, "SELECT 1 FROM recours_claims WHERE lease_token IS NOT NULL OR interruptions > 0"
     )
-
-
-# ---------------------------------------------------------------- the two workers, one after the other
-
-
-def test_what_the_fetch_worker_learnt_the_scheduler_does_not_ask_again(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    number = "XY990000001FR"
-    sandbox.parcels[number] = Parcel((Scenario.POD_LATE, Scenario.DELIVERED), signatory="MARTIN")
-    add_claims(database, [{"tracking_number": number, "pod_fetch_status": "pending"}])
-    settings = settings_of(url, sandbox)
-    assert run_once(settings, clock, PODFetchWorker).stats.failed == 1
-    clock.advance(timedelta(hours=1))
-    assert run_once(settings, clock).stats.success == 1
-    assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "searchPOD", "searchPOD"]
-    assert units(database) == 3
-    (row,) = rows(database, "SELECT * FROM claims")
-    assert (row["pod_delivery_person"], row["pod_retry_count"]) == ("MARTIN", 1)

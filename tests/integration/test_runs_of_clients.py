@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import insert, select
 
 from recours.core.accounts import owner_of
 from recours.database.client_accounts import ClientAccounts
@@ -100,40 +100,3 @@ def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgen
     ]
     deadlines = [rows[claim - 1]["response_deadline"] for claim, _ in found]
     assert deadlines == sorted(deadlines)
-
-
-def test_a_run_for_a_carrier_fetches_for_all_its_accounts(
-    database: Database,
-    sandbox: Sandbox,
-    numbers: list[int],
-    add_claims: Callable[..., None],
-    run: Callable[..., Any],
-) -> None:
-    add_claims(database, [{"client_id": 1}, {"client_id": 2}, {"client_id": None}])
-    for n in range(3):
-        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,))
-    assert run(carriers=("ups",)).stats.total == 0
-    assert run(carriers=("chronopost",)).stats.success == 3
-    assert {account for _, account in asked(database)} == {*numbers[:2], None}
-
-
-@pytest.mark.usefixtures("numbers")
-def test_what_a_run_reads_of_accounts_does_not_grow_with_its_claims(
-    database: Database, sandbox: Sandbox, add_claims: Callable[..., None], run: Callable[..., Any]
-) -> None:
-    add_claims(database, [{"client_id": 1 + n % 2} for n in range(20)])
-    for n in range(20):
-        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,))
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
-        seen.append(sql)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        assert run().stats.success == 20
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    of_accounts = [sql for sql in seen if "FROM recours_client_accounts" in sql or "FROM clients" in sql]
-    # The directory, all rows once, whether there are changes; of each account its credentials and whose it is.
-    assert len(of_accounts) <= 12, of_accounts

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import update
 
 from recours.carriers.registry import CATALOG
-from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.database.tables import claims
@@ -113,36 +112,6 @@ def test_a_number_that_makes_calls_fail_is_singled_out_once(shop: Shop) -> None:
     for _ in range(2):
         commas = sorted(numbers.count(",") for numbers in shop.run())
         assert commas == [0, 0, shop.size - 2]  # one of the calls is a repeat
-
-
-def test_two_such_numbers_are_both_singled_out(shop: Shop) -> None:
-    places = [1, shop.size - 2]
-    shop.poison(places)
-    assert len(shop.run()) <= 20
-    assert shop.alone() == {shop.numbers[place] for place in places}
-    assert len(shop.run()) == 5  # two are repeats
-
-
-def test_where_every_number_fails_that_is_an_outage_after_four_calls(shop: Shop) -> None:
-    shop.poison(range(shop.size))
-    sizes = [numbers.count(",") + 1 for numbers in shop.run()]
-    assert sizes == [shop.size, shop.size // 2, shop.size // 2, 1]
-    assert shop.alone() == set()
-    used = [row["pod_retry_count"] for row in shop.by_number().values()]
-    assert sorted(used) == [0] * (shop.size - 1) + [1]
-
-
-def test_no_call_is_made_above_the_limit_and_what_is_left_uses_no_attempt(shop: Shop) -> None:
-    shop.poison([0])
-    # Beside those for documents, which are kept for claims that may need them.
-    documents = shop.size * CATALOG.specs[shop.carrier].calls.get(Capability.POD, 0)
-    most = documents + 5
-    calls = shop.run({f"QUOTA_{shop.carrier.upper()}": f"{most}/day@UTC"})
-    assert 2 < len(calls) <= 6
-    assert len(shop.sandbox.calls) <= most + 1  # tokens have a limit of their own
-    used = {number for number, row in shop.by_number().items() if row["pod_retry_count"]}
-    assert 0 < len(used) < shop.size
-    assert shop.numbers[0] not in used
 
 
 @pytest.mark.sample("the same kill with other carriers")

@@ -1,11 +1,19 @@
 """Carriers, the accounts of clients, and what an operator does with them."""
 
+import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
+from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
+from tests.contract.test_claims import POLICY
+from tests.fakes.intake import take_in
 from tests.integration.page.conftest import PageClient
+from tests.own_rows import set_own
+from tests.processes.commands import recours
 
 
 @pytest.fixture
@@ -57,11 +65,18 @@ def test_a_carrier_that_there_is_not_is_not_found(page: PageClient, database: Da
 
 
 @pytest.mark.usefixtures("claims")
-def test_a_viewer_sees_no_button(visitor: Callable[..., PageClient], environment: dict[str, str]) -> None:
-    environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
-    shown = visitor("10.0.0.5").get("/carriers", X_User="zoe")
-    assert "takes calls" in shown.text
-    assert "/carriers/" not in shown.html
+def test_each_row_counts_what_status_counts(
+    page: PageClient, database: Database, environment: dict[str, str]
+) -> None:
+    take_in(database, CATALOG, datetime.now(UTC), POLICY)
+    set_own(database, "CLM-00000", stage="given_up")
+    row = row_of(page.get("/carriers").html, "chronopost")
+    cells = dict(re.findall(r'<td[^>]*data-label="([^"]*)"[^>]*>(?:<a[^>]*>)?\s*(\d+)', row))
+    backlogs = json.loads(recours("status", "--json", environment=environment).stdout)["backlogs"]
+    (backlog,) = [one for one in backlogs if one["carrier"] == "chronopost"]
+    assert (
+        (cells["Due now"], cells["Given up"]) == (str(backlog["due"]), str(backlog["given_up"])) == ("2", "1")
+    )
 
 
 def row_of(html: str, key: str) -> str:

@@ -1,20 +1,26 @@
 """Who sees the page and who may act, and what holds for every answer."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import insert
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from recours.dashboard import app
 from recours.dashboard.app import DONE, LOOKED_AT
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from tests.conftest import SERVICE_CLIENTS
 from tests.integration.page.conftest import AT, PageClient
 from tests.keys import page_hash
+from tests.own_rows import put_account
 from tests.rows import row
 
 PASSWORD = "une phrase de passe"
@@ -176,10 +182,23 @@ def test_an_address_beside_that_of_the_proxy_gives_no_more_guesses(
 
 
 @pytest.mark.usefixtures("behind_proxy")
-def test_a_viewer_can_do_nothing(visitor: Visitors) -> None:
+def test_a_viewer_can_do_nothing_and_is_offered_nothing(
+    visitor: Visitors, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{}])
+    with database.write() as connection:
+        connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))
+    put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
+    proxy = visitor("10.0.0.5")
     for path in sorted(DONE):
-        shown = visitor("10.0.0.5").post(path, {}, X_Forwarded_User="zoe")
+        shown = proxy.post(path, {}, X_Forwarded_User="zoe")
         assert (shown.status, "Only operators may do that" in shown.text) == (403, True), path
+    for path in ("/", "/claims", "/claim?reference=CLM-00000", "/carriers", "/account?number=1", "/mails"):
+        shown = proxy.get(path, X_Forwarded_User="zoe")
+        assert shown.status == 200, path
+        offered = set(re.findall(r'action="(/[^"]*)"', shown.html))
+        assert offered <= {"/find", "/language", "/claims", "/claims/do", "/carriers#accounts"}, path
+        assert not [sign for sign in ('name="do"', 'type="checkbox"') if sign in shown.html], path
 
 
 # ---------------------------------------------------------------- how much of what is sent is read

@@ -203,36 +203,6 @@ def test_calls_used_are_those_of_the_limit(
     assert f"{use['used']:,} of {use['limit']:,}" in page.get("/carriers").text
 
 
-@pytest.mark.usefixtures("filled")
-def test_each_problem_has_its_button_for_those_who_may_act(
-    page: PageClient, visitor: Callable[..., PageClient], environment: dict[str, str]
-) -> None:
-    typed("pause", "Chronopost", environment=environment)
-    buttons = page.get("/")
-    assert 'action="/carriers/resume"' in buttons.html
-    assert "Resume Chronopost" in buttons.text
-    assert 'action="/mails/release"' in buttons.html
-    assert 'href="/claims?problem=unknown_carrier"' in buttons.html
-    environment |= {
-        "RECOURS_PAGE_USER_HEADER": "X-User",
-        "RECOURS_PAGE_PROXIES": "10.0.0.1",
-        "RECOURS_PAGE_OPERATORS": "anna",
-    }
-    anna, bert = (visitor("10.0.0.1").get("/", X_User=name) for name in ("anna", "bert"))
-    assert 'action="/carriers/resume"' in anna.html
-    assert 'action="/carriers/resume"' not in bert.html
-    assert "Resume" not in bert.text
-    assert 'href="/claims?problem=unknown_carrier"' in bert.html  # looking is for all
-
-
-@pytest.mark.usefixtures("filled")
-def test_foreign_texts_are_only_texts(page: PageClient, environment: dict[str, str]) -> None:
-    typed("pause", "Chronopost", "--why", "<script>alert(1)</script>", environment=environment)
-    shown = page.get("/")
-    assert "<script>alert" not in shown.html
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown.html
-
-
 def test_a_new_installation_is_shown_with_nothing_yet(page: PageClient) -> None:
     shown = page.get("/")
     assert shown.status == 200
@@ -241,11 +211,6 @@ def test_a_new_installation_is_shown_with_nothing_yet(page: PageClient) -> None:
         assert text in shown.text
     assert shown.html.count("<code>recours check</code>") == 2  # one for each worker
     assert 'href="/claims?status=pending"' in shown.html
-
-
-def test_a_link_of_a_mail_leads_to_its_claim(page: PageClient) -> None:
-    found = page.client.get("/?claim=CLM-1%262", follow_redirects=False)
-    assert (found.status_code, found.headers["Location"]) == (303, "/claim?reference=CLM-1%262")
 
 
 @pytest.mark.usefixtures("filled")
