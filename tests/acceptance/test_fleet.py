@@ -160,7 +160,8 @@ def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
         recours.defer_fetch(reference)
         wait_for(lambda: len(place.box.calls_for(number)) == 2, 10, worker)  # noqa: B023 (called at once)
         took.append((place.box.calls_for(number)[0].at - called_at).total_seconds())
-    assert sorted(took)[len(took) // 2] < 1.0, took
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # so many processes want each processor
+    assert sorted(took)[len(took) // 2] < 1.0 * busy, took
 
 
 @pytest.mark.usefixtures("application")

@@ -608,10 +608,12 @@ class Asked:
     clock: SimulatedClock
     base_url: str
     limit: str = "100/day"
+    patience_s: float = 1
 
     def __post_init__(self) -> None:
         credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": PASSWORD}
-        http, clock, client = Http(self.base_url, 1, 1, 1), self.clock, Chronopost(credentials)
+        clock, client = self.clock, Chronopost(credentials)
+        http = Http(self.base_url, *[self.patience_s] * 3)
         account = Account(
             spec=SPEC,
             limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
@@ -663,7 +665,8 @@ def test_what_is_repeated_once_with_its_unit_and_what_is_not(
 ) -> None:
     kind, calls = expected
     scripted(sandbox, scenario)
-    asked, begun = Asked(database, clock, sandbox.url), clock.now()
+    asked = Asked(database, clock, sandbox.url, patience_s=1 if scenario is Attack.SLOW else 10)
+    begun = clock.now()
     fetched = asked.fetch()
     assert isinstance(fetched.outcome, Failure)
     assert fetched.outcome.kind is kind
