@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, make_url, update
+from sqlalchemy import event, insert, update
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
@@ -190,19 +190,6 @@ def test_an_account_that_is_removed_is_closed(
     stored.remove(row, "lea", START)
     assert there[key].client is None
     assert "removed" in there[key].missing
-
-
-def test_an_older_database_has_no_accounts(tmp_path: Path, settings: Callable[..., Settings]) -> None:
-    (tmp_path / "older.db").touch()
-    database = Database(make_url(f"sqlite:///{tmp_path}/older.db"))
-    with database.write() as connection:
-        connection.exec_driver_sql("CREATE TABLE claims (id INTEGER PRIMARY KEY)")
-    there = opened_by(settings(), database)
-    assert there.of_clients == {}
-    there.refresh()
-    assert not there.refresh()
-    assert there["chronopost#1"].client is None
-    database.close()
 
 
 def test_without_accounts_one_statement_is_all_there_is(
