@@ -486,8 +486,9 @@ def log_page() -> str:
 
 
 def _problem_rows() -> Iterator[tuple[str, str]]:
-    for text in PROBLEMS["en"].values():
-        yield _code(_open(text.one)), _code(_open(text.remedy))
+    for text in PROBLEMS.values():
+        one = text.sentence if isinstance(text.sentence, str) else text.sentence.one
+        yield _code(_open(one)), _code(_open(text.remedy))
 
 
 def _open(form: str) -> str:

@@ -8,7 +8,7 @@ from tests.needs import missing, program
 # What people type or programs are called, and what stands between quotation marks.
 _QUOTED = re.compile(
     r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl|tail)( -{0,2}[\w.*/@{}-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
-    r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|pod_\w+|clients\.id"
+    r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|\b[a-z]+_\w+|clients\.id"
 )
 _KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
          "CET", "UTC", "POD", "worker",

@@ -182,7 +182,7 @@ def check(settings: Settings, spec: CarrierSpec) -> None:
     if result.kind in REFUSED_KINDS:
         credentials = settings.credentials[spec.key]
         click.echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
-        click.echo(pasteable(ADVICE["en"][result.kind].format(carrier=spec.name)), err=True)
+        click.echo(pasteable(ADVICE[result.kind].format(carrier=spec.name)), err=True)
     raise SystemExit(FAILED)
 
 

@@ -106,7 +106,7 @@ def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: boo
 
 def _show_candidates(operations: Operations, counts: EnrolmentCounts) -> None:
     rows = [
-        (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), clean(status, 30) or "(none)", str(count))
+        (operations.catalog.name_of(key, UNKNOWN_CARRIER), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
     ]
     if rows:
@@ -219,7 +219,7 @@ def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: boo
 
 def _show_given_up(operations: Operations, selection: Selection) -> None:
     rows = [
-        (operations.catalog.name_of(key, UNKNOWN_CARRIER["en"]), str(count))
+        (operations.catalog.name_of(key, UNKNOWN_CARRIER), str(count))
         for key, count in sorted(selection.open.items())
     ]
     if rows:

@@ -19,12 +19,13 @@ from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
-from recours.core.translations import LANGUAGES
+from recours.core.translations import LANGUAGES, translate
 from recours.host.installation import pasteable
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.reporting.explain import Explanation
 from recours.reporting.figures import Rate
-from recours.reporting.labels import COLON, UNKNOWN_CARRIER
+from recours.reporting.labels import UNKNOWN_CARRIER
+from recours.reporting.labels import colon as colon_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.reporting.system import Health, Overview
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_UNKNOWN = UNKNOWN_CARRIER["en"]
+_UNKNOWN = UNKNOWN_CARRIER
 # What is counted of a backlog, by the heads of the columns.
 _COUNTED = {
     "Due": "due",
@@ -190,18 +191,20 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
         click.echo(indent + harmless(sentence))
 
     texts, claim, status = PageTexts(language, explanation.zone), explanation.claim, explanation.status
-    colon = COLON[language]
-    deadline = f"{texts('deadline')}{colon}{claim.deadline}" if claim.deadline else ""
+    colon = colon_of(language)
+    deadline = f"{texts('Deadline')}{colon}{claim.deadline}" if claim.deadline else ""
     head = ", ".join(filter(None, (explanation.carrier, claim.number, deadline)))
     say(f"{claim.reference}{colon}{head}")
     for sentence in explanation.sentences:
         say(sentence, "  ")
     if status.pod_path:
-        signed = f", {texts('signed_by', who=status.signatory)}" if status.signatory else ""
+        signed = f", {texts('signed by {who}', who=status.signatory)}" if status.signatory else ""
         say(f"{status.pod_path}{signed}", "  ")
     if status.actor:
-        say(f"{texts('retries_used')}{colon}{texts('used_of', used=claim.retries_counted, most=max_retries)}")
-        say(f"{texts('who_can_act')}{colon}{texts.actor(status.actor)}")
+        say(
+            f"{texts('Retries used')}{colon}{texts('{used} of {most}', used=claim.retries_counted, most=max_retries)}"
+        )
+        say(f"{texts('Who can act')}{colon}{texts.actor(status.actor)}")
     for sentence in explanation.advice:
         say(sentence, "  ")
     _show_history(explanation, texts, catalog)
@@ -220,14 +223,14 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
         for one in reversed(found)
     ]
     if rows:
-        show(Table(texts("history"), ("When", "What", "Details"), rows))
+        show(Table(texts("History"), ("When", "What", "Details"), rows))
 
 
 def _show_evidence(evidence: ClaimEvidence, texts: Localized) -> None:
     language = texts.language
     rows = [
         (
-            KIND_NAMES[language][piece.kind],
+            translate(language, KIND_NAMES[piece.kind]),
             piece_text(piece, texts),
             source_text(piece, language),
             piece.path,

@@ -130,7 +130,6 @@ def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) 
 
 def told(shown: Shown, delivery: Delivery | None, texts: Localized) -> str:
     """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
-    texts = Localized(texts.language, texts.zone)  # those of mails and of the page are by keys
     text = texts("without readable text")
     if shown.is_readable or shown.has_signature is not None:
         text = _who(shown, texts) + _when(shown, texts)

@@ -4,14 +4,14 @@ The forms are Babel's. It is loaded when the first of them is made: most runs wr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from recours.core.text import clean, zone_name
-from recours.core.translations import translate
+from recours.core.translations import translate, translations
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -97,14 +97,18 @@ class Localized:
         form = _locale(self.language).plural_form(value.normalize() if value % 1 else int(value))
         return "one" if form == "one" else "other"
 
-    def agree(self, forms: str | tuple[str, str], count: float, /, **facts: Any) -> str:
-        """The form of a text that agrees with a count: with `{s}` where several things have an s, or in two forms.
+    def in_context(self, context: str, message: str, /, **facts: Any) -> str:
+        """The same for a message that means different things in different places."""
+        return translations(self.language).pgettext(context, message).format(**facts)
 
-        `{count}` is written out, unless the facts say how it is shown.
-        """
-        is_one = self.plural(count) == "one"
-        form = forms if isinstance(forms, str) else forms[0 if is_one else 1]
-        return form.format(**{"count": self.number(count), "s": "" if is_one else "s"} | facts)
+    def of(self, messages: Mapping[Any, str], value: str) -> str:
+        """The text of a stored value; one that this version does not know stands for itself."""
+        return self(messages[value]) if value in messages else value
+
+    def counted(self, one: str, several: str, count: float, /, **facts: Any) -> str:
+        """The form of a message that agrees with a count. `{count}` is written out, unless the facts say how it is shown."""
+        form = translations(self.language).ngettext(one, several, 1 if self.plural(count) == "one" else 2)
+        return form.format(**{"count": self.number(count)} | facts)
 
     # ---------------------------------------------------------------- times
 
@@ -186,24 +190,6 @@ class Localized:
         if not isinstance(there, datetime):
             return format_date(there, pattern, locale=locale)
         return format_datetime(there.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
-
-
-@dataclass(frozen=True)
-class Texts(Localized):
-    """The texts of one language by their keys, with markers in braces; those about a count are as in `agree`."""
-
-    table: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    def __call__(self, key: str, /, **facts: Any) -> str:
-        return str(self.table[key]).format(**facts)
-
-    def counted(self, key: str, count: float, /, **facts: Any) -> str:
-        """A text about a count."""
-        return self.agree(self.table[key], count, **facts)
-
-    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
-        """The text of a stored value; one that this version does not know stands for itself."""
-        return self(prefix + value, **facts) if prefix + value in self.table else value
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:

@@ -6,12 +6,11 @@ import re
 import threading
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
-_Key = TypeVar("_Key")
+from recours.core.translations import N_, translate
 
 LIMIT = 300
 
@@ -57,26 +56,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-_BETWEEN_NAMES = (
-    (", or ", ", ou "),
-    (" and ", " et "),
-    ("the environment", "l'environnement"),
-    ("nowhere", "nulle part"),
-)
-
-
-def by_language(rows: Mapping[_Key, tuple[Any, Any]]) -> dict[str, dict[_Key, Any]]:
-    """The texts of each language by their keys, out of rows with a text in English and one in French."""
-    return {
-        language: {key: row[place] for key, row in rows.items()}
-        for place, language in enumerate(("en", "fr"))
-    }
+_BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere"))
 
 
 def names_text(language: str, names: str) -> str:
     """Names of settings, or of where they stand, as they are listed in English: `A and B, or C`."""
-    for english, french in _BETWEEN_NAMES if language == "fr" else ():
-        names = names.replace(english, french)
+    for word in _BETWEEN_NAMES:
+        names = names.replace(word, translate(language, word))
     return names
 
 

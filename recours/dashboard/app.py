@@ -31,7 +31,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from recours.carriers.registry import CATALOG
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
-from recours.core.translations import LANGUAGES
+from recours.core.translations import LANGUAGES, N_
 from recours.dashboard import carriers, claim, claims, documents, mails, overview
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
@@ -248,7 +248,7 @@ class _Page:
         if isinstance(visitor, NotAdmitted):
             raise _RefusedError(_refusal(request, texts, visitor))
         if acts and not visitor.may_act:
-            raise HTTPException(403, texts("only_operators"))
+            raise HTTPException(403, texts("Only operators may do that: RECOURS_PAGE_OPERATORS names them."))
         return settings, texts, visitor
 
     def _answer(
@@ -281,10 +281,12 @@ class _Page:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
         address = asked.address(settings.page_proxies)
         if wait := self._doorkeeper.wait_s(address):
-            fault = texts("slow_down", seconds=round(wait) or 1)
+            fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
             return render(request, "door.html", texts, 429, fault=fault, back=back)
         if not self._doorkeeper.lets_in(password, wanted, address):
-            return render(request, "door.html", texts, 403, fault=texts("wrong"), back=back)
+            return render(
+                request, "door.html", texts, 403, fault=texts("That is not the password."), back=back
+            )
         response = RedirectResponse(own_path(back), 303)
         is_secure = request.url.scheme == "https" or (
             asked.is_by_proxy(settings.page_proxies) and asked.headers.get("x-forwarded-proto") == "https"
@@ -335,10 +337,14 @@ class _Page:
         if settings:
             language = settings.mail.language
         texts = PageTexts(language_of(request, language))
-        title = texts("no_settings" if settings is None else "no_database")
+        title = (
+            texts("The database cannot be used at the moment. The page works again when it is back.")
+            if settings
+            else texts("The settings cannot be used; the page works again once they are corrected.")
+        )
         if isinstance(error, HTTPException):
             is_missing, status = error.status_code == HTTP_404_NOT_FOUND, error.status_code
-            title = texts("no_such_page" if is_missing else "refused")
+            title = texts("There is no such page.") if is_missing else texts("That was refused.")
             details = [] if is_missing else [clean(error.detail, 1000)]
         return render(request, "failed.html", texts, status, title=title, details=details)
 
@@ -350,13 +356,23 @@ def _asked(request: Request) -> PageRequest:
     return PageRequest(headers, peer, request.cookies.get(SESSION_COOKIE, ""))
 
 
+_NOT_ADMITTED = {
+    NotAdmitted.UNPROTECTED: N_(
+        "Reached by this address, the page needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what 'recours dashboard --hash-password' prints. On its own machine it opens without, at 127.0.0.1."
+    ),
+    NotAdmitted.NOT_NAMED: N_(
+        "The page cannot tell who you are: it is reached through the proxy that signs people in."
+    ),
+}
+
+
 def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
     if why is NotAdmitted.NOT_ENTERED:
         back = with_parameters(request.url.path, request.query_params, notice=None)
         return render(
             request, "door.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
         )
-    return render(request, "failed.html", texts, 403, title=texts(why), details=[])
+    return render(request, "failed.html", texts, 403, title=texts(_NOT_ADMITTED[why]), details=[])
 
 
 # ---------------------------------------------------------------- serving

@@ -72,13 +72,13 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
     if not carrier.configured:
         state = Closing.UNCONFIGURED
         names = names_text(visit.texts.language, carrier.missing)
-        reason = visit.texts("missing_settings", names=names) if names else ""
+        reason = visit.texts("set {names}", names=names) if names else ""
     elif refusal:
         state, until = closing_of(refusal), refusal.until
         reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
     elif carrier.unavailable_since:
         at = visit.texts.short_minute(carrier.unavailable_since, visit.now)
-        state, reason = _UNAVAILABLE, visit.texts("unavailable_since", at=at)
+        state, reason = _UNAVAILABLE, visit.texts("no answer since {at}", at=at)
     uses = [use for use in worth_showing(carrier.uses) if use.used]
     tone, icon = _BADGES[state]
     return {

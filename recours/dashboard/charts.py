@@ -67,44 +67,44 @@ class Chart:
 def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
     """Claims that were closed on each day."""
     names = [texts.short_day(day) for day in rates]
-    return _closed(texts("day"), names, list(rates.values()), texts)
+    return _closed(texts("Day"), names, list(rates.values()), texts)
 
 
 def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
     """Claims of each carrier that were closed; the busiest first."""
     busiest = sorted(rates, key=lambda key: -rates[key].closed)
-    shown = [names.get(key, key) or texts("no_carrier") for key in busiest]
-    return _closed(texts("carrier"), shown, [rates[key] for key in busiest], texts)
+    shown = [names.get(key, key) or texts("unknown carrier") for key in busiest]
+    return _closed(texts("Carrier"), shown, [rates[key] for key in busiest], texts)
 
 
 def by_retry(of_retries: Mapping[int, Rate], texts: PageTexts) -> Chart:
     """Attempts, by how they ended."""
-    names = [texts.number(retry) if retry else texts("first_fetch") for retry in of_retries]
+    names = [texts.number(retry) if retry else texts("first") for retry in of_retries]
     rates = of_retries.values()
     series = [
-        Series(texts("success"), GOOD, [rate.success for rate in rates]),
-        Series(texts("failed"), BAD, [rate.failed for rate in rates]),
-        Series(texts("left"), LEFT, [rate.left for rate in rates]),
+        Series(texts.in_context("chart", "fetched"), GOOD, [rate.success for rate in rates]),
+        Series(texts.in_context("chart", "failed"), BAD, [rate.failed for rate in rates]),
+        Series(texts("deferred"), LEFT, [rate.left for rate in rates]),
     ]
     percents = [texts.percent(rate.percent_of_attempts) for rate in rates]
-    label = texts("attempt_success_rate")
-    return stacked(texts("retry_head"), names, series, texts, labels=percents, label_head=label)
+    label = texts("Success per attempt")
+    return stacked(texts("Retry"), names, series, texts, labels=percents, label_head=label)
 
 
 def _closed(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageTexts) -> Chart:
     series = [
-        Series(texts("success"), GOOD, [rate.success for rate in rates]),
-        Series(texts("given_up_head"), BAD, [rate.given_up for rate in rates]),
+        Series(texts.in_context("chart", "fetched"), GOOD, [rate.success for rate in rates]),
+        Series(texts.in_context("chart", "given up"), BAD, [rate.given_up for rate in rates]),
     ]
     percents = [texts.percent(rate.percent) for rate in rates]
-    return stacked(head, names, series, texts, labels=percents, label_head=texts("success_rate"))
+    return stacked(head, names, series, texts, labels=percents, label_head=texts("Success rate"))
 
 
 def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
     """Errors by their kind, the most frequent first."""
-    failed = Series(texts("failed"), BAD, list(errors.values()))
+    failed = Series(texts.in_context("chart", "failed"), BAD, list(errors.values()))
     names, labels = [texts.kind(kind) for kind in errors], [texts.number(count) for count in errors.values()]
-    return stacked(texts("error_kind"), names, [failed], texts, labels=labels)
+    return stacked(texts("Kind"), names, [failed], texts, labels=labels)
 
 
 def stacked(

@@ -16,9 +16,11 @@ from recours.core.outcome import PROOF_KINDS, KeptEvidence
 from recours.core.position import Position, Standing
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
+from recours.core.translations import translate
 from recours.dashboard.claims import TONES
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
+from recours.dashboard.texts import CLAIM_STATUSES, DISPUTES
 from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
 from recours.host.installation import quoted_word, readable
 from recours.reporting.advice import possible_actions
@@ -75,11 +77,13 @@ def show(visit: Visit) -> Response:
         chosen=chosen,
         most_pages=MOST_PAGES,
         pieces=rows,
-        heading=next((piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("pod")),
+        heading=next(
+            (piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("Proof of delivery")
+        ),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
         possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
         names=operations.catalog.names,
-        kinds={kind.value: KIND_NAMES[texts.language][kind] for kind in PROOF_KINDS},
+        kinds={kind.value: texts(KIND_NAMES[kind]) for kind in PROOF_KINDS},
         largest_mb=LARGEST // 2**20,
         today=texts.local(visit.now).date(),
     )
@@ -115,7 +119,9 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     if refusal.stopped and (stop := queue.status(carrier_of(key)).stopped or queue.status(key).stopped):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
-        return texts("stopped_since", at=texts.minute(stop.at), who=texts.who(who), why=because)
+        return texts(
+            "Paused since {at} by {who}{why}.", at=texts.minute(stop.at), who=texts.who(who), why=because
+        )
     reason = clean(reason_of(texts.language, refusal, carrier), 500).rstrip(".")
     return f"{reason[:1].upper()}{reason[1:]}."
 
@@ -128,39 +134,39 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
     client = visit.operations.client_named(claim) if claim.client_id is not None else ""
     next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
     if status.not_before:
-        next_try = texts("not_before", day=texts.weekday(status.not_before))
+        next_try = texts("not before {day}", day=texts.weekday(status.not_before))
     facts = [
-        (texts("carrier"), status.carrier or texts("no_carrier")),
-        (texts("number"), claim.number or texts("none")),
-        (texts("client"), client),
-        (texts("order"), listed.order),
-        (texts("customer"), listed.customer),
-        (texts("amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
-        (texts("dispute"), texts.of("dispute_", listed.dispute) if listed.dispute else ""),
-        (texts("deadline"), _deadline(visit, claim)),
-        (texts("evidence_until"), texts.day(status.evidence_until) if status.evidence_until else ""),
-        (texts("claim_status"), texts.of("claim_status_", (claim.claim_status or "").lower())),
-        (texts("created"), texts.day(claim.created_at) if claim.created_at else ""),
-        (texts("fetched_at"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
+        (texts("Carrier"), status.carrier or texts("unknown carrier")),
+        (texts("Tracking number"), claim.number or texts("none")),
+        (texts("Client"), client),
+        (texts("Order"), listed.order),
+        (texts("Recipient"), listed.customer),
+        (texts("Amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
+        (texts("Dispute"), texts.of(DISPUTES, listed.dispute) if listed.dispute else ""),
+        (texts("Deadline"), _deadline(visit, claim)),
+        (texts("Evidence kept until"), texts.day(status.evidence_until) if status.evidence_until else ""),
+        (texts("Claim status"), texts.of(CLAIM_STATUSES, (claim.claim_status or "").lower())),
+        (texts("Created"), texts.day(claim.created_at) if claim.created_at else ""),
+        (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
     ]
     if where.standing is not Standing.FETCHED:
-        used = texts("used_of", used=claim.retries_counted, most=visit.settings.policy.max_retries)
+        used = texts("{used} of {most}", used=claim.retries_counted, most=visit.settings.policy.max_retries)
         facts += [
-            (texts("retries_used"), used),
-            (texts("next_try_at"), next_try),
-            (texts("who_can_act"), texts.actor(status.actor) if status.actor else ""),
+            (texts("Retries used"), used),
+            (texts("Next try"), next_try),
+            (texts("Who can act"), texts.actor(status.actor) if status.actor else ""),
         ]
-    facts.append((texts("unreadable"), ", ".join(claim.unreadable)))
+    facts.append((texts("Cannot be read"), ", ".join(claim.unreadable)))
     return [(name, clean(value, 200)) for name, value in facts if value]
 
 
 def _deadline(visit: Visit, claim: Claim) -> str:
     texts = visit.texts
     if claim.deadline is None:
-        return texts("no_deadline")
+        return texts.in_context("deadline", "none")
     end = deadline_end(claim.deadline, visit.settings.policy.zone)
     if end <= visit.now:
-        return texts("deadline_over", day=texts.day(claim.deadline))
+        return texts("{day}, over", day=texts.day(claim.deadline))
     return f"{texts.day(claim.deadline)} ({texts.ago(end, visit.now)})"
 
 
@@ -172,7 +178,7 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
     texts, language = visit.texts, visit.texts.language
     source = clean(source_text(piece, language), 100)
     return {
-        "kind": KIND_NAMES[language][piece.kind].capitalize(),
+        "kind": translate(language, KIND_NAMES[piece.kind]).capitalize(),
         "shows": clean(piece_text(piece, texts), 500),
         "about": f"{texts.minute(piece.obtained_at)} · {source}",
         "name": clean(PurePath(piece.path).name, 120),
@@ -210,15 +216,15 @@ def correct(visit: Visit) -> Response:
 def attach(visit: Visit) -> Response:
     texts, file, day = visit.texts, visit.form.get("file"), visit.field("at")
     if not isinstance(file, UploadFile) or not file.filename:
-        return visit.back(Notice(texts("no_file"), is_good=False))
+        return visit.back(Notice(texts("Choose a file first."), is_good=False))
     content = file.file.read(LARGEST + 1)
     if len(content) > LARGEST:
-        text = texts("too_large", file=clean(file.filename, 100), mb=LARGEST // 2**20)
+        text = texts("{file} is larger than {mb} MB.", file=clean(file.filename, 100), mb=LARGEST // 2**20)
         return visit.back(Notice(text, is_good=False))
     try:
         at = date.fromisoformat(day) if day else None
     except ValueError:
-        return visit.back(Notice(texts("bad_day", text=clean(day, 40)), is_good=False))
+        return visit.back(Notice(texts("'{text}' is no date.", text=clean(day, 40)), is_good=False))
     kind = visit.field("kind")
     attached = actions_of(visit).attach(
         visit.field("reference"),

@@ -15,7 +15,7 @@ from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
-from recours.dashboard.texts import PageTexts
+from recours.dashboard.texts import FETCH_STATUSES, PageTexts
 from recours.dashboard.visit import Notice, Visit, done_with_each, fetched_now, number_in
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.reporting.figures import together
@@ -152,9 +152,9 @@ def show(visit: Visit) -> Response:
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     choices = {
         "stage": {str(stage): texts.stage(stage) for stage in Stage},
-        "status": {str(status) or "none": texts(f"status_{status}") for status in STATUSES},
+        "status": {str(status) or "none": texts(FETCH_STATUSES[status]) for status in STATUSES},
         "carrier": dict(sorted(names.items(), key=lambda pair: pair[1].casefold()))
-        | {"none": texts("no_carrier")},
+        | {"none": texts("unknown carrier")},
         "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("none")},
     }
     chosen = {
@@ -183,7 +183,7 @@ def show(visit: Visit) -> Response:
 
 def count_text(count: int, texts: PageTexts) -> str:
     if count > COUNTED_UP_TO:
-        return texts("more_than", count=texts.number(COUNTED_UP_TO))
+        return texts("more than {count}", count=texts.number(COUNTED_UP_TO))
     return texts.number(count)
 
 
@@ -200,7 +200,7 @@ def _rows(operations: Operations, claims: Sequence[ListedClaim], texts: PageText
 def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
     """Why a claim stands where it does, in a few words: what keeps it, what its carrier said, or who signed."""
     if where.standing is Standing.FETCHED:
-        return texts("signed_by", who=clean(listed.signatory, 60)) if listed.signatory else ""
+        return texts("signed by {who}", who=clean(listed.signatory, 60)) if listed.signatory else ""
     if where.refusal and where.why in _CLOSED:
         return clean(reason_of(texts.language, where.refusal, carrier), 200)
     return clean(error_of(texts.language, listed.claim) or "", 200)
@@ -213,9 +213,23 @@ def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
     what = visit.field("do")
     references, rest = _references(visit, MOST_CLAIMS)
-    before = [(visit.texts("all_more", count=visit.texts.number(rest)), False)] if rest else []
+    before = (
+        [
+            (
+                visit.texts(
+                    "{count} more claims match: they were left as they are. Do it again for the rest.",
+                    count=visit.texts.number(rest),
+                ),
+                False,
+            )
+        ]
+        if rest
+        else []
+    )
     if not references:
-        return visit.back(Notice(visit.texts("none_chosen"), is_good=False))
+        return visit.back(
+            Notice(visit.texts("Choose claims first: tick their boxes, or all that match."), is_good=False)
+        )
     if what == "fetch":
         return visit.back(fetched_now(visit, references, before))
     why = visit.field("why")

@@ -35,7 +35,7 @@ POLICY = (
 
 
 class Absent(StrEnum):
-    """Why there is nothing to show; each is the key of a text."""
+    """Why there is nothing to show; the texts are in `recours.dashboard.texts`."""
 
     ELSEWHERE = "pod_elsewhere"
     MISSING = "pod_missing"

@@ -9,7 +9,7 @@ from recours.core.carrier import Catalog
 from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
-from recours.dashboard.texts import PageTexts
+from recours.dashboard.texts import EVENTS, MAIL_STATES, NOTIFIED, OUTCOMES, PageTexts
 from recours.reporting.labels import change_text, quoted
 from recours.reporting.records import Message, PastAttempt, PastChange
 from recours.runs.ports import ATTACHED
@@ -53,7 +53,7 @@ class History:
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
         """`by`: the person who attached its document."""
         texts, lines = self.texts, []
-        title = texts.of("outcome_", attempt.outcome)
+        title = texts.of(OUTCOMES, attempt.outcome)
         if attempt.kind:
             title = texts.kind(attempt.kind)
         if attempt.said:
@@ -61,7 +61,7 @@ class History:
         elif attempt.message:
             lines.append(quoted(texts.language, attempt.message))
         if attempt.signed_by:
-            lines.append(texts("signed_by", who=clean(attempt.signed_by, 100)))
+            lines.append(texts("signed by {who}", who=clean(attempt.signed_by, 100)))
         lines.append(" · ".join(self._circumstances(attempt)))
         tone = {"success": "good", ATTACHED: "good", "failed": "bad"}.get(attempt.outcome, "")
         icon = _ICONS.get(attempt.outcome, "pause")
@@ -70,35 +70,37 @@ class History:
     def _circumstances(self, attempt: PastAttempt) -> Iterator[str]:
         texts = self.texts
         if attempt.outcome == ATTACHED:
-            yield texts("attempt_by_hand")
+            yield texts("By hand")
         elif attempt.is_last:
-            yield texts("attempt_last")
+            yield texts("Last attempt")
         else:
-            yield texts("attempt_retry", number=attempt.retry) if attempt.retry else texts("attempt_first")
+            yield texts("Retry {number}", number=attempt.retry) if attempt.retry else texts("First fetch")
         yield clean(self.catalog.name_of(attempt.carrier, attempt.carrier), 60)
         if attempt.account:
-            yield texts("own_account")
+            yield texts("the client's own account")
         if attempt.number:
             yield clean(attempt.number, 60)
         if attempt.outcome == "left" and attempt.kind:
-            yield texts("outcome_left")
+            yield texts("deferred, no attempt used")
         if attempt.outcome != ATTACHED:
             seconds = self.texts.number(attempt.duration_s, 1)
-            yield texts.counted("calls", attempt.calls, seconds=seconds)
+            yield texts.counted(
+                "{count} call, {seconds} s", "{count} calls, {seconds} s", attempt.calls, seconds=seconds
+            )
 
     # ---------------------------------------------------------------- mails and changes
 
     def _message(self, message: Message) -> HistoryEntry:
         texts, at = self.texts, message.ended_at or message.written_at
         if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
-            at, delivery = message.written_at, texts("told_not_yet")
+            at, delivery = message.written_at, texts("not written yet")
         elif message.mail_state == MailState.SENT:
-            delivery = texts("mail_sent_to", who=clean(message.recipient or "", 100))
+            delivery = texts("sent to {who}", who=clean(message.recipient or "", 100))
         elif message.mail_state:
-            delivery = texts.of("mail_state_", message.mail_state)
+            delivery = texts.of(MAIL_STATES, message.mail_state)
         else:
-            delivery = clean(texts.of("told_", message.told))
-        title = texts("mail_about", what=clean(texts.of("event_", message.event)))
+            delivery = clean(texts.of(NOTIFIED, message.told))
+        title = texts("Mail {what}", what=clean(texts.of(EVENTS, message.event)))
         return HistoryEntry(at, "mail", title, [delivery])
 
     def _change(self, change: PastChange) -> HistoryEntry:

@@ -10,10 +10,11 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from recours.core.mail import MailState
 from recours.core.text import clean
+from recours.core.translations import N_, Counted
 from recours.dashboard import charts
 from recours.dashboard.charts import Chart
 from recours.dashboard.claim import address_of
-from recours.dashboard.texts import PageTexts
+from recours.dashboard.texts import WORKERS, PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
 from recours.reporting.problem_texts import VerdictSentences
@@ -22,7 +23,7 @@ from recours.reporting.records import COUNTED_UP_TO, Run
 from recours.reporting.system import Health, Overview, Success
 
 _K = ProblemKind
-PERIODS = {7: "last_days", 30: "last_days", 84: "last_weeks"}  # days, each with the key of its name
+PERIODS = {7: N_("{count} days"), 30: N_("{count} days"), 84: N_("{weeks} weeks")}  # days, each with its name
 _RUNS = 12
 _LONGEST = 1000
 _SIGNAL = 128  # exit statuses above are of a signal
@@ -62,15 +63,19 @@ def show(visit: Visit) -> Response:
     )
 
 
-# The key of what a problem counts; others count nothing.
+_OF_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
+_OF_CLAIMS = Counted("{count} claim", "{count} claims")
+_OF_MAILS = Counted("{count} mail", "{count} mails")
+_OF_RUNS = Counted("{count} run", "{count} runs")
+# What a problem counts; others count nothing.
 _COUNTED_AS = {
-    **dict.fromkeys(OF_CLAIMS, "of_claims"),
-    _K.RUNS_KILLED: "of_runs",
-    _K.CLOCK_AHEAD: "of_runs",
-    _K.INTERNAL_ERRORS: "of_attempts",
-    _K.MAILS_WAITING: "of_mails",
-    _K.MAILS_HELD: "of_mails",
-    _K.MAILS_UNDECIDED: "of_mails",
+    **dict.fromkeys(OF_CLAIMS, _OF_CLAIMS),
+    _K.RUNS_KILLED: _OF_RUNS,
+    _K.CLOCK_AHEAD: _OF_RUNS,
+    _K.INTERNAL_ERRORS: _OF_ATTEMPTS,
+    _K.MAILS_WAITING: _OF_MAILS,
+    _K.MAILS_HELD: _OF_MAILS,
+    _K.MAILS_UNDECIDED: _OF_MAILS,
 }
 
 
@@ -79,14 +84,14 @@ def _problem(
 ) -> dict[str, Any]:
     """`facts`: how many things it is about, since when, and the money at stake; `name`: of its carrier."""
     facts = []
-    if (key := _COUNTED_AS.get(problem.kind)) and problem.count:
-        facts.append(texts.counted(key, problem.count, count=_counted(problem.count, texts)))
+    if (forms := _COUNTED_AS.get(problem.kind)) and problem.count:
+        facts.append(texts.counted(*forms, problem.count, count=_counted(problem.count, texts)))
     if problem.since:
-        facts.append(texts("problem_since", day=texts.short_minute(problem.since, overview.at)))
+        facts.append(texts("since {day}", day=texts.short_minute(problem.since, overview.at)))
     if money := texts.sums(problem.stake.amounts):
         if problem.stake.is_more:
-            money = texts("at_least", money=money)
-        facts.append(texts("at_stake", money=money))
+            money = texts("at least {money}", money=money)
+        facts.append(texts("at stake: {money}", money=money))
     remedy = readable(clean(sentences.remedy(problem, overview.at), _LONGEST))
     remedy, command = with_command(problem, remedy)
     return {
@@ -102,35 +107,35 @@ def _problem(
 def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
     """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
     lists = {
-        "due": "/claims?stage=new&stage=ready",
-        "waiting": "/claims?stage=waiting",
-        "to_correct": claims_of(Problem(_K.TO_CORRECT)),
-        "given_up": "/claims?stage=given_up",
+        "due": (texts("Due now"), "/claims?stage=new&stage=ready"),
+        "waiting": (texts("Waiting"), "/claims?stage=waiting"),
+        "to_correct": (texts("To correct"), claims_of(Problem(_K.TO_CORRECT))),
+        "given_up": (texts("Given up"), "/claims?stage=given_up"),
     }
     counts = {name: sum(backlog.counts[name] for backlog in seen.backlogs) for name in lists}
     oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
-    period = texts("of_last_days", count=len(seen.success.by_day))
+    period = texts("of {count} days", count=len(seen.success.by_day))
     held = seen.mails.get(MailState.HELD, 0)
     return [
         (
-            texts("success_rate"),
+            texts("Success rate"),
             texts.percent(seen.success.all.percent),
             "#chart-by_day",
-            texts.counted("of_closed_claims", seen.success.all.closed),
+            texts.counted("of {count} closed claim", "of {count} closed claims", seen.success.all.closed),
         ),
-        (texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
-        *((texts(name), _counted(counts[name], texts), address, "") for name, address in lists.items()),
+        (texts("Fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
+        *((label, _counted(counts[name], texts), link, "") for name, (label, link) in lists.items()),
         (
-            texts("oldest_claim"),
+            texts("Oldest"),
             texts.age(seen.at - oldest) if oldest else "–",
             "/claims?stage=new&stage=ready&stage=waiting&stage=settled&sort=age&order=desc",
             "",
         ),
         (
-            texts("mails_waiting"),
+            texts("Mails waiting"),
             texts.number(sum(seen.mails.values())),
             "/mails",
-            texts.counted("of_them_held", held) if held else "",
+            texts.counted("{count} held", "{count} held", held) if held else "",
         ),
     ]
 
@@ -140,15 +145,22 @@ def _counted(number: int, texts: PageTexts) -> str:
     return f"{texts.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
 
 
-def _charts(success: Success, names: Mapping[str, str], texts: PageTexts) -> list[tuple[str, str, Chart]]:
-    """Each with the key of its title, and how its bars stand."""
+def _charts(
+    success: Success, names: Mapping[str, str], texts: PageTexts
+) -> list[tuple[str, str, str, Chart]]:
+    """Each with its key and title, and how its bars stand."""
     tried = success.all.success + success.all.failed + success.all.left
     return [
         # Every day has its bar, also if nothing was tried.
-        ("by_day", "columns", charts.by_day(success.by_day if tried else {}, texts)),
-        ("by_carrier", "rows", charts.by_carrier(success.by_carrier, names, texts)),
-        ("by_retry", "columns", charts.by_retry(success.by_retry, texts)),
-        ("by_kind", "rows", charts.by_kind(success.errors, texts)),
+        ("by_day", texts("Success by day"), "columns", charts.by_day(success.by_day if tried else {}, texts)),
+        (
+            "by_carrier",
+            texts("Success by carrier"),
+            "rows",
+            charts.by_carrier(success.by_carrier, names, texts),
+        ),
+        ("by_retry", texts("Success by retry"), "columns", charts.by_retry(success.by_retry, texts)),
+        ("by_kind", texts("Errors by kind"), "rows", charts.by_kind(success.errors, texts)),
     ]
 
 
@@ -157,7 +169,7 @@ def _run(run: Run, seen: Overview, texts: PageTexts) -> dict[str, str]:
     shown = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
     state, ended = _ended(run, seen, texts)
     return {
-        "worker": texts.of("", run.worker),
+        "worker": texts.of(WORKERS, run.worker),
         "started": texts.short_minute(run.started_at, seen.at),
         **dict(zip(("duration", "total", "success", "failed"), shown, strict=True)),
         "state": state,
@@ -169,12 +181,13 @@ def _ended(run: Run, seen: Overview, texts: PageTexts) -> tuple[str, str]:
     """How it ended, and whether that is good news."""
     if run.ended_at is None or run.exit_status is None:
         never = any(run.id == other.id for worker in seen.workers for other in worker.unended)
-        return ("bad", texts("run_never_ended")) if never else ("", texts("run_open"))
+        return ("bad", texts("never ended")) if never else ("", texts("under way"))
     if run.exit_status == 0:
-        return "good", texts("run_done")
+        return "good", texts("done")
     is_stopped = run.exit_status > _SIGNAL
-    text = texts("run_stopped" if is_stopped else "run_failed_status", status=run.exit_status)
-    return "warn" if is_stopped else "bad", text
+    if is_stopped:
+        return "warn", texts("stopped ({status})", status=run.exit_status)
+    return "bad", texts("failed ({status})", status=run.exit_status)
 
 
 # ---------------------------------------------------------------- the buttons that deal with a problem
@@ -182,7 +195,7 @@ def _ended(run: Run, seen: Overview, texts: PageTexts) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Fix:
-    """`label`: the key of its text. With `fields` it is done at once, by a form that sends them; else it is a link."""
+    """`label`: to be translated. With `fields` it is done at once, by a form that sends them; else it is a link."""
 
     label: str
     address: str
@@ -219,10 +232,10 @@ def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
 def fixes_of(problem: Problem) -> list[Fix]:
     """What can be done about it on the page, the best first. A schedule is the machine's: what waits for it is shown."""
     if problem.kind is _K.NOT_ENROLLED:
-        return [Fix("fix_enroll", claims_of(problem), "check")]
+        return [Fix(N_("Choose and enroll"), claims_of(problem), "check")]
     found = _first_of(problem)
     if problem.kind in OF_CLAIMS and problem.count:
-        found.append(Fix("fix_claims", claims_of(problem), "" if found else "search"))
+        found.append(Fix(N_("Show these claims"), claims_of(problem), "" if found else "search"))
     return found
 
 
@@ -235,14 +248,14 @@ def claims_of(problem: Problem) -> str:
 def _first_of(problem: Problem) -> list[Fix]:
     key = problem.carrier
     carrier, accounts = (
-        Fix("fix_carrier", f"/carriers#{quote(key)}"),
-        Fix("fix_accounts", "/carriers#accounts"),
+        Fix(N_("Go to the carrier"), f"/carriers#{quote(key)}"),
+        Fix(N_("Go to the accounts"), "/carriers#accounts"),
     )
-    check = Fix("fix_check_credentials", "/carriers/check", "retry", {"carrier": key})
+    check = Fix(N_("Check the credentials"), "/carriers/check", "retry", {"carrier": key})
     worker = str(problem.facts.get("worker", ""))
-    waiting = Fix("fix_waiting", _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")
-    mails = Fix("fix_mails", "/mails", "mail")
-    runs = Fix("fix_runs", "#runs")
+    waiting = Fix(N_("Show what waits"), _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")
+    mails = Fix(N_("Go to the mails"), "/mails", "mail")
+    runs = Fix(N_("Show the runs"), "#runs")
     return {
         _K.NEVER_RAN: [waiting],
         _K.OVERDUE: [waiting, runs],
@@ -257,12 +270,12 @@ def _first_of(problem: Problem) -> list[Fix]:
         _K.NO_ACCOUNT: [accounts],
         _K.ACCOUNTS_REFUSED: [accounts],
         _K.ACCOUNTS_UNUSABLE: [accounts],
-        _K.CARRIER_PAUSED: [Fix("fix_resume", "/carriers/resume", "play", {"carrier": key}), carrier],
-        _K.INTERNAL_ERRORS: [Fix("fix_claims", "/claims?kind=internal_error", "search")],
+        _K.CARRIER_PAUSED: [Fix(N_("Resume {name}"), "/carriers/resume", "play", {"carrier": key}), carrier],
+        _K.INTERNAL_ERRORS: [Fix(N_("Show these claims"), "/claims?kind=internal_error", "search")],
         _K.MAILS_WAITING: [mails],
         _K.MAILS_HELD: [
-            Fix("fix_release", "/mails/release", "mail", {"state": "held"}),
-            Fix("fix_mails", "/mails"),
+            Fix(N_("Release the mails"), "/mails/release", "mail", {"state": "held"}),
+            Fix(N_("Go to the mails"), "/mails"),
         ],
         _K.MAILS_UNDECIDED: [mails],
     }.get(problem.kind, [])

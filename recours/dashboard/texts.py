@@ -1,35 +1,134 @@
-"""How the page puts its texts, in one language."""
+"""What the page says in one language, beside what its templates say; times are in one zone."""
 
-from datetime import UTC, tzinfo
-
-from recours.core.errors import Actor, ErrorKind
-from recours.core.localized import Texts
+from recours.core.errors import Actor
+from recours.core.localized import Localized
 from recours.core.position import Standing
-from recours.core.text import by_language
-from recours.dashboard.phrases import ROWS
+from recours.core.translations import N_
 from recours.reporting.labels import ACTORS, KINDS, STANDING, person_named
 
-TEXTS = by_language(ROWS)
+MAIL_STATES = {
+    "ready": N_("waits for the mail server"),
+    "held": N_("held"),
+    "sending": N_("being sent"),
+    "sent": N_("sent"),
+    "failed": N_("refused"),
+    "cancelled": N_("cancelled"),
+    "undecided": N_("perhaps sent"),
+}
+EVENTS = {
+    "pod_failed": N_("to the client: no proof of delivery"),
+    "pod_retrieved": N_("to the client: the proof of delivery is there"),
+    "account_refused": N_("to the client: the carrier refuses their account"),
+    "gave_up": N_("to the operator: the claim was given up"),
+    "expired": N_("to the operator: the claim was given up, its deadline had long passed"),
+    "account_fault": N_("to the operator: the carrier's account"),
+    "outage": N_("a carrier is unavailable"),
+    "to_correct": N_("claims are to be corrected"),
+    "refused_documents": N_("documents were refused"),
+    "run_fault": N_("to the operator: recours itself failed"),
+    "weekly_report": N_("to the operator: the weekly report"),
+}
+OUTCOMES = {
+    "attached": N_("a proof was attached"),
+    "success": N_("the proof was fetched"),
+    "failed": N_("failed"),
+    "left": N_("deferred, no attempt used"),
+}
+NOTIFIED = {
+    "mail": N_("written"),
+    "its claim was mended before anybody was told": N_("not written: the claim was corrected first"),
+    "not wanted by the client": N_("not wanted by the client"),
+    "the client is not known": N_("not written: unknown client"),
+    "the client is not active": N_("not written: inactive client"),
+    "the client's address is not one": N_("not written: the client's address is invalid"),
+    "there was no ADMIN_EMAIL": N_("not written: ADMIN_EMAIL was empty"),
+}
+DISPUTES = {
+    "lost": N_("lost parcel"),
+    "late_delivery": N_("late delivery"),
+    "damaged": N_("damaged parcel"),
+    "invalid_pod": N_("contested proof of delivery"),
+}
+CLAIM_STATUSES = {
+    "pending": N_("pending"),
+    "submitted": N_("submitted"),
+    "accepted": N_("accepted"),
+    "rejected": N_("rejected"),
+    "paid": N_("paid"),
+    "refunded": N_("refunded"),
+    "closed": N_("closed"),
+}
+FETCH_STATUSES = {
+    "": N_("none"),
+    "pending": N_("pending"),
+    "fetching": N_("fetching"),
+    "failed": N_("failed"),
+    "success": N_("success"),
+    "not_available": N_("not available"),
+    "manual": N_("manual"),
+}
+CARRIER_STATES = {
+    "open": N_("takes calls"),
+    "unavailable": N_("unavailable"),
+    "paused": N_("paused"),
+    "rejected": N_("rejects our credentials"),
+    "denied": N_("denies our account a right"),
+    "unconfigured": N_("no credentials"),
+    "limit": N_("at its limit, or asked us to wait"),
+}
+ACCOUNT_STATES = {
+    "open": N_("open"),
+    "paused": N_("paused"),
+    "refused": N_("refused by the carrier"),
+    "unusable": N_("unusable"),
+}
+CAPABILITIES = {
+    "token": N_("token"),
+    "tracking": N_("tracking"),
+    "pod": N_("proof"),
+}
+WORKERS = {
+    "pod_retry_scheduler": N_("Retry scheduler"),
+    "pod_fetch_worker": N_("Fetch worker"),
+}
+WORKER_STATES = {
+    "fine": N_("OK"),
+    "overdue": N_("overdue"),
+    "running": N_("running"),
+    "never_ran": N_("never ran"),
+    "failed": N_("last run failed"),
+}
+ABSENT = {
+    "pod_elsewhere": N_("The document was stored by other software and is not opened here:"),
+    "pod_missing": N_("The document is not where the claim says: {name}."),
+    "pod_unreadable": N_("The document cannot be read: {reason}."),
+    "pod_gone": N_("This document is not on record."),
+    "pod_too_large": N_("The document is too large to be shown here."),
+    "pod_no_document": N_("What lies there is no document: {reason}."),
+}
+FILTERS = {
+    "stage": N_("Stage"),
+    "carrier": N_("Carrier"),
+    "status": N_("Status"),
+    "kind": N_("Reason"),
+    "problem": N_("Problem"),
+    "client": N_("Client"),
+}
 
 
-class PageTexts(Texts):
-    """What the page says in one language, by keys, with markers in braces; and times, in one zone."""
-
-    def __init__(self, language: str, zone: tzinfo = UTC) -> None:
-        super().__init__(language, zone, TEXTS[language])
-
+class PageTexts(Localized):
     def name_of(self, language: str) -> str:
         """What a language calls itself."""
         return {"fr": "Français", "en": "English"}[language]
 
     def kind(self, kind: str) -> str:
-        return KINDS[self.language][ErrorKind(kind)] if kind in set(ErrorKind) else kind
+        return self.of(KINDS, kind)
 
     def stage(self, stage: str) -> str:
-        return STANDING[self.language][Standing(stage)]
+        return self(STANDING[Standing(stage)])
 
     def actor(self, actor: Actor) -> str:
-        return ACTORS[self.language][actor]
+        return self(ACTORS[actor])
 
     def who(self, by: str) -> str:
         """Who did something."""

@@ -19,7 +19,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from recours.core.position import Standing
 from recours.core.text import clean
-from recours.core.translations import LANGUAGES
+from recours.core.translations import LANGUAGES, N_
+from recours.dashboard import texts as page_texts
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.reporting.records import ListedClaim
@@ -35,10 +36,10 @@ _LONGEST = 1000  # of what an action says
 _MOST_NOTICES = 200
 # What the page is divided into: the path of each, and the key of its name.
 VIEWS = {
-    "/": "overview",
-    "/claims": "claims",
-    "/carriers": "carriers",
-    "/mails": "mails",
+    "/": N_("Overview"),
+    "/claims": N_("Claims"),
+    "/carriers": N_("Carriers"),
+    "/mails": N_("Mails"),
 }
 
 
@@ -83,7 +84,15 @@ def language_of(request: Request, otherwise: str) -> str:
 
 def render(request: Request, template: str, texts: PageTexts, status: int = 200, **facts: Any) -> Response:
     """A page outside of a visit: the door, and what went wrong."""
-    shown = {"texts": texts, "path": request.url.path, "here": here(request), "notice": None, "visitor": None}
+    shown = {
+        "texts": texts,
+        "counted": texts.counted,
+        "labels": page_texts,
+        "path": request.url.path,
+        "here": here(request),
+        "notice": None,
+        "visitor": None,
+    }
     content = _templates.get_template(template).render({**shown, "views": {}, "zone": "", **facts})
     return HTMLResponse(typeset(content, texts.language), status)
 
@@ -221,7 +230,9 @@ def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]
     count = sum(result.is_done for result in results)
     if len(results) == 1:
         return Notice(results[0].sentence, is_good=bool(count))
-    text = visit.texts("done_of", done=visit.texts.number(count), total=visit.texts.number(len(results)))
+    text = visit.texts(
+        "Done with {done} of {total}.", done=visit.texts.number(count), total=visit.texts.number(len(results))
+    )
     lines = [(result.sentence, result.is_done) for result in sorted(results, key=lambda one: one.is_done)]
     return Notice(text, is_good=count == len(results), lines=lines)
 
@@ -257,7 +268,9 @@ def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[
         if total == 1:
             notice.text = [*faults, *lines][0][0]
         else:
-            notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
+            notice.text = texts(
+                "{fetched} of {total} fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
+            )
             notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
 
     return _begun(work, notice)

@@ -33,7 +33,7 @@ class Visitor:
 
 
 class NotAdmitted(StrEnum):
-    """Why somebody sees nothing; each is the key of a text."""
+    """Why somebody sees nothing."""
 
     NOT_ENTERED = "not_entered"  # the password is to be typed
     # There is none, and others than this machine's users could send such a request.

@@ -20,6 +20,7 @@ from recours.core.outcome import Failure
 from recours.core.pauses import CarrierState, Refusal, lasts
 from recours.core.sentences import Said
 from recours.core.text import clean, is_one_line, is_text, plural
+from recours.core.translations import N_, translate
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.ports import Fetched
 
@@ -34,50 +35,40 @@ class AccountRefusedError(ClaimsRefusedError):
     """What was asked for cannot be done with an account, or with what was said of it. `why`: the key of its sentence."""
 
     def __init__(self, why: str, **facts: str) -> None:
-        super().__init__(REFUSED["en"][why].format(**facts))
+        super().__init__(REFUSED[why].format(**facts))
         self.why, self.facts = why, facts
 
     def sentences(self, language: str) -> str:
-        return REFUSED[language][self.why].format(**self.facts)
+        return translate(language, REFUSED[self.why]).format(**self.facts)
 
 
 # What the operator has to mend, not the person who typed.
 OF_INSTALLATION = frozenset({"no_key", "no_package"})
 
-REFUSED: dict[str, dict[str, str]] = {
-    "en": {
-        "no_client": "There is no client {client}: name one by its address or its id in the table clients.",
-        "several_clients": "Several clients have the address {client}: name one by its id ({ids}).",
-        "no_carrier": "There is no carrier '{carrier}'; known: {known}.",
-        "has_account": "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials).",
-        "no_account": "{client} has no account of its own at {carrier}.",
-        "changed": "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again.",
-        "not_credential": "{carrier} takes {known}; something else was given{near}.",
-        "not_text": "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks).",
-        "twice": "{name} was given twice, with two values: give it once.",
-        "incomplete": "Credentials of {carrier} are missing: {missing}.",
-        "option": "{name} cannot be used: {reason}.",
-        "limits": "These limits of {carrier} cannot be used: {reason}.",
-        "no_key": "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
-        "says how to make one; keep a copy of it elsewhere, for nothing opens them without it.",
-        "no_package": "Clients' credentials need the package cryptography: pip install 'cryptography>=44'",
-    },
-    "fr": {
-        "no_client": "Le client {client} n'existe pas : indiquez son adresse ou son identifiant (id) dans la table clients.",
-        "several_clients": "Plusieurs clients ont l'adresse {client} : indiquez son identifiant ({ids}).",
-        "no_carrier": "Le transporteur « {carrier} » n'existe pas ; connus : {known}.",
-        "has_account": "{client} a déjà un compte chez {carrier} ; rien n'a été modifié.",
-        "no_account": "{client} n'a pas de compte propre chez {carrier}.",
-        "changed": "Le compte de {client} chez {carrier} a été modifié à l'instant ; rien n'a été modifié, réessayez.",
-        "not_credential": "{carrier} demande {known} ; autre chose a été indiqué{near}.",
-        "not_text": "{name} doit être un texte de 1 à {longest} caractères, sur une ligne.",
-        "twice": "{name} a été indiqué deux fois, avec deux valeurs : indiquez-le une fois.",
-        "incomplete": "Identifiants manquants pour {carrier} : {missing}.",
-        "option": "{name} est inutilisable : « {reason} ».",
-        "limits": "Ces limites pour {carrier} sont inutilisables : « {reason} ».",
-        "no_key": "Les identifiants des clients ne peuvent pas être conservés : RECOURS_ACCOUNTS_KEY n'est pas défini, ou ne contient pas de clé.",
-        "no_package": "Les identifiants des clients nécessitent le paquet cryptography : pip install 'cryptography>=44'",
-    },
+REFUSED: dict[str, str] = {
+    "no_client": N_("There is no client {client}: name one by its address or its id in the table clients."),
+    "several_clients": N_("Several clients have the address {client}: name one by its id ({ids})."),
+    "no_carrier": N_("There is no carrier '{carrier}'; known: {known}."),
+    "has_account": N_(
+        "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials)."
+    ),
+    "no_account": N_("{client} has no account of its own at {carrier}."),
+    "changed": N_(
+        "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again."
+    ),
+    "not_credential": N_("{carrier} takes {known}; something else was given{near}."),
+    "not_text": N_(
+        "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks)."
+    ),
+    "twice": N_("{name} was given twice, with two values: give it once."),
+    "incomplete": N_("Credentials of {carrier} are missing: {missing}."),
+    "option": N_("{name} cannot be used: {reason}."),
+    "limits": N_("These limits of {carrier} cannot be used: {reason}."),
+    "no_key": N_(
+        "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
+        "says how to make one; keep a copy of it elsewhere, for nothing opens them without it."
+    ),
+    "no_package": N_("Clients' credentials need the package cryptography: pip install 'cryptography>=44'"),
 }
 
 
@@ -286,39 +277,26 @@ class AccountCheck:
 
 
 # {credentials}, {account}: ours or a client's, as in WHOSE.
-CHECKED: dict[str, dict[CheckVerdict, str]] = {
-    "en": {
-        CheckVerdict.ACCEPTED: "{carrier} accepts {credentials}.",
-        CheckVerdict.KNOWN: "{carrier} accepts {credentials} (its sample number belongs to another customer).",
-        CheckVerdict.REJECTED: "{carrier} rejects {credentials}: {error}.",
-        CheckVerdict.DENIED: "{carrier} knows {account} and denies it a right: {error}.",
-        CheckVerdict.NOT_TRIED: "{carrier}: {credentials} could not be tried: {error}.",
-    },
-    "fr": {
-        CheckVerdict.ACCEPTED: "{carrier} accepte {credentials}.",
-        CheckVerdict.KNOWN: "{carrier} accepte {credentials} (le numéro d'essai appartient à un autre client).",
-        CheckVerdict.REJECTED: "{carrier} refuse {credentials} : {error}.",
-        CheckVerdict.DENIED: "{carrier} connaît {account} et lui refuse un droit : {error}.",
-        CheckVerdict.NOT_TRIED: "{carrier} : {credentials} n'ont pas pu être essayés, {error}.",
-    },
+CHECKED: dict[CheckVerdict, str] = {
+    CheckVerdict.ACCEPTED: N_("{carrier} accepts {credentials}."),
+    CheckVerdict.KNOWN: N_(
+        "{carrier} accepts {credentials} (its sample number belongs to another customer)."
+    ),
+    CheckVerdict.REJECTED: N_("{carrier} rejects {credentials}: {error}."),
+    CheckVerdict.DENIED: N_("{carrier} knows {account} and denies it a right: {error}."),
+    CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tried: {error}."),
 }
 # Credentials and account of the house, then of a client.
-WHOSE = {
-    "en": (
-        ("our credentials", "our account"),
-        ("the credentials of {client}", "the account of {client}"),
-    ),
-    "fr": (
-        ("nos identifiants", "notre compte"),
-        ("les identifiants de {client}", "le compte de {client}"),
-    ),
-}
+WHOSE = (
+    (N_("our credentials"), N_("our account")),
+    (N_("the credentials of {client}"), N_("the account of {client}")),
+)
 
 
 def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
     """What a check showed. `carrier`, `client`: their names for people; no client: the house's account."""
-    credentials, account = (text.format(client=client) for text in WHOSE[language][bool(client)])
-    return CHECKED[language][checked.verdict].format(
+    credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
+    return translate(language, CHECKED[checked.verdict]).format(
         carrier=carrier, credentials=credentials, account=account, error=error
     )
 

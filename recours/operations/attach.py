@@ -26,6 +26,7 @@ from recours.core.outcome import (
 from recours.core.policy import Policy
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
+from recours.core.translations import N_
 from recours.operations.refusals import ClaimsRefusedError
 from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
@@ -54,37 +55,26 @@ class NotAttachedError(ClaimsRefusedError):
     """A file that cannot be attached, or not with what was said of it. `why`: the key of its sentence."""
 
     def __init__(self, why: str, **facts: str) -> None:
-        super().__init__(REFUSED["en"][why].format(**facts))
+        super().__init__(REFUSED[why].format(**facts))
         self.why, self.facts = why, facts
 
 
-REFUSED: dict[str, dict[str, str]] = {
-    "en": {
-        "file": "{file} cannot be attached: {reason}.",
-        "hollow": "{file} cannot be attached to {reference}: as a proof it is refused, {reason}.",
-        "no_piece": "{reference} has no proof that could be taken back.",
-        "known": "{reference} has this very file already ({source}); nothing was changed.",
-        "no_number": "{reference} has no tracking number, by which its proof is known: enter it in the claim first.",
-        "changed": "{reference} changed at this very moment; nothing was attached, try again.",
-        "future": "The delivery cannot have been on {at}: that is in the future.",
-        "too_early": "The delivery of {reference} cannot have been on {at}: its claim was made on {created}, more than a year later.",
-        "before_all": "The delivery cannot have been on {at}: that is before 2000.",
-        "signatory": "The name of the person who signed is empty.",
-        "kind": "A file that is attached is a letter, a signature or a photo, not '{kind}'.",
-    },
-    "fr": {
-        "file": "Impossible de joindre {file} : {reason}.",
-        "hollow": "Impossible de joindre {file} à {reference} : le fichier est refusé comme preuve ({reason}).",
-        "no_piece": "{reference} n'a aucune preuve à retirer.",
-        "known": "{reference} a déjà exactement ce fichier ({source}) ; rien n'a été modifié.",
-        "no_number": "{reference} n'a pas de numéro de suivi, qui permet de reconnaître sa preuve : indiquez-le d'abord dans la réclamation.",
-        "changed": "{reference} a été modifiée à l'instant ; rien n'a été joint, réessayez.",
-        "future": "La livraison ne peut pas dater du {at} : cette date est dans le futur.",
-        "too_early": "La livraison de {reference} ne peut pas dater du {at} : la réclamation a été créée le {created}, plus d'un an après.",
-        "before_all": "La livraison ne peut pas dater du {at} : cette date est antérieure à 2000.",
-        "signatory": "Le nom du signataire est vide.",
-        "kind": "Un fichier joint est une lettre, une signature ou une photo, et non « {kind} ».",
-    },
+REFUSED: dict[str, str] = {
+    "file": N_("{file} cannot be attached: {reason}."),
+    "hollow": N_("{file} cannot be attached to {reference}: as a proof it is refused, {reason}."),
+    "no_piece": N_("{reference} has no proof that could be taken back."),
+    "known": N_("{reference} has this very file already ({source}); nothing was changed."),
+    "no_number": N_(
+        "{reference} has no tracking number, by which its proof is known: enter it in the claim first."
+    ),
+    "changed": N_("{reference} changed at this very moment; nothing was attached, try again."),
+    "future": N_("The delivery cannot have been on {at}: that is in the future."),
+    "too_early": N_(
+        "The delivery of {reference} cannot have been on {at}: its claim was made on {created}, more than a year later."
+    ),
+    "before_all": N_("The delivery cannot have been on {at}: that is before 2000."),
+    "signatory": N_("The name of the person who signed is empty."),
+    "kind": N_("A file that is attached is a letter, a signature or a photo, not '{kind}'."),
 }
 
 

@@ -8,7 +8,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.policy import Policy
 from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
-from recours.core.text import by_language
+from recours.core.translations import N_, translate
 from recours.host.installation import pasteable, quoted_word
 from recours.operations.decisions import why_not_enroll, why_not_exclude, why_not_reopen
 from recours.runs.attempt import without_call
@@ -17,158 +17,94 @@ _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 # {carrier}: its name for people. Kinds that use no attempt are told so.
-ADVICE = by_language(
-    {
-        _K.INVALID_TRACKING: (
-            "Ask the client for the right tracking number, then correct the claim: it starts over.",
-            "Demandez le bon numéro de suivi au client et corrigez la réclamation : tout reprend.",
-        ),
-        _K.POD_NEVER_AVAILABLE: (
-            "Ask the client or {carrier} for another proof, then add it with 'recours attach'.",
-            "Demandez une autre preuve au client ou à {carrier}, puis ajoutez-la avec « recours attach ».",
-        ),
-        _K.ACCESS_DENIED: (
-            "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-            "the proof with an account of their own.",
-            "Le colis n'est pas sur notre contrat {carrier} : vérifiez que le numéro est celui du client ; l'expéditeur "
-            "peut demander la preuve avec son propre compte.",
-        ),
-        _K.RETURNED_TO_SENDER: (
-            "{carrier} took the parcel back to its sender. Ask the client whether it came back.",
-            "{carrier} a rendu le colis à l'expéditeur. Demandez au client s'il lui est revenu.",
-        ),
-        _K.UNSUPPORTED_CARRIER: (
-            "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
-            "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste.",
-        ),
-        _K.NOT_FOUND: (
-            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over.",
-            "Comparez le numéro et le transporteur avec les documents du client, et corrigez la réclamation s'ils "
-            "diffèrent : tout reprend.",
-        ),
-        _K.NOT_DELIVERED_YET: (
-            "Nothing to do as long as the parcel may still arrive: it is retried automatically.",
-            "Rien à faire tant que le colis peut encore arriver : nouvel essai automatique.",
-        ),
-        _K.POD_NOT_AVAILABLE_YET: (
-            "Nothing to do: carriers file proofs later. It is retried automatically.",
-            "Rien à faire : la preuve vient plus tard. Nouvel essai automatique.",
-        ),
-        _K.SERVER_ERROR: (
-            "Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status",
-            "Rien à faire, sauf si cela dure : {carrier} est indisponible. Voir aussi : recours status",
-        ),
-        _K.TIMEOUT: (
-            "Nothing to do unless it lasts: {carrier} answers too slowly.",
-            "Rien à faire, sauf si cela dure : {carrier} répond trop lentement.",
-        ),
-        _K.NETWORK: (
-            "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check",
-            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine joint {carrier} : recours carriers check",
-        ),
-        _K.BAD_RESPONSE: (
-            "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what.",
-            "Rien à faire, sauf si cela dure : {carrier} n'a rien envoyé d'utilisable. Le journal dit quoi.",
-        ),
-        _K.RATE_LIMITED: (
-            "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
-            "Rien à faire : tout reprend au renouvellement du quota, que « recours status » montre.",
-        ),
-        _K.AUTH_FAILED: (
-            "Correct the credentials of {carrier}, then try them with 'recours carriers check'.",
-            "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
-        ),
-        _K.ACCOUNT_DENIED: (
-            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-            "machine's address), then run 'recours carriers check'.",
-            "Le compte {carrier} est reconnu, mais n'a pas droit à ce service. Demandez à {carrier} de l'ouvrir (ou "
-            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check ».",
-        ),
-        _K.NOT_CONFIGURED: (
-            "Set the credentials of {carrier}, then try them with 'recours carriers check'.",
-            "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ».",
-        ),
-        _K.INTERNAL_ERROR: (
-            "This is an error in recours. Please report it with the traceback in that run's log.",
-            "C'est une erreur de recours. Merci de la signaler avec la trace du journal de l'exécution.",
-        ),
-    }
-)
+ADVICE = {
+    _K.INVALID_TRACKING: N_(
+        "Ask the client for the right tracking number, then correct the claim: it starts over."
+    ),
+    _K.POD_NEVER_AVAILABLE: N_(
+        "Ask the client or {carrier} for another proof, then add it with 'recours attach'."
+    ),
+    _K.ACCESS_DENIED: N_(
+        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
+        "the proof with an account of their own."
+    ),
+    _K.RETURNED_TO_SENDER: N_(
+        "{carrier} took the parcel back to its sender. Ask the client whether it came back."
+    ),
+    _K.UNSUPPORTED_CARRIER: N_(
+        "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones."
+    ),
+    _K.NOT_FOUND: N_(
+        "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
+    ),
+    _K.NOT_DELIVERED_YET: N_(
+        "Nothing to do as long as the parcel may still arrive: it is retried automatically."
+    ),
+    _K.POD_NOT_AVAILABLE_YET: N_("Nothing to do: carriers file proofs later. It is retried automatically."),
+    _K.SERVER_ERROR: N_("Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status"),
+    _K.TIMEOUT: N_("Nothing to do unless it lasts: {carrier} answers too slowly."),
+    _K.NETWORK: N_(
+        "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check"
+    ),
+    _K.BAD_RESPONSE: N_(
+        "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what."
+    ),
+    _K.RATE_LIMITED: N_(
+        "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas."
+    ),
+    _K.AUTH_FAILED: N_("Correct the credentials of {carrier}, then try them with 'recours carriers check'."),
+    _K.ACCOUNT_DENIED: N_(
+        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+        "machine's address), then run 'recours carriers check'."
+    ),
+    _K.NOT_CONFIGURED: N_("Set the credentials of {carrier}, then try them with 'recours carriers check'."),
+    _K.INTERNAL_ERROR: N_(
+        "This is an error in recours. Please report it with the traceback in that run's log."
+    ),
+}
 
 # The same of the client's own account, by who can act. {typed}: what names it on the command line.
-ADVICE_OF_CLIENT = by_language(
-    {
-        _K.ACCESS_DENIED: (
-            "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
-            "sent it, that one is needed.",
-            "Le colis n'est pas sur le contrat {carrier} de {client} : vérifiez le numéro avec le client ; si un autre "
-            "compte a servi à l'envoi, il faut celui-là.",
-        ),
-        _K.AUTH_FAILED: (
-            "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
-            "recours accounts check {typed}.",
-            "Demandez les bons identifiants à {client} et saisissez-les : recours accounts add {typed} --replace. Puis "
-            "essayez-les : recours accounts check {typed}.",
-        ),
-        _K.ACCOUNT_DENIED: (
-            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}.",
-            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}.",
-        ),
-        _K.NOT_CONFIGURED: (
-            "The credentials of {client} cannot be used here: 'recours accounts list' says why.",
-            "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi.",
-        ),
-        _K.RATE_LIMITED: (
-            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}",
-            "Rien à faire : tout reprend au renouvellement du quota de ce compte. Pour l'augmenter : recours accounts "
-            "limits {typed}",
-        ),
-    }
-)
+ADVICE_OF_CLIENT = {
+    _K.ACCESS_DENIED: N_(
+        "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
+        "sent it, that one is needed."
+    ),
+    _K.AUTH_FAILED: N_(
+        "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
+        "recours accounts check {typed}."
+    ),
+    _K.ACCOUNT_DENIED: N_(
+        "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
+    ),
+    _K.NOT_CONFIGURED: N_(
+        "The credentials of {client} cannot be used here: 'recours accounts list' says why."
+    ),
+    _K.RATE_LIMITED: N_(
+        "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
+    ),
+}
 
 # Whatever its kind. {reference} is the claim's, {key} its carrier's.
-TEXTS: dict[str, dict[str, str]] = {
-    "en": {
-        "no_account": (
-            "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all clients."
-        ),
-        "no_attempt": "No attempt is used up meanwhile.",
-        "the_carrier": "the carrier",
-        "again": "To try it at once: recours retry --claim {reference}",
-        "enroll": "To have its POD fetched: recours enroll {reference}",
-        "expired": "If its proof is still wanted, have it start over: recours reopen {reference}",
-        "shelved": (
-            "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
-            "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
-        ),
-        "set_aside": "Nothing, if its status is right: such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
-        "unnumbered": "Enter its tracking number: the next run takes it up.",
-        "resume": "Resume {carrier}: recours resume {key}",
-        "passed": "It used all its retries, and is not tried again automatically.",
-        "start_over": "To have it start over: recours reopen {reference}",
-    },
-    "fr": {
-        "no_account": (
-            "Ajoutez le compte de {client} : recours accounts add {typed}. Ou renseignez les identifiants {carrier} pour "
-            "tous les clients."
-        ),
-        "no_attempt": "Aucune tentative n'est comptée entre-temps.",
-        "the_carrier": "le transporteur",
-        "again": "Pour un essai immédiat : recours retry --claim {reference}",
-        "enroll": "Pour faire chercher la preuve : recours enroll {reference}",
-        "expired": "Si la preuve sert encore, relancez la recherche : recours reopen {reference}",
-        "shelved": (
-            "Rien, si c'est voulu. Sinon, corrigez le statut de la réclamation : la prochaine exécution la reprend. Le "
-            "réglage RECOURS_SKIP_CLAIM_STATUSES dit quels statuts sont mis de côté."
-        ),
-        "set_aside": (
-            "Rien, si son statut est juste : de telles réclamations ne sont pas recherchées (RECOURS_SKIP_CLAIM_STATUSES)."
-        ),
-        "unnumbered": "Saisissez le numéro de suivi : la prochaine exécution reprend la réclamation.",
-        "resume": "Mettez fin à la pause de {carrier} : recours resume {key}",
-        "passed": "Tous les essais sont faits ; il n'y en aura pas d'autre automatiquement.",
-        "start_over": "Pour relancer la recherche depuis le début : recours reopen {reference}",
-    },
+TEXTS: dict[str, str] = {
+    "no_account": N_(
+        "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all clients."
+    ),
+    "no_attempt": N_("No attempt is used up meanwhile."),
+    "the_carrier": N_("the carrier"),
+    "again": N_("To try it at once: recours retry --claim {reference}"),
+    "enroll": N_("To have its POD fetched: recours enroll {reference}"),
+    "expired": N_("If its proof is still wanted, have it start over: recours reopen {reference}"),
+    "shelved": N_(
+        "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
+        "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
+    ),
+    "set_aside": N_(
+        "Nothing, if its status is right: such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+    ),
+    "unnumbered": N_("Enter its tracking number: the next run takes it up."),
+    "resume": N_("Resume {carrier}: recours resume {key}"),
+    "passed": N_("It used all its retries, and is not tried again automatically."),
+    "start_over": N_("To have it start over: recours reopen {reference}"),
 }
 
 
@@ -197,19 +133,19 @@ def advice(
     claim that would not be refused.
     """
     of_kind = _of_kind(language, where.kind, is_clients=claim.account != HOUSE, client=client)
-    texts = TEXTS[language] | {_OF_KIND: of_kind}
+    messages = {key: translate(language, text) for key, text in TEXTS.items()} | {_OF_KIND: of_kind}
     keys = _whatever_its_kind(where, possible)
     if not keys and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
         keys = _against(where.kind, where)
     keys = tuple(key for key in keys if _ACTIONS.get(key) in (None, *possible))
     facts = {
         "reference": quoted_word(claim.reference),
-        "carrier": carrier or texts["the_carrier"],
+        "carrier": carrier or messages["the_carrier"],
         "key": claim.carrier,
         "client": client,
         "typed": f"{quoted_word(claim.client_text or '')} {claim.carrier}",
     }
-    return tuple(pasteable(texts[key].format(**facts)) for key in keys)
+    return tuple(pasteable(messages[key].format(**facts)) for key in keys)
 
 
 _OF_KIND = "of_kind"  # stands for the advice against the error's kind
@@ -239,9 +175,10 @@ def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
 def _of_kind(language: str, kind: ErrorKind | None, *, is_clients: bool, client: str) -> str:
     if kind is None:
         return ""
-    text = ADVICE[language][kind]
+    text = ADVICE[kind]
     if client and is_clients:
-        text = ADVICE_OF_CLIENT[language].get(kind, text)
+        text = ADVICE_OF_CLIENT.get(kind, text)
     elif client and kind is _K.NOT_CONFIGURED:
-        text = TEXTS[language]["no_account"]
-    return f"{text} {TEXTS[language]['no_attempt']}" if kind in ACCOUNT_KINDS else text
+        text = TEXTS["no_account"]
+    text = translate(language, text)
+    return f"{text} {translate(language, TEXTS['no_attempt'])}" if kind in ACCOUNT_KINDS else text

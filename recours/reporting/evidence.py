@@ -9,24 +9,16 @@ from recours.core.disputes import DisputeVerdict, support, told, verdict_sentenc
 from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND, KeptEvidence
 from recours.core.recorded_phrases import DocumentFlaw
-from recours.core.text import by_language, clean
+from recours.core.text import clean
+from recours.core.translations import N_, translate
 from recours.reporting.records import iso
 
-KIND_NAMES = by_language(
-    {
-        EvidenceKind.LETTER: ("letter", "lettre"),
-        EvidenceKind.SIGNATURE: ("signature", "signature"),
-        EvidenceKind.PHOTO: ("photo", "photo"),
-        EvidenceKind.RECORD: ("tracking record", "relevé du suivi"),
-    }
-)
-_TEXTS: dict[str, dict[str, str]] = by_language(
-    {
-        "refused": ("refused as a proof: {reason}", "refusé comme preuve : {reason}"),
-        "entered": ("; {by} entered: {what}", " ; saisi par {by} : {what}"),
-        "by_hand": ("by hand", "à la main"),
-    }
-)
+KIND_NAMES = {
+    EvidenceKind.LETTER: N_("letter"),
+    EvidenceKind.SIGNATURE: N_("signature"),
+    EvidenceKind.PHOTO: N_("photo"),
+    EvidenceKind.RECORD: N_("tracking record"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,26 +78,27 @@ def source_text(piece: KeptEvidence, language: str) -> str:
 
 
 def source_name(language: str, source: str) -> str:
-    return _TEXTS[language]["by_hand"] if source == BY_HAND else clean(source, 60)
+    return translate(language, "by hand") if source == BY_HAND else clean(source, 60)
 
 
-def piece_text(piece: KeptEvidence, reader: Localized) -> str:
+def piece_text(piece: KeptEvidence, texts: Localized) -> str:
     """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
     if piece.refused:
-        reason = DocumentFlaw.translated(reader.language, piece.refused)
-        return _TEXTS[reader.language]["refused"].format(reason=reason)
+        reason = DocumentFlaw.translated(texts.language, piece.refused)
+        return texts("refused as a proof: {reason}", reason=reason)
     if piece.by is None:
-        return told(piece.shown, piece.delivery, reader)
-    return told(piece.shown, None, reader) + _entered(piece, piece.shown, reader)
+        return told(piece.shown, piece.delivery, texts)
+    return told(piece.shown, None, texts) + _entered(piece, piece.shown, texts)
 
 
-def _entered(piece: KeptEvidence, shown: Shown, reader: Localized) -> str:
+def _entered(piece: KeptEvidence, shown: Shown, texts: Localized) -> str:
     """What the person who attached it said, where the file does not show it."""
     delivery, what = piece.delivery, []
     if delivery.signatory and shown.signatory != delivery.signatory:
         what.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not shown.delivered:
-        what.append(reader.printed(at.isoformat()))
-    entered = _TEXTS[reader.language]["entered"]
-    return entered.format(by=clean(piece.by, 60), what=", ".join(what)) if what else ""
+        what.append(texts.printed(at.isoformat()))
+    if not what:
+        return ""
+    return texts("; {by} entered: {what}", by=clean(piece.by, 60), what=", ".join(what))

@@ -16,6 +16,7 @@ from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
 from recours.core.position import Position, Why, position
 from recours.core.text import clean
+from recours.core.translations import N_, translate
 from recours.reporting.advice import advice, possible_actions
 from recours.reporting.evidence import ClaimEvidence, piece_json
 from recours.reporting.labels import reason_of
@@ -123,24 +124,15 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 _NOTES = {
-    "en": {
-        "own": "{carrier} is asked with the account of {client}.",
-        "no_account": "There is no account at {carrier} for {client}, nor one for all clients.",
-        "denied": "{carrier} denied the parcel to the account of {client}, so it is asked with the house's account from then on.",
-        "house": "{carrier} is asked with the house's account: {client} has none in use there.",
-        "deaths": "Runs in a row that died while fetching it: {count}.",
-        "last": "It is asked about after all others.",
-        "unreadable": "The value of {columns} cannot be read; it is treated as unknown.",
-    },
-    "fr": {
-        "own": "{carrier} est interrogé avec le compte de {client}.",
-        "no_account": "Il n'y a pas de compte chez {carrier} pour {client}, ni de compte commun à tous les clients.",
-        "denied": "{carrier} a refusé le colis au compte de {client} ; il est demandé désormais avec le compte de la maison.",
-        "house": "{carrier} est interrogé avec le compte de la maison : {client} n'en a pas en service.",
-        "deaths": "Exécutions de suite interrompues pendant la recherche : {count}.",
-        "last": "Elle passe après toutes les autres.",
-        "unreadable": "La valeur de {columns} est illisible ; elle est traitée comme inconnue.",
-    },
+    "own": N_("{carrier} is asked with the account of {client}."),
+    "no_account": N_("There is no account at {carrier} for {client}, nor one for all clients."),
+    "denied": N_(
+        "{carrier} denied the parcel to the account of {client}, so it is asked with the house's account from then on."
+    ),
+    "house": N_("{carrier} is asked with the house's account: {client} has none in use there."),
+    "deaths": N_("Runs in a row that died while fetching it: {count}."),
+    "last": N_("It is asked about after all others."),
+    "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),
 }
 
 
@@ -173,10 +165,11 @@ def explain(
         now=now,
         evidence=facts.evidence,
     )
-    texts = _NOTES[language]
     names = {"carrier": carrier, "client": facts.client, "count": where.state.interruptions}
     names |= {"columns": ", ".join(claim.unreadable)}
-    notes = [texts[key].format(**names) for key in _notes(claim, where, facts, catalog, now)]
+    notes = [
+        translate(language, _NOTES[key]).format(**names) for key in _notes(claim, where, facts, catalog, now)
+    ]
     if where.refusal:
         reason = clean(reason_of(language, where.refusal, carrier), 500).rstrip(".")
         if reason not in status.sentence:

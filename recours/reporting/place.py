@@ -11,6 +11,7 @@ from typing import Any
 from recours.core.claim import Claim, Stage
 from recours.core.localized import Localized
 from recours.core.position import Closing, Position, Why, closing_of
+from recours.core.translations import N_
 from recours.reporting.plan import AccountFacts, Simulation, Terms, coming_runs
 
 # How far ahead a claim's turn is looked for.
@@ -59,20 +60,13 @@ def stands_in_line(where: Position) -> bool:
 
 
 # Today, tomorrow, another day.
-_SENTENCES = {
-    "en": (
-        "Its turn may come today (estimate).",
-        "Its turn comes not before tomorrow (estimate).",
-        "Its turn comes not before {day} (estimate).",
-    ),
-    "fr": (
-        "Son tour peut venir aujourd'hui (estimation).",
-        "Son tour ne viendra pas avant demain (estimation).",
-        "Son tour ne viendra pas avant le {day} (estimation).",
-    ),
-}
+_SENTENCES = (
+    N_("Its turn may come today (estimate)."),
+    N_("Its turn comes not before tomorrow (estimate)."),
+    N_("Its turn comes not before {day} (estimate)."),
+)
 
 
 def day_in_line_text(texts: Localized, not_before: date, now: datetime) -> str:
     days = (not_before - texts.local(now).date()).days
-    return _SENTENCES[texts.language][min(max(days, 0), 2)].format(day=texts.weekday(not_before))
+    return texts(_SENTENCES[min(max(days, 0), 2)], day=texts.weekday(not_before))

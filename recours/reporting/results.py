@@ -15,13 +15,14 @@ from recours.core.pauses import Refusal
 from recours.core.position import Position, Standing, Why, closing_of
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
+from recours.core.translations import N_, translate
 from recours.operations.accounts import OF_INSTALLATION, AccountRefusedError
 from recours.operations.attach import REFUSED, NotAttachedError
 from recours.reporting.evidence import ClaimEvidence, piece_text, source_name
 from recours.reporting.labels import (
     CLOSINGS,
-    COLON,
     KINDS,
+    colon,
     error_of,
     evidence_text,
     reason_of,
@@ -144,106 +145,61 @@ class AskOperatorError(RecoursError):
 # ---------------------------------------------------------------- the sentences
 
 # What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
-STATUS: dict[str, dict[Standing, str]] = {
-    "en": {
-        Standing.FETCHED: "{reference}: the proof of delivery was fetched on {at}.",
-        Standing.IN_HAND: "{reference} is being fetched at this moment.",
-        Standing.NOT_SEEN: "{reference} is new or was corrected: the next run assesses it.",
-        Standing.LEFT_ALONE: "{reference}: no proof of delivery was asked for.",
-        Standing.UNNUMBERED: "{reference} has no tracking number: it waits for one.",
-        Standing.NEW: "{reference} is new: the next run of the fetch worker asks the carrier.",
-        Standing.WAITING: "{reference} waits for its next try on {next}{error}.",
-        Standing.READY: "{reference} is due: the next run of the scheduler asks the carrier{error}.",
-        Standing.SETTLED: "{reference} is not asked about again unless it is corrected{error}.",
-        Standing.SHELVED: "{reference}: the status of the claim says that no proof is wanted.",
-        Standing.GIVEN_UP: "{reference} was given up; {asked}{error}.",
-    },
-    "fr": {
-        Standing.FETCHED: "{reference} : la preuve de livraison a été obtenue le {at}.",
-        Standing.IN_HAND: "{reference} : la recherche est en cours.",
-        Standing.NOT_SEEN: "{reference} : réclamation nouvelle ou corrigée, la prochaine exécution l'examine.",
-        Standing.LEFT_ALONE: "{reference} : aucune preuve de livraison n'a été demandée.",
-        Standing.UNNUMBERED: "{reference} : le numéro de suivi manque encore.",
-        Standing.NEW: "{reference} : réclamation nouvelle, le transporteur est interrogé à la prochaine exécution.",
-        Standing.WAITING: "{reference} : prochain essai le {next}{error}.",
-        Standing.READY: "{reference} : le transporteur est interrogé à la prochaine exécution{error}.",
-        Standing.SETTLED: "{reference} : plus de recherche tant que rien n'est corrigé{error}.",
-        Standing.SHELVED: "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue.",
-        Standing.GIVEN_UP: "{reference} : recherche abandonnée, {asked}{error}.",
-    },
+STATUS: dict[Standing, str] = {
+    Standing.FETCHED: N_("{reference}: the proof of delivery was fetched on {at}."),
+    Standing.IN_HAND: N_("{reference} is being fetched at this moment."),
+    Standing.NOT_SEEN: N_("{reference} is new or was corrected: the next run assesses it."),
+    Standing.LEFT_ALONE: N_("{reference}: no proof of delivery was asked for."),
+    Standing.UNNUMBERED: N_("{reference} has no tracking number: it waits for one."),
+    Standing.NEW: N_("{reference} is new: the next run of the fetch worker asks the carrier."),
+    Standing.WAITING: N_("{reference} waits for its next try on {next}{error}."),
+    Standing.READY: N_("{reference} is due: the next run of the scheduler asks the carrier{error}."),
+    Standing.SETTLED: N_("{reference} is not asked about again unless it is corrected{error}."),
+    Standing.SHELVED: N_("{reference}: the status of the claim says that no proof is wanted."),
+    Standing.GIVEN_UP: N_("{reference} was given up; {asked}{error}."),
 }
 
 # What is said instead of a standing's sentence: by why the claim is, or is not, tried; of its last attempt before its
 # deadline; and of one that waits for its turn.
-INSTEAD: dict[str, dict[str, str]] = {
-    "en": {
-        Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
-        Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
-        Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
-        Why.ENDING: "{reference} has no retry left: it is given up {end}{error}.",
-        Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
-        "last_by_backoff": "{reference} waits for one last attempt before its deadline, on {next}{error}.",
-        "last_due": "{reference} is due: the next run makes one last attempt before its deadline{error}.",
-        "last_in_line": "{reference} is due for one last attempt before its deadline and waits for its turn{error}.",
-        "new_in_line": "{reference} is new and waits for its turn{error}.",
-        "ready_in_line": "{reference} is due and waits for its turn{error}.",
-    },
-    "fr": {
-        Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
-        Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
-        Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
-        Why.ENDING: "{reference} : plus aucun essai, la recherche est abandonnée {end}{error}.",
-        Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
-        "last_by_backoff": "{reference} : une dernière tentative est prévue le {next}, avant la date limite{error}.",
-        "last_due": "{reference} : la prochaine exécution fait une dernière tentative avant la date limite{error}.",
-        "last_in_line": "{reference} : dernière tentative à faire avant la date limite, en attente de son tour{error}.",
-        "new_in_line": "{reference} : réclamation nouvelle, qui attend son tour{error}.",
-        "ready_in_line": "{reference} : nouvel essai à faire, en attente de son tour{error}.",
-    },
+INSTEAD: dict[str, str] = {
+    Why.NOT_ASKED: N_("{reference} is due, and nothing can be asked: {missing}{error}."),
+    Why.CLOSED: N_("{reference} waits until {next}: {closing}{error}."),
+    Why.BLOCKED: N_("{reference} waits until someone acts: {closing}{error}."),
+    Why.ENDING: N_("{reference} has no retry left: it is given up {end}{error}."),
+    Why.EXPIRING: N_(
+        "{reference} is given up at its next retry: its response deadline passed long ago{error}."
+    ),
+    "last_by_backoff": N_("{reference} waits for one last attempt before its deadline, on {next}{error}."),
+    "last_due": N_("{reference} is due: the next run makes one last attempt before its deadline{error}."),
+    "last_in_line": N_(
+        "{reference} is due for one last attempt before its deadline and waits for its turn{error}."
+    ),
+    "new_in_line": N_("{reference} is new and waits for its turn{error}."),
+    "ready_in_line": N_("{reference} is due and waits for its turn{error}."),
 }
 
 # When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
-END = {
-    "en": ("on {at}", "by the next run"),
-    "fr": ("le {at}", "à la prochaine exécution"),
-}
+END = (N_("on {at}"), N_("by the next run"))
 
 # Why nothing can be asked: no number, or no carrier that is known.
-MISSING = {
-    "en": ("it has no tracking number", "its carrier is not supported"),
-    "fr": ("le numéro de suivi manque", "le transporteur n'est pas pris en charge"),
-}
+MISSING = (N_("it has no tracking number"), N_("its carrier is not supported"))
 
 # How a fetch that was asked for ended, and what stood in its way.
-ANSWERS: dict[str, dict[str, str]] = {
-    "en": {
-        "fetched": "{reference}: the proof of delivery is there{signed}.",
-        "signed": ", signed by {signatory}",
-        "not_fetched": "{reference}: no proof of delivery ({kind}): {error}.",
-        "not_asked": "{reference}: the carrier was not asked ({kind}): {error}.",
-        "next": " Next try: {next}.",
-        "no_next": " It is not tried again by itself unless the claim is corrected.",
-        "left": " No attempt was used up.",
-        "attached": "{reference}: the proof of delivery is there, attached by hand. It shows: {shows}.",
-        "beside": "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}.",
-        "settings": "recours cannot work with its settings; ask the operator. {faults}",
-        "database": "The database cannot be used at the moment; nothing was changed. {fault}",
-        "run": "The fetch could not be made; ask the operator. {fault}",
-    },
-    "fr": {
-        "fetched": "{reference} : la preuve de livraison est là{signed}.",
-        "signed": ", signée par {signatory}",
-        "not_fetched": "{reference} : pas de preuve de livraison ({kind}) : {error}.",
-        "not_asked": "{reference} : le transporteur n'a pas été interrogé ({kind}) : {error}.",
-        "next": " Prochain essai : {next}.",
-        "no_next": " Plus d'essai automatique tant que la réclamation n'est pas corrigée.",
-        "left": " Aucune tentative n'a été comptée.",
-        "attached": "{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : {shows}.",
-        "beside": "{reference} : jointe en complément de la preuve de livraison, qui reste la première. Ce qu'elle montre : {shows}.",
-        "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. « {faults} »",
-        "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. « {fault} »",
-        "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. « {fault} »",
-    },
+ANSWERS: dict[str, str] = {
+    "fetched": N_("{reference}: the proof of delivery is there{signed}."),
+    "signed": N_(", signed by {signatory}"),
+    "not_fetched": N_("{reference}: no proof of delivery ({kind}): {error}."),
+    "not_asked": N_("{reference}: the carrier was not asked ({kind}): {error}."),
+    "next": N_(" Next try: {next}."),
+    "no_next": N_(" It is not tried again by itself unless the claim is corrected."),
+    "left": N_(" No attempt was used up."),
+    "attached": N_("{reference}: the proof of delivery is there, attached by hand. It shows: {shows}."),
+    "beside": N_(
+        "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}."
+    ),
+    "settings": N_("recours cannot work with its settings; ask the operator. {faults}"),
+    "database": N_("The database cannot be used at the moment; nothing was changed. {fault}"),
+    "run": N_("The fetch could not be made; ask the operator. {fault}"),
 }
 
 
@@ -272,22 +228,23 @@ class ResultSentences(Localized):
         carrier = clean(carrier, 60)
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = None if stands is Standing.FETCHED else error_of(language, claim)
-        closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
+        closing = translate(language, CLOSINGS[closing_of(where.refusal)]) if where.refusal else ""
         form = self._form(where, waits=not_before is not None)
         waits = f" {day_in_line_text(self, not_before, now)}" if not_before and now else ""
-        end = END[language][where.is_due].format(at=self.minute(where.state.next_at))
+        end = self(END[where.is_due], at=self.minute(where.state.next_at))
         return ClaimStatus(
             reference=claim.reference,
             stage=stands,
-            sentence=form.format(
+            sentence=self(
+                form,
                 reference=clean(claim.reference, 100),
                 at=self.minute(listed.fetched_at),
                 next=self.minute(where.next_at),
                 asked=times_asked(language, asked),
-                missing=MISSING[language][claim.number is not None],
+                missing=self(MISSING[claim.number is not None]),
                 end=end,
                 closing=closing.format(carrier=carrier),
-                error=f"{COLON[language]}{error.rstrip('.')}" if error else "",
+                error=f"{colon(language)}{error.rstrip('.')}" if error else "",
             )
             + waits
             + self._evidence(where, carrier),
@@ -319,12 +276,12 @@ class ResultSentences(Localized):
 
     def _form(self, where: Position, *, waits: bool) -> str:
         """The sentence about where a claim stands, with what is to be filled in."""
-        texts, key = INSTEAD[self.language], ""
+        key = ""
         if waits and where.why in (Why.NEW, Why.DUE):
             key = "last_in_line" if where.is_last else f"{where.standing}_in_line"
         elif where.is_last:
             key = f"last_{where.why}"
-        return texts.get(key) or texts.get(where.why) or STATUS[self.language][where.standing]
+        return INSTEAD.get(key) or INSTEAD.get(where.why) or STATUS[where.standing]
 
     # ---------------------------------------------------------------- how a fetch ended
 
@@ -392,7 +349,7 @@ class ResultSentences(Localized):
         )
 
     def _no_pod(self, key: str, reference: str, kind: ErrorKind, error: str) -> str:
-        label = KINDS[self.language][kind]
+        label = self(KINDS[kind])
         return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
 
     # ---------------------------------------------------------------- a file that was attached
@@ -419,7 +376,7 @@ class ResultSentences(Localized):
 
     def not_attached(self, refused: NotAttachedError) -> RecoursError:
         facts = {name: self._fact(name, fact) for name, fact in refused.facts.items()}
-        text = REFUSED[self.language][refused.why].format(**facts)
+        text = self(REFUSED[refused.why], **facts)
         return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
 
     # ---------------------------------------------------------------- a client's account
@@ -460,4 +417,4 @@ class ResultSentences(Localized):
         return self.printed(fact) if name in ("at", "created") else fact
 
     def _say(self, key: str, **facts: Any) -> str:
-        return ANSWERS[self.language][key].format(**facts)
+        return self(ANSWERS[key], **facts)

@@ -18,6 +18,7 @@ from recours.core.errors import REFUSED_KINDS, ErrorKind, RunError
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
+from recours.core.translations import N_, translate
 from recours.database.by_person import DETACH, ClaimCorrections, detach
 from recours.database.engine import DatabaseError
 from recours.documents.by_hand import appraise_file, read_file
@@ -82,65 +83,40 @@ class CorrectRequestError(RecoursError):
     """What was asked for cannot be done as it was asked: correct it."""
 
 
-SENTENCES: dict[str, dict[str, str]] = {
-    "en": {
-        "reopened": "{reference} starts over: the next run asks the carrier.",
-        "excluded": "{reference}: excluded; no run works on it.",
-        "detached": "{reference}: the proof was taken back and is kept as {path}; runs look for another one.",
-        "detached_next": "{reference}: the proof was taken back and is kept as {path}; the best of the others counts.",
-        "enrolled": "{reference}: enrolled; the fetch worker's next run asks the carrier.",
-        "corrected": "{reference}: corrected; the next run starts over with it.",
-        "doubtful": "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?",
-        "paused": "{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used.",
-        "paused_again": "{carrier} was paused already; the reason is the new one.",
-        "others_go_on": "Its claims that are asked of {others} go on.",
-        "resumed": "{carrier} resumed: the next run calls it.",
-        "still_closed": "{carrier} resumed. It takes no call yet: {reason}.",
-        "not_paused": "{carrier} was not paused; nothing was changed.",
-        "closed_otherwise": "{carrier} was not paused; nothing was changed. It takes no call: {reason}.",
-        "refusal_lifted": "The pause that a refusal had left is lifted.",
-        "limits_changed": "{client} at {carrier}: limits {limits}.",
-        "limits_default": "{client} at {carrier}: the carrier's limits.",
-        "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
-        "account_removed": "{client} at {carrier}: removed. Its claims are asked with the house's account, if there is one.",
-        "released": "{count} mails released: the next run sends them.",
-        "released_one": "1 mail released: the next run sends it.",
-        "none_held": "No mail is held.",
-        "no_address": "'{text}' is not one mail address, such as someone@example.com.",
-        "no_mail_server": "No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.",
-        "mail_not_sent": "Not sent: {error}.",
-        "mail_sent": "E-mail to {address} accepted by {server} (from {sender}, {security}).",
-        "no_encryption": "no encryption",
-    },
-    "fr": {
-        "reopened": "{reference} : nouvel essai, le transporteur est interrogé à la prochaine exécution.",
-        "excluded": "{reference} : exclue, aucune exécution ne s'en occupe plus.",
-        "detached": "{reference} : la preuve est retirée et conservée sous {path} ; les exécutions en cherchent une autre.",
-        "detached_next": "{reference} : la preuve est retirée et conservée sous {path} ; la meilleure des autres compte.",
-        "enrolled": "{reference} : prise en charge, le transporteur est interrogé à la prochaine exécution.",
-        "corrected": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution.",
-        "doubtful": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution. La clé de contrôle de {number} ne correspond pas : faute de frappe ?",
-        "paused": "{carrier} est en pause jusqu'à sa reprise. Les réclamations restent à traiter, aucune tentative n'est comptée.",
-        "paused_again": "{carrier} était déjà en pause ; le motif est remplacé.",
-        "others_go_on": "Ses réclamations qui passent par {others} ne sont pas en pause.",
-        "resumed": "{carrier} reprend : la prochaine exécution l'interroge.",
-        "still_closed": "{carrier} reprend, mais ne peut pas encore être interrogé : {reason}.",
-        "not_paused": "{carrier} n'était pas en pause ; rien n'a été modifié.",
-        "closed_otherwise": "{carrier} n'était pas en pause ; rien n'a été modifié. Il ne peut pas être interrogé : {reason}.",
-        "refusal_lifted": "La pause due à un refus est levée.",
-        "limits_changed": "{client} chez {carrier} : limites {limits}.",
-        "limits_default": "{client} chez {carrier} : limites du transporteur.",
-        "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
-        "account_removed": "{client} chez {carrier} : compte supprimé. Ses réclamations passent par le compte de la maison, s'il existe.",
-        "released": "{count} courriels libérés : la prochaine exécution les envoie.",
-        "released_one": "1 courriel libéré : la prochaine exécution l'envoie.",
-        "none_held": "Aucun courriel n'est retenu.",
-        "no_address": "« {text} » n'est pas une adresse de courriel, telle que someone@example.com.",
-        "no_mail_server": "Aucun serveur de courriel n'est réglé : SMTP_HOST, ou smtp_host dans la table system_settings.",
-        "mail_not_sent": "Pas envoyé. Réponse du serveur de courriel : « {error} ».",
-        "mail_sent": "Courriel pour {address} accepté par {server} (de {sender}, {security}).",
-        "no_encryption": "sans chiffrement",
-    },
+SENTENCES: dict[str, str] = {
+    "reopened": N_("{reference} starts over: the next run asks the carrier."),
+    "excluded": N_("{reference}: excluded; no run works on it."),
+    "detached": N_("{reference}: the proof was taken back and is kept as {path}; runs look for another one."),
+    "detached_next": N_(
+        "{reference}: the proof was taken back and is kept as {path}; the best of the others counts."
+    ),
+    "enrolled": N_("{reference}: enrolled; the fetch worker's next run asks the carrier."),
+    "corrected": N_("{reference}: corrected; the next run starts over with it."),
+    "doubtful": N_(
+        "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?"
+    ),
+    "paused": N_("{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used."),
+    "paused_again": N_("{carrier} was paused already; the reason is the new one."),
+    "others_go_on": N_("Its claims that are asked of {others} go on."),
+    "resumed": N_("{carrier} resumed: the next run calls it."),
+    "still_closed": N_("{carrier} resumed. It takes no call yet: {reason}."),
+    "not_paused": N_("{carrier} was not paused; nothing was changed."),
+    "closed_otherwise": N_("{carrier} was not paused; nothing was changed. It takes no call: {reason}."),
+    "refusal_lifted": N_("The pause that a refusal had left is lifted."),
+    "limits_changed": N_("{client} at {carrier}: limits {limits}."),
+    "limits_default": N_("{client} at {carrier}: the carrier's limits."),
+    "account_kept": N_("The credentials of {client} at {carrier} are kept; the next run asks with them."),
+    "account_removed": N_(
+        "{client} at {carrier}: removed. Its claims are asked with the house's account, if there is one."
+    ),
+    "released": N_("{count} mails released: the next run sends them."),
+    "released_one": N_("1 mail released: the next run sends it."),
+    "none_held": N_("No mail is held."),
+    "no_address": N_("'{text}' is not one mail address, such as someone@example.com."),
+    "no_mail_server": N_("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings."),
+    "mail_not_sent": N_("Not sent: {error}."),
+    "mail_sent": N_("E-mail to {address} accepted by {server} (from {sender}, {security})."),
+    "no_encryption": N_("no encryption"),
 }
 
 _AT_ONCE = 500  # claims of one transaction
@@ -559,7 +535,7 @@ class Actions:
         return ResultSentences(self.language, self.operations.settings.policy.zone)
 
     def _say(self, key: str, **facts: Any) -> str:
-        return SENTENCES[self.language][key].format(**facts)
+        return translate(self.language, SENTENCES[key]).format(**facts)
 
     def _result(self, subject: str, key: str, *, is_done: bool = True, **facts: Any) -> ActionResult:
         return ActionResult(subject, self._say(key, **facts), is_done)

@@ -67,7 +67,7 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)
     statuses = queue.statuses(known)
-    facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER["en"]) for key in keys}
+    facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER) for key in keys}
     for key in known:
         status = statuses[key]
         lasting = (closing for closing in status.closings if opening_of(closing) is None)

@@ -12,10 +12,11 @@ from recours.carriers import account_gate
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
+from recours.core.translations import LANGUAGES
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
-from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
@@ -108,7 +109,7 @@ def test_the_verdict_is_the_judgement(
     for kind, money in world.money.items():
         (problem,) = (problem for problem in found.problems if problem.kind == kind)
         assert sum(problem.stake.amounts.values()) == money
-    for language in PROBLEMS:
+    for language in LANGUAGES:
         told = VerdictSentences(language)
         for problem in found.problems:
             assert "{" not in told.sentence(problem, NOW) + told.remedy(problem, NOW)

@@ -82,11 +82,11 @@ def test_each_language_has_its_plural(number: float, english: str, french: str) 
 
 def test_a_text_about_a_count_shows_it_as_the_language_does() -> None:
     forms = ("{count} claim of {carrier}", "{count} claims of {carrier}")
-    assert EN.agree(forms, 1, carrier="UPS") == "1 claim of UPS"
-    assert EN.agree(forms, 12345, carrier="UPS") == "12,345 claims of UPS"
-    assert FR.agree("{count} appel{s}", 0) == "0 appel"
-    assert FR.agree("{count} appel{s}", 2000) == f"2{NARROW}000 appels"
-    assert EN.agree(forms, 10000, carrier="UPS", count="10,000+") == "10,000+ claims of UPS"
+    assert EN.counted(*forms, 1, carrier="UPS") == "1 claim of UPS"
+    assert EN.counted(*forms, 12345, carrier="UPS") == "12,345 claims of UPS"
+    assert FR.counted("{count} attempt", "{count} attempts", 0) == "0 tentative"
+    assert FR.counted("{count} attempt", "{count} attempts", 2000) == f"2{NARROW}000 tentatives"
+    assert EN.counted(*forms, 10000, carrier="UPS", count="10,000+") == "10,000+ claims of UPS"
 
 
 # ---------------------------------------------------------------- times

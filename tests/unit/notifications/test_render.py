@@ -1,7 +1,6 @@
 """The reason of a failure in a mail: in its reader's language; what was not ours is quoted under its kind."""
 
 from datetime import UTC, datetime
-from string import Formatter
 from typing import Any
 
 import pytest
@@ -9,9 +8,7 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
-from recours.notifications.render import ADVICE, TEXTS, Branding, render
-from recours.notifications.subjects import SUBJECTS
-from recours.notifications.weekly import REPORT_TEXTS
+from recours.notifications.render import Branding, render
 
 SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
 ENGLISH = {
@@ -101,19 +98,6 @@ def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language(
     english = plain_of(facts, "en", *ACCOUNTS)
     assert "recours itself failed on UPS" in english
     assert '"recours' not in english
-
-
-@pytest.mark.parametrize("table", [TEXTS, ADVICE, REPORT_TEXTS, SUBJECTS])
-def test_both_languages_say_everything_with_the_same_markers(table: dict[str, dict[str, Any]]) -> None:
-    def markers(text: str | tuple[str, ...]) -> set[str]:
-        """All of a text's; an s at the end is a matter of the language."""
-        texts = [text] if isinstance(text, str) else text
-        parsed = (part for each in texts for part in Formatter().parse(each))
-        return {name for _, name, _, _ in parsed if name} - {"s"}
-
-    assert table["fr"].keys() == table["en"].keys()
-    for key, text in table["fr"].items():
-        assert markers(text) == markers(table["en"][key]), key
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline

@@ -9,7 +9,8 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
-from recours.notifications.subjects import SUBJECTS, subject_of
+from recours.core.translations import LANGUAGES
+from recours.notifications.subjects import subject_of
 
 SHORT = 78  # signs, as RFC 5322 recommends for a line
 NUMBER = count(1)
@@ -88,8 +89,8 @@ def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
         gave_up.written_at,
         gave_up.facts,
     )
-    assert summary("fr", why, gave_up) == "Heppner : transporteur inconnu – dossier CLM-2024-001 abandonné"
-    assert summary("fr", why) == "Heppner : transporteur inconnu – dossier CLM-2024-001"
+    assert summary("fr", why, gave_up) == "Heppner : transporteur inconnu – CLM-2024-001 abandonnée"
+    assert summary("fr", why) == "Heppner : transporteur inconnu – réclamation CLM-2024-001"
 
 
 def test_a_client_reads_the_reason_if_it_is_one() -> None:
@@ -97,18 +98,18 @@ def test_a_client_reads_the_reason_if_it_is_one() -> None:
         return subject_of(MailKind.POD_FAILED, events, "fr", CATALOG, {})
 
     wrong = told(EventName.POD_FAILED, kind="invalid_tracking")
-    assert of(wrong) == "Chronopost : numéro de suivi non valable – dossier CLM-2024-001"
+    assert of(wrong) == "Chronopost : numéro de suivi non valable – réclamation CLM-2024-001"
     assert (
         of(told(EventName.POD_FAILED, kind="invalid_tracking", number=""))
-        == "Numéro de suivi manquant – dossier CLM-2024-001"
+        == "Numéro de suivi manquant – réclamation CLM-2024-001"
     )
     assert (
         of(wrong, told(EventName.POD_FAILED, "ups", "not_found"))
-        == "Preuve de livraison introuvable – 2 dossiers"
+        == "Preuve de livraison introuvable – 2 réclamations"
     )
 
 
-@pytest.mark.parametrize("language", SUBJECTS)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_subject_is_short_and_names_the_carrier(language: str) -> None:
     """Of every kind of error, at every carrier."""
     for carrier, error in product(CATALOG.specs, ErrorKind):

@@ -117,8 +117,8 @@ def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
 
 
 def test_every_kind_and_actor_has_its_words() -> None:
-    assert set(ADVICE["en"]) == set(ErrorKind)
-    assert set(ACTORS["en"]) == set(Actor)
+    assert set(ADVICE) == set(ErrorKind)
+    assert set(ACTORS) == set(Actor)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
 """Whatever a French reader is shown is French, but for what is quoted: a carrier's own words, a command, a name."""
 
 import re
-import string
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from itertools import product
-from typing import Any
 
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.claim import Claim, Stage, State
@@ -20,7 +17,7 @@ from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdic
 from recours.reporting.advice import advice
 from recours.reporting.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
 from recours.reporting.place import day_in_line_text
-from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import Problem, ProblemKind, Verdict
 from recours.reporting.records import ListedClaim
 from recours.reporting.results import ResultSentences
@@ -30,10 +27,6 @@ NOW = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
 LATER = NOW + timedelta(hours=6)
 REFERENCE, CARRIER = "CLM-1", "Chronopost"
 ENGLISH = "The password was wrong"  # as a carrier may say it
-# Modules with texts in both languages, each by language.
-MODULES = ("dashboard.texts", "notifications.render", "notifications.weekly",
-           "operations.accounts", "reporting.advice", "operations.attach", "reporting.evidence", "reporting.labels", "reporting.place",
-           "reporting.problem_texts", "reporting.results")  # fmt: skip
 
 
 # ---------------------------------------------------------------- what is French
@@ -45,64 +38,6 @@ UNSET = "CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD, or CHRONOPOST_KEY"  # as th
 def test_an_english_word_is_noticed_and_a_quoted_one_is_not() -> None:
     found = not_french({f"Refusé : « {ENGLISH} », voir recours carriers check ups", f"Refusé : {ENGLISH}"})
     assert found["wrong"] == found["The"] == {f"Refusé : {ENGLISH}"}
-
-
-# ---------------------------------------------------------------- the tables
-
-
-def tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name in MODULES:
-        for variable, table in vars(import_module(f"recours.{name}")).items():
-            if isinstance(table, dict) and table.keys() == {"en", "fr"}:
-                yield f"{name}.{variable}", table
-
-
-TABLES = dict(tables())
-
-
-def texts_of(table: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every text of a table by where it stands."""
-    if isinstance(table, str):
-        yield path, table
-    elif isinstance(table, Mapping):
-        for key, value in table.items():
-            yield from texts_of(value, (*path, str(key)))
-    elif is_dataclass(table):
-        for one in fields(table):
-            yield from texts_of(getattr(table, one.name), (*path, one.name))
-    else:
-        for place, value in enumerate(table):
-            yield from texts_of(value, (*path, str(place)))
-
-
-def keys_of(table: Any) -> set[tuple[str, ...]]:
-    """Without the forms of a count: French may do with one where English has two."""
-    return {tuple(part for part in path if not part.isdigit()) for path, _ in texts_of(table)}
-
-
-def markers_of(text: str) -> set[str]:
-    return {marker for _, marker, _, _ in string.Formatter().parse(text) if marker} - {"s"}
-
-
-def test_both_languages_have_the_same_texts() -> None:
-    for name, table in TABLES.items():
-        assert keys_of(table["en"]) == keys_of(table["fr"]), name
-
-
-# What only one language says, and why.
-ONE_SIDED = {"quoted"}  # of our own English sentence, which a French reader is spared
-
-
-def test_a_text_is_made_of_the_same_facts_in_both_languages() -> None:
-    for name, table in TABLES.items():
-        english, french = (dict(texts_of(table[language])) for language in ("en", "fr"))
-        for path in english.keys() & french.keys():
-            assert markers_of(english[path]) ^ markers_of(french[path]) <= ONE_SIDED, (name, path)
-
-
-def test_the_tables_hold_no_english() -> None:
-    assert TABLES
-    assert not_french({text for table in TABLES.values() for _, text in texts_of(table["fr"])}) == {}
 
 
 # ---------------------------------------------------------------- what is made of them
@@ -210,7 +145,6 @@ def test_every_problem_and_its_remedy_is_french() -> None:
     texts = {
         text for problem in problems() for text in (told.sentence(problem, NOW), told.remedy(problem, NOW))
     }
-    assert set(PROBLEMS["fr"]) == set(ProblemKind)
     assert not_french({text.replace("anna", "") for text in texts}) == {}
 
 

@@ -174,8 +174,8 @@ def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
         ),
         (
             "fr",
-            "Échéance dépassée – 3 dossiers abandonnés",
-            ["3 dossiers abandonnés", "dépassée depuis plus de 30 jours", "recours reopen CLM-0"],
+            "Échéance dépassée – 3 réclamations abandonnées",
+            ["3 réclamations abandonnées", "dépassée depuis plus de 30 jours", "recours reopen CLM-0"],
         ),
     ],
 )
