@@ -24,7 +24,7 @@ from recours.cli.operations import (
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
-from recours.core.errors import REFUSED_KINDS
+from recours.core.errors import REFUSED_KINDS, TRAITS
 from recours.core.localized import Localized
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
@@ -32,7 +32,6 @@ from recours.core.text import plural
 from recours.database.schema.inspection import look
 from recours.host.installation import pasteable
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.reporting.advice import ADVICE
 from recours.reporting.system import CarrierNow, account_json
 from recours.runs.attempt import malformed
 from recours.runs.summary import named_usage, purpose, worth_showing
@@ -182,7 +181,7 @@ def check(settings: Settings, spec: CarrierSpec) -> None:
     if result.kind in REFUSED_KINDS:
         credentials = settings.credentials[spec.key]
         click.echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
-        click.echo(pasteable(ADVICE[result.kind].format(carrier=spec.name)), err=True)
+        click.echo(pasteable(TRAITS[result.kind].advice.format(carrier=spec.name)), err=True)
     raise SystemExit(FAILED)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recours.core.translations import N_
+
 
 class ErrorKind(StrEnum):
     """The one word every carrier's answer is reduced to. Values are stored and must not change."""
@@ -39,29 +41,167 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True)
 class Traits:
+    """What a kind means, and how it is called."""
+
     persistent: bool
     uses_attempt: bool
     actor: Actor
+    label: str
+    advice: str  # to the operator; {carrier} is its name
+    # The same of a client's own account, by who can act; "": no other. {client}, {typed}: what names it to people and on
+    # the command line.
+    advice_of_client: str = ""
 
 
 TRAITS: dict[ErrorKind, Traits] = {
-    ErrorKind.INVALID_TRACKING: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
-    ErrorKind.POD_NEVER_AVAILABLE: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
-    ErrorKind.ACCESS_DENIED: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
-    ErrorKind.RETURNED_TO_SENDER: Traits(persistent=True, uses_attempt=True, actor=Actor.CLIENT),
-    ErrorKind.UNSUPPORTED_CARRIER: Traits(persistent=True, uses_attempt=True, actor=Actor.OPERATOR),
-    ErrorKind.NOT_FOUND: Traits(persistent=False, uses_attempt=True, actor=Actor.CLIENT),
-    ErrorKind.NOT_DELIVERED_YET: Traits(persistent=False, uses_attempt=True, actor=Actor.NOBODY),
-    ErrorKind.POD_NOT_AVAILABLE_YET: Traits(persistent=False, uses_attempt=True, actor=Actor.NOBODY),
-    ErrorKind.SERVER_ERROR: Traits(persistent=False, uses_attempt=True, actor=Actor.CARRIER),
-    ErrorKind.TIMEOUT: Traits(persistent=False, uses_attempt=True, actor=Actor.CARRIER),
-    ErrorKind.NETWORK: Traits(persistent=False, uses_attempt=True, actor=Actor.CARRIER),
-    ErrorKind.BAD_RESPONSE: Traits(persistent=False, uses_attempt=True, actor=Actor.CARRIER),
-    ErrorKind.RATE_LIMITED: Traits(persistent=False, uses_attempt=False, actor=Actor.NOBODY),
-    ErrorKind.AUTH_FAILED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
-    ErrorKind.ACCOUNT_DENIED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
-    ErrorKind.NOT_CONFIGURED: Traits(persistent=False, uses_attempt=False, actor=Actor.OPERATOR),
-    ErrorKind.INTERNAL_ERROR: Traits(persistent=False, uses_attempt=True, actor=Actor.OPERATOR),
+    ErrorKind.INVALID_TRACKING: Traits(
+        persistent=True,
+        uses_attempt=True,
+        actor=Actor.CLIENT,
+        label=N_("invalid tracking number"),
+        advice=N_("Ask the client for the right tracking number, then correct the claim: it starts over."),
+    ),
+    ErrorKind.POD_NEVER_AVAILABLE: Traits(
+        persistent=True,
+        uses_attempt=True,
+        actor=Actor.CLIENT,
+        label=N_("no POD will exist"),
+        advice=N_("Ask the client or {carrier} for another proof, then add it with 'recours attach'."),
+    ),
+    ErrorKind.ACCESS_DENIED: Traits(
+        persistent=True,
+        uses_attempt=True,
+        actor=Actor.CLIENT,
+        label=N_("parcel not on our contract"),
+        advice=N_(
+            "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
+            "the proof with an account of their own."
+        ),
+        advice_of_client=N_(
+            "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
+            "sent it, that one is needed."
+        ),
+    ),
+    ErrorKind.RETURNED_TO_SENDER: Traits(
+        persistent=True,
+        uses_attempt=True,
+        actor=Actor.CLIENT,
+        label=N_("returned to the sender"),
+        advice=N_("{carrier} took the parcel back to its sender. Ask the client whether it came back."),
+    ),
+    ErrorKind.UNSUPPORTED_CARRIER: Traits(
+        persistent=True,
+        uses_attempt=True,
+        actor=Actor.OPERATOR,
+        label=N_("carrier not supported"),
+        advice=N_("Correct the carrier's name in the claim; 'recours carriers' lists the supported ones."),
+    ),
+    ErrorKind.NOT_FOUND: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.CLIENT,
+        label=N_("number unknown to the carrier"),
+        advice=N_(
+            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
+        ),
+    ),
+    ErrorKind.NOT_DELIVERED_YET: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.NOBODY,
+        label=N_("not delivered yet"),
+        advice=N_("Nothing to do as long as the parcel may still arrive: it is retried automatically."),
+    ),
+    ErrorKind.POD_NOT_AVAILABLE_YET: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.NOBODY,
+        label=N_("POD not there yet"),
+        advice=N_("Nothing to do: carriers file proofs later. It is retried automatically."),
+    ),
+    ErrorKind.SERVER_ERROR: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.CARRIER,
+        label=N_("carrier unavailable"),
+        advice=N_("Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status"),
+    ),
+    ErrorKind.TIMEOUT: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.CARRIER,
+        label=N_("no answer in time"),
+        advice=N_("Nothing to do unless it lasts: {carrier} answers too slowly."),
+    ),
+    ErrorKind.NETWORK: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.CARRIER,
+        label=N_("network"),
+        advice=N_(
+            "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check"
+        ),
+    ),
+    ErrorKind.BAD_RESPONSE: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.CARRIER,
+        label=N_("unusable answer"),
+        advice=N_(
+            "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what."
+        ),
+    ),
+    ErrorKind.RATE_LIMITED: Traits(
+        persistent=False,
+        uses_attempt=False,
+        actor=Actor.NOBODY,
+        label=N_("quota or pause"),
+        advice=N_("Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas."),
+        advice_of_client=N_(
+            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
+        ),
+    ),
+    ErrorKind.AUTH_FAILED: Traits(
+        persistent=False,
+        uses_attempt=False,
+        actor=Actor.OPERATOR,
+        label=N_("credentials rejected"),
+        advice=N_("Correct the credentials of {carrier}, then try them with 'recours carriers check'."),
+        advice_of_client=N_(
+            "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
+            "recours accounts check {typed}."
+        ),
+    ),
+    ErrorKind.ACCOUNT_DENIED: Traits(
+        persistent=False,
+        uses_attempt=False,
+        actor=Actor.OPERATOR,
+        label=N_("account may not use this service"),
+        advice=N_(
+            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+            "machine's address), then run 'recours carriers check'."
+        ),
+        advice_of_client=N_(
+            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
+        ),
+    ),
+    ErrorKind.NOT_CONFIGURED: Traits(
+        persistent=False,
+        uses_attempt=False,
+        actor=Actor.OPERATOR,
+        label=N_("no credentials"),
+        advice=N_("Set the credentials of {carrier}, then try them with 'recours carriers check'."),
+        advice_of_client=N_(
+            "The credentials of {client} cannot be used here: 'recours accounts list' says why."
+        ),
+    ),
+    ErrorKind.INTERNAL_ERROR: Traits(
+        persistent=False,
+        uses_attempt=True,
+        actor=Actor.OPERATOR,
+        label=N_("internal error"),
+        advice=N_("This is an error in recours. Please report it with the traceback in that run's log."),
+    ),
 }
 
 # An outage of the carrier, as opposed to an answer about a parcel.

@@ -4,7 +4,7 @@ from recours.core.errors import Actor
 from recours.core.localized import Localized
 from recours.core.position import Standing
 from recours.core.translations import N_
-from recours.reporting.labels import ACTORS, KINDS, STANDING, person_named
+from recours.reporting.labels import ACTORS, STANDING, kind_name, person_named
 
 MAIL_STATES = {
     "ready": N_("waits for the mail server"),
@@ -122,7 +122,7 @@ class PageTexts(Localized):
         return {"fr": "Français", "en": "English"}[language]
 
     def kind(self, kind: str) -> str:
-        return self.of(KINDS, kind)
+        return kind_name(self, kind)
 
     def stage(self, stage: str) -> str:
         return self(STANDING[Standing(stage)])

@@ -12,7 +12,7 @@ from recours.core.accounts import carrier_of
 from recours.core.appraisal import Shown
 from recours.core.carrier import Catalog
 from recours.core.disputes import told as told_of
-from recours.core.errors import ErrorKind, is_persistent
+from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import said_by, sentence
@@ -20,7 +20,7 @@ from recours.core.text import clean
 from recours.core.translations import N_
 from recours.host.installation import pasteable
 from recours.notifications.subjects import subject_of
-from recours.reporting.labels import KINDS, quoted, said_or_quoted
+from recours.reporting.labels import quoted, said_or_quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -189,7 +189,7 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
         for event in events:
             if carrier_of(event.carrier) == carrier:
                 kind = kind_of(event)
-                what = texts(KINDS[kind]) if kind else texts("What happened")
+                what = texts(TRAITS[kind].label) if kind else texts("What happened")
                 clients.setdefault(what, []).append(clean(event.facts.get("client") or event.carrier, 100))
         count = sum(map(len, clients.values()))
         title = texts.counted(
@@ -329,7 +329,7 @@ def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[st
     if said := said_by(event.facts, carrier):
         return ((texts("What happened"), sentence(texts.language, said)),)
     kind = kind_of(event)
-    named = ((texts("What happened"), texts(KINDS[kind])),) if kind else ()
+    named = ((texts("What happened"), texts(TRAITS[kind].label)),) if kind else ()
     return (*named, (texts("Technical detail"), quoted(texts.language, text)))
 
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
-from recours.core.errors import ErrorKind
+from recours.core.errors import TRAITS, ErrorKind
 from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.text import clean
 from recours.core.translations import N_, Counted
-from recours.reporting.labels import KINDS
 
 _LONGEST = 150
 _LONGEST_NAME, _LONGEST_REFERENCE = 30, 40
@@ -117,7 +116,7 @@ def _reason(event: OutboxEvent, otherwise: str, texts: Localized, catalog: Catal
     carrier, kind = _carrier(event, catalog), kind_of(event)
     if kind is None:
         return texts(otherwise, carrier=carrier)
-    return texts("{carrier}: {kind}", carrier=carrier, kind=texts(KINDS[kind]))
+    return texts("{carrier}: {kind}", carrier=carrier, kind=texts(TRAITS[kind].label))
 
 
 def _blocked(events: Sequence[OutboxEvent], texts: Localized, blocked: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from recours.core.text import clean
 from recours.core.translations import translate
 from recours.notifications.render import Branding, Item, Rendered, mail_of
 from recours.reporting.figures import Rate
-from recours.reporting.labels import KINDS, UNKNOWN_CARRIER
+from recours.reporting.labels import UNKNOWN_CARRIER, kind_name
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.reporting.system import WeekReport
@@ -91,7 +91,7 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
     for carrier, of_carrier in report.success.by_carrier.items():
         yield _name(carrier, texts, catalog), _rate(of_carrier, texts)
     errors = [
-        f"{texts.of(KINDS, kind)} ({texts.number(count)})" for kind, count in report.success.errors.items()
+        f"{kind_name(texts, kind)} ({texts.number(count)})" for kind, count in report.success.errors.items()
     ]
     if errors:
         yield texts("Errors"), ", ".join(errors[:_MOST_ERRORS])

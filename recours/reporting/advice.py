@@ -5,7 +5,7 @@ from collections.abc import Collection
 from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.core.errors import ACCOUNT_KINDS, ErrorKind
+from recours.core.errors import ACCOUNT_KINDS, TRAITS, ErrorKind
 from recours.core.policy import Policy
 from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
 from recours.core.translations import N_, translate
@@ -17,72 +17,7 @@ _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 # {carrier}: its name for people. Kinds that use no attempt are told so.
-ADVICE = {
-    _K.INVALID_TRACKING: N_(
-        "Ask the client for the right tracking number, then correct the claim: it starts over."
-    ),
-    _K.POD_NEVER_AVAILABLE: N_(
-        "Ask the client or {carrier} for another proof, then add it with 'recours attach'."
-    ),
-    _K.ACCESS_DENIED: N_(
-        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-        "the proof with an account of their own."
-    ),
-    _K.RETURNED_TO_SENDER: N_(
-        "{carrier} took the parcel back to its sender. Ask the client whether it came back."
-    ),
-    _K.UNSUPPORTED_CARRIER: N_(
-        "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones."
-    ),
-    _K.NOT_FOUND: N_(
-        "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
-    ),
-    _K.NOT_DELIVERED_YET: N_(
-        "Nothing to do as long as the parcel may still arrive: it is retried automatically."
-    ),
-    _K.POD_NOT_AVAILABLE_YET: N_("Nothing to do: carriers file proofs later. It is retried automatically."),
-    _K.SERVER_ERROR: N_("Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status"),
-    _K.TIMEOUT: N_("Nothing to do unless it lasts: {carrier} answers too slowly."),
-    _K.NETWORK: N_(
-        "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check"
-    ),
-    _K.BAD_RESPONSE: N_(
-        "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what."
-    ),
-    _K.RATE_LIMITED: N_(
-        "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas."
-    ),
-    _K.AUTH_FAILED: N_("Correct the credentials of {carrier}, then try them with 'recours carriers check'."),
-    _K.ACCOUNT_DENIED: N_(
-        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-        "machine's address), then run 'recours carriers check'."
-    ),
-    _K.NOT_CONFIGURED: N_("Set the credentials of {carrier}, then try them with 'recours carriers check'."),
-    _K.INTERNAL_ERROR: N_(
-        "This is an error in recours. Please report it with the traceback in that run's log."
-    ),
-}
 
-# The same of the client's own account, by who can act. {typed}: what names it on the command line.
-ADVICE_OF_CLIENT = {
-    _K.ACCESS_DENIED: N_(
-        "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
-        "sent it, that one is needed."
-    ),
-    _K.AUTH_FAILED: N_(
-        "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
-        "recours accounts check {typed}."
-    ),
-    _K.ACCOUNT_DENIED: N_(
-        "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
-    ),
-    _K.NOT_CONFIGURED: N_(
-        "The credentials of {client} cannot be used here: 'recours accounts list' says why."
-    ),
-    _K.RATE_LIMITED: N_(
-        "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
-    ),
-}
 
 # Whatever its kind. {reference} is the claim's, {key} its carrier's.
 TEXTS: dict[str, str] = {
@@ -175,9 +110,9 @@ def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
 def _of_kind(language: str, kind: ErrorKind | None, *, is_clients: bool, client: str) -> str:
     if kind is None:
         return ""
-    text = ADVICE[kind]
+    text = TRAITS[kind].advice
     if client and is_clients:
-        text = ADVICE_OF_CLIENT.get(kind, text)
+        text = TRAITS[kind].advice_of_client or text
     elif client and kind is _K.NOT_CONFIGURED:
         text = TEXTS["no_account"]
     text = translate(language, text)

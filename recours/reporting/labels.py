@@ -4,7 +4,7 @@ from typing import Any
 
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, ChangeKind, author_and_reason
 from recours.core.claim import Claim
-from recours.core.errors import Actor, ErrorKind
+from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.position import Closing, Evidence, Standing, closing_of
@@ -28,25 +28,6 @@ STANDING: dict[Standing, str] = {
     Standing.GIVEN_UP: N_("given up"),
 }
 
-KINDS: dict[ErrorKind, str] = {
-    ErrorKind.INVALID_TRACKING: N_("invalid tracking number"),
-    ErrorKind.POD_NEVER_AVAILABLE: N_("no POD will exist"),
-    ErrorKind.ACCESS_DENIED: N_("parcel not on our contract"),
-    ErrorKind.RETURNED_TO_SENDER: N_("returned to the sender"),
-    ErrorKind.UNSUPPORTED_CARRIER: N_("carrier not supported"),
-    ErrorKind.NOT_FOUND: N_("number unknown to the carrier"),
-    ErrorKind.NOT_DELIVERED_YET: N_("not delivered yet"),
-    ErrorKind.POD_NOT_AVAILABLE_YET: N_("POD not there yet"),
-    ErrorKind.SERVER_ERROR: N_("carrier unavailable"),
-    ErrorKind.TIMEOUT: N_("no answer in time"),
-    ErrorKind.NETWORK: N_("network"),
-    ErrorKind.BAD_RESPONSE: N_("unusable answer"),
-    ErrorKind.RATE_LIMITED: N_("quota or pause"),
-    ErrorKind.AUTH_FAILED: N_("credentials rejected"),
-    ErrorKind.ACCOUNT_DENIED: N_("account may not use this service"),
-    ErrorKind.NOT_CONFIGURED: N_("no credentials"),
-    ErrorKind.INTERNAL_ERROR: N_("internal error"),
-}
 
 UNKNOWN_CARRIER = N_("unknown carrier")
 
@@ -56,6 +37,11 @@ ASKED = (
     N_("the carrier was asked once"),
     N_("the carrier was asked {count} times"),
 )
+
+
+def kind_name(texts: Localized, kind: str) -> str:
+    """What a kind is called; one that this version does not know stands for itself."""
+    return texts(TRAITS[ErrorKind(kind)].label) if kind in set(ErrorKind) else kind
 
 
 def times_asked(language: str, times: int) -> str:
@@ -116,7 +102,7 @@ def said_or_quoted(
     if said:
         return sentence(language, said, to_client=to_client)
     return (
-        f"{translate(language, KINDS[kind])}{colon(language)}{quoted(language, text)}"
+        f"{translate(language, TRAITS[kind].label)}{colon(language)}{quoted(language, text)}"
         if kind
         else quoted(language, text)
     )
@@ -130,7 +116,7 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
         return sentence(language, refusal.said)
     closing = closing_of(refusal)
     if closing is Closing.STOPPED and not refusal.stopped:  # by a run, as it failed again and again
-        return f"{carrier}{colon(language)}{translate(language, KINDS[refusal.kind])}"
+        return f"{carrier}{colon(language)}{translate(language, TRAITS[refusal.kind].label)}"
     return translate(language, CLOSINGS[closing]).format(carrier=carrier)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from recours.core.errors import Actor, ErrorKind
+from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.outcome import StoredDocument
 from recours.core.pauses import Refusal
@@ -21,7 +21,6 @@ from recours.operations.attach import REFUSED, NotAttachedError
 from recours.reporting.evidence import ClaimEvidence, piece_text, source_name
 from recours.reporting.labels import (
     CLOSINGS,
-    KINDS,
     colon,
     error_of,
     evidence_text,
@@ -349,7 +348,7 @@ class ResultSentences(Localized):
         )
 
     def _no_pod(self, key: str, reference: str, kind: ErrorKind, error: str) -> str:
-        label = self(KINDS[kind])
+        label = self(TRAITS[kind].label)
         return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
 
     # ---------------------------------------------------------------- a file that was attached
