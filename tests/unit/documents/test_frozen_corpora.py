@@ -144,8 +144,8 @@ class Result:
         truth, shown = self.document.truth, self.appraisal.shown
         if name == "delivered":
             at = truth.delivered
-            printed = at and (f"{at:%Y-%m-%dT%H:%M}" if isinstance(at, datetime) else f"{at:%Y-%m-%d}")
-            return printed, shown.delivered
+            form = "%Y-%m-%dT%H:%M" if isinstance(at, datetime) else "%Y-%m-%d"
+            return format(at, form) if at else None, shown.delivered
         printed, found = _folded(getattr(truth, name)), _folded(getattr(shown, name))
         if name == "place" and printed and found and printed in found:
             found = printed  # with the postcode or the country
