@@ -24,7 +24,7 @@ from recours.cli import workers
 from recours.cli.main import recours
 from recours.core.actions import MAILS, SERVICE, ActionKind, ChangeKind
 from recours.core.appraisal import EvidenceKind
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import MANUAL, FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
@@ -34,7 +34,6 @@ from recours.database.schema.creation import create_file
 from recours.database.schema.rights import Need, needs_of
 from recours.database.tables import DONE, NOT_ENROLLED, metadata
 from recours.host.home import SETTING as HOME
-from recours.operations.decisions import MANUAL
 from recours.reporting.problem_texts import PROBLEMS
 from recours.runs.summary import Report, Stats
 from recours.runs.workers import WORKERS
