@@ -1,12 +1,23 @@
 """What is on record beside claims: runs, events, changes of claims, what people do. Written with what it records, in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from recours.core.actions import (
     SERVICE,
@@ -214,9 +225,23 @@ class ActionLog:
     def latest(self, subjects: Sequence[str] = (), most: int = 50) -> list[PastAction]:
         """The last ones, the latest first; with these subjects, if any are named."""
         c = actions.c
-        query = select(c.at, c.what, c.subject, c.by, c.details).order_by(c.id.desc()).limit(most)
-        if subjects:
-            query = query.where(c.subject.in_(subjects))
+        such = [c.subject.in_(subjects)] if subjects else []
+        return self._read(select(c.id).where(*such).order_by(c.id.desc()).limit(most))
+
+    def latest_of_each(self, subjects: Collection[str], most: int) -> dict[str, list[PastAction]]:
+        """The last ones with each of these subjects, the latest first."""
+        c = actions.c
+        of_one = [
+            select(c.id).where(c.subject == subject).order_by(c.id.desc()).limit(most) for subject in subjects
+        ]
+        latest = self._read(*of_one)
+        return {subject: [each for each in latest if each.subject == subject] for subject in subjects}
+
+    def _read(self, *queries: Select[int]) -> list[PastAction]:
+        """Those whose ids these queries find, the latest first."""
+        c = actions.c
+        ids = union_all(*(select(query.subquery()) for query in queries))
+        query = select(c.at, c.what, c.subject, c.by, c.details).where(c.id.in_(ids)).order_by(c.id.desc())
         return [
             PastAction(row.at, clean(row.what, 40), clean(row.subject, 60), clean(row.by, 100), row.details)
             for row in self.database.all(query)

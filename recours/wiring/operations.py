@@ -147,8 +147,7 @@ class Operations:
 
     def actions_now(self) -> dict[str, list[PastAction]]:
         """What people did to each carrier last, by its key, the latest first. Raises DatabaseError."""
-        log = ActionLog(self.database)
-        return {key: log.latest([key], _ACTIONS_SHOWN) for key in self.catalog.specs}
+        return ActionLog(self.database).latest_of_each(self.catalog.specs, _ACTIONS_SHOWN)
 
     @property
     def clients(self) -> ClientAccounts:
