@@ -7,6 +7,9 @@ read for somebody who wants to know how a result comes about.
 A slice is traced over one failed claim that is due again, whose parcel is still in transit: the functions of ours that begin
 while the retry scheduler is in `Worker.slice`, in any thread, and how many of them a thread is at most in at once.
 
+A look is a command, or the page, over 40 claims of all carriers after a run: it is made twice in one process, and of the second
+time the statements and the functions of ours that began are counted.
+
 A file belongs to a feature if a folder of its path, or its own name, is one of the feature's; so does a file without
 such a name that only files of the feature import. Files that hold nothing but a docstring are not counted.
 """
@@ -22,13 +25,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from recours.carriers.registry import CATALOG
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests import old_words
 from tests.at_commit import ROOT, checkout, name_of
@@ -191,6 +195,81 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
+# Looks twice, and prints how many statements the second time took, and which functions of ours began.
+_LOOKED = """
+import json, os, sys, threading
+from click.testing import CliRunner
+from sqlalchemy import Engine, event
+from starlette.testclient import TestClient
+from recours.cli.main import recours
+from recours.dashboard.app import make_app
+root, result, *arguments = sys.argv[1:]
+ours = os.path.join(root, "recours") + os.sep
+begun, statements = set(), []
+
+def watch(frame, event, argument):
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith(ours) and not code.co_name.startswith("<"):
+        begun.add((code.co_filename, code.co_firstlineno))
+
+def look():
+    if arguments == ["/"]:
+        with TestClient(make_app(os.environ), "http://127.0.0.1:8501", client=("127.0.0.1", 50000)) as page:
+            assert page.get("/").status_code == 200
+    else:
+        done = CliRunner().invoke(recours, arguments)
+        assert done.exit_code == 0, done.output
+
+look()
+event.listen(Engine, "before_cursor_execute", lambda *_: statements.append(1))
+threading.setprofile(watch)
+sys.setprofile(watch)
+look()
+sys.setprofile(None)
+threading.setprofile(None)
+with open(result, "w") as file:
+    json.dump([sorted(begun), len(statements)], file)
+"""
+# What is looked at, each with the most statements, functions, files and folders that it should take.
+LOOKS = {
+    ("status",): (25, 200, 25, 6),
+    ("/",): (25, 230, 30, 7),
+    ("why", "CLM-1"): (25, None, None, None),
+    ("carriers",): (25, None, None, None),
+}
+
+
+def looks(root: Path) -> dict[str, str]:
+    """Statements, functions, files and folders of each look, beside how many there should be at most."""
+    measured = {}
+    with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
+        environment = _environment(root, name, box.environment())
+        _run(root, environment, "-m", "recours", "init-db")
+        before = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+        keys = sorted(CATALOG.specs)
+        for place in range(1, 41):
+            key = keys[place % len(keys)]
+            number = box.example(key, "99", place)
+            box.parcels[number] = Parcel((Scenario.DELIVERED if place % 3 else Scenario.IN_TRANSIT,))
+            _insert(name, f"CLM-{place}", CATALOG.specs[key].name, number, "failed", before)
+        _run(root, environment, str(root / "scripts" / "pod_retry_scheduler.py"))
+        for arguments, most in LOOKS.items():
+            result = Path(name, "looked.json")
+            _run(root, environment, "-c", _LOOKED, str(root), str(result), *arguments)
+            begun, statements = json.loads(result.read_text())
+            files = {Path(file) for file, _ in begun}
+            sizes = (statements, len(begun), len(files), len({file.parent for file in files}))
+            names = ("statements", "functions", "files", "folders")
+            for what, size, bound in zip(names, sizes, most, strict=True):
+                label = (
+                    f"look at {' '.join(arguments)}: {what}"
+                    if what == "statements"
+                    else f"  {what} of {arguments[0]}"
+                )
+                measured[label] = f"{size}" if bound is None else f"{size} ({bound})"
+    return measured
+
+
 def way_of_a_result(root: Path) -> tuple[int, int, int]:
     """Lines, functions and modules between the script and a recorded result."""
     return _size(_traced(root, _WATCHED, "pod_fetch_worker.py", Scenario.DELIVERED, "pending"))
@@ -206,31 +285,40 @@ def slice_of_a_failure(root: Path) -> tuple[int, int, int, int]:
 def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str) -> Any:
     """What a tracing program prints of a script's run over one claim with this status."""
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
-        folder, database = Path(name), Path(name, "claims.db")
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(root),
-            "DATABASE_PATH": str(database),
-            "RECOURS_HOME": name,
-            "RECOURS_LOG_DIR": name,
-            "RECOURS_POD_DIR": name,
-            **box.environment("chronopost"),
-        }
+        environment = _environment(root, name, box.environment("chronopost"))
         _run(root, environment, "-m", "recours", "init-db")
         number = box.example("chronopost", "99")
         box.parcels[number] = Parcel((scenario,))
         before = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute(
-                "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested,"
-                " tracking_number, pod_fetch_status, pod_fetch_error, created_at, updated_at)"
-                " VALUES ('CLM-1', 'o', 'Chronopost', 'lost', 10, ?, ?, 'API timeout', ?, ?)",
-                [number, status, before, before],
-            )
-            connection.commit()
-        result = folder / "begun.json"
+        _insert(name, "CLM-1", "Chronopost", number, status, before)
+        result = Path(name, "begun.json")
         _run(root, environment, "-c", code, str(root / "scripts" / script), str(result))
         return json.loads(result.read_text())
+
+
+def _environment(root: Path, folder: str, of_carriers: Mapping[str, str]) -> dict[str, str]:
+    """That of an installation whose home is this folder."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(root),
+        "DATABASE_PATH": str(Path(folder, "claims.db")),
+        "RECOURS_HOME": folder,
+        "RECOURS_LOG_DIR": folder,
+        "RECOURS_POD_DIR": folder,
+        **of_carriers,
+    }
+
+
+def _insert(folder: str, reference: str, carrier: str, number: str, status: str, at: str) -> None:
+    """Add a claim to the database of an installation."""
+    with closing(sqlite3.connect(Path(folder, "claims.db"))) as connection:
+        connection.execute(
+            "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested,"
+            " tracking_number, pod_fetch_status, pod_fetch_error, created_at, updated_at)"
+            " VALUES (?, 'o', ?, 'lost', 10, ?, ?, 'API timeout', ?, ?)",
+            [reference, carrier, number, status, at, at],
+        )
+        connection.commit()
 
 
 def _size(traced: Iterable[tuple[str, int]]) -> tuple[int, int, int]:
@@ -285,6 +373,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     found["slice of a failed claim: functions"] = f"{traced} (at most 300)"
     found["  files"], found["  folders"] = f"{files_of_slice} (32)", f"{folders} (7)"
     found["  depth"] = f"{depth} (18)"
+    found |= looks(root)
     found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
     if with_time:
