@@ -64,7 +64,7 @@ def _of_like_tables() -> Callable[..., Border]:
 
     def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
         new = Border(connection, names)
-        return known.setdefault((new.is_sqlite, names, new.description), new)
+        return known.setdefault((new.dialect.name, names, new.description), new)
 
     return border
 

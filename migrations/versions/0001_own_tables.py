@@ -14,5 +14,5 @@ down_revision = None
 
 def upgrade() -> None:
     """Add what is missing, but the index on claims, which no transaction of PostgreSQL's can build beside others."""
-    for statement in statements(context.config.attributes["border"], op.get_bind().dialect.name):
+    for statement in statements(context.config.attributes["border"]):
         op.execute(statement)

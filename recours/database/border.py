@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     CHAR,
-    NUMERIC,
     ColumnElement,
     Connection,
     Date,
@@ -41,7 +40,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     true,
     type_coerce,
     update,
@@ -51,6 +49,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.types import NullType
 
+from recours.database.dialect import Dialect, dialect_of
 from recours.database.tables import CLAIM_KEY, CLIENT_KEY, claims
 
 NEEDED = ("id", "claim_reference", "carrier", "tracking_number")
@@ -111,24 +110,6 @@ _OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-# What SQLAlchemy would ask for by many statements. A builder that died leaves an index that is not valid.
-_MORE = {
-    "sqlite": text(
-        """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :table) AS is_view,
-            (SELECT group_concat(name) FROM pragma_table_info(:table) WHERE pk) AS keys,
-            EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :index) AS has_index,
-            NULL AS hidden"""
-    ),
-    "postgresql": text(
-        """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
-            (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
-                WHERE indrelid = to_regclass(:table) AND indisprimary) AS keys,
-            EXISTS (SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-                WHERE indrelid = to_regclass(:table) AND relname = :index AND indisvalid) AS has_index,
-            (SELECT string_agg(name, ',') FROM unnest(ARRAY['clients', 'system_settings']) AS name
-                WHERE NOT has_any_column_privilege(to_regclass(name), 'SELECT')) AS hidden"""
-    ),
-}
 _DIGITS = 18  # that every column of numbers holds
 
 
@@ -152,17 +133,17 @@ class Border:
     def __init__(self, connection: Connection, names: TableNames = USUAL_NAMES) -> None:
         """Look at them. A table that is not there has no columns."""
         inspector = inspect(connection)
-        self.is_sqlite = connection.dialect.name == "sqlite"
+        self.dialect = dialect_of(connection)
         self._preparer = connection.dialect.identifier_preparer
         self._names = names.columns
         schema, _, name = names.claims.rpartition(".")
-        tables = _reflected(inspector, None, _OTHERS if schema else (name, *_OTHERS))
+        tables = self._reflected(inspector, None, _OTHERS if schema else (name, *_OTHERS))
         if schema:
-            tables |= _reflected(inspector, schema, [name])
+            tables |= self._reflected(inspector, schema, [name])
         # A table that is not there has no columns.
         self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
-        asked = {"table": name if self.is_sqlite else self.table, "index": INDEX}
-        row = connection.execute(_MORE[connection.dialect.name], asked).one()
+        asked = {"table": self.table, "name": name, "index": INDEX}
+        row = connection.execute(self.dialect.look, asked).one()
         self.is_view, self.has_index = bool(row.is_view), bool(row.has_index)
         self._keys: str = row.keys or ""  # the columns of its primary key, between commas
         # Without the right to read these, claims are worked on as if they were not there.
@@ -171,6 +152,16 @@ class Border:
             Table(other, MetaData()) if other in self.hidden or other not in tables else tables[other]
             for other in _OTHERS
         )
+
+    def _reflected(
+        self, inspector: Inspector, schema: str | None, names: Collection[str]
+    ) -> dict[str, Table]:
+        """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
+        every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
+        for columns in every.values():
+            for column in columns:
+                column["type"] = self.dialect.reflected_type(column["type"])
+        return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
 
     @cached_property
     def description(self) -> tuple[object, ...]:
@@ -221,19 +212,13 @@ class Border:
         keys = {CLAIM_KEY.placeholder: self.key if self.has("id") else None, CLIENT_KEY.placeholder: client}
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
-    @property
-    def _number(self) -> str:
-        return "INTEGER" if self.is_sqlite else "BIGINT"
-
     def _own_type(self, key: Any) -> str:
         """That of the service's column, without what belongs to that column alone."""
-        if key is None:
-            return self._number
-        if isinstance(key.type, Integer):
-            return self._number  # the service may widen its own
-        if isinstance(key.type, NullType) and self.is_sqlite:
-            return "NUMERIC"
-        if isinstance(key.type, Enum | NullType) or type(key.type).__name__ == "DOMAIN":
+        if key is None or isinstance(key.type, Integer):  # which the service may widen
+            return self.dialect.number_type
+        if isinstance(key.type, NullType):
+            return self.dialect.unknown_type
+        if isinstance(key.type, Enum) or type(key.type).__name__ == "DOMAIN":
             return "TEXT"
         if isinstance(key.type, String) and not isinstance(key.type, CHAR):
             return "TEXT"
@@ -503,9 +488,8 @@ class Border:
         """The SQL of the one optional index, by which runs find pending claims at once; None: there can be none."""
         if self.is_view:
             return None
-        create = "CREATE INDEX" if self.is_sqlite else "CREATE INDEX CONCURRENTLY"
         where = f"{self.quoted('pod_fetch_status')} = 'pending'"
-        return f"{create} IF NOT EXISTS {INDEX} ON {self.table} ({self.quoted('id')}) WHERE {where}"
+        return f"{self.dialect.create_index} IF NOT EXISTS {INDEX} ON {self.table} ({self.quoted('id')}) WHERE {where}"
 
     @property
     def table(self) -> str:
@@ -530,16 +514,6 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
     if isinstance(kind, Enum) or not isinstance(kind, String):
         return value
     return str(value)[: kind.length]
-
-
-def _reflected(inspector: Inspector, schema: str | None, names: Collection[str]) -> dict[str, Table]:
-    """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
-    every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
-    if inspector.dialect.name == "sqlite":  # it calls a type that it does not know, such as UUID, a number
-        for columns in every.values():
-            for column in columns:
-                column["type"] = NullType() if type(column["type"]) is NUMERIC else column["type"]
-    return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
 
 
 def _table(name: str, schema: str | None, columns: Iterable[ReflectedColumn]) -> Table:
@@ -600,8 +574,8 @@ _SERVICE_TABLES = {
 }
 
 
-def service_tables(dialect: str) -> dict[str, str]:
+def service_tables(dialect: Dialect) -> dict[str, str]:
     """The SQL that makes each table of the service, by its name."""
-    is_postgres = dialect == "postgresql"
-    number, true = ("SERIAL", "TRUE") if is_postgres else ("INTEGER", "1")
-    return {name: sql.format(id=f"{number} PRIMARY KEY", true=true) for name, sql in _SERVICE_TABLES.items()}
+    return {
+        name: sql.format(id=dialect.new_key, true=dialect.is_true) for name, sql in _SERVICE_TABLES.items()
+    }

@@ -40,11 +40,10 @@ from recours.database.claim_rows import (
     read_claims,
     reading_all,
 )
-from recours.database.claims import attempt_row
+from recours.database.claims import attempt_row, of_carriers
 from recours.database.engine import Database
 from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.journal import note
-from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, attempts, claims, events, evidence, intake
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.ports import Attempt

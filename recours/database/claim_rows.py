@@ -22,7 +22,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     type_coerce,
     update,
 )
@@ -36,7 +35,7 @@ from recours.core.outcome import StoredDocument
 from recours.core.sentences import Said, said_in, sentence, stored
 from recours.core.text import clean
 from recours.database.border import SEEN, Border
-from recours.database.dialect import insert_into
+from recours.database.dialect import dialect_of
 from recours.database.engine import Database
 from recours.database.tables import DONE, attempts, claims
 from recours.runs.ports import LONGEST_LEASE
@@ -328,8 +327,8 @@ def in_parts(
 
 def unchanged(connection: Connection, read: Sequence[Claim]) -> list[Claim]:
     """Those of these claims whose rows nobody has written since they were read; nobody does until the transaction ends."""
-    if connection.dialect.name == "sqlite" or not read:
-        return list(read)  # one at a time has the whole database
+    if dialect_of(connection).has_one_writer or not read:
+        return list(read)
     these = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in read]))
     locked = these.order_by(_c.claim_id).with_for_update(skip_locked=True)
     versions = {row.claim_id: row.version for row in connection.execute(locked)}
@@ -502,17 +501,7 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert_into(claims, "sqlite").on_conflict_do_nothing(), ordered)
-        return
-    # As one value: PostgreSQL would analyse the statement again for each row.
-    columns = ", ".join(ordered[0])
-    recordset = f"json_populate_recordset(CAST(NULL AS {claims.name}), CAST(:rows AS json))"
-    insertion = f"INSERT INTO {claims.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
-    connection.execute(
-        text(f"{insertion} ON CONFLICT DO NOTHING"),
-        {"rows": json.dumps(ordered, default=str, ensure_ascii=False)},
-    )
+    dialect_of(connection).insert_missing(connection, claims, ordered)
 
 
 # ---------------------------------------------------------------- telling the service
@@ -532,7 +521,7 @@ def _project_alike(
     """The same of claims with the same columns."""
     if not any(map(border.has, names)):
         return len(rows)
-    if not (border.is_view and border.is_sqlite):
+    if not (border.is_view and border.dialect.has_one_writer):
         return connection.execute(_projection(border, names), rows).rowcount
     # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
     ids = [row["of_claim"] for row in rows]

@@ -1,31 +1,56 @@
-"""The repository of claims: looked for, leased, recorded."""
+"""The repository of claims: looked for, leased, recorded.
+
+The queries for ready claims look into the index lane by lane, so that their cost does not depend on how many claims are ready.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Select, Update, bindparam, func, insert, select, update
+from sqlalchemy import (
+    CTE,
+    Column,
+    ColumnElement,
+    Connection,
+    Exists,
+    Integer,
+    ScalarSelect,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
+from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.decision import Decision
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.claim_rows import (
     SERVICE_LOCK_WAIT_S,
     TOGETHER_LOCK_WAIT_S,
+    as_moment,
     assessed_values,
     const,
     count_projection,
     delivery_columns,
     error_values,
     free,
+    free_at_moment,
     insert_rows,
     is_failed,
     moments,
@@ -41,15 +66,120 @@ from recours.database.claim_rows import (
     was_asked,
     write_states,
 )
+from recours.database.dialect import Dialect, stretches
 from recours.database.engine import Database, DatabaseError
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
 from recours.database.journal import add_events, note, note_assessed, note_put_aside
-from recours.database.ready_claims import head_of, is_current, leasable_ids, named_lanes, ready_lanes
 from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
 _c = claims.c
+
+
+# ---------------------------------------------------------------- ready claims
+
+
+def carrier_keys(stage: Stage) -> Select[Any]:
+    """The different lanes at a stage."""
+    return values_at_stage(_c.lane, stage, "carrier_key")
+
+
+@cache
+def values_at_stage(column: Column[Any], stage: Stage, name: str = "value") -> Select[Any]:
+    """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
+    first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
+    after = select(func.min(column)).where(at_stage(stage), column > first.c[name])
+    values = first.union_all(select(after.scalar_subquery()).where(first.c[name].is_not(None)))
+    return select(values.c[name])
+
+
+@cache
+def leasable_ids(
+    stage: Stage, dialect: Dialect, *, unnumbered: bool = False, locks: bool = True
+) -> Select[Any]:
+    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
+
+    For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
+    many claims are ready. Built once: it is run for every bundle. Parameters: those of `Dialect.lanes` and `moments`, and
+    `most`.
+
+    `locks`: the rows are locked, and those that others have locked are passed over.
+    """
+    most, lanes = bindparam("most", type_=Integer), dialect.lanes()
+    numbers = [func.trim(func.coalesce(_c.seen_number, "")) == ""] if unnumbered else []
+
+    def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
+        to_lease = [*_to_lease(stage, lane), *numbers, *where]
+        return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(most)
+
+    candidates = dialect.first_of_stretches(lanes, first, locks=locks)
+    order = candidates.c.tier, candidates.c.rank_at, candidates.c.claim_id
+    return select(candidates.c.claim_id).order_by(*order).limit(most)
+
+
+@cache
+def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
+    """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
+
+    That with the most urgent claim comes first. Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `Dialect.lanes`,
+    else of all. Parameters: see `leasable_ids`.
+    """
+    lanes = dialect.lanes() if is_named else carrier_keys(stage).cte("lanes")
+    most = bindparam("most", type_=Integer)
+    firsts = [_first_rank(stage, lanes, where) for where in stretches()[:2]]
+    labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
+    heads = select(lanes.c.carrier_key, *labelled).where(lanes.c.carrier_key.is_not(None)).cte("heads")
+    # Found once for each lane: else the databases look for them again wherever they are mentioned.
+    heads = heads.prefix_with("MATERIALIZED")
+    one, other = heads.c.one, heads.c.other
+    nothing_to_come = and_(one.is_(None), other.is_(None))
+    to_come = case((or_(one.is_(None), other < one), other), else_=one)
+    past = [case((nothing_to_come, _first_rank(stage, heads, where))) for where in stretches()[2:]]
+    some = select(_c.claim_id).where(*_to_lease(stage, heads.c.carrier_key)).correlate(heads)
+    some = some.order_by(_c.rank_is_deadline, _c.rank_at).limit(most)  # else all of the table may be read
+    count = select(func.count()).select_from(some.subquery()).scalar_subquery()
+    urgent_lanes = select(heads.c.carrier_key).where(~nothing_to_come).limit(most).subquery()
+    are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
+    names = "to_come", "past", "deadline_past"
+    # As they are stored: what cannot be read must not hide a lane.
+    ranks = [type_coerce(rank, Text).label(name) for rank, name in zip((to_come, *past), names, strict=True)]
+    ranked = select(heads.c.carrier_key, case((are_few, count), else_=1), *ranks).subquery()
+    c = ranked.c
+    return select(ranked).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
+
+
+def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]) -> ScalarSelect[Any]:
+    to_lease = _to_lease(stage, lanes.c.carrier_key)
+    return select(_c.rank_at).where(*to_lease, *where).order_by(_c.rank_at).limit(1).scalar_subquery()
+
+
+def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """The claims of a lane that are ready and free."""
+    return [at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
+
+
+def is_current() -> ColumnElement[bool]:
+    """Claims that need not be assessed again first, and of which the service was told all."""
+    return and_(_c.to_assess == 0, _c.owed_since.is_(None))
+
+
+def head_of(ranks: Iterable[Any], now: datetime) -> Urgency | None:
+    """The place of the most urgent claim, by the first rank in each tier; a rank that cannot be read counts as now."""
+    for tier, rank in enumerate(ranks):
+        if rank is not None:
+            return tier, as_moment(rank) or now
+    return None
+
+
+def of_carriers(keys: Collection[str]) -> ColumnElement[bool]:
+    """Claims that any account of these carriers serves ("": of no carrier that we know)."""
+    # Not a range of keys: what lies between two texts, a server's collation decides.
+    of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
+    return or_(_c.lane.in_(sorted(keys)), *of_clients)
+
+
+# ---------------------------------------------------------------- the repository
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 # Without the new row's id, which costs time and which nobody reads.
@@ -148,10 +278,10 @@ class ClaimRepository:
         """
         if self.database.scalar(select(func.min(_c.lane)).where(at_stage(stage))) is None:
             return {}  # as in most runs, for which the query below takes too long to build
-        is_sqlite = self.database.is_sqlite
-        named = named_lanes(carriers, is_sqlite=is_sqlite) if carriers else {}
+        dialect = self.database.dialect
+        named = dialect.lanes_named(carriers) if carriers else {}
         parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
-        query = ready_lanes(stage, is_sqlite=is_sqlite, is_named=bool(named))
+        query = ready_lanes(stage, dialect, is_named=bool(named))
         rows = self.database.all(query, parameters)
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
@@ -205,8 +335,8 @@ class ClaimRepository:
         if not carriers or most < 1:
             return []
         leased: list[Claim] = []
-        statement = _leasing(self.border, stage, is_sqlite=self.database.is_sqlite, unnumbered=unnumbered)
-        named = named_lanes(carriers, is_sqlite=self.database.is_sqlite)
+        statement = _leasing(self.border, stage, unnumbered=unnumbered)
+        named = self.database.dialect.lanes_named(carriers)
         for _ in range(_MOST_TRIES):
             values = {"most": most - len(leased), "until": lease.until, **moments(now, lease.token), **named}
             with self.database.write() as connection:
@@ -226,8 +356,8 @@ class ClaimRepository:
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
         """Tell whether others are looking at claims right now that they may not lease."""
-        if connection.dialect.name == "sqlite":
-            return False  # one at a time has the whole database
+        if self.database.dialect.has_one_writer:
+            return False
         ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
@@ -260,7 +390,7 @@ class ClaimRepository:
         """Hold these claims longer; returns those that are still leased."""
         still_leased: set[Any] = set()
         # Elsewhere a row each: a run that waits for one row while it holds another may be waited for itself.
-        for some in [leased] if self.database.is_sqlite else [[claim] for claim in leased]:
+        for some in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
             values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
             with self.database.write_one() as connection:
                 still_leased.update(connection.scalars(_RENEW, values))
@@ -324,7 +454,7 @@ class ClaimRepository:
             try:
                 self._record_at_once([(attempt, decision)], lease, now)
             except DatabaseError as fault:
-                is_locked = fault.is_of_lock and not self.database.is_sqlite
+                is_locked = fault.is_of_lock and not self.database.dialect.has_one_writer
                 if not (is_locked or fault.is_of_rules):
                     raise
                 self._record_at_once([(attempt, decision)], lease, now, is_owed=True)
@@ -461,12 +591,12 @@ def _changes_service(attempt: Attempt, decision: Decision) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _leasing(border: Border, stage: Stage, *, is_sqlite: bool, unnumbered: bool) -> ReturningUpdate[Any]:
+def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
     """Lease the most urgent ready claims, as `leasable_ids` finds them; returns what a claim is read from, and `is_as_seen`.
 
     Built once: it is run for every bundle.
     """
-    ids = leasable_ids(stage, is_sqlite=is_sqlite, unnumbered=unnumbered)
+    ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     before = (_c.interruptions - 1).label("interruptions")
     ours = [before if column is _c.interruptions else column for column in _c]
     # A column at a time, since SQLite returns none of a table that is joined.

@@ -28,7 +28,6 @@ from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, addr
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.text import clean, is_text
 from recours.database.border import Border
-from recours.database.dialect import insert_into
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import note_action
 from recours.database.tables import account_state, client_accounts
@@ -183,7 +182,7 @@ class ClientAccounts:
                 }
                 if limits is not None:
                     values["limits"] = dict(limits)
-                adding = insert_into(client_accounts, connection.dialect.name)
+                adding = self.database.dialect.insert(client_accounts)
                 adding = adding.values(client_id=client_id, carrier=carrier, **values).on_conflict_do_update(
                     index_elements=["client_id", "carrier"],
                     set_=values,

@@ -1,15 +1,243 @@
-"""What the two kinds of database say differently. No other module of the package names one."""
+"""What the two kinds of database say differently: a class for each. No other module of the package tells them apart."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    NUMERIC,
+    ColumnElement,
+    Connection,
+    Interval,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.types import NullType
+
+from recours.core.claim import LAST
+from recours.database.tables import claims
+
+_c = claims.c
+# The first claims of a lane under conditions: ids and ranks.
+First = Callable[..., Select[Any]]
+# Of each of the `stretches` of a lane, the tier in `recours.core.claim.urgency`.
+TIERS = (0, 0, 1, LAST)
 
 
-def insert_into(table: Table, dialect: str) -> Any:
-    """An INSERT that knows ON CONFLICT, without the new row's id. Only the dialect in use is loaded: the other one is slow to import."""
-    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table).inline()
+class _Dialect:
+    """What is alike in both, or said once."""
+
+    name: str
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that knows ON CONFLICT, without the new row's id. Only the dialect in use is loaded: the other one is slow to import."""
+        return import_module(f"sqlalchemy.dialects.{self.name}").insert(table).inline()
+
+    def compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
+        """A text, compared sign by sign, whatever the database's language."""
+        return value
+
+    def reflected_type(self, kind: Any) -> Any:
+        """The type of the service's column, as SQLAlchemy reads it."""
+        return kind
+
+
+class _Sqlite(_Dialect):
+    name = "sqlite"
+    driver = "sqlite://"  # of an engine that only makes SQL
+    # One transaction writes at a time, and has the whole database: no row is locked, and nobody waits for another's.
+    has_one_writer = True
+    has_any_text = True  # a column holds whatever was written: another type, or a text that is no UTF-8
+    has_rights = False  # those of users
+    reads_by_table = True  # many rows that are sorted: an index would read one here and one there
+    like_tells_capitals = False
+    number_type = "INTEGER"  # of the service's keys in tables of ours
+    unknown_type = "NUMERIC"  # of keys whose type SQLAlchemy does not know
+    new_key = "INTEGER PRIMARY KEY"  # one that the database gives
+    is_true = "1"
+    now = "CURRENT_TIMESTAMP"
+    create_index = "CREATE INDEX"  # on the service's table
+    before_looks = None  # what has rows be found by their keys in a transaction
+    # Of the table :table, as SQL or by its :name, and of its :index what SQLAlchemy would ask for by many statements.
+    look = text(
+        """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :name) AS is_view,
+            (SELECT group_concat(name) FROM pragma_table_info(:name) WHERE pk) AS keys,
+            EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :index) AS has_index,
+            NULL AS hidden"""
+    )
+
+    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, all of the same columns; one whose key is there stays as it is."""
+        connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
+
+    def lanes(self) -> CTE:
+        """Lanes as rows of one parameter: the statement is the same however many are named. See `lanes_named`."""
+        each = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
+        return select(each.c.value.label("carrier_key")).cte("lanes")
+
+    def lanes_named(self, keys: Collection[str]) -> dict[str, Any]:
+        """The parameter of `lanes`."""
+        return {"lanes": json.dumps(list(keys))}
+
+    def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:
+        """The ids and ranks of the claims that a query finds in each of these lanes.
+
+        `locks`: the rows are locked, and those that others have locked are passed over.
+        """
+        del locks
+        ids = first.with_only_columns(_c.claim_id).correlate(lanes)  # it has no LATERAL
+        claim = claims.alias("claim")
+        return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
+
+    def first_of_stretches(self, lanes: CTE, first: First, *, locks: bool) -> Subquery:
+        """The first claims of each stretch of each lane: ids, ranks and tiers. `first`: of a lane, under further conditions."""
+        del locks
+        parts = [
+            self.first_of_each(lanes, first(lanes.c.carrier_key, *where)).add_columns(
+                literal(tier).label("tier")
+            )
+            for tier, where in zip(TIERS, stretches(), strict=True)
+        ]
+        return union_all(*parts).subquery()
+
+    def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """A value as text, whatever its type; here with its type, as any column holds any."""
+        return func.typeof(column).concat(" ").concat(func.hex(column))
+
+    @contextmanager
+    def passes(self, connection: Connection) -> Iterator[None]:
+        """Whole tables are gone through meanwhile: a quarter faster in place than page by page.
+
+        No longer than that: where the disk fails, or somebody writes over the file, a process that has mapped it is killed.
+        """
+        connection.exec_driver_sql("PRAGMA mmap_size = 2147418112")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("PRAGMA mmap_size = 0")
+
+    def reflected_type(self, kind: Any) -> Any:
+        """It calls a type that it does not know, such as UUID, a number."""
+        return NullType() if type(kind) is NUMERIC else kind
+
+
+class _Postgres(_Dialect):
+    name = "postgresql"
+    driver = "postgresql+psycopg://"
+    has_one_writer = has_any_text = reads_by_table = False
+    has_rights = like_tells_capitals = True
+    number_type = "BIGINT"
+    unknown_type = "TEXT"
+    new_key = "SERIAL PRIMARY KEY"
+    is_true = "TRUE"
+    now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
+    create_index = "CREATE INDEX CONCURRENTLY"
+    # What is found by a key was looked at a moment ago: it would rather read a whole table than 10,000 rows of it. It would also
+    # start processes for that, which compute longer than the work itself takes.
+    before_looks = text(
+        "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
+    )
+    # A builder that died leaves an index that is not valid.
+    look = text(
+        """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
+            (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
+                WHERE indrelid = to_regclass(:table) AND indisprimary) AS keys,
+            EXISTS (SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                WHERE indrelid = to_regclass(:table) AND relname = :index AND indisvalid) AS has_index,
+            (SELECT string_agg(name, ',') FROM unnest(ARRAY['clients', 'system_settings']) AS name
+                WHERE NOT has_any_column_privilege(to_regclass(name), 'SELECT')) AS hidden"""
+    )
+
+    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        # As one value: the statement would be analysed again for each row.
+        columns = ", ".join(rows[0])
+        recordset = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
+        insertion = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
+        connection.execute(
+            text(f"{insertion} ON CONFLICT DO NOTHING"),
+            {"rows": json.dumps(rows, default=str, ensure_ascii=False)},
+        )
+
+    def lanes(self) -> CTE:
+        return select(func.unnest(bindparam("lanes", type_=ARRAY(Text))).label("carrier_key")).cte("lanes")
+
+    def lanes_named(self, keys: Collection[str]) -> dict[str, Any]:
+        return {"lanes": list(keys)}
+
+    def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:
+        first = first.with_for_update(skip_locked=True) if locks else first
+        rows = first.correlate(lanes).lateral()
+        return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
+
+    def first_of_stretches(self, lanes: CTE, first: First, *, locks: bool) -> Subquery:
+        """The stretches as rows: it takes longer to plan four parts than to read them."""
+        from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
+
+        time = _c.rank_at.type
+        now = bindparam("now", type_=time)
+        just_before = now - literal_column("interval '1 microsecond'", Interval)
+        lowest, highest = (literal_column(f"timestamp '{end}'", time) for end in ("-infinity", "infinity"))
+        columns = {
+            "tier": TIERS,
+            "is_deadline": (0, 1, 0, 1),
+            "since": (now, now, lowest, lowest),
+            "until": (highest, highest, just_before, just_before),
+        }
+        unnested = func.unnest(*map(array, columns.values())).table_valued(*columns, name="stretch")
+        rows = unnested.render_derived()
+        each = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
+        within = _c.rank_is_deadline == each.c.is_deadline, _c.rank_at.between(each.c.since, each.c.until)
+        firsts = self.first_of_each(each, first(each.c.carrier_key, *within), locks=locks)
+        return firsts.add_columns(each.c.tier).subquery()
+
+    def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        return cast(column, Text)
+
+    @contextmanager
+    def passes(self, connection: Connection) -> Iterator[None]:
+        """Several processes share them, though the server expects to find enough in the first rows.
+
+        Compiling the conditions would take longer than it saves.
+        """
+        connection.exec_driver_sql(
+            "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off; "
+            "SET LOCAL work_mem = '16MB'"  # a hash of a million claims without files
+        )
+        yield
+
+    def compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
+        return value.collate("C")
+
+
+Dialect = _Sqlite | _Postgres
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (_Sqlite(), _Postgres())}
+
+
+def dialect_of(connection: Connection) -> Dialect:
+    return DIALECTS[connection.dialect.name]
+
+
+def stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+    """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one. Parameter: `now`."""
+    now = bindparam("now", type_=_c.rank_at.type)
+    to_come, past = _c.rank_at >= now, _c.rank_at < now
+    without, real = _c.rank_is_deadline == 0, _c.rank_is_deadline == 1
+    return [(without, to_come), (real, to_come), (without, past), (real, past)]
 
 
 def put(
@@ -20,7 +248,7 @@ def put(
     where: ColumnElement[bool] | None = None,
 ) -> bool:
     """Add a row, or give the one of its key these values if `where` is true of it; tell whether that was done."""
-    statement = insert_into(table, connection.dialect.name).values(row)
+    upsert = dialect_of(connection).insert(table).values(row)
     keys = [*table.primary_key]
-    upsert = statement.on_conflict_do_update(index_elements=keys, set_=values, where=where)
+    upsert = upsert.on_conflict_do_update(index_elements=keys, set_=values, where=where)
     return bool(connection.execute(upsert).rowcount)

@@ -31,7 +31,7 @@ from sqlalchemy.pool import QueuePool
 from recours.core.errors import RunError
 from recours.core.pauses import FURTHEST_END
 from recours.database.border import USUAL_NAMES, Border, TableNames
-from recours.database.dialect import insert_into
+from recours.database.dialect import DIALECTS
 from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
 from recours.database.tables import leases
 
@@ -165,7 +165,8 @@ class Database:
         self.names = names
         self._border: Border | None = None
         self._border_lock = threading.Lock()
-        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.dialect = DIALECTS[url.get_backend_name()]
+        self.is_sqlite = self.dialect.name == "sqlite"
         self.write_lock = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
         self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
@@ -538,9 +539,7 @@ def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
     """Tell whether `holder` may do this work until then: no other process does, or the one that did has died."""
     with database.write() as connection:
-        leased = insert_into(leases, connection.dialect.name).values(
-            name=name, holder=holder, held_until=until
-        )
+        leased = database.dialect.insert(leases).values(name=name, holder=holder, held_until=until)
         leased = leased.on_conflict_do_update(
             index_elements=[leases.c.name],
             set_={"holder": leased.excluded.holder, "held_until": leased.excluded.held_until},

@@ -45,7 +45,7 @@ from recours.core.custody import (
 from recours.core.outcome import PROOF_KINDS, StoredDocument
 from recours.core.text import clean
 from recours.database.claim_rows import delivery_columns
-from recours.database.dialect import insert_into
+from recours.database.dialect import Dialect, dialect_of
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, erasures, evidence, manifests, runs
 from recours.runs.ports import ATTACHED
@@ -94,7 +94,7 @@ def evidence_rows(
 def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write pieces; one that was obtained before has one row all the same, which tells of the last time."""
     if rows:
-        connection.execute(_insert(connection.dialect.name), rows)
+        connection.execute(_insert(dialect_of(connection)), rows)
 
 
 def forget_refused(
@@ -119,8 +119,8 @@ def forget_refused(
 
 
 @cache
-def _insert(dialect: str) -> Any:
-    statement = insert_into(evidence, dialect)
+def _insert(dialect: Dialect) -> Any:
+    statement = dialect.insert(evidence)
     anew = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
@@ -182,7 +182,7 @@ class DatabaseCustody:
         if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase nothing
             return None
         with self.database.write(durable=True) as connection:
-            if not self.database.is_sqlite:
+            if not self.database.dialect.has_one_writer:
                 connection.execute(_LOCK)
             last = connection.execute(_LAST).first()
             number = last.id + 1 if last else 1
@@ -220,14 +220,8 @@ class DatabaseCustody:
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
         """Path, SHA-256 and manifest of a row, and what it says beside, of whatever type it is there."""
-        says = [self._exact(column) for column in table.c if column.name not in _NOT_RECORDED]
+        says = [self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED]
         return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
-
-    def _exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """As text; on SQLite, which holds any type in any column, with its type."""
-        if not self.database.is_sqlite:
-            return cast(column, Text)
-        return func.typeof(column).concat(" ").concat(func.hex(column))
 
     def _row(
         self, table: Table, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
@@ -318,7 +312,7 @@ class DatabaseCustody:
         columns += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
         alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
         alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
-        columns += [self._exact(column) for pair in alike for column in pair]
+        columns += [self.database.dialect.exact(column) for pair in alike for column in pair]
         is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
         query = select(*columns).select_from(rows)
         query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))

@@ -29,7 +29,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     true,
     update,
 )
@@ -105,12 +104,7 @@ _PROJECTIONS_AT_ONCE = 100
 # Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
 _MOST_FAULTS = 3
 
-# What is looked up by a key was looked at a moment ago: PostgreSQL would rather read a whole table than 10,000 rows of it.
-# It would also start processes for that, which compute longer than the work itself takes.
-_BY_KEY = text(
-    "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
-)
-# What SQLite's text is read as where it is no UTF-8.
+# What a text is read as that is no UTF-8.
 _UNREADABLE = "\ufffd"
 
 
@@ -214,9 +208,9 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Remember texts of SQLite's that are no UTF-8 as they are: they were read as something else."""
+    """Remember texts that are no UTF-8 as they are: they were read as something else."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
-    if ids and border.is_sqlite:
+    if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
         connection.execute(update(claims).where(_c.claim_id == border.key, _c.claim_id.in_(ids)).values(raw))
 
@@ -408,8 +402,8 @@ class ClaimIntake:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._database.read() as connection:
-            if not self._database.is_sqlite:
-                connection.execute(_BY_KEY)
+            if (before_looks := self._database.dialect.before_looks) is not None:
+                connection.execute(before_looks)
             yield connection
 
     def _take(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
@@ -544,7 +538,7 @@ class ClaimIntake:
 
         Nothing of a claim that it has changed since, nor of one that it has locked: that is told later.
         """
-        is_one_by_one = self._border.is_view and not self._database.is_sqlite
+        is_one_by_one = self._border.is_view and not self._database.dialect.has_one_writer
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
         size = 1 if is_one_by_one else _PROJECTIONS_AT_ONCE
         count = faults = 0
@@ -564,7 +558,7 @@ class ClaimIntake:
         except _SuppressedError:
             pass
         except DatabaseError as fault:
-            if fault.is_of_lock and not self._database.is_sqlite:
+            if fault.is_of_lock and not self._database.dialect.has_one_writer:
                 return None
             if not fault.is_of_rules:
                 raise

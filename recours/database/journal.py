@@ -31,7 +31,7 @@ from recours.core.actions import (
 from recours.core.claim import Claim, State
 from recours.core.mail import LAPSED, Event, key_of
 from recours.core.text import clean
-from recours.database.dialect import insert_into
+from recours.database.dialect import Dialect, dialect_of
 from recours.database.engine import Database
 from recours.database.evidence import RUNS_KEPT, forget_refused
 from recours.database.tables import DONE, actions, at_stage, changes, claims, events, quota, runs
@@ -160,12 +160,12 @@ def add_events(
     ]
     for is_of_claim in (True, False):
         if some := [row for row in rows if (row["claim_id"] is not None) is is_of_claim]:
-            connection.execute(_insert_events(connection.dialect.name, is_of_claim=is_of_claim), some)
+            connection.execute(_insert_events(dialect_of(connection), is_of_claim=is_of_claim), some)
 
 
 @cache
-def _insert_events(dialect: str, *, is_of_claim: bool) -> Any:
-    statement = insert_into(events, dialect)
+def _insert_events(dialect: Dialect, *, is_of_claim: bool) -> Any:
+    statement = dialect.insert(events)
     return statement.on_conflict_do_update(
         index_elements=["claim_id", *_KEY] if is_of_claim else [*_KEY],
         index_where=None if is_of_claim else _e.claim_id.is_(None),

@@ -45,6 +45,7 @@ from recours.core.sentences import carrier_message
 from recours.database.border import Border
 from recours.database.claim_rows import const, read_claims, reading_all
 from recours.database.client_accounts import in_use
+from recours.database.dialect import dialect_of
 from recours.database.engine import Database, DatabaseError, is_over
 from recours.database.journal import add_events, note_action
 from recours.database.tables import account_state, client_accounts, events, mail_events, mails
@@ -400,7 +401,7 @@ def _mark(connection: Connection, ids: list[int], what: str) -> int:
     ids = sorted(ids)  # in one order: others may be about to tell the same ones
     for place in range(0, len(ids), _AT_ONCE):
         some = {"of_events": ids[place : place + _AT_ONCE]}
-        if connection.dialect.name != "sqlite":
+        if not dialect_of(connection).has_one_writer:
             connection.execute(_LOCK_UNTOLD, some)
         marked += connection.execute(_MARK, some | {"what": what}).rowcount
     return marked

@@ -45,18 +45,16 @@ from recours.database.claim_rows import (
     unchanged,
     write_states,
 )
+from recours.database.claims import (
+    carrier_keys,
+    is_current,
+    of_carriers,
+    values_at_stage,
+)
 from recours.database.client_accounts import in_use
 from recours.database.dialect import put
 from recours.database.engine import Database
 from recours.database.journal import add_events, note_put_aside
-from recours.database.ready_claims import (
-    carrier_keys,
-    is_current,
-    lanes_of_parameter,
-    named_lanes,
-    of_carriers,
-    values_at_stage,
-)
 from recours.database.tables import (
     DONE,
     NOT_ENROLLED,
@@ -97,10 +95,11 @@ class ClaimMaintenance:
 
         Each lane's are found by one look into the index of ready claims: they get another place.
         """
-        lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
+        dialect = self.database.dialect
+        lanes = dialect.lanes()
         first = self._keys(now, *self._overdue(stage, lanes.c.carrier_key, now))
         has_some = first.order_by(_c.rank_at).limit(1).correlate(lanes).scalar_subquery().is_not(None)
-        named = named_lanes(sorted(self.catalog.accounts_of(carriers)), is_sqlite=self.database.is_sqlite)
+        named = dialect.lanes_named(sorted(self.catalog.accounts_of(carriers)))
         overdue = self.database.scalars(select(lanes.c.carrier_key).where(has_some), named)
         of_lanes = (and_(*self._overdue(stage, literal(lane), now)) for lane in overdue)
         return sum(1 for of_lane in of_lanes for _ in self._reassess(of_lane, _c.rank_at, rank, now))
@@ -175,7 +174,7 @@ class ClaimMaintenance:
     def _alone(self) -> Iterator[Connection]:
         """A transaction that changes rows in no order: two of its kind at once could block each other."""
         with self.database.long(), self.database.write() as connection:
-            if not self.database.is_sqlite:
+            if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
@@ -335,7 +334,7 @@ class ClaimMaintenance:
     def _change(self, which: ColumnElement[bool], **values: Any) -> None:
         """Change these rows, but for those that another run is writing now: a later run finds them."""
         statement = update(claims).where(which).values(values | {"version": _c.version + 1})
-        if not self.database.is_sqlite:
+        if not self.database.dialect.has_one_writer:
             free_rows = select(_c.claim_id).where(which).with_for_update(skip_locked=True)
             statement = statement.where(_c.claim_id.in_(free_rows))
         with self.database.long(), self.database.write() as connection:

@@ -33,7 +33,7 @@ from recours.core.actions import ActionKind, OperatorAction
 from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
-from recours.database.dialect import insert_into, put
+from recours.database.dialect import Dialect, dialect_of, put
 from recours.database.engine import Database
 from recours.database.journal import note_action
 from recours.database.tables import account_state, carriers, quota
@@ -75,13 +75,13 @@ _GIVE_BACK = (
 
 
 @cache
-def _take(dialect: str) -> ReturningInsert[Any]:
+def _take(dialect: Dialect) -> ReturningInsert[Any]:
     """Take units of a window, less `unsent` ones of before; its row is made if need be. No row comes back where they are too many."""
     names = ("limit_key", "window_start", "window_end")
     units, most = bindparam("units", type_=Integer), bindparam("most", type_=Integer)
     row = {name: bindparam(f"of_{name}", type_=_q[name].type) for name in names} | {"taken": units}
     taken = _q.taken + units - bindparam("unsent", type_=Integer)
-    upsert = insert_into(quota, dialect).values(row)
+    upsert = dialect.insert(quota).values(row)
     statement: ReturningInsert[Any] = upsert.on_conflict_do_update(
         index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
     ).returning(_q.taken)
@@ -349,7 +349,7 @@ def _reserve(
         "unsent": unsent.get(reserved, 0),
         "most": most,
     }
-    if connection.execute(_take(connection.dialect.name), values).first() is None:
+    if connection.execute(_take(dialect_of(connection)), values).first() is None:
         raise _ExhaustedError(request)
     return reserved
 

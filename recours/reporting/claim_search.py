@@ -34,7 +34,7 @@ from recours.core.claim import DUE, FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
-from recours.database.ready_claims import of_carriers
+from recours.database.claims import of_carriers
 from recours.database.tables import at_stage, claims
 from recours.reporting.figures import Concerned
 from recours.reporting.records import COUNTED_UP_TO, Backlog, ClaimFilter, Sort
@@ -116,8 +116,8 @@ class Search:
         criteria = self.criteria
         if not (self._are_ours or criteria.carriers or criteria.kinds or sort in _OF_OURS):
             return self.border.claims
-        # To sort many, SQLite reads them fastest in the order of the service's table.
-        return self.border.not_joined() if sort and self.border.is_sqlite else self.source
+        # To sort many, some databases read them fastest in the order of the service's table.
+        return self.border.not_joined() if sort and self.border.dialect.reads_by_table else self.source
 
     # ---------------------------------------------------------------- filtered
 
@@ -165,7 +165,7 @@ class Search:
 
     def _unindexed(self, column: ColumnElement[str]) -> ColumnElement[str]:
         """Not by an index: SQLite would read claims in its order, one here and one there, and sort them all."""
-        return func.coalesce(column, "") if self.border.is_sqlite else column
+        return func.coalesce(column, "") if self.border.dialect.reads_by_table else column
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims of these carriers' accounts; those that we have no row of by the name that the service has."""
@@ -190,14 +190,17 @@ class Search:
         ]
         names = [name for name in _CLIENT_COLUMNS if border.has_of_clients(name)]
         if border.has("client_id") and names:
-            of_client = [self._contains(self._compared(border.client_text(name)), typed) for name in names]
+            of_client = [
+                self._contains(self.border.dialect.compared(border.client_text(name)), typed)
+                for name in names
+            ]
             ids = select(border.client_text("id")).where(or_(*of_client))
             conditions.append(border.text("client_id").in_(ids))
         return or_(*conditions)
 
     def _contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """In whatever case. Neither database knows the case of all letters by itself, whatever its language."""
-        if not self.border.is_sqlite:  # where LIKE tells capitals apart
+        if self.border.dialect.like_tells_capitals:
             value, typed = func.upper(value), "".join(c.upper() if c.isascii() else c for c in typed)
         is_alike = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
         if typed.isascii():
@@ -212,11 +215,7 @@ class Search:
         return and_(is_alike, value.like(_anywhere(typed), escape="/"))
 
     def _text(self, name: str) -> ColumnElement[str]:
-        return self._compared(self.border.text(name))
-
-    def _compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """Sign by sign, whatever the database's language."""
-        return value if self.border.is_sqlite else value.collate("C")
+        return self.border.dialect.compared(self.border.text(name))
 
     # ---------------------------------------------------------------- sorted
 
@@ -246,7 +245,7 @@ class Search:
     def _comparable(self, name: str, kind: Any = Text) -> ColumnElement[Any]:
         """A date or a number. On SQLite a service may have written anything, an empty text for one that is not known."""
         text = self.border.text(name)
-        if self.border.is_sqlite or not self.border.has(name):
+        if self.border.dialect.has_any_text or not self.border.has(name):
             return cast(func.nullif(text, ""), kind)
         return self.border.column(name)
 

@@ -71,15 +71,6 @@ from recours.reporting.system import MOST_RECORDS
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
-# Passes over all claims: several processes share them, though the server expects to find enough in the first rows; and
-# compiling the conditions would take longer than it saves.
-_FOR_PASSES = (
-    "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off; "
-    "SET LOCAL work_mem = '16MB'"  # a hash of a million claims without files
-)
-# SQLite reads a large file a quarter faster in place than page by page. No longer than that: where the disk fails, or somebody
-# writes over the file, a process that has mapped it is killed.
-_MAPPED, _NOT_MAPPED = "PRAGMA mmap_size = 2147418112", "PRAGMA mmap_size = 0"
 # What `PastAttempt` calls as the table does.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
@@ -254,13 +245,8 @@ class DatabaseRecords:
 
     @contextmanager
     def _search(self, criteria: ClaimFilter) -> Iterator[Search]:
-        with self.database.read() as connection:
-            connection.exec_driver_sql(_MAPPED if self.database.is_sqlite else _FOR_PASSES)
-            try:
-                yield Search(connection, self.database.border, self.catalog, criteria)
-            finally:
-                if self.database.is_sqlite:
-                    connection.exec_driver_sql(_NOT_MAPPED)
+        with self.database.read() as connection, self.database.dialect.passes(connection):
+            yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""

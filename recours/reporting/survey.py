@@ -42,14 +42,11 @@ from recours.database.claim_rows import (
     reading_all,
     reading_without_ours,
 )
-from recours.database.engine import Database
-from recours.database.ready_claims import (
-    lanes_of_parameter,
+from recours.database.claims import (
     leasable_ids,
-    named_lanes,
     of_carriers,
-    of_each_lane,
 )
+from recours.database.engine import Database
 from recours.database.schema.inspection import Schema
 from recours.database.tables import (
     OPEN_STAGES,
@@ -161,14 +158,12 @@ def most_urgent_claims(
     database: Database, catalog: Catalog, lane: str, most: int, now: datetime
 ) -> list[Claim]:
     """The most urgent ready claims of an account, up to `most` of each worker, by their index."""
-    parameters = {"most": most, **moments(now, ""), **named_lanes([lane], is_sqlite=database.is_sqlite)}
+    parameters = {"most": most, **moments(now, ""), **database.dialect.lanes_named([lane])}
     with database.read() as connection:
         ids = [
             claim_id
             for stage in DUE
-            for claim_id in connection.scalars(
-                leasable_ids(stage, is_sqlite=database.is_sqlite, locks=False), parameters
-            )
+            for claim_id in connection.scalars(leasable_ids(stage, database.dialect, locks=False), parameters)
         ]
         return read_claims(connection.execute(reading(database.border, _c.claim_id.in_(ids))), catalog)
 
@@ -343,7 +338,7 @@ class DatabaseTroubles:
         with self.database.read() as connection:
             of_clients = sorted(key for key in closed if carrier_of(key) != key)
             queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed, of_clients)]
-            parameters = named_lanes(of_clients, is_sqlite=self.database.is_sqlite)
+            parameters = self.database.dialect.lanes_named(of_clients)
             statements = united(queries)
             ids = dict.fromkeys(key for each in statements for key in connection.scalars(each, parameters))
         claims_ = self.read(list(ids), ends)
@@ -353,7 +348,7 @@ class DatabaseTroubles:
         self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
     ) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""
-        lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
+        lanes = self.database.dialect.lanes()
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
         of_house = ([key] for key in sorted(closed) if key not in of_clients)
@@ -382,7 +377,7 @@ class DatabaseTroubles:
             return select(_c.claim_id).where(_c.lane == keys[0], *where).order_by(order)
         first = select(_c.claim_id).where(_c.lane == lanes.c.carrier_key, *where).order_by(order)
         first = first.add_columns(_c.rank_at).limit(_MOST_CLAIMS)
-        ranked = of_each_lane(lanes, first, is_sqlite=self.database.is_sqlite).subquery()
+        ranked = self.database.dialect.first_of_each(lanes, first).subquery()
         rank = ranked.c.rank_at
         return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
 

@@ -14,10 +14,9 @@ from recours.carriers.registry import CATALOG
 from recours.core.assessment import go_on, retimed
 from recours.core.claim import Stage
 from recours.database.claim_rows import moments
-from recours.database.claims import ClaimRepository
+from recours.database.claims import ClaimRepository, leasable_ids
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.ready_claims import leasable_ids, named_lanes
 from recours.settings.loading import load
 from recours.wiring.operations import open_operations
 from tests.at_commit import ROOT
@@ -81,8 +80,8 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
 
         def query() -> None:
             with database.read() as connection:
-                lanes = named_lanes(["chronopost"], is_sqlite=database.is_sqlite)
-                urgent = leasable_ids(Stage.READY, is_sqlite=database.is_sqlite)
+                lanes = database.dialect.lanes_named(["chronopost"])
+                urgent = leasable_ids(Stage.READY, database.dialect)
                 assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
 
         def everything() -> None:

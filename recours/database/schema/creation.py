@@ -114,13 +114,13 @@ def _missing_service_tables(database: Database, connection: Connection) -> dict[
     if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
     tables = inspect(connection)
-    every = service_tables(connection.dialect.name)
+    every = service_tables(database.dialect)
     return {name: sql for name, sql in every.items() if not tables.has_table(name)}
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
     """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
-    new_tables = service_tables(database.engine.dialect.name)
+    new_tables = service_tables(database.dialect)
     schema = Schema(None)
     if database.is_there():
         schema = look(database)
@@ -245,7 +245,7 @@ def _with_sql(
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
     user = None
-    if not database.is_sqlite:
+    if database.dialect.has_rights:
         user = str(database.scalar(text("SELECT current_user")))
     sentence = f"{MISSING_RIGHTS} ({fault.message}), which the schema {HEAD} needs: {how_to_get_sql(user)}"
     return DatabaseError(sentence, sql_for(user))
@@ -268,11 +268,10 @@ def sql_of_additions(
 
 
 def _statements(database: Database) -> list[str]:
-    now = "CURRENT_TIMESTAMP" if database.is_sqlite else "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     return [
         f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-        *statements(database.border, database.engine.dialect.name),
-        _sql_of_intake(database.border, now),
+        *statements(database.border),
+        _sql_of_intake(database.border, database.dialect.now),
         # Last: a script that stops half-way must not say that it was done.
         f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
         f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
@@ -324,7 +323,7 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
     The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
     which is then killed.
     """
-    if database.is_sqlite:
+    if database.dialect.has_one_writer:
         with database.write() as connection:
             return work(connection)
     ends = clock.monotonic() + PATIENCE_S
@@ -351,7 +350,6 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
 
 # ---------------------------------------------------------------- the schema as SQL
 
-_DRIVERS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
 _DOCUMENTS = """CREATE VIEW recours_documents AS
     SELECT id AS attempt_id, claim_id, run_id, carrier, tracking_number, started_at AS fetched_at, delivered_at,
         signatory, document_path AS path, document_sha256 AS sha256, document_size AS size,
@@ -360,11 +358,11 @@ _DOCUMENTS = """CREATE VIEW recours_documents AS
 
 
 @cache
-def _dialect(name: str) -> Dialect:
-    return make_url(_DRIVERS[name]).get_dialect()()
+def _compiler(driver: str) -> Dialect:
+    return make_url(driver).get_dialect()()
 
 
-def statements(border: Border, dialect: str) -> list[str]:
+def statements(border: Border) -> list[str]:
     """The SQL for a database whose claims are these; what is there already is left as it is.
 
     Without the index on the service's table: see `recours.database.schema.creation`.
@@ -374,20 +372,20 @@ def statements(border: Border, dialect: str) -> list[str]:
         index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))
     ]
     for index in indexes:
-        options = index.dialect_options[dialect]
+        options = index.dialect_options[border.dialect.name]
         options.update({name: index.info[name] for name in options if name in index.info})
     return [
         *border.additions(),
-        *(_compiled(CreateTable(table, if_not_exists=True), border, dialect) for table in tables),
-        *(_compiled(CreateIndex(index, if_not_exists=True), border, dialect) for index in indexes),
+        *(_compiled(CreateTable(table, if_not_exists=True), border) for table in tables),
+        *(_compiled(CreateIndex(index, if_not_exists=True), border) for index in indexes),
         "DROP VIEW IF EXISTS recours_documents",
         _DOCUMENTS,
     ]
 
 
-def _compiled(statement: ExecutableDDLElement, border: Border, dialect: str) -> str:
+def _compiled(statement: ExecutableDDLElement, border: Border) -> str:
     """As SQL, with the types that the service's keys have."""
-    sql = str(statement.compile(dialect=_dialect(dialect))).strip()
+    sql = str(statement.compile(dialect=_compiler(border.dialect.driver))).strip()
     for placeholder, key_type in border.own_types.items():
         sql = sql.replace(f" {placeholder}", f" {key_type}")
     return sql
@@ -411,7 +409,7 @@ _LEFT_BEHIND = text(
 
 def may_build(database: Database) -> bool:
     """Tell whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
-    if database.is_sqlite:
+    if not database.dialect.has_rights:
         return True
     return bool(database.scalar(_OWNS, {"table": database.border.table}))
 
@@ -438,8 +436,9 @@ def _build(database: Database) -> list[str]:
     border = database.border
     if border.index is None or border.has_index:
         return []
-    with database.write() if database.is_sqlite else database.outside_transactions() as connection:
-        if not database.is_sqlite:
+    is_alone = database.dialect.has_one_writer
+    with database.write() if is_alone else database.outside_transactions() as connection:
+        if not is_alone:
             for name in connection.scalars(_LEFT_BEHIND, {"table": border.table, "name": INDEX}).all():
                 connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         connection.exec_driver_sql(border.index)

@@ -66,7 +66,7 @@ def version_of(connection: Connection) -> str | None:
 
 def _schema(connection: Connection, border: Border, version: str | None) -> Schema:
     lacks_index = border.index is not None and not border.has_index
-    rights = () if border.is_sqlite else missing_rights(connection, needs_of(border))
+    rights = missing_rights(connection, needs_of(border)) if border.dialect.has_rights else ()
     return Schema(version, tuple(border.missing), lacks_index, rights)
 
 
