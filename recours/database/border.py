@@ -272,18 +272,11 @@ class Border:
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
         """What the service's columns that recours writes hold now, for an update of our row in the same transaction."""
-        return {name: self._now(name) for name in ("seen_fetch_status", "seen_count")}
-
-    def _now(self, name: str) -> ColumnElement[Any]:
-        from_claim = self.text(SEEN[name])
-        table = self.claims
-        return (
-            select(from_claim)
-            .select_from(table)
-            .where(self.key == claims.c.claim_id)
-            .correlate(claims)
-            .scalar_subquery()
-        )
+        of_it = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
+        return {
+            name: of_it.add_columns(self.text(SEEN[name])).scalar_subquery()
+            for name in ("seen_fetch_status", "seen_count")
+        }
 
     @cached_property
     def is_worked_on(self) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -146,7 +146,8 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     error = read.text("pod_fetch_error")
     error = redact(error) if error else None
     carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
-    is_known = _is_of_it(row)
+    # A database may give a deleted claim's key to another one.
+    is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
     # Whose account serves the claim: found anew if it was corrected.
     seen = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
     key = _account_key(row["lane"]) if seen == (carrier_name, number) else ""
@@ -190,11 +191,6 @@ def seen_texts(row: Row) -> tuple[str | None, ...]:
     return tuple(row[_TEXTS.get(name, name)] for name in SEEN.values())
 
 
-def _is_of_it(row: Row) -> bool:
-    """Tell whether we have a row of this very claim: a database may give a deleted claim's key to another one."""
-    return row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
-
-
 def _account_key(lane: str | None) -> str:
     """The key of the account that the claim was assessed for; of what is none, all that can be its carrier."""
     try:
@@ -211,11 +207,12 @@ def _read_said(row: Row, error: str | None, carrier: str, redact: Callable[[str]
 
 
 def _read_state(row: Row) -> State:
+    delivery = row["known_delivery"]
     return State(
         **{name: row[name] for name in STATE_COLUMNS},
         stage=_member(Stage, row["stage"]),
         kind=_member(ErrorKind, row["kind"]),
-        delivery=_read_delivery(row["known_delivery"]),
+        delivery=None if delivery is None else Delivery.from_json(json.loads(delivery)),
         rank_is_deadline=row["rank_is_deadline"] == 1,
         goes_alone=row["goes_alone"] == 1,
         account=row["account_id"],
@@ -248,11 +245,6 @@ def _member(kind: Any, value: str | None) -> Any:
         return None if value is None else kind(value)
     except ValueError:
         return None
-
-
-def _read_delivery(text: str | None) -> Delivery | None:
-    """The inverse of `delivery_text`."""
-    return None if text is None else Delivery.from_json(json.loads(text))
 
 
 def delivery_text(delivery: Delivery | None) -> str | None:
@@ -463,7 +455,8 @@ def projection_of(
     }
 
 
-def update_rows(columns: Iterable[str]) -> Update:
+@cache
+def _update(columns: tuple[str, ...]) -> Update:
     """An update of these columns of one claim's row of ours. Parameters: see `parameters`."""
     values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
     return (
@@ -485,15 +478,9 @@ def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, 
 
 
 @cache
-def _update(columns: tuple[str, ...]) -> Update:
-    """Built once: it is run for every answer."""
-    return update_rows(columns)
-
-
-@cache
 def update_leased(columns: tuple[str, ...]) -> Update:
     """The same of a claim that the run `held_by` has leased."""
-    return update_rows(columns).where(_c.lease_token == bindparam("held_by"))
+    return _update(columns).where(_c.lease_token == bindparam("held_by"))
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -512,18 +499,21 @@ def project(connection: Connection, border: Border, projections: Mapping[Any, Ma
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for claim_id, values in projections.items():
         groups.setdefault(tuple(values), []).append(border.parameters(claim_id, values))
-    return sum(_project_alike(connection, border, names, rows) for names, rows in groups.items())
+    unchanged_rows = 0
+    for names, rows in groups.items():
+        if not any(map(border.has, names)):
+            unchanged_rows += len(rows)
+        elif border.is_view and border.dialect.has_one_writer:
+            unchanged_rows += _project_through_trigger(connection, border, names, rows)
+        else:
+            unchanged_rows += connection.execute(_projection(border, names), rows).rowcount
+    return unchanged_rows
 
 
-def _project_alike(
+def _project_through_trigger(
     connection: Connection, border: Border, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    """The same of claims with the same columns."""
-    if not any(map(border.has, names)):
-        return len(rows)
-    if not (border.is_view and border.dialect.has_one_writer):
-        return connection.execute(_projection(border, names), rows).rowcount
-    # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
+    """The same of claims with the same columns: an INSTEAD OF trigger counts no rows. Nobody else can write now."""
     ids = [row["of_claim"] for row in rows]
     same = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
     unedited = set(connection.scalars(same))

@@ -80,13 +80,8 @@ _c = claims.c
 # ---------------------------------------------------------------- ready claims
 
 
-def carrier_keys(stage: Stage) -> Select[Any]:
-    """The different lanes at a stage."""
-    return values_at_stage(_c.lane, stage, "carrier_key")
-
-
 @cache
-def values_at_stage(column: Column[Any], stage: Stage, name: str = "value") -> Select[Any]:
+def values_at_stage(column: Column[Any], stage: Stage, name: str = "carrier_key") -> Select[Any]:
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
     first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
     after = select(func.min(column)).where(at_stage(stage), column > first.c[name])
@@ -125,7 +120,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     That with the most urgent claim comes first. Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `Dialect.lanes`,
     else of all. Parameters: see `leasable_ids`.
     """
-    lanes = dialect.lanes() if is_named else carrier_keys(stage).cte("lanes")
+    lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     most = bindparam("most", type_=Integer)
     firsts = [_first_rank(stage, lanes, where) for where in stretches()[:2]]
     labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
@@ -229,19 +224,16 @@ class ClaimRepository:
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
 
-    @property
-    def border(self) -> Border:
-        """The service's tables. Raises DatabaseError."""
-        return self.database.border
-
     # ---------------------------------------------------------------- looking
 
     def count(self) -> int:
-        some = select(self.border.key).limit(CLAIMS_MOST)
+        some = select(self.database.border.key).limit(CLAIMS_MOST)
         return int(self.database.scalar(select(func.count()).select_from(some.subquery())))
 
     def find(self, reference: str) -> Claim | None:
-        return self._first(reading_all(self.border, self.border.text("claim_reference") == reference))
+        return self._first(
+            reading_all(self.database.border, self.database.border.text("claim_reference") == reference)
+        )
 
     def _first(self, query: Select[Any]) -> Claim | None:
         rows = self.database.mappings(query.limit(1))
@@ -249,9 +241,9 @@ class ClaimRepository:
 
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
-        known = self.border.text("claim_reference")
+        known = self.database.border.text("claim_reference")
         begins = known.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
-        query = select(known).select_from(self.border.claims).where(begins).limit(200)
+        query = select(known).select_from(self.database.border.claims).where(begins).limit(200)
         return self.database.scalars(query)
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
@@ -335,7 +327,7 @@ class ClaimRepository:
         if not carriers or most < 1:
             return []
         leased: list[Claim] = []
-        statement = _leasing(self.border, stage, unnumbered=unnumbered)
+        statement = _leasing(self.database.border, stage, unnumbered=unnumbered)
         named = self.database.dialect.lanes_named(carriers)
         for _ in range(_MOST_TRIES):
             values = {"most": most - len(leased), "until": lease.until, **moments(now, lease.token), **named}
@@ -367,14 +359,14 @@ class ClaimRepository:
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
-        this = self.border.key == claim.id
+        this = self.database.border.key == claim.id
         with self.database.write() as connection:
             # First, since nobody changes our row then until the transaction ends.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
             held = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
             if connection.execute(held.with_for_update()).first() is None:
                 return None
-            row = connection.execute(reading_all(self.border, this)).mappings().first()
+            row = connection.execute(reading_all(self.database.border, this)).mappings().first()
             before = read_claim(row, self.catalog, self.redact) if row else None
             if before is None or not is_as_found(before, claim):
                 connection.rollback()
@@ -475,17 +467,19 @@ class ClaimRepository:
 
         `is_owed`: the service is told by a later run.
         """
-        projections = {
-            attempt.claim.id: self._projection(attempt, decision, now) for attempt, decision in ended
-        }
-        states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
-        if is_owed:
-            states = [(claim, values | owed_values(projections[claim.id], now)) for claim, values in states]
+        projections: dict[Any, dict[str, Any]] = {}
+        states: list[tuple[Claim, dict[str, Any]]] = []
+        for attempt, decision in ended:
+            values, projection = self._conclusion(attempt, decision, now)
+            if is_owed:
+                values |= owed_values(projection, now)
+            elif projection:
+                projections[attempt.claim.id] = projection
+            states.append((attempt.claim, values))
         lock_wait_s = SERVICE_LOCK_WAIT_S if len(ended) == 1 else TOGETHER_LOCK_WAIT_S
         with self.database.write(lock_wait_s=lock_wait_s) as connection:
-            news = {} if is_owed else {claim_id: values for claim_id, values in projections.items() if values}
-            is_projected = project(connection, self.border, news) == len(news)
-            if not (is_projected and self._let_go(connection, states, lease, news)):
+            is_projected = project(connection, self.database.border, projections) == len(projections)
+            if not (is_projected and self._let_go(connection, states, lease, projections)):
                 raise _ChangedError
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
@@ -501,23 +495,23 @@ class ClaimRepository:
     def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
         rows = [attempt_row(attempt, self.run_id, self.worker) for attempt in ended]
         connection.execute(_INSERT_ATTEMPT, rows)
-        pieces = (
-            evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
-            for attempt in ended
-        )
-        add_evidence(connection, [row for of_one in pieces for row in of_one])
+        pieces: list[dict[str, Any]] = []
         for attempt in ended:
-            note(connection, _attached(attempt), attempt.by or "", now)
+            pieces += evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
+            if attempt.by:
+                note(connection, _attached(attempt), attempt.by, now)
+        add_evidence(connection, pieces)
 
-    def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
-        values = state_values(attempt.claim, decision.state) | {"written_at": now}
-        return values | error_values(decision) if _changes_service(attempt, decision) else values
-
-    def _projection(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
-        """What the service is told, by the names of its columns; nothing of an attempt that changes nothing for it."""
-        if not _changes_service(attempt, decision):
-            return count_projection(attempt.claim, decision.state)
-        return projection_of(attempt.claim, decision, attempt.document, self.language, now)
+    def _conclusion(
+        self, attempt: Attempt, decision: Decision, now: datetime
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What our row says of an attempt; and what the service is told, by the names of its columns."""
+        claim = attempt.claim
+        values = state_values(claim, decision.state) | {"written_at": now}
+        if attempt.document is None and not (decision.uses_attempt and decision.tells_service):
+            return values, count_projection(claim, decision.state)
+        projection = projection_of(claim, decision, attempt.document, self.language, now)
+        return values | error_values(decision), projection
 
     def _let_go(
         self,
@@ -536,7 +530,9 @@ class ClaimRepository:
             row = parameters(claim.id, values | _RELEASED) | {"held_by": lease.token}
             groups.setdefault(((*values, *_RELEASED), claim.id in projected), []).append(row)
         for (columns, is_projected), rows in groups.items():
-            statement = _letting_go(self.border, tuple(dict.fromkeys(columns)), is_projected=is_projected)
+            statement = _letting_go(
+                self.database.border, tuple(dict.fromkeys(columns)), is_projected=is_projected
+            )
             changed += connection.execute(statement, rows).rowcount
         return changed == len(states)
 
@@ -573,21 +569,11 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
-    """What a person did, if they attached the evidence."""
-    return [
-        (
-            attempt.claim.id,
-            ClaimChange(
-                ChangeKind.ATTACHED, {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why}
-            ),
-        )
-        for piece in (attempt.evidence if attempt.by else ())
+    """What a person did who attached the evidence."""
+    facts = [
+        {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why} for piece in attempt.evidence
     ]
-
-
-def _changes_service(attempt: Attempt, decision: Decision) -> bool:
-    """Tell whether the service's row is to say what became of an attempt."""
-    return (decision.uses_attempt and decision.tells_service) or attempt.document is not None
+    return [(attempt.claim.id, ClaimChange(ChangeKind.ATTACHED, each)) for each in facts]
 
 
 @lru_cache(maxsize=32)
@@ -627,7 +613,9 @@ class UntouchedClaims(ClaimRepository):
 
     def find(self, reference: str) -> Claim | None:
         return self._first(
-            reading_without_ours(self.border, self.border.text("claim_reference") == reference)
+            reading_without_ours(
+                self.database.border, self.database.border.text("claim_reference") == reference
+            )
         )
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:

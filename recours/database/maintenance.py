@@ -29,7 +29,6 @@ from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, EARLIEST, Claim, Stage, State
 from recours.core.decision import Decision
-from recours.database.border import Border
 from recours.database.claim_rows import (
     CHUNK,
     Redact,
@@ -46,7 +45,6 @@ from recours.database.claim_rows import (
     write_states,
 )
 from recours.database.claims import (
-    carrier_keys,
     is_current,
     of_carriers,
     values_at_stage,
@@ -81,11 +79,6 @@ class ClaimMaintenance:
     redact: Redact = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
 
-    @property
-    def border(self) -> Border:
-        """The service's tables. Raises DatabaseError."""
-        return self.database.border
-
     # ---------------------------------------------------------------- the order of ready claims
 
     def rank_overdue(
@@ -106,7 +99,7 @@ class ClaimMaintenance:
 
     def _overdue(self, stage: Stage, lane: ColumnElement[Any], now: datetime) -> list[ColumnElement[bool]]:
         # Of others nobody knows when their evidence ends.
-        was_created = self.border.text("created_at") >= EARLIEST.date().isoformat()
+        was_created = self.database.border.text("created_at") >= EARLIEST.date().isoformat()
         is_dated = or_(_c.known_delivery.is_not(None), was_created)
         is_overdue = at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
         return [*is_overdue, is_dated]
@@ -119,7 +112,9 @@ class ClaimMaintenance:
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
         with self.database.read() as connection:
-            lanes = {lane for stage in DUE for lane in connection.scalars(carrier_keys(stage)) if lane}
+            lanes = {
+                lane for stage in DUE for lane in connection.scalars(values_at_stage(_c.lane, stage)) if lane
+            }
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
             before = _known_before(connection)
         for lane in sorted(of_none):
@@ -315,12 +310,12 @@ class ClaimMaintenance:
 
     def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
         """The keys of claims of which we have a row, and that are still there."""
-        keys = select(_c.claim_id).select_from(self.border.joined())
+        keys = select(_c.claim_id).select_from(self.database.border.joined())
         return keys.where(*where, *self._is_current(now))
 
     def _is_current(self, now: datetime) -> list[ColumnElement[bool]]:
         """Claims that no run has leased, and that wait neither for the intake nor for the service to be told."""
-        return [is_current(), free(now), ~self.border.is_edited]
+        return [is_current(), free(now), ~self.database.border.is_edited]
 
     def _has_some(self, query: Select[Any]) -> bool:
         """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
@@ -328,7 +323,7 @@ class ClaimMaintenance:
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
         """The claims with these keys whose rows nobody else writes until the transaction ends."""
-        rows = connection.execute(query.with_only_columns(*claim_columns(self.border)))
+        rows = connection.execute(query.with_only_columns(*claim_columns(self.database.border)))
         return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
     def _change(self, which: ColumnElement[bool], **values: Any) -> None:

@@ -117,17 +117,14 @@ class QuotaTables:
                     self._unsent.update(unsent)
                 if not self.settle():
                     return self._exhausted(short.request, now)
-            else:
-                self._note(reserved)
-                return [reserved[request] for request in requests]
-
-    def _note(self, reserved: Mapping[QuotaRequest, Reserved]) -> None:
-        with self._guard:
-            for request, units in reserved.items():
-                if request.limit.window.is_short:
-                    self._short.add(request.limit.key)
-                else:
-                    self._held[units] += request.units
+                continue
+            with self._guard:
+                for request, units in reserved.items():
+                    if request.limit.window.is_short:
+                        self._short.add(request.limit.key)
+                    else:
+                        self._held[units] += request.units
+            return [reserved[request] for request in requests]
 
     def _take_unsent(self, windows: Sequence[Reserved]) -> dict[Reserved, int]:
         """Units that go back now. Taken before they are written: if nobody knows whether that came about, they are lost."""
@@ -159,7 +156,11 @@ class QuotaTables:
             self._unsent.clear()
         if unsent:
             with self.database.write() as connection:
-                connection.execute(_GIVE_BACK, [_row(reserved, units) for reserved, units in unsent])
+                rows = [
+                    {"of_limit": reserved.limit.key, "of_window": reserved.start, "units": units}
+                    for reserved, units in unsent
+                ]
+                connection.execute(_GIVE_BACK, rows)
         return bool(unsent)
 
     def leave(self) -> None:
@@ -352,11 +353,6 @@ def _reserve(
     if connection.execute(_take(dialect_of(connection)), values).first() is None:
         raise _ExhaustedError(request)
     return reserved
-
-
-def _row(reserved: Reserved, units: int) -> dict[str, Any]:
-    """The parameters of `_GIVE_BACK`."""
-    return {"of_limit": reserved.limit.key, "of_window": reserved.start, "units": units}
 
 
 _ACCOUNT_COLUMNS = {
