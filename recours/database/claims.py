@@ -122,24 +122,32 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     most = bindparam("most", type_=Integer)
-    firsts = [_first_rank(stage, lanes, where) for where in stretches()[:2]]
-    labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
-    heads = select(lanes.c.carrier_key, *labelled).where(lanes.c.carrier_key.is_not(None)).cte("heads")
+    plain_to_come, real_to_come, plain_past, real_past = stretches()
+    heads = select(
+        lanes.c.carrier_key,
+        _first_rank(stage, lanes, plain_to_come).label("plain"),
+        _first_rank(stage, lanes, real_to_come).label("real"),
+    )
     # Found once for each lane: else the databases look for them again wherever they are mentioned.
-    heads = heads.prefix_with("MATERIALIZED")
-    one, other = heads.c.one, heads.c.other
-    nothing_to_come = and_(one.is_(None), other.is_(None))
-    to_come = case((or_(one.is_(None), other < one), other), else_=one)
-    past = [case((nothing_to_come, _first_rank(stage, heads, where))) for where in stretches()[2:]]
-    some = select(_c.claim_id).where(*_to_lease(stage, heads.c.carrier_key)).correlate(heads)
+    heads_of_lanes = heads.where(lanes.c.carrier_key.is_not(None)).cte("heads").prefix_with("MATERIALIZED")
+    head = heads_of_lanes.c
+    nothing_to_come = and_(head.plain.is_(None), head.real.is_(None))
+    to_come = case((or_(head.plain.is_(None), head.real < head.plain), head.real), else_=head.plain)
+    past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, plain_past)))
+    deadline_past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, real_past)))
+    some = select(_c.claim_id).where(*_to_lease(stage, head.carrier_key)).correlate(heads_of_lanes)
     some = some.order_by(_c.rank_is_deadline, _c.rank_at).limit(most)  # else all of the table may be read
     count = select(func.count()).select_from(some.subquery()).scalar_subquery()
-    urgent_lanes = select(heads.c.carrier_key).where(~nothing_to_come).limit(most).subquery()
+    urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(most).subquery()
     are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
-    names = "to_come", "past", "deadline_past"
-    # As they are stored: what cannot be read must not hide a lane.
-    ranks = [type_coerce(rank, Text).label(name) for rank, name in zip((to_come, *past), names, strict=True)]
-    ranked = select(heads.c.carrier_key, case((are_few, count), else_=1), *ranks).subquery()
+    ranked = select(
+        head.carrier_key,
+        case((are_few, count), else_=1),
+        # As they are stored: what cannot be read must not hide a lane.
+        type_coerce(to_come, Text).label("to_come"),
+        type_coerce(past, Text).label("past"),
+        type_coerce(deadline_past, Text).label("deadline_past"),
+    ).subquery()
     c = ranked.c
     return select(ranked).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
 
