@@ -209,10 +209,6 @@ class Refusals:
         if came:
             self._documents_came.add(key)
 
-    def next_document_at(self, right: DocumentRight) -> datetime:
-        """When claims that wait for the right to documents are tried: they count as due a little earlier."""
-        return (right.next_call_at or self._clock.now()) + DUE_SLACK
-
     def leave(self) -> None:
         """Tries that were not made are left to the next run."""
         for key, state in self._trying_again.items():
@@ -389,7 +385,8 @@ class AccountGate:
         return Refusal(
             Blocked.CARRIER,
             sentence("en", explanation),
-            self.refusals.next_document_at(right),
+            # Claims that wait for the right count as due a little earlier.
+            (right.next_call_at or self._clock.now()) + DUE_SLACK,
             kind=ErrorKind.ACCOUNT_DENIED,
             said=explanation,
             since=right.refused_at,

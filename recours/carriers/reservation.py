@@ -218,10 +218,13 @@ class QuotaReservation:
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
         """Those of whose present window the call has no unit: a window may end while others are waited for."""
-        for limit in limits:
-            if not limit.window.is_short:
-                self._let_it_end(limit)
         now = self._clock.now()
+        for limit in limits:
+            _, end = limit.window.around(now)
+            # In its last moment the carrier would count the call in the next one.
+            if not limit.window.is_short and end - now < _LAST_MOMENT:
+                self._clock.sleep((end - now).total_seconds())
+                now = self._clock.now()
         for reserved in list(self._last):
             if not reserved.start <= now < reserved.end:
                 self._last.remove(reserved)
@@ -251,13 +254,6 @@ class QuotaReservation:
         self._reserved[reserved] -= 1
         self._quota.use(reserved)
         return reserved
-
-    def _let_it_end(self, limit: Limit) -> None:
-        """Wait out the last moment of a window: the carrier would count the call in the next one."""
-        now = self._clock.now()
-        _, end = limit.window.around(now)
-        if end - now < _LAST_MOMENT:
-            self._clock.sleep((end - now).total_seconds())
 
     def _current(self, limit: Limit) -> Reserved | None:
         """What is reserved of the limit in the present window; what is reserved in one that has ended is given back."""
