@@ -124,4 +124,4 @@ def test_no_sql_of_ours_asks_for_the_time_but_the_query_that_measures_it() -> No
     found = {path.name for path in ours for line in path.read_text("utf-8").splitlines() if asks.search(line)}
     # As the defaults of the service's own columns, in the SQL that is printed for an administrator, and in a job of a
     # program that has no clock of recours's.
-    assert found == {"engine.py", "border.py", "creation.py", "listening.py"}
+    assert found == {"engine.py", "border.py", "dialect.py", "connections.py"}
