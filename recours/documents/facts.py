@@ -20,7 +20,6 @@ from recours.documents.rows import ASKEW, fold
 from recours.documents.statements import find_delivery
 
 _LONGEST_NAME = 60
-_MOST_READ = 400  # characters of a cell that one value is looked for in
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 _COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
 # "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.

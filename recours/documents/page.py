@@ -11,21 +11,13 @@ from recours.documents import labels, numbers
 from recours.documents.dates import MONTH, begins_with_date, has_date, read_time
 from recours.documents.labels import FactLabel, Kind, labels_in
 from recours.documents.names import FILLERS, name_of
-from recours.documents.phrases import (
-    NOT_YET,
-    OBJECTION,
-    OF_ALL,
-    ON_ITS_WAY,
-    STATUS,
-    UNDELIVERED,
-)
+from recours.documents.phrases import NOT_YET, OBJECTION, OF_ALL, ON_ITS_WAY, STATUS, UNDELIVERED
 from recours.documents.reading import MOST_TEXT, Row
 from recours.documents.rows import ASKEW, fold, is_prose
 from recours.documents.statements import Statement, Weight, find_delivery, is_denied, objections, statements
 
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
-_FEWEST_BLANKS = 5  # of a cell that is prose
 _NEAR = 100  # characters behind a sentence, in which its day may stand
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
 _MOMENT = re.compile(rf"\d[./-]\d|\d(?:\.|er|st|nd|rd|th)? (?:de |of )?(?:{MONTH})\b|\b\d\d? ?[:h]\d\d")

@@ -159,9 +159,8 @@ def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
     """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
     before, behind = sentence[: participle.start()], sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
-    if is_signed and (
-        not before.strip() or behind.lstrip().startswith(":")
-    ):  # as letters end: "Signed: J. Smith"
+    # As letters end: "Signed: J. Smith".
+    if is_signed and (not before.strip() or behind.lstrip().startswith(":")):
         return False
     if (
         phrases.BY_US.search(before)
