@@ -72,7 +72,7 @@ class _Sqlite(_Dialect):
     is_true = "1"
     now = "CURRENT_TIMESTAMP"
     create_index = "CREATE INDEX"  # on the service's table
-    before_looks = None  # what has rows be found by their keys in a transaction
+    before_reads = None  # what has rows be found by their keys in a transaction
     # Of the table :table, as SQL or by its :name, and of its :index what SQLAlchemy would ask for by many statements.
     look = text(
         """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :name) AS is_view,
@@ -149,7 +149,7 @@ class _Postgres(_Dialect):
     create_index = "CREATE INDEX CONCURRENTLY"
     # What is found by a key was looked at a moment ago: it would rather read a whole table than 10,000 rows of it. It would also
     # start processes for that, which compute longer than the work itself takes.
-    before_looks = text(
+    before_reads = text(
         "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
     )
     # A builder that died leaves an index that is not valid.

@@ -402,8 +402,8 @@ class ClaimIntake:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._database.read() as connection:
-            if (before_looks := self._database.dialect.before_looks) is not None:
-                connection.execute(before_looks)
+            if (before_reads := self._database.dialect.before_reads) is not None:
+                connection.execute(before_reads)
             yield connection
 
     def _take(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
