@@ -1,5 +1,8 @@
-"""Workers of a fleet are killed in the middle of their slices, one after the other: the next one goes on."""
+"""Four workers of a fleet and two entries of cron share a quota, while they are killed at random and started again."""
 
+import random
+import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -7,52 +10,122 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from recours.database.engine import Database
-from recours.sandbox import Sandbox
+from recours.core.decision import MOST_INTERRUPTIONS
+from recours.sandbox import Sandbox, Scenario
+from tests.chaos.fleet_crew import Crew
 from tests.conftest import Kind
-from tests.processes_of_fleet import FleetWorker, add_failed, environment, recours, wait_for
+from tests.long_form import IS_LONG
+from tests.processes_of_fleet import add_failed, add_pending, recours
 
 pytestmark = pytest.mark.full("kills and restarts of a fleet: tests/acceptance/test_fleet.py stops one")
 
-CHILD = ("tests/chaos/fleet_child.py",)  # in which leases and signs of life last seconds
-CLAIMS, KILLS = 100, 3
-# Claims that a worker of four threads may have had in hand: asked about, and not recorded.
-UNRECORDED = 20
-DEAD_JOBS = """SELECT count(*) FROM procrastinate_jobs AS job WHERE status = 'doing' AND NOT EXISTS (
-    SELECT FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
-    AND last_heartbeat > now() - interval '5 seconds')"""
+# None of them is an outage of the carrier, which would leave claims for later.
+SCENARIOS = (Scenario.DELIVERED, Scenario.DELIVERED, Scenario.UNKNOWN, Scenario.POD_LATE)
+GENEROUS = 100_000
+_PATIENCE_S = 120.0
 
 
+@pytest.fixture
+def kind(kinds: Callable[[str], Kind]) -> Kind:
+    """A fleet is for PostgreSQL alone."""
+    return kinds("postgresql")
+
+
+@pytest.mark.parametrize("repeat", range(100 if IS_LONG else 1))
 def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_record(
-    kinds: Callable[[str], Kind], tmp_path: Path
+    kind: Kind, tmp_path: Path, repeat: int, *, is_long: bool
 ) -> None:
-    kind = kinds("postgresql")  # a fleet is for PostgreSQL alone
-    url = kind.ready(tmp_path)
-    with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
+    claims, kills = (1200, 24) if is_long else (120, 4)
+    luck, began = random.Random(repeat), time.monotonic()
+    folder = tmp_path / "world"
+    folder.mkdir()
+    url = kind.ready(folder)
+    plan = Sandbox(port=1)  # of the parcels alone: nothing listens there
+    limit = claims  # calls: enough for some half of the claims, and less what killed processes use up
+    crew = Crew(folder, url, plan.parcels, settings={"QUOTA_CHRONOPOST": f"{limit}/hour"})
+    with closing(crew):
+        recours(crew.environment(plan), "init-db", "--fleet")
+        for n, scenario in enumerate(SCENARIOS):
+            add_failed(crew.database, plan, range(n, claims, 2 * len(SCENARIOS)), scenario)
+        new = [n for n in range(claims) if n % (2 * len(SCENARIOS)) >= len(SCENARIOS)]
+        add_pending(crew.database, plan, new)
 
-        def count(query: str) -> int:
-            with database.read() as connection:
-                return int(connection.scalar(text(query)) or 0)
+        killed = _kill(crew, kills // 2, luck, 2 * limit // 5)
+        _wait_until_the_quota_is_used(crew, limit, claims)
+        killed += crew.kill_all()
+        crew.check_quota_of_windows(limit)
+        crew.settings["QUOTA_CHRONOPOST"] = f"{GENEROUS}/hour"
+        killed += _kill(crew, kills - kills // 2, luck, claims - 16)
+        _wait(crew, lambda: crew.attempted() == claims)
+        _wait(crew, lambda: _dead_jobs(crew) == 0)
+        crew.stop()
 
-        def attempted() -> int:
-            return count("SELECT count(DISTINCT claim_id) FROM recours_attempts")
-
-        given = environment(url.render_as_string(hide_password=False), box, tmp_path)
-        recours(given, "init-db", "--fleet")
-        add_failed(database, box, range(CLAIMS))
-        for n in range(1, KILLS + 1):
-            with FleetWorker(given, "--concurrency", "4", program=CHILD) as worker:
-                wait_for(lambda: attempted() >= 20 * n, 60, worker)  # noqa: B023 (called at once)
-                worker.kill()
-        with FleetWorker(given, "--concurrency", "4", program=CHILD) as worker:
-            wait_for(lambda: attempted() == CLAIMS, 60, worker)
-            wait_for(lambda: count(DEAD_JOBS) == 0, 60, worker)
-            status, log = worker.stop()
-        assert (status, "Traceback" in log) == (0, False), log
-        assert count("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == CLAIMS
-        assert count("SELECT count(*) FROM recours_attempts") == CLAIMS
-        assert count("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == 0
-        assert count("SELECT sum(taken) FROM recours_quota") >= len(box.calls)
-        proofs = [call.number for call in box.calls if call.operation == "searchPOD"]
-        assert len(proofs) - len(set(proofs)) <= KILLS * UNRECORDED
+        crew.check_claims()
+        crew.check_nothing_is_held()
+        crew.check_quota_of_windows(GENEROUS)
+        crew.check_paid_once()
+        again = _check_what_was_asked_twice(crew)
+        interrupted = _check_interrupted(crew)
+        print(
+            f"repeat {repeat}: {killed} kills of {len(crew.members)} processes; {claims} claims, "
+            f"{len(crew.calls())} calls; {again['asked again']} claims asked again and {again['found on disk']} found "
+            f"on disk after a kill between call and record; {interrupted} failed after {MOST_INTERRUPTIONS} kills; "
+            f"{time.monotonic() - began:.0f} s"
+        )
     kind.drop(url)
+
+
+def _kill(crew: Crew, kills: int, luck: random.Random, until: int) -> int:
+    """Kill so many, at random times until so many claims have an attempt; how many that were."""
+    crew.fill()
+    first = crew.attempted()
+    for at in sorted(luck.randint(first, until) for _ in range(kills)):
+        _wait(crew, lambda: crew.attempted() >= at)  # noqa: B023 (called at once)
+        time.sleep(luck.uniform(0.0, 0.2))
+        while not crew.kill_one(luck):
+            crew.fill()
+    return kills
+
+
+def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < ends, f"{crew.attempted()} claims attempted, {crew.used()} units used"
+        crew.fill()
+        time.sleep(0.2)
+
+
+def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
+    """A last unit may be left, which is enough for no claim."""
+    _wait(crew, lambda: crew.used() >= limit - 1 or crew.attempted() == claims)
+
+
+def _dead_jobs(crew: Crew) -> int:
+    """Jobs that a killed process had begun."""
+    query = """SELECT count(*) FROM procrastinate_jobs AS job WHERE status = 'doing' AND NOT EXISTS (
+        SELECT FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
+        AND last_heartbeat > now() - interval '5 seconds')"""
+    with crew.database.read() as connection:
+        return int(connection.scalar(text(query)) or 0)
+
+
+def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
+    """Each claim has one attempt; who asked about it and recorded nothing was killed meanwhile. Counts both kinds."""
+    attempts = crew.attempts()
+    assert {len(attempts[claim["id"]]) for claim in crew.claims()} == {1}
+    found: Counter[str] = Counter()
+    by_place: Counter[int] = Counter()
+    members = crew.members
+    for _, asker, recorder in crew.unrecorded():
+        found["asked again" if recorder else "found on disk"] += 1
+        by_place[members.index(asker)] += 1
+    assert all(count <= members[place].most_unrecorded for place, count in by_place.items()), by_place
+    return found
+
+
+def _check_interrupted(crew: Crew) -> int:
+    """A claim that three processes in a row died with is not asked about again; how many there are."""
+    failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
+    assert all("Plusieurs exécutions de suite" in claim["pod_fetch_error"] for claim in failed)
+    assert len(failed) <= sum(member.most_unrecorded for member in crew.members) // MOST_INTERRUPTIONS
+    return len(failed)

@@ -14,9 +14,9 @@ from sqlalchemy import func, select, text
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims
-from recours.runs import engine
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd
+from tests.chaos.fleet_crew import SLICES, UNRECORDED
 from tests.chaos.world import Durable, Row, world_in
 from tests.conftest import SERVICE_CLAIMS, START
 from tests.own_rows import joined_rows
@@ -28,9 +28,6 @@ pytestmark = pytest.mark.full(
     "kills and restarts: tests/chaos/test_enumerated.py and test_clock.py show some of them"
 )
 
-# Claims that a worker's two slices of four threads may have leased and not recorded: half as many more are leased ahead, and
-# answers wait for others to be recorded together.
-UNRECORDED = 2 * (4 + 2 + engine._TOGETHER - 1)
 THRICE = "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 
@@ -107,7 +104,7 @@ def test_a_fleet_works_again_within_ten_seconds(
         query = text("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL")
         with database.read() as connection:
             still_leased = connection.scalar(query) or 0
-        assert still_leased <= restarts * workers * UNRECORDED, (
+        assert still_leased <= restarts * workers * SLICES * UNRECORDED, (
             "those that were under way wait for the end of their leases"
         )
 

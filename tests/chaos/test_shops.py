@@ -1,18 +1,83 @@
 """Runs that serve shops' own accounts are killed: at every step of one, and at random while eight are at work."""
 
+import json
 import random
 import signal
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.crowd import Crowd
-from tests.chaos.world import world_in
+from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks
-from tests.shops import HOUSE, SHOPS, Shops, account_of, in_turn
+from tests.shops import HOUSE, SHOPS, Shops, Wanted, Whose, account_of, in_turn
+
+ONE_AT_A_TIME = ("--concurrency", "1")
+AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
+# A shop's own parcel, one that only the house may see, one that neither may; and a shop without an account there.
+EACH_KIND: list[Wanted] = [
+    *((4, "colissimo", whose) for whose in Whose),
+    (1, "colissimo", Whose.HOUSES),
+]
+# The short form takes a part of them, another one at every place of the run.
+STRIDE = 41
+
+Point = tuple[str, int]
+
+
+def points_of(kind: Kind, forks: Forks, folder: Path) -> list[Point]:
+    """Every boundary of an undisturbed run: the thread, and its place in that thread."""
+    with world_in(folder, kind, forks) as world:
+        shops = with_shops(world)
+        names = folder / "names.json"
+        ran = world.run(START, *ONE_AT_A_TIME, kill_at=None, names=str(names))
+        assert ran.status == 0, ran.output
+        check(world, shops)
+        assert shops.check_callers() == {account_of(4): 3 + 1 + 1, HOUSE: 3 + 1 + 3}
+        found: list[Point] = []
+        for thread, _ in json.loads(names.read_text(encoding="utf-8")):
+            found.append((thread, 1 + sum(one == thread for one, _ in found)))
+    return found
+
+
+def with_shops(world: World, **more: Any) -> Shops:
+    shops = Shops(world.database, world.box, **more)
+    world.settings |= shops.settings
+    shops.add(EACH_KIND, START)
+    return shops
+
+
+def check(world: World, shops: Shops) -> None:
+    """All is done, and nobody was asked about what is another's."""
+    shops.check_callers()
+    shops.check_ends()
+    shops.check_counts(killed=True)
+    world.check_claims()
+    world.check_nothing_is_held()
+
+
+@pytest.mark.full("kills at every boundary: tests/chaos/test_enumerated.py has some in make test")
+def test_a_run_killed_anywhere_asks_no_other_account(
+    kind: Kind, forks: Forks, tmp_path: Path, *, is_long: bool
+) -> None:
+    points = points_of(kind, forks, tmp_path / "undisturbed")[:: 1 if is_long else STRIDE]
+    failures = []
+    for n, point in enumerate(points):
+        with world_in(tmp_path / str(n), kind, forks) as world:
+            shops = with_shops(world)
+            try:
+                ran = world.run(START, *ONE_AT_A_TIME, kill_at=list(point))
+                assert ran.status == -signal.SIGKILL, f"the run never came there: {ran}"
+                assert world.run(AFTER_THE_LEASE, *ONE_AT_A_TIME).status == 0
+                check(world, shops)
+            except AssertionError as error:
+                failures.append(f"{point}: {str(error)[:600]}")
+    print(f"killed at {len(points)} points")
+    assert not failures, "\n".join(failures[:20])
 
 
 @pytest.mark.full("kills at random: tests/acceptance/test_shops.py has several processes that are not killed")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,23 +57,19 @@ class Ran:
 
 
 @dataclass
-class World:
-    """Everything around the runs of one case."""
+class Scene(ABC):
+    """What may be seen of a database and of the documents that processes leave, whatever was done to them."""
 
     folder: Path
     url: URL
-    box: Sandbox
-    clock: Moment
-    forks: Forks
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = Database(self.url)
         self.pods = self.folder / "pods"
 
+    @abstractmethod
     def calls(self) -> list[Call]:
         """All calls that carriers received."""
-        return list(self.box.calls)
 
     # ---------------------------------------------------------------- what may be seen
 
@@ -166,6 +163,19 @@ class World:
         """Close the connections, and delete what the runs wrote."""
         self.database.close()
         shutil.rmtree(self.folder)
+
+
+@dataclass
+class World(Scene):
+    """Everything around the runs of one case."""
+
+    box: Sandbox
+    clock: Moment
+    forks: Forks
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def calls(self) -> list[Call]:
+        return list(self.box.calls)
 
     # ---------------------------------------------------------------- claims
 

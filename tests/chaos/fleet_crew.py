@@ -1,0 +1,236 @@
+"""Workers of a fleet and scripts that cron starts, at work at the same time: killed, started again, and looked at."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+
+from recours.database.tables import attempts, quota
+from recours.runs import engine
+from recours.sandbox import Call, Parcel, Sandbox
+from tests.chaos.world import Scene
+from tests.processes_of_fleet import FleetWorker, Program, environment
+
+CHILD = "tests/chaos/fleet_child.py"
+_THREADS = 4  # calls of a slice at once
+SLICES = 2  # of a worker at once; a script does one
+# Bundles that a slice has leased and not finished, half as many as calls ahead. Each is one claim of Chronopost's.
+_LEASED = _THREADS + _THREADS // 2
+# Claims of a slice that are leased and not recorded: of answers so many wait for others, and one more has all recorded.
+UNRECORDED = _LEASED + engine._TOGETHER - 1
+# Units of a slice that are reserved and not sent: two for each bundle. What earlier ones left went back with its reservation.
+_UNSENT = 2 * _LEASED
+_LATENCY_S = 0.2
+_BETWEEN_RUNS_S = 1.0  # of one entry of cron
+
+
+@dataclass(eq=False)
+class Member:
+    """One process, from its start to its end. Its carrier is simulated for it alone: so it is known who called."""
+
+    name: str
+    box: Sandbox
+    program: Program
+    slices: int
+    killed_at: datetime | None = None
+
+    @property
+    def most_unrecorded(self) -> int:
+        """Claims that it may have had in hand when it was killed."""
+        return self.slices * UNRECORDED if self.killed_at else 0
+
+    @property
+    def most_unsent(self) -> int:
+        """Units that it may have reserved and not sent when it was killed."""
+        return self.slices * _UNSENT if self.killed_at else 0
+
+    @property
+    def has_ended(self) -> bool:
+        return self.program.process.poll() is not None
+
+    def kill(self) -> bool:
+        """False if it was over just then."""
+        self.program.kill()
+        was_killed = self.program.process.returncode < 0
+        self.killed_at = datetime.now(UTC) if was_killed else None
+        self.box.stop()
+        return was_killed
+
+
+@dataclass
+class Crew(Scene):
+    """So many workers, and an entry of cron for each of the scripts."""
+
+    parcels: dict[str, Parcel]
+    workers: int = 4
+    scripts: tuple[str, ...] = ("pod_retry_scheduler", "pod_fetch_worker")
+    settings: dict[str, str] = field(default_factory=dict)
+    at_work: list[Member] = field(default_factory=list, init=False)
+    over: list[Member] = field(default_factory=list, init=False)
+    stored_since: dict[str, datetime] = field(
+        default_factory=dict, init=False
+    )  # by number, as it was noticed
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._open = ExitStack()
+        self._not_before: dict[str, float] = {}
+
+    def calls(self) -> list[Call]:
+        return [call for member in self.members for call in member.box.calls]
+
+    @property
+    def members(self) -> list[Member]:
+        """All that ever were."""
+        return [*self.over, *self.at_work]
+
+    # ---------------------------------------------------------------- processes
+
+    def fill(self) -> None:
+        """Start those that are not at work."""
+        for member in [member for member in self.at_work if member.has_ended]:
+            self._note_end(member)
+        names = [*(f"worker {n}" for n in range(self.workers)), *self.scripts]
+        for name in names:
+            is_due = time.monotonic() >= self._not_before.get(name, 0.0)
+            if is_due and name not in [member.name for member in self.at_work]:
+                self.at_work.append(self._start(name))
+
+    def _start(self, name: str) -> Member:
+        box = Sandbox(latency=_LATENCY_S)
+        box.parcels = self.parcels
+        box.start()
+        given = self.environment(box)
+        slices = 1 if name in self.scripts else SLICES
+        concurrency = "--concurrency", str(slices * _THREADS)
+        if name in self.scripts:
+            program = Program(given, CHILD, name, *concurrency)
+        else:
+            program = FleetWorker(given, *concurrency, program=(CHILD,))
+        return Member(name, box, self._open.enter_context(program), slices)
+
+    def environment(self, box: Sandbox) -> dict[str, str]:
+        """The settings of a process that asks this carrier."""
+        url = self.url.render_as_string(hide_password=False)
+        return environment(url, box, self.folder, RECOURS_CARRIER_CONCURRENCY=str(_THREADS), **self.settings)
+
+    def _note_end(self, member: Member) -> None:
+        member.box.stop()
+        self.at_work.remove(member)
+        self.over.append(member)
+        if member.killed_at is None:
+            log = member.program.log
+            # A script that begins while all its claims are being brought up to date by others: its next run finds them.
+            assert member.program.process.returncode == 0 or "locked by another program" in log, log[-3000:]
+            self._not_before[member.name] = time.monotonic() + _BETWEEN_RUNS_S
+
+    def kill_one(self, luck: random.Random) -> bool:
+        """Kill one of them, and start it again; False if it was over just then."""
+        member = luck.choice(self.at_work)
+        was_killed = member.kill()
+        self._note_end(member)
+        self._notice_documents()
+        self.fill()
+        return was_killed
+
+    def kill_all(self) -> int:
+        """As a power cut would; how many that were."""
+        members = list(self.at_work)
+        killed = sum(member.kill() for member in members)
+        for member in members:
+            self._note_end(member)
+        self._notice_documents()
+        return killed
+
+    def stop(self) -> None:
+        """Have the workers end in order, and let the scripts finish. Fails if one reports a fault."""
+        for member in list(self.at_work):
+            if isinstance(member.program, FleetWorker):
+                member.program.wait_until_ready()
+                member.program.process.terminate()
+            member.program.end()
+            self._note_end(member)
+        self._notice_documents()
+
+    def close(self) -> None:
+        self._open.close()
+        for member in self.at_work:
+            member.box.stop()
+        super().close()
+
+    def _notice_documents(self) -> None:
+        noticed = datetime.now(UTC)
+        for path in self.pods.glob("[!.]*/??/??/*.pdf"):
+            number = path.stem.split("_")[-2]
+            self.stored_since.setdefault(number, noticed)
+
+    # ---------------------------------------------------------------- what may be seen
+
+    def attempted(self) -> int:
+        """How many claims have an attempt on record."""
+        with self.database.read() as connection:
+            return int(connection.scalar(select(func.count(attempts.c.claim_id.distinct()))) or 0)
+
+    def used(self) -> int:
+        """Units of quota that were taken in the latest window."""
+        windows = self.rows(quota)
+        latest = max((row["window_start"] for row in windows), default=None)
+        return sum(row["taken"] for row in windows if row["window_start"] == latest)
+
+    def unrecorded(self) -> Iterator[tuple[str, Member, Member | None]]:
+        """Whose calls about a number are not on record, and who asked about it again.
+
+        Checks that a kill fell between the call and the record of its answer.
+        """
+        attempts = self.attempts()
+        last_attempts = {claim["tracking_number"]: attempts[claim["id"]][-1] for claim in self.claims()}
+        for number, askers in self._askers().items():
+            attempt = last_attempts[number]
+            recorder = askers[-1] if attempt["calls"] else None  # None: the document was there by then
+            for asker in askers:
+                if asker is recorder:
+                    continue
+                asked = [call.at for call in asker.box.calls_for(number)]
+                assert asker.killed_at, f"{number}: {asker.name} lived on, and recorded nothing of {asked}"
+                assert max(asked) <= asker.killed_at <= attempt["started_at"], (
+                    f"{number}: asked at {asked}, killed at {asker.killed_at}, attempt {attempt}"
+                )
+                yield number, asker, recorder
+
+    def _askers(self) -> dict[str, list[Member]]:
+        """Who called about each number, the first one first."""
+        first: dict[str, dict[int, datetime]] = defaultdict(dict)
+        members = self.members
+        for place, member in enumerate(members):
+            for call in member.box.calls:
+                first[call.number].setdefault(place, call.at)
+        return {
+            number: [members[place] for place in sorted(at, key=lambda place: at[place])]
+            for number, at in first.items()
+        }
+
+    def check_quota_of_windows(self, limit: int) -> None:
+        """In no window were more units taken than the limit has, and each call used one; a killed process may have taken more."""
+        calls = self.calls()
+        most_lost = sum(member.most_unsent for member in self.members)
+        for window in self.rows(quota):
+            start, end = window["window_start"], window["window_end"]
+            received = sum(start <= call.at < end for call in calls)
+            assert received <= window["taken"] <= limit
+            lost = window["taken"] - received
+            assert lost <= most_lost, f"{window['taken']} taken for {received} calls"
+
+    def check_paid_once(self) -> None:
+        """What was on disk was not asked for again."""
+        late = [
+            call
+            for call in self.calls()
+            if call.operation == "searchPOD"
+            and call.at > self.stored_since.get(call.number, datetime.max.replace(tzinfo=UTC))
+        ]
+        assert not late, late[:5]

@@ -1,0 +1,144 @@
+"""A run is killed between the pieces of an answer: the next one has every piece on record, once."""
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from recours.carriers.registry import CATALOG
+from recours.core.quota import SHORT
+from recours.database.tables import evidence, quota
+from recours.sandbox import Parcel, Scenario
+from tests.chaos.world import LEASE, World, world_in
+from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
+from tests.processes.forks import Forks
+
+pytestmark = pytest.mark.full("kills between pieces: tests/chaos/test_enumerated.py has kills")
+
+ARGUMENTS = ("--concurrency", "1")
+AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
+# Of the steps of storing a file, those after which something is there that was not before.
+STEPS = ("after a document's replace", "between a document's halves")
+# What each carrier's fullest answer has; a record, where the carrier issues no documents.
+PIECES = {
+    "chronopost": ["letter"],
+    "colissimo": ["letter", "photo"],
+    "dhl": ["letter", "signature"],
+    "dhl_express": ["letter", "letter"],
+    "dpd": ["letter", "signature"],
+    "fedex": ["letter", "letter"],
+    "gls": ["letter", "letter"],
+    "laposte": ["record"],
+    "mondial_relay": ["record"],
+    "ups": ["letter", "signature", "photo"],
+}
+KINDS = ["sqlite"]  # the kills come before the database is written
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
+    return kinds(request.param)
+
+
+def world_with(world: World, carrier: str, scenario: Scenario) -> World:
+    """With one claim whose parcel answers so."""
+    number = world.box.example(carrier, "62", 1)
+    world.box.parcels[number] = Parcel((scenario,))
+    world.settings = world.box.environment(carrier) | world.settings
+    row = claim_row(0) | {"carrier": CATALOG.specs[carrier].name, "tracking_number": number}
+    with world.database.write() as connection:
+        connection.execute(insert(SERVICE_CLAIMS).values(row))
+    return world
+
+
+def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
+    rows = world.rows(evidence)
+    assert sorted(row["kind"] for row in rows) == sorted(pieces)
+    assert sum(row["refused"] is not None for row in rows) == refused
+    for row in rows:
+        assert hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
+    # Nothing lies in the folder that no row names, and no note of what is on record.
+    assert not list(world.pods.glob(".parts/*.jsonl"))
+    paths = [path for path in world.pods.rglob("*") if path.is_file()]
+    files = [path for path in paths if not {".parts", "manifests"} & {*path.parts}]
+    assert {str(path) for path in files} == {row["path"] for row in rows}
+    (claim,) = world.claims()
+    (tried,) = world.attempts()[claim["id"]]
+    is_success = set(pieces) != {"record"} and refused < len(pieces)
+    assert (tried["outcome"] == "success") is is_success
+    world.check_nothing_is_held()
+    # Of short windows there is no record.
+    taken = [row["taken"] for row in world.rows(quota) if row["window_end"] - row["window_start"] > SHORT]
+    assert not taken or len(world.calls()) <= sum(taken)
+
+
+def boundaries(world: World) -> list[tuple[str, int]]:
+    """Where a piece, or its note, has just been written, or half of it, in an undisturbed run."""
+    names = world.folder / "names.json"
+    ran = world.run(START, *ARGUMENTS, kill_at=None, names=str(names))
+    assert ran.status == 0, ran.output
+    count, found = 0, []
+    for thread, name in json.loads(names.read_text(encoding="utf-8")):
+        count += thread == "fetch"
+        if thread == "fetch" and name in STEPS:
+            found.append((thread, count))
+    return found
+
+
+@pytest.mark.parametrize("carrier", PIECES)
+def test_a_kill_between_the_pieces_loses_and_doubles_none(
+    carrier: str, kind: Kind, forks: Forks, tmp_path: Path
+) -> None:
+    with world_in(tmp_path / "undisturbed", kind, forks) as world:
+        world_with(world, carrier, Scenario.FULL_EVIDENCE)
+        places = boundaries(world)
+        check(world, PIECES[carrier])
+        usual = len(world.calls())
+    assert len(places) >= 2 * (1 + len(PIECES[carrier]))  # the note too
+    for n, place in enumerate(places):
+        with world_in(tmp_path / f"killed-{n}", kind, forks) as world:
+            world_with(world, carrier, Scenario.FULL_EVIDENCE)
+            assert world.run(START, *ARGUMENTS, kill_at=list(place)).status == -signal.SIGKILL
+            assert not world.rows(evidence)
+            is_whole = place == places[-1] and PIECES[carrier] != ["record"]
+            before = len(world.calls())
+            assert world.run(AFTER_THE_LEASE, *ARGUMENTS).status == 0
+            check(world, PIECES[carrier])
+            # Of an answer that is whole, no call is repeated; of any other, all are.
+            assert (len(world.calls()) == before) is is_whole
+            assert len(world.calls()) <= 2 * usual
+
+
+def test_a_kill_while_a_piece_is_set_apart_leaves_a_good_one_where_it_is(
+    kind: Kind, forks: Forks, tmp_path: Path
+) -> None:
+    """UPS: the page proves nothing, the signature and the photo do."""
+    with world_in(tmp_path / "undisturbed", kind, forks) as world:
+        world_with(world, "ups", Scenario.PARTLY_HOLLOW)
+        places = boundaries(world)
+        check(world, PIECES["ups"], refused=1)
+    for n, place in enumerate(places):
+        with world_in(tmp_path / f"killed-{n}", kind, forks) as world:
+            world_with(world, "ups", Scenario.PARTLY_HOLLOW)
+            assert world.run(START, *ARGUMENTS, kill_at=list(place)).status == -signal.SIGKILL
+            assert world.run(AFTER_THE_LEASE, *ARGUMENTS).status == 0
+            check(world, PIECES["ups"], refused=1)
+            (row,) = [row for row in world.claims() if row["pod_url"]]
+            assert row["pod_url"].endswith(".png")
+
+
+def test_an_answer_of_which_nothing_proves_anything_is_kept_apart(
+    kind: Kind, forks: Forks, tmp_path: Path
+) -> None:
+    with world_in(tmp_path / "world", kind, forks) as world:
+        world_with(world, "ups", Scenario.HOLLOW_POD)
+        assert world.run(START, *ARGUMENTS).status == 0
+        check(world, ["letter"], refused=1)
+        (tried,) = world.attempts()[1]
+        assert tried["error_kind"] == "bad_response"
+        assert "is no document: it says that there is none" in tried["message"]
