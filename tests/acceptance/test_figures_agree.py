@@ -346,6 +346,9 @@ def month(tmp_path: Path, url: str, smtp: MailServer, monkeypatch: pytest.Monkey
         month.service.close()
 
 
+@pytest.mark.full(
+    "days of runs with all views of them: tests/integration/test_agreement.py compares one day's"
+)
 def test_no_view_contradicts_another_one_while_much_goes_wrong(month: Month) -> None:
     month.wrong = 60
     for place, event in enumerate(EVENTS):
@@ -357,7 +360,7 @@ def test_no_view_contradicts_another_one_while_much_goes_wrong(month: Month) -> 
     assert not month.contradictions, "\n".join(month.contradictions)
 
 
-@pytest.mark.full("a month: two days of it are shown without, on both databases")
+@pytest.mark.full("a month of runs with all views of them")
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_no_view_contradicts_another_one_in_a_month(month: Month) -> None:
     for day in range(30):
