@@ -22,24 +22,29 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.at_commit import ROOT, checkout, name_of
 from tests.benchmarks.fixtures import add_failed, cpu_of_children, numbers
 from tests.benchmarks.rows import Row, measure
+from tests.postgres import Server, execute, running
 
 ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Load:
-    """Claims of Chronopost that are due, with two calls each, of which eight are under way at once."""
+    """Claims of Chronopost that are due, with two calls each, of which eight are under way at once in each worker."""
 
     claims: int
     latency_s: float
-
-    @property
-    def ideal_s(self) -> float:
-        """What the calls alone take."""
-        return self.claims * 2 * self.latency_s / 8
+    workers: int = 1
+    on_postgresql: bool = False
 
 
-LOADS = {"200 ms a call": (Load(120, 0.2), 0.95), "0 ms a call": (Load(300, 0.0), 0.90)}
+# The least that this version is to do, against the other one.
+LOADS = {
+    "50 ms a call": (Load(300, 0.05), 1.3),
+    "200 ms a call": (Load(120, 0.2), 1.0),
+    "0 ms a call": (Load(300, 0.0), 0.90),
+    "PostgreSQL, 50 ms a call": (Load(300, 0.05, on_postgresql=True), 1.2),
+    "PostgreSQL, 50 ms a call, 4 workers": (Load(600, 0.05, workers=4, on_postgresql=True), 1.2),
+}
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Version:
 
     root: Path
     folder: Path
+    server: Server
     seconds: dict[Load, list[float]] = field(default_factory=dict)
     cpu_s: dict[Load, list[float]] = field(default_factory=dict)
 
@@ -56,13 +62,12 @@ class Version:
         folder = self.folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        database = folder / "claims.db"
-        shutil.copy(self._empty_database(), database)
-        add_failed(URL.create("sqlite", database=str(database)), numbers(load.claims))
+        url = self._new_database(folder, load)
+        add_failed(url, numbers(load.claims))
         with Sandbox(now=lambda: datetime.now(UTC), latency=load.latency_s) as box:
             box.parcels |= dict.fromkeys(numbers(load.claims), Parcel((Scenario.DELIVERED,)))
             settings = box.environment("chronopost") | {
-                "DATABASE_PATH": str(database),
+                "DATABASE_URL": url.render_as_string(hide_password=False),
                 "RECOURS_LOG_DIR": str(folder),
                 "RECOURS_POD_DIR": str(folder),
                 "RECOURS_CARRIER_CONCURRENCY": "8",
@@ -70,32 +75,50 @@ class Version:
             }
             options = ["--batch-size", str(load.claims), "--concurrency", "8", "--json"]
             before = cpu_of_children()
-            report = json.loads(self._start(settings, "scripts/pod_retry_scheduler.py", *options))
+            workers = [
+                self._start(settings, "scripts/pod_retry_scheduler.py", *options) for _ in range(load.workers)
+            ]
+            reports = [json.loads(self._output(worker)) for worker in workers]
             self.cpu_s.setdefault(load, []).append(cpu_of_children() - before)
-        assert report["success"] == load.claims, report
-        self.seconds.setdefault(load, []).append(report["duration_s"])
+        assert sum(report["success"] for report in reports) == load.claims, reports
+        self.seconds.setdefault(load, []).append(max(report["duration_s"] for report in reports))
 
-    def _empty_database(self) -> Path:
-        path = self.folder / "empty.db"
-        if not path.exists():
-            self._start({"DATABASE_PATH": str(path)}, "-m", "recours", "init-db")
-        return path
+    def _new_database(self, folder: Path, load: Load) -> URL:
+        if load.on_postgresql:
+            name = f"{self.folder.name}_{sum(map(len, self.seconds.values()))}"
+            execute(self.server.url(), f"CREATE DATABASE {name}")
+            url = self.server.url(name)
+        else:
+            url = URL.create("sqlite", database=str(folder / "claims.db"))
+        self._output(
+            self._start(
+                {"DATABASE_URL": url.render_as_string(hide_password=False)}, "-m", "recours", "init-db"
+            )
+        )
+        return url
 
-    def _start(self, settings: dict[str, str], *arguments: str) -> str:
+    def _start(self, settings: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
         usual = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root), "RECOURS_HOME": str(self.folder)}
         command = [sys.executable, *arguments]
-        process = subprocess.run(
-            command, cwd=self.root, env=usual | settings, check=False, capture_output=True
-        )
+        # Into a file: nobody reads what several processes write, and a full pipe would stop them.
+        with (self.folder / "errors").open("ab") as errors:
+            return subprocess.Popen(
+                command, cwd=self.root, env=usual | settings, stdout=subprocess.PIPE, stderr=errors
+            )
+
+    def _output(self, process: subprocess.Popen[bytes]) -> str:
+        output, _ = process.communicate()
         if process.returncode:
-            raise SystemExit(f"{' '.join(command)} failed:\n{process.stderr.decode()}")
-        return process.stdout.decode()
+            errors = (self.folder / "errors").read_text(encoding="utf-8")
+            raise SystemExit(f"{process.args!r} failed:\n{errors[-2000:]}")
+        return output.decode()
 
 
 def rows(commit: str) -> Iterator[Row]:
     """Of each load the claims a second and the CPU of a claim, of both versions."""
-    with checkout(commit) as base_root, tempfile.TemporaryDirectory() as name:
-        base, here = Version(base_root, Path(name, "base")), Version(ROOT, Path(name, "here"))
+    with checkout(commit) as base_root, tempfile.TemporaryDirectory() as name, running() as server:
+        base = Version(base_root, Path(name, "base"), server)
+        here = Version(ROOT, Path(name, "here"), server)
         for version in (base, here):
             version.folder.mkdir()
             version.run(Load(1, 0.0))  # compiles the bytecode
