@@ -5,7 +5,9 @@ that begin between the script's first line and the statement that records the at
 read for somebody who wants to know how a result comes about.
 
 A slice is traced over one failed claim that is due again, whose parcel is still in transit: the functions of ours that begin
-while the retry scheduler is in `Worker.slice`, in any thread, and how many of them a thread is at most in at once.
+while the retry scheduler is in `Worker.slice`, in any thread, and how many of them a thread is at most in at once. Functions are
+those with a `def`, methods and properties among them. Comprehensions, lambdas, and the bodies of classes and modules that are
+imported meanwhile are counted apart.
 
 A look is a command, or the page, over 40 claims of all carriers after a run: it is made twice in one process, and of the second
 time the statements and the functions of ours that began are counted.
@@ -161,12 +163,16 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Runs a script, and prints which functions of ours began during its slice, and how deep it went.
+# Runs a script, and prints which functions of ours began during its slice, which other code did, and how deep it went.
 _SLICED = """
-import json, os, runpy, sys, threading
+import inspect, json, os, runpy, sys, threading
 script, result = sys.argv[1:3]
 ours = os.path.join(os.path.dirname(os.path.dirname(script)), "recours") + os.sep
-begun, depth, slices = set(), 0, []
+begun, others, depth, slices = set(), set(), 0, []
+
+def is_function(code):
+    # The body of a module or class is not optimized.
+    return bool(code.co_flags & inspect.CO_OPTIMIZED) and not code.co_name.startswith("<")
 
 def watch(frame, event, argument):
     global depth
@@ -179,12 +185,14 @@ def watch(frame, event, argument):
         elif event == "return":
             slices.pop()
             with open(result, "w") as file:
-                json.dump([sorted(begun), depth], file)
+                json.dump([sorted(begun), len(others), depth], file)
+    elif event == "call" and slices and not is_function(code):
+        others.add((code.co_filename, code.co_firstlineno, code.co_name))
     elif event == "call" and slices:
         begun.add((code.co_filename, code.co_firstlineno))
         inside = 0
         while frame is not None and frame is not slices[0]:
-            inside += frame.f_code.co_filename.startswith(ours)
+            inside += frame.f_code.co_filename.startswith(ours) and is_function(frame.f_code)
             frame = frame.f_back
         depth = max(depth, inside)
 
@@ -275,11 +283,17 @@ def way_of_a_result(root: Path) -> tuple[int, int, int]:
     return _size(_traced(root, _WATCHED, "pod_fetch_worker.py", Scenario.DELIVERED, "pending"))
 
 
-def slice_of_a_failure(root: Path) -> tuple[int, int, int, int]:
-    """Functions, files, folders and depth of a slice over one failed claim."""
-    begun, depth = _traced(root, _SLICED, "pod_retry_scheduler.py", Scenario.IN_TRANSIT, "failed")
+def slice_of_a_failure(root: Path) -> dict[str, str]:
+    """How wide and deep a slice over one failed claim is, beside how much it should be at most."""
+    begun, others, depth = _traced(root, _SLICED, "pod_retry_scheduler.py", Scenario.IN_TRANSIT, "failed")
     files = {Path(file) for file, _ in begun}
-    return len(begun), len(files), len({file.parent for file in files}), depth
+    return {
+        "slice of a failed claim: functions": f"{len(begun)} (at most 300)",
+        "  comprehensions, lambdas, bodies": f"{others}",
+        "  files": f"{len(files)} (32)",
+        "  folders": f"{len({file.parent for file in files})} (7)",
+        "  depth": f"{depth} (18)",
+    }
 
 
 def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str) -> Any:
@@ -354,7 +368,6 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     lengths = [lines for lines, _ in code.functions]
     longest, where = code.functions[-1]
     lines, functions, modules = way_of_a_result(root)
-    traced, files_of_slice, folders, depth = slice_of_a_failure(root)
     found = {
         "modules": f"{len(code.lines):,}",
         "lines": f"{sum(code.lines.values()):,}",
@@ -370,9 +383,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
         found[f"{feature}: files in folders"] = f"{len(files)} in {len({file.parent for file in files})}"
     found["script to recorded result: lines"] = f"{lines:,}"
     found["  functions in modules"] = f"{functions} in {modules}"
-    found["slice of a failed claim: functions"] = f"{traced} (at most 300)"
-    found["  files"], found["  folders"] = f"{files_of_slice} (32)", f"{folders} (7)"
-    found["  depth"] = f"{depth} (18)"
+    found |= slice_of_a_failure(root)
     found |= looks(root)
     found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
