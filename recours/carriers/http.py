@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import default_headers, get_environ_proxies
+from requests.utils import check_header_validity, default_headers, get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -100,8 +100,6 @@ class Http:
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._deadline_s = deadline_s
         self._adapter = _Adapter(pool_maxsize=_CONNECTIONS, max_retries=0)
-        # Of the environment, looked up once.
-        self._proxies = get_environ_proxies(base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._routes: dict[str, _Route] = {}  # by origin
 
@@ -111,6 +109,9 @@ class Http:
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
         try:
+            for header in request.headers.items():
+                # http.client lets a value of several lines through if the next ones are indented.
+                check_header_validity(header)
             route = self._routes.get(origin) or self._routes.setdefault(origin, self._route_to(origin))
             # By the pool: a session of requests would keep cookies and look for passwords in a .netrc file.
             answer = route.pool.urlopen(
@@ -134,9 +135,10 @@ class Http:
     def _route_to(self, origin: str) -> "_Route":
         adapter: Any = self._adapter  # not all of it has types
         prepared = requests.Request("GET", origin).prepare()
-        pool = adapter.get_connection_with_tls_context(prepared, self._verify, self._proxies)
+        proxies = get_environ_proxies(origin)
+        pool = adapter.get_connection_with_tls_context(prepared, self._verify, proxies)
         adapter.cert_verify(pool, origin, self._verify, None)
-        return _Route(pool, adapter.request_url(prepared, self._proxies).rstrip("/"))
+        return _Route(pool, adapter.request_url(prepared, proxies).rstrip("/"))
 
 
 @dataclass(frozen=True)

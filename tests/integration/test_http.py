@@ -480,9 +480,21 @@ def test_a_proxy_is_asked_for_the_whole_address(monkeypatch: pytest.MonkeyPatch)
     assert proxy.received[0].startswith(b"POST http://carrier.invalid/test/ask HTTP/1.1")
 
 
-def test_a_header_of_two_lines_is_not_sent() -> None:
+def test_an_address_that_no_proxy_serves_is_called_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(says(ANSWER)) as proxy, Server(says(ANSWER)) as other:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        http = Http("http://carrier.invalid", 1, 1, 1)
+        http.send(replace(ASK, origin=other.url))
+        http.send(ASK)
+    assert other.received[0].startswith(b"POST /ask ")
+    assert proxy.received[0].startswith(b"POST http://carrier.invalid/ask ")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n ", "\r "])
+def test_a_header_of_two_lines_is_not_sent(end: str) -> None:
     with Server(says(ANSWER)) as server, pytest.raises(NotSentError):
-        Http(server.url, 1, 1, 1).send(replace(ASK, headers={"Authorization": "Bearer a\nX-Forged: b"}))
+        Http(server.url, 1, 1, 1).send(replace(ASK, headers={"Authorization": f"Bearer a{end}X-Forged: b"}))
     assert not server.received
 
 
