@@ -59,11 +59,17 @@ class PoTranslations(gettext.GNUTranslations):
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The messages of a language; English ones are the messages themselves."""
+    """The messages of a language; English ones are the messages themselves. Raises RunError."""
     if language == "en":
         return gettext.NullTranslations()
-    with (LOCALE / language / "LC_MESSAGES" / "recours.po").open("rb") as file:
-        return PoTranslations(file)
+    file = LOCALE / language / "LC_MESSAGES" / "recours.po"
+    try:
+        with file.open("rb") as catalog:
+            return PoTranslations(catalog)
+    except (OSError, ValueError, KeyError) as error:
+        from recours.core.errors import RunError  # noqa: PLC0415 (which has messages itself)
+
+        raise RunError(f"The texts in {file} cannot be read: install recours again") from error
 
 
 def translate(language: str, message: str) -> str:

@@ -1,7 +1,11 @@
 """The French of what the code marks for translation: whole, with the same markers, and French."""
 
 import string
+from pathlib import Path
 
+import pytest
+
+from recours.core.errors import RunError
 from recours.core.localized import Localized
 from recours.core.translations import translate, translations
 from tests.french import not_french
@@ -52,3 +56,20 @@ def test_the_catalog_is_read_as_babel_reads_it() -> None:
 def test_a_message_that_no_catalog_has_is_english() -> None:
     assert translate("fr", "No such message") == translate("en", "No such message") == "No such message"
     assert Localized("fr")("No {what}", what="sentence") == "No sentence"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"\xff", b'msgid "a"\nmsgstr "b', b'msgid "a"\n', b'<<<<<<< HEAD\nmsgid "a"\nmsgstr "b"\n'],
+    ids=["missing", "no-text", "cut-off", "without-french", "conflict"],
+)
+def test_a_catalog_that_cannot_be_read_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    folder = tmp_path / "fr" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    if content is not None:
+        (folder / "recours.po").write_bytes(content)
+    monkeypatch.setattr("recours.core.translations.LOCALE", tmp_path)
+    with pytest.raises(RunError, match=r"recours\.po cannot be read: install recours again"):
+        translations.__wrapped__("fr")
