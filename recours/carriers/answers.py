@@ -1,4 +1,4 @@
-"""What the answers of several carriers have in common, read once."""
+"""What the answers of several carriers have in common: failures, parcel statuses, documents, and whose delivery it is."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What an attempt ended with, and the first thing that tells a document from what is none."""
+"""What a carrier's answer comes to: a proof, or a failure with its sentence; and what is kept of either."""
 
 import json
 import re

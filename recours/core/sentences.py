@@ -1,6 +1,7 @@
 """The sentences about failed fetches: one for each key, with the carrier's own words quoted in it.
 
-Kind, key and words are stored; a sentence is made of them wherever it is shown, in the language of its reader. Pure.
+Kind, key and words are stored; a sentence is made of them wherever it is shown, in the language of its reader. The errors of
+other software, which have no key, are classified here too. Pure.
 """
 
 import re

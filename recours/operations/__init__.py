@@ -1,1 +1,1 @@
-"""What a person asks of the system, or has it do, beside the runs."""
+"""What a person has the system do beside the runs. What they read of it is in `recours.reporting`."""

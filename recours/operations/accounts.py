@@ -1,4 +1,4 @@
-"""Clients' accounts at carriers: added, changed and removed by a person or by the service's application.
+"""Clients' accounts at carriers: added, changed and removed by a person or by the service's application, one or a file of them.
 
 Credentials come in, are sealed and go to the database. No sentence holds one of them, nor a name that may be one by mistake.
 """
@@ -329,6 +329,9 @@ _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
 _MOST_SHOWN = 100  # sentences about rows
 
 
+# ---------------------------------------------------------------- a file of accounts
+
+
 class FileRefusedError(ClaimsRefusedError):
     """Nothing of the file was taken: a line for each row that is wrong, or one about the file."""
 
@@ -391,9 +394,6 @@ def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
     if not all(_LIKE_LIMITS.match(text) for text in typed):
         raise ClaimsRefusedError("its limits are none; write for example 100/day, or POD=20/hour.")
     return limits_in(spec, typed) if typed else None
-
-
-# ---------------------------------------------------------------- the rows of a file
 
 
 def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:

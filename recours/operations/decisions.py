@@ -1,4 +1,4 @@
-"""Which claims recours is to work on: those that a person enrols, and those that they take out of all work.
+"""What a person decides on claims: to enrol them, to take them out of all work, to correct them, to have them start over.
 
 All that is done to a claim is what the service could do by hand: its pod_fetch_status is set to `pending`, or to
 `manual`. It is assessed at once, so that the very next lease finds it.

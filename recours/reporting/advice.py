@@ -1,4 +1,4 @@
-"""What a person could do about a claim, by what stands in its way, in English and French; with the command that does it."""
+"""What a person could do about a claim, by what stands in its way, with the command that does it."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""What a simulated carrier does with a parcel, in names that hold for every carrier."""
+"""What a simulated carrier does with a parcel, in names that hold for every carrier; and the clock of the simulation."""
 
 import threading
 from collections.abc import Callable, Collection
