@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -218,6 +218,28 @@ def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
     assert [taken[n].state.interruptions for n in sorted(taken)] == [1, 1, 1]
     assert first.state.interruptions == 0
     assert run.claims.renew([first], run.lease(later)) == []  # it is another's by now
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # on SQLite who writes has the whole database
+def test_claims_that_another_run_is_leasing_are_passed_over(
+    run: Run, other: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}] * 3)
+    run.keep()
+    with closing(Database(run.database.url)) as second, second.write() as connection:
+        connection.execute(text("SELECT 1 FROM recours_claims WHERE claim_id = 1 FOR UPDATE")).all()
+        assert {claim.id for claim in other.take(2)} == {2, 3}
+
+
+def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{}] * 3)
+    run.keep()
+    edit(run.database, "UPDATE claims SET tracking_number = 'XY000000001FR' WHERE id = 1")
+    assert {claim.id for claim in run.take(2)} == {2, 3}
+    row = joined_row(run.database, "CLM-00000")
+    assert (row["to_assess"], row["lease_token"], row["interruptions"]) == (1, None, 0)
 
 
 def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
