@@ -962,6 +962,8 @@ def test_a_machine_without_files_costs_no_attempt_from_the_first_claim_on(world:
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.total, retries_of(world)) == (1, 0, [0, 0])
     assert "ulimit -n" in world.journal.events[0].facts["error"]
+    assert world.retry(concurrency=1).stats.success == 2
+    assert world.asked == [numbers[0], *numbers], "it is none of that claim's doing, which stays the first"
 
 
 def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_waiting(world: World) -> None:
