@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -161,6 +162,12 @@ def test_without_a_home_every_command_says_what_to_do_and_makes_none(
 def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str) -> None:
     done = copy("status", settings={"RECOURS_HOME": home})
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_the_package_has_every_file_of_the_checkout(copy: Copy) -> None:
+    files = [path for path in (ROOT / "recours").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    names = {path.relative_to(ROOT).as_posix() for path in files}
+    assert names - set(ZipFile(copy.wheel).namelist()) == set()
 
 
 def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
