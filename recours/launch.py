@@ -23,7 +23,7 @@ HANDED_OVER = "RECOURS_HANDED_OVER"
 # Distribution, oldest version that is known to work. A test holds this to pyproject.toml.
 NEEDED = (
     ("sqlalchemy", (2, 1)),
-    ("requests", (2, 32)),
+    ("requests", (2, 32, 2)),
     ("tenacity", (9, 0)),
     ("python-dotenv", (1, 1)),
     ("click", (8, 2)),
