@@ -24,7 +24,7 @@ from recours.core.outcome import (
 )
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.mistakes import Mistake, mistake_of
+from recours.runs.lane import Mistake, mistake_of
 from recours.runs.ports import Clock, Dependencies, Fetched, Reservation
 
 if TYPE_CHECKING:

@@ -1,22 +1,119 @@
-"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close."""
+"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close.
 
-from collections.abc import Sequence
+All of it is pure.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from recours.core.accounts import account_name
-from recours.core.claim import Claim, Delivery
-from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
+from recours.core.claim import Claim, Delivery, Urgency
+from recours.core.errors import MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
 from recours.core.sentences import Said, Sentence, sentence
-from recours.runs.mistakes import Mistakes
-from recours.runs.ports import Reservation
+from recours.host.installation import how_to_install_again
+from recours.runs.ports import Ready, Reservation
 
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
 # So many parcels denied to an account in one run may be its fault: the operator is told.
 MANY_DENIED = 5
+# So many claims in a row that the program stumbles over in the same place are a broken installation; one is a strange claim.
+SAME_MISTAKES = 3
+# So many lanes are asked at once. If there are no more, all are asked each time, and no head has to be read again.
+LANES_AT_ONCE = 16
+
+
+# ---------------------------------------------------------------- recours's own mistakes in a fetch
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An exception of recours's own in a fetch: which one, and where.
+
+    `remedy`: known from the first one on; None: not known. `of_any_claim`: any other would have met it too.
+    """
+
+    message: str
+    place: str
+    remedy: str | None = None
+    of_any_claim: bool = False
+
+
+def mistake_of(error: Exception) -> Mistake:
+    """What it was, and the line that raised it."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    message = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
+    is_any = isinstance(error, ImportError) or _lacks_files(error)
+    return Mistake(message, f"{type(error).__name__} {place}", _remedy_of(error), of_any_claim=is_any)
+
+
+def _remedy_of(error: Exception) -> str | None:
+    """For what is the machine's fault, though an answer that takes all its memory is one claim's."""
+    causes = (error, error.__cause__)
+    if any(isinstance(each, MemoryError) for each in causes):
+        return "This machine has too little memory for a run; '--concurrency 1' needs the least"
+    if _lacks_files(error):
+        return f"This machine has no file or no memory left. {RAISE_FILE_LIMIT}"
+    if any(isinstance(each, ImportError) for each in causes):
+        return f"Packages are missing or do not fit: {how_to_install_again()}"
+    return None
+
+
+def _lacks_files(error: Exception) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(each, OSError) and each.errno in MACHINE_FAULTS for each in causes)
+
+
+@dataclass
+class Mistakes:
+    """The mistakes of a lane, by the ids of their claims. They are not recorded before it is known whose fault they are."""
+
+    waiting: list[Any] = field(default_factory=list)  # in a row, in the same place
+    # Whose answers are to be recorded without using an attempt.
+    excused: set[Any] = field(default_factory=set)
+    is_run_at_fault: bool = False
+    _place: str = ""
+    _of_any_claim: bool = False
+
+    @property
+    def puts_last(self) -> bool:
+        """Tell whether the excused claims would else keep all others of the carrier from being asked about, run after run.
+
+        Not where a package is missing: then it is none of these claims' doing.
+        """
+        return self.is_run_at_fault and not self._of_any_claim
+
+    def note(self, claim_id: Any, mistake: Mistake | None) -> int:
+        """Take an answer, or the mistake in its place; returns how many claims are excused if the run is at fault from now on.
+
+        What does not wait any more may be recorded.
+        """
+        if mistake is None:
+            self.waiting.clear()
+        elif self.is_run_at_fault:
+            self.excused.add(claim_id)
+        else:
+            if mistake.place != self._place:
+                self.waiting.clear()
+            self._place, self._of_any_claim = mistake.place, mistake.of_any_claim
+            self.waiting.append(claim_id)
+            if mistake.remedy is not None or len(self.waiting) >= SAME_MISTAKES:
+                self.is_run_at_fault = True
+                self.excused.update(self.waiting)
+                self.waiting.clear()
+                return len(self.excused)
+        return 0
+
+
+# ---------------------------------------------------------------- a lane
 
 
 @dataclass
@@ -142,3 +239,59 @@ class Leased:
 def _is_of_account(failure: Failure) -> bool:
     """Tell whether a failure that closes a lane says nothing of the carrier's other accounts."""
     return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
+
+
+# ---------------------------------------------------------------- the lanes in their order
+
+
+class LaneOrder:
+    """The keys of lanes with claims to lease, that with the most urgent one first: of thousands, a few are asked for each bundle.
+
+    The most urgent claims, however many, lie in at most as many lanes: those with the most urgent heads. After a bundle,
+    the head of a lane that was asked comes no earlier than the last claim of the bundle: that place stands for it, and it is
+    read again only when too few of the lanes asked have a head that was read. A head may also be too urgent since other
+    runs lease claims and ranks pass: then the lane is asked in vain and its head read again. It may be too late only where a
+    claim has become ready since: that claim keeps the order if its lane is asked anyway, else from the next slice on.
+    """
+
+    def __init__(self, ready: Mapping[str, Ready]) -> None:
+        self._heads = {key: lane.head for key, lane in ready.items()}
+        self._sorted = sorted((head, key) for key, head in self._heads.items())
+        self._is_long = len(self._heads) > LANES_AT_ONCE
+        self._outdated: set[str] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys in their order; none may be moved meanwhile."""
+        for _, key in self._sorted:
+            yield key
+
+    def leased(self, asked: Collection[str], last: Urgency | None) -> None:
+        """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""
+        if self._is_long:
+            for key in asked:
+                if (head := self._heads.get(key)) is not None and (last is None or head <= last):
+                    self.move(key, last or head)
+                    self._outdated.add(key)
+
+    def suffices(self, asked: Collection[str], most: int) -> bool:
+        """Tell whether the `most` most urgent claims lie in these lanes, which are the first in the order."""
+        return len(asked) - len(self._outdated.intersection(asked)) >= most
+
+    def take_outdated(self) -> list[str]:
+        """The lanes whose heads must be read again; they count as read."""
+        outdated, self._outdated = sorted(self._outdated), set()
+        return outdated
+
+    def returned(self, key: str, place: Urgency) -> None:
+        """A claim with this place is ready in the lane again."""
+        self.move(key, min(self._heads.get(key, place), place))
+
+    def move(self, key: str, head: Urgency | None) -> None:
+        """The lane's most urgent claim has this place; None: nothing is to be leased there."""
+        if (old := self._heads.pop(key, None)) is not None:
+            del self._sorted[bisect_left(self._sorted, (old, key))]
+        if head is None:
+            self._outdated.discard(key)
+        else:
+            self._heads[key] = head
+            insort(self._sorted, (head, key))

@@ -28,8 +28,7 @@ from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, ended_by_kept, without_call
-from recours.runs.lane import Lane, Leased, Outage
-from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
+from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, Leased, Outage
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Fetched, Lease, Limits, Ready, Reservation
 from recours.runs.recorder import Recorder
@@ -135,14 +134,11 @@ class Leasing:
                 for key, of_account in due.items():
                     bundles += self._granted(self._lane(key), of_account, lease)
             if bundles:
-                self._begin(bundles)
+                self.in_flight += len(bundles)
+                for bundle in bundles:
+                    bundle[0].lane.in_flight += 1
                 return bundles
         return []
-
-    def _begin(self, bundles: Sequence[Sequence[Leased]]) -> None:
-        self.in_flight += len(bundles)
-        for bundle in bundles:
-            bundle[0].lane.in_flight += 1
 
     def _rooms(self) -> dict[str, int]:
         """How many more bundles may be fetched at once, of the first lanes of which one may. Raises RunError."""

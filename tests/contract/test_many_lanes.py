@@ -17,7 +17,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.tables import claims
-from recours.runs.lane_order import LANES_AT_ONCE
+from recours.runs.lane import LANES_AT_ONCE
 from recours.runs.ports import Lease, Limits, Ready
 from recours.sandbox import SimulatedClock
 from tests.conftest import SERVICE_CLIENTS

@@ -11,7 +11,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName
 from recours.core.outcome import Failure
-from recours.runs.lane_order import LANES_AT_ONCE
+from recours.runs.lane import LANES_AT_ONCE
 from tests.fakes.carriers import CHRONOPOST, DHL
 from tests.fakes.world import World
 
