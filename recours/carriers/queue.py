@@ -7,12 +7,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from recours.carriers.account_gate import AccountGate, NotPresentedError, Turns, WaitingReservation
-from recours.carriers.bundle import Bundle, Numbers, Tracking
 from recours.carriers.client import KNOWS_PARCEL, Client
 from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
@@ -61,8 +60,15 @@ _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 _MOST_TRIES = 8
 
 
+# By number.
+Tracking = Mapping[str, Delivery | Failure]
+Numbers = tuple[str, ...]
+
 Ask = Callable[[Client, CarrierSession], Outcome]
 GoOn = Callable[[], bool]
+
+
+# ---------------------------------------------------------------- one question
 
 
 @dataclass
@@ -121,6 +127,131 @@ class _Answer:
         """Tell whether a document call was answered as for an account that has the right to documents."""
         is_grant = isinstance(self.outcome, Retrieved) or self.outcome.kind in NO_DOCUMENT_KINDS
         return is_grant and self.last is Capability.POD and Capability.POD in self.accepted
+
+
+# ---------------------------------------------------------------- claims that share a tracking call
+
+# How a call about several numbers fails if the carrier refuses one of them. Any other failure may come from one number that
+# upsets the service, or from a service that is down.
+_OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
+# So many shared calls in a row may fail before one number is asked about alone; if that call fails too, the carrier is down.
+# One bad number makes two calls in a row fail at most: the next one is about the other half. Several bad ones make more fail,
+# but then the carrier has answered about other numbers.
+_FAILURES = 3
+_FAILURES_AFTER_AN_ANSWER = 6
+
+
+@dataclass
+class Bundle:
+    """Claims of one carrier that share a tracking call: what is known while they are asked about, one after another.
+
+    A call that fails is made again about each half of its numbers, and so on: of thirty numbers one takes eleven calls.
+    """
+
+    asked: Sequence[Asked]
+    tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # what shared calls answered
+    closed: Failure | None = None  # the answer after which the carrier is not called any more
+    outage: Failure | None = None  # how the carrier fails whatever it is asked about: nothing more is asked
+    _calls: list[Numbers] = field(init=False)  # shared ones to be made, in their order
+    _failed: dict[Numbers, Failure | None] = field(default_factory=dict)  # shared calls
+    _failures_left: int = _FAILURES  # before one number is asked about alone
+
+    def __post_init__(self) -> None:
+        self._calls = [self.numbers] if sum(parcel.known is None for parcel in self.asked) > 1 else []
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers to track, each once."""
+        return tuple(dict.fromkeys(parcel.number for parcel in self.asked if parcel.known is None))
+
+    # ---------------------------------------------------------------- the shared calls
+
+    def next_call(self, parcel: Asked) -> Numbers:
+        """The numbers of a call to be made before this claim is asked about; none: there is no such call."""
+        if parcel.known is not None or self.closed or not self._calls:
+            return ()
+        numbers = self._calls.pop(0)
+        if self._failures_left > 0 or len(numbers) == 1:
+            return numbers
+        self._calls.insert(0, numbers[1:])
+        return numbers[:1]
+
+    def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
+        """Take the answer of a call about these numbers; a number that it leaves out is asked about in its claim's turn.
+
+        None: it failed in a way that only a claim's own turn can explain.
+        """
+        if not (answer is None or isinstance(answer, Failure)):
+            self.tracking |= answer
+            self._failures_left = _FAILURES_AFTER_AN_ANSWER
+        elif answer and (answer.closes_carrier or not TRAITS[answer.kind].uses_attempt):
+            self.tracking |= dict.fromkeys(sum(self._calls, numbers), answer)
+            self._calls.clear()
+        else:
+            self._note_failure(numbers, answer)
+
+    def _note_failure(self, numbers: Numbers, failure: Failure | None) -> None:
+        self._failed[numbers] = failure
+        self._failures_left -= 1
+        if failure and len(numbers) == 1:
+            self.tracking[numbers[0]] = failure
+        could_not_connect = failure is not None and not failure.connected  # which is no number's doing
+        # An internal error ends the bundle: asking about single numbers would only repeat it.
+        are_too_many = self._failures_left < 0 or (failure is None and self._failures_left == 0)
+        if could_not_connect or are_too_many:
+            self._calls.clear()
+            # Failures of one number: most numbers are bad, or the carrier does not take several.
+            is_outage = failure is not None and failure.kind not in _OF_ONE_NUMBER
+            self.outage = failure if is_outage else None
+        else:
+            self._calls += [half for half in _halves(numbers) if failure or len(half) > 1]
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The numbers that are asked about in their claims' turns, as no shared call answered about them."""
+        if self.closed or self.outage:
+            return []
+        return [number for number in self.numbers if number not in self.tracking]
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the call about all numbers failed; None if it did not, or if an internal error ended it."""
+        return self._failed.get(self.numbers)
+
+    @property
+    def upsetting(self) -> set[str]:
+        """The numbers that make shared calls fail: those that fail alone, and both of two that fail only together."""
+        if self.outage or not self._failed:
+            return set()
+        groups = [set(numbers) for numbers in self._failed]
+        smallest = [numbers for numbers in self._failed if not any(group < set(numbers) for group in groups)]
+        parts = [part for numbers in smallest for part in _halves(numbers) or [numbers]]
+        return {part[0] for part in parts if len(part) == 1}
+
+    # ---------------------------------------------------------------- a claim's turn
+
+    def tracking_of(self, parcel: Asked) -> Delivery | Failure | None:
+        """A shared call's answer about a claim's parcel; None: it is asked about in its turn."""
+        return self.tracking.get(parcel.number, self.outage) if parcel.known is None else None
+
+    def is_skipped(self, parcel: Asked) -> bool:
+        """Tell whether nothing was asked about this claim, as the carrier is down."""
+        return self.outage is not None and parcel.known is None and parcel.number not in self.tracking
+
+    def closed_for(self, parcel: Asked) -> Failure | None:
+        """Why a claim that needs another call gets none: the carrier is not called any more. None: it gets one, or needs none."""
+        result = self.tracking_of(parcel)
+        is_complete = isinstance(result, Failure) and not result.closes_carrier
+        return None if is_complete else self.closed
+
+
+def _halves(numbers: Numbers) -> list[Numbers]:
+    """The larger one first; of one number none."""
+    middle = (len(numbers) + 1) // 2
+    return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else []
+
+
+# ---------------------------------------------------------------- the queue
 
 
 class APIRequestQueue(AccountGate):
@@ -245,14 +376,6 @@ class APIRequestQueue(AccountGate):
         account the house's is asked as well, with units of its own, as long as `go_on` says so.
         Raises what is recours's own fault only: the rest was not asked about.
         """
-        most = self._accounts[key].spec.numbers_per_call
-        if len(asked) > most:
-            raise ValueError(f"{key} tracks {most} numbers with one call, not {len(asked)}")
-        return self._bundle(reservations, key, asked, go_on)
-
-    def _bundle(
-        self, reservations: Sequence[Reservation], key: str, asked: Sequence[Asked], go_on: GoOn
-    ) -> Generator[Fetched, None, None]:
         bundle = Bundle(asked)
         try:
             for reservation, parcel in zip(reservations, asked, strict=True):
@@ -261,7 +384,9 @@ class APIRequestQueue(AccountGate):
                 is_denied = isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED
                 if is_denied and carrier_of(key) != key:
                     fetched = self._at_house(key, parcel, fetched, go_on)
-                bundle.note_outcome(fetched.outcome)
+                    outcome = fetched.outcome
+                if isinstance(outcome, Failure) and outcome.closes_carrier:
+                    bundle.closed = outcome
                 yield fetched
         except CalledOffError:
             return

@@ -294,12 +294,6 @@ def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None
     assert bundles.counts() == (1, 0)
 
 
-def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
-    asked = [Asked(number, None) for number in "ABCDEF"]
-    with pytest.raises(ValueError, match="5 numbers with one call, not 6"):
-        bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
-
-
 # ---------------------------------------------------------------- what the whole call suffers
 
 

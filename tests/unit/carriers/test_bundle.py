@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from recours.carriers.bundle import Bundle
+from recours.carriers.queue import Bundle
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
 from recours.runs.ports import Asked
