@@ -456,7 +456,7 @@ def projection_of(
 
 
 @cache
-def _update(columns: tuple[str, ...]) -> Update:
+def update_of(columns: tuple[str, ...]) -> Update:
     """An update of these columns of one claim's row of ours. Parameters: see `parameters`."""
     values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
     return (
@@ -474,13 +474,7 @@ def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, 
     """Write these columns of our rows, each by its claim's id; all of the same columns."""
     if rows:
         ordered = sorted(rows, key=lambda row: str(row[0]))  # in one order: runs cannot block each other
-        connection.execute(_update(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
-
-
-@cache
-def update_leased(columns: tuple[str, ...]) -> Update:
-    """The same of a claim that the run `held_by` has leased."""
-    return _update(columns).where(_c.lease_token == bindparam("held_by"))
+        connection.execute(update_of(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

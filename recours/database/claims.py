@@ -62,7 +62,7 @@ from recours.database.claim_rows import (
     reading_all,
     reading_without_ours,
     state_values,
-    update_leased,
+    update_of,
     was_asked,
     write_states,
 )
@@ -610,7 +610,7 @@ def _is_unedited(border: Border) -> Exists:
 @lru_cache(maxsize=32)
 def _letting_go(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
     """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._let_go`."""
-    statement = update_leased(columns)
+    statement = update_of(columns).where(_c.lease_token == bindparam("held_by"))
     if is_projected:
         return statement.values(border.seen_now)
     return statement.where(_is_unedited(border))
