@@ -28,7 +28,6 @@ from recours.runs.log import log
 from recours.runs.ports import Asked, Dependencies, Fetched, Limits, NotRecordedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-from recours.runs.summary import UnknownCodes
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
@@ -65,7 +64,6 @@ class Engine:
     _recorder: Recorder
     _source: Source
     _stop: threading.Event
-    _unknown: UnknownCodes
 
     def __post_init__(self) -> None:
         self._ends_at = self._deps.clock.monotonic() + self._limits.max_runtime.total_seconds()
@@ -153,7 +151,7 @@ class Engine:
         log.debug(f"{ended.claim.reference}: {calls} to {lane.account} in {ended.duration_s:.2f}s")
         self._answered.append(answer)
         self._any_connected = self._any_connected or ended.fetched.calls > 0
-        self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
+        self._recorder.unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         self.leasing.note_documents(lane, ended.outcome)
         if refusal := self._broken(lane, ended) or answer.refusal:
             lane.closes = True

@@ -1,5 +1,6 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, Stat
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
-from recours.core.outcome import Failure, Retrieved
+from recours.core.outcome import Failure, Outcome, Retrieved, unknown_of
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.log import log
 from recours.runs.ports import Attempt, Dependencies, Fetched, Lease, NotRecordedError
@@ -20,6 +21,27 @@ from recours.runs.summary import Stats
 
 if TYPE_CHECKING:
     from recours.runs.attempt import Ended
+
+
+class UnknownCodes:
+    """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
+        self._texts: dict[tuple[str, str], str] = {}
+
+    def note(self, key: str, carrier: str, outcome: Outcome) -> None:
+        """Count by the code: the carrier's words beside it may differ from parcel to parcel."""
+        for text in unknown_of(outcome):
+            code = (key, text.partition(" (")[0])
+            self._counts[code] += 1
+            self._texts.setdefault(code, f"{carrier} sent {text}")
+
+    def mention(self) -> None:
+        """Log each code with its count since the last time, for those who keep the tables."""
+        for code, parcels in self._counts.items():
+            log.warning(f"{self._texts[code]}, which recours does not know: {plural(parcels, 'parcel')}")
+        self._counts.clear()
 
 
 @dataclass(frozen=True)
@@ -34,6 +56,7 @@ class Recorder:
     token: str  # of the leases
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     kinds: set[ErrorKind] = field(default_factory=set, compare=False)  # of the failures so far
+    unknown: UnknownCodes = field(default_factory=UnknownCodes, compare=False)
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
     def announce(self, claim: Claim, carrier: str) -> None:

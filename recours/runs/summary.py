@@ -1,6 +1,5 @@
 """What a run did, counted, and said as the guide says it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -9,10 +8,8 @@ from typing import Any
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
-from recours.core.outcome import Outcome, unknown_of
 from recours.core.quota import Limit, Usage
-from recours.core.text import LocalTime, Minute, format_minute, plural
-from recours.runs.log import log
+from recours.core.text import LocalTime, Minute, format_minute
 from recours.runs.ports import Waiting
 
 
@@ -151,27 +148,6 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
         return "No failed claim is waiting for a later try"
     claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
     return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
-
-
-class UnknownCodes:
-    """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
-        self._texts: dict[tuple[str, str], str] = {}
-
-    def note(self, key: str, carrier: str, outcome: Outcome) -> None:
-        """Count by the code: the carrier's words beside it may differ from parcel to parcel."""
-        for text in unknown_of(outcome):
-            code = (key, text.partition(" (")[0])
-            self._counts[code] += 1
-            self._texts.setdefault(code, f"{carrier} sent {text}")
-
-    def mention(self) -> None:
-        """Log each code with its count since the last time, for those who keep the tables."""
-        for code, count in self._counts.items():
-            log.warning(f"{self._texts[code]}, which recours does not know: {plural(count, 'parcel')}")
-        self._counts.clear()
 
 
 # So many are counted: more are "or more".

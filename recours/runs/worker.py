@@ -21,7 +21,7 @@ from recours.runs.log import log
 from recours.runs.ports import SET_ASIDE_MOST, Dependencies, Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, UnknownCodes, not_enrolled
+from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, not_enrolled
 
 _SHOWN_REMARKS = 20
 _SHOWN_EXPIRED = 5
@@ -80,7 +80,6 @@ class Worker(ABC):
         self._recorder = Recorder(
             self.deps, self.stats, self.run_id, self.local, asked=asked, token=token, prefix=self.prefix
         )
-        self._unknown = UnknownCodes()
         self._stop = threading.Event()
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
         self._named: list[Claim] = []
@@ -193,7 +192,7 @@ class Worker(ABC):
 
     def mention_unknown(self) -> None:
         """Log the codes that carriers sent and that no table has, since this was last done."""
-        self._unknown.mention()
+        self._recorder.unknown.mention()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
         """What is not urgent: name new files in a manifest, say which claims are set aside, adopt those that were exhausted before.
@@ -245,7 +244,7 @@ class Worker(ABC):
         from recours.runs.engine import Engine  # noqa: PLC0415 (many runs find nothing to fetch)
 
         self.deps.documents.make_sure()
-        engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
+        engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop)
         try:
             engine.run(ready)
         finally:
