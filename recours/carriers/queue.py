@@ -109,9 +109,7 @@ class _Answer:
     @property
     def shows_account(self) -> bool:
         """Tell whether the carrier accepts our account: also if it denies the sample number, which is not ours."""
-        outcome = self.outcome
-        denied = isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED
-        return bool(self.accepted) or denied
+        return bool(self.accepted) or self.outcome.kind is ErrorKind.ACCESS_DENIED
 
     @property
     def is_proof_of_rights(self) -> bool:
@@ -381,8 +379,7 @@ class APIRequestQueue(AccountGate):
             for reservation, parcel in zip(reservations, asked, strict=True):
                 fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, go_on)
                 outcome = fetched.outcome
-                is_denied = isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED
-                if is_denied and carrier_of(key) != key:
+                if outcome.kind is ErrorKind.ACCESS_DENIED and carrier_of(key) != key:
                     fetched = self._at_house(key, parcel, fetched, go_on)
                     outcome = fetched.outcome
                 if isinstance(outcome, Failure) and outcome.closes_carrier:
@@ -457,7 +454,7 @@ class APIRequestQueue(AccountGate):
         answer = _Answer(
             outcome,
             outcome.delivery or session.delivery,
-            outcome.retry_at if isinstance(outcome, Failure) else None,
+            outcome.retry_at,
             frozenset(map(account.right, session.accepted)),
             account.right(session.last),
             presented,
@@ -579,9 +576,9 @@ class APIRequestQueue(AccountGate):
                 fetched = self._fetch_one(_Fetch(house, reservation, delivery), parcel, Bundle([parcel]))
         outcome = fetched.outcome if fetched else None
         remember: int | None = HOUSE
-        if isinstance(outcome, Failure) and outcome.kind in _SEES_NOTHING:
+        if outcome and outcome.kind in _SEES_NOTHING:
             outcome, remember = denied.outcome, None
-        elif outcome is None or (isinstance(outcome, Failure) and outcome.kind is ErrorKind.RATE_LIMITED):
+        elif outcome is None or outcome.kind is ErrorKind.RATE_LIMITED:
             outcome = self._left_to_house(key, parcel, delivery)
         if fetched is None:
             return replace(denied, outcome=outcome, remember=remember)

@@ -156,7 +156,7 @@ class Ups(OneCallClient):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._asked(number, session), number, delivery)
-        refused = isinstance(outcome, Failure) and outcome.kind is ErrorKind.INVALID_TRACKING
+        refused = outcome.kind is ErrorKind.INVALID_TRACKING
         # It refuses good numbers now and then, as was reported of TV1002.
         if refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple, overload
 
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Claim, Delivery
@@ -37,6 +37,11 @@ class Piece:
 @dataclass(frozen=True)
 class Retrieved:
     """The carrier gave evidence: its pieces, the best first."""
+
+    # What it shares with a failure, so that these can be asked of every outcome.
+    kind: ClassVar[None] = None
+    retry_at: ClassVar[None] = None
+    closes_carrier: ClassVar[bool] = False
 
     pieces: tuple[Piece, ...]
     delivery: Delivery

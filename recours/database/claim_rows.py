@@ -247,13 +247,8 @@ def _member(kind: Any, value: str | None) -> Any:
         return None
 
 
-def delivery_text(delivery: Delivery | None) -> str | None:
-    """What is known of a delivery."""
-    return None if delivery is None else json.dumps(delivery.as_json())
-
-
 def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
-    """The same for the columns of attempts and of evidence."""
+    """What is known of a delivery, for the columns of attempts and of evidence."""
     known = delivery or Delivery()
     day = known.day.isoformat() if known.day else None
     return {"delivered_at": known.at, "delivered_day": day, "signatory": known.signatory}
@@ -385,7 +380,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "lane": claim.key_with(state),
         "account_id": state.account,
         "kind": state.kind,
-        "known_delivery": delivery_text(state.delivery),
+        "known_delivery": json.dumps(state.delivery.as_json()) if state.delivery is not None else None,
         "rank_is_deadline": int(state.rank_is_deadline),
         "goes_alone": int(state.goes_alone),
     }

@@ -108,7 +108,11 @@ class QuotaTables:
         # In one order everywhere: machines whose settings name the same limits in another one would block each other.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
-            unsent = self._take_unsent([_window(request.limit, now) for request in requests])
+            windows = [_window(request.limit, now) for request in requests]
+            with (
+                self._guard
+            ):  # before they are written: if nobody knows whether that came about, they are lost
+                unsent = {window: self._unsent.pop(window) for window in windows if window in self._unsent}
             try:
                 with self.database.write(durable=True) as connection:
                     reserved = {request: _reserve(connection, request, now, unsent) for request in in_order}
@@ -125,11 +129,6 @@ class QuotaTables:
                     else:
                         self._held[units] += request.units
             return [reserved[request] for request in requests]
-
-    def _take_unsent(self, windows: Sequence[Reserved]) -> dict[Reserved, int]:
-        """Units that go back now. Taken before they are written: if nobody knows whether that came about, they are lost."""
-        with self._guard:
-            return {window: self._unsent.pop(window) for window in windows if window in self._unsent}
 
     def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
         (use,) = self.uses([request.limit], now)

@@ -55,10 +55,6 @@ class Ended:
         return proof.shown if proof else None
 
     @property
-    def closes_carrier(self) -> bool:
-        return isinstance(self.outcome, Failure) and self.outcome.closes_carrier
-
-    @property
     def asked_nothing(self) -> bool:
         """Tell whether no call of it could connect: the carrier was not asked about the claim."""
         return isinstance(self.outcome, Failure) and not (self.outcome.connected or self.fetched.calls)

@@ -196,14 +196,16 @@ class Engine:
         try:
             with closing(self._answers(bundle)) as answers:
                 for leased in bundle:
+                    is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
+                    may_ask = self._may_begin() and not (is_lost or leased.lane.is_closing)
                     # Once closed, the rest is not called for, and what is known of it is recorded all the same.
-                    if not (is_closed or self._may_ask(leased)):
+                    if not (is_closed or may_ask):
                         break
                     self._announce(leased)
                     ended = self._attempt(leased, answers)
                     if ended is None:
                         break
-                    is_closed = is_closed or ended.closes_carrier
+                    is_closed = is_closed or ended.outcome.closes_carrier
                     unasked.remove(leased)
                     if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
                         self._deps.documents.secure(ended.evidence)
@@ -231,10 +233,6 @@ class Engine:
         return self._deps.queue.fetch_bundle(
             reservations, lane.key, asked, lambda: self._may_begin() and not lane.is_closing
         )
-
-    def _may_ask(self, leased: Leased) -> bool:
-        is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
-        return self._may_begin() and not (is_lost or leased.lane.is_closing)
 
     def _announce(self, leased: Leased) -> None:
         lane, claim = leased.lane, leased.claim

@@ -184,7 +184,7 @@ class Lane:
         `called`: a call was tried for this claim alone; else another claim's brought the answer, which is no new sign of
         an outage. `shows_outage`: several calls in a row failed.
         """
-        kind = outcome.kind if isinstance(outcome, Failure) else None
+        kind = outcome.kind
         self.denied += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
@@ -205,8 +205,7 @@ class Lane:
 
     def repeats_outage(self, outcome: Outcome) -> bool:
         """Tell whether a failure is no news: the carrier was closed for it while the call was under way."""
-        is_outage = isinstance(outcome, Failure) and outcome.kind in OUTAGE_KINDS
-        return is_outage and self.outage.refusal is not None
+        return outcome.kind in OUTAGE_KINDS and self.outage.refusal is not None
 
     def leave_unreachable(self, outcome: Outcome) -> None:
         """A claim of it is still due, as no connection was made: it is one of those that its carrier left behind."""

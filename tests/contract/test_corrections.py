@@ -1,5 +1,6 @@
 """A person corrects a number or a carrier, on real databases: once on record, and never taken for an edit of the service's."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,6 @@ import pytest
 
 from recours.core.claim import Claim, Delivery, Stage
 from recours.database.by_person import ClaimCorrections, ClaimEnrolment
-from recours.database.claim_rows import delivery_text
 from recours.database.engine import Database
 from recours.operations.decisions import Correction
 from tests.contract.test_changes import assessor, changes, found
@@ -73,7 +73,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     run.keep()
     enrolment = ClaimEnrolment(assessor(database))
     assert enrolment.exclude(found(database), "ann", NOW, "damaged")
-    set_own(database, "CLM-00000", known_delivery=delivery_text(Delivery(signatory="Lea")))
+    set_own(database, "CLM-00000", known_delivery=json.dumps(Delivery(signatory="Lea").as_json()))
     [claim] = found(database)
     assert correct(database, claim)
     run.keep(NOW + HOUR)
