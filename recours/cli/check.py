@@ -293,7 +293,7 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
 
 def _mail(context: CheckContext) -> Iterator[CheckResult]:
     overview = context.facts.overview
-    mails = overview.mails if overview else {}
+    mails = overview.open_mails if overview else {}
     server = _server(context)
     yield checks.mail(
         f"{server.host}:{server.port} ({server.security})" if server else "",

@@ -104,8 +104,9 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
     for table in tables:
         if table.rows:
             show(table)
-    waiting = overview.mails.get(MailState.READY, 0) + overview.mails.get(MailState.SENDING, 0)
-    click.echo(f"Mails: {waiting} waiting, {overview.mails.get(MailState.HELD, 0)} held")
+    mails = overview.open_mails
+    waiting = mails.get(MailState.READY, 0) + mails.get(MailState.SENDING, 0)
+    click.echo(f"Mails: {waiting} waiting, {mails.get(MailState.HELD, 0)} held")
 
 
 def _runs(overview: Overview, texts: Localized) -> Table:

@@ -9,6 +9,7 @@ from recours.core.recorded_phrases import MailTrouble
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.reporting.reader import find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
+from recours.reporting.system import Pile
 
 _WAITING, _LATEST = 200, 50
 _LARGEST_NUMBER = 999_999_999
@@ -26,11 +27,12 @@ _INERT = {
 
 
 def show(visit: Visit) -> Response:
-    database = visit.operations.database
+    operations = visit.operations
+    database = operations.database
     waiting = waiting_mails(database, _WAITING + 1)
     return visit.page(
         "mails.html",
-        counts=visit.operations.records.mails(),
+        held=operations.records.mails(operations.clock.now()).get(MailState.HELD, Pile()).count,
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
         latest=latest_mails(database, _LATEST),

@@ -56,7 +56,7 @@ def show(visit: Visit) -> Response:
         workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
         differences=told.differences(seen.differences),
         charts=_charts(seen.success, names, texts),
-        runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],
+        runs=[_run(run, seen, texts) for run in seen.runs[:_RUNS]],
         at=seen.at,
         days=days,
         periods=PERIODS,
@@ -115,7 +115,7 @@ def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
     counts = {name: sum(backlog.counts[name] for backlog in seen.backlogs) for name in lists}
     oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
     period = texts("of {count} days", count=len(seen.success.by_day))
-    held = seen.mails.get(MailState.HELD, 0)
+    held = seen.open_mails.get(MailState.HELD, 0)
     return [
         (
             texts("Success rate"),
@@ -133,7 +133,7 @@ def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
         ),
         (
             texts("Mails waiting"),
-            texts.number(sum(seen.mails.values())),
+            texts.number(sum(seen.open_mails.values())),
             "/mails",
             texts.counted("{count} held", "{count} held", held) if held else "",
         ),

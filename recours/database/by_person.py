@@ -254,14 +254,17 @@ class ClaimEnrolment:
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
         return len(self.undecided_ids(most, now))
 
-    def undecided_ids(self, most: int, now: datetime) -> list[Any]:
-        """The ids of up to `most` of these, without those that the next run of the fetch worker enrols."""
+    def undecided_ids(self, most: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
+        """The ids of up to `most` of these, without those that the next run of the fetch worker enrols.
+
+        `adopted`: None reads it.
+        """
         with self.database.read() as connection:
-            adopted = read_adoption(connection)
+            adopted = adopted or read_adoption(connection)
             if adopted is not None and not adopted.is_undecided(self.setting):
                 return []
-            enrolling = self._enrolling(connection)
-            new = set(self._new(connection, enrolling, now)) if enrolling else set()
+            enrolls_new = adopted is not None and adopted.enrolls_new(self.setting)
+            new = set(self._new(connection, adopted, now)) if adopted and enrolls_new else set()
             ids = connection.scalars(self._open(_c.claim_id).limit(most + len(new)))
             return [claim_id for claim_id in ids if claim_id not in new][:most]
 

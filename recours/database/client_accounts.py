@@ -57,6 +57,17 @@ def in_use() -> ColumnElement[bool]:
     return and_(_a.removed_at.is_(None), _a.moved_at.is_(None))
 
 
+def numbers_in_use(accounts: Sequence[ClientAccount]) -> dict[Any, dict[str, int]]:
+    """The numbers of those whose clients have not moved, by client and carrier; the others are logged."""
+    numbers: dict[Any, dict[str, int]] = {}
+    for account in accounts:
+        if account.is_moved:
+            _log.warning("Account %s is not used: %s.", account.key, account.moved_text)
+        else:
+            numbers.setdefault(account.client_id, {})[account.carrier] = account.id
+    return numbers
+
+
 class ClientAccounts:
     """The accounts of one database. All methods raise DatabaseError."""
 
@@ -80,14 +91,8 @@ class ClientAccounts:
         return [self._account(row) for row in self._rows(query)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
-        """The numbers of the accounts that work is done with, by client and carrier: neither removed nor moved."""
-        numbers: dict[Any, dict[str, int]] = {}
-        for account in self.all():
-            if account.is_moved:
-                _log.warning("Account %s is not used: %s.", account.key, account.moved_text)
-            else:
-                numbers.setdefault(account.client_id, {})[account.carrier] = account.id
-        return numbers
+        """The numbers of the accounts that work is done with, by client and carrier."""
+        return numbers_in_use(self.all())
 
     def version(self) -> tuple[Any, ...]:
         """What differs once any account was changed."""

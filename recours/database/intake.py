@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     Row,
+    RowMapping,
     Select,
     and_,
     bindparam,
@@ -114,10 +115,14 @@ class _SuppressedError(Exception):
 
 def read_adoption(connection: Connection) -> Adoption | None:
     """When recours first worked on this database; None if somebody has removed the row."""
-    row = connection.execute(select(intake).where(_ROW)).first()
-    if row is None or row.adopted_at is None:
+    row = connection.execute(select(intake).where(_ROW)).mappings().first()
+    return adoption_of(row) if row else None
+
+
+def adoption_of(row: RowMapping) -> Adoption | None:
+    if row["adopted_at"] is None:
         return None
-    return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
+    return Adoption(row["adopted_at"], row["highest_claim_id"], row["status_column_added"], row["decided"])
 
 
 # ---------------------------------------------------------------- assessing

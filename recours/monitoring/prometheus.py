@@ -60,7 +60,7 @@ Metric = tuple[str, Sequence[tuple[Mapping[str, str], float]]]
 
 def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
     """`last_success`: of each worker that has one, the last run that went well."""
-    mails = [({"state": state}, now.mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
+    mails = [({"state": state}, now.open_mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
     count = Counter(problem.kind for problem in problems(now))
     kinds = [kind for kind in ProblemKind if kind not in OF_ACCOUNTS or now.accounts]
     all_metrics = [

@@ -296,9 +296,14 @@ def backlogs_of(connection: Connection, due_until: datetime | None, most: int) -
     new = some(Stage.NEW, _c.since).limit(most).subquery()
     oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
-    rows = connection.execute(select(lanes.c.lane, *columns).where(lanes.c.lane.is_not(None))).all()
-    come = _retries_come(connection, due_until, most)
-    backlogs = [_backlog(lane, values, come[lane], most) for lane, *values in rows]
+    is_due = _c.next_at <= due_until if due_until else false()
+    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(most).subquery()
+    of_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
+    query = select(lanes.c.lane, func.coalesce(of_lane.c.count, 0), *columns).select_from(
+        lanes.outerjoin(of_lane, of_lane.c.lane == lanes.c.lane)
+    )
+    rows = connection.execute(query.where(lanes.c.lane.is_not(None)))
+    backlogs = [_backlog(lane, values, come, most) for lane, come, *values in rows]
     return sorted(backlogs, key=lambda backlog: backlog.carrier)
 
 
@@ -311,11 +316,3 @@ def _backlog(lane: str, values: Sequence[Any], come: int, most: int) -> Backlog:
     counts = {stage: min(count, most) for stage, count in stages.items() if count}
     oldest = min((at for at in values[len(Stage) :] if at), default=None)
     return Backlog(lane, counts, oldest, counted_up_to=most)
-
-
-def _retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
-    """Waiting claims whose retry comes by `due_until`, by account's key, up to `most` in all."""
-    if due_until is None:
-        return Counter()
-    come = select(_c.lane).where(at_stage(Stage.WAITING), _c.next_at <= due_until)
-    return Counter(connection.scalars(come.order_by(_c.next_at).limit(most)))

@@ -25,7 +25,7 @@ from recours.core.text import clean
 from recours.operations.accounts import AccountHealth
 from recours.reporting.figures import Concerned, Stake
 from recours.reporting.records import Backlog, iso
-from recours.reporting.system import REFUSED_LONG, CarrierNow, Health, Overview
+from recours.reporting.system import REFUSED_LONG, CarrierNow, Health, Overview, Pile
 
 
 class ProblemKind(StrEnum):
@@ -316,7 +316,7 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         ids = [claim.id for _, claim in forgotten]
         yield Problem(_K.EVIDENCE, len(forgotten), facts=ends, claims=Concerned(ids=ids))
     if seen.not_enrolled:
-        yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
+        yield Problem(_K.NOT_ENROLLED, seen.not_enrolled, claims=Concerned(ids=seen.undecided))
     errors = sum(tally.count for tally in seen.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if errors:
         yield Problem(_K.INTERNAL_ERRORS, errors)
@@ -344,9 +344,9 @@ _OF_MAILS = {
 
 def _of_mails(seen: Overview) -> Iterator[Problem]:
     for state, kind in _OF_MAILS.items():
-        pile = seen.troubles.mails.get(state)
-        if pile and pile.count:
-            yield Problem(kind, pile.count, pile.since)
+        pile = seen.mails.get(state, Pile())
+        if count := pile.overdue if state is MailState.READY else pile.count:
+            yield Problem(kind, count, pile.since)
 
 
 # Every rule, in the order in which problems are shown.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -12,10 +12,12 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     Select,
+    case,
     func,
     literal,
     literal_column,
     select,
+    true,
     union_all,
 )
 
@@ -26,12 +28,14 @@ from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.outcome import KeptEvidence
 from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.policy import Adoption
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
 from recours.database.claim_rows import Reader, claim_columns, const, in_parts, read_claim
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from recours.database.intake import adoption_of
 from recours.database.tables import (
     at_stage,
     attempts,
@@ -65,12 +69,13 @@ from recours.reporting.records import (
     Tally,
     WrittenMail,
 )
-from recours.reporting.survey import unassessed, united
-from recours.reporting.system import MOST_RECORDS
+from recours.reporting.survey import Mark, read_mark, unassessed, united
+from recours.reporting.system import MAIL_WAITS, MOST_RECORDS, UNDECIDED_FOR, Pile
 
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
+_NEWEST_MAILS = 5_000  # that are looked through for those that were left undecided
 # What `PastAttempt` calls as the table does.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
@@ -81,6 +86,12 @@ _OF_ATTEMPT = (
 _OF_PIECE = (
     "claim_id", "carrier", "obtained_at", "path", "sha256", "size", "media_type", "run_id", "refused", "by",
 )  # fmt: skip
+
+
+class IntakeRecord(NamedTuple):
+    adoption: Adoption | None
+    mark: Mark
+    differences: Differences
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ class DatabaseRecords:
     def latest_runs(
         self, workers: Sequence[str], most: int, now: datetime, since: datetime | None = None
     ) -> list[Run]:
-        """The latest runs, up to `most` of each worker, the newest first; all that began `since` then, up to MOST_RECORDS.
+        """The latest runs, up to `most` of each worker and of all, the newest first; all that began `since` then, up to MOST_RECORDS.
 
         Those that a wrong clock dated into the future, of which there may be many, hide no other.
         """
@@ -122,6 +133,7 @@ class DatabaseRecords:
         latest = select(runs.c.id).order_by(began_at.desc())
         queries = [latest.where(runs.c.worker == name).limit(most) for name in workers]
         queries += [query.where(has_begun) for query in queries]
+        queries.append(latest.limit(most))
         if since is not None:
             queries.append(latest.where(began_at >= since, has_begun).limit(MOST_RECORDS))
         ids = union_all(*(select(query.subquery()) for query in queries))
@@ -173,14 +185,17 @@ class DatabaseRecords:
 
     # ---------------------------------------------------------------- backlogs
 
-    def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `most`.
+    def backlogs(
+        self, due_until: datetime | None = None, most: int = COUNTED_UP_TO, mark: Mark | None = None
+    ) -> list[Backlog]:
+        """What is not done, by account; each stage counted up to `most`. `mark`: None reads it.
 
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
         with self.database.read() as connection:
             backlogs = {each.carrier: each for each in backlogs_of(connection, due_until, most)}
-            count_unassessed = unassessed(connection, self.database.border, most)
+            mark = mark or read_mark(connection)
+            count_unassessed = unassessed(connection, self.database.border, mark, most)
         if count_unassessed:
             of_none = backlogs.get("", Backlog("", {}, counted_up_to=most))
             backlogs = {"": of_none} | backlogs | {"": replace(of_none, unassessed=count_unassessed)}
@@ -309,19 +324,32 @@ class DatabaseRecords:
         )
         return [Message(*row) for row in self.database.all(query)]
 
-    def differences(self, now: datetime) -> Differences:
-        """See `Differences`; owed claims are counted up to COUNTED_UP_TO."""
+    def intake(self, now: datetime) -> IntakeRecord:
+        """How far the claims have been taken in; owed claims are counted up to COUNTED_UP_TO."""
         long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
-        owed = select(func.count()).select_from(long_owed.subquery()).scalar_subquery()
-        repaired = select(intake.c.repaired).scalar_subquery()
-        ((count_repaired, count_owed),) = self.database.all(select(repaired, owed))
-        return Differences(count_repaired or 0, count_owed or 0)
+        owed = select(func.count()).select_from(long_owed.subquery()).subquery()
+        query = select(owed.c[0].label("owed"), *intake.c).select_from(
+            owed.join(intake, true(), isouter=True)
+        )
+        (row,) = self.database.mappings(query)
+        return IntakeRecord(
+            adoption_of(row),
+            Mark(row["mark"], row["swept_at"] is not None),
+            Differences(row["repaired"] or 0, row["owed"]),
+        )
 
-    def mails(self) -> Mapping[MailState, int]:
-        """How many mails are not ended: ready, held, or being sent."""
-        states = [const(state) for state in OPEN_STATES]
-        query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
-        return {MailState(state): count for state, count in self.database.all(query)}
+    def mails(self, now: datetime) -> dict[MailState, Pile]:
+        """Mails that are not ended (ready, held, or being sent), and those that were left undecided lately."""
+        overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
+        of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
+        of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
+        newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_NEWEST_MAILS).subquery().c
+        undecided = const(MailState.UNDECIDED)
+        of_undecided = select(undecided, func.count(), func.min(newest.ended_at), literal_column("0")).where(
+            newest.state == undecided, newest.ended_at >= now - UNDECIDED_FOR
+        )
+        rows = self.database.all(union_all(of_open, of_undecided))
+        return {MailState(state): Pile(*pile) for state, *pile in rows if pile[0]}
 
 
 # ---------------------------------------------------------------- rows of recours's tables

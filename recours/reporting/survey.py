@@ -1,11 +1,11 @@
 """Claims looked through for a plan, and for what may need a person; nothing is changed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -29,7 +29,6 @@ from recours.core.actions import ActionKind
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, TRAITS
-from recours.core.mail import MailState
 from recours.database.border import Border
 from recours.database.claim_rows import (
     as_dicts,
@@ -57,7 +56,6 @@ from recours.database.tables import (
     claims,
     evidence,
     intake,
-    mails,
 )
 from recours.reporting.figures import (
     CORRECTABLE,
@@ -68,9 +66,9 @@ from recours.reporting.figures import (
     ToCorrect,
     unavailable_since,
 )
-from recours.reporting.system import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPiece
+from recours.reporting.system import RefusedPiece
 
-_a, _c, _m, _n, _v = attempts.c, claims.c, mails.c, actions.c, evidence.c
+_a, _c, _n, _v = attempts.c, claims.c, actions.c, evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 _UNITED = 100  # queries in one statement: SQLite takes no more than 500
@@ -97,7 +95,8 @@ def survey(
             queries = [
                 query.add_columns(is_edited.label("edited"), is_leased.label("leased")) for query in queries
             ]
-            queries += [_as_new(reading_all(border, *where)) for where in _without_a_row(connection, border)]
+            conditions = _without_a_row(border, read_mark(connection))
+            queries += [_as_new(reading_all(border, *where)) for where in conditions]
         elif border.has("pod_fetch_status"):
             queries = [_as_new(reading_without_ours(border, border.is_worked_on))]
         else:
@@ -131,24 +130,35 @@ def _of_a_run(border: Border, due_until: datetime, max_retries: int) -> list[Col
     ]
 
 
-def _without_a_row(connection: Connection, border: Border) -> list[list[ColumnElement[bool]]]:
+class Mark(NamedTuple):
+    """How far the claims have been taken in."""
+
+    key: Any  # the highest that was; None: keys are no numbers, or there was no claim
+    is_swept: bool  # whether the sweep has come to the end once
+
+
+def read_mark(connection: Connection) -> Mark:
+    row = connection.execute(select(intake.c.mark, intake.c.swept_at)).first()
+    return Mark(row.mark, row.swept_at is not None) if row else Mark(None, is_swept=False)
+
+
+def _without_a_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]]:
     """The claims that are worked on and that no run has taken in: none, or the condition under which they are found.
 
     After the first round of the sweep only by their keys, or by the optional index.
     """
     has_no_row = [_c.claim_id.is_(None), border.is_worked_on]
-    row = connection.execute(select(intake.c.mark, intake.c.swept_at)).first()
-    if row is None or row.swept_at is None:
+    if not mark.is_swept:
         return [has_no_row]
-    if border.key_is_number and row.mark is not None:
-        return [[*has_no_row, border.key > row.mark]]
+    if border.key_is_number and mark.key is not None:
+        return [[*has_no_row, border.key > mark.key]]
     return [[*has_no_row, border.is_pending]] if border.has_index else []
 
 
-def unassessed(connection: Connection, border: Border, most: int) -> int:
+def unassessed(connection: Connection, border: Border, mark: Mark, most: int) -> int:
     """How many claims that are worked on no run has taken in yet, counted up to `most`."""
     count = 0
-    for where in _without_a_row(connection, border):
+    for where in _without_a_row(border, mark):
         some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(most)
         count += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
     return count
@@ -196,18 +206,6 @@ class DatabaseTroubles:
     database: Database
     catalog: Catalog
     redact: Callable[[str], str] = str
-
-    def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
-        """Mails that are held, that wait for longer than MAIL_WAITS, and that were left undecided lately."""
-        newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_MOST).subquery().c
-        piles = union_all(
-            _pile(MailState.READY, _m.state, _m.created_at).where(_m.created_at < now - MAIL_WAITS),
-            _pile(MailState.HELD, _m.state, _m.created_at),
-            _pile(MailState.UNDECIDED, newest.state, newest.ended_at).where(
-                newest.ended_at >= now - UNDECIDED_FOR
-            ),
-        )
-        return {MailState(state): Pile(*pile) for state, *pile in self.database.all(piles) if pile[0]}
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
         """Since when carriers have been unavailable, by their keys; see `recours.reporting.figures`."""
@@ -258,11 +256,11 @@ class DatabaseTroubles:
                 in_line[lane].append(InLine(claim_id, rank_at, bool(is_deadline), Stage(stage)))
         return {lane: sorted(some, key=attrgetter("rank_at"))[:most] for lane, some in in_line.items()}
 
-    def unassessed(self) -> list[Claim]:
+    def unassessed(self, mark: Mark) -> list[Claim]:
         """Claims that are worked on and that no run has taken in yet, up to a limit."""
         border = self.database.border
         with self.database.read() as connection:
-            conditions = _without_a_row(connection, border)
+            conditions = _without_a_row(border, mark)
             queries = [reading_all(border, *where).limit(_MOST_CLAIMS) for where in conditions]
             rows = [connection.execute(query) for query in queries]
             return [claim for some in rows for claim in read_claims(some, self.catalog, self.redact)]
@@ -417,8 +415,3 @@ def _last_checks(connection: Connection, since: datetime) -> dict[str, Check]:
         carrier_of(subject): Check(at, is_failure=details.get("kind") in OUTAGE_KINDS)
         for subject, at, details in reversed(rows)
     }
-
-
-def _pile(state: MailState, of: Any, at: Any) -> Select[Any]:
-    """How many there are of a state, and the oldest. `of`, `at`: the columns of the state and of the time."""
-    return select(const(state), func.count(), func.min(at)).where(of == const(state))

@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import Claim
 from recours.core.custody import Manifest
-from recours.core.mail import MailState, week_label
+from recours.core.mail import OPEN_STATES, MailState, week_label
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.reporting.figures import OverlongBacklog, Rate, Stake, ToCorrect
 from recours.reporting.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
 from recours.runs.ports import ATTACHED
+from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.worker import LATE_AFTER, STOPPED
 from recours.runs.workers import WORKERS
 
@@ -123,10 +124,11 @@ REFUSED_LONG = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Pile:
-    """How many mails there are of a state, and since when the oldest is there (aware UTC)."""
+    """How many mails there are of a state, and since when the oldest is there (aware UTC). `overdue`: see MAIL_WAITS."""
 
     count: int = 0
     since: datetime | None = None
+    overdue: int = 0
 
 
 class RefusedPiece(NamedTuple):
@@ -145,7 +147,6 @@ class Troubles:
     carrier's key; `account_streaks`, of clients' accounts by their numbers.
     """
 
-    mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)
     late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
     to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
@@ -357,14 +358,25 @@ class Overview:
     backlogs: Sequence[Backlog]  # by account
     carriers: Sequence[CarrierNow]
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
+    runs: Sequence[Run] = ()  # the latest, the newest first
     accounts: Sequence[ListedAccount] = ()  # those of clients
-    mails: Mapping[MailState, int] = field(default_factory=dict)
+    mails: Mapping[MailState, Pile] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
-    not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
+    undecided: Sequence[Any] = ()  # the ids of open claims with a number that a person has not decided on yet
     differences: Differences = field(default_factory=Differences)
     fleet: FleetStatus | None = None  # None: cron alone does the work
     # What the claims of each problem are about, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
+
+    @property
+    def not_enrolled(self) -> int:
+        """How many a person has not decided on yet, up to MOST_NOT_ENROLLED."""
+        return min(len(self.undecided), MOST_NOT_ENROLLED)
+
+    @property
+    def open_mails(self) -> dict[MailState, int]:
+        """How many mails are not ended, by their states."""
+        return {state: pile.count for state, pile in self.mails.items() if state in OPEN_STATES}
 
     @property
     def backlogs_by_carrier(self) -> list[Backlog]:
@@ -392,7 +404,7 @@ class Overview:
             "carriers": [carrier.as_json() for carrier in self.carriers],
             **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
-            "mails": {state.value: count for state, count in self.mails.items()},
+            "mails": {state.value: count for state, count in self.open_mails.items()},
             "differences": asdict(self.differences),
             "fleet": self.fleet and self.fleet.as_json(),
         }

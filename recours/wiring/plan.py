@@ -10,6 +10,7 @@ from recours.core.claim import NEVER
 from recours.core.policy import Policy
 from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.reporting.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
+from recours.reporting.snapshot import latest_runs
 from recours.reporting.survey import survey
 from recours.reporting.system import is_by_fleet, is_of_fleet, of_last_day
 from recours.runs.worker import Options
@@ -43,7 +44,7 @@ def plan_for(
 def terms_now(operations: Operations, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
     """What the coming runs go by. Raises DatabaseError."""
     now = operations.clock.now()
-    runs = operations.latest_runs(now)
+    runs = latest_runs(operations.records, now)
     last_runs: dict[str, datetime] = {}
     for run in runs:
         if run.started_at <= now and not is_of_fleet(run):

@@ -20,6 +20,7 @@ from recours.documents.store import DocumentStore, erase
 from recours.host.logs import local, run_log
 from recours.runs.ports import Clock, Dependencies
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import WORKERS
 from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
@@ -116,13 +117,13 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
 def metrics_text(settings: Settings, opened: Opened) -> str:
     """What is on record, for Prometheus. Raises RunError."""
     from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
-    from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
+    from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
     operations = operations_over(settings, opened.database, opened.schema, opened.clock)
     now = operations.overview(days=1)
     well = {
         name: run
-        for name in SCHEDULES
+        for name in WORKERS
         if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
     }
     return exposition(metrics(now, well))

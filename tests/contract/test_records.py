@@ -22,6 +22,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.tables import attempts, events, mail_events, mails, runs
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.records import Backlog, ClaimFilter, ClaimPage, Differences, Sort
+from recours.reporting.system import Pile
 from tests.conftest import Kind
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -313,7 +314,7 @@ def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
     assert records.backlogs(NOW) == []
     assert records.page(ClaimFilter(), 50).claims == []
     assert records.page(ClaimFilter(), 50) == ClaimPage([], 0)
-    assert records.mails() == {}
+    assert records.mails(NOW) == {}
     assert list(records.each_claim()) == []
 
 
@@ -419,12 +420,12 @@ def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
 ) -> None:
     add_claims(database, [{}, {}, {}])
     run_over(database)
-    assert records.differences(NOW) == Differences(0, 0)
+    assert records.intake(NOW).differences == Differences(0, 0)
     hour = timedelta(hours=1)
     set_own(database, "CLM-00000", owed_since=NOW - hour)
     set_own(database, "CLM-00001", owed_since=NOW - hour + timedelta(seconds=1))
     sql(database, "UPDATE recours_intake SET repaired = 7")
-    assert records.differences(NOW) == Differences(repaired=7, owed=1)
+    assert records.intake(NOW).differences == Differences(repaired=7, owed=1)
 
 
 # ---------------------------------------------------------------- what was told
@@ -462,7 +463,11 @@ def test_mails_that_are_not_ended_are_counted(database: Database, records: Datab
             "html": "h", "run_id": "r", "created_at": NOW, "tries": 0}  # fmt: skip
     states = ["ready", "ready", "held", "sending", "sent", "failed", "cancelled", "undecided"]
     put(database, mails, *(mail | {"message_id": str(n), "state": state} for n, state in enumerate(states)))
-    assert records.mails() == {MailState.READY: 2, MailState.HELD: 1, MailState.SENDING: 1}
+    assert records.mails(NOW) == {
+        MailState.READY: Pile(2, NOW),
+        MailState.HELD: Pile(1, NOW),
+        MailState.SENDING: Pile(1, NOW),
+    }
 
 
 # ---------------------------------------------------------------- how they are found
@@ -480,7 +485,7 @@ CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "first page": (lambda r: r.claims(ClaimFilter(), 50), set()),
     "a stage": (lambda r: r.page(ClaimFilter(stages=[Stage.UNNUMBERED]), 50), {"ix_recours_claims_stage"}),
     "search": (lambda r: r.page(ClaimFilter(text="b-77"), 50, sort=Sort.DEADLINE), set()),
-    "differences": (lambda r: r.differences(NOW), {"ix_recours_claims_owed"}),
+    "intake": (lambda r: r.intake(NOW), {"ix_recours_claims_owed"}),
     "messages": (lambda r: r.messages(7), {"uq_recours_events"}),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.tables import actions, attempts, evidence, mails
+from recours.reporting.reader import DatabaseRecords
 from recours.reporting.survey import DatabaseTroubles
 from recours.reporting.system import Pile
 from tests.conftest import SERVICE_CLIENTS
@@ -148,8 +149,8 @@ def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
                 "ended_at": at if state in ("sent", "undecided") else None,
             }  # fmt: skip
             connection.execute(insert(mails).values(texts | row))
-    assert troubles.mail_piles(NOW) == {
-        MailState.READY: Pile(2, NOW - 30 * HOUR),
+    assert DatabaseRecords(troubles.database, CATALOG).mails(NOW) == {
+        MailState.READY: Pile(3, NOW - 30 * HOUR, overdue=2),
         MailState.HELD: Pile(1, NOW - HOUR),
         MailState.UNDECIDED: Pile(1, NOW - 5 * HOUR),
     }

@@ -18,9 +18,10 @@ from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
+from recours.runs.workers import WORKERS
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from recours.wiring.operations import SCHEDULES, Operations, operations_over
+from recours.wiring.operations import Operations, operations_over
 from tests.conftest import environment_of
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -65,7 +66,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], oper
                     connection.execute(insert(attempts).values(attempt(answers, parcel, hours)))
         for check in world.checks:
             connection.execute(insert(actions).values(action(check)))
-        for worker, exit_status in zip(SCHEDULES, (int(world.failed_run), 0), strict=True):
+        for worker, exit_status in zip(WORKERS, (int(world.failed_run), 0), strict=True):
             run = {"id": worker, "worker": worker, "started_at": NOW - HOUR / 4, "ended_at": NOW - HOUR / 5}
             connection.execute(insert(runs).values(run | {"exit_status": exit_status}))
         if world.refused:

@@ -330,13 +330,11 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "mails",
         seen(
-            troubles=Troubles(
-                mails={
-                    MailState.READY: Pile(12, NOW - 30 * HOUR),
-                    MailState.HELD: Pile(1, NOW - HOUR),
-                    MailState.UNDECIDED: Pile(2, NOW - HOUR),
-                }
-            )
+            mails={
+                MailState.READY: Pile(14, NOW - 30 * HOUR, overdue=12),
+                MailState.HELD: Pile(1, NOW - HOUR),
+                MailState.UNDECIDED: Pile(2, NOW - HOUR),
+            }
         ),
         [
             ("12 mails have waited for the mail server since 25 Nov 2026.", "recours mail test you@example.com"),
@@ -347,7 +345,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             ),
         ],
     ),
-    ("mails that wait for the next run", seen(mails={MailState.READY: 4}), []),
+    ("mails that wait for the next run", seen(mails={MailState.READY: Pile(4, NOW - HOUR)}), []),
 ]  # fmt: skip
 
 
