@@ -46,7 +46,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.engine.reflection import Inspector, ObjectKind
+from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.types import NullType
 
 from recours.database.dialect import Dialect, dialect_of
@@ -157,11 +157,8 @@ class Border:
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, Table]:
         """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
-        every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
-        for columns in every.values():
-            for column in columns:
-                column["type"] = self.dialect.reflected_type(column["type"])
-        return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
+        every = self.dialect.columns_of(inspector, schema, names)
+        return {name: _table(name, schema, columns) for name, columns in every.items()}
 
     @cached_property
     def description(self) -> tuple[object, ...]:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,9 @@ from sqlalchemy import (
     true,
     union_all,
 )
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.engine.reflection import Inspector, ObjectKind
+from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType
 
 from recours.core.claim import LAST
@@ -52,9 +56,12 @@ class _Dialect:
         """A text, compared sign by sign, whatever the database's language."""
         return value
 
-    def reflected_type(self, kind: Any) -> Any:
-        """The type of the service's column, as SQLAlchemy reads it."""
-        return kind
+    def columns_of(
+        self, inspector: Inspector, schema: str | None, names: Collection[str]
+    ) -> dict[str, list[ReflectedColumn]]:
+        """The columns of those of these tables, or views, that there are, by their names."""
+        every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
+        return {name: columns for (_, name), columns in every.items()}
 
 
 class _Sqlite(_Dialect):
@@ -131,9 +138,18 @@ class _Sqlite(_Dialect):
         finally:
             connection.exec_driver_sql("PRAGMA mmap_size = 0")
 
-    def reflected_type(self, kind: Any) -> Any:
-        """It calls a type that it does not know, such as UUID, a number."""
-        return NullType() if type(kind) is NUMERIC else kind
+    def columns_of(
+        self, inspector: Inspector, schema: str | None, names: Collection[str]
+    ) -> dict[str, list[ReflectedColumn]]:
+        """SQLAlchemy would list all tables and views first. It calls a type that it does not know, such as UUID, a number."""
+        every = {}
+        for name in names:
+            with suppress(NoSuchTableError):
+                every[name] = inspector.get_columns(name, schema)
+        for column in chain(*every.values()):
+            if type(column["type"]) is NUMERIC:
+                column["type"] = NullType()
+        return every
 
 
 class _Postgres(_Dialect):
