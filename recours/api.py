@@ -25,8 +25,8 @@ from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.actions import AccountResult, Actions
+from recours.wiring.claim_reports import explanation_of
 from recours.wiring.fetching import fetch_claims
-from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
 
 

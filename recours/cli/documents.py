@@ -31,8 +31,8 @@ from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.documents.store import erase
 from recours.reporting.evidence import piece_json
 from recours.reporting.records import iso
+from recours.wiring.claim_reports import evidence_of
 from recours.wiring.custody import write_manifests
-from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 from recours.wiring.timestamps import read_roots
 from recours.wiring.verification import Verification, appraised_anew

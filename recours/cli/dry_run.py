@@ -18,7 +18,7 @@ from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.host import logs
-from recours.reporting.preview import Preview, preview, preview_named
+from recours.reporting.plan import Preview, preview, preview_named
 from recours.reporting.survey import survey
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named

@@ -22,7 +22,7 @@ from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_LATE_CLAIMS
 from recours.runs.workers import PODRetryScheduler
-from recours.wiring.plan import plan_for
+from recours.wiring.claim_reports import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_ACCOUNTS = 10  # of clients

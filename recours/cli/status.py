@@ -29,7 +29,7 @@ from recours.reporting.labels import colon as colon_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.reporting.system import Health, Overview
-from recours.wiring.one_claim import explanation_of, references_of
+from recours.wiring.claim_reports import explanation_of, references_of
 
 if TYPE_CHECKING:
     from recours.dashboard.texts import PageTexts

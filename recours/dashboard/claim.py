@@ -30,7 +30,7 @@ from recours.reporting.labels import quoted, reason_of
 from recours.reporting.records import ListedClaim
 from recours.reporting.results import ClaimStatus, ResultSentences
 from recours.runs.source import unknown_claim
-from recours.wiring.one_claim import explanation_of
+from recours.wiring.claim_reports import explanation_of
 
 
 def find(visit: Visit) -> Response:

@@ -2,14 +2,17 @@
 
 Coming runs are counted, not made: open claims in their order, runs at their times, quotas by window. Whatever decides about a
 claim is called in `recours.core`. No attempt is assumed to return a document. Pure.
+
+Also: the day before which a claim's turn does not come, over the claims of its account alone, since others, which share the
+batches of runs, can only delay it; and what one run would do now.
 """
 
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from itertools import islice, takewhile
 from math import inf
 from operator import itemgetter
@@ -17,7 +20,7 @@ from typing import Any
 
 from recours.core.assessment import as_next_run_finds, assess, is_expired, ranked_anew, retimed
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, urgency
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State, urgency
 from recours.core.decision import (
     Action,
     abandoned_at,
@@ -29,10 +32,13 @@ from recours.core.decision import (
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.last_attempt import awaits_last_attempt
+from recours.core.localized import Localized
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
+from recours.core.position import Closing, Position, Why, closing_of, position
 from recours.core.quota import CallBudget, Limit, Usage, kept_for_others
+from recours.core.translations import N_
 from recours.reporting.figures import counted_by_hour, usual_calls
 from recours.reporting.records import iso
 from recours.runs.attempt import without_call
@@ -491,3 +497,141 @@ def _head(key: str, line: list[_Entry]) -> tuple[int, float, int, str]:
     """Where a line stands among others: that with the most urgent claim first."""
     tier, rank, place, _ = line[-1]
     return -tier, -rank, -place, key
+
+
+# ---------------------------------------------------------------- the day before which a due claim's turn does not come
+
+# How far ahead a claim's turn is looked for.
+AHEAD = timedelta(days=14)
+
+
+def day_in_line(
+    claim_id: Any,
+    where: Position,
+    claims: Sequence[Claim],
+    account: AccountFacts,
+    terms: Terms,
+    now: datetime,
+) -> date | None:
+    """The day before which no run tries a claim that stands in line.
+
+    None: the first run that may ask its carrier tries it, or its worker does not run. `claims`: it and the most urgent ones
+    of its account, as by `as_planned`.
+    """
+    claims = sorted(claims, key=lambda claim: claim.id)
+    number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
+    stage = Stage.NEW if claims[number].is_pending else Stage.READY
+    opens_at = max(where.next_at or now, now)
+    until = now + AHEAD
+    runs = coming_runs(terms, now, until)
+    if all(worker.stage is not stage for _, worker in runs):
+        return None
+    simulation = Simulation(claims, {claims[number].account_key: account}, terms, now, until)
+    runs_before = 0
+    for at, worker in runs:
+        simulation.run(worker, at)
+        if number in simulation.first_attempts:
+            if not runs_before:
+                return None
+            until = at
+            break
+        runs_before += worker.stage is stage and at >= opens_at
+    return until.astimezone(terms.policy.zone).date()
+
+
+def stands_in_line(where: Position) -> bool:
+    """Tell whether a claim is due, and its carrier takes calls, or does by itself when time has passed."""
+    takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
+    is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
+    return where.is_due and where.asks and is_open
+
+
+# Today, tomorrow, another day.
+_SENTENCES = (
+    N_("Its turn may come today (estimate)."),
+    N_("Its turn comes not before tomorrow (estimate)."),
+    N_("Its turn comes not before {day} (estimate)."),
+)
+
+
+def day_in_line_text(texts: Localized, not_before: date, now: datetime) -> str:
+    days = (not_before - texts.local(now).date()).days
+    return texts(_SENTENCES[min(max(days, 0), 2)], day=texts.weekday(not_before))
+
+
+# ---------------------------------------------------------------- what one run would do now
+
+_TAKEN = (Why.DUE, Why.NEW, Why.NOT_ASKED)
+_LEFT_BEHIND = (Why.CLOSED, Why.BLOCKED)
+_WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
+
+
+@dataclass
+class Preview:
+    """What would be taken, in order, and why the rest waits.
+
+    `taken`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no call, by lane. `rest`: all
+    others, those that are due by why they are not fetched, those that are not as BY_BACKOFF.
+    """
+
+    taken: list[tuple[Claim, State]] = field(default_factory=list)
+    beyond_batch: int = 0
+    left_behind: Counter[str] = field(default_factory=Counter)
+    rest: Counter[Why] = field(default_factory=Counter)
+
+
+def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
+    """Claims that somebody asked for, whatever their backoff: a closed carrier is not asked for them either."""
+    result = Preview()
+    for claim in claims:
+        if claim.account_key in closed and claim.number is not None:  # one without a number needs no call
+            result.left_behind[claim.account_key] += 1
+        else:
+            result.taken.append((claim, claim.state))
+    return result
+
+
+def preview(
+    claims: Iterable[tuple[Claim, bool]],
+    stage: Stage,
+    batch_size: int,
+    carriers: tuple[str, ...],
+    closed: dict[str, Refusal],
+    policy: Policy,
+    now: datetime,
+) -> Preview:
+    """Sort claims as a run would, at most `batch_size` of them in memory. `claims`: each with whether a run has leased it."""
+    result, due = Preview(), 0
+
+    def to_be_taken() -> Iterator[tuple[Claim, State]]:
+        nonlocal due
+        for claim, leased in claims:
+            if not _is_for(claim, stage, carriers):
+                continue
+            refusal = closed.get(claim.account_key)
+            where = position(claim, now, policy, refusal=refusal, leased=leased)
+            if where.why in _TAKEN:
+                due += 1
+                yield claim, where.state
+            else:
+                _count(claim, where, result)
+
+    result.taken = nsmallest(batch_size, to_be_taken(), lambda pair: (urgency(pair[1], now), pair[0].id))
+    result.beyond_batch = due - len(result.taken)
+    return result
+
+
+def _is_for(claim: Claim, stage: Stage, carriers: tuple[str, ...]) -> bool:
+    """Tell whether a claim is for the worker of this stage, and of these carriers (none named: of any)."""
+    is_mine = claim.is_ours and claim.is_pending == (stage is Stage.NEW)
+    return is_mine and (not carriers or claim.account_key in carriers)
+
+
+def _count(claim: Claim, where: Position, result: Preview) -> None:
+    """Count a claim that is not taken."""
+    if where.is_due and where.why in _LEFT_BEHIND:
+        result.left_behind[claim.account_key] += 1
+    elif where.is_due or where.why in _WITHOUT_A_TIME:
+        result.rest[where.why] += 1
+    else:
+        result.rest[Why.BY_BACKOFF] += 1

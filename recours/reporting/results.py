@@ -28,7 +28,7 @@ from recours.reporting.labels import (
     said_or_quoted,
     times_asked,
 )
-from recours.reporting.place import day_in_line_text
+from recours.reporting.plan import day_in_line_text
 from recours.reporting.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
 

@@ -46,10 +46,10 @@ from recours.reporting.records import ListedClaim
 from recours.reporting.results import AttachResult, RecoursError, ResultSentences
 from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations
+from recours.wiring.claim_reports import evidence_of
 from recours.wiring.custody import write_manifests
 from recours.wiring.fetching import RequestedFetch
 from recours.wiring.mail_trials import mail_service, send_test
-from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
 LONGEST_WHY = 300

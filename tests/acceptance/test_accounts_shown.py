@@ -10,10 +10,9 @@ from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
+from recours.wiring.claim_reports import explanation_of, plan_for
 from recours.wiring.databases import open_database
-from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, open_operations, operations_over
-from recours.wiring.plan import plan_for
 from recours.wiring.workers import metrics_text
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service

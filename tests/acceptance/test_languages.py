@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.wiring.claim_reports import explanation_of
 from recours.wiring.databases import open_database
-from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import JOINED, Service

@@ -9,7 +9,7 @@ import pytest
 
 from recours.core.localized import Localized
 from recours.sandbox import Scenario, SimulatedClock
-from recours.wiring.one_claim import explanation_of
+from recours.wiring.claim_reports import explanation_of
 from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import FAILED_AT, Service
 

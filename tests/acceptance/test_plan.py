@@ -26,9 +26,9 @@ from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.carriers import accounts
+from recours.wiring.claim_reports import plan_for
 from recours.wiring.databases import open_database
 from recours.wiring.operations import open_operations
-from recours.wiring.plan import plan_for
 from recours.wiring.workers import make_worker
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.assumed import AssumedAccounts

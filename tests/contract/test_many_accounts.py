@@ -19,13 +19,12 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.operations.accounts import AccountHealth
-from recours.reporting.place import stands_in_line
+from recours.reporting.plan import stands_in_line
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from recours.wiring.accounts import Seals
-from recours.wiring.one_claim import explanation_of
+from recours.wiring.claim_reports import explanation_of, plan_for
 from recours.wiring.operations import Operations, operations_over
-from recours.wiring.plan import plan_for
 from tests.conftest import SERVICE_CLIENTS, environment_of
 from tests.contract.test_claims import NOW, POLICY
 from tests.contract.test_many_lanes import statements_of

@@ -35,8 +35,8 @@ from recours.reporting.problems import ProblemKind, verdict
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
+from recours.wiring.claim_reports import explanation_of
 from recours.wiring.mail import MailService
-from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, open_operations
 from tests.conftest import SERVICE_CLAIMS
 from tests.fakes.intake import take_in

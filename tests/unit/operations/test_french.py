@@ -16,7 +16,7 @@ from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.reporting.advice import advice
 from recours.reporting.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
-from recours.reporting.place import day_in_line_text
+from recours.reporting.plan import day_in_line_text
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import Problem, ProblemKind, Verdict
 from recours.reporting.records import ListedClaim

@@ -9,7 +9,7 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import position
-from recours.reporting.place import AHEAD, day_in_line, day_in_line_text, stands_in_line
+from recours.reporting.plan import AHEAD, day_in_line, day_in_line_text, stands_in_line
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
 TODAY = date(2026, 2, 2)

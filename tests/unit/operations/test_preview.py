@@ -13,7 +13,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import Why
-from recours.reporting.preview import Preview, preview
+from recours.reporting.plan import Preview, preview
 from tests.fakes.world import World
 
 HOUR = timedelta(hours=1)

@@ -11,7 +11,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.position import Why
-from recours.reporting.preview import preview
+from recours.reporting.plan import preview
 from tests.fakes.queue import DELIVERY
 from tests.fakes.world import World
 

@@ -15,7 +15,7 @@ from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.core.position import Why
 from recours.notifications.render import Branding, render
-from recours.reporting.preview import Preview, preview
+from recours.reporting.plan import Preview, preview
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
