@@ -138,6 +138,7 @@ class CheckContext:
             if facts.is_new:
                 return facts
             database = connect(self.settings)
+            click.get_current_context().call_on_close(database.close)
             schema = look(database)
             require_claims(database, schema)
         except DatabaseError as error:
