@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from recours.core.accounts import HOUSE, AccountKey, carrier_of
 from recours.core.claim import Delivery
 from recours.core.quota import Capability, Limit, parse_limits
-from recours.core.text import clean, plain
+from recours.core.text import clean, nearest, plain
 
 
 @dataclass(frozen=True)
@@ -289,8 +288,8 @@ class Catalog:
 
     def no_such(self, name: str) -> str:
         """The error for a name that does not exist: with the nearest one, or all there are."""
-        close = get_close_matches(fold(name), self.keys_by_name, n=1)
-        near = f"Did you mean {self.specs[self.keys_by_name[close[0]]].name}?" if close else ""
+        close = nearest(fold(name), self.keys_by_name)
+        near = f"Did you mean {self.specs[self.keys_by_name[close]].name}?" if close else ""
         return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"
 
 

@@ -66,6 +66,13 @@ def names_text(language: str, names: str) -> str:
     return names
 
 
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word that somebody probably meant; None: none is like it. `cutoff`: 1 is the same word, 0 any."""
+    from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=cutoff)), None)
+
+
 def is_text(value: str) -> bool:
     """Tell whether a value from outside was valid UTF-8: bytes that are none come as lone surrogates."""
     try:

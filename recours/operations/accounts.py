@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from io import StringIO
 from typing import Any
@@ -19,7 +18,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import CarrierState, Refusal, lasts
 from recours.core.sentences import Said
-from recours.core.text import clean, is_one_line, is_text, plural
+from recours.core.text import clean, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.ports import Fetched
@@ -115,8 +114,8 @@ def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
         short = str(typed).strip().upper().removeprefix(f"{spec.prefix}_")
         name = names.get(short)
         if name is None:
-            near = get_close_matches(short, names, n=1)
-            hint = f" ({names[near[0]]}?)" if near else ""
+            near = nearest(short, names)
+            hint = f" ({names[near]}?)" if near else ""
             known = ", ".join(_names_of(spec))
             raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near=hint)
         text = _one_line(name, value)

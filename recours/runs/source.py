@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
-from recours.core.text import clean, is_text
+from recours.core.text import clean, is_text, nearest
 from recours.core.translations import N_, translate
 from recours.runs.ports import Lease, Ready
 
@@ -180,5 +179,4 @@ def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetim
 def unknown_claim(claims: "ClaimRepository", reference: str) -> RefusedClaim:
     """What is said of a reference that is none."""
     likely = claims.references_like(reference) if can_be_reference(reference) else []
-    matches = get_close_matches(reference, likely, n=1, cutoff=0.5) if likely else []
-    return RefusedClaim(reference, Unfit.UNKNOWN, next(iter(matches), None))
+    return RefusedClaim(reference, Unfit.UNKNOWN, nearest(reference, likely, cutoff=0.5))

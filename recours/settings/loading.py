@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit
-from recours.core.text import is_one_line, is_text
+from recours.core.text import is_one_line, is_text, nearest
 from recours.database.border import TableNames
 from recours.database.engine import SECRET_QUERY
 from recours.host.files import Access
@@ -179,8 +178,8 @@ class _Reading:
                 continue
             told = self.found.faults if name.startswith("QUOTA_") else self.warnings
             if name.startswith(("RECOURS_", "QUOTA_")):
-                near = get_close_matches(name, known, n=1)
-                hint = f" Did you mean {near[0]}?" if near else ""
+                near = nearest(name, known)
+                hint = f" Did you mean {near}?" if near else ""
                 told.append(f"{name} in {source} is not a setting.{hint}")
 
     def _check_document_first(self, spec: CarrierSpec) -> None:

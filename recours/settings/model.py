@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -22,7 +21,7 @@ from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
-from recours.core.text import is_one_line
+from recours.core.text import is_one_line, nearest
 from recours.core.translations import LANGUAGES
 from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.host.files import SETTING as SHARED_GROUP
@@ -202,8 +201,8 @@ def column_names(text: str) -> Mapping[str, str]:
     for part in names(text):
         known, _, name = (piece.strip() for piece in part.partition(":"))
         if known not in COLUMNS:
-            near = get_close_matches(known, COLUMNS, n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
+            near = nearest(known, COLUMNS)
+            hint = f"Did you mean {near}? " if near else ""
             raise ValueError(
                 f"'{known[:40]}' is no column that recours uses. {hint}It uses {', '.join(COLUMNS)}"
             )
