@@ -14,7 +14,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
+    Executable,
     Integer,
     Numeric,
     Row,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
     update,
 )
 
@@ -309,17 +312,20 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 
 @lru_cache(maxsize=32)
-def _likely_stale(border: Border) -> list[Select[Any]]:
-    """Selects the keys of our rows that are probably out of date. Its parameters: `moments`, `watched_from`."""
+def _likely_stale(border: Border) -> CompoundSelect[Any]:
+    """Selects the keys of our rows that are probably out of date. Its parameters: `moments`, `watched_from`.
+
+    Each part has an index of its own.
+    """
     watched_from = bindparam("watched_from", type_=_c.written_at.type)
-    return [
+    return union_all(
         _stale(border, _c.to_assess == literal_column("1")),
         _stale(border, is_open(is_long=False)),
         _stale(border, is_open(is_long=True)),
         _stale(
             border, _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > watched_from
         ),
-    ]
+    )
 
 
 def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
@@ -395,7 +401,7 @@ class ClaimIntake:
     def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
         """The keys of claims that are likely to be new, or edited."""
         border = self._border
-        queries = _likely_stale(border).copy()
+        queries: list[Executable] = [_likely_stale(border)]
         if border.has_index:
             queries.append(_pending(border))
         if mark is not None:
