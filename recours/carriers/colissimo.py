@@ -7,9 +7,9 @@ Nothing was tried against the live services.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.carriers import answers, json_api
 from recours.carriers.answers import (
@@ -159,8 +159,7 @@ _NOT_READ: dict[int, Meaning] = dict.fromkeys((400, 413), Sentence.REQUEST_REJEC
 _LONGEST_PATH = 1000  # signs: it is sent back
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A document that can be asked for. `path` and `uuid` come from outside: they are only ever sent back."""
 
     path: str | None

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.carriers.message import Request, Response
 from recours.core.text import plain
@@ -84,8 +83,7 @@ _READ_OF_TEXTS = 2000  # signs
 _READ_OF_DETAILS = 20
 
 
-@dataclass(frozen=True)
-class ProblemJson:
+class ProblemJson(NamedTuple):
     """What an error says. `text`: all of it in lower case without accents, to look for what it is about."""
 
     said: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from recours.core.claim import Delivery
 from recours.core.quota import Capability
@@ -33,8 +33,7 @@ class Response:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """A carrier asks us to wait. `until` is aware UTC; None: it named no time."""
 
     until: datetime | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recours.carriers.account_gate import AccountGate, NotPresentedError, Turns, WaitingReservation
 from recours.carriers.client import KNOWS_PARCEL, Client
@@ -88,8 +88,7 @@ class _Fetch:
         self.accepted = self.accepted or accepted
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(NamedTuple):
     """What one question to a carrier brought."""
 
     outcome: Outcome  # as the client tells it: not yet what a claim comes to, see `make_outcome`
@@ -511,7 +510,7 @@ class APIRequestQueue(AccountGate):
             self._quota.pause(key, until, reason, now)
         else:  # unavailable, whichever account asks
             self._quota.pause_carrier(carrier_of(key), until, reason, now)
-        return replace(answer, retry_at=until)
+        return answer._replace(retry_at=until)
 
     # ---------------------------------------------------------------- a call that several claims share
 
@@ -565,7 +564,7 @@ class APIRequestQueue(AccountGate):
         about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
         """
         house, delivery = carrier_of(key), denied.outcome.delivery
-        parcel = replace(parcel, known=delivery or parcel.known)
+        parcel = parcel._replace(known=delivery or parcel.known)
         calls = self._accounts[house].spec.calls_for(parcel.known)
         reservations, refusal = self.reserve(house, [calls], go_on=go_on)
         if refusal and refusal.why is Blocked.CARRIER:

@@ -7,10 +7,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, overload
+from typing import Any, NamedTuple, TextIO, TypeVar, overload
 
 import click
 
@@ -123,8 +122,7 @@ def _has_lost() -> bool:
 _LONGEST_CELL = 200
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A title, the heads of its columns and its rows. Columns named in `numbers` are ranged right."""
 
     title: str

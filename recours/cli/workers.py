@@ -3,9 +3,8 @@
 import logging
 import signal
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -216,8 +215,7 @@ def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, A
     return ending.status
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How a run ended: its exit status, and its summary or why there is none."""
 
     status: int

@@ -1,7 +1,6 @@
 """Whose account a carrier is asked with: the house's, which stands in the settings, or a client's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 from typing import Any, NamedTuple
@@ -44,8 +43,7 @@ def account_name(carrier: str, client: str) -> str:
     return f"{carrier} ({client})" if client else carrier
 
 
-@dataclass(frozen=True)
-class ServiceClient:
+class ServiceClient(NamedTuple):
     """A client of the service, as far as its accounts need it."""
 
     id: Any
@@ -57,8 +55,7 @@ class ServiceClient:
         return self.email or f"client {self.id}"
 
 
-@dataclass(frozen=True)
-class ClientAccount:
+class ClientAccount(NamedTuple):
     """A client's account at a carrier, without its credentials.
 
     `client_address`: its client's when it was put, see `address_key`. `email`: the client's now; None: nobody knows.

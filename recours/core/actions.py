@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.core.claim import Claim, Stage, State
 from recours.core.text import clean
@@ -56,8 +56,7 @@ class OperatorAction:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class PastAction:
+class PastAction(NamedTuple):
     """One that is on record. `what`: one of ActionKind, unless another program wrote it."""
 
     at: datetime

@@ -1,7 +1,7 @@
 """What a piece of evidence shows, and whether it shows anything: the terms. The rules are in `recours.documents.appraisal`."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class EvidenceKind(StrEnum):
@@ -13,8 +13,7 @@ class EvidenceKind(StrEnum):
     RECORD = "record"  # what the carrier's tracking says of the delivery, written down by recours
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """Whose document it should be. `number`: upper case, without blanks."""
 
     carrier: str  # its key
@@ -22,8 +21,7 @@ class Expected:
     kind: EvidenceKind = EvidenceKind.LETTER
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """What can be read on a document itself, not what tracking says beside it. None: it does not tell, or cannot be read."""
 
     is_readable: bool = False  # False: a scan or an image, of which no text can be read
@@ -35,8 +33,7 @@ class Shown:
     place: str | None = None  # as printed
 
 
-@dataclass(frozen=True)
-class Appraisal:
+class Appraisal(NamedTuple):
     """`hollow`: why the document proves nothing, as a phrase to stand after "it is refused: "; None: it may prove something."""
 
     shown: Shown

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.core.accounts import HOUSE, AccountKey, carrier_of
 from recours.core.claim import Delivery
@@ -12,8 +12,7 @@ from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import clean, nearest, plain
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """A setting of one carrier beside its credentials."""
 
     name: str
@@ -142,8 +141,7 @@ class CarrierSpec:
         )
 
 
-@dataclass(frozen=True)
-class Substitute:
+class Substitute(NamedTuple):
     """A carrier's claims may be served by another one's account, if we have credentials for that."""
 
     claimed: str  # the carrier that the claim names

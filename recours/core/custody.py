@@ -6,9 +6,9 @@ A manifest is a text in the form that `sha256sum -c` reads: anybody can verify i
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import NamedTuple
 
 FOLDER = "manifests"  # in the folder of documents
 NOTHING_BEFORE = "0" * 64  # what the first manifest names as the one before
@@ -18,8 +18,7 @@ RECORD = "# record "
 _LONGEST_NAME = 1000  # recours gives names of a third of that; rows of other software may have any
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A manifest as the database has it. `name`: its path below the folder of documents, with `/` between the parts."""
 
     number: int

@@ -4,7 +4,7 @@ Every function here is pure: time, policy and facts go in, a new state comes out
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -265,7 +265,7 @@ def _retrieved(
     if delivery.day:
         facts["delivered_day"] = delivery.day.isoformat()
     if shown:
-        facts["shown"] = asdict(shown)
+        facts["shown"] = shown._asdict()
     return (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),)
 
 

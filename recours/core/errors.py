@@ -2,8 +2,8 @@
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from recours.core.translations import N_
 
@@ -39,8 +39,7 @@ class Actor(StrEnum):
     NOBODY = "nobody"
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(NamedTuple):
     """What a kind means, and how it is called."""
 
     persistent: bool

@@ -4,10 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.core.accounts import carrier_of
@@ -41,8 +41,7 @@ class EventName(StrEnum):
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One thing to be told, at most once for a claim, carrier and tracking number."""
 
     name: EventName
@@ -104,8 +103,7 @@ OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 LAPSED = "its claim was mended before anybody was told"
 
 
-@dataclass(frozen=True)
-class Preferences:
+class Preferences(NamedTuple):
     pod_failed: bool = True
     pod_retrieved: bool = True
     frequency: Frequency = Frequency.IMMEDIATE
@@ -140,7 +138,7 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
     # A client who wants no mail about what is missing wants none about why, unless they say so.
     values.setdefault("account_refused", values.get("pod_failed", usual.pod_failed))
     fault = f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
-    return replace(usual, **values), fault
+    return usual._replace(**values), fault
 
 
 _YES_NO = {True: True, False: False, "true": True, "false": False}
@@ -221,8 +219,7 @@ class OutboxEvent:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     client_id: Any
     email: str | None
     name: str | None

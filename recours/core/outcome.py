@@ -213,8 +213,7 @@ def best_proof(stored: Iterable[StoredDocument]) -> StoredDocument | None:
     return min(proofs, key=lambda one: PROOF_KINDS.index(one.kind), default=None)
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """What runs that died had stored of a claim. `is_complete`: all of an answer that proves something, which comes first."""
 
     documents: tuple[StoredDocument, ...] = ()

@@ -40,8 +40,7 @@ def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
     return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - DUE_SLACK
 
 
-@dataclass(frozen=True)
-class AccountState:
+class AccountState(NamedTuple):
     """What all processes know of refusals of an account."""
 
     refusals: int = 0  # in a row
@@ -103,8 +102,7 @@ class DocumentRight:
         return replace(self.after_grant(), came_at=now if is_new else self.came_at)
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(NamedTuple):
     """A person stopped a carrier for all processes, until someone takes it up again."""
 
     at: datetime
@@ -184,8 +182,7 @@ class Blocked(StrEnum):
     CARRIER = "carrier"
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The queue's no. `until` is aware UTC; None: not before someone acts, or the next run."""
 
     why: Blocked
@@ -205,8 +202,7 @@ class Refusal:
 # ---------------------------------------------------------------- an account at one moment
 
 
-@dataclass(frozen=True)
-class AccountStatus:
+class AccountStatus(NamedTuple):
     """An account at a carrier, as its state and its quota were read. To read them takes no try that is due."""
 
     uses: Sequence[Usage] = ()  # of the limits for one capability first, of the longest window last

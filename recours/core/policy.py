@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.core.claim import EARLIEST, Claim, State
@@ -99,8 +99,7 @@ class EnrollNew(StrEnum):
     FALSE = "false"
 
 
-@dataclass(frozen=True)
-class Adoption:
+class Adoption(NamedTuple):
     """When recours first worked on a database (aware UTC), and what there was then."""
 
     at: datetime

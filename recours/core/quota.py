@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # Windows up to this long are waited out within a run; longer ones close the carrier for the run.
@@ -30,8 +30,7 @@ class Capability(StrEnum):
 CallBudget = dict[Capability, int]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A fixed window: `seconds` long, aligned to the epoch; or, if `seconds` is 0, a calendar day in `zone`."""
 
     seconds: int = 0
@@ -65,8 +64,7 @@ class Window:
         return start.astimezone(UTC), end.astimezone(UTC)
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """At most `number` calls to `carrier` (for `capability`; None: for whatever) in one window."""
 
     carrier: str
@@ -120,8 +118,7 @@ def _known_zone(name: str) -> str:
         raise ValueError(f"'{name[:40]}' is not a time zone; write for example Europe/Paris or UTC") from None
 
 
-@dataclass(frozen=True)
-class QuotaRequest:
+class QuotaRequest(NamedTuple):
     """Units of one limit. `headroom`: so many of the limit are left to others."""
 
     limit: Limit
@@ -129,8 +126,7 @@ class QuotaRequest:
     headroom: int = 0
 
 
-@dataclass(frozen=True)
-class Reserved:
+class Reserved(NamedTuple):
     """Units of one limit, in one of its windows."""
 
     limit: Limit
@@ -138,8 +134,7 @@ class Reserved:
     end: datetime
 
 
-@dataclass(frozen=True)
-class Exhausted:
+class Exhausted(NamedTuple):
     """Which limit stood in the way."""
 
     limit: Limit
@@ -159,8 +154,7 @@ class Exhausted:
         return fitting
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """How far a limit is used in its present window."""
 
     limit: Limit

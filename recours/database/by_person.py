@@ -108,7 +108,7 @@ def write_claims(
     return _read(assessor, connection, ids)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ClaimCorrections:
     """Corrections of a claim's number or carrier in one database: see `recours.operations.decisions`."""
 
@@ -211,7 +211,7 @@ _AT_ONCE = 2000
 _A_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ClaimEnrolment:
     """The claims of one database. `skip`: claim statuses (lower case) of no interest."""
 
@@ -417,7 +417,7 @@ def _are_as_read(before: Sequence[tuple[Claim, bool]], originals: Sequence[Claim
 # ---------------------------------------------------------------- claims that were given up
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class GivenUpClaims:
     """The claims of one database that were given up or settled: see `recours.operations.decisions`."""
 

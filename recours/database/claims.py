@@ -221,7 +221,7 @@ class _ChangedError(Exception):
     """Some claims are not as they were taken: nothing is recorded, and the service is told nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ClaimRepository:
     """Claims, looked for, leased and recorded by one run of one worker."""
 

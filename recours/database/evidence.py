@@ -6,7 +6,7 @@ A piece is written with the attempt that brought it, in the same transaction.
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -82,7 +82,7 @@ def evidence_rows(
             "size": document.size,
             "media_type": document.media_type,
             "refused": document.refused,
-            "shown": asdict(document.shown),
+            "shown": document.shown._asdict(),
             **delivery_columns(document.delivery),
             "place": document.delivery.place,
             "by": by,
@@ -164,7 +164,7 @@ def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: st
         connection.execute(insert(erasures), rows)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class DatabaseCustody:
     """The manifests of one database. `folder`: of the documents."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -131,7 +131,7 @@ def adoption_of(row: RowMapping) -> Adoption | None:
 # ---------------------------------------------------------------- assessing
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Assessor:
     """Assesses claims by what the service's rows hold now."""
 
@@ -282,8 +282,7 @@ def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
 # ---------------------------------------------------------------- what is looked for
 
 
-@dataclass(frozen=True)
-class _Keys:
+class _Keys(NamedTuple):
     """A stretch of keys: those after `after`, up to `until`, where there are such bounds."""
 
     after: Any = None
@@ -350,7 +349,7 @@ def _pending(border: Border) -> Select[Any]:
 # ---------------------------------------------------------------- the intake
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ClaimIntake:
     """Our rows of one database's claims, brought up to date by one run."""
 

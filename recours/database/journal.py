@@ -86,7 +86,7 @@ def forget_done(database: Database, before: datetime) -> None:
         connection.execute(_FORGET_ROWS, {"before": before})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RunJournal:
     """Runs, written as they begin and end."""
 
@@ -211,7 +211,7 @@ def note_action(connection: Connection, action: OperatorAction, now: datetime) -
     connection.execute(insert(actions), vars(action) | {"at": now, "details": dict(action.details)})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ActionLog:
     """The actions of one database. All methods raise DatabaseError."""
 

@@ -74,7 +74,7 @@ _UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
 _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MailOutbox:
     """The mails of one database, as one run sees them."""
 

@@ -69,7 +69,7 @@ _a, _c = client_accounts.c, claims.c
 _TIMED = (Stage.WAITING, Stage.SETTLED)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ClaimMaintenance:
     """The state of claims, kept by one run."""
 

@@ -91,15 +91,15 @@ def _take(dialect: Dialect) -> ReturningInsert[Any]:
 # ---------------------------------------------------------------- the counts
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class QuotaTables:
     """The counts in the database, and what of them this run has reserved and not sent. Safe for the threads of a run."""
 
     database: Database
-    _held: Counter[Reserved] = field(default_factory=Counter, init=False, compare=False)
-    _unsent: Counter[Reserved] = field(default_factory=Counter, init=False, compare=False)  # to go back
-    _short: set[str] = field(default_factory=set, init=False, compare=False)  # the keys of short limits
-    _guard: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
+    _held: Counter[Reserved] = field(default_factory=Counter, init=False)
+    _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to go back
+    _short: set[str] = field(default_factory=set, init=False)  # the keys of short limits
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 

@@ -13,14 +13,13 @@ import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SETTING = "RECOURS_SHARED_GROUP"
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """Rights to what is made: 0600 and 0700; with a group, which may read, 0640 and 2750."""
 
     group: str = ""

@@ -162,7 +162,7 @@ def run_log() -> logging.Logger:
     return logging.getLogger(RUN_LOGGER)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class LogFile:
     """Where a log goes. `redact` takes secrets out as the last resort; `now` is the clock, aware."""
 

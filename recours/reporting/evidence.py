@@ -1,7 +1,7 @@
 """What a claim's evidence shows and how far it carries the dispute, for `recours why`, the page and JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from recours.core.appraisal import EvidenceKind, Shown
@@ -64,7 +64,7 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
         "size": piece.size,
         "media_type": piece.media_type,
         "refused": piece.refused,
-        "shown": asdict(piece.shown),
+        "shown": piece.shown._asdict(),
         "signatory": piece.delivery.signatory,
         "delivered_at": iso(piece.delivery.at),
         "delivered_day": iso(piece.delivery.day),

@@ -5,7 +5,7 @@ Status, page, weekly report, mails, metrics, exports and plan use these; docs/de
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, takewhile
 from math import ceil
@@ -267,7 +267,7 @@ def counted_by_hour(limit: Limit) -> Limit:
     if not limit.window.is_short:
         return limit
     number = limit.number * _HOUR_S // limit.window.seconds
-    return replace(limit, number=number, window=Window(_HOUR_S))
+    return limit._replace(number=number, window=Window(_HOUR_S))
 
 
 def in_line(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:

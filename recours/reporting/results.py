@@ -265,7 +265,7 @@ class ResultSentences(Localized):
 
     def _shows(self, evidence: ClaimEvidence, pod_url: str | None) -> str | None:
         pod = next((piece for piece in evidence.pieces if piece.path == pod_url), None)
-        return piece_text(pod, self) if pod and (pod.shown or pod.refused) else None
+        return piece_text(pod, self) if pod else None
 
     def _evidence(self, where: Position, carrier: str) -> str:
         """A sentence to follow, where the end of the evidence counts."""

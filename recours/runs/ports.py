@@ -63,8 +63,7 @@ class Reservation(Protocol):
         """Give back what is left over."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What a carrier is asked about: one parcel, for one claim."""
 
     number: str
@@ -126,8 +125,7 @@ class Attempt:
         return None if self.is_beside else best_proof(self.evidence)
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """How a run holds claims: by a token, until then."""
 
     token: str
@@ -143,8 +141,7 @@ CLAIMS_MOST = 100_000
 SET_ASIDE_MOST = 10_000
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """How much a run may do at once, and in all."""
 
     batch_size: int
@@ -169,7 +166,7 @@ class Ready(NamedTuple):
     head: Urgency  # the place of the most urgent one
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Dependencies:
     """All that a run works with."""
 

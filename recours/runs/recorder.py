@@ -44,7 +44,7 @@ class UnknownCodes:
         self._counts.clear()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Recorder:
     """Decides and records."""
 
@@ -55,9 +55,9 @@ class Recorder:
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
-    kinds: set[ErrorKind] = field(default_factory=set, compare=False)  # of the failures so far
-    unknown: UnknownCodes = field(default_factory=UnknownCodes, compare=False)
-    _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
+    kinds: set[ErrorKind] = field(default_factory=set)  # of the failures so far
+    unknown: UnknownCodes = field(default_factory=UnknownCodes)
+    _places: Iterator[int] = field(default_factory=partial(count, 1))
 
     def announce(self, claim: Claim, carrier: str) -> None:
         what = attempt_name(claim, claim.state, is_last=self._is_last(claim))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
@@ -42,8 +42,7 @@ UNFIT: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class RefusedClaim:
+class RefusedClaim(NamedTuple):
     """A claim that was asked for by name and cannot be fetched. `near`: the reference that was meant, perhaps."""
 
     reference: str
@@ -65,7 +64,7 @@ class RefusedError(Exception):
         self.refused = tuple(refused)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class DueClaims:
     """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
@@ -147,7 +146,7 @@ def find_named(
         if claim is None:
             refused.append(unknown_claim(claims, reference))
         elif fault := _fault(claims, claim, policy, now):
-            refused.append(replace(fault, reference=reference))
+            refused.append(fault._replace(reference=reference))
         else:
             named.append(replace(claim, state=named_state(claim, policy, now)))
     if refused:

@@ -170,9 +170,9 @@ class Worker(ABC):
         limits = self.limits()
         if longest is not None:
             self._end_after(longest)
-            limits = replace(limits, max_runtime=longest)
+            limits = limits._replace(max_runtime=longest)
         if most is not None:
-            limits = replace(limits, batch_size=most)
+            limits = limits._replace(batch_size=most)
         self.refusals = {}
         try:
             self._fetch_due(lanes, limits)

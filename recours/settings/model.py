@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -299,8 +299,7 @@ def metrics_file(text: str) -> Path | None:
 # ---------------------------------------------------------------- the rows
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One row: `parse` makes a value of a text, or raises ValueError with a phrase that says what is wrong with it."""
 
     name: str

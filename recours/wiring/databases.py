@@ -1,8 +1,9 @@
 """The database that the settings name: opened, created, brought up to date."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from recours.core.assessment import assess
 from recours.core.carrier import Catalog
@@ -27,8 +28,7 @@ _CLOCKS_DIFFER = "The clock of this machine is"
 TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A database that a run can work with."""
 
     database: Database

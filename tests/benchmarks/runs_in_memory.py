@@ -129,7 +129,7 @@ class RunsInMemory:
         worker.slice()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Journal(RunJournal):
     """When each worker began last; no record is kept of its runs."""
 

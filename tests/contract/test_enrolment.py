@@ -308,7 +308,7 @@ def test_one_line_says_how_many_and_what_to_type(count: int, expected: str) -> N
 MANY = 2 * CHUNK + 100
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Together(ClaimEnrolment):
     """One of several that have all found the same claims before any of them writes."""
 

@@ -1,7 +1,7 @@
 """What a database holds of what a run needs: found out by few statements where it is all there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect, text
 
@@ -23,8 +23,7 @@ class SchemaError(DatabaseError):
     needs_person = True
 
 
-@dataclass(frozen=True)
-class Schema:
+class Schema(NamedTuple):
     """What a database holds of what a run needs, beside what its border says."""
 
     version: str | None  # None: recours never touched it

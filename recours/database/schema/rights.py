@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -20,8 +20,7 @@ NOT_ALLOWED = "42501"
 _SHOWN = 4  # tables that a sentence names
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """What a run does with one table, view or sequence."""
 
     name: str  # as SQL
@@ -31,8 +30,7 @@ class Need:
     columns: tuple[str, ...] = ()  # as SQL: those that are updated, and no others
 
 
-@dataclass(frozen=True)
-class Right:
+class Right(NamedTuple):
     """One right on one table, view, column or sequence."""
 
     on: str

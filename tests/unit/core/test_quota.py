@@ -1,7 +1,6 @@
 """Limits as they are written, and the windows they count in."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -248,7 +247,7 @@ def test_what_more_urgent_claims_need_is_left_to_them_until_four_oclock(
     urgent = {Capability.TRACKING: calls - calls // 2, Capability.POD: calls // 2}
     limit = Limit("chronopost", 100, Window(0, PARIS))
     assert kept_for_others(limit, urgent, moment) == kept
-    of_documents = replace(limit, capability=Capability.POD)
+    of_documents = limit._replace(capability=Capability.POD)
     assert kept_for_others(of_documents, urgent, moment) == (min(calls // 2, 75) if kept else 0)
 
 

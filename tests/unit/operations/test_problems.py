@@ -55,7 +55,7 @@ REFUSED = Refusal(
     NOW + timedelta(hours=1, minutes=49),
     kind=ErrorKind.AUTH_FAILED,
 )
-DENIED = replace(REFUSED, reason="X rejects our credentials", kind=ErrorKind.ACCOUNT_DENIED)
+DENIED = REFUSED._replace(reason="X rejects our credentials", kind=ErrorKind.ACCOUNT_DENIED)
 NO_CREDENTIALS = Refusal(Blocked.CARRIER, "X has no credentials", kind=ErrorKind.NOT_CONFIGURED)
 STOPPED = Refusal(Blocked.CARRIER, "X was paused on …")
 AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
@@ -140,7 +140,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "credentials, and a try is due",
-        seen(carriers=[carrier(rejected=replace(REFUSED, until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
+        seen(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
         [
             (
                 'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try: at the next run.',
