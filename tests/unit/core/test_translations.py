@@ -1,6 +1,7 @@
 """The French of what the code marks for translation: whole, with the same markers, and French."""
 
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ CATALOG = catalog_of(FRENCH)
 ENTRIES = [message for message in CATALOG if message.id]
 
 
-def forms(texts: object) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)  # type: ignore[arg-type]
+def forms(texts: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The singular and plural of a message; the one text of a message without a plural, "" if it has no translation."""
+    if texts is None or isinstance(texts, str):
+        return (texts or "",)
+    return tuple(texts)
 
 
 def markers_of(text: str) -> set[str]:
