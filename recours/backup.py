@@ -141,7 +141,7 @@ def seal(folder: Path, facts: BackupFacts) -> None:
 
 
 def open_backup(folder: Path) -> Backup:
-    """A backup by its folder. Raises BackupError if it is none, or not a whole one."""
+    """Read the backup in a folder. Raises BackupError if the folder holds no backup, or an incomplete one."""
     try:
         lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))

@@ -170,8 +170,9 @@ def prune_command(
 ) -> None:
     """Delete what is past its keeping time: PODs with their files, who signed, attempts, changes, the text of mails sent.
 
-    Of claims that have their POD, gave up, or are not tried any more for another reason, and that no run holds. A claim
-    whose POD goes is not fetched again. What goes is shown first, and there is no way back but a backup.
+    Only closed claims are pruned: those with a POD, those recours gave up on, and others that are no longer tried. Claims
+    that a run has leased stay. A pruned POD is not fetched again. The command shows what it will delete and asks first;
+    only a backup brings it back.
     """
     with with_operations(database_url) as operations:
         now = operations.clock.now()
@@ -209,8 +210,8 @@ def prune_command(
 def _text_of(counts: Pruned) -> str:
     return (
         f"{plural(counts.attempts, 'attempt')}, {plural(counts.documents, 'document')} ({counts.size:,} bytes), "
-        f"{plural(counts.evidence, 'file')} of further evidence, who signed for {plural(counts.deliveries, 'claim')} that "
-        f"gave up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'mail')}, "
+        f"{plural(counts.evidence, 'file')} of further evidence, who signed for {plural(counts.deliveries, 'claim')} "
+        f"given up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'mail')}, "
         f"{plural(counts.changes, 'change')} to claims and accounts."
     )
 

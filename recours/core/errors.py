@@ -155,9 +155,11 @@ TRAITS: dict[ErrorKind, Traits] = {
         uses_attempt=False,
         actor=Actor.NOBODY,
         label=N_("quota or pause"),
-        advice=N_("Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas."),
+        advice=N_(
+            "Nothing to do: fetching continues when the limit resets. 'recours status' shows the quotas."
+        ),
         advice_of_client=N_(
-            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
+            "Nothing to do: fetching continues when the limit of this account resets. To raise it: recours accounts limits {typed}"
         ),
     ),
     ErrorKind.AUTH_FAILED: Traits(

@@ -53,7 +53,7 @@ class DocumentFlaw(RecordedPhrase):
     LOGIN_PAGE = N_("it is a login page")
     BLANK = N_("it is blank")
     NO_PICTURE = N_("it shows no signature, no photo and no page of text")
-    SAYS_THERE_IS_NONE = N_('it says that there is none ("{said}")')
+    NOT_AVAILABLE = N_('it says that no proof is available ("{said}")')
     ERROR_PAGE = N_('it is an error page ("{said}")')
     OF_ANOTHER_CARRIER = N_("it is another carrier's ({carrier}), and the parcel's number is not on it")
     OF_ANOTHER_PARCEL = N_("it shows another parcel's number ({number})")

@@ -222,7 +222,7 @@ _TYPED = OF_WORKERS - {_K.CLOCK_AHEAD} | {_K.FLEET_SILENT, _K.INTERNAL_ERRORS}
 
 
 def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
-    """What to do, and apart from it the command to be typed; "": there is none, or the page has its button."""
+    """The remedy without its command, and the command to type; "" if there is no command, or the page has a button for it."""
     if problem.kind not in _TYPED:
         return remedy, ""
     before, colon, command = remedy.rpartition(": ")

@@ -182,7 +182,7 @@ class Visit:
         return self.operations.clock.now()
 
     def claim_named(self, reference: str) -> ListedClaim | None:
-        """The claim of this reference; None: there is none. Raises DatabaseError."""
+        """The claim with this reference; None if no claim has it. Raises DatabaseError."""
         return self.operations.records.find(reference) if can_be_reference(reference) else None
 
     def link(self, **changes: object) -> str:

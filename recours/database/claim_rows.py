@@ -192,7 +192,7 @@ def seen_texts(row: Row) -> tuple[str | None, ...]:
 
 
 def _account_key(lane: str | None) -> str:
-    """The key of the account that the claim was assessed for; of what is none, all that can be its carrier."""
+    """The key of the account in a lane; of a lane that names no account, its carrier, as far as it can be read."""
     try:
         return str(AccountKey.parse(lane or ""))
     except ValueError:

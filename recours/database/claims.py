@@ -513,7 +513,7 @@ class ClaimRepository:
     def _conclusion(
         self, attempt: Attempt, decision: Decision, now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What our row says of an attempt; and what the service is told, by the names of its columns."""
+        """The values of our row after an attempt, and those of the service's row, each by column."""
         claim = attempt.claim
         values = state_values(claim, decision.state) | {"written_at": now}
         if attempt.document is None and not (decision.uses_attempt and decision.tells_service):
@@ -603,7 +603,7 @@ def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpda
 
 
 def _is_unedited(border: Border) -> Exists:
-    """Tell whether the service's row is still what ours was assessed on, for an update of ours."""
+    """The condition, in an update of our row, that nobody has edited the service's row since the claim was assessed."""
     return select(border.key).where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
 
 

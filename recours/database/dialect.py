@@ -69,7 +69,7 @@ class _Sqlite(_Dialect):
     driver = "sqlite://"  # of an engine that only makes SQL
     # One transaction writes at a time, and has the whole database: no row is locked, and nobody waits for another's.
     has_one_writer = True
-    has_any_text = True  # a column holds whatever was written: another type, or a text that is no UTF-8
+    has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
     has_rights = False  # those of users
     reads_by_table = True  # many rows that are sorted: an index would read one here and one there
     like_tells_capitals = False

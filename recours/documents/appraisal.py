@@ -202,7 +202,7 @@ def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
 def _why_hollow(case: _Case) -> str:
     """What a person is told of a document that proves nothing."""
     for flaw, pattern in (
-        (DocumentFlaw.SAYS_THERE_IS_NONE, phrases.NOT_THERE),
+        (DocumentFlaw.NOT_AVAILABLE, phrases.NOT_THERE),
         (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),
     ):
         if match := pattern.search(case.text):

@@ -43,7 +43,7 @@ def explanation_of(
     *,
     language: str = "en",
 ) -> Explanation | None:
-    """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
+    """Where the claim with this reference stands, and why; None if no claim has it. Raises DatabaseError."""
     listed = operations.records.find(reference) if can_be_reference(reference) else None
     if listed is None:
         return None

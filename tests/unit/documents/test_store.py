@@ -274,19 +274,19 @@ HOLLOW = {
     "a web page that only runs": (page("<script>document.write('Delivered on')</script>"), "it is blank"),
     "not available": (
         page("<h1>Proof of <b>delivery</b> is not available</h1>"),
-        'it says that there is none ("proof of delivery is not available")',
+        'it says that no proof is available ("proof of delivery is not available")',
     ),
     "not available, in a PDF": (
         drawn(b"BT /F 12 Tf 10 10 Td (Le document est indisponible.) Tj ET"),
-        'it says that there is none ("document est indisponible")',
+        'it says that no proof is available ("document est indisponible")',
     ),
     "not available, under a logo": (
         drawn(LOGO + b"BT /F 12 Tf 10 10 Td (Document) Tj ( indisponible) Tj ET " + LOGO),
-        'it says that there is none ("document indisponible")',
+        'it says that no proof is available ("document indisponible")',
     ),
     "not found, in French": (
         page("Aucune preuve de livraison n\u2019a \u00e9t\u00e9 trouv\u00e9e"),
-        "there is none",
+        "no proof is available",
     ),
     "a login page": (page("<form>Login <input name=p type='password'></form>"), "it is a login page"),
     "an error page": (
