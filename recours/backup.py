@@ -252,7 +252,7 @@ class Restored:
     aside: Path | None = None
     copied: int = 0  # missing documents that were restored
     moved: int = 0  # documents that lie elsewhere than they did
-    kept: list[str] = field(default_factory=list)  # files of the same name and another content
+    conflicts: list[str] = field(default_factory=list)  # files of the same name and another content
 
 
 def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
@@ -266,7 +266,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     result, copied = Restored(database.safe_url), backup.folder / COPIES[kind]
     if not database.path:
         require_empty(database)
-        result.copied, result.kept = _put_documents(backup, pod_dir, access)
+        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
         restore_into(database, copied)
         result.moved = _correct_paths(database, backup, pod_dir)
         return result
@@ -277,7 +277,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     with replacing(database.path, copied, aside, access, database.names, force=force) as beside:
         # The copy takes its place last: what was restored so far is of no consequence without it.
         result.moved = _correct_paths(beside, backup, pod_dir)
-        result.copied, result.kept = _put_documents(backup, pod_dir, access)
+        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
     result.aside = aside if aside.exists() else None
     return result
 
@@ -404,9 +404,9 @@ def replacing(
             yield database
         if not force:
             _require_no_transaction(path)
-        for present, kept in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
-            if present.exists():
-                present.rename(kept)
+        for file, new_file in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
+            if file.exists():
+                file.rename(new_file)
         beside.rename(path)
     except OSError as error:
         note = f"What was there is {aside}*." if aside.exists() else "Nothing was changed."
@@ -487,10 +487,10 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
     from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
 
-    _, given = database.engine.dialect.create_connect_args(database.url)
+    _, url_arguments = database.engine.dialect.create_connect_args(database.url)
     # The others are the driver's own. The session's name is recours's, to find it among the server's.
     known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
-    options = {name: value for name, value in {**KEEPALIVES, **given}.items() if name in known}
+    options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in known}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
         raise BackupError(

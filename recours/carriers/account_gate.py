@@ -364,7 +364,7 @@ class AccountGate:
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
         if account.client_address:
             reason = f"The {account.spec.name} account of {account.client_address} cannot be used: {account.missing}"
-        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=explanation)
+        return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, explanation=explanation)
 
     def _paused(self, key: str, state: CarrierState) -> Refusal | None:
         if not (pause := state.pause_at(self._clock.now())):
@@ -378,7 +378,7 @@ class AccountGate:
         reason = state.refusal or sentence("en", account.says(Sentence.CREDENTIALS_REJECTED))
         what = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
         explanation = account.says(what, carrier_message(reason))
-        return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, said=explanation)
+        return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, explanation=explanation)
 
     def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
         explanation = self._accounts[key].says(Sentence.DOCUMENTS_DENIED, right.words or "")
@@ -388,7 +388,7 @@ class AccountGate:
             # Claims that wait for the right count as due a little earlier.
             (right.next_call_at or self._clock.now()) + DUE_SLACK,
             kind=ErrorKind.ACCOUNT_DENIED,
-            said=explanation,
+            explanation=explanation,
             since=right.refused_at,
         )
 
@@ -396,7 +396,7 @@ class AccountGate:
         account = self._accounts[key]
         reason = f"{account.name} is at its limit ({limit})"
         explanation = account.says(Sentence.LIMIT_REACHED)
-        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, said=explanation)
+        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, explanation=explanation)
 
 
 def _in_order(limits: Iterable[Limit]) -> list[Limit]:
@@ -412,7 +412,9 @@ class NotPresentedError(CallError):
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         kind, reason, at = refusal.kind, refusal.reason, refusal.until
-        super().__init__(Failure(kind, reason, retry_at=at, alone=of_document, said=refusal.said))
+        super().__init__(
+            Failure(kind, reason, retry_at=at, alone=of_document, explanation=refusal.explanation)
+        )
 
 
 @dataclass(eq=False)

@@ -270,13 +270,13 @@ def _error(fault: Any, answer: Response) -> Failure:
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
             return answers.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return answers.out_of_order(SPEC.name, answer, text)
-    said = soap.text(error, "ErrorMessage")
+    carrier_words = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
-        return answers.meant(SPEC.name, ERROR_IDS[code], answer, said)
+        return answers.meant(SPEC.name, ERROR_IDS[code], answer, carrier_words)
     if not code.startswith(_INVALID):
-        return answers.unknown_code(SPEC.name, answer, code, said)
+        return answers.unknown_code(SPEC.name, answer, code, carrier_words)
     # Something that we sent: the number, or our mistake.
-    text = plain(f"{code} {said or code}"[:_READ_OF_TEXTS])
+    text = plain(f"{code} {carrier_words or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return answers.meant(SPEC.name, key, answer, said or code)
+    return answers.meant(SPEC.name, key, answer, carrier_words or code)

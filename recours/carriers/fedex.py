@@ -336,9 +336,9 @@ def _without_document(output: Any, answer: Response) -> Failure:
     known = next((each for each in alerts if each[0] in DOCUMENT_CODES), None)
     if known:
         return _meaning(answer, known, DOCUMENT_CODES)
-    code, said = alerts[0] if alerts else (None, None)
-    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, said)
-    return answers.noting(failure, SPEC.name, answer, code, said) if code else failure
+    code, carrier_words = alerts[0] if alerts else (None, None)
+    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, carrier_words)
+    return answers.noting(failure, SPEC.name, answer, code, carrier_words) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -360,8 +360,8 @@ def _alerts(output: Any) -> list[Coded]:
 
 
 def _coded(error: Any) -> Coded | None:
-    code, said = json_api.text(error, "code"), json_api.text(error, "message")
-    return (code, said) if code or said else None
+    code, carrier_words = json_api.text(error, "code"), json_api.text(error, "message")
+    return (code, carrier_words) if code or carrier_words else None
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
@@ -374,15 +374,15 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 
 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
-    code, said = coded
+    code, carrier_words = coded
     if code in table:
-        return answers.meant(SPEC.name, table[code], answer, said)
+        return answers.meant(SPEC.name, table[code], answer, carrier_words)
     if code and code.startswith(_OF_THE_NUMBER):
-        failure = answers.meant(SPEC.name, _INVALID, answer, said)
-        return answers.noting(failure, SPEC.name, answer, code, said)
+        failure = answers.meant(SPEC.name, _INVALID, answer, carrier_words)
+        return answers.noting(failure, SPEC.name, answer, code, carrier_words)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES
-    if said and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return answers.unknown_code(SPEC.name, answer, None, said)
-    return answers.by_status(SPEC.name, statuses, answer, code, said)
+    if carrier_words and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
+        return answers.unknown_code(SPEC.name, answer, None, carrier_words)
+    return answers.by_status(SPEC.name, statuses, answer, code, carrier_words)

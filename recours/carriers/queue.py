@@ -342,8 +342,8 @@ class APIRequestQueue(AccountGate):
     def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
         """The refusal of a fetch; it passes if the units that this run holds would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
-        kept = kept_for_others(limit, urgent, now)
-        if short.at_best < needed <= short.at_best + kept:
+        for_others = kept_for_others(limit, urgent, now)
+        if short.at_best < needed <= short.at_best + for_others:
             name = self._accounts[key].name
             reason = f"{name} has only calls left that are kept for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
@@ -665,7 +665,7 @@ class APIRequestQueue(AccountGate):
             return self._closing(key, failure, case, closed_by)
         if answer.accepted:  # by another call of the same fetch
             self.refusals.note_accepted(key, answer.accepted, proven=False)
-        words = case.mask(failure.said.words) if failure.said else ""
+        words = case.mask(failure.explanation.words) if failure.explanation else ""
         now = self._clock.now()
         if blamed is Blame.DOCUMENTS and self.refusals.note_documents_refused(key, words):
             # The claim whose call told it is not the next to ask for a document.

@@ -169,7 +169,7 @@ def _say_restored(result: Restored, made_at: str) -> None:
         click.echo(
             f"{plural(result.moved, 'document')} in another folder now: the paths in the database are corrected."
         )
-    for path in result.kept:
+    for path in result.conflicts:
         click.echo(
             f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True
         )

@@ -28,7 +28,7 @@ from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget
-from recours.core.sentences import LONGEST_MESSAGE, Said, Sentence, facts_of
+from recours.core.sentences import LONGEST_MESSAGE, Explanation, Sentence, facts_of
 from recours.core.text import clean, plural
 
 # A claim that was being fetched this often in a row when its run died is not tried a further time.
@@ -48,7 +48,7 @@ class Decision:
     gave_up: bool = False
     # False: status and error in the service's columns stay as they are.
     tells_service: bool = True
-    said: Said | None = None  # the same error for people, in their language
+    explanation: Explanation | None = None  # the same error for people, in their language
 
 
 class Action(StrEnum):
@@ -143,10 +143,12 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
         error += f" (last answer: {claim.last_error})"
-    said = Said(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))
+    explanation = Explanation(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))
     facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
     event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
-    return Decision(state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True, said=said)
+    return Decision(
+        state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True, explanation=explanation
+    )
 
 
 # ---------------------------------------------------------------- an answer
@@ -214,9 +216,13 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
         state = replace(state, kind=failure.kind)
-        return Decision(state, FetchStatus.FAILED, failure.message, failure.kind, said=failure.said)
+        return Decision(
+            state, FetchStatus.FAILED, failure.message, failure.kind, explanation=failure.explanation
+        )
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-    return Decision(state, status, failure.message, failure.kind, tells_service=False, said=failure.said)
+    return Decision(
+        state, status, failure.message, failure.kind, tells_service=False, explanation=failure.explanation
+    )
 
 
 def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
@@ -290,8 +296,10 @@ def _after_retry(
     if told := _whom_to_notify(kind, policy, persistent=persistent):
         events.insert(0, _event(claim, EventName.POD_FAILED, told, facts))
     state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
-    error, said = (failure.message, failure.said) if failure else (None, None)
-    return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, said=said)
+    error, explanation = (failure.message, failure.explanation) if failure else (None, None)
+    return Decision(
+        state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, explanation=explanation
+    )
 
 
 def _after_last_attempt(
@@ -328,8 +336,8 @@ def _between_retries(
         told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
         facts = _facts(claim, state, failure) | {"final": False}
         events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()
-    error, said = (failure.message, failure.said) if failure else (None, None)
-    return Decision(state, FetchStatus.FAILED, error, state.kind, events, said=said)
+    error, explanation = (failure.message, failure.explanation) if failure else (None, None)
+    return Decision(state, FetchStatus.FAILED, error, state.kind, events, explanation=explanation)
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
@@ -356,7 +364,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "error": failure.message if failure else claim.last_error,
         "attempts": attempts_beside_last(state),
         **({"last_attempt": True} if state.last_attempt_at else {}),
-        **facts_of(failure.said if failure else claim.said),
+        **facts_of(failure.explanation if failure else claim.explanation),
     }
 
 

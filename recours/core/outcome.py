@@ -16,7 +16,7 @@ from recours.core.sentences import (
     LONGEST_NAME,
     MISTYPED,
     OF_CLIENT,
-    Said,
+    Explanation,
     Sentence,
     kind_of,
     sentence,
@@ -91,7 +91,7 @@ class Failure:
     # A refusal of the account that is this claim's alone: others may be asked about.
     alone: bool = False
     # What people read, in their language.
-    said: Said | None = None
+    explanation: Explanation | None = None
 
     @property
     def closes_carrier(self) -> bool:
@@ -116,9 +116,11 @@ class Failure:
         The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
         `facts`: other fields of the failure.
         """
-        said = Said(key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else "")
-        in_log = message or sentence("en", said, detail)
-        return cls(kind_of(key), in_log, http_status, said=said, **facts)
+        explanation = Explanation(
+            key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else ""
+        )
+        in_log = message or sentence("en", explanation, detail)
+        return cls(kind_of(key), in_log, http_status, explanation=explanation, **facts)
 
 
 Outcome = Retrieved | Failure
@@ -273,7 +275,7 @@ class Case:
 class _Statement(NamedTuple):
     kind: ErrorKind
     message: str  # for the log
-    explanation: Said | None
+    explanation: Explanation | None
 
 
 @overload
@@ -295,9 +297,9 @@ def make_outcome(answer: Outcome, case: Case) -> Outcome:
 def refusal_text(answer: Failure, case: Case) -> str:
     """The sentence about our account, with the carrier's words and where the credentials come from."""
     text = case.mask(answer.message)
-    if case.client and answer.said:
-        words = case.mask(answer.said.words)
-        text = sentence("en", replace(answer.said, words=words, client=case.client))
+    if case.client and answer.explanation:
+        words = case.mask(answer.explanation.words)
+        text = sentence("en", replace(answer.explanation, words=words, client=case.client))
     return f"{text} (credentials from {case.source})"
 
 
@@ -323,7 +325,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
         answer,
         kind=kind,
         message=message,
-        said=explanation,
+        explanation=explanation,
         retry_at=retry_at,
         delivery=delivery,
         connected=answer.connected or case.unchecked is not None,
@@ -335,10 +337,12 @@ def _failure(answer: Failure, case: Case) -> Failure:
 def _statement(answer: Failure, case: Case) -> _Statement:
     """What is said of a failure: the carrier's own words may be no more than a part of it."""
     message = case.mask(answer.message)
-    explanation = answer.said and replace(answer.said, words=case.mask(answer.said.words))
+    explanation = answer.explanation and replace(
+        answer.explanation, words=case.mask(answer.explanation.words)
+    )
     words = explanation.words if explanation else ""
     if case.unchecked:
-        explanation = Said(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
+        explanation = Explanation(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
         return _Statement(
             case.unchecked, f"{sentence('en', replace(explanation, words=''))}: {message}", explanation
         )
@@ -346,11 +350,11 @@ def _statement(answer: Failure, case: Case) -> _Statement:
         of_account = explanation and replace(explanation, client=case.client)
         return _Statement(answer.kind, refusal_text(answer, case), of_account)
     if case.documents:
-        return _Statement(case.documents.kind, case.documents.reason, case.documents.said)
+        return _Statement(case.documents.kind, case.documents.reason, case.documents.explanation)
     if case.blame is Blame.CLAIM_LATER:
         message = f"{message} (for this parcel alone: {case.carrier} gives others)"
     elif case.blame is not None:
-        explanation = Said(Sentence.PARCEL_DENIED, case.carrier, words)
+        explanation = Explanation(Sentence.PARCEL_DENIED, case.carrier, words)
         return _Statement(kind_of(explanation.key), sentence("en", explanation), explanation)
     elif case.is_mistyped and answer.kind in _OF_THE_NUMBER:
         message = f"{message} (its check digit does not fit: is it mistyped?)"

@@ -164,7 +164,7 @@ class Sentence(StrEnum):
 
 
 @dataclass(frozen=True)
-class Said:
+class Explanation:
     """A sentence with what it is made of. `carrier`: its name for people; `words`: the carrier's own."""
 
     key: Sentence
@@ -219,18 +219,18 @@ def kind_of(key: Sentence) -> ErrorKind:
     return key.kind or ErrorKind.INTERNAL_ERROR
 
 
-def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = False) -> str:
+def sentence(language: str, explanation: Explanation, detail: str = "", *, to_client: bool = False) -> str:
     """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words.
 
     `to_client`: its reader is the client whose claim it is about.
     """
-    variants = _YOURS if to_client else _OF_CLIENTS if said.client else {}
-    before, place, after = _parts(language, variants.get(said.key, said.key.text))
-    carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_MESSAGE)
-    client = clean(said.client, LONGEST_MESSAGE)
-    if said.key is _S.NOT_CONFIGURED:
+    variants = _YOURS if to_client else _OF_CLIENTS if explanation.client else {}
+    before, place, after = _parts(language, variants.get(explanation.key, explanation.key.text))
+    carrier, words = clean(explanation.carrier, LONGEST_NAME), clean(explanation.words, LONGEST_MESSAGE)
+    client = clean(explanation.client, LONGEST_MESSAGE)
+    if explanation.key is _S.NOT_CONFIGURED:
         words = names_text(language, words)
-    if said.key not in _OF_CLIENTS:
+    if explanation.key not in _OF_CLIENTS:
         carrier = account_name(carrier, client)
     typed = f'"{carrier}"' if " " in carrier else carrier
     names = {"carrier": carrier, "client": client, "typed": typed}
@@ -249,9 +249,9 @@ def _parts(language: str, message: str) -> tuple[str, str, str]:
     return parts["before"], parts["words"], parts["after"]
 
 
-def stored(key: str | None, carrier: str, words: str | None) -> Said | None:
+def stored(key: str | None, carrier: str, words: str | None) -> Explanation | None:
     """What was stored; None if no key was."""
-    return Said(Sentence(key), carrier, words or "") if key else None
+    return Explanation(Sentence(key), carrier, words or "") if key else None
 
 
 def carrier_message(reason: str) -> str:
@@ -259,28 +259,28 @@ def carrier_message(reason: str) -> str:
 
     `Chronopost rejects our credentials: Invalid Password (credentials from .env)` → `Invalid Password`.
     """
-    said = reason.rpartition(" (credentials from ")[0] or reason
-    return said.partition(": ")[2].strip(" .")
+    explanation = reason.rpartition(" (credentials from ")[0] or reason
+    return explanation.partition(": ")[2].strip(" .")
 
 
-def facts_of(said: Said | None) -> dict[str, str]:
+def facts_of(explanation: Explanation | None) -> dict[str, str]:
     """What an event keeps of a sentence, for `said_by`."""
-    return {"sentence": said.key, "words": said.words} if said else {}
+    return {"sentence": explanation.key, "words": explanation.words} if explanation else {}
 
 
-def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
+def explanation_in(facts: Mapping[str, Any], carrier: str) -> Explanation | None:
     """What an event kept; None if it kept no sentence."""
-    said = stored(facts.get("sentence"), carrier, facts.get("words"))
-    return said and replace(said, client=facts.get("client", ""))
+    explanation = stored(facts.get("sentence"), carrier, facts.get("words"))
+    return explanation and replace(explanation, client=facts.get("client", ""))
 
 
-def said_in(text: str, said: Said | None) -> Said | None:
+def explanation_if_same(text: str, explanation: Explanation | None) -> Explanation | None:
     """What a stored text says, if it is still the sentence that we made of this, in whatever language; else None.
 
     Other software may have written another one since, and the claim may have another carrier today.
     """
-    is_it = said is not None and any(text == sentence(language, said) for language in LANGUAGES)
-    return said if is_it else None
+    is_it = explanation is not None and any(text == sentence(language, explanation) for language in LANGUAGES)
+    return explanation if is_it else None
 
 
 def kind_of_text(text: str) -> ErrorKind | None:

@@ -56,8 +56,8 @@ class History:
         title = texts.of(OUTCOMES, attempt.outcome)
         if attempt.kind:
             title = texts.kind(attempt.kind)
-        if attempt.said:
-            lines.append(clean(sentence(texts.language, attempt.said), 500))
+        if attempt.explanation:
+            lines.append(clean(sentence(texts.language, attempt.explanation), 500))
         elif attempt.message:
             lines.append(quoted(texts.language, attempt.message))
         if attempt.signed_by:

@@ -32,7 +32,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, St
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.outcome import StoredDocument
-from recours.core.sentences import Said, said_in, sentence, stored
+from recours.core.sentences import Explanation, explanation_if_same, sentence, stored
 from recours.core.text import clean
 from recours.database.border import SEEN, Border
 from recours.database.dialect import dialect_of
@@ -175,7 +175,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         created_at=read.moment("created_at"),
         updated_at=read.moment("updated_at"),
         error_text=error,
-        said=_read_said(row, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
+        explanation=_read_explanation(row, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
         amount=read.amount("amount_requested"),
         retries_counted=read.whole("pod_retry_count"),
         state=state,
@@ -199,11 +199,13 @@ def _account_key(lane: str | None) -> str:
         return carrier_of(lane or "")
 
 
-def _read_said(row: Row, error: str | None, carrier: str, redact: Callable[[str], str]) -> Said | None:
+def _read_explanation(
+    row: Row, error: str | None, carrier: str, redact: Callable[[str], str]
+) -> Explanation | None:
     key, words = row["error_key"], row["error_words"]
     if error is None or key is None:
         return None
-    return said_in(error, stored(key, carrier, redact(words) if words else None))
+    return explanation_if_same(error, stored(key, carrier, redact(words) if words else None))
 
 
 def _read_state(row: Row) -> State:
@@ -427,15 +429,18 @@ def owed_in(written: str) -> dict[str, Any]:
 
 def error_values(decision: Decision) -> dict[str, Any]:
     """What the sentence that the service is told is made of, for our row."""
-    said = decision.said
-    return {"error_key": said.key if said else None, "error_words": (said.words or None) if said else None}
+    explanation = decision.explanation
+    return {
+        "error_key": explanation.key if explanation else None,
+        "error_words": (explanation.words or None) if explanation else None,
+    }
 
 
 def projection_of(
     claim: Claim, decision: Decision, document: StoredDocument | None, language: str, now: datetime
 ) -> dict[str, Any]:
     """What the service is told of a decision, by the names of its columns."""
-    error = sentence(language, decision.said) if decision.said else decision.error
+    error = sentence(language, decision.explanation) if decision.explanation else decision.error
     projection = {
         "pod_fetch_status": decision.fetch_status,
         "pod_fetch_error": error,

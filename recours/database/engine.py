@@ -420,10 +420,10 @@ def _postgres_engine(url: URL, waits: Waits, connections: int | None) -> "tuple[
         gives_connections,
     )
 
-    _, given = url.get_dialect()().create_connect_args(url)
+    _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
     # `client_encoding`: whatever the server takes its clients to speak.
-    arguments = {**usual, **given, "prepare_threshold": None, "client_encoding": "utf8"}
+    arguments = {**usual, **url_arguments, "prepare_threshold": None, "client_encoding": "utf8"}
     patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
     engine = create_engine(
         url,

@@ -614,10 +614,12 @@ def _proofs_to_tell_again(
     if not numbers:
         return {}
     names_none = (func.coalesce(border.text(name), "") == "" for name in ("pod_url", "pod_fetched_at"))
-    kept = and_(_v.claim_id == _a.claim_id, _v.path == _a.document_path)
+    document_of_attempt = and_(_v.claim_id == _a.claim_id, _v.path == _a.document_path)
     query = (
         select(_a.claim_id, _a.tracking_number, _a.document_path, _v.obtained_at, _v.signatory)
-        .select_from(attempts.join(evidence, kept).join(border.claims, border.key == _a.claim_id))
+        .select_from(
+            attempts.join(evidence, document_of_attempt).join(border.claims, border.key == _a.claim_id)
+        )
         .where(_a.claim_id.in_(list(numbers)), *names_none)
         .order_by(_a.id)
     )

@@ -32,10 +32,10 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
 
 
 def conninfo_of(url: URL) -> str:
-    """What libpq is given, to notice as soon as the rest of recours does that a server is away."""
-    _, given = url.get_dialect()().create_connect_args(url)
+    """The options of libpq, to notice as soon as the rest of recours does that a server is away."""
+    _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": 10, **KEEPALIVES}
-    return make_conninfo(**{**usual, **given, "client_encoding": "utf8"})
+    return make_conninfo(**{**usual, **url_arguments, "client_encoding": "utf8"})
 
 
 def connected(conninfo: str) -> psycopg.Connection:

@@ -15,12 +15,12 @@ from recours.core.disputes import told as told_of
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
-from recours.core.sentences import said_by, sentence
+from recours.core.sentences import explanation_in, sentence
 from recours.core.text import clean
 from recours.core.translations import N_
 from recours.host.installation import pasteable
 from recours.notifications.subjects import subject_of
-from recours.reporting.labels import quoted, said_or_quoted
+from recours.reporting.labels import explain_or_quote, quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -314,8 +314,8 @@ def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[st
 
 def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: bool = False) -> str:
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    said = said_by(event.facts, carrier)
-    return said_or_quoted(texts.language, said, kind_of(event), text, to_client=to_client)
+    explanation = explanation_in(event.facts, carrier)
+    return explain_or_quote(texts.language, explanation, kind_of(event), text, to_client=to_client)
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[str, str], ...]:
@@ -326,8 +326,8 @@ def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[st
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if texts.language == "en":
         return ((texts("What happened"), text),)
-    if said := said_by(event.facts, carrier):
-        return ((texts("What happened"), sentence(texts.language, said)),)
+    if explanation := explanation_in(event.facts, carrier):
+        return ((texts("What happened"), sentence(texts.language, explanation)),)
     kind = kind_of(event)
     named = ((texts("What happened"), texts(TRAITS[kind].label)),) if kind else ()
     return (*named, (texts("Technical detail"), quoted(texts.language, text)))

@@ -17,7 +17,7 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import CarrierState, Refusal, lasts
-from recours.core.sentences import Said
+from recours.core.sentences import Explanation
 from recours.core.text import clean, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
 from recours.operations.refusals import ClaimsRefusedError
@@ -265,7 +265,7 @@ class AccountCheck:
     verdict: CheckVerdict
     kind: ErrorKind | None = None
     error: str | None = None
-    said: Said | None = None  # what the error is made of, where it is a sentence of recours
+    explanation: Explanation | None = None  # what the error is made of, where it is a sentence of recours
 
     @property
     def is_accepted(self) -> bool | None:
@@ -303,7 +303,7 @@ def checked_text(language: str, checked: AccountCheck, carrier: str, client: str
 def account_check(result: Fetched | Refusal) -> AccountCheck:
     """What the answer to a check of credentials shows."""
     if isinstance(result, Refusal):
-        return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.said)
+        return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.explanation)
     outcome = result.outcome
     if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
         return AccountCheck(CheckVerdict.ACCEPTED)
@@ -313,8 +313,10 @@ def account_check(result: Fetched | Refusal) -> AccountCheck:
         ErrorKind.ACCESS_DENIED: CheckVerdict.KNOWN,
     }
     verdict = verdicts.get(outcome.kind, CheckVerdict.NOT_TRIED)
-    said = outcome.said.words if outcome.said and verdict is not CheckVerdict.NOT_TRIED else None
-    return AccountCheck(verdict, outcome.kind, _shown(said or outcome.message), outcome.said)
+    explanation = (
+        outcome.explanation.words if outcome.explanation and verdict is not CheckVerdict.NOT_TRIED else None
+    )
+    return AccountCheck(verdict, outcome.kind, _shown(explanation or outcome.message), outcome.explanation)
 
 
 def _shown(error: str) -> str:

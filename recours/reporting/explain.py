@@ -101,7 +101,7 @@ class Explanation:
 
 
 _RENAMED = {"retry": "turn", "number": "tracking_number", "kind": "error_kind"}
-_INTERNAL = {"id", "claim_id", "said", "account"}
+_INTERNAL = {"id", "claim_id", "explanation", "account"}
 
 
 def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
     facts = {_RENAMED.get(name, name): value for name, value in fields if name not in _INTERNAL}
     return facts | {
         "started_at": attempt.started_at.isoformat(),
-        "error_key": attempt.said.key if attempt.said else None,
-        "error_words": (attempt.said.words or None) if attempt.said else None,
+        "error_key": attempt.explanation.key if attempt.explanation else None,
+        "error_words": (attempt.explanation.words or None) if attempt.explanation else None,
         "duration_s": round(attempt.duration_s, 3),
         "delivered_at": iso(attempt.delivered_at),
         "signatory": attempt.signed_by,

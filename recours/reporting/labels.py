@@ -8,7 +8,7 @@ from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.position import Closing, Evidence, Standing, closing_of
-from recours.core.sentences import Said, carrier_message, classify, sentence
+from recours.core.sentences import Explanation, carrier_message, classify, sentence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
@@ -92,15 +92,20 @@ def error_of(language: str, claim: Claim) -> str | None:
     if not claim.error_text:
         return None
     kind = claim.state.kind or classify(claim.error_text)
-    return said_or_quoted(language, claim.said, kind, claim.error_text)
+    return explain_or_quote(language, claim.explanation, kind, claim.error_text)
 
 
-def said_or_quoted(
-    language: str, said: Said | None, kind: ErrorKind | None, text: str, *, to_client: bool = False
+def explain_or_quote(
+    language: str,
+    explanation: Explanation | None,
+    kind: ErrorKind | None,
+    text: str,
+    *,
+    to_client: bool = False,
 ) -> str:
-    """The sentence that `said` stands for; without one, the kind and the recorded text in quotation marks."""
-    if said:
-        return sentence(language, said, to_client=to_client)
+    """The sentence that `explanation` stands for; without one, the kind and the recorded text in quotation marks."""
+    if explanation:
+        return sentence(language, explanation, to_client=to_client)
     return (
         f"{translate(language, TRAITS[kind].label)}{colon(language)}{quoted(language, text)}"
         if kind
@@ -112,8 +117,8 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     """Why no call was made. `carrier`: its name for people."""
     if language == "en":
         return refusal.reason
-    if refusal.said:
-        return sentence(language, refusal.said)
+    if refusal.explanation:
+        return sentence(language, refusal.explanation)
     closing = closing_of(refusal)
     if closing is Closing.STOPPED and not refusal.stopped:  # by a run, as it failed again and again
         return f"{carrier}{colon(language)}{translate(language, TRAITS[refusal.kind].label)}"
@@ -160,8 +165,14 @@ def check_error(language: str, check: AccountCheck) -> str:
     error = check.error or ""
     if language == "en":
         return error
-    is_carriers = check.said and check.said.words and check.verdict is not CheckVerdict.NOT_TRIED
-    return sentence(language, check.said) if check.said and not is_carriers else quoted(language, error)
+    is_carriers = (
+        check.explanation and check.explanation.words and check.verdict is not CheckVerdict.NOT_TRIED
+    )
+    return (
+        sentence(language, check.explanation)
+        if check.explanation and not is_carriers
+        else quoted(language, error)
+    )
 
 
 # ---------------------------------------------------------------- what happened to a claim beside its attempts

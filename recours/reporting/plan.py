@@ -112,7 +112,7 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
     is_impossible = state.next_at is not None and state.next_at > policy.backoff.horizon(now)
     if is_impossible and not awaits_last_attempt(state):
         state = retimed(state, now, policy)
-    return replace(claim, state=state, carrier_name="", error_text=None, said=None, assessed=None)
+    return replace(claim, state=state, carrier_name="", error_text=None, explanation=None, assessed=None)
 
 
 # ---------------------------------------------------------------- what a plan says

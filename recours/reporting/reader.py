@@ -367,7 +367,7 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         number=row["tracking_number"],
         retry=row["turn"],
         kind=row["error_kind"],
-        said=stored(row["error_key"], catalog.name_of(key, clean(key, 60)), row["error_words"]),
+        explanation=stored(row["error_key"], catalog.name_of(key, clean(key, 60)), row["error_words"]),
         is_last=bool(row["is_last"]),
         account=row["account_id"],
     )

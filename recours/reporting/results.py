@@ -24,8 +24,8 @@ from recours.reporting.labels import (
     colon,
     error_of,
     evidence_text,
+    explain_or_quote,
     reason_of,
-    said_or_quoted,
     times_asked,
 )
 from recours.reporting.plan import day_in_line_text
@@ -304,9 +304,11 @@ class ResultSentences(Localized):
     ) -> FetchResult:
         """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
-        has_error = attempt.said or attempt.message
+        has_error = attempt.explanation or attempt.message
         error = (
-            said_or_quoted(self.language, attempt.said, None, attempt.message or "") if has_error else None
+            explain_or_quote(self.language, attempt.explanation, None, attempt.message or "")
+            if has_error
+            else None
         )
         reference = listed.claim.reference
         if not attempt.used:

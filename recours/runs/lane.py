@@ -14,7 +14,7 @@ from recours.core.claim import Claim, Delivery, Urgency
 from recours.core.errors import MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
-from recours.core.sentences import Said, Sentence, sentence
+from recours.core.sentences import Explanation, Sentence, sentence
 from recours.host.installation import how_to_install_again
 from recours.runs.ports import Ready, Reservation
 
@@ -173,9 +173,12 @@ class Lane:
         """What to tell of the parcels that the carrier denied to this account, if they are many. It closes nothing."""
         if self.denied < MANY_DENIED:
             return None
-        description = Said(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
+        description = Explanation(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
         return Refusal(
-            Blocked.CARRIER, sentence("en", description), kind=ErrorKind.ACCESS_DENIED, said=description
+            Blocked.CARRIER,
+            sentence("en", description),
+            kind=ErrorKind.ACCESS_DENIED,
+            explanation=description,
         )
 
     def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
@@ -214,10 +217,14 @@ class Lane:
 
     def _closing(self, failure: Failure) -> Refusal | None:
         if failure.kind is ErrorKind.RATE_LIMITED:
-            return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at, said=failure.said)
+            return Refusal(
+                Blocked.RATE_LIMIT, failure.message, failure.retry_at, explanation=failure.explanation
+            )
         if failure.kind in REFUSED_KINDS or failure.retry_at:  # or it is unavailable, and says for how long
-            kind, said = failure.kind, failure.said
-            return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=kind, said=said)
+            kind, explanation = failure.kind, failure.explanation
+            return Refusal(
+                Blocked.CARRIER, failure.message, failure.retry_at, kind=kind, explanation=explanation
+            )
         if self.outage.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)

@@ -321,7 +321,7 @@ class Leasing:
             "carrier": lane.name,
             "kind": refusal.kind,
             "error": refusal.reason,
-            **facts_of(refusal.said),
+            **facts_of(refusal.explanation),
             **({"client": lane.client} if lane.client else {}),
         }
         since = refusal.since or now.astimezone(self._deps.policy.zone).date()

@@ -116,8 +116,10 @@ class Recorder:
 
         now = self.deps.clock.now()
         error = claim.last_error or "no answer is on record"
-        failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, said=claim.said)
-        as_it_was = replace(decision, error=error if claim.said else claim.error_text, said=claim.said)
+        failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, explanation=claim.explanation)
+        as_it_was = replace(
+            decision, error=error if claim.explanation else claim.error_text, explanation=claim.explanation
+        )
         if self._record([(Ended(claim, Fetched(failure), now), as_it_was)], now)[claim.id]:
             self.say_final(claim, decision, error)
 

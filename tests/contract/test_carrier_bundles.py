@@ -164,7 +164,7 @@ def told(fetched: Fetched) -> Any:
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
         return outcome
-    said = outcome.said and outcome.said.key
+    said = outcome.explanation and outcome.explanation.key
     return outcome.kind, said, outcome.http_status, outcome.delivery, outcome.alone, outcome.unknown
 
 

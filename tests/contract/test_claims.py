@@ -663,7 +663,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     assert attempt["message"] == "Chronopost does not know this number: Colis {inconnu}\\x00\\x0aici"
     found = run.claims.find(claim.reference)
     assert found is not None
-    assert found.said == refused.said
+    assert found.explanation == refused.explanation
     # A success leaves nothing of it.
     set_own(run.database, claim.reference, next_at=NOW)
     run.keep()

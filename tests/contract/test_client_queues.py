@@ -134,13 +134,13 @@ def test_the_troubles_of_one_account_are_no_other_s(scene: Scene) -> None:
     refused = fetch(queue, wrong, numbers[wrong])
     assert kind(refused) is ErrorKind.AUTH_FAILED
     assert isinstance(refused.outcome, Failure)
-    assert refused.outcome.said
+    assert refused.outcome.explanation
 
     closed = {key: queue.closed(key) or queue.reserve(key, [BOTH])[1] for key in KEYS}
     reasons = {key: refusal.reason for key, refusal in closed.items() if refusal}
     assert reasons == {
         wrong: "Chronopost rejects the credentials of shop-1@example.com: "
-        f"{refused.outcome.said.words} (credentials from the database)",
+        f"{refused.outcome.explanation.words} (credentials from the database)",
         full: "Chronopost (shop-2@example.com) is at its limit (2 per day)",
         paused: "Chronopost asks us to wait",
         KEYS[4]: "The Chronopost account of shop-5@example.com cannot be used: "

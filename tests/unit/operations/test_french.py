@@ -12,10 +12,10 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import Evidence, Position, Standing, Why
-from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
+from recours.core.sentences import OF_CLIENT, Explanation, Sentence, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.reporting.advice import advice
-from recours.reporting.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
+from recours.reporting.labels import account_reason, check_error, evidence_text, explain_or_quote, reason_of
 from recours.reporting.plan import day_in_line_text
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import Problem, ProblemKind, Verdict
@@ -44,7 +44,7 @@ def test_an_english_word_is_noticed_and_a_quoted_one_is_not() -> None:
 
 
 SAIDS = [
-    Said(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
+    Explanation(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
     for key, words, client in product(Sentence, ("", ENGLISH), ("", "shop@example.com"))
 ]
 # In round brackets stand a day, a place or an example as they are, or what a carrier said of the parcel.
@@ -54,14 +54,18 @@ _IN_BRACKETS = re.compile(r"\([^)]*\)")
 def test_every_reason_is_french() -> None:
     texts = {sentence("fr", said) for said in SAIDS}
     texts |= {sentence("fr", said, to_client=True) for said in SAIDS if said.key in OF_CLIENT.values()}
-    texts |= {said_or_quoted("fr", None, kind, ENGLISH) for kind in (*ErrorKind, None)}
+    texts |= {explain_or_quote("fr", None, kind, ENGLISH) for kind in (*ErrorKind, None)}
     assert not_french({_IN_BRACKETS.sub("", text) for text in texts}) == {}
 
 
 REFUSALS = [
-    Refusal(why, ENGLISH, until, kind=kind, stopped=stopped, said=said)
+    Refusal(why, ENGLISH, until, kind=kind, stopped=stopped, explanation=said)
     for why, until, kind, stopped, said in product(
-        Blocked, (None, LATER), ErrorKind, (False, True), (None, Said(Sentence.UNAVAILABLE, CARRIER, ENGLISH))
+        Blocked,
+        (None, LATER),
+        ErrorKind,
+        (False, True),
+        (None, Explanation(Sentence.UNAVAILABLE, CARRIER, ENGLISH)),
     )
 ]
 
