@@ -27,7 +27,7 @@ from recours.core.appraisal import EvidenceKind
 from recours.core.claim import MANUAL, FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
-from recours.core.sentences import Explanation, Sentence, kind_of, sentence
+from recours.core.sentences import Sentence, SentenceParts, kind_of, sentence
 from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, POD_COLUMNS, SETTING_COLUMNS
 from recours.database.engine import Database
 from recours.database.schema.creation import create_file
@@ -507,7 +507,7 @@ def summary_lines() -> list[str]:
 
 
 def _said(language: str, key: Sentence) -> str:
-    return sentence(language, Explanation(key, "CARRIER")).replace("CARRIER", "…")
+    return sentence(language, SentenceParts(key, "CARRIER")).replace("CARRIER", "…")
 
 
 @cache

@@ -47,16 +47,14 @@ def unreadable(name: str, answer: Response) -> Failure:
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
 
-def out_of_order(name: str, answer: Response, carrier_words: str | None = None) -> Failure:
-    return Failure.of(
-        Sentence.UNAVAILABLE, name, carrier_words, answer.status, detail=f"HTTP {answer.status}"
-    )
+def out_of_order(name: str, answer: Response, carrier_text: str | None = None) -> Failure:
+    return Failure.of(Sentence.UNAVAILABLE, name, carrier_text, answer.status, detail=f"HTTP {answer.status}")
 
 
-def meant(name: str, meaning: Meaning, answer: Response, carrier_words: str | None = None) -> Failure:
+def meant(name: str, meaning: Meaning, answer: Response, carrier_text: str | None = None) -> Failure:
     """What a table says of a code, with the carrier's own words."""
     key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
-    return Failure.of(key, name, carrier_words, answer.status, detail=detail)
+    return Failure.of(key, name, carrier_text, answer.status, detail=detail)
 
 
 def by_status(
@@ -64,48 +62,48 @@ def by_status(
     meanings: Mapping[int, Meaning],
     answer: Response,
     code: str | None = None,
-    carrier_words: str | None = None,
+    carrier_text: str | None = None,
 ) -> Failure:
     """What an answer means by its HTTP status. `code`: one that our tables do not have."""
     if answer.status in meanings:
-        failure = meant(name, meanings[answer.status], answer, carrier_words)
+        failure = meant(name, meanings[answer.status], answer, carrier_text)
     elif answer.status >= _SERVER_ERRORS:
-        failure = out_of_order(name, answer, carrier_words)
+        failure = out_of_order(name, answer, carrier_text)
     else:
-        return unknown_code(name, answer, code, carrier_words) if code else unreadable(name, answer)
-    return noting(failure, name, answer, code, carrier_words) if code else failure
+        return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
+    return noting(failure, name, answer, code, carrier_text) if code else failure
 
 
-def unknown_code(name: str, answer: Response, code: str | None, carrier_words: str | None = None) -> Failure:
+def unknown_code(name: str, answer: Response, code: str | None, carrier_text: str | None = None) -> Failure:
     """An error code that is in none of recours's tables; the run logs it."""
     shown = clean(code or "none", 60)
     message = (
-        f"{name} answered with the unknown error code {shown}{quoted(carrier_words)} (HTTP {answer.status})"
+        f"{name} answered with the unknown error code {shown}{quoted(carrier_text)} (HTTP {answer.status})"
     )
-    seen = f"the error code {shown} (HTTP {answer.status}{quoted(carrier_words)})"
-    words = f"{shown}{quoted(carrier_words)}"
+    seen = f"the error code {shown} (HTTP {answer.status}{quoted(carrier_text)})"
+    words = f"{shown}{quoted(carrier_text)}"
     return Failure.of(Sentence.CODE_UNKNOWN, name, words, answer.status, message=message, unknown=seen)
 
 
 def by_code(
-    name: str, table: dict[str, Meaning], answer: Response, code: str | None, carrier_words: str | None = None
+    name: str, table: dict[str, Meaning], answer: Response, code: str | None, carrier_text: str | None = None
 ) -> Failure:
     """What an error means by its code alone; without one, the answer cannot be read."""
     if code in table:
-        return meant(name, table[code], answer, carrier_words)
-    return unknown_code(name, answer, code, carrier_words) if code else unreadable(name, answer)
+        return meant(name, table[code], answer, carrier_text)
+    return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
 
 
 def noting(
-    failure: Failure, name: str, answer: Response, code: str | None, carrier_words: str | None = None
+    failure: Failure, name: str, answer: Response, code: str | None, carrier_text: str | None = None
 ) -> Failure:
     """A failure that is clear in spite of a code that our tables do not have."""
-    return replace(failure, unknown=unknown_code(name, answer, code, carrier_words).unknown)
+    return replace(failure, unknown=unknown_code(name, answer, code, carrier_text).unknown)
 
 
-def quoted(carrier_words: str | None) -> str:
+def quoted(carrier_text: str | None) -> str:
     """The carrier's text, to stand after our sentence."""
-    return f": {clean(carrier_words, 200)}" if carrier_words else ""
+    return f": {clean(carrier_text, 200)}" if carrier_text else ""
 
 
 # ---------------------------------------------------------------- where a parcel is
@@ -162,11 +160,11 @@ def not_handed_over(
     A code that the table does not have is reported with the failure.
     """
     status = status or table.get(code or "")
-    carrier_words = clean(label or code or "no details", _LONGEST_LABEL)
+    carrier_text = clean(label or code or "no details", _LONGEST_LABEL)
     if status in FINAL:
-        return Failure.of(FINAL[status], name, carrier_words, answer.status)
-    unknown = f"the event code {clean(code, 60)} ({carrier_words})" if code and code not in table else None
-    message = f"The parcel is not delivered yet ({carrier_words})"
+        return Failure.of(FINAL[status], name, carrier_text, answer.status)
+    unknown = f"the event code {clean(code, 60)} ({carrier_text})" if code and code not in table else None
+    message = f"The parcel is not delivered yet ({carrier_text})"
     words = label or code
     return Failure.of(Sentence.NOT_DELIVERED, name, words, answer.status, message=message, unknown=unknown)
 

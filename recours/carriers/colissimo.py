@@ -237,10 +237,10 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     code = json_api.text(status, 0, "code")
     if code == _OK and answer.status == _OK_STATUS:
         return _whereabouts(json_api.at(tree, "parcel"), answer, number)
-    carrier_words = json_api.text(status, 0, "message") or _said(tree)
+    carrier_text = json_api.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
-        return answers.meant(SPEC.name, TIMELINE_CODES[code], answer, carrier_words)
-    return _by_status(answer, None if code == _OK else code, carrier_words)
+        return answers.meant(SPEC.name, TIMELINE_CODES[code], answer, carrier_text)
+    return _by_status(answer, None if code == _OK else code, carrier_text)
 
 
 def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failure:
@@ -335,28 +335,28 @@ def _is_text_of_a_service(answer: Response) -> bool:
 
 def _refusal(tree: Any, answer: Response) -> Failure:
     """What an error of the documents service means: by its codes, and only then by its HTTP status."""
-    code, carrier_words = json_api.text(tree, "errorCode"), _said(tree)
+    code, carrier_text = json_api.text(tree, "errorCode"), _said(tree)
     inner = [found for error in json_api.items(tree, "errors") if (found := json_api.text(error, "code"))]
     known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
     if known is not None:
-        return answers.meant(SPEC.name, known, answer, carrier_words)
+        return answers.meant(SPEC.name, known, answer, carrier_text)
     strange = " / ".join([code or "none", *inner[:3]])
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
-        failure = answers.meant(SPEC.name, DOCUMENT_CODES[code], answer, carrier_words)
-        return answers.noting(failure, SPEC.name, answer, strange, carrier_words) if inner else failure
+        failure = answers.meant(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
+        return answers.noting(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
     if not inner and code in (None, _ALL_WELL):
-        return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), carrier_words)
-    return _by_status(answer, strange, carrier_words)
+        return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), carrier_text)
+    return _by_status(answer, strange, carrier_text)
 
 
 # ---------------------------------------------------------------- answers of either
 
 
-def _by_status(answer: Response, code: str | None, carrier_words: str | None) -> Failure:
+def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> Failure:
     """What an answer means whose codes say nothing."""
     statuses = STATUSES if code else STATUSES | _NOT_READ
-    return answers.by_status(SPEC.name, statuses, answer, code, carrier_words)
+    return answers.by_status(SPEC.name, statuses, answer, code, carrier_text)
 
 
 def _said(tree: Any) -> str | None:

@@ -167,10 +167,10 @@ def _scan(event: Any) -> Scan:
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
     if answer.status != _BAD_REQUEST:
-        return answers.by_status(SPEC.name, _MEANINGS, answer, carrier_words=problem.carrier_words)
+        return answers.by_status(SPEC.name, _MEANINGS, answer, carrier_text=problem.carrier_text)
     is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return answers.meant(SPEC.name, key, answer, problem.carrier_words)
+    return answers.meant(SPEC.name, key, answer, problem.carrier_text)
 
 
 # ---------------------------------------------------------------- the document

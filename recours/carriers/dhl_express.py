@@ -175,7 +175,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
     """At least one. The `status` of each is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
-        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_words)
+        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if answer.status != _OK:
         return _error(answer, number)
     # A shipment without events yet has its number.
@@ -226,8 +226,8 @@ def _time(event: Any) -> datetime | None:
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     if answer.status == _NOT_FOUND:
-        carrier_words, key = problem_of(answer).carrier_words, Sentence.PROOF_FOR_PARTIES
-        return Failure.of(key, SPEC.name, carrier_words, answer.status, detail=_NO_PROOF, delivery=delivery)
+        carrier_text, key = problem_of(answer).carrier_text, Sentence.PROOF_FOR_PARTIES
+        return Failure.of(key, SPEC.name, carrier_text, answer.status, detail=_NO_PROOF, delivery=delivery)
     if answer.status != _OK:
         return replace(_error(answer, number, Sentence.SERVICE_DENIED), delivery=delivery)
     tree = json_api.tree(answer.body)
@@ -254,10 +254,10 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     """`of_account`: what a bad request means that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        return answers.by_status(SPEC.name, _STATUSES, answer, carrier_words=problem.carrier_words)
+        return answers.by_status(SPEC.name, _STATUSES, answer, carrier_text=problem.carrier_text)
     key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED
     elif _NAMES_ACCOUNT in problem.text:
         key = of_account
-    return answers.meant(SPEC.name, key, answer, problem.carrier_words)
+    return answers.meant(SPEC.name, key, answer, problem.carrier_text)

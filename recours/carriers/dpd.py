@@ -270,13 +270,13 @@ def _error(fault: Any, answer: Response) -> Failure:
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
             return answers.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return answers.out_of_order(SPEC.name, answer, text)
-    carrier_words = soap.text(error, "ErrorMessage")
+    carrier_text = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
-        return answers.meant(SPEC.name, ERROR_IDS[code], answer, carrier_words)
+        return answers.meant(SPEC.name, ERROR_IDS[code], answer, carrier_text)
     if not code.startswith(_INVALID):
-        return answers.unknown_code(SPEC.name, answer, code, carrier_words)
+        return answers.unknown_code(SPEC.name, answer, code, carrier_text)
     # Something that we sent: the number, or our mistake.
-    text = plain(f"{code} {carrier_words or code}"[:_READ_OF_TEXTS])
+    text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return answers.meant(SPEC.name, key, answer, carrier_words or code)
+    return answers.meant(SPEC.name, key, answer, carrier_text or code)

@@ -336,9 +336,9 @@ def _without_document(output: Any, answer: Response) -> Failure:
     known = next((each for each in alerts if each[0] in DOCUMENT_CODES), None)
     if known:
         return _meaning(answer, known, DOCUMENT_CODES)
-    code, carrier_words = alerts[0] if alerts else (None, None)
-    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, carrier_words)
-    return answers.noting(failure, SPEC.name, answer, code, carrier_words) if code else failure
+    code, carrier_text = alerts[0] if alerts else (None, None)
+    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, carrier_text)
+    return answers.noting(failure, SPEC.name, answer, code, carrier_text) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -360,8 +360,8 @@ def _alerts(output: Any) -> list[Coded]:
 
 
 def _coded(error: Any) -> Coded | None:
-    code, carrier_words = json_api.text(error, "code"), json_api.text(error, "message")
-    return (code, carrier_words) if code or carrier_words else None
+    code, carrier_text = json_api.text(error, "code"), json_api.text(error, "message")
+    return (code, carrier_text) if code or carrier_text else None
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
@@ -374,15 +374,15 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 
 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
-    code, carrier_words = coded
+    code, carrier_text = coded
     if code in table:
-        return answers.meant(SPEC.name, table[code], answer, carrier_words)
+        return answers.meant(SPEC.name, table[code], answer, carrier_text)
     if code and code.startswith(_OF_THE_NUMBER):
-        failure = answers.meant(SPEC.name, _INVALID, answer, carrier_words)
-        return answers.noting(failure, SPEC.name, answer, code, carrier_words)
+        failure = answers.meant(SPEC.name, _INVALID, answer, carrier_text)
+        return answers.noting(failure, SPEC.name, answer, code, carrier_text)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES
-    if carrier_words and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return answers.unknown_code(SPEC.name, answer, None, carrier_words)
-    return answers.by_status(SPEC.name, statuses, answer, code, carrier_words)
+    if carrier_text and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
+        return answers.unknown_code(SPEC.name, answer, None, carrier_text)
+    return answers.by_status(SPEC.name, statuses, answer, code, carrier_text)

@@ -196,12 +196,12 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     tree = json_api.tree(answer.body)
     if answer.status != _OK:
         # The gateway's faults (401, 429) have another shape than the service's own errors.
-        carrier_words = (
+        carrier_text = (
             json_api.text(tree, "fault", "faultstring")
             or json_api.text(tree, "detail")
             or json_api.text(tree, "title")
         )
-        return answers.by_status(SPEC.name, _TRACKING_STATUSES, answer, carrier_words=carrier_words)
+        return answers.by_status(SPEC.name, _TRACKING_STATUSES, answer, carrier_text=carrier_text)
     if json_api.at(tree, "parcels") == []:
         return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
@@ -237,8 +237,8 @@ def _has_status(parcel: Any) -> bool:
 
 
 def _parcel_error(parcel: Any, answer: Response) -> Failure:
-    error, carrier_words = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
-    return answers.by_code(SPEC.name, TRACKING_ERRORS, answer, error, carrier_words)
+    error, carrier_text = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
+    return answers.by_code(SPEC.name, TRACKING_ERRORS, answer, error, carrier_text)
 
 
 def _shipment(parcel: Any) -> Shipment:
@@ -294,9 +294,7 @@ def _time(event: Any) -> datetime | None:
 def parse_details(answer: Response) -> Delivery | Failure:
     """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
     if answer.status == _UNAUTHORIZED:
-        return answers.by_status(
-            SPEC.name, _SHIPIT_STATUSES, answer, carrier_words=_header(answer, "message")
-        )
+        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_text=_header(answer, "message"))
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.status == _OK else None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
@@ -333,21 +331,21 @@ def _images(answer: Response) -> list[str] | Failure:
 
 def _shipit_error(answer: Response, number: str) -> Failure:
     """The body of a refusal is empty: all is in the headers."""
-    code, carrier_words = _header(answer, "error"), _header(answer, "message")
-    if answer.status not in _REFUSALS or not (code or carrier_words):
-        carrier_words = carrier_words or code if answer.status >= _SERVER_ERRORS else carrier_words
-        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_words=carrier_words)
-    text = plain(f"{carrier_words or ''} {_header(answer, 'args') or ''}"[:1000])
+    code, carrier_text = _header(answer, "error"), _header(answer, "message")
+    if answer.status not in _REFUSALS or not (code or carrier_text):
+        carrier_text = carrier_text or code if answer.status >= _SERVER_ERRORS else carrier_text
+        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_text=carrier_text)
+    text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
-        return answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_words)
+        return answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
-            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_words)
+            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
         # The same answer for what cannot be a number, and for one that nobody knows.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
-        return answers.meant(SPEC.name, key, answer, carrier_words)
-    return answers.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", carrier_words)
+        return answers.meant(SPEC.name, key, answer, carrier_text)
+    return answers.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", carrier_text)
 
 
 def _header(answer: Response, name: str) -> str | None:

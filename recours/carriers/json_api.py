@@ -86,7 +86,7 @@ _READ_OF_DETAILS = 20
 class ProblemJson(NamedTuple):
     """What an error says. `text`: all of it in lower case without accents, to look for what it is about."""
 
-    carrier_words: str | None = None
+    carrier_text: str | None = None
     text: str = ""
 
 
@@ -100,5 +100,5 @@ def problem_of(answer: Response) -> ProblemJson:
     details = at(problem, "additionalDetails")
     more = details[:_READ_OF_DETAILS] if isinstance(details, list) else []
     parts = [text(problem, name) for name in ("detail", "message", "title")] + [text(each) for each in more]
-    texts = [carrier_words for carrier_words in parts if carrier_words]
+    texts = [carrier_text for carrier_text in parts if carrier_text]
     return ProblemJson(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))

@@ -177,13 +177,13 @@ def _scan(event: Any) -> Scan:
 
 def _error(item: Any, answer: Response) -> Failure:
     functional = json_api.text(item, "returnMessage")
-    carrier_words = functional or json_api.text(item, "message")
+    carrier_text = functional or json_api.text(item, "message")
     if answer.status >= _SERVER_ERRORS:
-        return answers.out_of_order(SPEC.name, answer, carrier_words)
+        return answers.out_of_order(SPEC.name, answer, carrier_text)
     code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
     if code in _WELL:
-        return answers.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), carrier_words)
-    return answers.by_code(SPEC.name, CODES, answer, code, carrier_words)
+        return answers.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), carrier_text)
+    return answers.by_code(SPEC.name, CODES, answer, code, carrier_text)

@@ -167,12 +167,12 @@ def parse_tracing(answer: Response) -> Failure:
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
     last = answers.latest(reversed(dated), _time)
-    carrier_words = _of(last, "Libelle") or label
+    carrier_text = _of(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
     if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
-        carrier_words = carrier_words or f"STAT {status}"
-    return answers.by_code(SPEC.name, STATS, answer, status, carrier_words)
+        carrier_text = carrier_text or f"STAT {status}"
+    return answers.by_code(SPEC.name, STATS, answer, status, carrier_text)
 
 
 def _delivered(
@@ -186,8 +186,8 @@ def _delivered(
             return answers.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
         if _AT_A_RELAY.search(text):
             return answers.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
-    carrier_words = _of(last, "Libelle") or label
-    present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=carrier_words)
+    carrier_text = _of(last, "Libelle") or label
+    present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=carrier_text)
     # The answer has no number of the parcel.
     shipment = Shipment(scans=tuple(map(_scan, events)), present=present)
     outcome = handover(SPEC.name, "", [shipment], answer, {})
@@ -222,9 +222,9 @@ def _result(answer: Response) -> Any | Failure:
     """The result element of an answer."""
 
     def of_fault(fault: Any) -> Failure:
-        carrier_words = soap.text(fault, "faultstring")
+        carrier_text = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
-            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_words)
-        return answers.out_of_order(SPEC.name, answer, carrier_words)
+            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
+        return answers.out_of_order(SPEC.name, answer, carrier_text)
 
     return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", of_fault)

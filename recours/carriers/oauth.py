@@ -133,15 +133,15 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     if answer.status in _REFUSALS:
         # In whichever of the usual places.
         first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
-        carrier_words = clean(
+        carrier_text = clean(
             json_api.text(first, "message")
             or json_api.text(tree, "error_description")
             or json_api.text(tree, "error")
             or ""
         )
-        is_blocked = answer.status == _FORBIDDEN and _BLOCKED in carrier_words.lower()
+        is_blocked = answer.status == _FORBIDDEN and _BLOCKED in carrier_text.lower()
         key = Sentence.SERVICE_DENIED if is_blocked else Sentence.CREDENTIALS_REJECTED
-        raise CallError(meant(name, key, answer, carrier_words or None))
+        raise CallError(meant(name, key, answer, carrier_text or None))
     token = json_api.text(tree, "access_token") if answer.status == _OK else None
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))

@@ -17,7 +17,7 @@ from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved
-from recours.core.sentences import Explanation, Sentence
+from recours.core.sentences import Sentence, SentenceParts
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
@@ -128,9 +128,9 @@ class Account:
         """What people call it."""
         return account_name(self.spec.name, self.client_address)
 
-    def says(self, what: Sentence, words: str = "") -> Explanation:
+    def says(self, what: Sentence, words: str = "") -> SentenceParts:
         """A sentence about it."""
-        return Explanation(what, self.spec.name, words, self.client_address)
+        return SentenceParts(what, self.spec.name, words, self.client_address)
 
     def presents(self, what: Capability) -> bool:
         """Tell whether a call for this presents the account."""

@@ -226,8 +226,8 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
     known = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
-    code, carrier_words = known or (None, None)
-    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), carrier_words)
+    code, carrier_text = known or (None, None)
+    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), carrier_text)
 
 
 # ---------------------------------------------------------------- the status
@@ -399,10 +399,10 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     known = _first_known(_coded_errors(tree))
     if known is None and answer.status == _OK_STATUS:
         return None
-    code, carrier_words = known or (None, None)
+    code, carrier_text = known or (None, None)
     if code in CODES:
-        return answers.meant(SPEC.name, CODES[code], answer, carrier_words)
-    return _by_status(answer, code, carrier_words)
+        return answers.meant(SPEC.name, CODES[code], answer, carrier_text)
+    return _by_status(answer, code, carrier_text)
 
 
 def _coded_errors(tree: Any) -> list[Coded]:
@@ -419,15 +419,15 @@ def _first_known(errors: list[Coded]) -> Coded | None:
     return next((each for each in errors if each[0] in CODES), errors[0] if errors else None)
 
 
-def _by_status(answer: Response, code: str | None, carrier_words: str | None) -> Failure:
+def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> Failure:
     """What an answer means whose codes say nothing to us."""
     # Something in front of UPS that refuses us must not settle a claim: a page, a wrong address.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
-    nowhere = answer.status == _UNKNOWN and not (code or carrier_words)
+    nowhere = answer.status == _UNKNOWN and not (code or carrier_text)
     statuses = {} if page or nowhere else STATUSES
-    if (code or carrier_words) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return answers.unknown_code(SPEC.name, answer, code, carrier_words)
+    if (code or carrier_text) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
+        return answers.unknown_code(SPEC.name, answer, code, carrier_text)
     # A code that only repeats the status is no news.
     return answers.by_status(
-        SPEC.name, statuses, answer, None if code == str(answer.status) else code, carrier_words
+        SPEC.name, statuses, answer, None if code == str(answer.status) else code, carrier_text
     )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.accounts import HOUSE, AccountKey
 from recours.core.errors import ErrorKind
-from recours.core.sentences import Explanation, sentence
+from recours.core.sentences import SentenceParts, sentence
 from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
@@ -171,7 +171,7 @@ class Claim:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     error_text: str | None = None
-    explanation: Explanation | None = None  # its parts, if recours wrote that text
+    explanation: SentenceParts | None = None  # its parts, if recours wrote that text
     amount: float = 0.0  # in dispute; 0: unknown
     retries_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)

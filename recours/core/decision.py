@@ -28,7 +28,7 @@ from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget
-from recours.core.sentences import LONGEST_MESSAGE, Explanation, Sentence, facts_of
+from recours.core.sentences import LONGEST_MESSAGE, Sentence, SentenceParts, facts_of
 from recours.core.text import clean, plural
 
 # A claim that was being fetched this often in a row when its run died is not tried a further time.
@@ -48,7 +48,7 @@ class Decision:
     gave_up: bool = False
     # False: status and error in the service's columns stay as they are.
     tells_service: bool = True
-    explanation: Explanation | None = None  # the same error for people, in their language
+    explanation: SentenceParts | None = None  # the same error for people, in their language
 
 
 class Action(StrEnum):
@@ -143,7 +143,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
         error += f" (last answer: {claim.last_error})"
-    explanation = Explanation(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))
+    explanation = SentenceParts(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))
     facts = _facts(claim, state, None) | {"deadline": str(claim.deadline), "days": days}
     event = _event(claim, EventName.EXPIRED, Actor.OPERATOR, facts)
     return Decision(

@@ -16,8 +16,8 @@ from recours.core.sentences import (
     LONGEST_NAME,
     MISTYPED,
     OF_CLIENT,
-    Explanation,
     Sentence,
+    SentenceParts,
     kind_of,
     sentence,
 )
@@ -91,7 +91,7 @@ class Failure:
     # A refusal of the account that is this claim's alone: others may be asked about.
     alone: bool = False
     # What people read, in their language.
-    explanation: Explanation | None = None
+    explanation: SentenceParts | None = None
 
     @property
     def closes_carrier(self) -> bool:
@@ -116,7 +116,7 @@ class Failure:
         The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
         `facts`: other fields of the failure.
         """
-        explanation = Explanation(
+        explanation = SentenceParts(
             key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else ""
         )
         in_log = message or sentence("en", explanation, detail)
@@ -275,7 +275,7 @@ class Case:
 class _Statement(NamedTuple):
     kind: ErrorKind
     message: str  # for the log
-    explanation: Explanation | None
+    explanation: SentenceParts | None
 
 
 @overload
@@ -342,7 +342,7 @@ def _statement(answer: Failure, case: Case) -> _Statement:
     )
     words = explanation.words if explanation else ""
     if case.unchecked:
-        explanation = Explanation(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
+        explanation = SentenceParts(Sentence.CREDENTIALS_UNCHECKED, case.carrier, words, case.client)
         return _Statement(
             case.unchecked, f"{sentence('en', replace(explanation, words=''))}: {message}", explanation
         )
@@ -354,7 +354,7 @@ def _statement(answer: Failure, case: Case) -> _Statement:
     if case.blame is Blame.CLAIM_LATER:
         message = f"{message} (for this parcel alone: {case.carrier} gives others)"
     elif case.blame is not None:
-        explanation = Explanation(Sentence.PARCEL_DENIED, case.carrier, words)
+        explanation = SentenceParts(Sentence.PARCEL_DENIED, case.carrier, words)
         return _Statement(kind_of(explanation.key), sentence("en", explanation), explanation)
     elif case.is_mistyped and answer.kind in _OF_THE_NUMBER:
         message = f"{message} (its check digit does not fit: is it mistyped?)"

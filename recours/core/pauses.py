@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from recours.core.errors import ErrorKind
 from recours.core.policy import DUE_SLACK
 from recours.core.quota import Capability, Usage
-from recours.core.sentences import Explanation
+from recours.core.sentences import SentenceParts
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
@@ -196,7 +196,7 @@ class Refusal(NamedTuple):
     stopped: bool = False  # by a person
     since: datetime | None = None  # aware UTC, where it is known
     # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
-    explanation: Explanation | None = None
+    explanation: SentenceParts | None = None
 
 
 # ---------------------------------------------------------------- an account at one moment

@@ -164,7 +164,7 @@ class Sentence(StrEnum):
 
 
 @dataclass(frozen=True)
-class Explanation:
+class SentenceParts:
     """A sentence with what it is made of. `carrier`: its name for people; `words`: the carrier's own."""
 
     key: Sentence
@@ -219,7 +219,7 @@ def kind_of(key: Sentence) -> ErrorKind:
     return key.kind or ErrorKind.INTERNAL_ERROR
 
 
-def sentence(language: str, explanation: Explanation, detail: str = "", *, to_client: bool = False) -> str:
+def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
     """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words.
 
     `to_client`: its reader is the client whose claim it is about.
@@ -249,9 +249,9 @@ def _parts(language: str, message: str) -> tuple[str, str, str]:
     return parts["before"], parts["words"], parts["after"]
 
 
-def stored(key: str | None, carrier: str, words: str | None) -> Explanation | None:
+def stored(key: str | None, carrier: str, words: str | None) -> SentenceParts | None:
     """What was stored; None if no key was."""
-    return Explanation(Sentence(key), carrier, words or "") if key else None
+    return SentenceParts(Sentence(key), carrier, words or "") if key else None
 
 
 def carrier_message(reason: str) -> str:
@@ -263,18 +263,18 @@ def carrier_message(reason: str) -> str:
     return explanation.partition(": ")[2].strip(" .")
 
 
-def facts_of(explanation: Explanation | None) -> dict[str, str]:
+def facts_of(explanation: SentenceParts | None) -> dict[str, str]:
     """What an event keeps of a sentence, for `said_by`."""
     return {"sentence": explanation.key, "words": explanation.words} if explanation else {}
 
 
-def explanation_in(facts: Mapping[str, Any], carrier: str) -> Explanation | None:
+def explanation_in(facts: Mapping[str, Any], carrier: str) -> SentenceParts | None:
     """What an event kept; None if it kept no sentence."""
     explanation = stored(facts.get("sentence"), carrier, facts.get("words"))
     return explanation and replace(explanation, client=facts.get("client", ""))
 
 
-def explanation_if_same(text: str, explanation: Explanation | None) -> Explanation | None:
+def explanation_if_same(text: str, explanation: SentenceParts | None) -> SentenceParts | None:
     """What a stored text says, if it is still the sentence that we made of this, in whatever language; else None.
 
     Other software may have written another one since, and the claim may have another carrier today.

@@ -32,7 +32,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, St
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.outcome import StoredDocument
-from recours.core.sentences import Explanation, explanation_if_same, sentence, stored
+from recours.core.sentences import SentenceParts, explanation_if_same, sentence, stored
 from recours.core.text import clean
 from recours.database.border import SEEN, Border
 from recours.database.dialect import dialect_of
@@ -201,7 +201,7 @@ def _account_key(lane: str | None) -> str:
 
 def _read_explanation(
     row: Row, error: str | None, carrier: str, redact: Callable[[str], str]
-) -> Explanation | None:
+) -> SentenceParts | None:
     key, words = row["error_key"], row["error_words"]
     if error is None or key is None:
         return None

@@ -17,7 +17,7 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import CarrierState, Refusal, lasts
-from recours.core.sentences import Explanation
+from recours.core.sentences import SentenceParts
 from recours.core.text import clean, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
 from recours.operations.refusals import ClaimsRefusedError
@@ -265,7 +265,7 @@ class AccountCheck:
     verdict: CheckVerdict
     kind: ErrorKind | None = None
     error: str | None = None
-    explanation: Explanation | None = None  # what the error is made of, where it is a sentence of recours
+    explanation: SentenceParts | None = None  # what the error is made of, where it is a sentence of recours
 
     @property
     def is_accepted(self) -> bool | None:

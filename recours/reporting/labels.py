@@ -8,7 +8,7 @@ from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.position import Closing, Evidence, Standing, closing_of
-from recours.core.sentences import Explanation, carrier_message, classify, sentence
+from recours.core.sentences import SentenceParts, carrier_message, classify, sentence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
@@ -97,7 +97,7 @@ def error_of(language: str, claim: Claim) -> str | None:
 
 def explain_or_quote(
     language: str,
-    explanation: Explanation | None,
+    explanation: SentenceParts | None,
     kind: ErrorKind | None,
     text: str,
     *,

@@ -15,7 +15,7 @@ from typing import Any
 from recours.core.accounts import carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
-from recours.core.sentences import Explanation
+from recours.core.sentences import SentenceParts
 from recours.reporting.figures import Concerned, InLine
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
@@ -146,7 +146,7 @@ class PastAttempt:
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
-    explanation: Explanation | None = None  # the same for people; None: it has no sentence
+    explanation: SentenceParts | None = None  # the same for people; None: it has no sentence
     http_status: int | None = None
     delivered_at: datetime | None = None
     delivered_day: str | None = None  # an ISO date, where the carrier gave no time

@@ -14,7 +14,7 @@ from recours.core.claim import Claim, Delivery, Urgency
 from recours.core.errors import MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
-from recours.core.sentences import Explanation, Sentence, sentence
+from recours.core.sentences import Sentence, SentenceParts, sentence
 from recours.host.installation import how_to_install_again
 from recours.runs.ports import Ready, Reservation
 
@@ -173,7 +173,7 @@ class Lane:
         """What to tell of the parcels that the carrier denied to this account, if they are many. It closes nothing."""
         if self.denied < MANY_DENIED:
             return None
-        description = Explanation(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
+        description = SentenceParts(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
         return Refusal(
             Blocked.CARRIER,
             sentence("en", description),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail
-from recours.core.sentences import Explanation, Sentence, facts_of
+from recours.core.sentences import Sentence, SentenceParts, facts_of
 from recours.core.text import clean
 from recours.database.journal import ActionLog
 from recours.wiring.mail import MailService
@@ -27,7 +27,7 @@ _ABOUT = {
 _FACTS: dict[str, Any] = {
     "reference": "CLM-2026-0001",
     "kind": ErrorKind.INVALID_TRACKING,
-    **facts_of(Explanation(Sentence.NUMBER_REJECTED)),
+    **facts_of(SentenceParts(Sentence.NUMBER_REJECTED)),
     "attempts": 5,
     "final": True,
     "signatory": "DUPONT",

@@ -24,7 +24,7 @@ from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
 from recours.core.pauses import AccountState, Blocked, Pause, Refusal, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, parse_limits
-from recours.core.sentences import Explanation, Sentence
+from recours.core.sentences import Sentence, SentenceParts
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -303,7 +303,7 @@ def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) ->
         "Chronopost is at its limit (2 per day)",
         datetime(2026, 2, 2, 23, tzinfo=UTC),
         passing=False,
-        explanation=Explanation(Sentence.LIMIT_REACHED, "Chronopost"),
+        explanation=SentenceParts(Sentence.LIMIT_REACHED, "Chronopost"),
     )
 
 

@@ -9,7 +9,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Case, Failure, Retrieved, make_outcome, refusal_text
 from recours.core.pauses import Blame, Blocked, Refusal
-from recours.core.sentences import Explanation, Sentence
+from recours.core.sentences import Sentence, SentenceParts
 
 K = ErrorKind
 AT = datetime(2026, 2, 3, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
 def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
     doubtful = make_outcome(UNKNOWN, replace(HOUSE, is_mistyped=True))
     assert doubtful.message == f"{UNKNOWN.message} (its check digit does not fit: is it mistyped?)"
-    assert doubtful.explanation == Explanation(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
+    assert doubtful.explanation == SentenceParts(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
     assert make_outcome(REJECTED, replace(HOUSE, is_mistyped=True)) == REJECTED  # it is not about the number
 
 
@@ -62,17 +62,17 @@ def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
     assert ours.message == refusal_text(REJECTED, case)
     theirs = make_outcome(REJECTED, replace(case, client="a@b.example"))
     assert theirs.message.startswith("Chronopost rejects the credentials of a@b.example: bad password (")
-    assert theirs.explanation == Explanation(
+    assert theirs.explanation == SentenceParts(
         Sentence.CREDENTIALS_REJECTED, "Chronopost", "bad password", "a@b.example"
     )
 
 
 def test_a_refusal_may_be_the_parcels_alone() -> None:
     denied = make_outcome(REJECTED, replace(HOUSE, blame=Blame.CLAIM))
-    assert denied.explanation == Explanation(Sentence.PARCEL_DENIED, "Chronopost", "bad password")
+    assert denied.explanation == SentenceParts(Sentence.PARCEL_DENIED, "Chronopost", "bad password")
     assert (denied.kind, denied.http_status, denied.closes_carrier) == (K.ACCESS_DENIED, 401, False)
     to_client = make_outcome(REJECTED, replace(CLIENT, blame=Blame.CLAIM))
-    assert to_client.explanation == Explanation(
+    assert to_client.explanation == SentenceParts(
         Sentence.PARCEL_DENIED_TO_CLIENT, "Chronopost", "bad password"
     )
     assert "our" not in to_client.message
@@ -82,7 +82,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
 
 
 def test_an_account_without_documents_closes_nothing() -> None:
-    said = Explanation(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
+    said = SentenceParts(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
     refusal = Refusal(Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, explanation=said)
     case = replace(HOUSE, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
     outcome = make_outcome(REJECTED, case)
@@ -94,13 +94,15 @@ def test_a_check_that_tells_nothing_leaves_the_refusal_as_it_was() -> None:
     down = Failure.of(Sentence.NO_ANSWER, "Chronopost", connected=False)
     outcome = make_outcome(down, replace(CLIENT, unchecked=K.ACCOUNT_DENIED))
     assert (outcome.kind, outcome.connected) == (K.ACCOUNT_DENIED, True)
-    assert outcome.explanation == Explanation(Sentence.CREDENTIALS_UNCHECKED, "Chronopost", "", "a@b.example")
+    assert outcome.explanation == SentenceParts(
+        Sentence.CREDENTIALS_UNCHECKED, "Chronopost", "", "a@b.example"
+    )
     assert outcome.message.endswith(f"again: {down.message}")
 
 
 @pytest.mark.parametrize("kind", ErrorKind)
 def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
-    said = Explanation(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
+    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
     answer = Failure(kind, "the carrier's words", explanation=said)
     outcome = make_outcome(answer, replace(HOUSE, delivery=Delivery(is_assumed=True), is_assumed=True))
     assert outcome.delivery is None
@@ -113,7 +115,7 @@ def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind:
     }
     if kind in {*of_the_parcel, "pod_not_available_yet"}:
         assert outcome.kind is ErrorKind.POD_NOT_AVAILABLE_YET
-        assert outcome.explanation == Explanation(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
+        assert outcome.explanation == SentenceParts(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
         assert outcome.message.startswith("the carrier's words (")
     else:  # there will never be one, or it is no answer about the parcel
         assert (outcome.kind, outcome.message, outcome.explanation) == (kind, "the carrier's words", said)

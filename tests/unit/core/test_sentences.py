@@ -10,8 +10,8 @@ from recours.core.outcome import Failure
 from recours.core.sentences import (
     MISTYPED,
     OF_CLIENT,
-    Explanation,
     Sentence,
+    SentenceParts,
     carrier_message,
     classify,
     explanation_if_same,
@@ -95,10 +95,10 @@ def test_the_keys_are_stored_and_stay() -> None:
 def test_every_sentence_is_whole_in_both_languages(language: str) -> None:
     for key in Sentence:
         with row(key):
-            bare = sentence(language, Explanation(key, "UPS"))
+            bare = sentence(language, SentenceParts(key, "UPS"))
             assert not re.search(r"[{}\[\]]|  |UPS UPS|[.:;,] *$", bare)
             assert bare[0].isupper() or bare.startswith("recours")
-            quoted = sentence(language, Explanation(key, "UPS", "Le mot"))
+            quoted = sentence(language, SentenceParts(key, "UPS", "Le mot"))
             assert quoted.replace("Le mot", "") != quoted
             assert len(quoted) > len(bare)
             assert (
@@ -117,19 +117,19 @@ def test_whose_account_it_was_is_said_to_everybody(key: Sentence) -> None:
         ("en", "our", "the client's", "your"),
         ("fr", "notre", "du client", "votre"),
     ):
-        said = Explanation(own, "UPS", "Le mot")
-        assert re.search(rf"\b{ours}\b", sentence(language, Explanation(key, "UPS")))
+        said = SentenceParts(own, "UPS", "Le mot")
+        assert re.search(rf"\b{ours}\b", sentence(language, SentenceParts(key, "UPS")))
         assert theirs in sentence(language, said)
         assert not re.search(rf"\b({ours}|{yours})\b", sentence(language, said))
         assert re.search(rf"\b{yours}\b", sentence(language, said, to_client=True))
-        of_house = Explanation(key, "UPS", "Le mot")
+        of_house = SentenceParts(key, "UPS", "Le mot")
         assert sentence(language, of_house, to_client=True) == sentence(language, of_house)
         assert explanation_if_same(sentence(language, said), stored(str(own), "UPS", "Le mot")) == said
 
 
 def test_no_two_sentences_are_alike() -> None:
     for language in LANGUAGES:
-        assert len({sentence(language, Explanation(key, "UPS")) for key in Sentence}) == len(Sentence)
+        assert len({sentence(language, SentenceParts(key, "UPS")) for key in Sentence}) == len(Sentence)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -137,23 +137,23 @@ def test_a_sentence_of_ours_is_known_again_by_its_kind(language: str) -> None:
     keys = [key for key in Sentence if key is not Sentence.EXPIRED]
     for key, name, words in product(keys, NAMES, WORDS):
         with row(key, name, words):
-            assert classify(sentence(language, Explanation(key, name, words))) is kind_of(key)
+            assert classify(sentence(language, SentenceParts(key, name, words))) is kind_of(key)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_claim_that_expired_is_of_the_kind_of_its_last_answer(language: str) -> None:
-    last = sentence(language, Explanation(Sentence.PROOF_NEVER, "UPS"))
+    last = sentence(language, SentenceParts(Sentence.PROOF_NEVER, "UPS"))
     assert (
-        classify(sentence(language, Explanation(Sentence.EXPIRED, words=last)))
+        classify(sentence(language, SentenceParts(Sentence.EXPIRED, words=last)))
         is ErrorKind.POD_NEVER_AVAILABLE
     )
 
 
 def test_the_last_answer_is_quoted_in_french_and_known_where_older_rows_do_not() -> None:
-    expired = sentence("fr", Explanation(Sentence.EXPIRED, words="The UPS proof is not one"))
+    expired = sentence("fr", SentenceParts(Sentence.EXPIRED, words="The UPS proof is not one"))
     assert expired.endswith("(dernière réponse : « The UPS proof is not one »)")
-    last = sentence("fr", Explanation(Sentence.CREDENTIALS_REJECTED, "UPS"))
-    older = sentence("fr", Explanation(Sentence.EXPIRED, words=last)).replace("« ", "").replace(" »", "")
+    last = sentence("fr", SentenceParts(Sentence.CREDENTIALS_REJECTED, "UPS"))
+    older = sentence("fr", SentenceParts(Sentence.EXPIRED, words=last)).replace("« ", "").replace(" »", "")
     assert classify(older) is ErrorKind.AUTH_FAILED
 
 
@@ -179,8 +179,8 @@ HOSTILE = (
 def test_odd_words_stay_words(language: str, hostile: str) -> None:
     for key in Sentence:
         for said in (
-            Explanation(key, "UPS", hostile),
-            Explanation(key, hostile, "x"),
+            SentenceParts(key, "UPS", hostile),
+            SentenceParts(key, hostile, "x"),
             stored(key, "UPS", hostile),
         ):
             assert said is not None
@@ -192,12 +192,12 @@ def test_odd_words_stay_words(language: str, hostile: str) -> None:
     assert failure.explanation is not None
     assert len(failure.explanation.words) <= 200
     assert sentence(language, failure.explanation) == sentence(
-        language, Explanation(Sentence.UNAVAILABLE, "UPS", hostile)
+        language, SentenceParts(Sentence.UNAVAILABLE, "UPS", hostile)
     )
 
 
 def test_braces_in_words_are_shown_as_they_are() -> None:
-    said = Explanation(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
+    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
     assert sentence("en", said) == "UPS does not know this number: {carrier}"
     assert sentence("fr", said) == "Numéro inconnu chez UPS : « {carrier} »"
 
@@ -208,26 +208,26 @@ def test_a_detail_is_for_the_log() -> None:
         ErrorKind.SERVER_ERROR,
         "UPS is unavailable (HTTP 503): Down",
     )
-    assert failure.explanation == Explanation(Sentence.UNAVAILABLE, "UPS", "Down")
+    assert failure.explanation == SentenceParts(Sentence.UNAVAILABLE, "UPS", "Down")
 
 
 def test_what_was_stored_is_read_again() -> None:
     assert stored(None, "UPS", "x") is None
-    assert stored("unavailable", "UPS", None) == Explanation(Sentence.UNAVAILABLE, "UPS")
+    assert stored("unavailable", "UPS", None) == SentenceParts(Sentence.UNAVAILABLE, "UPS")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_text_that_others_wrote_since_is_not_ours(language: str) -> None:
-    said = Explanation(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert explanation_if_same(sentence(language, said), said) == said
     assert explanation_if_same("Le client a rappelé", said) is None
     # The claim has another carrier today: it was not that one that said so.
-    assert explanation_if_same(sentence(language, said), Explanation(said.key, "DPD", "No")) is None
+    assert explanation_if_same(sentence(language, said), SentenceParts(said.key, "DPD", "No")) is None
     assert explanation_if_same(sentence(language, said), None) is None
 
 
 def test_an_event_keeps_it() -> None:
-    said = Explanation(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert explanation_in(facts_of(said), "UPS") == said
     assert facts_of(None) == {}
     assert explanation_in({}, "UPS") is None

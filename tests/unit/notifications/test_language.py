@@ -14,7 +14,7 @@ from recours.core.claim import Stage
 from recours.core.custody import Manifest
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
-from recours.core.sentences import Explanation, Sentence, facts_of
+from recours.core.sentences import Sentence, SentenceParts, facts_of
 from recours.notifications import weekly
 from recours.notifications.render import Branding, Rendered, render
 from recours.reporting.problems import Problem, ProblemKind, Verdict
@@ -71,7 +71,7 @@ def every_mail(kind: MailKind, name: EventName, carrier: str) -> Iterator[Render
         for end in ({}, {"final": True, "last_attempt": True}):
             yield mail(kind, name, carrier, {"kind": error, **DELIVERED, **end})
     for key in Sentence:
-        said = facts_of(Explanation(key, "UPS", ENGLISH))
+        said = facts_of(SentenceParts(key, "UPS", ENGLISH))
         yield mail(kind, name, carrier, {"kind": "not_found", **said})
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.mail import EventName, MailKind, OutboxEvent
-from recours.core.sentences import Explanation, Sentence, facts_of
+from recours.core.sentences import Sentence, SentenceParts, facts_of
 from recours.notifications.render import Branding, render
 
-SAID = facts_of(Explanation(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
+SAID = facts_of(SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
 ENGLISH = {
     "reference": "CLM-1",
     "kind": "not_found",
@@ -87,7 +87,7 @@ def test_only_a_client_reads_of_their_own_contract() -> None:
         (Sentence.PARCEL_NOT_CLIENTS, "votre contrat UPS", "au contrat UPS du client"),
         (Sentence.PARCEL_NOT_OURS, "notre contrat UPS", "notre contrat UPS"),
     ):
-        facts = {"kind": "access_denied", "error": "x", **facts_of(Explanation(key, "UPS"))}
+        facts = {"kind": "access_denied", "error": "x", **facts_of(SentenceParts(key, "UPS"))}
         assert client in plain_of(facts, "fr", *CLIENTS)
         assert operator in plain_of(facts, "fr", *OPERATORS)
 

@@ -12,7 +12,7 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import Evidence, Position, Standing, Why
-from recours.core.sentences import OF_CLIENT, Explanation, Sentence, sentence
+from recours.core.sentences import OF_CLIENT, Sentence, SentenceParts, sentence
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.reporting.advice import advice
 from recours.reporting.labels import account_reason, check_error, evidence_text, explain_or_quote, reason_of
@@ -44,7 +44,7 @@ def test_an_english_word_is_noticed_and_a_quoted_one_is_not() -> None:
 
 
 SAIDS = [
-    Explanation(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
+    SentenceParts(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
     for key, words, client in product(Sentence, ("", ENGLISH), ("", "shop@example.com"))
 ]
 # In round brackets stand a day, a place or an example as they are, or what a carrier said of the parcel.
@@ -65,7 +65,7 @@ REFUSALS = [
         (None, LATER),
         ErrorKind,
         (False, True),
-        (None, Explanation(Sentence.UNAVAILABLE, CARRIER, ENGLISH)),
+        (None, SentenceParts(Sentence.UNAVAILABLE, CARRIER, ENGLISH)),
     )
 ]
 
