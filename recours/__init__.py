@@ -16,12 +16,10 @@ For the service's own application, each a name of this package, loaded when it i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recours.api import attach, check_account, claim_status, defer_fetch, fetch_claim, set_account
-    from recours.core.position import Standing
-    from recours.reporting.results import (
+    from recours.admin.actions import AccountResult
+    from recours.admin.results import (
         AskOperatorError,
         AttachResult,
-        ClaimStatus,
         CorrectAccountError,
         CorrectFileError,
         CorrectReferenceError,
@@ -32,7 +30,9 @@ if TYPE_CHECKING:
         TryAgainSoonError,
         TryLaterError,
     )
-    from recours.wiring.actions import AccountResult
+    from recours.api import attach, check_account, claim_status, defer_fetch, fetch_claim, set_account
+    from recours.core.position import Standing
+    from recours.reporting.claim_status import ClaimStatus
 
 __version__ = "0.1.0"
 
@@ -65,7 +65,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
     from recours import api  # noqa: PLC0415 (see above)
+    from recours.admin import results  # noqa: PLC0415 (see above)
     from recours.core import position  # noqa: PLC0415 (see above)
-    from recours.reporting import results  # noqa: PLC0415 (see above)
+    from recours.reporting import claim_status  # noqa: PLC0415 (see above)
 
-    return next(getattr(module, name) for module in (api, results, position) if hasattr(module, name))
+    return next(
+        getattr(module, name) for module in (api, results, claim_status, position) if hasattr(module, name)
+    )

@@ -11,6 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from recours.admin.actions import AccountResult, Actions
+from recours.admin.attach import LONGEST_NAME
+from recours.admin.fetch import fetch_claims
+from recours.admin.results import AttachResult, FetchResult, RecoursError, ResultSentences
+from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
@@ -18,16 +23,12 @@ from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES
 from recours.database.engine import DatabaseError
-from recours.operations.attach import LONGEST_NAME
-from recours.reporting.results import AttachResult, ClaimStatus, FetchResult, RecoursError, ResultSentences
+from recours.reporting.claim_reports import explanation_of
+from recours.reporting.claim_status import ClaimStatus
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.actions import AccountResult, Actions
-from recours.wiring.claim_reports import explanation_of
-from recours.wiring.fetching import fetch_claims
-from recours.wiring.operations import open_operations
 
 
 def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:
@@ -66,11 +67,11 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _translating_errors(language) as (settings, sentences):
-        operations = open_operations(settings)
-        with closing(operations.database):
-            explanation = explanation_of(operations, reference, language=sentences.language)
+        app = open_app(settings)
+        with closing(app.database):
+            explanation = explanation_of(app, reference, language=sentences.language)
             if explanation is None:
-                raise sentences.refused(unknown_claim(operations.claims, reference))
+                raise sentences.refused(unknown_claim(app.claims, reference))
             return explanation.status
 
 
@@ -161,6 +162,6 @@ def _translating_errors(language: str | None) -> Iterator[tuple[Settings, Result
 def _acting(by: str, language: str | None) -> Iterator[Actions]:
     """What a person does; see `_translating_errors`."""
     with _translating_errors(language) as (settings, sentences):
-        operations = open_operations(settings)
-        with closing(operations.database):
-            yield Actions(operations, by, sentences.language)
+        app = open_app(settings)
+        with closing(app.database):
+            yield Actions(app, by, sentences.language)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 import recours.database.engine
 from recours.database.border import USUAL_NAMES, Border, TableNames
+from recours.reporting.snapshot import Reports
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 
@@ -72,7 +73,7 @@ def _of_like_tables() -> Callable[..., Border]:
 def share_usual() -> None:
     """The same, and begin with the SQL that runs and `recours status` use on SQLite."""
     # Here: most tests need none of this, and no fault of it is theirs.
-    from recours.wiring.operations import open_operations  # noqa: PLC0415 (see above)
+    from recours.app import open_app  # noqa: PLC0415 (see above)
     from tests.acceptance.simulation import FAILED_AT, Service  # noqa: PLC0415 (see above)
 
     share()
@@ -83,7 +84,7 @@ def share_usual() -> None:
             service.add(answer, failed_at=FAILED_AT - timedelta(hours=2))
         for worker in (PODFetchWorker, PODRetryScheduler):
             service.run(worker)
-        with closing((operations := open_operations(service.settings)).database):
-            operations.overview(days=7)
+        with closing((app := open_app(service.settings)).database):
+            Reports(app).overview(days=7)
         service.close()
     logging.disable(logging.NOTSET)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 
 
 def run_once(

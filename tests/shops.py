@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
+from recours.accounts.sealing import SETTING, Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
@@ -28,7 +29,6 @@ from recours.database.tables import attempts, claims, quota
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.sandbox.answers import Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
-from recours.wiring.accounts import SETTING, Seals
 from tests.carriers.cases import CASES
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_row
 from tests.own_rows import joined_rows

@@ -8,7 +8,7 @@ from babel.messages.pofile import read_po, write_po
 
 PRODUCT = Path(__file__).resolve().parents[1] / "recours"
 FRENCH = PRODUCT / "locale" / "fr" / "LC_MESSAGES" / "recours.po"
-_METHODS = [("documents/**", "ignore"), ("**/templates/**", "jinja2"), ("**.py", "python")]
+_METHODS = [("evidence/**", "ignore"), ("**/templates/**", "jinja2"), ("**.py", "python")]
 # What a function translates or marks: its first argument; another one; a context and a message; both forms of a plural.
 _KEYWORDS = {
     "N_": None,

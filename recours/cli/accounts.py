@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from recours.accounts.health import ListedAccount
+from recours.accounts.rules import LARGEST, AccountRefusedError, limits_in, limits_text
+from recours.admin.accounts import AccountActions
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, Table, harmless, person, say_error, say_warning, show
-from recours.cli.operations import (
+from recours.cli.common import (
     confirmed,
     database_option,
     dry_run_option,
@@ -19,19 +21,18 @@ from recours.cli.operations import (
     say,
     tell_json,
     with_actions,
-    with_operations,
+    with_app,
     yes_option,
 )
+from recours.cli.console import FAILED, Table, harmless, person, say_error, say_warning, show
 from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
 from recours.core.text import clean, plural
 from recours.host.files import open_to_all, read_regular
 from recours.host.installation import pasteable
-from recours.operations.accounts import LARGEST, AccountRefusedError, ListedAccount, limits_in, limits_text
 from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
-from recours.wiring.account_operations import AccountOperations
 
 _MOST_UNASKED = 20  # calls that are made without asking
 _LONGEST_STDIN = 64 * 1024
@@ -44,9 +45,9 @@ def command() -> None:
 
 
 @contextmanager
-def _opened(database_url: str | None) -> Iterator[AccountOperations]:
-    with with_operations(database_url) as operations:
-        yield AccountOperations(operations)
+def _opened(database_url: str | None) -> Iterator[AccountActions]:
+    with with_app(database_url) as app:
+        yield AccountActions(app)
 
 
 _client_argument = click.argument("client", metavar="CLIENT")
@@ -94,7 +95,7 @@ def add(
 ) -> None:
     """Give CLIENT (an address or an id of the table clients) an account of its own at CARRIER."""
     with with_actions(database_url) as actions:
-        accounts = AccountOperations(actions.operations)
+        accounts = AccountActions(actions.app)
         accounts.seals()  # else nothing need be asked for
         found, spec = accounts.find(client, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
@@ -145,12 +146,12 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
 def list_(database_url: str | None, as_json: bool) -> None:
     """Every account with its limits and its health; no carrier is called, and no credential is shown."""
     with _opened(database_url) as accounts:
-        texts = Localized("en", accounts.operations.settings.policy.zone)
-        found = accounts.listed(accounts.store.all())
+        texts = Localized("en", accounts.app.settings.policy.zone)
+        found = accounts.reader.listed(accounts.store.all())
         if as_json:
             tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(one) for one in found]})
             return
-        uses = accounts.uses([one.account.key for one in found])
+        uses = accounts.reader.uses([one.account.key for one in found])
     if not found:
         click.echo("No client has an account of its own.")
         return
@@ -200,7 +201,7 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
     A refused account that is accepted again is used by the next run. The exit status is 1 if any is not accepted.
     """
     with with_actions(database_url) as actions:
-        chosen = _chosen(AccountOperations(actions.operations), client, carrier)
+        chosen = _chosen(AccountActions(actions.app), client, carrier)
         question = f"Make {plural(len(chosen), 'real call')}?"
         if len(chosen) > _MOST_UNASKED and not confirmed(question, yes=yes, refused="Nothing was asked."):
             return
@@ -217,7 +218,7 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
         raise SystemExit(FAILED)
 
 
-def _chosen(accounts: AccountOperations, client: str | None, carrier: str | None) -> list[ClientAccount]:
+def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -> list[ClientAccount]:
     """The one that was named, or all of the client, or all."""
     if client and carrier:
         return [accounts.account(client, carrier)]

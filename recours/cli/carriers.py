@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from recours.accounts.health import AccountHealth, ListedAccount
+from recours.accounts.opened import catalog_of
+from recours.app import App, app_over, clock_of, connect, is_to_be_made, open_database
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, USAGE, harmless, say_error
-from recours.cli.operations import (
+from recours.cli.common import (
     acting,
     database_option,
     home,
@@ -21,6 +23,7 @@ from recours.cli.operations import (
     tell_json,
     with_actions,
 )
+from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
@@ -31,14 +34,11 @@ from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.database.schema.inspection import look
 from recours.host.installation import pasteable
-from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import CarrierNow, account_json
 from recours.runs.attempt import malformed
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of
-from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
-from recours.wiring.operations import Operations, operations_over
 
 _ACCOUNTS_SHOWN = 10  # of clients, of one carrier
 
@@ -52,19 +52,20 @@ def command(context: click.Context, database_url: str | None, as_json: bool) -> 
     context.obj = settings_for(database_url)
     if context.invoked_subcommand is None:
         with report_faults():
-            operations = _operations_to_look_at(context.obj)
+            app = _app_to_read(context.obj)
             if as_json:
-                tell_json({"carriers": _as_json(context.obj, operations)})
+                tell_json({"carriers": _as_json(context.obj, app)})
             else:
-                _show(context.obj, operations)
+                _show(context.obj, app)
     elif as_json:
         raise click.UsageError("--json belongs to 'recours carriers' alone.")
 
 
-def _as_json(settings: Settings, operations: Operations | None) -> list[dict[str, Any]]:
-    accounts = operations.accounts_now() if operations else []
-    carriers = operations.carriers_now() if operations else _known_without_database(settings)
-    actions = operations.actions_now() if operations else {}
+def _as_json(settings: Settings, app: App | None) -> list[dict[str, Any]]:
+    reports = Reports(app) if app else None
+    accounts = reports.accounts_now() if reports else []
+    carriers = reports.carriers_now() if reports else _known_without_database(settings)
+    actions = reports.actions_now() if reports else {}
     return [
         carrier.as_json()
         | {
@@ -91,8 +92,8 @@ def _known_without_database(settings: Settings) -> list[CarrierNow]:
     ]
 
 
-def _show(settings: Settings, operations: Operations | None) -> None:
-    rows = list(_rows(settings, operations))
+def _show(settings: Settings, app: App | None) -> None:
+    rows = list(_rows(settings, app))
     head = ("Carrier", "Credentials", "Calls")
     widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
     for row, notes in [(head, []), *rows]:
@@ -107,14 +108,13 @@ def _show(settings: Settings, operations: Operations | None) -> None:
             click.echo(f"{claimed} claims{which} use the {served_by} account.")
 
 
-def _rows(
-    settings: Settings, operations: Operations | None
-) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
     """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
-    carriers = operations.carriers_now() if operations else _known_without_database(settings)
+    reports = Reports(app) if app else None
+    carriers = reports.carriers_now() if reports else _known_without_database(settings)
     texts = Localized("en", settings.policy.zone)
-    accounts = operations.accounts_now() if operations else []
-    actions = operations.actions_now() if operations else {}
+    accounts = reports.accounts_now() if reports else []
+    actions = reports.actions_now() if reports else {}
     for carrier in sorted(carriers, key=lambda carrier: carrier.name.casefold()):
         key, refusal = carrier.key, carrier.refusal or carrier.documents
         limits = [named_usage(use, texts.minute) for use in worth_showing(carrier.uses)] or [
@@ -152,14 +152,14 @@ def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str
     return lines
 
 
-def _operations_to_look_at(settings: Settings) -> Operations | None:
+def _app_to_read(settings: Settings) -> App | None:
     """To be read from; None where no run has made the tables yet."""
     if is_to_be_made(settings):
         return None
     database = connect(settings)
     click.get_current_context().call_on_close(database.close)
     schema = look(database)
-    return operations_over(settings, database, schema, clock_of(database)) if schema.is_current else None
+    return app_over(settings, database, schema, clock_of(database)) if schema.is_current else None
 
 
 @command.command("check")
@@ -171,8 +171,8 @@ def check(settings: Settings, spec: CarrierSpec) -> None:
     with report_faults():
         opened = open_database(settings)
         with closing(opened.database):
-            operations = operations_over(settings, opened.database, opened.schema, opened.clock)
-            with acting(operations) as actions:
+            app = app_over(settings, opened.database, opened.schema, opened.clock)
+            with acting(app) as actions:
                 result = actions.check(spec.key)
     if result.is_done:
         click.echo(harmless(result.sentence))
@@ -209,7 +209,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
     The calls count against the quota. No claim is touched, no attempt used and no document stored. The recording holds no
     credentials, but the names and addresses that the carrier sent: you alone may read it.
     """
-    from recours.wiring.recording import rehearse as rehearse_number  # noqa: PLC0415 (loads the HTTP library)
+    from recours.admin.rehearsal import rehearse as rehearse_number  # noqa: PLC0415 (loads the HTTP library)
 
     number = tidy_number(tracking) or ""
     if fault := malformed(number, spec):
@@ -247,7 +247,7 @@ def reclassify(settings: Settings, file: Path) -> None:
 
     Exit status 1: otherwise than when it was recorded; 2: the file is no recording.
     """
-    from recours.wiring.recording import kind_of, load, read_again  # noqa: PLC0415 (loads the HTTP library)
+    from recours.admin.rehearsal import kind_of, load, read_again  # noqa: PLC0415 (loads the HTTP library)
 
     try:
         recording = load(file)

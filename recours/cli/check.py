@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import click
 
+from recours.app import CLOCKS_AGREE, App, app_over, connect, is_to_be_made
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
+from recours.cli.common import database_option, home, json_option, tell_json
 from recours.cli.console import DONE, FAILED, USAGE, harmless, status_of
-from recours.cli.operations import database_option, home, json_option, tell_json
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
@@ -25,31 +26,29 @@ from recours.database.border import INDEX
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.rights import named
-from recours.documents.store import PARTS
-from recours.documents.store import REFUSED as REFUSED_FOLDER
+from recours.evidence.store import PARTS
+from recours.evidence.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, job_queue
 from recours.host.files import SETTING as SHARED_GROUP
 from recours.host.files import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
 from recours.host.installation import pasteable
 from recours.host.logs import FILES_KEPT, files_of
-from recours.operations.schedule import Entry, ScheduleError
+from recours.mail.service import MailService, mail_server
 from recours.reporting import checks
 from recours.reporting.checks import CheckResult, CheckState, fault, ok, remark
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import Overview
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.workers import WORKERS
+from recours.scheduling.jobs import Entry, ScheduleError
 from recours.settings.loading import load_at_home
-from recours.settings.model import Settings, SettingsError
+from recours.settings.model import Settings, SettingsError, redactor
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
-from recours.wiring.carriers import redactor
-from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made
-from recours.wiring.mail import MailService, mail_server
-from recours.wiring.operations import Operations, operations_over
 
 if TYPE_CHECKING:
-    from recours.notifications.smtp import SmtpSettings
+    from recours.mail.smtp import SmtpSettings
 
 Check = Callable[[], Iterable[CheckResult]]
 
@@ -109,7 +108,7 @@ class _DatabaseFacts:
     is_new: bool = False  # the embedded one is still to be made
     database: Database | None = None
     schema: Schema | None = None
-    operations: Operations | None = None  # None too as long as the schema is not current
+    app: App | None = None  # None too as long as the schema is not current
     claims: int = 0  # counted up to CLAIMS_MOST
     overview: Overview | None = None
     fault: DatabaseError | None = None  # why it cannot be used
@@ -148,9 +147,9 @@ class CheckContext:
         try:
             if schema.is_current:
                 clock = SystemClock(clock_offset(database))
-                operations = operations_over(self.settings, database, schema, clock)
-                facts.overview, facts.claims = operations.overview(days=1), operations.claims.count()
-                facts.operations = operations
+                app = app_over(self.settings, database, schema, clock)
+                facts.overview, facts.claims = Reports(app).overview(days=1), app.claims.count()
+                facts.app = app
         except DatabaseError as error:
             facts.claims_fault = error
         return facts
@@ -211,7 +210,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     yield _schema(schema)
     if not database.is_sqlite:
         yield from _rights(database, schema)
-    if facts.operations:
+    if facts.app:
         count = facts.claims
         yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} can be read")
     elif facts.claims_fault and all(right.need.optional for right in schema.missing_rights):
@@ -314,15 +313,15 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
 
 def _server(context: CheckContext) -> "SmtpSettings | None":
     """The mail server: the service's own settings come first, as far as its database can be read."""
-    operations = context.facts.operations
-    if operations is None:
+    app = context.facts.app
+    if app is None:
         return mail_server(context.settings.mail, {})
-    service = MailService(context.settings, operations.database, operations.schema, operations.clock, "check")
+    service = MailService(context.settings, app.database, app.schema, app.clock, "check")
     return service.server()
 
 
 def _trouble_with_server(server: "SmtpSettings") -> str:
-    from recours.notifications.smtp import MailServerError, SmtpConnection  # noqa: PLC0415 (needed by this check alone)
+    from recours.mail.smtp import MailServerError, SmtpConnection  # noqa: PLC0415 (needed by this check alone)
 
     try:
         with SmtpConnection(server, _SMTP_TIMEOUT_S) as connection:

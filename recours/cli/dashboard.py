@@ -7,8 +7,8 @@ from importlib.util import find_spec
 
 import click
 
+from recours.cli.common import database_option, settings_for
 from recours.cli.console import FAILED, USAGE, number_option, say_error
-from recours.cli.operations import database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from recours import __version__
-from recours.backup import Backup, BackupFacts, Restored, make_backup, open_backup, put_back
+from recours.admin.backup import Backup, BackupFacts, Restored, make_backup, open_backup, put_back
+from recours.app import clock_of, connect, named
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, harmless, say_error, status_of
-from recours.cli.operations import (
+from recours.cli.common import (
     confirmed,
     database_option,
     json_option,
@@ -21,6 +21,7 @@ from recours.cli.operations import (
     tell_json,
     yes_option,
 )
+from recours.cli.console import FAILED, harmless, say_error, status_of
 from recours.core.errors import RunError
 from recours.core.localized import Localized
 from recours.core.text import plural
@@ -34,7 +35,6 @@ from recours.host.installation import pasteable, quoted_word
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment
-from recours.wiring.databases import clock_of, connect, named
 
 
 @click.command("init-db")

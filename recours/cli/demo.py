@@ -13,9 +13,11 @@ from pathlib import Path
 
 import click
 
+from recours.app import Opened, create_embedded, open_database
+from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
+from recours.cli.common import home, known_carrier, report_faults
 from recours.cli.console import FAILED, number_option, say_error
-from recours.cli.operations import home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
 from recours.host import logs
 from recours.host.home import make_home
@@ -25,8 +27,6 @@ from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClo
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment
-from recours.wiring.databases import Opened, create_embedded, open_database
-from recours.wiring.workers import make_worker
 
 FOLDER = Path("data") / "demo"
 BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)

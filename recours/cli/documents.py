@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from recours.cli.console import FAILED, harmless, past_time, person, time_of
-from recours.cli.operations import (
+from recours.app import App
+from recours.cli.common import (
     confirmed,
     database_option,
     dry_run_option,
@@ -19,23 +19,24 @@ from recours.cli.operations import (
     tell_json,
     unknown_claim,
     with_actions,
-    with_operations,
+    with_app,
     yes_option,
 )
+from recours.cli.console import FAILED, harmless, past_time, person, time_of
 from recours.core.appraisal import EvidenceKind
 from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
 from recours.database.pruning import DatabasePast, Pruned, prune
-from recours.documents.store import erase
+from recours.evidence.manifests import write_manifests
+from recours.evidence.store import erase
+from recours.evidence.timestamps import read_roots
+from recours.evidence.verification import Verification, appraised_anew
+from recours.reporting.claim_reports import evidence_of
 from recours.reporting.evidence import piece_json
 from recours.reporting.records import iso
-from recours.wiring.claim_reports import evidence_of
-from recours.wiring.custody import write_manifests
-from recours.wiring.operations import Operations
-from recours.wiring.timestamps import read_roots
-from recours.wiring.verification import Verification, appraised_anew
+from recours.reporting.snapshot import Reports
 
 
 @click.command("attach")
@@ -88,7 +89,7 @@ def attach_command(
             anyway=why,
         )
         if as_json:
-            evidence = evidence_of(actions.operations, actions.operations.records.find(reference))
+            evidence = evidence_of(actions.app, Reports(actions.app).records.find(reference))
             piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
             facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
             tell_json(facts | piece_json(piece) | evidence.support_json())
@@ -174,11 +175,11 @@ def prune_command(
     that a run has leased stay. A pruned POD is not fetched again. The command shows what it will delete and asks first;
     only a backup brings it back.
     """
-    with with_operations(database_url) as operations:
-        now = operations.clock.now()
-        texts = Localized("en", operations.settings.policy.zone)
+    with with_app(database_url) as app:
+        now = app.clock.now()
+        texts = Localized("en", app.settings.policy.zone)
         before = time_of(older_than, now, texts.zone, "--older-than")
-        outlook = DatabasePast(operations.database, "").outlook(before, now)
+        outlook = DatabasePast(app.database, "").outlook(before, now)
         if not as_json and outlook.is_empty:
             click.echo(f"Nothing is older than {texts.minute(before)}.")
         elif not as_json:
@@ -187,10 +188,10 @@ def prune_command(
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes, refused="Nothing was deleted."):
                 return
-            past = DatabasePast(operations.database, uuid.uuid4().hex, person())
-            erase_document = partial(erase, operations.settings.pod_dir)
-            result = prune(past, erase_document, before, operations.clock.now)
-            write_manifests(operations.settings, operations.database, "prune", operations.clock)
+            past = DatabasePast(app.database, uuid.uuid4().hex, person())
+            erase_document = partial(erase, app.settings.pod_dir)
+            result = prune(past, erase_document, before, app.clock.now)
+            write_manifests(app.settings, app.database, "prune", app.clock)
             if not as_json:
                 click.echo(f"Deleted: {_text_of(result)}")
     if as_json:
@@ -256,10 +257,10 @@ def verify_command(
         if not as_json:
             click.echo(harmless(f"! {problem}"))
 
-    with with_operations(database_url) as operations, report_faults():
-        settings = operations.settings
-        claim_ids = [_claim_id(operations, reference) for reference in references]
-        custody = DatabaseCustody(operations.database, settings.pod_dir)
+    with with_app(database_url) as app, report_faults():
+        settings = app.settings
+        claim_ids = [_claim_id(app, reference) for reference in references]
+        custody = DatabaseCustody(app.database, settings.pod_dir)
         if appraises:
             count = 0
             for count, problem in enumerate(appraised_anew(custody, claim_ids), 1):
@@ -293,10 +294,10 @@ def verify_command(
         raise SystemExit(FAILED)
 
 
-def _claim_id(operations: Operations, reference: str) -> Any:
-    claim = operations.claims.find(reference)
+def _claim_id(app: App, reference: str) -> Any:
+    claim = app.claims.find(reference)
     if claim is None:
-        raise unknown_claim(operations, reference)
+        raise unknown_claim(app, reference)
     return claim.id
 
 

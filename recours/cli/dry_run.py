@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from random import random
 from typing import Any
 
+from recours.accounts.opened import catalog_of, directory_of, make_queue
+from recours.app import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, policy_of
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -25,8 +27,6 @@ from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, directory_of, make_queue
-from recours.wiring.databases import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, policy_of
 
 
 @dataclass(frozen=True)

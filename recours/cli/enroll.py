@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.console import Table, known_carriers, past_time, show, time_of
-from recours.cli.operations import (
+from recours.admin.accounts import AccountActions
+from recours.admin.actions import ActionResult, Actions
+from recours.app import App
+from recours.cli.common import (
     confirmed,
     database_option,
     dry_run_option,
@@ -15,10 +17,12 @@ from recours.cli.operations import (
     with_actions,
     yes_option,
 )
+from recours.cli.console import Table, known_carriers, past_time, show, time_of
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
-from recours.operations.decisions import (
+from recours.reporting.labels import UNKNOWN_CARRIER
+from recours.runs.eligibility import (
     EnrollCriteria,
     EnrolmentCounts,
     ReopenCriteria,
@@ -26,10 +30,6 @@ from recours.operations.decisions import (
     count_candidates,
     count_given_up,
 )
-from recours.reporting.labels import UNKNOWN_CARRIER
-from recours.wiring.account_operations import AccountOperations
-from recours.wiring.actions import ActionResult, Actions
-from recours.wiring.operations import Operations
 
 
 def _show_left(left: Mapping[str, int]) -> None:
@@ -68,11 +68,11 @@ def command(
         if references:
             _act_on_named(actions.enroll, "enrolled", references, dry_run=dry_run)
             return
-        operations = actions.operations
+        app = actions.app
         criteria = EnrollCriteria(
-            carriers=operations.catalog.keys_of(carrier) if carrier else (),
+            carriers=app.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
-            since=time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since"),
+            since=time_of(since, app.clock.now(), app.settings.policy.zone, "--since"),
         )
         _enroll_selected(actions, criteria, dry_run=dry_run, yes=yes)
 
@@ -93,20 +93,20 @@ def _say_dry_run(count: int, what: str) -> None:
 
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
-    operations = actions.operations
-    policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
+    app = actions.app
+    policy, enrolment, catalog = app.settings.policy, app.enrolment, app.catalog
     counts = count_candidates(enrolment.candidates(), criteria, policy, catalog)
     count = counts.open.total()
-    _show_candidates(operations, counts)
+    _show_candidates(app, counts)
     if dry_run:
         _say_dry_run(count, "would be enrolled")
     elif not count or confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
-        _say_enrolled(operations, count, actions.enroll_all(criteria))
+        _say_enrolled(app, count, actions.enroll_all(criteria))
 
 
-def _show_candidates(operations: Operations, counts: EnrolmentCounts) -> None:
+def _show_candidates(app: App, counts: EnrolmentCounts) -> None:
     rows = [
-        (operations.catalog.name_of(key, UNKNOWN_CARRIER), clean(status, 30) or "(none)", str(count))
+        (app.catalog.name_of(key, UNKNOWN_CARRIER), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
     ]
     if rows:
@@ -116,17 +116,17 @@ def _show_candidates(operations: Operations, counts: EnrolmentCounts) -> None:
     _show_left(counts.left)
     for key, calls in sorted(counts.calls.items()):
         if calls:
-            click.echo(f"{operations.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
+            click.echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
 
 
-def _say_enrolled(operations: Operations, count: int, enrolled: int) -> None:
+def _say_enrolled(app: App, count: int, enrolled: int) -> None:
     then = ": the fetch worker takes them, the nearest deadline first." if enrolled else "."
     click.echo(f"{plural(enrolled, 'claim')} enrolled{then}")
     if enrolled < count:
         click.echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
-    setting, adopted = operations.enrolment.setting, operations.enrolment.adoption()
+    setting, adopted = app.enrolment.setting, app.enrolment.adoption()
     if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
         click.echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
@@ -191,25 +191,25 @@ def reopen_command(
     if account is not None and carrier is None:
         raise click.UsageError("--account needs --carrier.")
     with with_actions(database_url) as actions:
-        operations = actions.operations
+        app = actions.app
         if references:
             _act_on_named(actions.reopen, "reopened", references, dry_run=dry_run)
         else:
-            keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
+            keys: Collection[str] = app.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
-                accounts = AccountOperations(operations)
+                accounts = AccountActions(app)
                 keys = [accounts.account(account, carrier).key]
-            at = time_of(since, operations.clock.now(), operations.settings.policy.zone, "--since")
+            at = time_of(since, app.clock.now(), app.settings.policy.zone, "--since")
             criteria = ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, dry_run=dry_run, yes=yes)
 
 
 def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: bool, yes: bool) -> None:
-    operations = actions.operations
-    parts = operations.given_up.given_up(criteria, operations.clock.now())
-    selection = count_given_up(parts, operations.settings.policy)
+    app = actions.app
+    parts = app.given_up.given_up(criteria, app.clock.now())
+    selection = count_given_up(parts, app.settings.policy)
     count = selection.open.total()
-    _show_given_up(operations, selection)
+    _show_given_up(app, selection)
     if dry_run:
         _say_dry_run(count, "would be reopened")
     elif count and confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
@@ -217,9 +217,9 @@ def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: boo
         click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 
 
-def _show_given_up(operations: Operations, selection: Selection) -> None:
+def _show_given_up(app: App, selection: Selection) -> None:
     rows = [
-        (operations.catalog.name_of(key, UNKNOWN_CARRIER), str(count))
+        (app.catalog.name_of(key, UNKNOWN_CARRIER), str(count))
         for key, count in sorted(selection.open.items())
     ]
     if rows:

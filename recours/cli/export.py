@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from recours.cli.common import database_option, with_app
 from recours.cli.console import FAILED, carriers_option, past_time, say_error, time_of
-from recours.cli.operations import database_option, with_operations
 from recours.core.claim import Stage
 from recours.host.files import publish
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
 from recours.reporting.records import ClaimFilter
+from recours.reporting.snapshot import Reports
 
 
 @click.command("export")
@@ -56,18 +57,17 @@ def command(
     """Write claims as CSV or JSON. A file is complete, or not there."""
     if as_csv == as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    with with_operations(database_url) as operations:
-        zone = operations.settings.policy.zone
+    with with_app(database_url) as app:
+        zone = app.settings.policy.zone
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),
-            carriers=tuple(key for name in carriers for key in operations.catalog.keys_of(name)),
+            carriers=tuple(key for name in carriers for key in app.catalog.keys_of(name)),
             clients=clients,
-            due_until=operations.due_until,
+            due_until=app.due_until,
         )
-        claims = operations.records.each_claim(
-            time_of(since, operations.clock.now(), zone, "--from"), criteria
-        )
-        rows = (claim_row(*each, operations.catalog, zone) for each in operations.with_positions(claims))
+        reports = Reports(app)
+        claims = reports.records.each_claim(time_of(since, app.clock.now(), zone, "--from"), criteria)
+        rows = (claim_row(*each, app.catalog, zone) for each in reports.with_positions(claims))
         text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
         pieces = (piece.encode("utf-8", "replace") for piece in text)
         if output is None:

@@ -2,10 +2,10 @@
 
 import click
 
-from recours.cli.operations import database_option, say, with_actions, with_operations
+from recours.cli.common import database_option, say, with_actions, with_app
 from recours.core.mail import MailKind
 from recours.core.translations import LANGUAGES
-from recours.wiring.mail_trials import example_mail
+from recours.mail.trials import example_mail
 
 
 @click.group("mail")
@@ -40,7 +40,7 @@ def test(database_url: str | None, address: str) -> None:
 @click.pass_obj
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:
     """Print a mail about a made-up claim, or the last weekly report; nothing is sent, nothing is recorded."""
-    with with_operations(database_url) as operations:
-        chosen = language or operations.settings.mail.language
-        mail = example_mail(operations, MailKind(kind), chosen)
+    with with_app(database_url) as app:
+        chosen = language or app.settings.mail.language
+        mail = example_mail(app, MailKind(kind), chosen)
     click.echo(mail.html if html else f"{mail.subject}\n\n{mail.plain}", nl=False)

@@ -5,24 +5,25 @@ from math import ceil
 
 import click
 
-from recours.cli.console import Table, number_option, show
-from recours.cli.operations import (
+from recours.cli.common import (
     database_option,
     json_option,
     show_problems,
     tell_json,
-    with_operations,
+    with_app,
 )
+from recours.cli.console import Table, number_option, show
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.host.installation import pasteable
+from recours.reporting.claim_reports import plan_for
 from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_LATE_CLAIMS
+from recours.reporting.snapshot import Reports
 from recours.runs.workers import PODRetryScheduler
-from recours.wiring.claim_reports import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_ACCOUNTS = 10  # of clients
@@ -48,15 +49,15 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
     present use, pauses and credentials. No carrier is called and nothing is changed. New claims and edits are not known
     yet, nor is what the carriers will answer: every attempt is assumed to fail.
     """
-    with with_operations(database_url) as operations:
+    with with_app(database_url) as app:
         plan = plan_for(
-            operations,
+            app,
             timedelta(hours=hours),
             max_retries=max_retries,
             batch_sizes={PODRetryScheduler.name: batch_size},
         )
-        late = operations.problems_of(*OF_LATE_CLAIMS)
-    zone = operations.settings.policy.zone
+        late = Reports(app).problems_of(*OF_LATE_CLAIMS)
+    zone = app.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
         tell_json(plan.as_json() | {"late": [sentences.as_json(problem, plan.made_at) for problem in late]})

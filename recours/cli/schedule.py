@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
+from recours.cli.common import confirmed, home, report_faults, yes_option
 from recours.cli.console import FAILED
-from recours.cli.operations import confirmed, home, report_faults, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.host.home import CODE
 from recours.host.installation import is_checkout, own_python, pasteable
-from recours.operations.schedule import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.runs.workers import WORKERS
-from recours.scheduling import Crontab
+from recours.scheduling.jobs import Checkout, ScheduleChange, ScheduledJob, ScheduleError
+from recours.scheduling.systems import Crontab
 from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
 

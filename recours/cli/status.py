@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
-from recours.cli.operations import (
+from recours.cli.common import (
     database_option,
     json_option,
     show_problems,
     tell_json,
     unknown_claim,
-    with_operations,
+    with_app,
 )
+from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
 from recours.core.mail import MailState
@@ -21,6 +21,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.core.translations import LANGUAGES, translate
 from recours.host.installation import pasteable
+from recours.reporting.claim_reports import explanation_of, references_of
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.reporting.explain import Explanation
 from recours.reporting.figures import Rate
@@ -28,8 +29,8 @@ from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.reporting.labels import colon as colon_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview
-from recours.wiring.claim_reports import explanation_of, references_of
 
 if TYPE_CHECKING:
     from recours.dashboard.texts import PageTexts
@@ -68,10 +69,10 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
 
     The quotas, and which carriers take no call now: recours carriers
     """
-    with with_operations(database_url) as operations:
-        overview = operations.overview(days)
-        database = operations.database.safe_url
-    found, zone = verdict(overview), operations.settings.policy.zone
+    with with_app(database_url) as app:
+        overview = Reports(app).overview(days)
+        database = app.database.safe_url
+    found, zone = verdict(overview), app.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
         facts = {"at": found.at.isoformat()} if check else overview.as_json()
@@ -83,7 +84,7 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
-        _show_overview(overview, operations.catalog, database, sentences)
+        _show_overview(overview, app.catalog, database, sentences)
         for sentence in sentences.differences(overview.differences):
             click.echo(sentence)
 
@@ -172,17 +173,17 @@ def why_command(
 
     CLAIM is its reference, its tracking number or its order number.
     """
-    with with_operations(database_url) as operations:
-        references = references_of(operations, typed)
+    with with_app(database_url) as app:
+        references = references_of(app, typed)
         if len(references) > 1:
             raise click.BadParameter(f"Several claims have it: {', '.join(references)}.", param_hint="CLAIM")
-        explanation = explanation_of(operations, "".join(references), max_retries, language=language)
+        explanation = explanation_of(app, "".join(references), max_retries, language=language)
         if explanation is None:
-            raise unknown_claim(operations, typed)
+            raise unknown_claim(app, typed)
     if as_json:
         tell_json(explanation.as_json())
     else:
-        _show_explanation(explanation, operations.catalog, language, max_retries)
+        _show_explanation(explanation, app.catalog, language, max_retries)
 
 
 def _show_explanation(explanation: Explanation, catalog: Catalog, language: str, max_retries: int) -> None:

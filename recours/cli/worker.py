@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from recours import __version__
+from recours.accounts.opened import catalog_of
+from recours.app import TO_BE_READ, Opened, log_file, open_database
+from recours.cli.common import database_option, report_faults, settings_for
 from recours.cli.console import carriers_option, number_option, status_of, verbose_option
-from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.fleet import LOG_NAME
@@ -20,8 +22,6 @@ from recours.fleet.process import Process
 from recours.fleet.station import Station
 from recours.host import logs
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, log_file
-from recours.wiring.databases import TO_BE_READ, Opened, open_database
 
 if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from recours import __version__
+from recours.accounts.opened import catalog_of, directory_of
+from recours.app import TO_BE_READ, Opened, log_file, open_database
+from recours.bootstrap import leave_metrics, make_pings, make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     DONE,
@@ -40,11 +43,8 @@ from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
-from recours.settings.model import Settings, SettingsError
+from recours.settings.model import Settings, SettingsError, redactor
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, directory_of, log_file, redactor
-from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.workers import leave_metrics, make_pings, make_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a piece of evidence shows, and whether it shows anything: the terms. The rules are in `recours.documents.appraisal`."""
+"""What a piece of evidence shows, and whether it shows anything: the terms. The rules are in `recours.evidence.appraisal`."""
 
 from enum import StrEnum
 from typing import NamedTuple

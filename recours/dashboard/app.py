@@ -28,6 +28,8 @@ from starlette.status import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from recours.admin.results import RecoursError
+from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
@@ -57,10 +59,8 @@ from recours.dashboard.visitors import (
     visitor_of,
 )
 from recours.database.engine import DatabaseError
-from recours.reporting.results import RecoursError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
-from recours.wiring.operations import open_operations
 
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
@@ -261,9 +261,9 @@ class _Page:
         visitor: Visitor,
     ) -> Response:
         # Opened for each request: a database that was gone or replaced is seen at once.
-        operations = open_operations(settings)
-        with closing(operations.database):
-            return view(Visit(request, settings, operations, visitor, texts, self._notices, form))
+        app = open_app(settings)
+        with closing(app.database):
+            return view(Visit(request, settings, app, visitor, texts, self._notices, form))
 
     # ---------------------------------------------------------------- the door
 

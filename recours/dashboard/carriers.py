@@ -7,17 +7,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
+from recours.accounts.health import AccountHealth, ListedAccount
+from recours.accounts.rules import limits_text
+from recours.admin.accounts import AccountActions
+from recours.admin.actions import ActionResult, Actions
+from recours.app import App
 from recours.core.position import Closing, closing_of
 from recours.core.text import clean, names_text
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
-from recours.operations.accounts import AccountHealth, ListedAccount, limits_text
 from recours.reporting.labels import account_reason, author_text, reason_of
 from recours.reporting.records import Backlog
 from recours.reporting.system import CarrierNow
 from recours.runs.summary import worth_showing
-from recours.wiring.account_operations import AccountOperations
-from recours.wiring.actions import ActionResult, Actions
-from recours.wiring.operations import Operations
 
 _ACCOUNTS_SHOWN = 50
 _LARGEST_NUMBER = 999_999_999
@@ -42,13 +43,13 @@ _ACCOUNT_TONES = {
 
 
 def show(visit: Visit) -> Response:
-    overview = visit.operations.overview()
+    overview = visit.reports.overview()
     backlogs = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     carriers = sorted(
         overview.carriers, key=lambda carrier: (not carrier.configured, carrier.name.casefold())
     )
     text = clean(visit.query.get("accounts", "").strip(), 100)
-    accounts = _matching(overview.accounts, text, visit.operations)
+    accounts = _matching(overview.accounts, text, visit.app)
     return visit.page(
         "carriers.html",
         rows=[
@@ -58,7 +59,7 @@ def show(visit: Visit) -> Response:
         accounts=accounts[:_ACCOUNTS_SHOWN],
         accounts_found=len(accounts),
         searched=text,
-        name_of=visit.operations.catalog.name_of,
+        name_of=visit.app.catalog.name_of,
         account_tones=_ACCOUNT_TONES,
         account_reason=account_reason,
         author_text=author_text,
@@ -94,11 +95,11 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
     }
 
 
-def _matching(accounts: Sequence[ListedAccount], text: str, operations: Operations) -> list[ListedAccount]:
+def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[ListedAccount]:
     """Those of a client or carrier whose name has this in it; those first that need attention."""
 
     def matches(listed: ListedAccount) -> bool:
-        carrier = operations.catalog.name_of(listed.account.carrier, listed.account.carrier)
+        carrier = app.catalog.name_of(listed.account.carrier, listed.account.carrier)
         return text.casefold() in f"{listed.client.named} {carrier}".casefold()
 
     return sorted(
@@ -111,26 +112,26 @@ def _matching(accounts: Sequence[ListedAccount], text: str, operations: Operatio
 
 
 def show_account(visit: Visit) -> Response:
-    accounts, operations = AccountOperations(visit.operations), visit.operations
+    accounts, app = AccountActions(visit.app), visit.app
     client_account = _account(visit, accounts)
     account = client_account.account
     return visit.page(
         "account.html",
         found=client_account,
-        carrier=operations.catalog.name_of(account.carrier, account.carrier),
+        carrier=app.catalog.name_of(account.carrier, account.carrier),
         named=str(account.client_id),
         tones=_ACCOUNT_TONES,
         reason=account_reason(visit.texts.language, client_account),
         limits=limits_text(account.limits or {}),
-        uses=accounts.uses([account.key]).get(account.key, ()),
+        uses=accounts.reader.uses([account.key]).get(account.key, ()),
     )
 
 
-def _account(visit: Visit, accounts: AccountOperations) -> ListedAccount:
+def _account(visit: Visit, accounts: AccountActions) -> ListedAccount:
     number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
     if number and (owner := accounts.store.owner(number)):
         of_client = accounts.store.all([owner.id])
-        for listed in accounts.listed(account for account in of_client if account.id == number):
+        for listed in accounts.reader.listed(account for account in of_client if account.id == number):
             return listed
     raise HTTPException(HTTP_404_NOT_FOUND)
 
@@ -160,7 +161,7 @@ def check(visit: Visit) -> Response:
 
 def _carrier(visit: Visit) -> str:
     key = visit.field("carrier")
-    if key not in visit.operations.catalog.specs:
+    if key not in visit.app.catalog.specs:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return key
 

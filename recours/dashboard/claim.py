@@ -8,6 +8,7 @@ from starlette.datastructures import QueryParams, UploadFile
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
+from recours.admin.results import ResultSentences
 from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
 from recours.core.appraisal import EvidenceKind
@@ -24,13 +25,13 @@ from recours.dashboard.texts import CLAIM_STATUSES, DISPUTES
 from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
 from recours.host.installation import quoted_word, readable
 from recours.reporting.advice import possible_actions
+from recours.reporting.claim_reports import explanation_of
+from recours.reporting.claim_status import ClaimStatus
 from recours.reporting.evidence import KIND_NAMES, piece_text, source_text
 from recours.reporting.explain import Explanation
 from recours.reporting.labels import quoted, reason_of
 from recours.reporting.records import ListedClaim
-from recours.reporting.results import ClaimStatus, ResultSentences
 from recours.runs.source import unknown_claim
-from recours.wiring.claim_reports import explanation_of
 
 
 def find(visit: Visit) -> Response:
@@ -49,8 +50,8 @@ def address_of(reference: str) -> str:
 
 def show(visit: Visit) -> Response:
     reference = visit.query.get("reference", "")
-    operations, texts = visit.operations, visit.texts
-    explanation = explanation_of(operations, reference, language=texts.language)
+    app, texts = visit.app, visit.texts
+    explanation = explanation_of(app, reference, language=texts.language)
     if explanation is None:
         return _unknown(visit, reference)
     listed, claim, facts = explanation.listed, explanation.claim, explanation.facts
@@ -58,7 +59,7 @@ def show(visit: Visit) -> Response:
     pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
     rows = [_piece(visit, piece, listed, chosen) for piece in pieces]
-    history = History(texts, operations.catalog)
+    history = History(texts, app.catalog)
     return visit.page(
         "claim.html",
         claim=claim,
@@ -82,7 +83,7 @@ def show(visit: Visit) -> Response:
         ),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
         possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
-        names=operations.catalog.names,
+        names=app.catalog.names,
         kinds={kind.value: texts(KIND_NAMES[kind]) for kind in PROOF_KINDS},
         largest_mb=LARGEST // 2**20,
         today=texts.local(visit.now).date(),
@@ -91,7 +92,7 @@ def show(visit: Visit) -> Response:
 
 def _unknown(visit: Visit, reference: str) -> Response:
     sentences = ResultSentences(visit.texts.language, visit.settings.policy.zone)
-    refused = unknown_claim(visit.operations.claims, reference)
+    refused = unknown_claim(visit.app.claims, reference)
     near = refused.near
     return visit.page(
         "no_claim.html",
@@ -115,7 +116,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     texts, refusal = visit.texts, where.refusal
     if refusal is None:
         return ""
-    queue, key = visit.operations.queue(), claim.account_key
+    queue, key = visit.app.queue(), claim.account_key
     if refusal.stopped and (stop := queue.status(carrier_of(key)).stopped or queue.status(key).stopped):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
@@ -131,7 +132,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 
 def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
     claim, texts = listed.claim, visit.texts
-    client = visit.operations.client_named(claim) if claim.client_id is not None else ""
+    client = visit.app.client_named(claim) if claim.client_id is not None else ""
     next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
     if status.not_before:
         next_try = texts("not before {day}", day=texts.weekday(status.not_before))
@@ -194,12 +195,12 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
 
 def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     """The actions that would not be refused."""
-    operations = visit.operations
-    possible = possible_actions(claim, where, operations.catalog, visit.settings.policy)
+    app = visit.app
+    possible = possible_actions(claim, where, app.catalog, visit.settings.policy)
     if where.refusal and where.refusal.stopped:
         possible -= {"fetch"}
     if claim.carrier and where.standing is not Standing.IN_HAND:
-        possible |= {"resume" if operations.queue().status(claim.carrier).stopped else "pause"}
+        possible |= {"resume" if app.queue().status(claim.carrier).stopped else "pause"}
     return possible
 
 

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
+from recours.admin.actions import MOST_CLAIMS, ActionResult
+from recours.app import App
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
@@ -23,11 +25,10 @@ from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort
-from recours.wiring.actions import MOST_CLAIMS, ActionResult
-from recours.wiring.operations import Operations
+from recours.reporting.snapshot import Reports
 
 if TYPE_CHECKING:
-    from recours.wiring.actions import Actions
+    from recours.admin.actions import Actions
 
 
 PAGE = 50
@@ -66,20 +67,20 @@ class ListAddress:
     problems: Sequence[Problem]
 
 
-def read_address(query: QueryParams, operations: Operations) -> ListAddress:
+def read_address(query: QueryParams, app: App) -> ListAddress:
     """Values that do not exist are left out: an address may be older than what it names."""
     known: dict[str, Collection[str]] = {
         "problem": OF_CLAIMS,
         "status": STATUSES,
         "stage": set(Stage),
-        "carrier": {*operations.catalog.specs, ""},
+        "carrier": {*app.catalog.specs, ""},
         "kind": {*ErrorKind, ""},
     }
     values = {name: _values(query, name) for name in known}
     kept = {name: tuple(value for value in values[name] if value in known[name]) for name in known}
     carriers = kept["carrier"]
     problem = ProblemKind(kept["problem"][0]) if kept["problem"] else None
-    of_kind = operations.problems_of(problem) if problem else []
+    of_kind = Reports(app).problems_of(problem) if problem else []
     problems = [each for each in of_kind if not (carriers and each.carrier) or each.carrier in carriers]
     is_of_carriers = any(each.carrier for each in problems)
     return ListAddress(
@@ -89,7 +90,7 @@ def read_address(query: QueryParams, operations: Operations) -> ListAddress:
             # A problem of these carriers has its own claims, whichever carrier they are asked of now.
             carriers=() if is_of_carriers else carriers,
             kinds=kept["kind"],
-            due_until=operations.due_until,
+            due_until=app.due_until,
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
             concerned=together([each.claims for each in problems or of_kind]) if problem else None,
@@ -142,14 +143,14 @@ class Row:
 
 
 def show(visit: Visit) -> Response:
-    operations, texts = visit.operations, visit.texts
-    address = read_address(visit.query, operations)
+    app, texts = visit.app, visit.texts
+    address = read_address(visit.query, app)
     filters, before = address.filter, (address.page - 1) * PAGE
-    page = operations.records.page(
+    page = visit.reports.records.page(
         filters, PAGE, skip=before, sort=address.sort, descending=address.descending
     )
     sentences = VerdictSentences(texts.language, texts.zone)
-    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
+    names = {key: spec.name for key, spec in app.catalog.specs.items()}
     choices = {
         "stage": {str(stage): texts.stage(stage) for stage in Stage},
         "status": {str(status) or "none": texts(FETCH_STATUSES[status]) for status in STATUSES},
@@ -169,7 +170,7 @@ def show(visit: Visit) -> Response:
         problems=[
             clean(sentences.sentence(problem, visit.now), _LONGEST_SENTENCE) for problem in address.problems
         ],
-        rows=_rows(operations, page.claims, texts),
+        rows=_rows(app, page.claims, texts),
         count=page.count,
         count_text=count_text(page.count, texts),
         choices=choices,
@@ -187,12 +188,12 @@ def count_text(count: int, texts: PageTexts) -> str:
     return texts.number(count)
 
 
-def _rows(operations: Operations, claims: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
-    positions = operations.positions(claims)
+def _rows(app: App, claims: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
+    positions = Reports(app).positions(claims)
     rows = []
     for listed in claims:
         where = positions[listed.claim.id]
-        carrier = operations.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
+        carrier = app.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
         rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, texts)))
     return rows
 
@@ -250,20 +251,20 @@ def _references(visit: Visit, most: int) -> tuple[list[str], int]:
     if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
-    matches = visit.operations.records.matching(read_address(query, visit.operations).filter, most)
+    matches = visit.reports.records.matching(read_address(query, visit.app).filter, most)
     return matches.references, matches.rest
 
 
 def export(visit: Visit) -> Response:
     """What the list shows, as `recours export` writes it."""
-    operations = visit.operations
-    address = read_address(visit.query, operations)
-    claims = operations.records.claims(
+    app = visit.app
+    address = read_address(visit.query, app)
+    claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending
     )
     rows = (
-        claim_row(*each, operations.catalog, operations.settings.policy.zone)
-        for each in operations.with_positions(claims)
+        claim_row(*each, app.catalog, app.settings.policy.zone)
+        for each in visit.reports.with_positions(claims)
     )
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}

@@ -16,9 +16,9 @@ from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import KeptEvidence, NotADocumentError
 from recours.core.text import clean
 from recours.dashboard.visit import Visit, number_in
-from recours.documents.kinds import SUFFIXES
-from recours.documents.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
-from recours.documents.store import is_inside
+from recours.evidence.kinds import SUFFIXES
+from recours.evidence.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
+from recours.evidence.store import is_inside
 from recours.host.files import read_regular
 from recours.reporting.records import ListedClaim
 
@@ -129,7 +129,7 @@ def show(visit: Visit) -> Response:
     listed = visit.claim_named(visit.query.get("claim", ""))
     if listed is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    pieces = visit.operations.records.evidence(listed.claim.id)
+    pieces = visit.reports.records.evidence(listed.claim.id)
     found = find_document(listed, pieces, visit.query.get("piece", ""), visit.settings.pod_dir)
     if isinstance(found, NoDocument):
         raise HTTPException(HTTP_404_NOT_FOUND)

@@ -9,6 +9,7 @@ from recours.core.recorded_phrases import MailTrouble
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.reporting.reader import find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import Pile
 
 _WAITING, _LATEST = 200, 50
@@ -27,12 +28,12 @@ _INERT = {
 
 
 def show(visit: Visit) -> Response:
-    operations = visit.operations
-    database = operations.database
+    app = visit.app
+    database = app.database
     waiting = waiting_mails(database, _WAITING + 1)
     return visit.page(
         "mails.html",
-        held=operations.records.mails(operations.clock.now()).get(MailState.HELD, Pile()).count,
+        held=Reports(app).records.mails(app.clock.now()).get(MailState.HELD, Pile()).count,
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
         latest=latest_mails(database, _LATEST),
@@ -57,7 +58,7 @@ def release(visit: Visit) -> Response:
 
 def _mail(visit: Visit) -> WrittenMail:
     number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
-    mail = find_mail(visit.operations.database, number) if number else None
+    mail = find_mail(visit.app.database, number) if number else None
     if mail is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return mail

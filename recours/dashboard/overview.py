@@ -20,6 +20,7 @@ from recours.host.installation import readable
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
 from recours.reporting.records import COUNTED_UP_TO, Run
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Success
 
 _K = ProblemKind
@@ -43,9 +44,9 @@ def show(visit: Visit) -> Response:
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     asked = visit.query.get("days", "")
     days = int(asked) if asked in map(str, PERIODS) else min(PERIODS)
-    operations, texts = visit.operations, visit.texts
-    seen = operations.overview(days)
-    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
+    app, texts = visit.app, visit.texts
+    seen = Reports(app).overview(days)
+    names = {key: spec.name for key, spec in app.catalog.specs.items()}
     found, told = verdict(seen), VerdictSentences(texts.language, texts.zone)
     return visit.page(
         "overview.html",

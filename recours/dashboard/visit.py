@@ -17,6 +17,9 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from recours.admin.actions import ActionResult, Actions
+from recours.admin.results import FetchResult, RecoursError
+from recours.app import App, open_app
 from recours.core.position import Standing
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_
@@ -24,11 +27,9 @@ from recours.dashboard import texts as page_texts
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.reporting.records import ListedClaim
-from recours.reporting.results import FetchResult, RecoursError
+from recours.reporting.snapshot import Reports
 from recours.runs.source import can_be_reference
 from recours.settings.model import Settings
-from recours.wiring.actions import ActionResult, Actions
-from recours.wiring.operations import Operations, open_operations
 
 LANGUAGE_COOKIE = "recours_language"
 _LONGEST_LINE = 2000
@@ -162,7 +163,7 @@ class Visit:
 
     request: Request
     settings: Settings
-    operations: Operations
+    app: App
     visitor: Visitor
     texts: PageTexts
     notices: Notices
@@ -178,12 +179,16 @@ class Visit:
         return value.strip() if isinstance(value, str) else ""
 
     @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.app)
+
+    @cached_property
     def now(self) -> datetime:
-        return self.operations.clock.now()
+        return self.app.clock.now()
 
     def claim_named(self, reference: str) -> ListedClaim | None:
         """The claim with this reference; None if no claim has it. Raises DatabaseError."""
-        return self.operations.records.find(reference) if can_be_reference(reference) else None
+        return self.reports.records.find(reference) if can_be_reference(reference) else None
 
     def link(self, **changes: object) -> str:
         """This page with other parameters."""
@@ -215,7 +220,7 @@ class Visit:
 
 
 def actions_of(visit: Visit) -> Actions:
-    return Actions(visit.operations, visit.visitor.name, visit.texts.language)
+    return Actions(visit.app, visit.visitor.name, visit.texts.language)
 
 
 def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
@@ -243,9 +248,9 @@ def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> N
     settings, name, language = visit.settings, visit.visitor.name, visit.texts.language
 
     def work() -> None:
-        operations = open_operations(settings)
-        with closing(operations.database):
-            result = do(Actions(operations, name, language))
+        app = open_app(settings)
+        with closing(app.database):
+            result = do(Actions(app, name, language))
         notice.text, notice.is_good = result.sentence, result.is_done
 
     return _begun(work, notice)

@@ -45,13 +45,13 @@ from recours.database.engine import Database
 from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.journal import note
 from recours.database.tables import NOT_ENROLLED, at_stage, attempts, claims, events, evidence, intake
-from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.ports import Attempt
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import is_as_found
 
 if TYPE_CHECKING:
     from recours.core.outcome import KeptEvidence
-    from recours.operations.decisions import Candidate, Correction, EnrollCriteria, ReopenCriteria
+    from recours.runs.eligibility import Candidate, Correction, EnrollCriteria, ReopenCriteria
 
 
 _a, _c, _v, _e = attempts.c, claims.c, evidence.c, events.c
@@ -110,7 +110,7 @@ def write_claims(
 
 @dataclass(eq=False)
 class ClaimCorrections:
-    """Corrections of a claim's number or carrier in one database: see `recours.operations.decisions`."""
+    """Corrections of a claim's number or carrier in one database: see `recours.runs.eligibility`."""
 
     assessor: Assessor
 
@@ -343,7 +343,7 @@ class ClaimEnrolment:
 
     def candidates(self) -> "Iterator[Candidate]":
         """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
-        from recours.operations.decisions import Candidate  # noqa: PLC0415 (runs do without)
+        from recours.runs.eligibility import Candidate  # noqa: PLC0415 (runs do without)
 
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
@@ -419,7 +419,7 @@ def _are_as_read(before: Sequence[tuple[Claim, bool]], originals: Sequence[Claim
 
 @dataclass(eq=False)
 class GivenUpClaims:
-    """The claims of one database that were given up or settled: see `recours.operations.decisions`."""
+    """The claims of one database that were given up or settled: see `recours.runs.eligibility`."""
 
     assessor: Assessor
 

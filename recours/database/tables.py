@@ -317,7 +317,7 @@ client_accounts = Table(
     Column("client_address", Text, nullable=False, server_default=text("''")),
     Column("moved_at", Utc),  # since when that client has another address, or is gone
     Column("carrier", String(40), nullable=False),
-    Column("credentials", Text),  # sealed, see recours.wiring.accounts; NULL: removed
+    Column("credentials", Text),  # sealed, see recours.accounts.opened; NULL: removed
     # By capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
     Column("limits", JSON),
     Column("added_at", Utc, nullable=False),

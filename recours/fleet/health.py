@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from recours.bootstrap import metrics_text
 from recours.core.errors import RunError
 from recours.fleet.station import Station
 from recours.host.logs import run_log
-from recours.wiring.carriers import redactor
-from recours.wiring.workers import metrics_text
+from recours.settings.model import redactor
 
 _LOOPBACK = "127.0.0.1"
 _CONNECTIONS = 16  # at once; more are closed

@@ -20,6 +20,9 @@ from random import random
 from signal import SIGTERM
 from typing import Any
 
+from recours.accounts.opened import accounts, catalog_of, make_queue
+from recours.app import Opened
+from recours.bootstrap import leave_metrics, make_journal, make_pings, make_worker
 from recours.core.accounts import carrier_of
 from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
@@ -37,10 +40,7 @@ from recours.runs.source import RefusedError, can_be_reference
 from recours.runs.summary import Report, Stats
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
-from recours.settings.model import Settings
-from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
-from recours.wiring.databases import Opened
-from recours.wiring.workers import leave_metrics, make_journal, make_pings, make_worker
+from recours.settings.model import Settings, redactor
 
 # ---------------------------------------------------------------- the record of a worker that never ends
 

@@ -10,8 +10,8 @@ from recours.core.policy import Policy
 from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
 from recours.core.translations import N_, translate
 from recours.host.installation import pasteable, quoted_word
-from recours.operations.decisions import why_not_enroll, why_not_exclude, why_not_reopen
 from recours.runs.attempt import without_call
+from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_reopen
 
 _K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)

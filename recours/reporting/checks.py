@@ -11,11 +11,11 @@ from typing import Any
 
 from recours.core.localized import Localized
 from recours.core.text import plural
-from recours.operations.schedule import SUBCOMMANDS, Entry
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import ProblemKind, Verdict
 from recours.reporting.system import Health, WorkerStatus
 from recours.runs.workers import PODFetchWorker
+from recours.scheduling.jobs import SUBCOMMANDS, Entry
 
 MB = 1024 * 1024
 _ROOM = 500 * MB  # what the runs of some weeks write, beside many documents

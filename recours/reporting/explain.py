@@ -18,10 +18,10 @@ from recours.core.position import Position, Why, position
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.advice import advice, possible_actions
+from recours.reporting.claim_status import ClaimStatus, StatusSentences
 from recours.reporting.evidence import ClaimEvidence, piece_json
 from recours.reporting.labels import reason_of
 from recours.reporting.records import ListedClaim, Message, PastAttempt, PastChange, iso
-from recours.reporting.results import ClaimStatus, ResultSentences
 from recours.reporting.system import next_tick
 
 
@@ -156,7 +156,7 @@ def explain(
     possible = possible_actions(claim, where, catalog, policy)
     if facts.refusal:
         possible -= {"fetch"}
-    status = ResultSentences(language, policy.zone).status(
+    status = StatusSentences(language, policy.zone).status(
         listed,
         where,
         carrier=carrier,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from recours.accounts.health import AccountHealth, ListedAccount
+from recours.accounts.rules import AccountCheck, CheckVerdict
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, ChangeKind, author_and_reason
 from recours.core.claim import Claim
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -11,7 +13,6 @@ from recours.core.position import Closing, Evidence, Standing, closing_of
 from recours.core.sentences import SentenceParts, carrier_message, classify, sentence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
-from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.reporting.records import PastChange
 
 STANDING: dict[Standing, str] = {

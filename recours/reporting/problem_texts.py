@@ -9,10 +9,10 @@ from recours.core.localized import Localized
 from recours.core.text import names_text
 from recours.core.translations import N_, Counted
 from recours.host.installation import pasteable
-from recours.operations.schedule import SUBCOMMANDS
 from recours.reporting.labels import author_text, quoted
 from recours.reporting.problems import Problem, ProblemKind, Verdict
 from recours.reporting.records import Differences
+from recours.scheduling.jobs import SUBCOMMANDS
 
 _K = ProblemKind
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
+from recours.accounts.health import AccountHealth
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Stage
 from recours.core.errors import ErrorKind
@@ -22,7 +23,6 @@ from recours.core.mail import MailState
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
-from recours.operations.accounts import AccountHealth
 from recours.reporting.figures import Concerned, Stake
 from recours.reporting.records import Backlog, iso
 from recours.reporting.system import REFUSED_LONG, CarrierNow, Health, Overview, Pile

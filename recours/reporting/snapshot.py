@@ -1,23 +1,25 @@
 """The state of the system, each thing read once: status, the page, the check, mails and metrics show it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from heapq import nsmallest
-from itertools import chain
+from itertools import chain, islice
 from math import inf
 from operator import attrgetter
 from typing import Any
 
+from recours.accounts.health import AccountHealth, AccountReader, ListedAccount
+from recours.app import App
 from recours.core.accounts import ServiceClient
+from recours.core.actions import PastAction
 from recours.core.claim import DUE, Claim
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.core.position import position
-from recours.database.by_person import ClaimEnrolment
-from recours.database.client_accounts import ClientAccounts
-from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.core.position import Position, position
+from recours.database.journal import ActionLog
 from recours.reporting.figures import (
     NEAR,
     InLine,
@@ -30,9 +32,9 @@ from recours.reporting.figures import (
     loses_evidence,
     overlong_backlog,
 )
-from recours.reporting.problems import problems
+from recours.reporting.problems import Problem, ProblemKind, problems
 from recours.reporting.reader import DatabaseRecords, stakes_in
-from recours.reporting.records import COUNTED_UP_TO, Backlog, Run, with_lines
+from recours.reporting.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
 from recours.reporting.survey import DatabaseTroubles, Mark
 from recours.reporting.system import (
     RECENT_RUNS,
@@ -43,14 +45,19 @@ from recours.reporting.system import (
     Troubles,
     days_until,
     fleet_status,
+    is_by_fleet,
     of_last_day,
     success_of,
     worker_status,
 )
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import WORKERS
+from recours.settings.model import redactor
 
 _RECENT_DAYS = 2
+_ACTIONS_SHOWN = 10  # of each carrier
+# Claims between two reads of the carriers' states.
+_POSITIONS_AT_ONCE = 1000
 # How far back the beginning of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
 # The same of clients' accounts, of which there may be many.
@@ -63,20 +70,90 @@ def latest_runs(records: DatabaseRecords, now: datetime) -> list[Run]:
 
 
 @dataclass(frozen=True)
-class SnapshotReader:
-    """Reads the state of one system. All methods raise DatabaseError."""
+class Reports:
+    """Reads the state of one installation. All methods raise DatabaseError."""
 
-    records: DatabaseRecords
-    troubles: DatabaseTroubles
-    clients: ClientAccounts
-    enrolment: ClaimEnrolment
-    policy: Policy
+    app: App
 
-    def overview(
-        self, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount], now: datetime, days: int
-    ) -> Overview:
+    @cached_property
+    def records(self) -> DatabaseRecords:
+        return DatabaseRecords(self.app.database, self.app.catalog, redactor(self.app.settings))
+
+    @cached_property
+    def troubles(self) -> DatabaseTroubles:
+        return DatabaseTroubles(self.app.database, self.app.catalog, redactor(self.app.settings))
+
+    @property
+    def policy(self) -> Policy:
+        return self.app.settings.policy
+
+    @property
+    def is_by_fleet(self) -> bool:
+        """Tell whether long-lived workers do the work."""
+        now = self.app.clock.now()
+        return is_by_fleet(of_last_day(latest_runs(self.records, now), now), now)
+
+    def carriers_now(self) -> list[CarrierNow]:
+        """What the queue knows of each carrier at this moment. Calls nobody."""
+        app = self.app
+        statuses, credentials = app.queue().statuses(app.catalog.specs), app.settings.credentials
+        unavailable = self.troubles.unavailable(app.clock.now())
+        return [
+            CarrierNow(
+                key=key,
+                name=spec.name,
+                configured=key in app.catalog.configured,
+                uses=statuses[key].uses,
+                refusal=statuses[key].refusal,
+                rejected=statuses[key].rejected,
+                documents=statuses[key].documents,
+                stopped=statuses[key].stopped,
+                unavailable_since=unavailable.get(key),
+                source=credentials[key].source,
+                missing=credentials[key].missing,
+            )
+            for key, spec in app.catalog.specs.items()
+        ]
+
+    def accounts_now(self) -> list[ListedAccount]:
+        """The accounts of clients, with their health at this moment. Calls nobody."""
+        app = self.app
+        return AccountReader(app.settings, app.database, app.clock).listed(app.client_accounts)
+
+    def actions_now(self) -> dict[str, list[PastAction]]:
+        """What people did to each carrier last, by its key, the latest first."""
+        return ActionLog(self.app.database).latest_of_each(self.app.catalog.specs, _ACTIONS_SHOWN)
+
+    def positions(self, claims: Sequence[ListedClaim]) -> dict[Any, Position]:
+        """Where these claims stand, by their ids; each account is looked at once."""
+        now = self.app.clock.now()
+        keys = {listed.claim.account_key for listed in claims if listed.claim.account_key}
+        statuses = self.app.queue().statuses(keys)
+        positions = {}
+        for listed in claims:
+            claim = listed.claim
+            refusal = None
+            if claim.account_key:
+                refusal = statuses[claim.account_key].refusal_for(document=claim.state.delivery is not None)
+            is_leased = listed.leased_until(now) is not None
+            positions[claim.id] = position(claim, now, self.policy, refusal=refusal, leased=is_leased)
+        return positions
+
+    def with_positions(self, claims: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
+        """Claims with where they stand, a part at a time in memory."""
+        remaining = iter(claims)
+        while part := list(islice(remaining, _POSITIONS_AT_ONCE)):
+            positions = self.positions(part)
+            yield from ((listed, positions[listed.claim.id]) for listed in part)
+
+    def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
+        """The problems of these kinds that there are now, with the claims and the money of each."""
+        return [problem for problem in problems(self.overview(days=1)) if problem.kind in kinds]
+
+    def overview(self, days: int = 7) -> Overview:
         """The state now, with what became of the attempts of so many days, and the money at stake."""
-        policy, records = self.policy, self.records
+        policy, records, now = self.policy, self.records, self.app.clock.now()
+        carriers, accounts = self.carriers_now(), self.accounts_now()
         today = now.astimezone(policy.zone).date()
         last_days = days_until(today, days)
         recent_days = days_until(today, _RECENT_DAYS)
@@ -103,7 +180,7 @@ class SnapshotReader:
             accounts=accounts,
             mails=records.mails(now),
             troubles=self._troubles(now, carriers, accounts, to_correct, backlogs, batches, intake.mark),
-            undecided=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
+            undecided=self.app.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
             differences=intake.differences,
             fleet=fleet,
         )
@@ -159,7 +236,7 @@ class SnapshotReader:
     def _without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
         """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
         clients = self.troubles.clients_of([carrier.key for carrier in carriers if not carrier.configured])
-        emails = self.clients.emails({client_id for ids in clients.values() for client_id in ids})
+        emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})
         return {
             key: [ServiceClient(client_id, emails.get(client_id, "")) for client_id in ids]
             for key, ids in clients.items()

@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import Claim
 from recours.core.custody import Manifest
 from recours.core.mail import OPEN_STATES, MailState, week_label
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
-from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.reporting.figures import OverlongBacklog, Rate, Stake, ToCorrect
 from recours.reporting.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
 from recours.runs.ports import ATTACHED

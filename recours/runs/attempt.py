@@ -28,7 +28,7 @@ from recours.runs.lane import Mistake, mistake_of
 from recours.runs.ports import Clock, Dependencies, Fetched, Reservation
 
 if TYPE_CHECKING:
-    from recours.documents.store import DocumentStore
+    from recours.evidence.store import DocumentStore
 
 _LONGEST_NUMBER = 60
 

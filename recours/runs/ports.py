@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a class with one implementation has no port
     from recours.database.intake import ClaimIntake
     from recours.database.journal import RunJournal
     from recours.database.maintenance import ClaimMaintenance
-    from recours.documents.store import DocumentStore
+    from recours.evidence.store import DocumentStore
 
 
 class Clock(Protocol):

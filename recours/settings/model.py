@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -21,7 +22,7 @@ from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
-from recours.core.text import is_one_line, nearest
+from recours.core.text import Redactor, is_one_line, nearest
 from recours.core.translations import LANGUAGES
 from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.host.files import SETTING as SHARED_GROUP
@@ -371,6 +372,11 @@ class Credentials:
         """Where they come from, for people."""
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
+    def pairs(self) -> list[str]:
+        """Each two of them as an Authorization header joins a name and a password."""
+        texts = list(self.values.values())
+        return [f"{one}:{other}" for one in texts for other in texts if one != other]
+
 
 def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
     """The first complete set of what was found, else all of it."""
@@ -469,3 +475,13 @@ SETTINGS = (
     *OTHERS,
     *(row for part in (MailSettings, MonitoringSettings, Settings) for row in rows_of(part).values()),
 )
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Knows every secret of the settings, and what an Authorization header makes of two of them."""
+    pairs = [pair for credentials in settings.credentials.values() for pair in credentials.pairs()]
+    return _redactor_of(frozenset([*settings.secrets, *pairs]))
+
+
+# A run asks for it several times, a long-lived worker for each slice of work.
+_redactor_of = lru_cache(maxsize=4)(Redactor)

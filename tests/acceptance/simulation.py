@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from recours.app import Opened, create_embedded, open_database
+from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
 from recours.runs.summary import Report
@@ -15,8 +17,6 @@ from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import HttpLimits, Settings
-from recours.wiring.databases import Opened, create_embedded, open_database
-from recours.wiring.workers import make_worker
 from tests.fakes.hostile import AnyStep
 
 TURNS = (1, 7, 31, 103)  # hours after its failure: when a claim is due for each of four attempts

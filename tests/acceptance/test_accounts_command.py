@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import make_url
 
 import recours
+from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.accounts import SETTING, Seals
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.keys import new_key

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from recours.admin.accounts import AccountActions
+from recours.app import App, app_over, open_app, open_database
+from recours.bootstrap import metrics_text
+from recours.reporting.claim_reports import explanation_of, plan_for
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
+from recours.reporting.snapshot import Reports
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.account_operations import AccountOperations
-from recours.wiring.claim_reports import explanation_of, plan_for
-from recours.wiring.databases import open_database
-from recours.wiring.operations import Operations, open_operations, operations_over
-from recours.wiring.workers import metrics_text
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer
@@ -43,24 +43,24 @@ def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
 
 
 def add(service: Service, client: int, credentials: dict[str, str]) -> None:
-    operations = open_operations(service.settings)
-    accounts = AccountOperations(operations)
+    app = open_app(service.settings)
+    accounts = AccountActions(app)
     new = accounts.new(client, "Chronopost", credentials, None)
     accounts.put_all([new], "me")
-    operations.database.close()
+    app.database.close()
 
 
 @pytest.fixture
-def seen(service: Service) -> Iterator[Operations]:
+def seen(service: Service) -> Iterator[App]:
     """After two runs."""
     service.run_hourly(2)
     opened = open_database(service.settings)
-    yield operations_over(service.settings, opened.database, opened.schema, service.clock)
+    yield app_over(service.settings, opened.database, opened.schema, service.clock)
     opened.database.close()
 
 
-def test_status_why_plan_and_metrics_name_the_clients(seen: Operations, service: Service) -> None:
-    overview = seen.overview()
+def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Service) -> None:
+    overview = Reports(seen).overview()
     words = VerdictSentences("en")
     said = [words.sentence(problem, overview.at) for problem in verdict(overview).problems]
     assert any(

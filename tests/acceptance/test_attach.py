@@ -282,7 +282,7 @@ import os, signal, sys
 from pathlib import Path
 import recours
 from recours.database.claims import ClaimRepository
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 
 def dying(owner, name, when):
     work = getattr(owner, name)

@@ -14,9 +14,9 @@ from sqlalchemy import URL
 from recours.database.engine import Database
 from recours.database.evidence import DatabaseCustody
 from recours.database.schema.inspection import look
+from recours.evidence.verification import Verification
+from recours.mail.service import MailService
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.mail import MailService
-from recours.wiring.verification import Verification
 from tests.acceptance.person import Person, QuickPerson
 from tests.acceptance.simulation import Service
 from tests.conftest import START, Kind

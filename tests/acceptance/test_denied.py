@@ -96,7 +96,7 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
 
 # ---------------------------------------------------------------- the right to documents
 
-# The operations of the calls for documents.
+# The app of the calls for documents.
 DOCUMENT_CALLS = {
     "colissimo": {"documents", "document"},
     "dhl_express": {"proof-of-delivery"},

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from recours.admin.accounts import AccountActions
+from recours.app import open_app
+from recours.bootstrap import metrics_text
 from recours.dashboard.app import make_app
 from recours.database.engine import SystemClock
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.wiring.account_operations import AccountOperations
-from recours.wiring.operations import open_operations
-from recours.wiring.workers import metrics_text
 from tests.acceptance.person import QuickPerson
 from tests.acceptance.simulation import Service
 from tests.acceptance.views import ALL, PARIS, Readings, Views
@@ -63,9 +63,9 @@ class Month:
         for number, email in CLIENTS.items():
             self.service.sql("INSERT INTO clients (id, email) VALUES (?, ?)", number, email)
         box.accounts[ANNS] = "password of ann"
-        operations = open_operations(self.service.settings)
-        with closing(operations.database):
-            accounts = AccountOperations(operations)
+        app = open_app(self.service.settings)
+        with closing(app.database):
+            accounts = AccountActions(app)
             for carrier in ("GLS", "UPS"):
                 credentials = box.credentials(carrier.lower(), ANNS)
                 accounts.put_all([accounts.new(1, carrier, credentials, {})], "me")

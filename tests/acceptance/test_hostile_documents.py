@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recours.documents import pdf_child, pdf_process
-from recours.documents.pdf_process import PdfProcess
+from recours.evidence import pdf_child, pdf_process
+from recours.evidence.pdf_process import PdfProcess
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.sandbox import documents as simulated
 from tests.acceptance.simulation import FAILED_AT, Service, services

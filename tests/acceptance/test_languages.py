@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from recours.app import app_over, open_database
+from recours.reporting.claim_reports import explanation_of
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.claim_reports import explanation_of
-from recours.wiring.databases import open_database
-from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import JOINED, Service
 
@@ -29,9 +28,9 @@ def told(service: Service, claim: int, language: str) -> str:
     """What `claim_status()` and the page say of it."""
     opened = open_database(service.settings)
     try:
-        operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
+        app = app_over(service.settings, opened.database, opened.schema, service.clock)
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
-        found = explanation_of(operations, reference, language=language)
+        found = explanation_of(app, reference, language=language)
         assert found is not None
         return found.status.error or ""
     finally:

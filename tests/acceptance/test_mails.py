@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from recours.notifications.render import render
-from recours.notifications.smtp import MailServerError, SmtpConnection, SmtpSettings
+from recours.app import open_database
+from recours.mail.render import render
+from recours.mail.service import MailService
+from recours.mail.smtp import MailServerError, SmtpConnection, SmtpSettings
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.wiring.databases import open_database
-from recours.wiring.mail import MailService
 from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 from tests.planted import MARK
@@ -518,7 +518,7 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
     for number in (1, 2):
         service.add(S.DELIVERED, client_id=number)
     with monkeypatch.context() as broken:
-        broken.setattr("recours.notifications.manager.render", failing)
+        broken.setattr("recours.mail.manager.render", failing)
         service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example"]
     assert "The mail about CLM-0001 cannot be written: an internal error" in caplog.messages

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
+from recours.accounts.sealing import SETTING
+from recours.admin.actions import MOST_CLAIMS, Actions, CorrectRequestError
+from recours.admin.results import (
+    FetchResult,
+    RecoursError,
+)
+from recours.app import app_over
 from recours.core.actions import PastAction
 from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import ActionLog
 from recours.database.schema.inspection import look
-from recours.reporting.results import (
-    FetchResult,
-    RecoursError,
-)
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.accounts import SETTING
-from recours.wiring.actions import MOST_CLAIMS, Actions, CorrectRequestError
-from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.acceptance.test_acting import FOREVER, give_up
@@ -42,7 +42,7 @@ def service(tmp_path: Any, url: str, sandbox: Sandbox, clock: SimulatedClock) ->
 @pytest.fixture
 def actions(service: Service) -> Iterator[Actions]:
     database = Database(service.settings.database_url)
-    yield Actions(operations_over(service.settings, database, look(database), service.clock), WHO)
+    yield Actions(app_over(service.settings, database, look(database), service.clock), WHO)
     database.close()
 
 
@@ -51,7 +51,7 @@ def done(results: Any) -> dict[str, bool]:
 
 
 def recorded(actions: Actions) -> list[PastAction]:
-    return ActionLog(actions.operations.database).latest()[::-1]
+    return ActionLog(actions.app.database).latest()[::-1]
 
 
 # ---------------------------------------------------------------- claims
@@ -89,8 +89,8 @@ def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
 ) -> None:
     for _ in range(3):
         service.add(*FOREVER)
-    monkeypatch.setattr("recours.wiring.actions._AT_ONCE", 1)
-    of, excluded, calls = actions.operations, ClaimEnrolment.exclude, count()
+    monkeypatch.setattr("recours.admin.actions._AT_ONCE", 1)
+    of, excluded, calls = actions.app, ClaimEnrolment.exclude, count()
 
     def once(enrolment: ClaimEnrolment, *given: Any, **named: Any) -> set[Any]:
         if next(calls):
@@ -152,9 +152,9 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
     settings = replace(
         service.settings, database_url=service.settings.database_url.set(database="/nowhere/x.db")
     )
-    if not actions.operations.database.is_sqlite:
+    if not actions.app.database.is_sqlite:
         settings = replace(service.settings, database_url=service.settings.database_url.set(port=1))
-    lost = Actions(replace(actions.operations, settings=settings), WHO)
+    lost = Actions(replace(actions.app, settings=settings), WHO)
     fetch = lost.fetch(["CLM-0001"])
     fetch.run()
     assert (fetch.outcomes, fetch.done) == ([], 0)

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recours.app import open_app
 from recours.core.localized import Localized
+from recours.reporting.claim_reports import explanation_of
 from recours.sandbox import Scenario, SimulatedClock
-from recours.wiring.claim_reports import explanation_of
-from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import FAILED_AT, Service
 
 ENGLISH, FRENCH = (Localized(language, ZoneInfo("Europe/Paris")) for language in ("en", "fr"))
@@ -29,10 +29,10 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
         failed_at = FAILED_AT - timedelta(hours=200, minutes=-7 * n)
         service.add(Scenario.IN_TRANSIT, failed_at=failed_at, pod_retry_count=3, pod_last_retry_at=last)
     service.run_hourly(1)
-    operations = replace(open_operations(service.settings), clock=service.clock)
-    with closing(operations.database):
-        places = [explanation_of(operations, f"CLM-000{n}") for n in range(1, 5)]
-        third, in_french = (explanation_of(operations, "CLM-0003", language=it) for it in ("en", "fr"))
+    app = replace(open_app(service.settings), clock=service.clock)
+    with closing(app.database):
+        places = [explanation_of(app, f"CLM-000{n}") for n in range(1, 5)]
+        third, in_french = (explanation_of(app, "CLM-0003", language=it) for it in ("en", "fr"))
         assert third
         assert in_french
         english, french = third.status, in_french.status

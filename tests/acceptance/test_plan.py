@@ -16,20 +16,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recours.accounts.opened import accounts
+from recours.admin.accounts import AccountActions
+from recours.app import open_app, open_database
+from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec
+from recours.reporting.claim_reports import plan_for
 from recours.reporting.plan import Plan, Simulation
+from recours.reporting.snapshot import Reports
 from recours.runs.log import log
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
-from recours.wiring.account_operations import AccountOperations
-from recours.wiring.carriers import accounts
-from recours.wiring.claim_reports import plan_for
-from recours.wiring.databases import open_database
-from recours.wiring.operations import open_operations
-from recours.wiring.workers import make_worker
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.assumed import AssumedAccounts
 from tests.fakes.single_thread import SingleThreadEngine
@@ -37,7 +37,7 @@ from tests.keys import new_key
 from tests.long_form import IS_LONG
 
 if TYPE_CHECKING:
-    from recours.wiring.accounts import Accounts
+    from recours.accounts.opened import Accounts
 
 A_DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -87,12 +87,12 @@ class World:
     def _add_account(self) -> None:
         """A client's own account at the carrier whose quota is scarce."""
         self.service.sql(f"INSERT INTO clients (id, email) VALUES ({CLIENT}, 'shop@example.com')")
-        operations = open_operations(self.service.settings)
-        with closing(operations.database):
+        app = open_app(self.service.settings)
+        with closing(app.database):
             spec = spec_of(self.carriers[1])
             names = spec.complete_credentials(self.service.environment) or ()
             values = {name: self.service.environment[name] for name in names}
-            operation = AccountOperations(operations)
+            operation = AccountActions(app)
             limits = {"": f"{self.chance.randint(8, 20)}/day"}
             operation.put_all([operation.new(CLIENT, spec.name, values, limits)], "me")
 
@@ -125,9 +125,9 @@ class World:
         self.clock.advance(timedelta(minutes=1))
 
     def _pause(self) -> None:
-        operations = open_operations(self.service.settings)
-        with closing(operations.database):
-            quota = operations.queue()._quota
+        app = open_app(self.service.settings)
+        with closing(app.database):
+            quota = app.queue()._quota
             until = self.clock.now() + timedelta(hours=self.chance.randint(3, 20))
             quota.pause(spec_of(self.carriers[2]).key, until, "wait", self.clock.now())
 
@@ -151,10 +151,10 @@ class World:
 
     def plan(self, hours: int) -> tuple[Plan, set[str]]:
         """The plan, and the references of the claims that are late."""
-        operations = replace(open_operations(self.service.settings), clock=self.clock)
-        with closing(operations.database):
-            plan = plan_for(operations, timedelta(hours=hours), batch_sizes=self.batches)
-            late = operations.overview().troubles.late
+        app = replace(open_app(self.service.settings), clock=self.clock)
+        with closing(app.database):
+            plan = plan_for(app, timedelta(hours=hours), batch_sizes=self.batches)
+            late = Reports(app).overview().troubles.late
         return plan, {claim.reference for claim in late}
 
     def attempts(self, since: datetime) -> list[tuple[str, str, datetime]]:

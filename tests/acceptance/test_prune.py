@@ -13,7 +13,7 @@ from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
 from recours.database.pruning import DatabasePast, OldFile, Part, prune
-from recours.documents.store import erase
+from recours.evidence.store import erase
 from recours.runs.workers import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from recours.core.errors import RunError
+from recours.evidence.timestamps import read_roots, request_token, verify_token
 from recours.sandbox import Scenario
-from recours.wiring.timestamps import read_roots, request_token, verify_token
 from tests.acceptance.person import QuickPerson
 from tests.acceptance.simulation import Service
 from tests.fakes.tsa import NEEDS_OPENSSL, Authority, authority_in, make_authority

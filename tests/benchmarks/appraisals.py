@@ -17,7 +17,7 @@ _TURNS = 3
 _APPRAISE = """
 import base64, json, sys
 from recours.core.appraisal import EvidenceKind, Expected
-from recours.documents.appraisal import appraise
+from recours.evidence.appraisal import appraise
 for line in sys.stdin:
     content, carrier, number, kind = json.loads(line)
     appraise(base64.b64decode(content), "application/pdf", Expected(carrier, number, EvidenceKind(kind)))

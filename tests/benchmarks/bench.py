@@ -20,6 +20,9 @@ from pathlib import Path
 
 from sqlalchemy import URL, text
 
+from recours.accounts.opened import make_queue
+from recours.app import Opened, open_database
+from recours.bootstrap import make_worker
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
 from recours.core.outcome import Retrieved
@@ -30,9 +33,6 @@ from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Sandbox, Scenario
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.wiring.carriers import make_queue
-from recours.wiring.databases import Opened, open_database
-from recours.wiring.workers import make_worker
 from tests.at_commit import ROOT
 from tests.benchmarks import appraisals, parts, starts
 from tests.benchmarks.fixtures import (
@@ -201,8 +201,8 @@ from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
 from recours.database.engine import SystemClock
 from recours.settings.sources import process_environment
-from recours.wiring.databases import open_database
-from recours.wiring.mail import MailService
+from recours.app import open_database
+from recours.mail.service import MailService
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
 opened = open_database(settings)
 begun = time.process_time()

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.outcome import Label, Retrieved
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 from tests.benchmarks.fixtures import new_folder
 from tests.benchmarks.rows import Row
 from tests.long_form import IS_LONG

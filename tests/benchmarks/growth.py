@@ -15,13 +15,13 @@ from functools import partial
 
 from sqlalchemy import URL, event, select
 
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.database.tables import quota
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.settings.loading import load
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.benchmarks import beside, cost, documents, fleet, plan, searching
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,

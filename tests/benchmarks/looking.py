@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.assessment import go_on, retimed
 from recours.core.claim import Stage
@@ -17,8 +18,8 @@ from recours.database.claim_rows import moments
 from recours.database.claims import ClaimRepository, leasable_ids
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
+from recours.reporting.snapshot import Reports
 from recours.settings.loading import load
-from recours.wiring.operations import open_operations
 from tests.at_commit import ROOT
 from tests.benchmarks.fixtures import NOW, environment, insert, new_folder, timed
 
@@ -99,9 +100,9 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
 def status_of(url: URL) -> Iterator[Callable[[], object]]:
     """What `recours status` and the page read."""
     settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
-    operations = open_operations(load(ROOT, settings, CATALOG))
-    with closing(operations.database):
-        yield partial(operations.overview, 7)
+    app = open_app(load(ROOT, settings, CATALOG))
+    with closing(app.database):
+        yield partial(Reports(app).overview, 7)
 
 
 def status_command(file: URL) -> None:

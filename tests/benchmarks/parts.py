@@ -18,6 +18,8 @@ from unittest.mock import patch
 import psycopg
 from sqlalchemy import URL, event
 
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.carriers.chronopost import Chronopost
 from recours.carriers.http import HttpSession
 from recours.carriers.queue import APIRequestQueue
@@ -25,7 +27,7 @@ from recours.carriers.registry import CATALOG
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 from recours.runs.engine import Engine
 from recours.runs.leasing import Leasing
 from recours.runs.recorder import Recorder
@@ -33,8 +35,6 @@ from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Scenario
 from recours.settings.loading import load
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.benchmarks.fixtures import (
     add_failed,
     carrier,

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+from recours.accounts.opened import accounts, catalog_of
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request
 from recours.carriers.queue import APIRequestQueue
@@ -30,7 +31,6 @@ from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsError
-from recours.wiring.carriers import accounts, catalog_of
 from tests.benchmarks.population import QUOTAS, START, Case, Population
 from tests.benchmarks.references import Harvest, run_times
 from tests.fakes.assumed import AssumedSession

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import recours.app
 import recours.cli.workers
-import recours.wiring.databases
 import tests.processes.child
 from recours.core.errors import ErrorKind
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
@@ -47,7 +47,7 @@ def run(job: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(job["environment"])
     clock = SimulatedClock(datetime.fromisoformat(job["at"]))
-    vars(recours.wiring.databases)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
+    vars(recours.app)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
     return recours.cli.workers.main(job["worker"], job["arguments"])
 
 

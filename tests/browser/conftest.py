@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from sqlalchemy import insert, make_url, update
 
+from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.mail import MailKind, MailState
 from recours.core.pauses import Stop
@@ -26,7 +27,6 @@ from recours.database.quota import QuotaTables
 from recours.database.schema.creation import create_file
 from recours.database.tables import account_state, client_accounts, mails
 from recours.sandbox import Sandbox
-from recours.wiring.accounts import SETTING, Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.needs import missing
 from tests.own_rows import put_account

@@ -22,7 +22,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 from recours.runs.attempt import attempt, without_call
 from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock

@@ -129,7 +129,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None, numb
     return as_failure(fetch(*answers, known=known, number=number)[0])
 
 
-def operations(session: FakeSession) -> list[str]:
+def app(session: FakeSession) -> list[str]:
     return [request.path.partition("?")[0].rpartition("/")[2] for _, request in session.asked]
 
 
@@ -184,10 +184,10 @@ def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> No
 
 
 def test_what_is_known_is_not_asked_again() -> None:
-    assert operations(fetch(DELIVERED, SIGNED, WITH_POD)[1])[1:] == [NUMBER, "parceldetails", "parcelpod"]
-    assert operations(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
+    assert app(fetch(DELIVERED, SIGNED, WITH_POD)[1])[1:] == [NUMBER, "parceldetails", "parcelpod"]
+    assert app(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
     outcome, session = fetch(WITH_POD, known=KNOWN)
-    assert operations(session)[1:] == ["parcelpod"]
+    assert app(session)[1:] == ["parcelpod"]
     assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     assert SPEC.calls_for(KNOWN) == {C.POD: 2}
     assert SPEC.calls_for(None) == {C.TRACKING: 1, C.POD: 2}
@@ -209,7 +209,7 @@ def test_an_account_without_proofs_asks_for_none() -> None:
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.delivery, session.accepted) == (K.POD_NEVER_AVAILABLE, TRACKED, True)
     assert "GLS_POD=no" in outcome.message
-    assert operations(session)[1:] == [NUMBER]
+    assert app(session)[1:] == [NUMBER]
     session = FakeSession([])
     assert Gls(WITHOUT_PROOFS).fetch(NUMBER, TRACKED, session) == outcome
     assert (session.asked, session.accepted) == ([], False)

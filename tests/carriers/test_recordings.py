@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from recours.admin.rehearsal import Recording, kind_of, load, read_again
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.outcome import unknown_of
-from recours.wiring.recording import Recording, kind_of, load, read_again
 from tests.fakes.answers import envelope
 
 FOLDER = Path(__file__).with_name("recordings")

@@ -22,9 +22,9 @@ from recours.sandbox.registry import SIMULATED
 from tests.carriers.cases import CASES
 from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
 from tests.rows import row
-from tests.schemas.specification import FOLDER, Operation, Sent, faults_of, operation_of, operations
+from tests.schemas.specification import FOLDER, Operation, Sent, app, faults_of, operation_of
 
-NAMES = [f"{one.carrier} {one.name}" for one in operations()]
+NAMES = [f"{one.carrier} {one.name}" for one in app()]
 
 # Numbers of another form than the carrier's example, and settings, with which a client sends other parts.
 OTHERWISE = {
@@ -57,16 +57,14 @@ def sent_for(operation: Operation) -> list[Sent]:
 
 
 def test_every_carrier_has_a_schema_of_each_of_its_calls() -> None:
-    found = {
-        carrier: {one.name for one in operations() if one.carrier == carrier} for carrier in CATALOG.specs
-    }
-    assert found.keys() == {one.carrier for one in operations()}
+    found = {carrier: {one.name for one in app() if one.carrier == carrier} for carrier in CATALOG.specs}
+    assert found.keys() == {one.carrier for one in app()}
     for carrier, cases in CASES.items():
         assert set(cases.calls) <= found[carrier], carrier
 
 
 def test_no_schema_is_of_a_call_that_no_client_makes() -> None:
-    assert [f"{one.carrier} {one.name}" for one in operations() if not sent_for(one)] == []
+    assert [f"{one.carrier} {one.name}" for one in app() if not sent_for(one)] == []
 
 
 def test_every_object_of_a_schema_is_closed() -> None:
@@ -77,7 +75,7 @@ def test_every_object_of_a_schema_is_closed() -> None:
             for part in schema.values():
                 yield from objects(part)
 
-    found = [schema for one in operations() for schema in objects(one.json)]
+    found = [schema for one in app() for schema in objects(one.json)]
     assert found
     assert all(schema["additionalProperties"] is False for schema in found)
 
@@ -185,7 +183,7 @@ def local(tag: str) -> str:
 
 
 def named(name: str) -> Operation:
-    return operations()[NAMES.index(name)]
+    return app()[NAMES.index(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)

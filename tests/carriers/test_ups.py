@@ -19,7 +19,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, NotADocumentError, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.documents.pdf_process import media_type_of
+from recours.evidence.pdf_process import media_type_of
 from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page

@@ -18,15 +18,15 @@ import sqlalchemy.dialects.postgresql.psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
+import recours.app
 import recours.carriers.http
 import recours.cli.workers
 import recours.database.intake
-import recours.documents.store
+import recours.evidence.store
 import recours.host.logs
-import recours.notifications.manager
-import recours.notifications.render
+import recours.mail.manager
+import recours.mail.render
 import recours.runs.engine
-import recours.wiring.databases
 from recours.sandbox import SimulatedClock
 from tests import compiled
 
@@ -122,7 +122,7 @@ def watch(boundaries: Boundaries, pods: str) -> None:
             return _Torn(file, boundaries)
         return file
 
-    patch.object(recours.documents.store, "open", open_torn, create=True).start()
+    patch.object(recours.evidence.store, "open", open_torn, create=True).start()
 
 
 def _short(statement: str) -> str:
@@ -157,7 +157,7 @@ def run(job: dict[str, Any]) -> int:
     else:
         clock = QuickClock(timedelta(seconds=job["ahead_s"]))
         vars(recours.database.intake)["_LEASE"] = SHORT_LEASE
-    vars(recours.wiring.databases)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
+    vars(recours.app)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.database.engine import Database
 from recours.database.tables import attempts, quota
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.long_form import IS_LONG
 from tests.own_rows import Row, joined_rows, set_own
 

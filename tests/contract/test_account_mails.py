@@ -15,10 +15,10 @@ from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.tables import account_state, client_accounts, events, mails
-from recours.notifications.manager import MailPolicy, NotificationManager
-from recours.notifications.render import Branding
-from recours.notifications.sender import EmailSender, Envelope
-from recours.notifications.smtp import SmtpConnection, SmtpSettings
+from recours.mail.manager import MailPolicy, NotificationManager
+from recours.mail.render import Branding
+from recours.mail.sender import EmailSender, Envelope
+from recours.mail.smtp import SmtpConnection, SmtpSettings
 from recours.sandbox import SimulatedClock
 from tests.conftest import SERVICE_CLIENTS
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recours.accounts.opened import accounts, make_queue
 from recours.carriers.registry import CATALOG
 from recours.carriers.reservation import Account
 from recours.core.accounts import AccountKey
@@ -19,7 +20,6 @@ from recours.database.engine import Database
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
-from recours.wiring.carriers import accounts, make_queue
 from tests.carriers.cases import CASES
 from tests.planted import PASSWORD
 

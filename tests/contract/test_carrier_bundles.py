@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recours.accounts.opened import make_queue
 from recours.carriers.http import (
     BrokenAnswerError,
     HttpSession,
@@ -33,7 +34,6 @@ from recours.database.quota import QuotaTables
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
-from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
 from tests.fakes import hostile
 from tests.fakes.hostile import EVERY_STEP, AnyStep, Attack
@@ -121,8 +121,8 @@ class Run:
     @property
     def tracking(self) -> list[str]:
         """The numbers of each tracking call."""
-        operations = {"trackingnumbers", "trackids", "idships"}
-        return [call.number for call in self.box.calls if call.operation in operations]
+        app = {"trackingnumbers", "trackids", "idships"}
+        return [call.number for call in self.box.calls if call.operation in app]
 
     def number(self, *steps: AnyStep, serial: int | None = None) -> str:
         """Of a parcel with this script, by default always the same one."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from recours.accounts.opened import make_queue
 from recours.carriers.message import Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
@@ -26,7 +27,6 @@ from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
-from recours.wiring.carriers import make_queue
 from tests.carriers.cases import CASES
 from tests.fakes.answers import envelope, response, xml
 from tests.fakes.hostile import AnyStep, Attack
@@ -106,7 +106,7 @@ class Asked:
         return outcome
 
     @property
-    def operations(self) -> list[str]:
+    def app(self) -> list[str]:
         """What the carrier was called for."""
         return [call.operation for call in self.box.calls]
 

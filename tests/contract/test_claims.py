@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, insert, make_url, text
 
+from recours.app import Opened
+from recours.bootstrap import make_worker
 from recours.carriers.chronopost import SPEC
 from recours.core.assessment import go_on, retimed
 from recours.core.carrier import Catalog
@@ -33,8 +35,6 @@ from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
-from recours.wiring.databases import Opened
-from recours.wiring.workers import make_worker
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
 from tests.fakes.intake import take_in
 from tests.own_rows import joined_row, joined_rows, set_own

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, make_url, text
 
+from recours.accounts.sealing import Seals
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
 from recours.database.client_accounts import ClientAccounts
@@ -18,7 +19,6 @@ from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
-from recours.wiring.accounts import Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
 from tests.own_rows import put_account

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.backup import BackupError, copying_of_sqlite
+from recours.admin.backup import BackupError, copying_of_sqlite
 from tests.postgres import wait_until
 
 ROWS = 3000

@@ -10,7 +10,7 @@ import pytest
 from recours.core.claim import Claim, Delivery, Stage
 from recours.database.by_person import ClaimCorrections, ClaimEnrolment
 from recours.database.engine import Database
-from recours.operations.decisions import Correction
+from recours.runs.eligibility import Correction
 from tests.contract.test_changes import assessor, changes, found
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
 from tests.own_rows import joined_rows, set_own

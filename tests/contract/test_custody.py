@@ -14,7 +14,7 @@ from recours.core.custody import NOTHING_BEFORE
 from recours.database.engine import Database
 from recours.database.evidence import PORTION, DatabaseCustody, add_evidence, evidence_rows
 from recours.database.tables import evidence
-from recours.wiring.verification import Verification
+from recours.evidence.verification import Verification
 from tests.contract.test_claims import NOW, Run, rows
 from tests.contract.test_pieces import BLANK, LETTER, record, run
 

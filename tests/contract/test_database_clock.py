@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from recours import app as databases
+from recours.app import clock_remarks, open_database
+from recours.bootstrap import make_worker
 from recours.cli import workers
 from recours.database.engine import Database, SystemClock, clock_offset, offset_between
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
-from recours.wiring import databases
-from recours.wiring.databases import clock_remarks, open_database
-from recours.wiring.workers import make_worker
 
-ROOT = Path(databases.__file__).parents[2]
+ROOT = Path(databases.__file__).parents[1]
 NOON = datetime(2026, 2, 2, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 

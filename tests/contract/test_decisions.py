@@ -12,8 +12,8 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import DatabaseError
 from recours.database.intake import Assessor
 from recours.database.tables import claims
-from recours.operations.decisions import Correction
-from recours.operations.refusals import ClaimsRefusedError
+from recours.runs.eligibility import Correction
+from recours.runs.refusals import ClaimsRefusedError
 from tests.contract.test_border import NUMBER, OTHER_NUMBER, prepare
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import intake_of, take_in

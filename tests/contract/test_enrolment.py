@@ -20,7 +20,7 @@ from recours.database.engine import Database, SystemClock
 from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
-from recours.operations.decisions import EnrollCriteria, count_candidates
+from recours.runs.eligibility import EnrollCriteria, count_candidates
 from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock

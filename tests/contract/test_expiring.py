@@ -16,7 +16,7 @@ from recours.core.decision import expire
 from recours.database.by_person import GivenUpClaims
 from recours.database.claim_rows import owed_in
 from recours.database.engine import Database
-from recours.operations.decisions import ReopenCriteria
+from recours.runs.eligibility import ReopenCriteria
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, make_url
 
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.core.policy import EnrollNew
 from recours.database.engine import Database
 from recours.runs.summary import Report
@@ -16,8 +18,6 @@ from recours.runs.worker import Options
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.conftest import KINDS
 
 

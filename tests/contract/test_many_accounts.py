@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, make_url
 
+from recours.accounts.health import AccountHealth
+from recours.accounts.sealing import Seals
+from recours.app import App, app_over
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
@@ -18,13 +21,11 @@ from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
-from recours.operations.accounts import AccountHealth
+from recours.reporting.claim_reports import explanation_of, plan_for
 from recours.reporting.plan import stands_in_line
+from recours.reporting.snapshot import Reports
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from recours.wiring.accounts import Seals
-from recours.wiring.claim_reports import explanation_of, plan_for
-from recours.wiring.operations import Operations, operations_over
 from tests.conftest import SERVICE_CLIENTS, environment_of
 from tests.contract.test_claims import NOW, POLICY
 from tests.contract.test_many_lanes import statements_of
@@ -36,9 +37,7 @@ FEW, MANY = 12, 60
 DUE = 9  # clients with due claims: few enough that `recours why` foresees the runs
 
 
-def with_accounts(
-    count: int, url: str, folder: Path, add_claims: Callable[..., None], due: int = DUE
-) -> Operations:
+def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., None], due: int = DUE) -> App:
     """Each client has an account, every third a refused one, and a claim: the first `due` clients a due one."""
     database = Database(make_url(url))
     with database.write() as connection:
@@ -68,33 +67,33 @@ def with_accounts(
     settings = load(
         folder, environment_of(url, "http://127.0.0.1:1") | {"RECOURS_ACCOUNTS_KEY": KEY}, CATALOG
     )
-    operations = operations_over(settings, database, look(database), SimulatedClock(NOW))
-    take_in(database, operations.catalog, NOW, POLICY)
-    ClaimMaintenance(database, operations.catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
-    return operations
+    app = app_over(settings, database, look(database), SimulatedClock(NOW))
+    take_in(database, app.catalog, NOW, POLICY)
+    ClaimMaintenance(database, app.catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
+    return app
 
 
-def overview(operations: Operations) -> None:
-    seen = operations.overview()
-    count = len(operations.clients.all())
+def overview(app: App) -> None:
+    seen = Reports(app).overview()
+    count = len(app.clients.all())
     assert sum(one.health is AccountHealth.REFUSED for one in seen.accounts) == count // 3
     assert sum(account["due"] for account in seen.as_json()["accounts"]) == DUE
     assert {backlog.carrier for backlog in seen.backlogs} >= {f"chronopost#{n}" for n in range(1, count)}
 
 
-def why(operations: Operations) -> None:
-    found = explanation_of(operations, "CLM-00000")
+def why(app: App) -> None:
+    found = explanation_of(app, "CLM-00000")
     assert found
     assert stands_in_line(found.position)  # it was looked for among the others, and comes next
 
 
-def plan(operations: Operations) -> None:
-    assert plan_for(operations, timedelta(hours=3)).as_json()
+def plan(app: App) -> None:
+    assert plan_for(app, timedelta(hours=3)).as_json()
 
 
 @pytest.mark.parametrize("read", [overview, why, plan])
 def test_statements_do_not_grow_with_accounts(
-    read: Callable[[Operations], None],
+    read: Callable[[App], None],
     kind: Any,
     tmp_path: Path,
     add_claims: Callable[..., None],
@@ -103,10 +102,10 @@ def test_statements_do_not_grow_with_accounts(
     for count in (FEW, MANY):
         (folder := tmp_path / str(count)).mkdir()
         url = kind.ready(folder)
-        operations = with_accounts(count, url.render_as_string(hide_password=False), folder, add_claims)
-        with statements_of(operations.database) as seen:
-            read(operations)
+        app = with_accounts(count, url.render_as_string(hide_password=False), folder, add_claims)
+        with statements_of(app.database) as seen:
+            read(app)
         counts.append(len(seen))
-        operations.database.close()
+        app.database.close()
         kind.drop(url)
     assert counts[0] == counts[1]

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, update
 
+from recours.accounts.opened import Accounts, accounts, catalog_of
+from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from recours.settings.model import Settings
-from recours.wiring.accounts import Accounts, Seals
-from recours.wiring.carriers import accounts, catalog_of, redactor
+from recours.settings.model import Settings, redactor
 from tests.conftest import SERVICE_CLIENTS, START, environment_of
 from tests.own_rows import put_account
 from tests.planted import MARK

@@ -15,8 +15,8 @@ from recours.database.engine import Database
 from recours.database.journal import add_events
 from recours.database.mail_outbox import MailOutbox
 from recours.database.tables import events, mails
-from recours.notifications.manager import MailPolicy, NotificationManager
-from recours.notifications.render import Branding
+from recours.mail.manager import MailPolicy, NotificationManager
+from recours.mail.render import Branding
 from recours.sandbox import SimulatedClock
 
 MORNING = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)  # 9:00 in Paris

@@ -876,11 +876,9 @@ def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: 
 def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
-    run, operations = (
-        queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url) for _ in range(2)
-    )
+    run, app = (queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url) for _ in range(2))
     reservations, _ = run.reserve("chronopost", [BOTH])
-    stop = operations.stop("chronopost", "alice", "contract talks")
+    stop = app.stop("chronopost", "alice", "contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
     fetch_one(run, reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
     called = len(sandbox.calls)

@@ -14,6 +14,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, make_url, select, text
 
+from recours.app import open_database
 from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
@@ -22,7 +23,6 @@ from recours.database.schema.inspection import look, require_claims
 from recours.database.tables import metadata
 from recours.host.home import migrations
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
 
 ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from recours.app import App, app_over
 from recours.carriers import account_gate
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE
@@ -18,10 +19,10 @@ from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
+from recours.reporting.snapshot import Reports
 from recours.runs.workers import WORKERS
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from recours.wiring.operations import Operations, operations_over
 from tests.conftest import environment_of
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -33,13 +34,13 @@ ACCOUNTS = {"UPS_CLIENT_ID": "u", "UPS_CLIENT_SECRET": "s", "COLISSIMO_API_KEY":
 NUMBERS = {"ups": "1Z999AA1{:010d}", "colissimo": "6A{:011d}", "chronopost": "XY{:09d}FR"}
 
 
-def operations_of(database: Database, folder: Path, world: World) -> Operations:
+def operations_of(database: Database, folder: Path, world: World) -> App:
     environment = environment_of(str(database.url), "http://127.0.0.1:1") | ACCOUNTS | world.settings
     settings = load(folder, environment, CATALOG)
-    return operations_over(settings, database, look(database), SimulatedClock(NOW))
+    return app_over(settings, database, look(database), SimulatedClock(NOW))
 
 
-def fill(database: Database, world: World, add_claims: Callable[..., None], operations: Operations) -> None:
+def fill(database: Database, world: World, add_claims: Callable[..., None], app: App) -> None:
     rows: list[dict[str, Any]] = []
     columns: list[dict[str, Any]] = []
     for group in world.claims:
@@ -56,7 +57,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], oper
             )  # fmt: skip
             columns.append(group.columns | {"next_at": NOW + 5 * HOUR})
     add_claims(database, rows)
-    take_in(database, operations.catalog, NOW - HOUR, operations.settings.policy)
+    take_in(database, app.catalog, NOW - HOUR, app.settings.policy)
     for row, own in zip(rows, columns, strict=True):
         set_own(database, row["claim_reference"], **own)
     with database.write() as connection:
@@ -70,7 +71,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], oper
             run = {"id": worker, "worker": worker, "started_at": NOW - HOUR / 4, "ended_at": NOW - HOUR / 5}
             connection.execute(insert(runs).values(run | {"exit_status": exit_status}))
         if world.refused:
-            credentials = tuple(operations.settings.credentials[world.refused].values.values())
+            credentials = tuple(app.settings.credentials[world.refused].values.values())
             refusal = {
                 "carrier": world.refused, "account_id": HOUSE, "refusals": 2, "refused_until": NOW + 2 * HOUR,
                 "refusal": "Invalid Password", "refusal_kind": ErrorKind.AUTH_FAILED, "credentials_salt": "ab" * 16,
@@ -100,9 +101,9 @@ def test_the_verdict_is_the_judgement(
     name: str, database: Database, tmp_path: Path, add_claims: Callable[..., None]
 ) -> None:
     world = WORLDS[name]
-    operations = operations_of(database, tmp_path, world)
-    fill(database, world, add_claims, operations)
-    seen = operations.overview()
+    app = operations_of(database, tmp_path, world)
+    fill(database, world, add_claims, app)
+    seen = Reports(app).overview()
     found = verdict(seen)
     of_runs = {"run_failed"}
     named = {(p.kind.value, "" if p.kind in of_runs else p.carrier, p.count) for p in found.problems}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
+from recours.accounts.opened import Accounts
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.reservation import Account
@@ -14,7 +15,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import CallBudget, Capability
 from recours.runs.ports import Clock, Reservation
-from recours.wiring.accounts import Accounts
 
 _SOURCE = "as the plan assumes"
 _ANY = Request("GET", "/")

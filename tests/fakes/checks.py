@@ -4,8 +4,8 @@ from recours.core.appraisal import Expected
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, NotADocumentError, Outcome
-from recours.documents.appraisal import appraise
-from recours.documents.pdf_process import media_type_of
+from recours.evidence.appraisal import appraise
+from recours.evidence.pdf_process import media_type_of
 from recours.runs.attempt import malformed
 from tests.fakes.simulated import NO_DOCUMENT
 

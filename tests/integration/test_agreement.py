@@ -18,6 +18,8 @@ import pytest
 from sqlalchemy import insert
 
 import recours
+from recours.accounts.opened import make_queue
+from recours.app import App, open_app
 from recours.carriers.account_gate import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.status import _show_explanation
@@ -29,15 +31,14 @@ from recours.core.quota import Limit
 from recours.dashboard.claims import Row
 from recours.database.engine import Database
 from recours.database.tables import account_state, mails, quota
-from recours.operations.decisions import why_not_reopen
+from recours.mail.service import MailService
+from recours.reporting.claim_reports import explanation_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import ProblemKind, verdict
+from recours.reporting.snapshot import Reports
+from recours.runs.eligibility import why_not_reopen
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
-from recours.wiring.carriers import make_queue
-from recours.wiring.claim_reports import explanation_of
-from recours.wiring.mail import MailService
-from recours.wiring.operations import Operations, open_operations
 from tests.conftest import SERVICE_CLAIMS
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own, set_service
@@ -114,7 +115,7 @@ NEAR = {"new", "waiting"}  # those that have a deadline in three days
 class World:
     """A database with a claim of each kind, and those who speak of it."""
 
-    operations: Operations
+    app: App
     environment: dict[str, str]
     now: datetime
     folder: Path
@@ -141,7 +142,7 @@ class World:
         return self.now + int((carrier.until or "0").rstrip("h")) * HOUR
 
     def limit(self, key: str) -> Limit:
-        return self.operations.settings.limits[key][-1]
+        return self.app.settings.limits[key][-1]
 
 
 def reference(state: str, stage: str) -> str:
@@ -167,20 +168,20 @@ def world(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)
-        operations = open_operations(load(tmp_path, given, CATALOG))
+        app = open_app(load(tmp_path, given, CATALOG))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
-        world = World(operations, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
+        world = World(app, kept | given | {"PYTHONIOENCODING": "utf-8"}, datetime.now(UTC), tmp_path)
         _fill(world, box)
         yield world
-        operations.database.close()
+        app.database.close()
 
 
 def _fill(world: World, box: Sandbox) -> None:
-    database, now = world.operations.database, world.now
+    database, now = world.app.database, world.now
     with database.write() as connection:
         for n, (state, stage) in enumerate((s, t) for s in CARRIERS for t in STAGES):
             _add(connection, n, state, stage, now, box)
-    take_in(database, world.operations.catalog, now, world.operations.settings.policy)
+    take_in(database, world.app.catalog, now, world.app.settings.policy)
     for state in CARRIERS:
         for stage, case in STAGES.items():
             values = dict(case.columns)
@@ -212,17 +213,17 @@ def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sa
 
 def _close(world: World) -> None:
     """Bring the carriers into their states."""
-    operations, now = world.operations, world.now
+    app, now = world.app, world.now
     queue = make_queue(
-        operations.settings,
-        operations.database,
-        operations.clock,
+        app.settings,
+        app.database,
+        app.clock,
         lambda: 0.0,
     )
     queue.stop("dhl", "anna", "works")
     limit = world.limit("colissimo")
     start, end = limit.window.around(now)
-    with operations.database.write() as connection:
+    with app.database.write() as connection:
         window = {"limit_key": limit.key, "window_start": start, "window_end": end, "taken": 3}
         connection.execute(insert(quota).values(window))
         pause = {
@@ -242,7 +243,7 @@ def _close(world: World) -> None:
             ("gls", "account_denied", "GLS does not let our account use this service"),
         ):
             salt = "00" * 16
-            credentials = tuple(operations.settings.credentials[key].values.values())
+            credentials = tuple(app.settings.credentials[key].values.values())
             values = {
                 "carrier": key,
                 "account_id": HOUSE,
@@ -275,20 +276,20 @@ def expected_actor(state: str, stage: str) -> Actor | None:
 
 @pytest.mark.full("each stage with each state of a carrier: others of this file compare some")
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = {one.claim.reference: one for one in world.operations.records.each_claim()}
-    positions = world.operations.positions([*listed.values()])
+    listed = {one.claim.reference: one for one in Reports(world.app).records.each_claim()}
+    positions = Reports(world.app).positions([*listed.values()])
     exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
     for state, stage in EACH:
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
 
-        found = explanation_of(world.operations, name)
+        found = explanation_of(world.app, name)
         assert found is not None
         why = found.as_json()
         told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
         assert (why["where"], is_about(told, next_at)) == (case.standing, True), (where, why)
         assert why["who_can_act"] == expected_actor(state, stage), (where, why)
-        _show_explanation(found, world.operations.catalog, "en", 4)
+        _show_explanation(found, world.app.catalog, "en", 4)
         status = recours.claim_status(name)
         assert f"\n  {status.sentence}\n" in capsys.readouterr().out, where
         assert status.stage == case.standing, where
@@ -309,7 +310,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         assert is_about(cell, next_at), (where, exported[name])
 
         is_leased = positions[listed[name].claim.id].why is Why.IN_HAND
-        refused = why_not_reopen(listed[name].claim, world.operations.settings.policy, is_leased=is_leased)
+        refused = why_not_reopen(listed[name].claim, world.app.settings.policy, is_leased=is_leased)
         assert (refused is None) is (stage == "given up"), (where, refused)
 
         page = positions[listed[name].claim.id]
@@ -319,7 +320,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
 
 
 def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> None:
-    seen = world.operations.overview()
+    seen = Reports(world.app).overview()
     found = verdict(seen)
     asks = len(ASKS)
     expected = {(c.problem, c.key, asks) for c in CARRIERS.values() if c.problem}
@@ -353,7 +354,7 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
     status = world.types("status", "--json")
     assert status.returncode == 0, status.stderr
     printed = json.loads(status.stdout)
-    told = VerdictSentences("en", world.operations.settings.policy.zone)
+    told = VerdictSentences("en", world.app.settings.policy.zone)
     assert printed["verdict"] == told.verdict(found)
     assert [p["sentence"] for p in printed["problems"]] == [
         told.sentence(p, found.at) for p in found.problems
@@ -366,8 +367,8 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
 
 
 def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
-    found = verdict(world.operations.overview())
-    told = VerdictSentences("en", world.operations.settings.policy.zone)
+    found = verdict(Reports(world.app).overview())
+    told = VerdictSentences("en", world.app.settings.policy.zone)
     check = world.types("check", "--offline", "--json")
     assert check.returncode == 1
     faults = " ".join(f["words"] for f in json.loads(check.stdout)["findings"] if f["state"] == "fault")
@@ -375,8 +376,8 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
         is_new = problem.kind is ProblemKind.NEVER_RAN
         assert ("it never ran" if is_new else told.sentence(problem, found.at)) in faults
 
-    operations = world.operations
-    office = MailService(operations.settings, operations.database, operations.schema, operations.clock, "r")
+    app = world.app
+    office = MailService(app.settings, app.database, app.schema, app.clock, "r")
     text = office.rendered(office.report((world.now - timedelta(days=7)).date()), "en").plain
     for problem in found.problems:
         assert told.sentence(problem, found.at) in text, text
@@ -403,12 +404,12 @@ def test_a_dry_run_takes_what_all_say_comes_next(world: World) -> None:
 def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, database: Database) -> None:
     name = reference("ok", "ready")
     set_own(database, name, lease_token="run-1", lease_until=datetime.now(UTC) + timedelta(minutes=10))
-    listed = world.operations.records.find(name)
-    found = explanation_of(world.operations, name)
+    listed = Reports(world.app).records.find(name)
+    found = explanation_of(world.app, name)
     assert listed is not None
     assert found is not None
     assert found.position.standing is recours.claim_status(name).stage is S.IN_HAND
-    assert world.operations.positions([listed]) == {listed.claim.id: found.position}
+    assert Reports(world.app).positions([listed]) == {listed.claim.id: found.position}
     exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
     assert exported[name] is None
     for worker_name, held in {"pod_retry_scheduler": 1, "pod_fetch_worker": 0}.items():

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from recours.app import open_database
 from recours.core.errors import RunError
 from recours.fleet import health
 from recours.fleet import station as station_module
@@ -23,7 +24,6 @@ from recours.fleet.health import HealthServer
 from recours.fleet.station import Station
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
 from tests.planted import MARK
 from tests.processes_of_fleet import wait_for
 

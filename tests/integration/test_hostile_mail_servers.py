@@ -19,7 +19,7 @@ from recours.core.mail import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
-from recours.notifications.smtp import (
+from recours.mail.smtp import (
     MailServerError,
     OutcomeUnknownError,
     SmtpConnection,

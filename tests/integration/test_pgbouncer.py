@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours import defer_fetch
+from recours.app import open_database
+from recours.bootstrap import make_worker
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
@@ -21,8 +23,6 @@ from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests import postgres
 from tests.conftest import START
 from tests.needs import program

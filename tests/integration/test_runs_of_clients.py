@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from recours.accounts.sealing import Seals
 from recours.core.accounts import owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
@@ -16,7 +17,6 @@ from recours.database.tables import attempts
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.accounts import Seals
 from tests.conftest import SERVICE_CLIENTS, START
 from tests.one_run import run_once
 from tests.own_rows import put_account

@@ -17,14 +17,15 @@ WORKERS = [ROOT / "scripts" / name for name in ("pod_fetch_worker.py", "pod_retr
 # that is in them. SQLAlchemy itself loads asyncio.
 FOR_WORK = (
     "requests", "urllib3", "tenacity", "defusedxml", "recours.carriers.http",
-    "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime", "recours.notifications",
-    "pypdfium2", "PIL", "cryptography", "recours.documents.appraisal", "recours.documents.pdf_process",
-    "recours.documents.phrases",
+    "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime", "recours.mail.manager",
+    "recours.mail.render", "recours.mail.smtp", "recours.mail.sender", "recours.mail.subjects", "recours.mail.weekly",
+    "pypdfium2", "PIL", "cryptography", "recours.evidence.appraisal", "recours.evidence.pdf_process",
+    "recours.evidence.phrases",
     "alembic", "mako",
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
-    "rich", "recours.monitoring", "recours.scheduling",
-    "recours.reporting", "recours.operations.schedule", "recours.core.position",
-    "recours.wiring.operations", "recours.operations.decisions", "recours.runs.attempt", "recours.runs.engine",
+    "rich", "recours.monitoring", "recours.scheduling.systems",
+    "recours.reporting", "recours.scheduling.jobs", "recours.core.position",
+    "recours.admin", "recours.runs.eligibility", "recours.runs.attempt", "recours.runs.engine",
     "html",
 )  # fmt: skip
 

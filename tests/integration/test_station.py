@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from recours.app import app_over, open_database
+from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
 from recours.core.errors import RunError
@@ -23,15 +25,13 @@ from recours.database.tables import runs
 from recours.fleet.job_queue import WorkerLane
 from recours.fleet.station import Station
 from recours.reporting.problems import ProblemKind, verdict
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import SLICE
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.operations import operations_over
-from recours.wiring.workers import make_worker
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
 NEW = WorkerLane("pod_fetch_worker", "chronopost")
@@ -338,13 +338,13 @@ def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet
         assert one.is_silent
         assert "No long-lived worker has looked for claims that are due since" in (one.fault or "")
     assert fleet.rows("SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
-    operations = operations_over(station.settings, fleet.database, station.opened.schema, fleet.clock)
-    assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(operations.overview()).problems]
+    app = app_over(station.settings, fleet.database, station.opened.schema, fleet.clock)
+    assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(Reports(app).overview()).problems]
     other.tick(lambda _: None)
     other.keep_record()
     station.keep_record()
     assert (station.fault, other.fault) == (None, None)
-    assert verdict(operations.overview()).is_well
+    assert verdict(Reports(app).overview()).is_well
 
 
 def test_a_fault_of_our_own_is_not_met_again_each_minute(

@@ -161,7 +161,7 @@ def _xsd(carrier: str) -> XMLSchema:
 
 
 @cache
-def operations() -> tuple[Operation, ...]:
+def app() -> tuple[Operation, ...]:
     """All of them, of every carrier that has a file."""
     return tuple(
         Operation(path.stem, name, **entry)
@@ -172,7 +172,7 @@ def operations() -> tuple[Operation, ...]:
 
 def operation_of(sent: Sent, carrier: str | None = None) -> Operation | None:
     """The operation that a request calls; `carrier`: of this one only."""
-    candidates = (one for one in operations() if carrier in (None, one.carrier))
+    candidates = (one for one in app() if carrier in (None, one.carrier))
     return next((one for one in candidates if one.is_called_by(sent)), None)
 
 

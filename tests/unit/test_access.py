@@ -18,11 +18,11 @@ from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import Label, Retrieved
 from recours.database.schema.creation import create_file
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 from recours.host import logs
 from recours.host.files import PRIVATE, Access, environment_of_others, open_to_all, read_regular
 from recours.sandbox.documents import proof_pdf
-from recours.scheduling import run
+from recours.scheduling.systems import run
 from recours.settings.model import SETTINGS
 from tests.needs import missing
 

@@ -62,6 +62,6 @@ def test_a_new_carrier_is_bound_without_being_named(checkout: Path, module: str,
 
 
 def test_no_module_but_an_adapter_looks_at_the_services_tables(checkout: Path) -> None:
-    path = checkout / "recours/wiring/workers.py"
+    path = checkout / "recours/bootstrap.py"
     path.write_text(f"{path.read_text(encoding='utf-8')}\nimport recours.database.border\n", encoding="utf-8")
-    assert "recours.wiring.workers -> recours.database.border" in broken_contracts(checkout)
+    assert "recours.bootstrap -> recours.database.border" in broken_contracts(checkout)

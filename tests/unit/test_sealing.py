@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 
+from recours.accounts import sealing as accounts
+from recours.accounts.sealing import SealError, Seals
 from recours.core.accounts import ClientAccount
-from recours.wiring import accounts
-from recours.wiring.accounts import SealError, Seals
 from tests.keys import new_key
 
 OLD, NEW = new_key(), new_key()

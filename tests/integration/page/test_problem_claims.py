@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from recours.accounts.sealing import Seals
+from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
@@ -20,9 +22,8 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, evidence, intake
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.snapshot import Reports
 from recours.settings.loading import load_at_home
-from recours.wiring.accounts import Seals
-from recours.wiring.operations import open_operations
 from tests import planted
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY
@@ -82,9 +83,9 @@ def world(database: Database, add_claims: Callable[..., None], now: datetime) ->
 @pytest.fixture
 def problems(environment: dict[str, str]) -> Callable[[ProblemKind], list[Problem]]:
     def of_kind(kind: ProblemKind) -> list[Problem]:
-        operations = open_operations(load_at_home(environment, CATALOG))
-        with closing(operations.database):
-            return operations.problems_of(kind)
+        app = open_app(load_at_home(environment, CATALOG))
+        with closing(app.database):
+            return Reports(app).problems_of(kind)
 
     return of_kind
 

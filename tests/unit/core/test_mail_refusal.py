@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.notifications.smtp import is_about_us
+from recours.mail.smtp import is_about_us
 
 US, MAIL, UNSAID = True, False, None
 

@@ -12,11 +12,11 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import Standing, Why, position
+from recours.reporting.claim_status import StatusSentences
 from recours.reporting.explain import Facts, explain
 from recours.reporting.records import ListedClaim
-from recours.reporting.results import ResultSentences
 from tests.fakes.world import World
-from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim
+from tests.unit.reporting.test_explain import HOUR, NOW, PASSED, POLICY, claim
 
 S = Standing
 USED_UP: dict[str, Any] = {"retries_used": 4}
@@ -138,6 +138,6 @@ def test_one_without_a_retry_left_is_given_up_when_it_is_due(next_at: Any, engli
     of = claim(Stage.WAITING, **USED_UP, next_at=next_at)
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():
-        told = ResultSentences(language, POLICY.zone)
+        told = StatusSentences(language, POLICY.zone)
         status = told.status(ListedClaim(of), where, carrier="Chronopost", asked=4)
         assert (status.sentence, status.next_try_at) == (sentence, None)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from recours.accounts.health import AccountHealth
 from recours.core.claim import FetchStatus
 from recours.core.mail import EventName, MailState
 from recours.core.position import Closing
 from recours.dashboard import texts
 from recours.dashboard.documents import Absent
-from recours.operations.accounts import AccountHealth
 from recours.reporting.system import Health
 
 PAGE = Path(texts.__file__).parent

@@ -26,7 +26,7 @@ SAID = {
     "recours/reporting/explain.py": "keys of its JSON",
     "recours/reporting/export.py": "the columns of its file",
     "recours/reporting/labels.py": "what a change is said to be of",
-    "recours/backup.py": "a name that it asks the border by",
+    "recours/admin/backup.py": "a name that it asks the border by",
     "recours/reporting/claim_search.py": "names that it asks the border by",
     "recours/reporting/reader.py": "names that it asks the border by",
     "recours/reporting/survey.py": "names that it asks the border by",

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from recours.app import open_database
 from recours.database.engine import Database
 from recours.fleet.job_queue import WorkerLane
 from recours.fleet.station import Station
 from recours.runs.worker import Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
 
 RETRIES, NEW = (WorkerLane(worker, "chronopost") for worker in ("pod_retry_scheduler", "pod_fetch_worker"))
 

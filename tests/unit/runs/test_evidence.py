@@ -13,7 +13,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, StoredDocument
 from recours.core.policy import Policy
-from recours.documents.store import DocumentStore
+from recours.evidence.store import DocumentStore
 from recours.runs.attempt import Ended, attempt, ended_by_kept
 from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock

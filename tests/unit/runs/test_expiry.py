@@ -14,7 +14,7 @@ from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.core.position import Why
-from recours.notifications.render import Branding, render
+from recours.mail.render import Branding, render
 from recours.reporting.plan import Preview, preview
 from tests.fakes.world import World
 

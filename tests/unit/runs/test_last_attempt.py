@@ -11,9 +11,9 @@ from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.core.position import Standing, Why, position
-from recours.notifications.render import Branding, render
+from recours.mail.render import Branding, render
+from recours.reporting.claim_status import StatusSentences
 from recours.reporting.records import ListedClaim
-from recours.reporting.results import ResultSentences
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -158,7 +158,7 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
 )
 def test_the_service_is_told_so(world: World, language: str, waits: str, is_due: str) -> None:
     used_up(world)
-    claim, sentences = world.table["CLM-1"], ResultSentences(language, world.policy.zone)
+    claim, sentences = world.table["CLM-1"], StatusSentences(language, world.policy.zone)
     for at, begins in ((world.now, waits), (claim.state.next_at or world.now, is_due)):
         where = position(claim, at, world.policy)
         told = sentences.status(ListedClaim(claim), where, carrier="Chronopost", asked=4)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recours.host.files import free_bytes, mode_of, size_of, trouble_with
-from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
-from recours.scheduling import Crontab, Done, line_for, without_header
+from recours.scheduling.jobs import Checkout, ScheduledJob, ScheduleError
+from recours.scheduling.systems import Crontab, Done, line_for, without_header
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 JOB = ScheduledJob("pod_retry_scheduler")

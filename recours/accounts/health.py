@@ -1,0 +1,135 @@
+"""How clients' accounts are doing: whether work can be done with each, and what stands in the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from random import random
+
+from recours.accounts.opened import accounts, make_queue
+from recours.accounts.rules import AccountRefusedError, usable_credentials
+from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.pauses import CarrierState, lasts
+from recours.core.quota import Usage
+from recours.core.text import clean
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.quota import QuotaTables
+from recours.runs.ports import Clock
+from recours.runs.summary import worth_showing
+from recours.settings.model import Settings
+
+
+class AccountHealth(StrEnum):
+    """Whether work is done with an account; what stands in the way comes first."""
+
+    OPEN = "open"
+    PAUSED = "paused"  # by a person, by the carrier or by the carrier's outage
+    REFUSED = "refused"  # by the carrier
+    UNUSABLE = "unusable"  # its credentials cannot be opened or are not there, or its limits cannot be used
+
+
+@dataclass(frozen=True)
+class ListedAccount:
+    """An account with its health. `why` and `until` (aware UTC): of what stands in the way.
+
+    `is_stopped`: by a person, and this account alone.
+    """
+
+    account: ClientAccount
+    client: ServiceClient
+    health: AccountHealth
+    why: str | None = None
+    until: datetime | None = None
+    is_stopped: bool = False
+
+
+def listed(
+    account: ClientAccount, client: ServiceClient, state: CarrierState, trouble: str | None, now: datetime
+) -> ListedAccount:
+    """`trouble`: why its credentials or limits cannot be used."""
+    health, why, until = AccountHealth.OPEN, None, None
+    if state.own_stop:
+        health, why = AccountHealth.PAUSED, state.own_stop.why
+    elif trouble:
+        health, why = AccountHealth.UNUSABLE, trouble
+    elif state.stopped:
+        health, why = AccountHealth.PAUSED, state.stopped.why
+    elif pause := state.pause_at(now):
+        health, why, until = AccountHealth.PAUSED, pause.reason, pause.until
+    elif state.account.refusals:
+        health, why = AccountHealth.REFUSED, state.account.refusal
+        until = state.account.refused_until if lasts(state.account.refused_until, now) else None
+    elif state.documents.refused_at:
+        health, why, until = AccountHealth.REFUSED, state.documents.words, state.documents.next_call_at
+    is_stopped = state.own_stop is not None
+    return ListedAccount(account, client, health, clean(why, 300) if why else None, until, is_stopped)
+
+
+@dataclass(frozen=True)
+class AccountReader:
+    """Reads the state of clients' accounts in one database. No carrier is called. All methods raise DatabaseError."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+
+    @cached_property
+    def missing(self) -> str | None:
+        """What credentials can neither be sealed nor opened without; None: it is all there."""
+        if not is_installed():
+            return f"the package {PACKAGE} is not installed ({INSTALL})"
+        return None if self.settings.accounts_keys else f"{SETTING} is not set, or holds no key"
+
+    def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
+        """These with their health. No carrier is called."""
+        chosen, now = list(accounts), self.clock.now()
+        if not chosen:  # as in a database that no run has worked on yet, which has no such tables
+            return []
+        sealed = ClientAccounts(self.database).sealed()
+        quotas = QuotaTables(self.database)
+        states = quotas.carrier_states([account.key for account in chosen])
+        seals = None if self.missing else seals_of(self.settings)
+        return [
+            listed(
+                account,
+                account.client,
+                states[account.key],
+                self._trouble(account, sealed.get(account.id, ""), seals),
+                now,
+            )
+            for account in chosen
+        ]
+
+    def uses(self, keys: Sequence[str]) -> dict[str, list[Usage]]:
+        """How far the limits of these accounts are used, where a call was made; by the keys of those that have limits."""
+        opened = accounts(self.settings, self.clock, random, database=self.database)
+        opened_keys = [key for key in keys if key in opened]
+        opened.open_all(opened_keys)
+        queue = make_queue(self.settings, self.database, self.clock, random, opened)
+        return {
+            key: [use for use in worth_showing(uses) if use.used]
+            for key, uses in queue.usages(opened_keys).items()
+        }
+
+    def _trouble(self, account: ClientAccount, sealed: str, seals: Seals | None) -> str | None:
+        """Why its credentials or its limits cannot be used; None: they can."""
+        spec = CATALOG.spec_of(account.carrier)
+        if spec is None:
+            return "its carrier is not supported"
+        try:
+            spec.limits_of_client(account.key, account.limits)
+        except ValueError as error:
+            return f"its limits cannot be used: {error}"
+        if account.is_moved:
+            return account.moved_text
+        if seals is None:
+            return self.missing
+        try:
+            usable_credentials(spec, seals.open(sealed, account.owner))
+        except (AccountRefusedError, SealError) as error:
+            return str(error)
+        return None

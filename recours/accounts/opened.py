@@ -1,0 +1,243 @@
+"""The accounts that a process works with, each opened when it is first asked for, and the queue before them."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from recours.accounts.sealing import SETTING, SealError, seals_of
+from recours.carriers.client import Client
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.carriers.reservation import Account
+from recours.core.accounts import AccountKey, ClientAccount, carrier_of
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.localized import Localized
+from recours.core.quota import Limit
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.quota import QuotaTables
+from recours.runs.ports import Clock, Reservation
+from recours.settings.model import Credentials, Settings, credentials_of, redactor
+from recours.settings.sources import Value
+
+if TYPE_CHECKING:
+    from recours.carriers.http import HttpSession, Sender
+
+_SEALED = "the database"  # where credentials come from, for people
+# Makes an account of its key, its limits, its credentials, and whose it is.
+Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
+
+
+class Accounts(Mapping[str, Account]):
+    """By their keys. Going through them gives the house's: of thousands of clients' accounts a run needs a few.
+
+    Used by any number of threads.
+    """
+
+    def __init__(
+        self,
+        of_house: Mapping[str, Account],
+        settings: Settings,
+        stored: ClientAccounts | None,
+        make: Make,
+    ) -> None:
+        """`stored`: those of clients; None: they are not known."""
+        self._of_house = of_house
+        self._settings = settings
+        self._stored = stored
+        self._make = make
+        self._lock = threading.RLock()
+        self._version: Any = None
+        self._of_clients: Mapping[Any, Mapping[str, int]] | None = None
+        self._rows: Mapping[int, ClientAccount] | None = None
+        self._opened: dict[str, tuple[ClientAccount | None, Account]] = {}
+
+    def __getitem__(self, key: str) -> Account:
+        """Raises KeyError, DatabaseError."""
+        if account := self._of_house.get(key):
+            return account
+        if key not in self:
+            raise KeyError(key)
+        with self._lock:
+            self.open_all([key])
+            return self._opened[key][1]
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether it is a key of an account, open or not."""
+        try:
+            return isinstance(key, str) and AccountKey.parse(key).carrier in self._of_house
+        except ValueError:
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of_house)
+
+    def __len__(self) -> int:
+        return len(self._of_house)
+
+    # ---------------------------------------------------------------- those of clients
+
+    def open_all(self, keys: Iterable[str]) -> None:
+        """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
+        with self._lock:
+            rows = {key: self._row(key) for key in keys if key not in self._opened}
+            found = [row for row in rows.values() if row]
+            sealed = self._stored.sealed([row.id for row in found]) if self._stored and found else {}
+            for key, row in rows.items():
+                self._opened[key] = row, self._open(key, row, sealed)
+
+    @property
+    def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
+        """The numbers of clients' accounts, by client and carrier; read once, and again after `refresh`. Raises DatabaseError."""
+        with self._lock:
+            if self._of_clients is None:
+                self._of_clients = self._stored.directory() if self._stored else {}
+            return self._of_clients
+
+    def settle_moved(self, now: datetime) -> None:
+        """Take those out of use, for all processes, whose clients have moved. Raises DatabaseError."""
+        if self._stored:
+            self._stored.settle_moved(now)
+
+    def refresh(self) -> bool:
+        """Tell whether accounts have changed in the database; these are opened again when they are next asked for.
+
+        For processes that live long. Raises DatabaseError.
+        """
+        version = self._stored.version() if self._stored else None
+        with self._lock:
+            if version == self._version:
+                return False
+            self._version, self._of_clients, self._rows = version, None, None
+            # The others keep their connections and tokens.
+            self._opened = {
+                key: (row, account)
+                for key, (row, account) in self._opened.items()
+                if row is not None and self._row(key) == row
+            }
+            return True
+
+    def _row(self, key: str) -> ClientAccount | None:
+        """None: it was removed meanwhile."""
+        if self._rows is None:
+            self._rows = {row.id: row for row in self._stored.all()} if self._stored else {}
+        row = self._rows.get(AccountKey.parse(key).account)
+        return row if row and row.key == key else None
+
+    def _open(self, key: str, row: ClientAccount | None, sealed: Mapping[int, str]) -> Account:
+        """An account that cannot be opened is closed, and says why: all others go on."""
+        spec = self._of_house[carrier_of(key)].spec
+        if row is None:
+            closed = Credentials({}, {}, "the account was removed")
+            owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
+            return self._make(key, (), closed, owner.named if owner else key)
+        limits: tuple[Limit, ...] = ()
+        try:
+            limits = spec.limits_of_client(key, row.limits)
+            credentials = self._credentials(row, spec, sealed.get(row.id, ""))
+        except ValueError as why:
+            credentials = Credentials({}, {}, f"its limits cannot be used: {why}")
+        except SealError as why:
+            credentials = Credentials({}, {}, str(why))
+        return self._make(key, limits, credentials, row.client.named)
+
+    def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
+        """Raises SealError."""
+        if row.is_moved:
+            raise SealError(row.moved_text)
+        seals = seals_of(self._settings)
+        if seals is None:
+            raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")
+        values = seals.open(sealed, row.owner)
+        options = {option.name: values.pop(option.name, option.default) for option in spec.options}
+        found = {name: Value(text, _SEALED) for name, text in values.items()}
+        return credentials_of(spec, found, options)
+
+
+def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
+    """The carriers there are, and whose account serves whose claims with these credentials.
+
+    `of_clients`: see `directory_of`; None: no account of a client is known.
+    """
+    return CATALOG.with_accounts(settings.configured, of_clients)
+
+
+def directory_of(database: Database) -> Mapping[Any, Mapping[str, int]]:
+    """The numbers of clients' accounts, by client and carrier. Raises DatabaseError."""
+    return ClientAccounts(database).directory()
+
+
+def make_queue(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    jitter: Callable[[], float],
+    kept: Mapping[str, Account] | None = None,
+    concurrency: int | None = None,
+) -> APIRequestQueue:
+    """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
+    return APIRequestQueue(
+        accounts(settings, clock, jitter, database=database) if kept is None else kept,
+        QuotaTables(database),
+        clock,
+        redact=redactor(settings),
+        minute=Localized("en", settings.policy.zone).minute,
+        concurrency=concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
+    )
+
+
+def accounts(
+    settings: Settings,
+    clock: Clock,
+    jitter: Callable[[], float],
+    watched: "Callable[[Sender], Sender]" = lambda sender: sender,
+    database: Database | None = None,
+) -> Accounts:
+    """What is needed to speak to each carrier. `watched` may put something between us and the network.
+
+    `database`: where clients' accounts are; None: only the house's are known.
+    """
+    redact = redactor(settings)
+
+    def opener(spec: CarrierSpec, client: Client | None) -> "Callable[[Reservation], HttpSession]":
+        """What opens sessions. The HTTP library is loaded when the first one is opened: many runs call nobody."""
+
+        @cache
+        def http() -> "Sender":
+            from recours.carriers.http import Http  # noqa: PLC0415 (see above)
+
+            url, of = settings.base_urls[spec.key], settings.http
+            replaced = url != spec.base_url
+            return watched(Http(url, of.connect_s, of.read_s, of.deadline_s, replaced=replaced))
+
+        def open_session(reservation: Reservation) -> "HttpSession":
+            from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
+
+            if client is None:
+                raise RuntimeError(f"{spec.key} was asked without credentials")
+            return HttpSession(spec.name, reservation, http(), clock, jitter, client.wait_asked)
+
+        return open_session
+
+    def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, client_address: str) -> Account:
+        spec = CATALOG.specs[carrier_of(key)]
+        if client_address:
+            redact.add([*credentials.values.values(), *credentials.pairs()])
+        given = {**credentials.values, **credentials.options}
+        client = CLIENTS[spec.key](given) if not credentials.missing else None
+        return Account(
+            spec=spec,
+            limits=limits,
+            client=client,
+            open_session=opener(spec, client),
+            credentials=tuple(credentials.values.values()),
+            source=credentials.source,
+            missing=credentials.missing,
+            client_address=client_address,
+        )
+
+    of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
+    return Accounts(of_house, settings, ClientAccounts(database) if database else None, make)

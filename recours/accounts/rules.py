@@ -1,0 +1,404 @@
+"""Clients' accounts at carriers: added, changed and removed by a person or by the service's application, one or a file of them.
+
+Credentials come in, are sealed and go to the database. No sentence holds one of them, nor a name that may be one by mistake.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from io import StringIO
+from typing import Any
+
+from recours.core.accounts import ServiceClient
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.core.pauses import Refusal
+from recours.core.sentences import SentenceParts
+from recours.core.text import clean, is_one_line, is_text, nearest, plural
+from recours.core.translations import N_, translate
+from recours.runs.ports import Fetched
+from recours.runs.refusals import NO_CARRIER, ClaimsRefusedError
+
+_LONGEST = 1000  # characters of a credential
+
+# What a carrier that accepts the credentials answers about its sample number.
+OF_SAMPLE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
+                              ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
+
+
+class AccountRefusedError(ClaimsRefusedError):
+    """What was asked for cannot be done with an account, or with what was said of it. `why`: the key of its sentence."""
+
+    def __init__(self, why: str, **facts: str) -> None:
+        super().__init__(REFUSED[why].format(**facts))
+        self.why, self.facts = why, facts
+
+    def sentences(self, language: str) -> str:
+        return translate(language, REFUSED[self.why]).format(**self.facts)
+
+
+# What the operator has to mend, not the person who typed.
+OF_INSTALLATION = frozenset({"no_key", "no_package"})
+
+REFUSED: dict[str, str] = {
+    "no_client": N_("There is no client {client}: name one by its address or its id in the table clients."),
+    "several_clients": N_("Several clients have the address {client}: name one by its id ({ids})."),
+    "no_carrier": NO_CARRIER,
+    "has_account": N_(
+        "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials)."
+    ),
+    "no_account": N_("{client} has no account of its own at {carrier}."),
+    "changed": N_(
+        "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again."
+    ),
+    "not_credential": N_("{carrier} takes {known}; something else was given{near}."),
+    "not_text": N_(
+        "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks)."
+    ),
+    "twice": N_("{name} was given twice, with two values: give it once."),
+    "incomplete": N_("Credentials of {carrier} are missing: {missing}."),
+    "option": N_("{name} cannot be used: {reason}."),
+    "limits": N_("These limits of {carrier} cannot be used: {reason}."),
+    "no_key": N_(
+        "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
+        "says how to make one; keep a copy of it elsewhere, for nothing opens them without it."
+    ),
+    "no_package": N_("Clients' credentials need the package cryptography: pip install 'cryptography>=44'"),
+}
+
+
+# ---------------------------------------------------------------- whose account
+
+
+def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
+    """The one client that was `found` by an address or an id. Raises AccountRefusedError."""
+    shown = clean(str(named).strip(), 100)
+    if not clients:
+        raise AccountRefusedError("no_client", client=shown)
+    if len(clients) > 1:
+        ids = ", ".join(clean(client.id, 100) for client in clients)
+        raise AccountRefusedError("several_clients", client=shown, ids=ids)
+    return clients[0]
+
+
+def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
+    """By any of its names, in a catalog that knows of no credentials. Raises AccountRefusedError."""
+    key = catalog.resolve(name) if isinstance(name, str) else None
+    if key:
+        return catalog.specs[key]
+    raise AccountRefusedError("no_carrier", carrier=clean(name, 60), known=", ".join(catalog.names))
+
+
+# ---------------------------------------------------------------- what is said of an account
+
+
+def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
+    """The first complete set of the carrier's credentials, and its options; names as in the settings.
+
+    `given`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
+    AccountRefusedError.
+    """
+    if not isinstance(given, Mapping):
+        raise AccountRefusedError(
+            "not_credential", carrier=spec.name, known=", ".join(_names_of(spec)), near=""
+        )
+    names = {name.removeprefix(f"{spec.prefix}_"): name for name in _names_of(spec)}
+    texts: dict[str, str] = {}
+    for typed, value in given.items():
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        short = str(typed).strip().upper().removeprefix(f"{spec.prefix}_")
+        name = names.get(short)
+        if name is None:
+            near = nearest(short, names)
+            hint = f" ({names[near]}?)" if near else ""
+            known = ", ".join(_names_of(spec))
+            raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near=hint)
+        text = _one_line(name, value)
+        if texts.setdefault(name, text) != text:
+            raise AccountRefusedError("twice", name=name)
+    for option in spec.options:
+        if option.name in texts:
+            try:
+                option.parse(texts[option.name])
+            except ValueError as error:
+                raise AccountRefusedError("option", name=option.name, reason=str(error)) from None
+    complete = spec.complete_credentials(texts.keys())
+    if complete is None:
+        missing = ", or ".join(map(" and ".join, spec.missing_credentials(texts.keys())))
+        raise AccountRefusedError("incomplete", carrier=spec.name, missing=missing)
+    kept = (*complete, *(option.name for option in spec.options))
+    return {name: texts[name] for name in kept if name in texts}
+
+
+def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
+    return (*spec.credential_names, *(option.name for option in spec.options))
+
+
+def _one_line(name: str, value: Any) -> str:
+    """Raises AccountRefusedError. A number is refused: it may have had zeros before it."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
+        raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
+    return text
+
+
+def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
+    """Limits by the kind of call ("": of any), as in the QUOTA_ settings. Raises AccountRefusedError."""
+    if not isinstance(given, Mapping):
+        reason = 'they must be texts by the kind of call, such as {"": "100/day"}'
+        raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
+    limits = {str(what).strip().upper(): str(text).strip() for what, text in given.items()}
+    if "" in limits.values():
+        raise AccountRefusedError("limits", carrier=spec.name, reason="one of them is empty")
+    try:
+        spec.limits_of_client(spec.key, limits)
+    except ValueError as error:
+        raise AccountRefusedError("limits", carrier=spec.name, reason=str(error)) from None
+    return limits
+
+
+def limits_text(limits: Mapping[str, Any]) -> str:
+    """As they are typed, the inverse of `limits_in`."""
+    return " ".join(f"{what}={text}" if what else str(text) for what, text in limits.items())
+
+
+def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
+    """Limits as they are typed: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        what, _, limits = text.rpartition("=")
+        if what.strip().upper() in found:
+            reason = "one kind of call is named twice; write 250/day,1/second for several limits of a kind"
+            raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
+        found[what.strip().upper()] = limits
+    return usable_limits(spec, found)
+
+
+# ---------------------------------------------------------------- new ones
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account as it is given: everything in it can be used."""
+
+    client: ServiceClient
+    spec: CarrierSpec
+    credentials: Mapping[str, str]
+    limits: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        """Never the credentials."""
+        return f"NewAccount({self.client.id}, {self.spec.key})"
+
+
+# ---------------------------------------------------------------- how an account does
+
+
+# ---------------------------------------------------------------- one real call
+
+
+class CheckVerdict(StrEnum):
+    """What one call showed about an account."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"  # and asked about a parcel that is not the client's
+    REJECTED = "rejected"
+    DENIED = "denied"  # known, without a right that it needs
+    NOT_TRIED = "not_tried"  # or not to the end
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What a check of an account's credentials came to. `error`: what the carrier said, or what stood in the way."""
+
+    verdict: CheckVerdict
+    kind: ErrorKind | None = None
+    error: str | None = None
+    explanation: SentenceParts | None = None  # what the error is made of, where it is a sentence of recours
+
+    @property
+    def is_accepted(self) -> bool | None:
+        """None: it is not known."""
+        if self.verdict is CheckVerdict.NOT_TRIED:
+            return None
+        return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
+
+
+# {credentials}, {account}: ours or a client's, as in WHOSE.
+CHECKED: dict[CheckVerdict, str] = {
+    CheckVerdict.ACCEPTED: N_("{carrier} accepts {credentials}."),
+    CheckVerdict.KNOWN: N_(
+        "{carrier} accepts {credentials} (its sample number belongs to another customer)."
+    ),
+    CheckVerdict.REJECTED: N_("{carrier} rejects {credentials}: {error}."),
+    CheckVerdict.DENIED: N_("{carrier} knows {account} and denies it a right: {error}."),
+    CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tried: {error}."),
+}
+# Credentials and account of the house, then of a client.
+WHOSE = (
+    (N_("our credentials"), N_("our account")),
+    (N_("the credentials of {client}"), N_("the account of {client}")),
+)
+
+
+def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
+    """What a check showed. `carrier`, `client`: their names for people; no client: the house's account."""
+    credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
+    return translate(language, CHECKED[checked.verdict]).format(
+        carrier=carrier, credentials=credentials, account=account, error=error
+    )
+
+
+def account_check(result: Fetched | Refusal) -> AccountCheck:
+    """What the answer to a check of credentials shows."""
+    if isinstance(result, Refusal):
+        return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.explanation)
+    outcome = result.outcome
+    if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
+        return AccountCheck(CheckVerdict.ACCEPTED)
+    verdicts = {
+        ErrorKind.AUTH_FAILED: CheckVerdict.REJECTED,
+        ErrorKind.ACCOUNT_DENIED: CheckVerdict.DENIED,
+        ErrorKind.ACCESS_DENIED: CheckVerdict.KNOWN,
+    }
+    verdict = verdicts.get(outcome.kind, CheckVerdict.NOT_TRIED)
+    explanation = (
+        outcome.explanation.words if outcome.explanation and verdict is not CheckVerdict.NOT_TRIED else None
+    )
+    return AccountCheck(verdict, outcome.kind, _shown(explanation or outcome.message), outcome.explanation)
+
+
+def _shown(error: str) -> str:
+    return clean(error, 500).rstrip(".")
+
+
+LARGEST = 10 * 1024 * 1024
+CLIENT, CARRIER, LIMITS = "client", "carrier", "limits"
+_DELIMITERS = ",;\t"
+_LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
+_MOST_SHOWN = 100  # sentences about rows
+
+
+# ---------------------------------------------------------------- a file of accounts
+
+
+class FileRefusedError(ClaimsRefusedError):
+    """Nothing of the file was taken: a line for each row that is wrong, or one about the file."""
+
+
+@dataclass
+class AccountFile:
+    """Reads the accounts of one file."""
+
+    catalog: Catalog  # that knows of no credentials
+    client_named: Callable[[str], ServiceClient]  # raises AccountRefusedError
+    has_account: Callable[[ServiceClient, CarrierSpec], bool]
+    _places: dict[tuple[Any, str], str] = field(default_factory=dict)  # of rows, by client and carrier
+
+    def read(self, content: bytes) -> list[NewAccount]:
+        """Its accounts. Raises FileRefusedError if any row is wrong."""
+        accounts: list[NewAccount] = []
+        faults: list[str] = []
+        for place, cells, fault in _rows(content):
+            try:
+                accounts.append(self._account(place, cells, fault))
+            except ClaimsRefusedError as error:
+                faults.append(f"{place}: {error}")
+        if faults:
+            hidden = len(faults) - _MOST_SHOWN
+            more = [f"… and {plural(hidden, 'more row')}."] if hidden > 0 else []
+            told = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
+            raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, told]))
+        if not accounts:
+            raise FileRefusedError("The file has no account.")
+        return accounts
+
+    def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:
+        """Raises ClaimsRefusedError. What a cell holds is not repeated: in a row that is shifted it may be a credential."""
+        if fault:
+            raise ClaimsRefusedError(fault)
+        client_name, carrier_name = cells.pop(CLIENT), cells.pop(CARRIER)
+        try:
+            client, spec = self.client_named(client_name), carrier_named(self.catalog, carrier_name)
+        except AccountRefusedError as error:
+            raise ClaimsRefusedError(_WITHOUT_CELL[error.why]) from None
+        place = self._places.setdefault((client.id, spec.key), row)
+        if place != row:
+            raise ClaimsRefusedError(f"it has the same client and carrier as {place}.")
+        if self.has_account(client, spec):
+            raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
+        limits = _limits(spec, cells.pop(LIMITS, ""))
+        return NewAccount(client, spec, usable_credentials(spec, cells), limits)
+
+
+_WITHOUT_CELL = {
+    "no_client": "its client is not in the table clients, by address or id.",
+    "several_clients": "several clients have this address: write the client's id.",
+    "no_carrier": "there is no such carrier; 'recours carriers' lists them.",
+}
+
+
+def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
+    """`100/day POD=20/hour`. Raises ClaimsRefusedError."""
+    typed = cell.split()
+    if not all(_LIKE_LIMITS.match(text) for text in typed):
+        raise ClaimsRefusedError("its limits are none; write for example 100/day, or POD=20/hour.")
+    return limits_in(spec, typed) if typed else None
+
+
+def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
+    """See `_table`. Raises FileRefusedError if it is no such file."""
+    if len(content) > LARGEST:
+        raise FileRefusedError(f"The file has more than {LARGEST // 1024 // 1024} MB; split it.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileRefusedError("The file is not UTF-8; in a spreadsheet, save it as 'CSV UTF-8'.") from None
+    if "\0" in text:
+        raise FileRefusedError("The file is not text; in a spreadsheet, save it as 'CSV UTF-8'.")
+    return _table(text)
+
+
+def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Each row below a line of names: its place for people, its cells by their columns, why it cannot be read; "": it can.
+
+    Between commas, semicolons or tabs, whichever the first line has most of.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    number, line = 0, 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells) and not names:
+                names = _heads(cells)
+            elif any(cell.strip() for cell in cells):
+                number += 1
+                counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+                fault = f"{counts}: is a cell with a delimiter in it not in quotation marks?"
+                is_whole = len(cells) >= len(names) and not "".join(cells[len(names) :]).strip()
+                place = f"row {number} (line {line})"
+                yield place, dict(zip(names, cells, strict=False)), "" if is_whole else fault
+            line = reader.line_num + 1
+    except csv.Error as error:
+        fault = f"it cannot be read ({clean(error, 80)}): is a quotation mark missing?"
+        yield f"row {number + 1} (line {line})", {}, fault
+
+
+def _heads(cells: list[str]) -> list[str]:
+    """Raises FileRefusedError."""
+    names = [cell.strip().lower() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if CLIENT not in names or CARRIER not in names:
+        raise FileRefusedError(
+            "The first line must name the columns: client, carrier, limits, and credentials such as account and password."
+        )
+    if "" in names or len(set(names)) != len(names):
+        raise FileRefusedError("The first line must name every column, each once.")
+    return names

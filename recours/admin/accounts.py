@@ -1,0 +1,143 @@
+"""Clients' accounts over an open database: what a person or the service's application does with them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, cached_property
+from typing import Any
+
+from recours.accounts.health import AccountReader
+from recours.accounts.rules import (
+    AccountCheck,
+    AccountFile,
+    AccountRefusedError,
+    CheckVerdict,
+    NewAccount,
+    account_check,
+    carrier_named,
+    client_named,
+    usable_credentials,
+    usable_limits,
+)
+from recours.accounts.sealing import Seals, is_installed, seals_of
+from recours.app import App
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import ClientAccount, ServiceClient, owner_of
+from recours.core.actions import ActionKind, OperatorAction
+from recours.core.carrier import CarrierSpec
+from recours.core.errors import OUTAGE_KINDS, RunError
+from recours.core.text import clean
+from recours.database.client_accounts import ClientAccounts
+from recours.database.journal import ActionLog
+
+
+@dataclass(frozen=True)
+class AccountActions:
+    """The accounts of one database. All methods raise AccountRefusedError and RunError."""
+
+    app: App
+
+    @cached_property
+    def store(self) -> ClientAccounts:
+        return ClientAccounts(self.app.database)
+
+    @cached_property
+    def reader(self) -> AccountReader:
+        return AccountReader(self.app.settings, self.app.database, self.app.clock)
+
+    def seals(self) -> Seals:
+        """What seals and opens credentials."""
+        if not is_installed():
+            raise AccountRefusedError("no_package")
+        seals = seals_of(self.app.settings)
+        if seals is None:
+            raise AccountRefusedError("no_key")
+        return seals
+
+    def client(self, named: Any) -> ServiceClient:
+        """By address or id."""
+        return client_named(self.store.client_of(named), named)
+
+    def find(self, client: Any, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
+        return self.client(client), carrier_named(CATALOG, carrier)
+
+    def accounts_of(self, named: Any) -> list[ClientAccount]:
+        """All of a client, who may be gone."""
+        clients = self.store.client_of(named)
+        text = str(named).strip().removeprefix("client ")
+        of_gone = [] if clients else [one for one in self.store.all() if str(one.client_id) == text]
+        return of_gone or self.store.all([client_named(clients, named).id])
+
+    def now(self) -> datetime:
+        return self.app.clock.now()
+
+    def account(self, client: Any, carrier: str) -> ClientAccount:
+        """That of a client, who may be gone, by address or id."""
+        spec = carrier_named(CATALOG, carrier)
+        accounts = self.accounts_of(client)
+        for account in accounts:
+            if account.carrier == spec.key:
+                return account
+        named = accounts[0].client if accounts else self.client(client)
+        raise AccountRefusedError("no_account", client=named.named, carrier=spec.name)
+
+    def confirm(self, client: Any, by: str) -> list[ClientAccount]:
+        """Have the accounts under this client's id be those of this client; those that were not."""
+        moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
+        return [account for account in moved if self.store.confirm(account, by, self.now())]
+
+    def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
+        """One real call with each of these accounts, the house's or clients'. A trouble of one costs the others nothing.
+
+        Checks are recorded, unless the carrier was not asked.
+        """
+        app, queue = self.app, self.app.queue()
+        try:
+            for key in keys:
+                try:
+                    checked = account_check(queue.check_credentials(key))
+                except RunError as error:  # such as a database that is away: a check that was not made
+                    checked = AccountCheck(CheckVerdict.NOT_TRIED, error=clean(error, 500).rstrip("."))
+                failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
+                if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
+                    action = OperatorAction(
+                        ActionKind.CHECKED, key, by, {"verdict": checked.verdict, **failed}
+                    )
+                    ActionLog(app.database).note(action, self.now())
+                yield checked
+        finally:
+            queue.leave()
+
+    def new(
+        self,
+        client: Any,
+        carrier: str,
+        credentials: Mapping[str, Any],
+        limits: Mapping[str, str] | None,
+    ) -> NewAccount:
+        """An account whose every part can be used."""
+        found, spec = self.find(client, carrier)
+        return NewAccount(
+            found,
+            spec,
+            usable_credentials(spec, credentials),
+            usable_limits(spec, limits) if limits else None,
+        )
+
+    def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
+        """Keep them, sealed: all or none. `replace`: also where there is one, whose number and limits stay."""
+        seals, rows = self.seals(), []
+        for new in accounts:
+            owner = owner_of(new.client.id, new.spec.key)
+            rows.append((new.client.id, new.spec.key, seals.seal(new.credentials, owner), new.limits))
+        present = self.store.put_all(rows, by, self.now(), replace=replace)
+        if present is not None:
+            new = accounts[present]
+            raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
+
+    def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
+        """`replace`: also those that are there already. Raises FileRefusedError."""
+        stored = () if replace else self.store.all()
+        present = {(account.client_id, account.carrier) for account in stored}
+        file = AccountFile(CATALOG, cache(self.client), lambda of, spec: (of.id, spec.key) in present)
+        return file.read(content)

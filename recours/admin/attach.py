@@ -1,0 +1,272 @@
+"""A proof that a person has: from a carrier's portal, or of a carrier that gives none. It counts like one that was fetched.
+
+The claim is leased meanwhile, as for a fetch: no run works on it. The file is stored before it is recorded. An attach that
+dies in between loses nothing: the person still has the file, and a run that takes the claim up finds what was stored.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
+from recours.core.decision import attach as attached
+from recours.core.decision import attach_beside
+from recours.core.outcome import (
+    BY_HAND,
+    PROOF_KINDS,
+    KeptEvidence,
+    Label,
+    NotADocumentError,
+    Retrieved,
+    StoredDocument,
+)
+from recours.core.policy import Policy
+from recours.core.recorded_phrases import DocumentFlaw
+from recours.core.text import clean
+from recours.core.translations import N_
+from recours.reporting.records import ListedClaim
+from recours.runs.ports import Attempt, Lease
+from recours.runs.refusals import ClaimsRefusedError
+from recours.runs.source import (
+    RefusedClaim,
+    RefusedError,
+    Unfit,
+    can_be_reference,
+    named_state,
+    unknown_claim,
+)
+
+if TYPE_CHECKING:
+    from recours.database.claims import ClaimRepository
+    from recours.evidence.store import DocumentStore
+    from recours.reporting.reader import DatabaseRecords
+
+LONGEST_NAME = 100  # signs, of a signatory
+_LEASE = timedelta(minutes=10)
+# Nobody claims a parcel of longer ago: claims against a carrier lapse after a year (Code de commerce, L133-6).
+_LONGEST_BEFORE = timedelta(days=366)
+_NO_CARRIER = "other"  # the folder of documents of a carrier that recours does not know
+
+
+class NotAttachedError(ClaimsRefusedError):
+    """A file that cannot be attached, or not with what was said of it. `why`: the key of its sentence."""
+
+    def __init__(self, why: str, **facts: str) -> None:
+        super().__init__(REFUSED[why].format(**facts))
+        self.why, self.facts = why, facts
+
+
+REFUSED: dict[str, str] = {
+    "file": N_("{file} cannot be attached: {reason}."),
+    "hollow": N_("{file} cannot be attached to {reference}: as a proof it is refused, {reason}."),
+    "no_piece": N_("{reference} has no proof that could be taken back."),
+    "known": N_("{reference} has this very file already ({source}); nothing was changed."),
+    "no_number": N_(
+        "{reference} has no tracking number, by which its proof is known: enter it in the claim first."
+    ),
+    "changed": N_("{reference} changed at this very moment; nothing was attached, try again."),
+    "future": N_("The delivery cannot have been on {at}: that is in the future."),
+    "too_early": N_(
+        "The delivery of {reference} cannot have been on {at}: its claim was made on {created}, more than a year later."
+    ),
+    "before_all": N_("The delivery cannot have been on {at}: that is before 2000."),
+    "signatory": N_("The name of the person who signed is empty."),
+    "kind": N_("A file that is attached is a letter, a signature or a photo, not '{kind}'."),
+}
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What a person attaches. `at`: of the delivery, a day or a time, which without an offset is in RECOURS_TIMEZONE.
+
+    `anyway`: why they accept it though it is refused; "": they do not.
+    """
+
+    reference: str
+    name: str  # of the file, for people
+    content: bytes
+    by: str  # the person
+    kind: EvidenceKind = EvidenceKind.LETTER
+    signed_by: str | None = None
+    at: date | None = None
+    anyway: str = ""
+
+
+@dataclass(frozen=True)
+class Attacher:
+    """Attaches what people have. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
+
+    records: "DatabaseRecords"
+    claims: "ClaimRepository"
+    documents: "DocumentStore"
+    appraise: Callable[[bytes, Expected], Appraisal]
+    policy: Policy
+    token: str
+
+    def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
+        """Store a file as evidence of a claim, which has its proof from then on; and what its `pod_url` names then.
+
+        Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
+        """
+        reference = attachment.reference
+        listed = self.records.find(reference) if can_be_reference(reference) else None
+        if listed is None:
+            raise RefusedError([unknown_claim(self.claims, reference)])
+        claim = listed.claim
+        pieces = self.records.evidence(claim.id)
+        digest = sha256(attachment.content).hexdigest()
+        kept = next((piece for piece in pieces if piece.sha256 == digest), None)
+        shown = self._shown(attachment, claim, kept)
+        delivery = _delivery(attachment, claim, shown, self.policy, now)
+        if claim.fetch_status != FetchStatus.SUCCESS:
+            claim = replace(claim, state=named_state(claim, self.policy, now))
+        lease = Lease(self.token, now + _LEASE)
+        leased = self.claims.lease_named(claim, lease, now)
+        if leased is None:
+            raise self._taken(claim, now)
+        try:
+            document = self._stored(attachment, claim, delivery, kept)
+            is_pod = _goes_first(document, now, listed, pieces)
+            why = attachment.anyway or None
+            attempt = Attempt.by_person(
+                leased, document, now, by=attachment.by, why=why, is_beside=not is_pod
+            )
+            decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
+            (is_recorded,) = self.claims.record([(attempt, decision)], lease, now)
+        except BaseException:
+            self.claims.release([(leased, leased.state)], lease)
+            raise
+        if not is_recorded:
+            raise NotAttachedError("changed", reference=claim.reference)
+        self.documents.discard_notes([document])
+        return document, document.path if is_pod else listed.pod_url or ""
+
+    def _taken(self, claim: Claim, now: datetime) -> Exception:
+        """Why a claim could not be leased."""
+        if not self.claims.is_leased(claim, now):
+            return NotAttachedError("changed", reference=claim.reference)
+        return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
+
+    def _shown(self, attachment: Attachment, claim: Claim, kept: KeptEvidence | None) -> Shown:
+        """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
+        if attachment.kind not in PROOF_KINDS:
+            raise NotAttachedError("kind", kind=attachment.kind)
+        if claim.number is None:
+            raise NotAttachedError("no_number", reference=claim.reference)
+        if kept and kept.refused is None:
+            raise NotAttachedError("known", reference=claim.reference, source=kept.source)
+        expected = Expected(claim.carrier or "", claim.number, attachment.kind)
+        try:
+            appraisal = self.appraise(attachment.content, expected)
+        except NotADocumentError as why:
+            if attachment.anyway:
+                return Shown()
+            raise NotAttachedError("file", file=clean(attachment.name), reason=str(why)) from why
+        # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
+        is_foreign = appraisal.shown.number is False
+        hollow = appraisal.hollow or (DocumentFlaw.WITHOUT_NUMBER.text() if is_foreign else None)
+        if hollow and not attachment.anyway:
+            raise _hollow(attachment, claim, hollow)
+        return appraisal.shown
+
+    def _stored(
+        self, attachment: Attachment, claim: Claim, delivery: Delivery, kept: KeptEvidence | None
+    ) -> StoredDocument:
+        label = Label(
+            claim.carrier or _NO_CARRIER,
+            claim.id,
+            claim.reference,
+            claim.number or "",
+            claim.client_text or "",
+        )
+        # One that was refused keeps where it is from.
+        source = kept.source if kept else BY_HAND
+        got = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
+        (document,) = self.documents.store(label, replace(got, is_accepted=bool(attachment.anyway)))
+        if document.refused:
+            raise _hollow(attachment, claim, document.refused)
+        self.documents.secure([document])
+        return document
+
+
+def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedError:
+    return NotAttachedError("hollow", file=clean(attachment.name), reference=claim.reference, reason=reason)
+
+
+def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy, now: datetime) -> Delivery:
+    """What is known of the delivery: what the person said, then what the file shows, then what tracking told."""
+    signatory = (
+        attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
+    )
+    if signatory == "":
+        raise NotAttachedError("signatory")
+    at, day = None, attachment.at
+    if isinstance(attachment.at, datetime):
+        at, day = attachment.at if attachment.at.tzinfo else attachment.at.replace(tzinfo=policy.zone), None
+    if attachment.at:
+        _check_time(at or attachment.at, claim, policy, now)
+    else:
+        # Its time of day is that of the place, whose time zone nobody tells.
+        day = date.fromisoformat(shown.delivered[:10]) if shown.delivered else None
+        day = None if day and day > now.astimezone(policy.zone).date() else day
+    said = Delivery(at, signatory or shown.signatory, day, place=shown.place)
+    known = claim.state.delivery
+    return said.completed_by(known) if known and not known.is_assumed else said
+
+
+def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
+    """Raises NotAttachedError if the parcel cannot have been delivered then. `at`: a day, or an aware time."""
+    if at.year < EARLIEST.year:
+        raise NotAttachedError("before_all", at=at.isoformat())
+    if (at > now) if isinstance(at, datetime) else (at > now.astimezone(policy.zone).date()):
+        raise NotAttachedError("future", at=at.isoformat())
+    day = at.astimezone(policy.zone).date() if isinstance(at, datetime) else at
+    created = claim.created_at.astimezone(policy.zone).date() if claim.created_at else None
+    if created and created - day > _LONGEST_BEFORE:
+        raise NotAttachedError(
+            "too_early", reference=claim.reference, at=day.isoformat(), created=created.isoformat()
+        )
+
+
+def _goes_first(
+    document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
+) -> bool:
+    """Tell whether the file is to be the claim's POD: it has none, or a lesser one.
+
+    A file of other software, of which nothing is on record, stays.
+    """
+    if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
+        return True
+    present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
+    if present is None:
+        return False
+    return _order(document, now) < _order(present, present.obtained_at)
+
+
+def piece_to_take_back(
+    listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
+) -> tuple[KeptEvidence, KeptEvidence | None]:
+    """The proof of this path or SHA-256 ("": the claim's POD), and the best of the others; None: there is none.
+
+    Raises NotAttachedError.
+    """
+    proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
+    names = (chosen or listed.pod_url,)
+    piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)
+    if piece is None:
+        raise NotAttachedError("no_piece", reference=listed.claim.reference)
+    proofs.remove(piece)
+    return piece, min(proofs, key=lambda proof: _order(proof, proof.obtained_at), default=None)
+
+
+def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
+    """A piece's place among those of a claim, the least first. `at`: when it came.
+
+    A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
+    """
+    is_signed = bool(piece.delivery.signatory or piece.shown.signatory or piece.shown.has_signature)
+    place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)
+    return place, not is_signed, piece.source == BY_HAND, -at.timestamp()

@@ -1,0 +1,532 @@
+"""Backups as folders: made and verified, put back.
+
+A copy of the database comes first, then every document that the copy names. In this order it never names a document
+that was stored after the folder was read: each is on disk before the row that names it is committed.
+
+While a folder is filled its name begins with a dot and ends with `.partial`; it gets its own when all of it is on the disk.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Column, Connection, func, inspect, literal, select, union, update
+
+from recours.core.custody import FOLDER, Manifest
+from recours.core.errors import RunError
+from recours.core.text import clean
+from recours.database.border import TableNames
+from recours.database.claim_rows import owed_in, owed_text
+from recours.database.engine import (
+    KEEPALIVES,
+    LOCK_WAIT_S,
+    SECRET_QUERY,
+    Database,
+    DatabaseError,
+    SystemClock,
+    explain,
+    files_of_sqlite,
+)
+from recours.database.evidence import MANIFEST
+from recours.database.schema.inspection import HEAD, version_of
+from recours.database.schema.removal import work_under_way
+from recours.database.tables import attempts, claims, erasures, evidence
+from recours.evidence.store import is_inside, sync_folder
+from recours.host.files import PRIVATE, Access, environment_of_others, make_alike, read_regular
+
+_a, _c, _v = attempts.c, claims.c, evidence.c
+
+DOCUMENTS = "documents"
+PREFIX = "recours-backup-"
+COPIES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}  # of the database, by its kind
+_FACTS, _SUMS = "backup.json", "SHA256SUMS"
+_PARTIAL = ".partial"
+_ABANDONED_AFTER_S = 24 * 3600
+
+
+class BackupError(RunError):
+    """A backup cannot be made, read or put back. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class BackupFacts:
+    """What a backup says of itself, as JSON holds it."""
+
+    recours: str  # its version
+    made_at: str
+    database: str  # sqlite, postgresql
+    schema: str | None  # None: recours never touched the database
+    pod_dir: str
+    claims: int
+    attempts: int
+    documents: int
+    bytes: int
+    documents_missing: list[str]  # and those that were altered, a sentence each
+
+
+@dataclass(frozen=True)
+class Backup:
+    folder: Path
+    facts: BackupFacts
+    sums: Mapping[str, str]  # SHA-256 by the file's name below the folder, with / between the parts
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with it, a sentence each. Touches nothing else."""
+        for name, digest in self.sums.items():
+            try:
+                is_same = sha256_of(self.folder / name) == digest
+            except OSError as error:
+                yield f"{clean(name)} cannot be read: {error.strerror or error}."
+                continue
+            if not is_same:
+                yield f"{clean(name)} is not what it was when the backup was made (another SHA-256)."
+        if self.facts.schema not in (None, HEAD):
+            yield (
+                f"Its schema is {clean(self.facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the "
+                f"version that made it ({clean(self.facts.recours, 40)})."
+            )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to be filled, which gets its name at the end; it is gone if anything fails. Raises BackupError."""
+    parent, folder = target.parent, target.with_name(f".{target.name}{_PARTIAL}")
+    try:
+        PRIVATE.make_folder(parent)
+        for abandoned in parent.glob(f".{PREFIX}*{_PARTIAL}"):  # by a backup that was killed
+            if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER_S:
+                shutil.rmtree(abandoned, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+            folder.rename(target)
+            sync_folder(parent)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise BackupError(
+            f"The backup cannot be written to {parent}: {error.strerror or error}. Nothing of it is left there."
+        ) from error
+
+
+def seal(folder: Path, facts: BackupFacts) -> None:
+    """Write the facts and the sums; only this user may read any of the files, and all are on the disk. Raises OSError."""
+    (folder / _FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    sums = "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    (folder / _SUMS).write_text(sums, encoding="utf-8", newline="\n")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+
+
+def open_backup(folder: Path) -> Backup:
+    """Read the backup in a folder. Raises BackupError if the folder holds no backup, or an incomplete one."""
+    try:
+        lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        return Backup(folder, BackupFacts(**facts), sums)
+    except OSError as error:
+        raise BackupError(
+            f"{folder} is no whole backup ({error.strerror or error}): name the folder that 'recours backup' made, {PREFIX}…"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise BackupError(f"{_FACTS} or {_SUMS} of {folder} is not what a backup wrote.") from error
+
+
+# ---------------------------------------------------------------- made
+
+
+def make_backup(
+    database: Database, parent: Path, pod_dir: Path, version: str, now: datetime
+) -> tuple[Path, BackupFacts]:
+    """Fill a new folder in `parent`; returns it, and what it holds. Raises BackupError."""
+    target = parent / f"{PREFIX}{_stamp(now)}"
+    with new_folder(target) as folder:
+        if database.path:
+            kind = "sqlite"
+            copying = copying_of_sqlite(database.path, folder / COPIES[kind])
+        else:
+            kind = "postgresql"
+            copying = copying_of_postgres(database, folder / COPIES[kind])
+        with copying as connection:
+            schema = version_of(connection)
+            documents = _documents(connection, pod_dir) if schema else []
+            tables = (database.border.claims, attempts) if schema else (database.border.claims,)
+            counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
+        missing = list(_copied(documents, pod_dir, folder / DOCUMENTS))
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        facts = BackupFacts(
+            recours=version,
+            made_at=now.isoformat(),
+            database=kind,
+            schema=schema,
+            pod_dir=str(pod_dir),
+            claims=counts[0] or 0,
+            attempts=sum(count or 0 for count in counts[1:]),
+            documents=sum(_is_document(path.relative_to(folder)) for path in files),
+            bytes=sum(path.stat().st_size for path in files),
+            documents_missing=missing,
+        )
+        seal(folder, facts)
+    return target, facts
+
+
+def _is_document(path: Path) -> bool:
+    """`path`: below the backup."""
+    return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
+    """Path and SHA-256 of every document that the database names, and of manifests; "": a timestamp, which has none."""
+    of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
+    rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
+    documents = [(path, sha256) for path, sha256 in rows]
+    for row in connection.execute(MANIFEST):
+        manifest = Manifest(*row)
+        documents.append((str(pod_dir / manifest.name), manifest.sha256))
+        token = pod_dir / manifest.token_name
+        documents += [(str(token), "")] if token.exists() else []
+    return documents
+
+
+def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> Iterator[str]:
+    """Copy documents of the POD folder; gives a sentence for each that is not what it should be.
+
+    Raises BackupError if one cannot be read, OSError if one cannot be written.
+    """
+    root = pod_dir.resolve()
+    for path, sha256 in documents:
+        if not is_inside(pod_dir, path):
+            yield f"{clean(path)} is not in the folder of the documents, {pod_dir}: it is not copied"
+            continue
+        source = Path(path).resolve()
+        try:
+            content = read_regular(source)
+        except (FileNotFoundError, NotADirectoryError):
+            yield f"{clean(path)} is in the database, and not on disk"
+            continue
+        except OSError as error:
+            raise BackupError(
+                f"{source} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
+                "the backup as one who may."
+            ) from error
+        place = folder / source.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            yield f"{clean(path)} is not what was fetched any more (another SHA-256): it is copied as it is"
+
+
+# ---------------------------------------------------------------- put back
+
+
+@dataclass
+class Restored:
+    database: str
+    aside: Path | None = None
+    copied: int = 0  # missing documents that were restored
+    moved: int = 0  # documents that lie elsewhere than they did
+    conflicts: list[str] = field(default_factory=list)  # files of the same name and another content
+
+
+def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
+    """Put a backup that was verified in the place of the database. `force`: even during a run. Raises BackupError."""
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    if backup.facts.database != kind:
+        raise BackupError(
+            f"This backup holds a database of the kind {backup.facts.database}, but {database.safe_url} is not one. "
+            "Name a matching database with --database-url."
+        )
+    result, copied = Restored(database.safe_url), backup.folder / COPIES[kind]
+    if not database.path:
+        require_empty(database)
+        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
+        restore_into(database, copied)
+        result.moved = _correct_paths(database, backup, pod_dir)
+        return result
+    if database.is_there() and not force:
+        _require_rest(database)
+    database.close()
+    aside = database.path.with_name(f"{database.path.name}.before-restore-{_stamp(SystemClock().now())}")
+    with replacing(database.path, copied, aside, access, database.names, force=force) as beside:
+        # The copy takes its place last: what was restored so far is of no consequence without it.
+        result.moved = _correct_paths(beside, backup, pod_dir)
+        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
+    result.aside = aside if aside.exists() else None
+    return result
+
+
+def _require_rest(database: Database) -> None:
+    try:
+        work = work_under_way(database, SystemClock().now())
+    except DatabaseError as error:
+        raise BackupError(
+            f"Whether a run is under way cannot be found out: {error} If none is, repeat it with --force."
+        ) from error
+    if work:
+        raise BackupError(
+            f"A run is under way in {database.safe_url}: {work}. Disable the jobs and wait until it has ended (claims of a run "
+            "that died are free after 10 minutes), or repeat it with --force."
+        )
+
+
+def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
+    """Copy the documents that are missing there; how many, and the names of those of another content, which are kept.
+
+    Raises BackupError.
+    """
+    copied, other = 0, []
+    for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
+        place = pod_dir / source.relative_to(backup.folder / DOCUMENTS)
+        part = place.with_name(f".{place.name}.partial")
+        try:
+            if place.exists():
+                other += [] if sha256_of(place) == sha256_of(source) else [str(place)]
+                continue
+            access.make_folder(place.parent)
+            access.create(part)
+            shutil.copyfile(source, part)
+            part.replace(place)
+            copied += _is_document(source.relative_to(backup.folder))
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise BackupError(
+                f"{place} cannot be written: {error.strerror or error}. The database was not touched."
+            ) from error
+    return copied, other
+
+
+def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
+    """Have the rows name the documents where they are now; returns how many have moved. Raises DatabaseError."""
+    before = backup.facts.pod_dir
+    if backup.facts.schema is None or before == str(pod_dir):
+        return 0
+    separator = "\\" if "\\" in before else "/"
+    start = f"{before}{separator}"
+
+    def correct(connection: Connection, path: Column[Any]) -> int:
+        below = func.replace(func.substr(path, len(start) + 1), separator, os.sep)
+        is_in = func.substr(path, 1, len(start)) == start
+        to = literal(f"{pod_dir}{os.sep}").concat(below)
+        return connection.execute(update(path.table).where(is_in).values({path: to})).rowcount
+
+    border = database.border
+    with database.long(), database.write() as connection:
+        correct(connection, _a.document_path)
+        correct(connection, erasures.c.path)
+        if border.has("pod_url"):
+            correct(connection, border.column("pod_url"))
+        owed = select(_c.claim_id, _c.owed).where(_c.owed.is_not(None))
+        for claim_id, text in connection.execute(owed).all():
+            projection = owed_in(text)
+            path = projection.get("pod_url") or ""
+            if path.startswith(start):
+                below = path.removeprefix(start).replace(separator, os.sep)
+                moved = owed_text(projection | {"pod_url": f"{pod_dir}{os.sep}{below}"})
+                connection.execute(update(claims).where(_c.claim_id == claim_id).values(owed=moved))
+        return correct(connection, _v.path)
+
+
+# ---------------------------------------------------------------- a copy of SQLite's
+
+
+_WAIT_S = 5.0  # for the end of a transaction
+
+
+@contextmanager
+def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
+    """Write a consistent copy, a file of its own; gives a connection to it. Raises BackupError.
+
+    In one step, so that it is consistent whatever others write. Where there is a write-ahead log, none of them waits.
+    """
+    address = f"{database.absolute().as_uri()}?mode=rw"
+    try:
+        with (
+            closing(sqlite3.connect(address, uri=True, timeout=LOCK_WAIT_S)) as source,
+            closing(sqlite3.connect(path)) as target,
+        ):
+            source.backup(target)
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise BackupError(
+                f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
+            ) from error
+        raise BackupError(explain(error, f"SQLite {database}")) from error
+    copied = Database(URL.create("sqlite", database=str(path)))
+    with closing(copied), copied.read() as connection:
+        yield connection
+
+
+@contextmanager
+def replacing(
+    path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
+) -> Iterator[Database]:
+    """A copy that takes the place of the database at the end, which is then `aside`. Raises BackupError.
+
+    `names`: what the service calls its claims. `force`: even in a transaction of others. If anything fails before, nothing
+    is changed.
+    """
+    beside = path.with_name(f".{aside.name}.copy")
+    try:
+        access.make_folder(path.parent)
+        if path.exists():
+            make_alike(beside, path)
+        else:
+            access.create(beside)
+        shutil.copyfile(copied, beside)
+        with closing(Database(URL.create("sqlite", database=str(beside)), names=names)) as database:
+            yield database
+        if not force:
+            _require_no_transaction(path)
+        for file, new_file in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
+            if file.exists():
+                file.rename(new_file)
+        beside.rename(path)
+    except OSError as error:
+        note = f"What was there is {aside}*." if aside.exists() else "Nothing was changed."
+        raise BackupError(f"{path} cannot be replaced: {error.strerror or error}. {note}") from error
+    finally:
+        for file in files_of_sqlite(beside):
+            file.unlink(missing_ok=True)
+
+
+def _require_no_transaction(path: Path) -> None:
+    """Raises BackupError if another program is writing: what it commits would go to the file that was put aside."""
+    if not path.exists():
+        return
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" in str(error):  # a damaged one is no reason to keep a good one back
+                raise BackupError(
+                    f"Another program has {path} in a transaction: stop the service's application, then repeat it. "
+                    "The database was not touched."
+                ) from error
+
+
+# ---------------------------------------------------------------- a copy of PostgreSQL's
+# Passwords are given to its programs by the environment, never on a command line, which every user can read.
+
+
+# Of a dump or a restore as a whole.
+_DEADLINE_S = 6 * 3600.0
+# A dump waits so long for a table that another program holds.
+_LOCK_WAIT_MS = 300_000
+_ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
+
+
+@contextmanager
+def copying_of_postgres(database: Database, path: Path) -> Iterator[Connection]:
+    """Write a dump in the directory format; gives a connection that sees what it holds. Raises BackupError."""
+    with database.long(), database.outside_transactions() as connection:
+        try:
+            connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            _dump(database, path, connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
+            yield connection
+        except BaseException:
+            connection.invalidate()  # its server may have fallen silent: closing in order could take long
+            raise
+
+
+def _dump(database: Database, path: Path, snapshot: str) -> None:
+    target, secrets = conninfo(database)
+    options = ["--format=directory", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
+    options += [f"--snapshot={snapshot}", f"--file={path}", f"--dbname={target}"]
+    if complaint := _run_program(["pg_dump", *options], secrets):
+        raise BackupError(f"pg_dump could not copy {database.safe_url}: {complaint}. No backup was made.")
+
+
+def require_empty(database: Database) -> None:
+    with database.read() as connection:
+        if inspect(connection).get_table_names():
+            raise BackupError(
+                f"{database.safe_url} is not empty, and recours fills an empty database only. Create one (createdb NAME), "
+                "and repeat this with --database-url of it."
+            )
+
+
+def restore_into(database: Database, dump: Path) -> None:
+    """Read a dump into an empty database, in one transaction. Raises BackupError."""
+    target, secrets = conninfo(database)
+    options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
+    if complaint := _run_program(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets):
+        raise BackupError(f"pg_restore could not fill {database.safe_url}: {complaint}. It is as it was.")
+
+
+def conninfo(database: Database) -> tuple[str, dict[str, str]]:
+    """How the programs reach the database, without its secrets; and these as their environment. Raises BackupError."""
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
+    from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
+
+    _, url_arguments = database.engine.dialect.create_connect_args(database.url)
+    # The others are the driver's own. The session's name is recours's, to find it among the server's.
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
+    options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in known}
+    secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
+    if "sslpassword" in secrets:
+        raise BackupError(
+            "PostgreSQL's programs take sslpassword on their command line only, where others can read it: use a key "
+            "without a password, or call pg_dump yourself."
+        )
+    names = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
+    return make_conninfo(**options), {names[name]: value for name, value in secrets.items()}
+
+
+def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
+    """Run one of PostgreSQL's programs to its end; returns why it failed, "": it did not. Raises BackupError."""
+    environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **secrets}
+    try:
+        process = subprocess.run(  # noqa: S603 (programs of PostgreSQL, with recours's arguments)
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=_DEADLINE_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {_DEADLINE_S:.0f} s"
+    except FileNotFoundError as error:
+        raise BackupError(
+            f"The program {command[0]} is not on the PATH: install PostgreSQL's client programs, as new as the server "
+            "(Debian: apt-get install postgresql-client)."
+        ) from error
+    except OSError as error:
+        return f"{command[0]} cannot be started: {error.strerror or error}"
+    if process.returncode == 0:
+        return ""
+    # The first error: details follow it, such as the query that failed.
+    lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.search(line)]
+    return clean(next(iter(errors or lines), f"it ended with status {process.returncode}")).rstrip(".")

@@ -1,0 +1,162 @@
+"""Claims that somebody asks for, fetched now by a run of the scheduler."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from recours.admin.results import FetchResult, RecoursError, ResultSentences
+from recours.app import TO_BE_READ, App, Opened, app_over, log_file, open_database
+from recours.bootstrap import make_worker
+from recours.core.errors import RunError
+from recours.database.engine import DatabaseError
+from recours.host.logs import lines_to, run_log
+from recours.reporting.snapshot import Reports
+from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.runs.workers import PODRetryScheduler
+from recours.settings.model import Settings
+
+
+def fetch_claims(
+    settings: Settings,
+    sentences: ResultSentences,
+    references: Sequence[str],
+    *,
+    by: str = "",
+    begun: Callable[[Worker], None] = lambda _worker: None,
+) -> list[FetchResult | RecoursError]:
+    """Fetch these claims in one run: how each ended, in their order, or why it cannot be fetched.
+
+    `by`: the person who asks. `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be
+    stopped. Raises RunError for what concerns all of them.
+    """
+    with lines_to(log_file(settings, PODRetryScheduler.name)):
+        opened = open_database(settings)
+        with closing(opened.database):
+            return _fetch(settings, opened, sentences, list(dict.fromkeys(references)), by, begun)
+
+
+def _fetch(
+    settings: Settings,
+    opened: Opened,
+    sentences: ResultSentences,
+    references: Sequence[str],
+    by: str,
+    begun: Callable[[Worker], None],
+) -> list[FetchResult | RecoursError]:
+    results: dict[str, FetchResult | RecoursError] = {
+        reference: sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+        for reference in references
+        if not can_be_reference(reference)
+    }
+    while rest := tuple(reference for reference in references if reference not in results):
+        options = Options(batch_size=len(rest), claims=rest, by=by)
+        worker = make_worker(PODRetryScheduler, settings, opened, options, mails=False)
+        try:
+            report = _run(worker, opened.remarks, begun)
+        except RefusedError as refused:
+            app = app_over(settings, opened.database, opened.schema, opened.clock)
+            for claim in refused.refused:
+                listed = Reports(app).records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
+                results[claim.reference] = sentences.refused(claim, listed.pod_url if listed else None)
+        else:
+            app = app_over(settings, opened.database, opened.schema, opened.clock)
+            results |= {name: _outcome(app, sentences, name, worker, report) for name in rest}
+    return [results[reference] for reference in references]
+
+
+def _run(worker: Worker, remarks: Sequence[str], begun: Callable[[Worker], None]) -> Report:
+    log = run_log()
+    worker.greet(len(worker.options.claims), worker.policy.max_retries)
+    for remark in remarks:
+        log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+    begun(worker)
+    try:
+        report = worker.run()
+    except RefusedError as refused:
+        for sentence in str(refused).splitlines():
+            log.error(sentence)
+        raise
+    except RunError as fault:
+        log.error(str(fault))
+        raise
+    except Exception:
+        log.exception("The run ended by an internal error")
+        raise
+    if report.fault:
+        log.error(report.fault)
+    return report
+
+
+def _outcome(
+    app: App, sentences: ResultSentences, reference: str, worker: Worker, report: Report
+) -> FetchResult | RecoursError:
+    """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
+    reports = Reports(app)
+    listed = reports.records.find(reference)
+    if listed is None:
+        return sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+    attempts = reports.records.attempts(listed.claim.id)
+    attempt = next((each for each in reversed(attempts) if each.run_id == worker.run_id), None)
+    if attempt and attempt.outcome == "success":
+        return sentences.fetched(listed, attempt, worker.run_id)
+    # When a run tries the claim next, as `claim_status` says it.
+    next_at = reports.positions([listed])[listed.claim.id].next_at
+    if attempt:
+        return sentences.failed(listed, attempt, worker.run_id, next_at)
+    if report.fault:
+        return sentences.bad_run(report.fault)
+    if refusal := worker.refusals.get(listed.claim.account_key):
+        return sentences.not_asked(listed, refusal, worker.run_id, next_at)
+    # Another run was faster, or somebody edited the claim.
+    return sentences.refused(RefusedClaim(reference, Unfit.LEASED))
+
+
+# Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run
+# under way.
+_OF_ONE_RUN = 500
+
+
+@dataclass
+class RequestedFetch:
+    """Runs over claims that a person asks for, one after the other."""
+
+    settings: Settings
+    sentences: ResultSentences
+    references: Sequence[str]
+    by: str
+    # Of the runs that are over, in the order of the references.
+    outcomes: list[FetchResult | RecoursError] = field(default_factory=list)
+    fault: str | None = None  # what concerned all of the rest
+    _worker: Worker | None = None
+
+    @property
+    def done(self) -> int:
+        """How many claims it has dealt with so far."""
+        worker, over = self._worker, len(self.outcomes)
+        return min(over + worker.stats.total, len(self.references)) if worker else over
+
+    @property
+    def fetched(self) -> int:
+        return sum(isinstance(outcome, FetchResult) and outcome.fetched for outcome in self.outcomes)
+
+    def run(self) -> None:
+        """Fetch all of them; a server that is stopped begins no further run."""
+        try:
+            for first in range(0, len(self.references), _OF_ONE_RUN):
+                if threading.main_thread().is_alive():  # else the server is stopped
+                    part = self.references[first : first + _OF_ONE_RUN]
+                    self.outcomes += fetch_claims(
+                        self.settings, self.sentences, part, by=self.by, begun=self._note_worker
+                    )
+                    self._worker = None
+        except DatabaseError as fault:
+            self.fault = str(self.sentences.no_database(str(fault)))
+        except RunError as fault:
+            self.fault = str(self.sentences.bad_run(str(fault)))
+
+    def _note_worker(self, worker: Worker) -> None:
+        self._worker = worker

@@ -1,0 +1,197 @@
+"""One fetch on trial whose calls are recorded, and a recording read again without network."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import random
+from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from recours.accounts.opened import accounts, make_queue
+from recours.carriers import http
+from recours.carriers.client import Client, with_delivery
+from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
+from recours.carriers.message import Request, Response
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.outcome import CallError, Failure, Outcome
+from recours.core.pauses import Refusal
+from recours.core.quota import Capability
+from recours.core.text import Redactor
+from recours.database.engine import Database
+from recours.host.files import PRIVATE, read_regular
+from recours.runs.ports import Clock
+from recours.sandbox.scenarios import SimulatedClock
+from recours.settings.model import Settings, redactor
+
+_TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
+# Mondial Relay's signature: a hash over its short key, which could be guessed from it.
+_SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
+_LARGEST = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One fetch. `options`: the carrier's settings by which its client reads answers; `kind`: see `kind_of`.
+
+    `calls`: what was sent, and the answer or the name of the HttpError that came in its place. Bytes of a body that are not
+    UTF-8 are lone surrogates, as Python's `surrogateescape` has them.
+    """
+
+    carrier: str
+    number: str
+    options: Mapping[str, str]
+    recorded_at: str  # an ISO time
+    kind: str
+    calls: Sequence[Mapping[str, Any]]
+
+    def save(self, path: Path) -> None:
+        """Write a new file that this user alone may read: it names people. Raises OSError."""
+        with open(path, "x", encoding="utf-8", opener=PRIVATE.opener) as file:
+            json.dump(asdict(self), file, indent=1)
+
+
+def load(path: Path) -> Recording:
+    """Read a file. Raises OSError; KeyError, TypeError, ValueError or AttributeError if it is no recording."""
+    recording = Recording(**json.loads(read_regular(path, _LARGEST)))
+    _opened(recording)
+    return recording
+
+
+def kind_of(outcome: Outcome) -> str:
+    """`success`, or the kind of error."""
+    return outcome.kind.value if isinstance(outcome, Failure) else "success"
+
+
+# ---------------------------------------------------------------- recording
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    """Notes every call, and what came of it."""
+
+    sender: Sender
+    exchanges: list[tuple[Request, Response | HttpError]]
+
+    def send(self, request: Request) -> Response:
+        try:
+            answer = self.sender.send(request)
+        except HttpError as error:
+            self.exchanges.append((request, error))
+            raise
+        self.exchanges.append((request, answer))
+        return answer
+
+
+def rehearse(
+    settings: Settings, database: Database, clock: Clock, carrier: str, number: str
+) -> tuple[Outcome, Recording, Redactor] | Refusal:
+    """Ask about one number as a run would, or say why the carrier takes no call now. Raises RunError.
+
+    The recording is free of secrets; what is shown of the outcome goes through the redactor.
+    """
+    exchanges: list[tuple[Request, Response | HttpError]] = []
+    opened = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
+    queue = make_queue(settings, database, clock, random, opened)
+    try:
+        fetched = queue.check_credentials(carrier, number)
+    finally:
+        queue.leave()
+    if isinstance(fetched, Refusal):
+        return fetched
+    redact = redactor(settings)
+    if client := opened[carrier].client:
+        redact.add(client.secrets())
+    for request, came in exchanges:
+        redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
+        if isinstance(came, Response):  # also tokens that the client did not take
+            redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(came.body))
+    recording = Recording(
+        carrier,
+        number,
+        settings.credentials[carrier].options,
+        clock.now().astimezone(UTC).isoformat(timespec="seconds"),
+        kind_of(fetched.outcome),
+        [_written(request, came, redact) for request, came in exchanges],
+    )
+    return fetched.outcome, recording, redact
+
+
+def _written(request: Request, came: Response | HttpError, redact: Redactor) -> dict[str, Any]:
+    path = redact(request.origin + request.path)
+    content = _content(request.headers, request.body or b"", redact)
+    call: dict[str, Any] = {"request": {"method": request.method, "path": path, **content}}
+    if isinstance(came, HttpError):
+        return call | {"error": type(came).__name__}
+    return call | {"status": came.status, **_content(came.headers, came.body, redact)}
+
+
+def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[str, Any]:
+    text = redact(body.decode("utf-8", "surrogateescape"))
+    return {"headers": {name: redact(value) for name, value in headers.items()}, "body": text}
+
+
+# ---------------------------------------------------------------- reading again
+
+
+def read_again(recording: Recording) -> Outcome:
+    """What the carrier's client makes of the recorded answers now."""
+    client, session = _opened(recording)
+    try:
+        return client.fetch(recording.number, None, session)
+    except CallError as error:
+        return with_delivery(error.failure, session.delivery)
+
+
+def _opened(recording: Recording) -> tuple[Client, HttpSession]:
+    """A client with the recorded answers before it. Raises KeyError, TypeError, ValueError, AttributeError."""
+    spec = CATALOG.specs[recording.carrier]
+    client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
+    answers = _Answers([_answer(call) for call in recording.calls])
+    clock = SimulatedClock(datetime.fromisoformat(recording.recorded_at))
+    return client, HttpSession(spec.name, Unlimited(), answers, clock, lambda: 0.0, client.wait_asked)
+
+
+def _answer(call: Mapping[str, Any]) -> Response | HttpError:
+    if name := call.get("error"):
+        error: HttpError = getattr(http, name)("gave the recorded error")
+        return error
+    headers = {name: str(value) for name, value in call["headers"].items()}
+    content = call["body"].encode("utf-8", "surrogateescape")
+    return Response(int(call["status"]), CaseInsensitiveDict(headers), content)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The recorded answers, in order, in place of `Http`."""
+
+    left: list[Response | HttpError]
+
+    def send(self, request: Request) -> Response:
+        """Raises the HttpError that came in place of an answer."""
+        del request
+        if not self.left:
+            raise UnacceptableAnswerError("has no further answer in the recording")
+        answer = self.left.pop(0)
+        if isinstance(answer, HttpError):
+            raise answer
+        return answer
+
+
+class Unlimited:
+    """A reservation without a quota."""
+
+    def consume(self, what: Capability) -> None:
+        pass
+
+    def called(self) -> None:
+        pass
+
+    def refund(self) -> None:
+        pass
+
+    def release(self) -> None:
+        pass

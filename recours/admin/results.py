@@ -1,0 +1,268 @@
+"""What comes of an action: how a fetch ended, what was attached, or what stood in the way.
+
+Each has a sentence for people in English or French.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recours.accounts.rules import OF_INSTALLATION, AccountRefusedError
+from recours.admin.attach import REFUSED, NotAttachedError
+from recours.core.errors import TRAITS, ErrorKind
+from recours.core.localized import Localized
+from recours.core.outcome import StoredDocument
+from recours.core.pauses import Refusal
+from recours.core.recorded_phrases import DocumentFlaw
+from recours.core.text import clean
+from recours.core.translations import N_
+from recours.reporting.evidence import ClaimEvidence, piece_text, source_name
+from recours.reporting.labels import (
+    explain_or_quote,
+    reason_of,
+)
+from recours.reporting.records import ListedClaim, PastAttempt
+from recours.runs.source import RefusedClaim, Unfit
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """How a fetch that was asked for ended. Datetimes are aware UTC; `sentence` says it all for a person."""
+
+    reference: str
+    fetched: bool
+    sentence: str
+    kind: ErrorKind | None = None  # None: the POD is there
+    error: str | None = None  # what the carrier said, or what kept it from being asked
+    attempt_used: bool = False  # False: nothing was asked, or what came is not the claim's fault
+    next_try_at: datetime | None = None
+    pod_path: str | None = None
+    signatory: str | None = None
+    delivered_at: datetime | None = None
+    run_id: str = ""
+    delivered_day: str | None = None  # an ISO date, where the carrier gave no time
+
+
+@dataclass(frozen=True)
+class AttachResult:
+    """What came of a file that a person attached. `sentence` says it all for a person."""
+
+    reference: str
+    sentence: str
+    path: str  # where it is stored
+    sha256: str
+    is_pod: bool  # the claim's POD from now on; else `pod_path` is, which goes before it
+    pod_path: str
+    shows: str  # what can be read on it, as a phrase
+    # How far all evidence of the claim carries its dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    support: str | None = None
+
+
+class RecoursError(Exception):
+    """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the language asked for."""
+
+
+class CorrectReferenceError(RecoursError):
+    """There is no such claim: correct the reference. `suggestion`: the one that was meant, perhaps."""
+
+    def __init__(self, sentence: str, suggestion: str | None = None) -> None:
+        super().__init__(sentence)
+        self.suggestion = suggestion
+
+
+class CorrectFileError(RecoursError):
+    """The file proves nothing about the claim, or what was said of it cannot be: correct it, or take another one."""
+
+
+class CorrectAccountError(RecoursError):
+    """There is no such client, carrier or account, or the credentials or limits cannot be used: correct them."""
+
+
+class TryAgainSoonError(RecoursError):
+    """A run holds the claim at this moment: try again in a minute."""
+
+
+class ShowExistingPODError(RecoursError):
+    """The claim has its POD already: show that. `pod_path`: where it lies."""
+
+    def __init__(self, sentence: str, pod_path: str | None = None) -> None:
+        super().__init__(sentence)
+        self.pod_path = pod_path
+
+
+class NotWantedError(RecoursError):
+    """The claim's own status says that no POD is wanted any more: leave it, or change the status."""
+
+
+class TryLaterError(RecoursError):
+    """The database cannot be used now: try later, and tell the operator if it lasts."""
+
+
+class AskOperatorError(RecoursError):
+    """Settings, folders or the network of this machine: only the operator can mend it. `faults`: a sentence each."""
+
+    def __init__(self, sentence: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.faults = faults
+
+
+# ---------------------------------------------------------------- the sentences
+
+# How a fetch that was asked for ended, and what stood in its way.
+ANSWERS: dict[str, str] = {
+    "fetched": N_("{reference}: the proof of delivery is there{signed}."),
+    "signed": N_(", signed by {signatory}"),
+    "not_fetched": N_("{reference}: no proof of delivery ({kind}): {error}."),
+    "not_asked": N_("{reference}: the carrier was not asked ({kind}): {error}."),
+    "next": N_(" Next try: {next}."),
+    "no_next": N_(" It is not tried again by itself unless the claim is corrected."),
+    "left": N_(" No attempt was used up."),
+    "attached": N_("{reference}: the proof of delivery is there, attached by hand. It shows: {shows}."),
+    "beside": N_(
+        "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}."
+    ),
+    "settings": N_("recours cannot work with its settings; ask the operator. {faults}"),
+    "database": N_("The database cannot be used at the moment; nothing was changed. {fault}"),
+    "run": N_("The fetch could not be made; ask the operator. {fault}"),
+}
+
+
+class ResultSentences(Localized):
+    """Results in one language."""
+
+    def fetched(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
+        who = clean(attempt.signatory, 100) if attempt.signatory else None
+        signed = self._say("signed", signatory=who) if who else ""
+        return FetchResult(
+            listed.claim.reference,
+            fetched=True,
+            sentence=self._say("fetched", reference=clean(listed.claim.reference, 100), signed=signed),
+            attempt_used=True,
+            pod_path=attempt.document_path,
+            signatory=who,
+            delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
+            run_id=run_id,
+        )
+
+    def failed(
+        self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
+        kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
+        has_error = attempt.explanation or attempt.message
+        error = (
+            explain_or_quote(self.language, attempt.explanation, None, attempt.message or "")
+            if has_error
+            else None
+        )
+        reference = listed.claim.reference
+        if not attempt.used:
+            outlook = self._say("left")
+        elif next_at:
+            outlook = self._say("next", next=self.minute(next_at))
+        else:
+            outlook = self._say("no_next")
+        return FetchResult(
+            reference,
+            fetched=False,
+            sentence=self._no_pod("not_fetched", reference, kind, error or "") + outlook,
+            kind=kind,
+            error=error,
+            attempt_used=attempt.used,
+            next_try_at=next_at,
+            delivered_at=attempt.delivered_at,
+            delivered_day=attempt.delivered_day,
+            run_id=run_id,
+        )
+
+    def not_asked(
+        self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
+    ) -> FetchResult:
+        """The queue refused the call. `next_at`: as above."""
+        reference = listed.claim.reference
+        reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
+        text = self._no_pod("not_asked", reference, refusal.kind, reason) + self._say("left")
+        if next_at:
+            text += self._say("next", next=self.minute(next_at))
+        return FetchResult(
+            reference,
+            fetched=False,
+            sentence=text,
+            kind=refusal.kind,
+            error=reason,
+            next_try_at=next_at,
+            run_id=run_id,
+        )
+
+    def _no_pod(self, key: str, reference: str, kind: ErrorKind, error: str) -> str:
+        label = self(TRAITS[kind].label)
+        return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
+
+    # ---------------------------------------------------------------- a file that was attached
+
+    def attached(
+        self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
+    ) -> AttachResult:
+        """`pod_url`: what the claim's names now; `evidence`: all of the claim's."""
+        piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
+        shows = piece_text(piece, self)
+        verdict, text = evidence.verdict, evidence.verdict_text(self.language)
+        is_pod = document.path == pod_url
+        key = "attached" if is_pod else "beside"
+        return AttachResult(
+            reference,
+            sentence=f"{self._say(key, reference=clean(reference, 100), shows=shows)} {text}".strip(),
+            path=document.path,
+            sha256=document.sha256,
+            is_pod=is_pod,
+            pod_path=pod_url,
+            shows=shows,
+            support=verdict.support if verdict else None,
+        )
+
+    def not_attached(self, refused: NotAttachedError) -> RecoursError:
+        facts = {name: self._fact(name, fact) for name, fact in refused.facts.items()}
+        text = self(REFUSED[refused.why], **facts)
+        return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
+
+    # ---------------------------------------------------------------- a client's account
+
+    def account_refused(self, refused: AccountRefusedError) -> RecoursError:
+        text = refused.sentences(self.language)
+        if refused.why in OF_INSTALLATION:
+            return AskOperatorError(text, (text,))
+        return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
+
+    # ---------------------------------------------------------------- what stood in the way
+
+    def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
+        """The error for a claim that cannot be fetched."""
+        text = refused.sentence(self.language)
+        if refused.why is Unfit.UNKNOWN:
+            return CorrectReferenceError(text, refused.near)
+        if refused.why is Unfit.HAS_POD:
+            return ShowExistingPODError(text, pod_path)
+        return (TryAgainSoonError if refused.why is Unfit.LEASED else NotWantedError)(text)
+
+    def bad_settings(self, faults: Sequence[str]) -> RecoursError:
+        shown = tuple(clean(fault) for fault in faults)
+        return AskOperatorError(self._say("settings", faults=" ".join(shown)), shown)
+
+    def no_database(self, fault: str) -> RecoursError:
+        return TryLaterError(self._say("database", fault=clean(fault, 500)))
+
+    def bad_run(self, fault: str) -> RecoursError:
+        return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
+
+    def _fact(self, name: str, fact: str) -> str:
+        """A fact of a file that was not attached."""
+        if name == "reason":
+            return DocumentFlaw.translated(self.language, fact)
+        if name == "source":
+            return source_name(self.language, fact)
+        return self.printed(fact) if name in ("at", "created") else fact
+
+    def _say(self, key: str, **facts: Any) -> str:
+        return self(ANSWERS[key], **facts)

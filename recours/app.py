@@ -1,0 +1,244 @@
+"""One opened installation: its settings, its database and what works over it."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import random
+from typing import NamedTuple
+
+from recours.accounts.opened import catalog_of, make_queue
+from recours.carriers.queue import APIRequestQueue
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.assessment import assess
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.pauses import Refusal
+from recours.core.policy import Policy
+from recours.database.by_person import ClaimEnrolment, GivenUpClaims
+from recours.database.claims import ClaimRepository
+from recours.database.client_accounts import ClientAccounts, numbers_in_use
+from recours.database.engine import USUAL, Database, DatabaseError, SystemClock, Waits, clock_offset
+from recours.database.intake import Assessor, read_adoption
+from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
+from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
+from recours.database.schema.rights import MISSING
+from recours.host.logs import LogFile
+from recours.runs.ports import Clock
+from recours.settings.model import Settings, redactor
+
+# How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
+OF_PEOPLE = Waits(statement=Waits.long_statement)
+
+CREATED = "created with its whole schema"
+# Clocks that are kept right differ by less.
+CLOCKS_AGREE = timedelta(seconds=5)
+_CLOCKS_DIFFER = "The clock of this machine is"
+# How the remarks on an opened database begin that someone should read.
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
+
+
+class Opened(NamedTuple):
+    """A database that a run can work with."""
+
+    database: Database
+    schema: Schema
+    remarks: tuple[str, ...]  # what was done to it, for the log
+    clock_offset: timedelta = timedelta(0)  # its clock minus this machine's
+
+    @property
+    def clock(self) -> SystemClock:
+        """The time, by the database's clock."""
+        return SystemClock(self.clock_offset)
+
+
+def open_database(settings: Settings, *, connections: int | None = None) -> Opened:
+    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
+
+    `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
+    """
+    remarks = []
+    if settings.database_is_embedded and create_embedded(settings):
+        remarks.append(f"{settings.database_url.database} was {CREATED}")
+    database = connect(settings, USUAL, connections)
+    try:
+        schema = look(database)
+        require_claims(database, schema)
+        offset = clock_offset(database)
+        schema, notes = bring_up_to_date(database, schema, SystemClock(offset))
+        require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
+        notes += rights_remarks(database, schema)
+        return Opened(database, schema, (*remarks, *notes, *clock_remarks(offset)), offset)
+    except DatabaseError:
+        database.close()
+        raise
+
+
+def current_schema(database: Database) -> Schema:
+    """What a database holds, if a run could work with it as it is. Raises DatabaseError."""
+    schema = look(database)
+    require_claims(database, schema)
+    if not schema.is_current:
+        raise DatabaseError(
+            f"The schema of {database.safe_url} is not current: a run of either worker brings it up to date, or "
+            "'recours init-db'."
+        )
+    return schema
+
+
+def clock_remarks(offset: timedelta) -> list[str]:
+    """What to say about a database's clock that is this much ahead of this machine."""
+    if abs(offset) <= CLOCKS_AGREE:
+        return []
+    apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
+    return [
+        f"{_CLOCKS_DIFFER} {apart} the database's, by which this run goes: see to the time synchronisation (NTP) of "
+        "both. Only the log keeps this machine's time"
+    ]
+
+
+def policy_of(settings: Settings, database: Database) -> Policy:
+    """The rules on a database whose schema is current. Raises DatabaseError."""
+    with database.read() as connection:
+        adopted = read_adoption(connection)
+    return replace(settings.policy, adopted_at=adopted.at if adopted else None)
+
+
+def assessor_of(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
+    """What assesses the claims of a database by these rules."""
+    return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
+
+
+def enrolment_of(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
+    """The claims of a database that nobody has enrolled."""
+    return ClaimEnrolment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
+
+
+def clock_of(database: Database) -> SystemClock:
+    """The time, by the database's clock. Raises DatabaseError."""
+    return SystemClock(clock_offset(database))
+
+
+def is_to_be_made(settings: Settings) -> bool:
+    """Tell whether the embedded database is used and is not there yet. Raises DatabaseError."""
+    return settings.database_is_embedded and not named(settings).is_there()
+
+
+def create_embedded(settings: Settings) -> bool:
+    """Create the embedded database; False if it is there. Raises DatabaseError."""
+    database = named(settings)
+    return (
+        database.path is not None and not database.is_there() and create_file(database.path, settings.access)
+    )
+
+
+def named(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
+    """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
+    try:
+        return Database(
+            settings.database_url, waits=waits, connections=connections, names=settings.table_names
+        )
+    except ModuleNotFoundError as error:
+        raise DatabaseError(
+            f"PostgreSQL needs the package {error.name}, which is not installed for this Python: "
+            f'{sys.executable} -m pip install "psycopg[binary]"'
+        ) from error
+
+
+def connect(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
+    """The database that the settings name. Raises DatabaseError if its file is missing, or its driver."""
+    database = named(settings, waits, connections)
+    if not database.is_there():
+        raise DatabaseError(
+            f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
+            "or create it with 'recours init-db'."
+        )
+    return database
+
+
+def log_file(settings: Settings, name: str) -> LogFile:
+    """Of this name, as the settings have it."""
+    return LogFile(
+        settings.log_dir / f"{name}.log",
+        settings.log_max_bytes,
+        redact=redactor(settings),
+        access=settings.access,
+    )
+
+
+@dataclass(frozen=True)
+class App:
+    """What the operator's commands and the page work with. What it reports is in `recours.reporting`."""
+
+    settings: Settings
+    database: Database
+    schema: Schema
+    clock: Clock
+    catalog: Catalog
+    claims: ClaimRepository
+    client_accounts: Sequence[ClientAccount]  # as they were when the database was opened
+
+    def queue(self) -> APIRequestQueue:
+        """The queue: to be looked at, or to call with."""
+        return make_queue(self.settings, self.database, self.clock, random)
+
+    @property
+    def due_until(self) -> datetime:
+        """Claims whose retries come by then are due."""
+        return self.settings.policy.backoff.due_until(self.clock.now())
+
+    @property
+    def given_up(self) -> GivenUpClaims:
+        return GivenUpClaims(self.assessor)
+
+    @property
+    def assessor(self) -> Assessor:
+        """What assesses claims that a person's command changes."""
+        return assessor_of(self.settings, self.database, self.catalog, self.settings.policy)
+
+    @property
+    def enrolment(self) -> ClaimEnrolment:
+        """The claims that nobody has enrolled."""
+        return enrolment_of(self.settings, self.assessor)
+
+    @property
+    def clients(self) -> ClientAccounts:
+        return ClientAccounts(self.database)
+
+    def client_named(self, claim: Claim) -> str:
+        """The client of a claim, for people. Raises DatabaseError."""
+        emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
+        return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
+
+    def refusal_of(self, claim: Claim) -> Refusal | None:
+        """Why the claim's account takes no call for it now. Raises DatabaseError."""
+        if not claim.carrier:
+            return None
+        return self.queue().status(claim.account_key).refusal_for(document=claim.state.delivery is not None)
+
+
+def open_app(settings: Settings) -> App:
+    """The app over a database whose schema is current. Changes nothing. Raises DatabaseError."""
+    database = connect(settings)
+    try:
+        schema = current_schema(database)
+        clock = clock_of(database)
+    except DatabaseError:
+        database.close()
+        raise
+    return app_over(settings, database, schema, clock)
+
+
+def app_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> App:
+    """The app over a database that is open already. Raises DatabaseError."""
+    client_accounts = ClientAccounts(database).all()
+    catalog = catalog_of(settings, numbers_in_use(client_accounts))
+    return App(
+        settings=replace(settings, policy=policy_of(settings, database)),
+        database=database,
+        schema=schema,
+        clock=clock,
+        catalog=catalog,
+        claims=ClaimRepository(database, catalog, "", "operations", redactor(settings)),
+        client_accounts=client_accounts,
+    )

@@ -1,0 +1,127 @@
+"""Workers, ready to run, and what watches them."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import random
+from typing import TYPE_CHECKING
+
+from recours.accounts.opened import Accounts, accounts, catalog_of, make_queue
+from recours.app import Opened, app_over, assessor_of, enrolment_of, policy_of
+from recours.core.errors import RunError
+from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.policy import DEFAULT_MAX_RETRIES
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database
+from recours.database.intake import ClaimIntake
+from recours.database.journal import RunJournal
+from recours.database.maintenance import ClaimMaintenance
+from recours.evidence.manifests import write_manifests
+from recours.evidence.store import DocumentStore, erase
+from recours.host.logs import local, run_log
+from recours.mail.service import MailService
+from recours.runs.ports import Clock, Dependencies
+from recours.runs.worker import Options, Worker
+from recours.runs.workers import WORKERS
+from recours.settings.model import Settings, redactor
+
+if TYPE_CHECKING:
+    from recours.monitoring.healthchecks import Pings
+
+
+def make_worker(
+    kind: type[Worker],
+    settings: Settings,
+    opened: Opened,
+    options: Options,
+    *,
+    max_retries: int = DEFAULT_MAX_RETRIES,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] = random,
+    run_id: str | None = None,
+    token: str | None = None,
+    prefix: str = "",
+    mails: bool = True,
+    opened_accounts: Accounts | None = None,
+) -> Worker:
+    """A worker, ready to run once.
+
+    `run_id`: 32 hex digits that no other run has. `token`: of its leases, where several workers
+    share a run's record; unique among them. `prefix`: see `Worker`. `mails`: False leaves mails to the next
+    run. `kept`: see `make_queue`.
+    """
+    clock = clock or opened.clock
+    run_id = run_id or uuid.uuid4().hex
+    policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
+    database, redact = opened.database, redactor(settings)
+    if opened_accounts is None:
+        opened_accounts = accounts(settings, clock, jitter, database=database)
+        opened_accounts.settle_moved(clock.now())
+    catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
+    assessor = assessor_of(settings, database, catalog, policy)
+    mailing = MailService(settings, database, opened.schema, clock, token or run_id, catalog)
+    deps = Dependencies(
+        clock=clock,
+        claims=ClaimRepository(database, catalog, run_id, kind.name, redact, language),
+        intake=ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock),
+        maintenance=ClaimMaintenance(database, catalog, run_id, redact, language),
+        journal=make_journal(settings, database),
+        queue=make_queue(settings, database, clock, jitter, opened_accounts, options.concurrency),
+        documents=DocumentStore(settings.pod_dir, settings.access),
+        policy=policy,
+        send_mails=mailing.notify if mails else None,
+        note_troubles=mailing.note_troubles,
+        enrolment=enrolment_of(settings, assessor),
+        write_manifests=partial(write_manifests, settings, database, run_id, clock),
+    )
+    options = replace(options, carrier_concurrency=settings.carrier_concurrency)
+    return kind(deps, catalog, options, run_id, local, token, prefix)
+
+
+def make_journal(settings: Settings, database: Database) -> RunJournal:
+    return RunJournal(database, partial(_erase_refused, settings.pod_dir))
+
+
+def _erase_refused(folder: Path, path: str, sha256: str) -> str | None:
+    why = erase(folder, path, sha256)
+    if why:
+        run_log().warning(f"{path} proves nothing and is past its keeping time, but cannot be deleted: {why}")
+    return why
+
+
+def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> "Pings":
+    from recours.monitoring.healthchecks import Pings  # noqa: PLC0415 (brings the HTTP library)
+
+    return Pings(url, worker, run_id, redact)
+
+
+def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
+    """Rewrite the file of metrics, if the settings name one, from what is on record. What fails is a WARNING."""
+    path = settings.watch.metrics_file
+    if path is None:
+        return
+    from recours.monitoring.prometheus import replace_file  # noqa: PLC0415 (see above)
+
+    try:
+        replace_file(path, metrics_text(settings, opened), run_id)
+    except (RunError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        run_log().warning(f"The metrics could not be written to {path}: {reason}")
+    except Exception:  # noqa: BLE001 (an error in an observer must not end the run)
+        run_log().exception("The metrics could not be written: an internal error; the run goes on")
+
+
+def metrics_text(settings: Settings, opened: Opened) -> str:
+    """What is on record, for Prometheus. Raises RunError."""
+    from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
+    from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
+
+    app = app_over(settings, opened.database, opened.schema, opened.clock)
+    reports = Reports(app)
+    now = reports.overview(days=1)
+    well = {
+        name: run for name in WORKERS if (run := reports.records.last_success(name, now.at + CLOCKS_DIFFER))
+    }
+    return exposition(metrics(now, well))

@@ -1,0 +1,210 @@
+"""What the operator's commands share: options, settings, an opened database, faults as sentences."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from recours.admin.actions import ActionResult, Actions
+from recours.admin.results import RecoursError
+from recours.app import App, open_app
+from recours.carriers.registry import CATALOG
+from recours.cli.console import (
+    FAILED,
+    SEEN_BY_ALL,
+    USAGE,
+    harmless,
+    person,
+    say_error,
+    say_warning,
+    status_of,
+)
+from recours.core.carrier import CarrierSpec
+from recours.core.errors import RunError
+from recours.fleet.job_queue import NoFleetError
+from recours.host.home import NoHomeError
+from recours.host.installation import pasteable
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import Problem
+from recours.runs import source
+from recours.runs.refusals import ClaimsRefusedError
+from recours.settings.loading import has_password, home_of, load_at_home
+from recours.settings.model import Settings, SettingsError
+from recours.settings.sources import process_environment
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def database_option(command: _Command) -> _Command:
+    """`--database-url`; a password in it is warned of."""
+
+    def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+        if url and has_password(url):
+            say_warning(SEEN_BY_ALL)
+        return url
+
+    return click.option(
+        "--database-url", metavar="URL", callback=warned, help="The database, instead of the configured one."
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for programs."
+    )(command)
+
+
+def dry_run_option(text: str) -> Callable[[_Command], _Command]:
+    return click.option("--dry-run", is_flag=True, help=text)
+
+
+def yes_option(command: _Command) -> _Command:
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+
+
+def known_carrier(context: click.Context, parameter: click.Parameter, name: str | None) -> CarrierSpec | None:
+    """Callback of an option or argument that names a carrier: its spec by any of its names."""
+    if name is None:
+        return None
+    key = CATALOG.resolve(name)
+    if key is None:
+        raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+    return CATALOG.specs[key]
+
+
+def home() -> Path:
+    """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
+    with report_faults():
+        return home_of(process_environment())
+
+
+def settings_for(database_url: str | None = None) -> Settings:
+    with report_faults():
+        return load_at_home(process_environment(), CATALOG, database_url=database_url)
+
+
+@contextmanager
+def report_faults() -> Iterator[None]:
+    """Print a fault, a sentence a line, and end the process: with status 2 if the person must correct what they asked for.
+
+    That is: settings, claims that were named, a home that is missing, a fleet where there can be none, a schema of another
+    version. Other faults end it with status 1.
+    """
+    try:
+        yield
+    except RunError as error:
+        say_fault(error)
+        raise SystemExit(USAGE if isinstance(error, NoFleetError) else status_of(error)) from error
+    except (SettingsError, NoHomeError, ClaimsRefusedError) as error:
+        for line in error.faults if isinstance(error, SettingsError) else str(error).splitlines():
+            say_error(line)
+        raise SystemExit(USAGE) from error
+
+
+def say_fault(fault: RunError) -> None:
+    """Print it, and below it the SQL that helps, in lines that can be copied."""
+    say_error(str(fault))
+    for line in fault.details:
+        click.echo(line, err=True)
+
+
+@contextmanager
+def with_app(database_url: str | None = None) -> Iterator[App]:
+    """App on the configured database, whose schema must be current; opening it changes nothing."""
+    settings = settings_for(database_url)
+    with report_faults():
+        app = open_app(settings)
+        with closing(app.database):
+            yield app
+
+
+def confirmed(question: str, *, yes: bool, refused: str = "Nothing was changed.") -> bool:
+    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage. `refused`: said after a no."""
+    if yes:
+        return True
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(
+            "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
+        )
+    is_confirmed = click.confirm(question, err=True)
+    if not is_confirmed:
+        click.echo(refused, err=True)
+    return is_confirmed
+
+
+def tell_json(content: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(content))
+
+
+def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now: datetime) -> None:
+    """A sentence for each, and what to do."""
+    for problem in problems:
+        click.echo(harmless(f"! {sentences.sentence(problem, now)}"))
+        click.echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
+
+
+def unknown_claim(app: App, reference: str) -> click.BadParameter:
+    """The error for a reference that does not exist, with the nearest one."""
+    sentence = source.unknown_claim(app.claims, reference).sentence()
+    return click.BadParameter(sentence, param_hint="CLAIM")
+
+
+# ---------------------------------------------------------------- what the page does too: see `recours.admin.actions`
+
+
+@contextmanager
+def with_actions(database_url: str | None) -> Iterator[Actions]:
+    """What a person does on the configured database; see `acting`."""
+    with with_app(database_url) as app, acting(app) as actions:
+        yield actions
+
+
+@contextmanager
+def acting(app: App) -> Iterator[Actions]:
+    """What a person does; why something cannot be done becomes a sentence, and ends the process.
+
+    A fault on the way is raised as it is: all commands tell it alike.
+    """
+    try:
+        yield Actions(app, person())
+    except RecoursError as error:
+        if isinstance(error.__cause__, RunError):
+            raise error.__cause__ from None
+        _refuse(str(error).splitlines())
+
+
+def say(result: ActionResult) -> None:
+    """What was done; what was not ends the process."""
+    if not result.is_done:
+        say_error(harmless(result.sentence))
+        raise SystemExit(FAILED)
+    click.echo(pasteable(harmless(result.sentence)))
+
+
+def require_all(results: Sequence[ActionResult]) -> list[str]:
+    """The subjects, if it can be done with all of them; else why not ends the process."""
+    if refused := [result.sentence for result in results if not result.is_done]:
+        _refuse(refused)
+    return [result.subject for result in results]
+
+
+def say_each(results: Sequence[ActionResult]) -> None:
+    """What was done with each of several claims; what was not ends the process."""
+    for result in results:
+        if not result.is_done:
+            say_error(harmless(result.sentence))
+        else:
+            click.echo(harmless(result.sentence))
+    if not all(result.is_done for result in results):
+        raise SystemExit(FAILED)
+
+
+def _refuse(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        say_error(harmless(sentence))
+    raise SystemExit(USAGE)

@@ -1,0 +1,225 @@
+"""Whether a document can win a dispute, and what it shows.
+
+A file that opens is not yet a proof. A *hollow* one proves nothing: what cannot be decoded or shows nothing, an error, login or
+"not available" page, a label, terms, a parcel that is still on its way, a proof of another parcel or of another carrier's. A missing
+signature is not hollow, and a picture that opens counts unread.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.recorded_phrases import DocumentFlaw
+from recours.core.text import clean
+from recours.evidence import numbers, phrases
+from recours.evidence.dates import begins_with_date
+from recours.evidence.facts import DocumentFacts, find_facts
+from recours.evidence.pdf_process import read_pdf
+from recours.evidence.reading import UNREADABLE, Reading, Row
+from recours.evidence.rows import fold, unwrapped
+from recours.evidence.statements import find_delivery
+from recours.evidence.web_page import read_web_page
+
+
+def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
+    """What a document shows, and whether it shows anything.
+
+    Raises NotADocumentError with a phrase that says why it does not open; ImportError and MemoryError for what is no fault of
+    the document.
+    """
+    return appraise_reading(read(content, media_type), expected)
+
+
+def read(content: bytes, media_type: str) -> Reading:
+    """What can be read of a document whose kind is known; what cannot be read is said to be so. Raises as `appraise`."""
+    if media_type == "application/pdf":
+        return read_pdf(content)
+    try:
+        if media_type == "text/html":
+            return read_web_page(content)
+        from recours.evidence.picture import read_picture  # noqa: PLC0415 (with the first picture)
+
+        return read_picture(content)
+    except ImportError:  # a fault of the installation, not of the file
+        raise
+    except Exception:  # noqa: BLE001 (Pillow raises any exception at all on a damaged file)
+        return UNREADABLE
+
+
+# ---------------------------------------------------------------- the rules
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is known of a document with legible text."""
+
+    text: str  # folded, in one line
+    rows: list[Row] = field(repr=False)
+    facts: DocumentFacts
+    shown: Shown
+    has_picture: bool
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says that something was delivered, and not only when."""
+        return self.facts.states_delivery or (
+            self.facts.delivered is not None and not self.facts.is_dated_by_noun
+        )
+
+    @cached_property
+    def titles(self) -> list[str]:
+        return _titles(self.rows)
+
+    @property
+    def short_texts(self) -> Iterator[str]:
+        """What is no sentence, folded: titles, and fields."""
+        texts = (cell.text for row in self.rows for cell in row)
+        return (fold(text) for text in texts if text.count(" ") < _LONGEST_FIELD)
+
+    @property
+    def is_called_proof(self) -> bool:
+        return any(map(phrases.PROOF_TITLE.search, self.titles))
+
+
+# It proves something if the sum of what holds is _ENOUGH.
+_ENOUGH = 5
+_WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
+    (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and case.shown.is_readable)),
+    (+3, "it says that something was delivered", lambda case: case.tells),
+    (-1, "but of no day, and nobody signed", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
+    (+1, "with the date", lambda case: case.facts.delivered),
+    (+2, "it names who signed", lambda case: case.facts.signatory),
+    (+2, "it is called a proof of delivery, and has values", lambda case: case.shown.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
+    (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
+    (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
+    (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
+    (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.page.is_contradicted()),
+    (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
+    (-5, "a part of the shipment was delivered, by its title or status", lambda case: any(map(phrases.PART.search, case.short_texts))),
+    (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
+    (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
+    (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
+)  # fmt: skip
+
+
+def _is_of_another_paper(title: str) -> bool:
+    match = phrases.OTHER_PAPER.search(title)
+    return bool(
+        match is not None
+        and match.start() < _HEAD
+        and not phrases.PROOF_TITLE.search(title)
+        and not phrases.ANSWER.search(title)
+        and not find_delivery(title)
+    )
+
+
+def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
+    """The appraisal of what was read. Pure."""
+    if reading.rows is None:
+        return Appraisal(Shown(), DocumentFlaw.DAMAGED.text())
+    text = " ".join(fold(reading.text or "").split())
+    if not _is_legible(text):
+        return Appraisal(
+            Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
+        )
+    rows = unwrapped(reading.rows)
+    facts = find_facts(rows, expected)
+    upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
+    number = numbers.shows(upper, expected.number) if expected.number else None
+    # Of a scan, the program that made it may have written its name below the picture.
+    is_readable = bool(number or facts.delivered or facts.signatory or not reading.has_picture)
+    shown = Shown(
+        is_readable=is_readable,
+        number=None if number is False and reading.has_picture else number,  # the picture may show it
+        signatory=facts.signatory,
+        has_signature=_has_signature(reading, text, expected, facts.signatory),
+        delivered=facts.delivered,
+        place=facts.place,
+    )
+    if reading.asks_for_password and not (number and facts.delivered):
+        return Appraisal(shown, DocumentFlaw.LOGIN_PAGE.text())
+    if number is False and (other := numbers.another(facts.numbers, upper, expected.number)):
+        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
+    if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
+        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
+    case = _Case(text, rows, facts, shown, reading.has_picture)
+    return Appraisal(shown, None if _proves_something(case) else _why_hollow(case))
+
+
+def _proves_something(case: _Case) -> bool:
+    """Tell whether the weights make enough; what speaks against a document is looked for only if what speaks for it does."""
+    total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
+    if total < _ENOUGH:
+        return False
+    return total + sum(weight for weight, _, holds in _WEIGHTS if weight < 0 and holds(case)) >= _ENOUGH
+
+
+_MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
+_QUOTED = 80
+_TITLES = 8  # rows in which a document is named: the carrier's name or a menu stands above
+_LONGEST_TITLE = 12  # words
+_LONGEST_FIELD = 6
+_LONG_LINE = 40  # characters; it may go on
+_SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
+_HEAD = 40  # characters of a title that say what it is of
+
+
+def _titles(rows: list[Row]) -> list[str]:
+    """The first lines that name a document, folded: no fields, and no sentences."""
+    titles = []
+    before = ""
+    for row in rows[:_TITLES]:
+        for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
+            title = fold(cell.text)
+            goes_on = len(before) >= _LONG_LINE and before[-1].isalnum() and len(title) >= _SHORT_LINE
+            if not (goes_on or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
+                titles.append(title)
+        before = row[-1].text
+    return titles
+
+
+def _is_legible(text: str) -> bool:
+    unknown = sum(text.count(char) for char in set(text) if char == "\ufffd" or not char.isprintable())
+    return any(map(str.isalnum, text)) and unknown <= _MOST_ILLEGIBLE * len(text)
+
+
+def _why_unseen(reading: Reading, expected: Expected) -> str | None:
+    """Why a document proves nothing of which no text can be read."""
+    if reading.asks_for_password:
+        return DocumentFlaw.LOGIN_PAGE.text()
+    if not reading.has_ink:
+        return DocumentFlaw.BLANK.text()
+    return None if _shows_a_picture(reading, expected) else DocumentFlaw.NO_PICTURE.text()
+
+
+def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
+    """Tell whether what cannot be read looks like a proof; print is one where a letter is expected."""
+    expects_print = expected.kind is EvidenceKind.LETTER
+    return reading.has_handwriting or (reading.has_picture and (expects_print or not reading.is_print))
+
+
+def _why_hollow(case: _Case) -> str:
+    """What a person is told of a document that proves nothing."""
+    for flaw, pattern in (
+        (DocumentFlaw.NOT_AVAILABLE, phrases.NOT_THERE),
+        (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),
+    ):
+        if match := pattern.search(case.text):
+            return flaw.text(said=clean(match[0], _QUOTED))
+    flaw = DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY
+    return flaw.text()
+
+
+def _has_signature(
+    reading: Reading, text: str, expected: Expected, signatory: str | None = None
+) -> bool | None:
+    """Tell whether a signature is drawn; None: a picture may be one, or nothing is said of it."""
+    if expected.kind is EvidenceKind.SIGNATURE and not text and _shows_a_picture(reading, expected):
+        return True
+    if reading.has_handwriting and text:
+        return True
+    says_none = phrases.NO_SIGNATURE.search(text) is not None
+    if reading.has_signature_image and not says_none and (signatory or phrases.OF_A_SIGNATURE.search(text)):
+        return True
+    return False if says_none and not reading.has_picture else None

@@ -1,0 +1,68 @@
+"""Manifests, written at the end of each run and timestamped."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from recours.core.errors import RunError
+from recours.core.text import plural
+from recours.database.engine import Database
+from recours.database.evidence import DatabaseCustody
+from recours.evidence.store import DocumentStore, sync_folder
+from recours.host.files import read_regular
+from recours.host.logs import run_log
+from recours.runs.ports import Clock
+from recours.settings.model import Settings
+
+
+def write_manifests(settings: Settings, database: Database, run_id: str, clock: Clock) -> None:
+    """Name the files that no manifest names yet, and have the newest manifest timestamped. What fails is a WARNING.
+
+    `run_id`: the run's, or the command's name.
+    """
+    custody = DatabaseCustody(database, settings.pod_dir)
+    write = partial(_write, DocumentStore(settings.pod_dir, settings.access))
+    try:
+        while result := custody.add(run_id, clock.now(), write):
+            manifest, count = result
+            run_log().info(
+                f"Manifest {manifest.number:06} of {plural(count, 'file')}: sha256 {manifest.sha256}"
+            )
+    except (OSError, OverflowError, RunError) as error:
+        reason = getattr(error, "strerror", None) or error
+        run_log().warning(
+            f"No manifest could be written in {settings.pod_dir}: {reason}. The next run tries again"
+        )
+        return
+    if settings.tsa_url:
+        _stamp(settings, custody, write)
+
+
+def _write(store: DocumentStore, name: str, content: bytes) -> None:
+    """Write a file below the folder; its name outlasts a power cut. Raises OSError."""
+    store.write(store.folder / name, content, durable=True)
+    for parent in Path(name).parents:
+        sync_folder(store.folder / parent)
+
+
+def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
+    """Have the newest manifest stamped, if it is not: by what it says of the one before, the stamp is for all of them."""
+    from recours.evidence import timestamps  # noqa: PLC0415 (brings the HTTP library)
+
+    manifest = None
+    try:
+        manifest = custody.last()
+        if manifest is None or (settings.pod_dir / manifest.token_name).exists():
+            return
+        roots = timestamps.read_roots(settings.tsa_certificate)
+        content = read_regular(settings.pod_dir / manifest.name)
+        token = timestamps.request_token(settings.tsa_url, content)
+        timestamps.verify_token(token, content, roots)
+        write(manifest.token_name, token)
+    except (OSError, RunError) as error:
+        number = f"{manifest.number:06} " if manifest else ""
+        run_log().warning(
+            f"No timestamp of manifest {number}from {urlsplit(settings.tsa_url).hostname}: {error}. "
+            "The next run tries again"
+        )

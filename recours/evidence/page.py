@@ -1,0 +1,418 @@
+"""A document whose labels are found: where the value of each stands, and which rows are of our parcel."""
+
+import re
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, takewhile
+
+from recours.core.appraisal import Expected
+from recours.evidence import labels, numbers
+from recours.evidence.dates import MONTH, begins_with_date, has_date, read_time
+from recours.evidence.labels import FactLabel, Kind, labels_in
+from recours.evidence.names import FILLERS, name_of
+from recours.evidence.phrases import NOT_YET, OBJECTION, OF_ALL, ON_ITS_WAY, STATUS, UNDELIVERED
+from recours.evidence.reading import MOST_TEXT, Row
+from recours.evidence.rows import ASKEW, fold, is_prose
+from recours.evidence.statements import Statement, Weight, find_delivery, is_denied, objections, statements
+
+_MOST_CELLS = 50  # of a row
+_MOST_ROWS = 50  # of a list
+_NEAR = 100  # characters behind a sentence, in which its day may stand
+_SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
+_MOMENT = re.compile(rf"\d[./-]\d|\d(?:\.|er|st|nd|rd|th)? (?:de |of )?(?:{MONTH})\b|\b\d\d? ?[:h]\d\d")
+_LONG_WORD = re.compile(r"\b(?=[A-Z]*\d)[A-Z\d]{8,}\b")
+_MOST_READ = 400  # characters of a cell that one value is looked for in
+_MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
+_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # of a field, behind "Delivered": a single dot ends a sentence
+_ALNUM = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A cell of the document, with its labels found once."""
+
+    text: str
+    folded: str
+    labels: list[FactLabel]
+    at: float
+
+
+Cells = list[Text]
+
+
+@dataclass(frozen=True)
+class FieldValue:
+    text: str
+    folded: str
+    label: str  # folded
+    row: int
+    cell: int
+
+
+class Page:
+    """A document whose labels are found."""
+
+    def __init__(self, rows: Sequence[Row], expected: Expected) -> None:
+        self.rows = [
+            [
+                Text(cell.text, folded := fold(cell.text), labels_in(folded), cell.at)
+                for cell in row[:_MOST_CELLS]
+            ]
+            for row in rows
+        ]
+        self._number = expected.number
+        self.may_have_months_first = expected.carrier in _MONTH_FIRST
+        self._own = [
+            row
+            for row, cells in enumerate(self.rows)
+            if expected.number
+            and numbers.shows(" ".join(cell.text for cell in cells).upper(), expected.number)
+        ]
+        self._all = range(len(self.rows))
+        self.events = set(filter(self._is_event, self._all))
+        self._own_row, self._other_rows = self._listed()
+        span = self._all if self._own_row is not None else self._own_span()
+        # What they say is not of our parcel, or has not happened.
+        self.left_out = {
+            row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
+        }
+        self._offsets: list[int] = []
+        self.text = self._in_lines()
+        self.folded = fold(self.text)
+        self.statements = self._statements(fold(expected.number))
+        self.last_statement = self._last_statement()
+
+    def _statements(self, number: str) -> list[Statement]:
+        """Those about our parcel first, and none about another where ours is named too."""
+        relevant = [
+            each
+            for each in statements(self.text, self.folded, number)
+            if not self._is_of_another(self.folded[each.start : each.end])
+        ]
+        return sorted(relevant, key=lambda each: number not in self.folded[each.start : each.end])
+
+    def _last_statement(self) -> int | None:
+        """Where the text says for the last time that something was delivered; None: nowhere."""
+        places = [each.participle for each in self.statements]
+        places += [self._offsets[row] for row in self._all if self.has_status(row)]
+        if self._own_row is not None:
+            return self._offsets[self._own_row] if self._says_own_row_so() else None
+        return max(places, default=None)
+
+    def unlabelled_numbers(self) -> Iterator[str]:
+        """What stands in a cell of its own, has the form of our number, and no label that says it is of something else."""
+        for cells in self.rows if self._number else ():
+            for before, cell in zip([None, *cells], cells, strict=False):
+                is_other = before is not None and any(label.kind is Kind.OTHER for label in before.labels)
+                has_length = len(cell.text.replace(" ", "")) == len(self._number)
+                if has_length and not is_other and numbers.is_like(cell.text, self._number):
+                    yield cell.text.upper()
+
+    def is_dated(self) -> bool:
+        """Tell whether a day stands where the text says that something was delivered; beside a status, anywhere."""
+        if self._own_row is not None or any(map(self.has_status, self._all)):
+            return any(has_date(cell.folded) for cells in self.rows for cell in cells)
+        return any(_MOMENT.search(self.folded, each.start, each.end + _NEAR) for each in self.statements)
+
+    def is_contradicted(self) -> bool:
+        """Tell whether the last that is said of our parcel is that it did not arrive."""
+        if self._own_row is not None and not self._says_own_row_so():
+            return True
+        last = self.last_statement
+        if last is None or self._own_row is not None:
+            last = max(
+                (self._offsets[row] for row in self._all if self._has(row, Kind.DELIVERED)), default=-1
+            )
+            is_sentence = False
+        else:
+            is_sentence = any(each.participle == last for each in self.statements)
+        for place, weight in objections(self.folded):
+            row = bisect(self._offsets, place) - 1
+            is_event = row in self.events or (
+                len(self.rows[row]) > 1 and not any(is_prose(cell.text) for cell in self.rows[row])
+            )
+            is_final = weight is Weight.RETURNED or (weight is Weight.CLAIMED and not is_sentence)
+            if not is_event and (place > last or is_final):
+                return True
+        return False
+
+    def _listed(self) -> tuple[int | None, list[int]]:
+        """Our row in a list of several parcels, each with its number in the same column, and the others; None: there is no list."""
+        rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
+        for row in filter(self._own.__contains__, rows):
+            for cell in self.rows[row]:
+                if not numbers.shows(cell.text.upper(), self._number):
+                    continue
+                others = [
+                    at
+                    for at in rows
+                    if at not in self._own
+                    and any(
+                        abs(other.at - cell.at) <= ASKEW and numbers.is_like(other.text, self._number)
+                        for other in self.rows[at]
+                    )
+                ]
+                if others:
+                    return row, others
+        return None, []
+
+    def _is_field(self, row: int) -> bool:
+        """Tell whether a row is a name and its value, not one of a list."""
+        cells = self.rows[row]
+        return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
+
+    def _says_own_row_so(self) -> bool:
+        """Tell whether our row of a list says that our parcel was delivered; where no row says so, the text speaks for all."""
+        if self._own_row is None:
+            return False
+        return self._tells_of_delivery(self._own_row) or (
+            (
+                any(OF_ALL.search(self.folded, each.start, each.end) for each in self.statements)
+                or any(has_date(value.folded) for each in self.values(Kind.DELIVERED) for value in each)
+            )
+            and not any(map(self._tells_of_delivery, self._other_rows))
+        )
+
+    def _tells_of_delivery(self, row: int) -> bool:
+        """Tell whether a row of a list says so, or has a value in a column of the day of delivery or of who signed."""
+        cells = self.rows[row]
+        if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
+            return False
+        if states_delivery(cells):
+            return True
+        values = [
+            _behind(cell, number)
+            for cell in cells
+            for number, label in enumerate(cell.labels)
+            if label.kind is Kind.SIGNATORY
+        ]
+        above = self.rows[: min([row, *self._other_rows])]
+        headings = (each for each in above if not any(char.isdigit() for cell in each for char in cell.text))
+        for heading in chain(*headings):
+            kinds = {label.kind for label in heading.labels if not FILLERS.sub("", heading.text[label.end :])}
+            if kinds & {Kind.DELIVERED, Kind.SIGNATORY}:
+                values += [cell.text for cell in cells if abs(cell.at - heading.at) <= ASKEW]
+        return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
+
+    def _is_of_another(self, text: str, *labelled: str) -> bool:
+        """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
+        if not (self._own and any(map(str.isdigit, text))):
+            return False
+        upper = text.upper()
+        return (
+            numbers.another(labelled, upper, self._number) is not None
+            or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
+        ) and not numbers.shows(upper, self._number)
+
+    def _is_row_of_another(self, row: int) -> bool:
+        cells = self.rows[row]
+        first = cells[0].text.upper()
+        is_number = len(cells) > 1 and first.isalnum() and len(first) == len(self._number)
+        return self._is_of_another(" ".join(cell.text for cell in cells), *[first] * is_number)
+
+    def _own_span(self) -> range:
+        """The rows that tell of our parcel, where each of several has a part of its own; else all."""
+        if not self._own:
+            return self._all
+        own = self._own[0]
+        others = [
+            row
+            for row in self._all
+            if row not in self._own
+            and self._has(row, Kind.NUMBER)
+            and any(_LONG_WORD.search(cell.text) for cell in self.rows[row])
+        ]
+        if others and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, others)):
+            return range(next(filter(self._is_numbered, others)))  # a fact beside a number is of that number
+        start = own if others and others[0] < own else 0
+        span = range(start, next((row for row in others if row > own), len(self.rows)))
+        is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
+        return span if is_apart else self._all
+
+    def _is_numbered(self, row: int) -> bool:
+        """Tell whether a row is the label of a parcel's number with one of this form."""
+        cells = self.rows[row]
+        if not (is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
+            return False
+        return any(
+            numbers.is_like(text, self._number)
+            for text in (_behind(cells[0], 0), *(cell.text for cell in cells[1:2]))
+        )
+
+    def _is_event(self, row: int) -> bool:
+        """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
+        cells = self.rows[row]
+        if len(cells) > 1:
+            return any(has_date(cell.folded[:_MOST_READ]) for cell in cells)
+        return begins_with_date(cells[0].folded)
+
+    def _is_step(self, row: int) -> bool:
+        """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
+        near = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
+        return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
+            map(_is_undated_step, near)
+        )
+
+    def _has(self, row: int, kind: Kind) -> bool:
+        return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
+
+    def values(self, kind: Kind) -> Iterator[list[FieldValue]]:
+        """For each label of a kind what may be its value, the likeliest first."""
+        for row in self._all if kind is Kind.NUMBER else sorted({*self._all} - self.left_out):
+            for place, cell in enumerate(self.rows[row]):
+                for number, label in enumerate(cell.labels):
+                    if label.kind is kind and not self._is_planned(cell.folded, label):
+                        yield self._values_of(row, place, number)
+
+    def _is_planned(self, folded: str, label: FactLabel) -> bool:
+        """Tell whether a label is of a plan, or of another parcel."""
+        before = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
+        behind = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
+        is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(before + behind)
+        return not is_of_ours or is_denied(before, behind) or NOT_YET.search(behind) is not None
+
+    def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
+        """What may be the value of a cell's label: behind it, beside it, or below it."""
+        cell = self.rows[row][place]
+        label, follows = cell.labels[number], cell.labels[number + 1 :]
+        name = cell.folded[label.start : label.end]
+        behind = _behind(cell, number)
+        if not _is_blank(behind):
+            return [FieldValue(behind, fold(behind), name, row, place)]
+        if follows or FILLERS.sub("", behind):
+            return []
+        near = self._around(row, place, label.kind is Kind.NUMBER)
+        values = (
+            FieldValue(
+                self.rows[at][of].text[:_MOST_READ], self.rows[at][of].folded[:_MOST_READ], name, at, of
+            )
+            for at, of in near
+        )
+        return list(takewhile(lambda value: not _is_blank(value.text), values))
+
+    def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
+        """What stands right of a label, or below it, and is no label itself; the likelier one first."""
+        cells = self.rows[row]
+        right = cells[place + 1] if place + 1 < len(cells) else None
+        beside = [] if right is None or is_label(right) else [(row, place + 1)]
+        below = [] if row in self.events else self._below(row, cells[place].at)
+        if self._own_row is not None and row < min([self._own_row, *self._other_rows]):
+            own_cells = enumerate(self.rows[self._own_row])
+            below = [(self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= ASKEW]
+        if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
+            own = [each for each in below if each[0] in self._own]
+            below = own or [each for each in below if states_delivery(self.rows[each[0]])]
+        near = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
+        is_behind_value = not near and place == len(cells) - 1 == 1 and not is_label(cells[0])
+        return [(row, 0)] if is_behind_value else near  # in tables that are read from right to left
+
+    def _is_left_blank(self, row: int, place: int, number: int) -> bool:
+        """Tell whether a label has no value. "Delivered" by itself is a status, unless its field is filled with dots or "N/A"."""
+        if self._values_of(row, place, number):
+            return False
+        cell = self.rows[row][place]
+        near = self._around(row, place, is_number=False)
+        return bool(
+            not STATUS.fullmatch(cell.folded[cell.labels[number].start : cell.labels[number].end])
+            or _FILLED.search(_behind(cell, number))
+            or (near and number + 1 == len(cell.labels))
+        )
+
+    def has_status(self, row: int) -> bool:
+        """Tell whether "Delivered" stands by itself in a row, and is no step to come."""
+        cells = self.rows[row]
+        return (
+            sum(map(is_label, cells)) == 1
+            and row not in self.left_out
+            and any(
+                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
+                for place, cell in enumerate(cells)
+            )
+        )
+
+    def _in_lines(self) -> str:
+        """The text on which sentences are read, without labels that have no value.
+
+        They go on over lines, but neither over a label nor into or out of a table, nor into an event.
+        """
+        lines, was_table = [], False
+        length = 0
+        for row, cells in enumerate(self.rows):
+            self._offsets.append(length)
+            goes_on = length and self.rows[row - 1][-1].text[-1].isalnum() and cells[0].text[0].islower()
+            is_apart = was_table or len(cells) > 1 or (is_label(cells[0]) and not goes_on)
+            lines.append(" | " if is_apart or row in self.events else " ")
+            if row not in self.left_out:
+                lines.append(" ".join(self._without_blank_labels(row, place) for place in range(len(cells))))
+                length += len(lines[-1])
+            length += 1 if lines[-1] != " | " else 3
+            was_table = len(cells) > 1
+        return "".join(lines)[:MOST_TEXT]
+
+    def _without_blank_labels(self, row: int, place: int) -> str:
+        """A cell without its labels of facts that have no value."""
+        cell = self.rows[row][place]
+        remaining, start = "", 0
+        for number, label in enumerate(cell.labels):
+            is_field = label.kind is Kind.TO and label.end >= len(
+                cell.text
+            )  # "Delivered to", beside an address
+            if is_field or (
+                label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(row, place, number)
+            ):
+                remaining += cell.text[start : label.start]
+                start = label.end
+        return remaining + cell.text[start:]
+
+    def _below(self, row: int, at: float) -> list[tuple[int, int]]:
+        """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
+        below: list[tuple[int, int]] = []
+        for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
+            cells = self.rows[number]
+            nearest = min(range(len(cells)), key=lambda place: abs(cells[place].at - at))
+            if abs(cells[nearest].at - at) > ASKEW or is_label(cells[nearest]) or (below and len(cells) == 1):
+                break
+            below.append((number, nearest))
+            if len(cells) == 1:
+                break
+        return below
+
+
+def _behind(cell: Text, number: int) -> str:
+    """What stands behind a label in its cell, up to the next one."""
+    end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
+    start = cell.labels[number].end
+    return cell.text[start : min(end, start + _MOST_READ)]
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether a field is empty: nothing, dots and lines, or words such as "N/A"."""
+    return labels.NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
+
+
+def _is_heading(cells: Cells) -> bool:
+    """Tell whether a row has labels whose values stand below: not one of pairs of a label and its value."""
+    are_labels = [is_label(cell) for cell in cells]
+    is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
+    return sum(are_labels) > 1 and not is_of_pairs
+
+
+def states_delivery(row: Cells) -> bool:
+    return any(STATUS.fullmatch(cell.folded) or find_delivery(cell.folded) for cell in row)
+
+
+def _is_undated_step(row: Cells) -> bool:
+    """Tell whether a row says where a parcel is on its way, without saying when."""
+    text = " ".join(_unnumbered(cell.folded) for cell in row)[:_MOST_READ]
+    return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
+
+
+def _unnumbered(folded: str) -> str:
+    """A step without its number."""
+    return re.sub(r"^\W*\d\d?[.):]? ", "", folded)
+
+
+def is_label(cell: Text) -> bool:
+    """Tell whether a cell begins with a label: with a value behind it or without."""
+    return bool(cell.labels) and cell.labels[0].start <= 3  # noqa: PLR2004

@@ -1,0 +1,479 @@
+"""What a person would read on a PDF, and the ink on it, by PDFium.
+
+It is imported in the process of `recours.evidence.pdf_child` alone: a carrier's file is hostile, and PDFium is C++.
+"""
+
+import ctypes
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pypdfium2
+from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
+
+from recours.evidence.pdf_child import Result, Task
+from recours.evidence.reading import UNREADABLE, Cell, Look, Reading, Row
+
+# What is looked at at most: a proof has a page or two of some thousand characters.
+_MOST_PAGES = 10
+_MOST_CHARACTERS = 20_000  # of a page
+_MOST_OBJECTS = 100_000  # of a page, with the points of its paths
+_MOST_IMAGES = 1_000  # of a document, as often as they are drawn
+_DEEPEST_FORM = 4
+_LARGE_IMAGE = 9_000_000  # pixels, A4 at 300 to the inch; a larger one is made smaller first
+
+_FEWEST_STROKES = 8  # slanted lines and curves of a signature
+_ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
+_TOP = 0.15  # of the page's height
+_WIDTH, _HIGHEST = 1240, 5000  # pixels of a page that is drawn: A4 at 150 to the inch
+# A page is drawn small to see which of its text a person could read: at 54 dots to the inch.
+_SMALL = 54 / 72
+_MOST_DOTS = 2000  # of the longer side
+_CONTRAST = 24  # levels of grey in the box of a text that is seen
+_SMALLEST_LETTERS = 1.5  # points
+_LARGE = 0.4  # of the page's height: so high at least is the picture of a scan
+_LARGER = 0.6  # of a text's width and height, by which what it stands for on a scan may be larger
+_SAMPLE = 8  # one character of so many tells whether a font says which letters it draws
+_WHITE = 255
+
+Point = tuple[float, float]
+
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+class TooMuchError(Exception):
+    """A page has more on it than is looked at."""
+
+
+def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
+    """The answer about a document, see `Task`; `page`: counted from 1. Raises MemoryError."""
+    document = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if not document:
+        return Result.BROKEN, str(pypdfium2.internal.ErrorToStr.get(raw.FPDF_GetLastError())).encode()
+    with PdfDocument(document) as pdf:
+        if len(pdf) == 0:
+            return Result.EMPTY, b""
+        if task == Task.COUNT:
+            return Result.DONE, b"%d" % len(pdf)
+        if task == Task.READ:
+            return Result.DONE, json.dumps(read(pdf), default=_fields).encode()
+        if page > len(pdf):
+            return Result.BROKEN, b"no such page"
+        return Result.DONE, _drawn(pdf[page - 1])
+
+
+def _fields(part: Reading | Cell) -> list[Any]:
+    return [*vars(part).values()]
+
+
+def _drawn(page: Any) -> bytes:
+    width, height = page.get_size()
+    png = io.BytesIO()
+    page.render(scale=min(_WIDTH / width, _HIGHEST / height)).to_pil().save(png, "PNG")
+    return png.getvalue()
+
+
+def read(pdf: PdfDocument) -> Reading:
+    """What a person can read on the first pages; all is unreadable if one of them is. Raises MemoryError."""
+    images = Images(pdf)
+    try:
+        sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
+    except (PdfiumError, TooMuchError):
+        return UNREADABLE
+    return Reading(
+        rows=tuple(row for sheet in sheets for row in _rows(_levelled(sheet)) if row),
+        has_ink=any(sheet.has_ink for sheet in sheets),
+        # Curves on a page without text may be all that it shows; beside text they are a letterhead's.
+        has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
+        has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
+        has_signature_image=any(sheet.has_signature_image for sheet in sheets),
+    )
+
+
+# ---------------------------------------------------------------- text
+
+
+@dataclass(frozen=True)
+class DrawnText:
+    """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points.
+
+    `box`: where it is on the page, which is not rotated.
+    """
+
+    box: Box
+    turned: int  # quarters
+    x: float
+    y: float
+    end: float
+    size: float
+    text: str
+
+
+# By the size of the letters: how far apart two rows are at least, two cells of a row, and two words.
+_NEXT_ROW, _NEXT_CELL, _NEXT_WORD = 0.4, 1.0, 0.12
+
+
+# By how much a scan may lie askew: points up for each to the right.
+_SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
+_FEWER_ROWS = 0.9  # of those that it has as it lies
+
+
+def _levelled(sheet: "Sheet") -> list[DrawnText]:
+    """The text of a sheet; that of a scan which lies askew, with the slope taken out that leaves the fewest rows."""
+    texts = sheet.texts
+    if not (sheet.is_scan and texts):
+        return texts
+    rows = {slope: _count_rows(texts, slope) for slope in _SLOPES}
+    slope = min(rows, key=rows.__getitem__)
+    if rows[slope] > _FEWER_ROWS * rows[0.0]:
+        return texts
+    return [replace(drawn, y=drawn.y - slope * drawn.x) for drawn in texts]
+
+
+def _count_rows(texts: list[DrawnText], slope: float) -> int:
+    next_row = _NEXT_ROW * min(drawn.size for drawn in texts)
+    count = 0
+    top = math.inf
+    for height in sorted((drawn.y - slope * drawn.x for drawn in texts), reverse=True):
+        if top - height >= next_row:
+            count += 1
+            top = height
+    return count
+
+
+def _rows(texts: list[DrawnText]) -> Iterator[Row]:
+    """The text as rows of cells, from the top down."""
+    row: list[DrawnText] = []
+    for drawn in sorted(texts, key=lambda drawn: (drawn.turned, -drawn.y, drawn.x)):
+        if row and (
+            drawn.turned != row[0].turned or row[0].y - drawn.y >= _NEXT_ROW * min(row[0].size, drawn.size)
+        ):
+            yield _cells(row)
+            row = []
+        row.append(drawn)
+    yield _cells(row)
+
+
+def _cells(row: list[DrawnText]) -> Row:
+    cells: list[Cell] = []
+    end = -math.inf
+    for drawn in sorted(row, key=lambda drawn: drawn.x):
+        gap = (drawn.x - end) / drawn.size
+        if gap > _NEXT_CELL:
+            cells.append(Cell(drawn.text, drawn.x))
+        else:
+            space = " " if gap > _NEXT_WORD else ""
+            cells[-1] = Cell(cells[-1].text + space + drawn.text, cells[-1].at)
+        end = drawn.end
+    plain = (Cell(" ".join(cell.text.split()), cell.at) for cell in cells)
+    return tuple(cell for cell in plain if cell.text)
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+class Sheet:
+    """What one page shows: its text, and the ink beside that."""
+
+    def __init__(self, page: Any, images: "Images") -> None:
+        """Look at all of it. Raises PdfiumError, TooMuchError, MemoryError."""
+        self.texts: list[DrawnText] = []
+        self.strokes = 0
+        self.has_signature_image = False
+        self.has_curves = False
+        self.is_scan = False  # a picture as large as the page lies under its text
+        self._page = page
+        self._images = images
+        self._objects = 0
+        self._pictures: list[tuple[Box, Look]] = []
+        self._box = page.get_mediabox()
+        self._turned = page.get_rotation() // 90
+        text_page = page.get_textpage()
+        self._text = text_page.raw
+        characters = raw.FPDFText_CountChars(self._text)
+        if characters > _MOST_CHARACTERS:
+            raise TooMuchError
+        self._letters = (ctypes.c_ushort * (characters + 1))()
+        self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
+        self.has_picture = self.has_ink
+        self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
+        if self.texts:
+            self.texts = [text for text in self.texts if self._is_readable(text)]
+            # A font may draw letters without saying which they are.
+            if self.texts and any(
+                raw.FPDFText_HasUnicodeMapError(self._text, number) == 1
+                for number in range(0, characters, _SAMPLE)
+            ):
+                self.has_ink = self.has_picture = True
+        for box, look in self._pictures:
+            self._add_picture(box, look)
+        page.close()
+
+    @cached_property
+    def _drawing(self) -> "Drawing":
+        return Drawing(self._page)
+
+    @cached_property
+    def _without_text(self) -> Any:
+        return self._drawing.without([text.box for text in self.texts])
+
+    def _is_readable(self, text: DrawnText) -> bool:
+        """Tell whether text stands out from what is around it, or a scan shows something where it lies."""
+        return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
+
+    def _look_at(
+        self,
+        whole: Any,
+        count: Callable[[Any], int],
+        part_of: Callable[[Any, int], Any],
+        matrix: PdfMatrix | None = None,
+        depth: int = 0,
+    ) -> None:
+        """Look at the objects of a page, or of a form that is drawn on it with `matrix`."""
+        if depth > _DEEPEST_FORM:
+            raise TooMuchError
+        for number in range(count(whole)):
+            self._count(1)
+            thing = part_of(whole, number)
+            kind = raw.FPDFPageObj_GetType(thing)
+            if kind == raw.FPDF_PAGEOBJ_TEXT:
+                self._add_text(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_PATH:
+                self._add_path(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_IMAGE:
+                self._add_image(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_SHADING:
+                self.has_ink = self.has_picture = True
+            elif kind == raw.FPDF_PAGEOBJ_FORM:
+                within = _matrix_of(thing, matrix)
+                self._look_at(
+                    thing, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, within, depth + 1
+                )
+
+    def _count(self, objects: int) -> None:
+        self._objects += objects
+        if self._objects > _MOST_OBJECTS:
+            raise TooMuchError
+
+    def _add_text(self, thing: Any, matrix: PdfMatrix | None) -> None:
+        size = raw.FPDFTextObj_GetText(thing, self._text, self._letters, ctypes.sizeof(self._letters))
+        # PDFium has a sign of its own for a hyphen at the end of a line.
+        letters = ctypes.string_at(self._letters, max(0, size - 2))
+        text = letters.decode("utf-16-le", "replace").replace("\x02", "-")
+        if not text:
+            return
+        font_size = ctypes.c_float()
+        raw.FPDFTextObj_GetFontSize(thing, font_size)
+        a, b, c, d, e, f = _matrix_of(thing, matrix).get()
+        turned = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
+        x, y = _upright(turned, e, f)
+        box = _box_of(thing, matrix)
+        end = max(_upright(turned, *corner)[0] for corner in (box[:2], box[2:]))
+        points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
+        self.texts.append(DrawnText(box, turned, x, y, end, points, text))
+
+    def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
+        box = _box_of(thing, matrix)
+        look = self._images.look_at(thing, self._page)
+        if look is None:
+            has_contrast = self._drawing.has_contrast(box)
+            look = Look(has_ink=has_contrast, has_print=has_contrast)
+        self.has_ink = self.has_ink or look.has_ink
+        if not self._is_at_the_top(_middle([box[:2], box[2:]])):
+            self._pictures.append((box, look))
+
+    def _add_picture(self, box: Box, look: Look) -> None:
+        """Of a scan with text, only what its picture shows beside that counts: its letters are no more than the text."""
+        height = self._box[3] - self._box[1]
+        if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
+            self.is_scan = True
+            from recours.evidence import picture  # noqa: PLC0415 (with the first picture)
+
+            look = replace(picture.look_at(self._without_text.crop(self._drawing.dots(box))), has_print=False)
+        self.has_picture = self.has_picture or look.is_proof
+        self.has_signature_image = self.has_signature_image or look.has_signature
+
+    def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
+        """Count the lines of a path, if it is painted in another colour than white."""
+        fills, strokes = ctypes.c_int(), ctypes.c_int()
+        raw.FPDFPath_GetDrawMode(path, fills, strokes)
+        is_stroked = strokes.value and not _is_white(path, raw.FPDFPageObj_GetStrokeColor)
+        if not is_stroked and (not fills.value or _is_white(path, raw.FPDFPageObj_GetFillColor)):
+            return
+        self._count(raw.FPDFPath_CountSegments(path))
+        slanted = 0
+        is_closed = False
+        points: list[Point] = [(0.0, 0.0)]
+        start = points[0]
+        for kind, point, closes in _segments(path):
+            if kind == raw.FPDF_SEGMENT_MOVETO:
+                start = point
+            elif kind != raw.FPDF_SEGMENT_LINETO or not _is_along_an_edge(point, points[-1]):
+                slanted += 1
+                is_closed = is_closed or point == start
+            is_closed = is_closed or closes
+            points.append(point)
+        self.has_curves = self.has_curves or slanted > 0
+        self.has_ink = self.has_ink or slanted > 0
+        middle = _middle(points[1:])
+        if matrix:
+            middle = matrix.on_point(*middle)
+        if is_stroked and not is_closed and not self._is_at_the_top(middle):
+            self.strokes += slanted
+
+    def _is_at_the_top(self, point: Point) -> bool:
+        """Tell whether a point of the page is at its top as a viewer turns it."""
+        left, bottom, right, top = self._box
+        x, y = point
+        across, up = (x - left) / ((right - left) or 1), (y - bottom) / ((top - bottom) or 1)
+        from_top: float = (1 - up, across, up, 1 - across)[self._turned]
+        return from_top < _TOP
+
+
+class Drawing:
+    """A page as a person sees it: small, in levels of grey, and cut to what its viewer shows."""
+
+    def __init__(self, page: Any) -> None:
+        self._left, _, _, self._top = page.get_bbox()
+        self._scale = min(_SMALL, _MOST_DOTS / max(page.get_size()))
+        upright = (360 - page.get_rotation()) % 360
+        bitmap = page.render(
+            scale=self._scale, rotation=upright, force_bitmap_format=raw.FPDFBitmap_Gray, no_smoothimage=True
+        )
+        self._width, self._height, self._stride = bitmap.width, bitmap.height, bitmap.stride
+        self._levels = bytes(bitmap.buffer)
+
+    def dots(self, box: Box) -> tuple[int, int, int, int]:
+        """Where a box of the page is: left, top, right, bottom."""
+        return (
+            max(0, math.floor((box[0] - self._left) * self._scale)),
+            max(0, math.floor((self._top - box[3]) * self._scale)),
+            min(self._width, math.ceil((box[2] - self._left) * self._scale)),
+            min(self._height, math.ceil((self._top - box[1]) * self._scale)),
+        )
+
+    def without(self, texts: list[Box]) -> Any:
+        """The page with paper where its texts are; the letters of a scan may be larger than the text on it."""
+        from PIL import Image  # noqa: PLC0415 (with the first picture)
+
+        size = (self._width, self._height)
+        page = Image.frombuffer("L", size, self._levels, "raw", "L", self._stride, 1).copy()
+        counts = page.histogram()
+        for left, bottom, right, top in texts:
+            across, down = _LARGER * (right - left), _LARGER * (top - bottom)
+            page.paste(
+                counts.index(max(counts)), self.dots((left - down, bottom - down, right + across, top + down))
+            )
+        return page
+
+    def has_contrast(self, box: Box) -> bool:
+        """Tell whether light and dark dots lie in a box of the page."""
+        start, first, end, last = self.dots(box)
+        if start >= end or first >= last:
+            return False
+        dots = b"".join(
+            self._levels[row * self._stride + start : row * self._stride + end] for row in range(first, last)
+        )
+        return max(dots) - min(dots) >= _CONTRAST
+
+
+def _is_seen(page: Any, number: int) -> bool:
+    """Tell whether a note on a page is shown, and more than a link."""
+    note = raw.FPDFPage_GetAnnot(page, number)
+    kind, flags = raw.FPDFAnnot_GetSubtype(note), raw.FPDFAnnot_GetFlags(note)
+    raw.FPDFPage_CloseAnnot(note)
+    is_hidden = flags & (raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW)
+    return not is_hidden and kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+
+
+def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
+    """The kind of each segment, where it ends, and whether it closes the path."""
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(raw.FPDFPath_CountSegments(path)):
+        segment = raw.FPDFPath_GetPathSegment(path, number)
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        closes = bool(raw.FPDFPathSegment_GetClose(segment))
+        yield raw.FPDFPathSegment_GetType(segment), (x.value, y.value), closes
+
+
+def _is_along_an_edge(point: Point, last: Point) -> bool:
+    return min(abs(point[0] - last[0]), abs(point[1] - last[1])) < _ALONG_AN_EDGE
+
+
+def _is_white(path: Any, colour_of: Callable[..., int]) -> bool:
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
+    is_plain = colour_of(path, red, green, blue, alpha)  # else it is a pattern
+    return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
+
+
+def _upright(turned: int, x: float, y: float) -> Point:
+    """A point of a page that is turned back by so many quarters."""
+    return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
+
+
+def _box_of(thing: Any, matrix: PdfMatrix | None) -> Box:
+    bounds = [ctypes.c_float() for _ in range(4)]
+    raw.FPDFPageObj_GetBounds(thing, *bounds)
+    left, bottom, right, top = (bound.value for bound in bounds)
+    return matrix.on_rect(left, bottom, right, top) if matrix else (left, bottom, right, top)
+
+
+def _middle(points: Sequence[Point]) -> Point:
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+def _matrix_of(thing: Any, within: PdfMatrix | None = None) -> PdfMatrix:
+    place = raw.FS_MATRIX()
+    raw.FPDFPageObj_GetMatrix(thing, place)
+    matrix = PdfMatrix.from_raw(place)
+    return matrix.multiply(within) if within else matrix
+
+
+class Images:
+    """The images of a document. A page may draw one of them thousands of times."""
+
+    def __init__(self, pdf: PdfDocument) -> None:
+        self._pdf = pdf
+        self._images = 0
+        self._pixels = 0
+
+    def look_at(self, image: Any, page: Any) -> Look | None:
+        """What an image looks like; None: there are too many, or too large ones. One that cannot be decoded shows nothing."""
+        from recours.evidence import picture  # noqa: PLC0415 (with the first picture)
+
+        width, height = ctypes.c_uint(), ctypes.c_uint()
+        raw.FPDFImageObj_GetImagePixelSize(image, width, height)
+        pixels = width.value * height.value
+        self._images += 1
+        self._pixels += pixels
+        if self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
+            return None
+        if not pixels:
+            return Look()
+        try:
+            plain = (
+                picture.look_at(_pillow(raw.FPDFImageObj_GetBitmap(image)))
+                if pixels <= _LARGE_IMAGE
+                else None
+            )
+            if plain and plain.is_proof:
+                return plain
+            # All of one colour, it may still show something through a mask, which only drawing respects.
+            scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
+            place = _matrix_of(image).to_raw()
+            raw.FPDFPageObj_SetMatrix(image, raw.FS_MATRIX(width.value * scale, 0, 0, height.value * scale))
+            drawn = _pillow(raw.FPDFImageObj_GetRenderedBitmap(self._pdf, page, image))
+            raw.FPDFPageObj_SetMatrix(image, place)
+        except PdfiumError:
+            return Look()
+        is_whole = drawn.getchannel("A").getextrema()[0] == _WHITE
+        return plain if plain and is_whole else picture.look_at(drawn)
+
+
+def _pillow(bitmap: Any) -> Any:
+    return PdfBitmap.from_raw(bitmap).to_pil()

@@ -1,0 +1,240 @@
+"""Asks a process of its own about PDFs: see `recours.evidence.pdf_child`.
+
+It is started with the first document and serves all threads, one after the other. What a file does to it twice, with memory,
+time or a crash, is the file's doing: that is unreadable. That it cannot be started, or is ended from outside, is ours.
+"""
+
+import atexit
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+from recours.core.outcome import NotADocumentError
+from recours.core.recorded_phrases import DocumentFlaw
+from recours.core.text import clean
+from recours.evidence import pdf_child
+from recours.evidence.kinds import kind_of
+from recours.evidence.pdf_child import ANSWER, QUESTION, Result, Task
+from recours.evidence.reading import UNREADABLE, Cell, Reading
+
+T = TypeVar("T")
+
+_TRIES = 2
+_LONGEST_S = 6.5  # that one of them takes, with the start of the process
+_LARGEST = {Task.COUNT: 1_000, Task.READ: 4_000_000, Task.DRAW: 20_000_000}  # bytes of an answer
+_ENDING_S = 1.0  # between the end of the output and that of the process
+# Without these, no process begins on Windows, and some Pythons find no library of theirs.
+_NEEDED = ("SYSTEMROOT", "LD_LIBRARY_PATH")
+_FROM_OUTSIDE = (-1, -2, -9, -15)  # by SIGHUP, SIGINT, SIGKILL or SIGTERM: none of them is a crash
+_LONGEST_REASON = 60
+_TOO_LITTLE = (errno.ENOMEM, errno.EAGAIN)
+
+
+class NotDrawnError(Exception):
+    """The PDF, or this page of it, cannot be drawn within the limits."""
+
+
+class _CrashError(Exception):
+    """The process did not survive the file, or was ended over it."""
+
+
+def count_pages(content: bytes) -> int:
+    """The number of pages; 1 if the file is unreadable. Raises as `PdfProcess.ask`."""
+    return _process.ask(Task.COUNT, content, int, otherwise=1)
+
+
+def read_pdf(content: bytes) -> Reading:
+    """What can be read of a PDF. Raises as `PdfProcess.ask`."""
+    return _process.ask(Task.READ, content, _reading, otherwise=UNREADABLE)
+
+
+def _reading(answer: bytes) -> Reading:
+    rows, *ink = json.loads(answer)
+    if rows is not None:
+        rows = tuple(tuple(Cell(str(text), float(at)) for text, at in row) for row in rows)
+    return Reading(rows, *map(bool, ink))
+
+
+def draw_page(content: bytes, number: int) -> bytes:
+    """A page, counted from 1, as PNG. Raises NotDrawnError."""
+    try:
+        picture = _process.ask(Task.DRAW, content, bytes, number, otherwise=b"")
+    except (NotADocumentError, ImportError, MemoryError) as error:
+        raise NotDrawnError(str(error)) from error
+    if not picture:
+        raise NotDrawnError
+    return picture
+
+
+class PdfProcess:
+    """The process, from the first question on; another one after a file that it did not survive."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
+
+    def ask(
+        self, task: Task, content: bytes, parse: Callable[[bytes], T], page: int = 0, *, otherwise: T
+    ) -> T:
+        """What it answers about a document; `otherwise`, if the file is too much for it.
+
+        Raises NotADocumentError if that does not open; ImportError if the process or its packages cannot be loaded,
+        MemoryError if there is too little for that, or if somebody ends it.
+        """
+        fault = None
+        with self._lock:
+            for _ in range(_TRIES):
+                try:
+                    return self._ask(task, content, parse, page)
+                except MemoryError as error:
+                    fault = error
+                except _CrashError:
+                    continue
+        if fault:
+            raise fault
+        return otherwise
+
+    def _ask(self, task: Task, content: bytes, parse: Callable[[bytes], T], page: int) -> T:
+        process = self._running()
+        with self._time_limit(process) as has_expired:
+            try:
+                if not self._is_ready:
+                    self._wait_until_ready(process)
+                result, answer = _talk(process, task, content, page)
+                if result is Result.DONE:
+                    return parse(answer)
+            except (OSError, EOFError) as error:
+                status = _status_of(process)
+                self.end()
+                if not self._is_ready and status not in _FROM_OUTSIDE:
+                    raise ImportError(
+                        f"the process that reads PDFs ends at once (status {status})"
+                    ) from error
+                if status in _FROM_OUTSIDE and not (has_expired.is_set() and self._is_ready):
+                    raise MemoryError("the process that reads PDFs was ended from outside") from error
+                raise _CrashError from error
+            except (ValueError, TypeError, RecursionError) as error:  # what it writes is no answer
+                self.end()
+                raise _CrashError from error
+            except BaseException:  # in the middle of an answer
+                self.end()
+                raise
+        if result is Result.EMPTY:
+            raise NotADocumentError(DocumentFlaw.EMPTY_PDF.text())
+        reason = clean(answer.decode("utf-8", "replace"), _LONGEST_REASON)
+        raise NotADocumentError(DocumentFlaw.BROKEN_PDF.text(error=reason))
+
+    @contextmanager
+    def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+        """End the process if this takes too long; the event says so."""
+        has_expired = threading.Event()
+
+        def expire() -> None:
+            has_expired.set()
+            process.kill()
+
+        timer = threading.Timer(_LONGEST_S, expire)
+        try:
+            timer.start()
+        except RuntimeError as error:
+            raise MemoryError("no thread can be started") from error
+        try:
+            yield has_expired
+        finally:
+            timer.cancel()
+            timer.join()
+            if has_expired.is_set():  # perhaps when the answer was there already
+                self.end()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        # In a process that was forked from ours it does not seem to run.
+        if self._process and self._process.poll() is None:
+            return self._process
+        self.end()
+        # Nothing in that line comes from outside; `-I`: without modules of the user or of the folder that we are in.
+        folders = [str(Path(folder).absolute()) for folder in sys.path]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-I", pdf_child.__file__, *folders],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _NEEDED if name in os.environ},
+                start_new_session=True,  # a stop of the run is not for it
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            kind = MemoryError if error.errno in _TOO_LITTLE else ImportError
+            raise kind(f"the process that reads PDFs cannot be started ({error.strerror})") from error
+        self._is_ready = False
+        return self._process
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        result, reason = _receive(process, _LARGEST[Task.READ])
+        if result is not Result.READY:
+            self.end()
+            why = clean(reason.decode("utf-8", "replace"), _LONGEST_REASON)
+            raise ImportError(f"PDFs cannot be read ({why})")
+        self._is_ready = True
+
+    def end(self) -> None:
+        """End the process at once, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with suppress(OSError):  # it did not take all of the question
+                pipe.close()
+        process.wait()
+
+
+def _status_of(process: subprocess.Popen[bytes]) -> int | None:
+    """With which status it ended; None: only its output did."""
+    try:
+        return process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
+    questions = cast("BinaryIO", process.stdin)
+    questions.write(QUESTION.pack(task, page, len(content)))
+    questions.write(content)
+    questions.flush()
+    return _receive(process, _LARGEST[task])
+
+
+def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
+    """What it writes. Raises EOFError if it ended, ValueError if that is no answer, or longer than `largest` bytes."""
+    answers = cast("BinaryIO", process.stdout)
+    header = answers.read(ANSWER.size)
+    if len(header) < ANSWER.size:
+        raise EOFError
+    result, length = ANSWER.unpack(header)
+    if length > largest:
+        raise ValueError(length)
+    rest = answers.read(length)
+    if len(rest) < length:
+        raise EOFError
+    return Result(result), rest
+
+
+_process = PdfProcess()
+atexit.register(_process.end)
+
+
+def media_type_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
+    kind = kind_of(content, html=html)
+    if kind == "application/pdf":
+        count_pages(content)
+    return kind

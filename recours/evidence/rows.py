@@ -1,0 +1,134 @@
+"""The rows of a document as a person reads them: joined where a sentence, a date or a cell goes on below."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from recours.evidence.dates import begins_with_date, has_date, read_time
+from recours.evidence.labels import labels_in
+from recours.evidence.reading import Cell, Row
+
+_LONG_LINE = 40  # characters of a line that may go on
+_FEWEST_SEPARATED = 3
+_FEWEST_BLANKS = 5  # of a cell that is prose
+_SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
+# The end of a line whose sentence continues on the next one with a date or a number.
+_GOES_ON = re.compile(
+    r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
+)
+_NUMBER = re.compile(r"\S*\d")
+# Another's words: of three words at least. A name may stand in quotes too.
+_QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
+_LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
+_UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
+_TICK = re.compile(r"[●✔✓☑☒✅✗]")
+_UNTICKED = re.compile(r"(?:[○◯☐□▢❏]|\[ ?\](?=\s))[^○◯☐□▢❏●✔✓☑☒✅\[]*")
+_IDENTIFIER = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
+_CAPITAL_WITHIN = re.compile(r"(?<=[a-z])(?=[A-Z])")
+ASKEW = 15  # points between the beginnings of a heading and of what stands below it
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, and as long as the text: a place in one is the same place in the other."""
+    return text.lower() if text.isascii() else text.translate(_PLAIN)
+
+
+_MOST_LETTERS = 5_000  # that are kept: foreign text may have any
+
+
+class _PlainLetters(dict[int, str]):
+    """The plain letter for each that was met, by its code."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        base = "'" if char in "’‘´`" else unicodedata.normalize("NFKD", char)[0].lower()
+        plain = base if len(base) == 1 else char
+        if len(self) < _MOST_LETTERS:
+            self[code] = plain
+        return plain
+
+
+_PLAIN = _PlainLetters()
+
+
+def _visible(cell: Cell) -> Cell:
+    """A cell without what it quotes, without boxes that are not ticked, and with the words of an identifier apart."""
+    if cell.text.startswith(">"):  # a mail that is answered
+        return Cell("", cell.at)
+    text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
+    text = _UNDERSCORE.sub(" ", _LINE_TO_FILL.sub("____", text))
+    if _IDENTIFIER.fullmatch(text):
+        text = _CAPITAL_WITHIN.sub(" ", text)
+    return Cell(text.strip(), cell.at)
+
+
+def _separated(row: Row) -> Row:
+    """The cells of a line that sets them apart by signs: "1234 · DELIVERED · 5 Oct 2026"."""
+    parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
+    if len(parts) < _FEWEST_SEPARATED:
+        return row
+    return tuple(Cell(part.strip(), 100.0 * at) for at, part in enumerate(parts))
+
+
+def unwrapped(rows: Sequence[Row]) -> list[Row]:
+    """The rows, each joined with the rows that continue its sentence, its date or its table cells."""
+    whole: list[Row] = []
+    for row in map(_separated, rows):
+        cells = [cell for cell in row if cell.text.strip()]
+        above = list(whole[-1]) if whole else []
+        of_above = [_goes_on(above, cell, is_first=not at) for at, cell in enumerate(cells)]
+        if cells and None not in of_above:
+            for cell, at in zip(cells, of_above, strict=True):
+                above[at or 0] = _joined(above[at or 0], cell)
+            whole[-1] = tuple(above)
+        elif len(above) <= 2 and len(cells) == 2 and of_above[1] is not None and is_prose(above[-1].text):  # noqa: PLR2004
+            # A column of prose beside fields.
+            whole[-1:] = [
+                *((cell,) for cell in above[:-1]),
+                tuple(cells[:1]),
+                (_joined(above[-1], cells[1]),),
+            ]
+        elif cells:
+            whole.append(tuple(cells))
+    visible = (tuple(cell for cell in map(_visible, row) if cell.text) for row in whole)
+    return list(filter(None, visible))
+
+
+def _joined(cell: Cell, behind: Cell) -> Cell:
+    return Cell(f"{cell.text} {behind.text}", cell.at)
+
+
+def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
+    """Which cell of the row above goes on in a cell below; None: none does."""
+    if not above:
+        return None
+    nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))
+    before, text = fold(above[nearest].text[-25:]), fold(cell.text[:25])
+    is_lower = cell.text[0].islower()
+    if abs(above[nearest].at - cell.at) > ASKEW:
+        return None
+    is_cut = (
+        has_date(f"{before} {text}") > (has_date(before) or has_date(text))
+        or (_GOES_ON.search(before) and (begins_with_date(text) or _NUMBER.match(text)))
+        or (before[-1] == "," and begins_with_date(text))
+    )
+    if is_cut:
+        return nearest
+    if before[-1] in ".:;!?":
+        return None
+    if len(above) == 1:
+        is_line = len(above[0].text) >= _LONG_LINE or is_prose(above[0].text)
+        return nearest if is_line and is_lower else None
+    is_field = len(above) == 2 and bool(labels_in(fold(above[0].text)))  # noqa: PLR2004 (a label and its value)
+    time = read_time(text)
+    is_time = time is not None and time[1] == len(text) and has_date(before)
+    is_wrapped = bool(nearest) and is_first and not is_field and not any(map(str.isdigit, text))
+    return (
+        nearest
+        if is_time or is_wrapped or (is_lower and (not is_field or is_prose(above[nearest].text)))
+        else None
+    )
+
+
+def is_prose(text: str) -> bool:
+    return text.count(" ") >= _FEWEST_BLANKS

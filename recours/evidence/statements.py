@@ -1,0 +1,191 @@
+"""What the sentences of a text say of a parcel: that it was delivered, or that it was not.
+
+A sentence is read clause by clause. What stands before a participle, up to a comma, may deny it ("could not be"), plan it
+("will be") or doubt it ("according to your site"). A clause that begins with "that" is read together with the one before it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import islice
+
+from recours.evidence import numbers, phrases
+from recours.evidence.dates import MONTH, has_date
+
+_LONGEST = 500  # characters of a sentence
+_MOST_PARTICIPLES = 5  # of a sentence, that are looked at
+_LONG_SENTENCE = 8  # blanks
+_FEWEST_BLANKS = 3  # of a sentence; what has fewer is a status or an event
+# A full stop ends no sentence behind a title, an initial or the day of a date.
+_END = re.compile(
+    r"(?<!\b[a-z])(?<!\b(?:mr|ms|dr|st|sr|hr|fr|mw|nr|no|av|bd|pl|rd|ca|ra))(?<!\b(?:mme|mrs|sig|sra|dhr|num|pol|str))(?<!\b(?:mlle|mevr|avda))"
+    rf"(?:(?<![ (]\d)(?<![ (]\d\d)\.|(?<=\d)\.(?! (?:{MONTH}|\d)))(?!\w)"
+    r"|[;!?|]|, (?=(?:so|donc|daher|quindi|dus|por lo que) )"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`start` and `end`: of what it says; `participle` and `participle_end`: of the participle in it."""
+
+    start: int
+    end: int
+    participle: int
+    participle_end: int
+
+
+# A person's name, by its capitals.
+_PERSON = re.compile(
+    r"\b(?:(?:Mr?|Mrs|Ms|Hr|Fr|Sra?|D|Dña|Sig|Sig\.ra|Dhr|Mevr|Mw)\. ?|(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Don|Doña|Dña) |[A-ZÀ-Þ]\. ?)[A-ZÀ-Þ]"
+    r"|\b[A-ZÀ-Þ][a-zß-ÿ'’]+ (?:[a-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ][a-zß-ÿ'’]{2,}|\b[A-ZÀ-Þ'’]{2,} (?:[A-Za-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ'’]{2,}"
+)
+_NEXT = 30  # characters behind a participle
+_NEAR = 100  # characters behind a sentence, in which its day or its person may stand
+
+
+def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
+    """The sentences that say that something was delivered; `number`: of our parcel, folded."""
+    for start, end in _sentences(folded):
+        sentence, near = folded[start:end], folded[start : end + _NEAR]
+        participle = find_delivery(sentence, number) or _find_receipt(
+            sentence, number, text[start : end + _NEAR], near
+        )
+        if participle and folded[end - 1] != "?":
+            # Behind it another parcel may be announced, or another attempt told.
+            other = phrases.NOT_YET.search(folded, start + participle.end(), end)
+            yield Statement(
+                start, other.start() if other else end, start + participle.start(), start + participle.end()
+            )
+
+
+class Weight(IntEnum):
+    """How an objection weighs: until a delivery is told, until a sentence tells of one (the recipient says it), or for good."""
+
+    REPORTED = 1
+    CLAIMED = 2
+    RETURNED = 3
+
+
+def objections(folded: str) -> Iterator[tuple[int, Weight]]:
+    """Where sentences say that the parcel did not arrive, and how that weighs."""
+    for start, end in _sentences(folded):
+        sentence = folded[start:end]
+        if (
+            sentence.count(" ") < _FEWEST_BLANKS
+            or sentence.endswith("?")
+            or phrases.CONDITION.search(sentence)
+        ):
+            continue
+        if own := phrases.NOT_RECEIVED.search(sentence):
+            is_mine = sentence.count(" ") > _LONG_SENTENCE and phrases.ME.search(sentence)
+            yield (
+                start + own.start(),
+                Weight.RETURNED if is_mine else Weight.CLAIMED,
+            )
+        for match in phrases.OBJECTION.finditer(sentence):
+            if not phrases.NEGATED.search(sentence[: match.start()]):
+                yield (
+                    start + match.start(),
+                    Weight.RETURNED if match["returned"] or match["disputed"] else Weight.REPORTED,
+                )
+        for participle in phrases.DELIVERED.finditer(sentence):
+            if phrases.NEGATED.search(phrases.CLAUSE_END.split(sentence[: participle.start()])[-1]):
+                yield start + participle.start(), Weight.REPORTED
+
+
+def _sentences(folded: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for end in [*(match.end() for match in _END.finditer(folded)), len(folded)]:
+        while start < end:
+            yield start, min(end, start + _LONGEST)
+            start = min(end, start + _LONGEST)
+
+
+def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
+    """What says in a sentence that something was delivered; None: nothing does."""
+    for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
+        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        if participle["collected"] or participle["received"]:
+            is_delivery = _is_by_recipient(sentence, participle)
+        else:
+            is_delivery = not phrases.WAITING_PLACE.match(behind.lstrip())
+        happened = phrases.BEGINS.match(before) or phrases.HAPPENED.search(before)
+        if (
+            is_delivery
+            and not is_denied(before, behind)
+            and (happened or has_date(sentence) or (number and number in sentence))
+            and not phrases.OF_ITS_SENDER.search(sentence)
+        ):
+            return participle
+    return None
+
+
+def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
+    """What says of our parcel that a person took it: words that alone may be of a depot, or of a message.
+
+    `text` and `folded` go on behind the sentence: the day and the person may stand there.
+    """
+    is_of_ours = number and has_date(folded) and numbers.shows(sentence.upper(), number.upper())
+    if not is_of_ours or not (
+        _PERSON.search(text) or phrases.YOU_OR_ME.search(folded) or phrases.RECIPIENT.search(folded)
+    ):
+        return None
+    if any(
+        pattern.search(sentence) for pattern in (phrases.OF_ITS_SENDER, phrases.FACILITY, phrases.OBJECTION)
+    ):
+        return None
+    for participle in phrases.TAKEN.finditer(sentence):
+        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        if phrases.COLLECTED.fullmatch(participle[0]):
+            has_subject = _PERSON.search(text, 0, participle.start()) or phrases.YOU_OR_ME.search(before)
+            is_by_person = (
+                has_subject or phrases.RECIPIENT.search(sentence) or phrases.BY_SOMEBODY.match(behind)
+            )
+            is_delivery = is_by_person and not phrases.BY_US.search(before)
+        else:
+            is_of_claim = phrases.OF_MESSAGES.search(participle[0]) and phrases.CLAIM.search(sentence)
+            is_delivery = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
+        is_by_carrier = phrases.BY_CARRIER.search(behind[:_NEXT])
+        is_refused = (
+            phrases.NOT_YET.search(behind) or phrases.NEGATED.search(before) or is_denied(before, behind)
+        )
+        if is_delivery and not is_by_carrier and not is_refused:
+            return participle
+    return None
+
+
+def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
+    """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
+    before, behind = sentence[: participle.start()], sentence[participle.end() :]
+    is_signed = phrases.SIGNED.match(participle[0]) is not None
+    # As letters end: "Signed: J. Smith".
+    if is_signed and (not before.strip() or behind.lstrip().startswith(":")):
+        return False
+    if (
+        phrases.BY_US.search(before)
+        or phrases.NOT_YET.search(behind)
+        or phrases.BY_CARRIER.search(behind[:_NEXT])
+    ):
+        return False
+    if participle["received"]:
+        return phrases.RECIPIENT.search(sentence) is not None and not phrases.CLAIM.search(sentence)
+    patterns = (phrases.PICKUP_POINT, phrases.RECIPIENT)
+    return (
+        any(pattern.search(sentence) for pattern in patterns) or phrases.BY_SOMEBODY.match(behind) is not None
+    )
+
+
+def is_denied(before: str, behind: str = "") -> bool:
+    """Tell whether what stands in a sentence around its participle makes it a plan, an attempt, a rule, a doubt or a step to come."""
+    return bool(
+        phrases.CONDITION.search(before)
+        or phrases.DOUBT.search(before)
+        or phrases.DOUBT.search(behind)
+        or phrases.NOT_YET.search(before)
+        or phrases.NEGATED.search(phrases.CLAUSE_END.split(before)[-1])
+        or phrases.STEP_BEFORE.search(before)
+        or phrases.STEP_BEHIND.match(behind)
+        or phrases.OF_A_RULE.search(behind)
+        or phrases.OF_ITS_SENDER.search(f"{before} {behind}")
+    )

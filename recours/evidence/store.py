@@ -1,0 +1,344 @@
+"""The folder of documents: each is written whole or not at all, never over another, at `CARRIER/ab/cd/NAME` by its digest.
+
+A note (`.parts/NAME.jsonl`) names what was stored of a claim and is not on record yet. It is written first: a document that a
+run stored before it died is thus found again with its signatory and its time, and neither lost nor asked for again. A note has
+a line for each answer with all its pieces: of one that is whole, no call is needed. It goes when the database knows as much.
+A document is stored before it is appraised: that is slow, and what a carrier sent is paid for.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from recours.core.appraisal import EvidenceKind, Expected
+from recours.core.claim import Delivery
+from recours.core.custody import FOLDER as MANIFESTS
+from recours.core.errors import RunError
+from recours.core.outcome import (
+    MEDIA_TYPE,
+    Kept,
+    Label,
+    NotADocumentError,
+    Piece,
+    Retrieved,
+    StoredDocument,
+    best_proof,
+    shown_by_record,
+)
+from recours.evidence.kinds import SUFFIXES, kind_of
+from recours.host.files import PRIVATE, Access, read_regular
+
+PARTS = ".parts"  # the folder of what is half written, and of notes
+REFUSED = "refused"  # the folder of what proves nothing
+_SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin"}
+_NOTE = ".jsonl"
+_NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
+_DAY_S = 24 * 3600
+_NOTES_KEPT_S = 90 * _DAY_S  # by then a run took the claim up, or nobody ever will
+_DIGEST_SIGNS = 64
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class DocumentStore:
+    def __init__(self, folder: Path, access: Access = PRIVATE) -> None:
+        """`folder` is absolute; it is made when it is first needed. `access`: who may read what is stored."""
+        self.folder = folder
+        self._access = access
+        self._parts = folder / PARTS
+        self._new_folders: set[Path] = set()  # whose own names may not outlast a power cut
+
+    def make_sure(self) -> None:
+        try:
+            self._access.make_folder(self.folder)
+            self._access.try_out(self.folder)
+            with tempfile.TemporaryFile(dir=self.folder) as trial:
+                trial.write(b"\x00" * 64 * 1024)
+                trial.flush()
+                os.fsync(trial.fileno())
+            # What runs that died had half written: no run takes a day.
+            with suppress(FileNotFoundError):  # another run sweeps too
+                for part in self._parts.glob("*"):
+                    limit_s = _NOTES_KEPT_S if part.suffix == _NOTE else _DAY_S
+                    if time.time() - part.stat().st_mtime > limit_s:
+                        part.unlink()
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+        """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
+
+        Those that prove nothing say why, and lie in a folder of their own.
+        """
+        pieces: dict[str, Piece] = {}
+        for piece in got.pieces:
+            pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
+        named = [(self._named(label, piece, sha256, got), piece.content) for sha256, piece in pieces.items()]
+        try:
+            self._note(label, got.delivery, [document for document, _ in named])
+            new = {document.path for document, _ in named if not Path(document.path).exists()}
+            for document, content in named:
+                self.write(Path(document.path), content, durable=True)
+            stored = []
+            for document, content in named:
+                result = _appraised(label, document, content)
+                result = replace(result, refused=None) if got.is_accepted else result
+                apart = self._place(label, document.sha256, document.media_type, refused=True)
+                # One that was there may have counted by the rules of its time: a record points to it.
+                if result.refused and not document.refused and document.path in new:
+                    self._make_folder(apart.parent)
+                    Path(document.path).replace(apart)
+                    result = replace(result, path=str(apart))
+                elif not result.refused:  # perhaps it was, when the rules were others
+                    apart.unlink(missing_ok=True)
+                stored.append(result)
+        except OSError as error:
+            raise self._fault(error) from error
+        return stored
+
+    def refuse(self, path: Path) -> Path:
+        """Keep a copy of a proof with what is refused, and say where; its own path if it cannot be copied."""
+        apart = self.folder / REFUSED / path.relative_to(self.folder)
+        try:
+            self.write(apart, read_regular(path), durable=True)
+            sync_folder(apart.parent)
+        except OSError:
+            return path
+        return apart
+
+    def _named(self, label: Label, piece: Piece, sha256: str, got: Retrieved) -> StoredDocument:
+        """Where a piece is to lie. What is no document is refused at once."""
+        media_type, refused = MEDIA_TYPE, None
+        if piece.kind is not EvidenceKind.RECORD:
+            try:
+                media_type = kind_of(piece.content, html=piece.html)
+            except NotADocumentError as why:
+                media_type, refused = "application/octet-stream", None if got.is_accepted else str(why)
+        path = self._place(label, sha256, media_type, refused=refused is not None)
+        size = len(piece.content)
+        return StoredDocument(
+            str(path), sha256, size, media_type, got.delivery, piece.source, piece.kind, refused=refused
+        )
+
+    def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
+        """In folders by the digest: a single one for all would be full at some three million files."""
+        folder = self.folder / REFUSED if refused else self.folder
+        name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
+        return folder / label.carrier / sha256[:2] / sha256[2:4] / name
+
+    def secure(self, documents: Iterable[StoredDocument]) -> None:
+        """See that the names of these outlast a power cut too, with those of new folders. Raises RunError."""
+        try:
+            for folder in {Path(document.path).parent for document in documents}:
+                sync_folder(folder)
+                for made in self._new_folders.intersection((folder, *folder.parents)):
+                    sync_folder(made.parent)
+                    self._new_folders.discard(made)
+        except OSError as error:
+            raise self._fault(error) from error
+
+    # ---------------------------------------------------------------- what is not on record yet
+
+    def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
+        """What is known of an answer, without paths: the folder may be moved."""
+        pieces = [{name: getattr(document, name) for name in _NOTED} for document in answer]
+        facts = {"owner": _owner(label), "delivery": delivery.as_json(), "pieces": pieces}
+        line = json.dumps(facts).encode()
+        path = self._parts / f"{_stem(label)}{_NOTE}"
+        present = _lines(path)
+        if line not in present:
+            self.write(path, b"\n".join((*present, line)), durable=False)
+
+    def find(self, label: Label) -> Kept:
+        """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
+        kept: dict[str, StoredDocument] = {}
+        whole: list[str] = []
+        for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
+            answer = _answer(line, label)
+            pieces = {
+                piece.sha256: piece for document in answer if (piece := self._appraised_anew(label, document))
+            }
+            kept |= pieces
+            if len(pieces) == len(answer) and best_proof(pieces.values()):
+                whole = whole or list(pieces)
+        rest = [piece for sha256, piece in kept.items() if sha256 not in whole]
+        return Kept((*(kept[sha256] for sha256 in whole), *rest), is_complete=bool(whole))
+
+    def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
+        """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
+        for refused in (False, True):
+            path = self._place(label, document.sha256, document.media_type, refused=refused)
+            try:
+                content = read_regular(path, document.size + 1)
+            except OSError:  # then the carrier is asked again
+                continue
+            if hashlib.sha256(content).hexdigest() == document.sha256:
+                return _appraised(label, replace(document, path=str(path)), content)
+        return None
+
+    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
+        """These are on record now, and all else that was stored of their claims: no run need find them again."""
+        for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
+            with suppress(OSError):  # nobody reads it any more, and it goes by its age
+                path.unlink(missing_ok=True)
+
+    # ---------------------------------------------------------------- writing
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self._new_folders.update(path for path in (folder, *folder.parents) if not path.exists())
+            self._access.make_folder(folder)
+
+    def write(self, path: Path, content: bytes, *, durable: bool) -> None:
+        """Write a file whole or not at all. A document of that name holds the same content, since its digest is in the name.
+
+        `durable`: its content outlasts a power cut too, which takes some milliseconds. A note need not: it serves a run that
+        follows one that died.
+        """
+        self._make_folder(self._parts)
+        self._make_folder(path.parent)
+        part = self._parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}.part"
+        try:
+            # Unbuffered: else it is asked whether it is a terminal, and where it stands.
+            with open(part, "wb", buffering=0, opener=self._access.opener) as file:
+                left = memoryview(content)
+                while left:
+                    left = left[file.write(left) :]
+                if durable:
+                    os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _fault(self, error: OSError) -> RunError:
+        return RunError(
+            f"Documents cannot be stored in {self.folder}: {error.strerror or error}. "
+            "No carrier is called before that is mended."
+        )
+
+
+def _appraised(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
+    """With what the document shows, and why it proves nothing, if it does not."""
+    if document.kind is EvidenceKind.RECORD:
+        return replace(document, shown=shown_by_record(document.delivery))
+    if document.refused:
+        return document
+    from recours.evidence.appraisal import appraise  # noqa: PLC0415 (its many patterns: most runs store nothing)
+
+    try:
+        expected = Expected(label.carrier, label.number, document.kind)
+        appraisal = appraise(content, document.media_type, expected)
+    except NotADocumentError as why:
+        return replace(document, refused=str(why))
+    return replace(document, shown=appraisal.shown, refused=appraisal.hollow)
+
+
+def _stem(label: Label) -> str:
+    """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
+    reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
+    number = _UNSAFE.sub("-", label.number)[:40]
+    claim_id = _UNSAFE.sub("-", str(label.claim_id))[:40]
+    return f"{reference}_{claim_id}_{number}"
+
+
+# ---------------------------------------------------------------- notes
+
+
+def _note_of(folder: Path, document: Path) -> Path:
+    """The note of a document's claim, by what is before the digest in its name."""
+    return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
+
+
+def _lines(note: Path) -> list[bytes]:
+    """One for each answer; none if there is no note, or it cannot be read."""
+    try:
+        return read_regular(note).splitlines()
+    except OSError:
+        return []
+
+
+def _owner(label: Label) -> list[str]:
+    """Whose answer it is: names alone may look alike."""
+    return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
+
+
+def _answer(line: bytes, label: Label) -> list[StoredDocument]:
+    """The pieces of an answer, without paths; none if it is another claim's or number's, or a power cut tore the line."""
+    try:
+        facts = json.loads(line)
+    except ValueError:
+        return []
+    if facts["owner"] != _owner(label):
+        return []
+    delivery = Delivery.from_json(facts["delivery"])
+    pieces = (piece | {"kind": EvidenceKind(piece["kind"])} for piece in facts["pieces"])
+    return [StoredDocument(path="", delivery=delivery, **piece) for piece in pieces]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the new name durable. Windows neither can nor needs to."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---------------------------------------------------------------- files that a row names
+
+
+def is_inside(folder: Path, path: str) -> bool:
+    """Tell whether a path from a row leads into the folder of documents, links followed.
+
+    Other software can write rows: a file that lies elsewhere is neither read, copied nor deleted.
+    """
+    try:
+        place = Path(path)
+        return place.is_absolute() and place.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the path
+        return False
+
+
+def stored_files(folder: Path) -> Iterator[Path]:
+    """Every file that is kept as evidence; without those that no run has recorded yet, which their notes name."""
+    for place in folder.rglob("*"):
+        top = place.relative_to(folder).parts[0]
+        if top in (PARTS, MANIFESTS) or (place.is_dir() and not place.is_symlink()):
+            continue
+        digest = place.stem.rpartition("_")[2].encode()
+        if not any(digest in line for line in _lines(_note_of(folder, place))):
+            yield place
+
+
+def erase(folder: Path, path: str, sha256: str) -> str | None:
+    """Delete a document and the note that names it; why that could not be done, as a phrase. What is gone counts as deleted.
+
+    The document first: without it the note is of no use to anybody, and a prune that died in between is repeated.
+    """
+    if not is_inside(folder, path):
+        return f"it is outside {folder}"
+    place = Path(path)
+    # Whatever a record says, only a file that recours named is deleted: its digest is in its name, and in its folders'.
+    is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
+    if len(sha256) != _DIGEST_SIGNS or not is_ours:
+        return "its name is none that recours gives"
+    if not place.parent.is_dir():  # a share that is not mounted looks like this, and comes back
+        return f"the folder {place.parent} is not there"
+    note = _note_of(folder, place)
+    is_named = sha256.encode() in b"".join(_lines(note))
+    for file in (place, note) if is_named else (place,):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            return f"{error.strerror or error}"
+    return None

@@ -1,0 +1,169 @@
+"""What `recours verify` does: manifests are verified with the files that they name, proofs appraised anew."""
+
+import errno
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from recours.core.appraisal import EvidenceKind, Expected
+from recours.core.custody import ERASED, NOTHING_BEFORE, PREVIOUS, Manifest, digest_of
+from recours.core.errors import RunError
+from recours.core.outcome import NotADocumentError
+from recours.core.text import plural
+from recours.database.evidence import DatabaseCustody
+from recours.evidence.appraisal import appraise
+from recours.evidence.store import is_inside, stored_files
+from recours.host.files import read_regular
+
+_LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests have less
+_ASK_WHO = "Find out who can write to the database, and compare it with a backup."
+_RESTORE = "Restore it from a backup, and find out who can write to the folder."
+
+
+@dataclass
+class Verification:
+    """All manifests, and the files of these claims (none named: of all), with what is shown of them.
+
+    `report` takes a problem: what is wrong, and what to do. `roots`: certificates of the authorities whose timestamps are
+    good; none: their signatures are not verified.
+    """
+
+    custody: DatabaseCustody
+    report: Callable[[str], None]
+    roots: Sequence[Any] = ()
+    claim_ids: Collection[Any] = ()
+    files: int = 0
+    pending: int = 0  # files that the next manifest will name
+    last: Manifest | None = None
+    stamp: tuple[Manifest, datetime] | None = None  # what the newest good timestamp stamped, and when
+    _rowless: dict[str, str] = field(default_factory=dict)  # lines that no row has, by their SHA-256
+
+    def run(self) -> None:
+        """Raises DatabaseError."""
+        previous = Manifest(0, "", NOTHING_BEFORE)
+        while manifest := self.custody.after(previous.number):
+            lines = self._lines(manifest, previous)
+            if stamped_at := self._stamped_at(manifest):
+                self.stamp = manifest, stamped_at
+            self._verify_rows(manifest.number, lines)
+            self.last = previous = manifest
+        self._verify_rows(None, set())
+        for difference in self.custody.differences(self.claim_ids):
+            self.report(f"{difference} {_ASK_WHO}")
+        if self.claim_ids:
+            return
+        if self._rowless:
+            example = next(iter(self._rowless.values()))
+            self.report(
+                f"No row names {plural(len(self._rowless), 'file')} of manifests, such as {example}: rows were deleted or "
+                f"changed. {_ASK_WHO}"
+            )
+        named = set(map(hash, self.custody.named_paths()))
+        for file in stored_files(self.custody.folder):
+            if hash(str(file)) not in named:
+                self.report(
+                    f"No row names the file {file}: it was added, or its row deleted. Move it away. {_ASK_WHO}"
+                )
+
+    def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
+        """What a manifest names, without the timestamp of the one before, which is verified; None: it is not as it was written."""
+        number = manifest.number
+        content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
+        lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))
+        if number != previous.number + 1 or (lines and f"{PREVIOUS}{previous.sha256}" not in lines):
+            self.report(
+                f"Manifest {number} does not follow manifest {previous.number}: one was replaced or deleted. {_ASK_WHO}"
+            )
+        if lines is None:
+            return None
+        tokens = {line for line in lines if line.endswith(f"  {previous.token_name}")}
+        for line in tokens:
+            label = f"The timestamp of manifest {previous.number}"
+            self._verify_file(previous.token_name, digest_of(line), label)
+        return lines - tokens
+
+    def _stamped_at(self, manifest: Manifest) -> datetime | None:
+        from recours.evidence.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)
+
+        try:
+            if not (self.custody.folder / manifest.token_name).exists():
+                return None
+            token, content = self._content(manifest.token_name), self._content(manifest.name)
+            return verify_token(token, content, self.roots)
+        except (OSError, RunError) as error:
+            self.report(
+                f"The timestamp of manifest {manifest.number} proves nothing ({error}). If it was changed, restore it from a "
+                "backup."
+            )
+            return None
+
+    def _verify_rows(self, manifest: int | None, lines: set[str] | None) -> None:
+        """The rows of one manifest (None: of none), and its lines; None: they are not known.
+
+        A later manifest names a file again that was erased or moved, or of whose row something was written.
+        """
+        of_rows: set[str] = set()
+        for row in self.custody.rows(manifest, self.claim_ids):
+            of_rows.add(row.line)
+            if row.manifest is not None and lines is not None:
+                what = (
+                    f"{row.label} no manifest names {row.path} as its row does: the row was added or changed."
+                )
+                if row.line in lines:
+                    what = f"{row.label} the row of {row.path} does not say what it said: it was changed."
+                if not {row.line, row.record} <= lines:
+                    self.report(f"{what} {_ASK_WHO}")
+            if not row.line.startswith(ERASED):
+                self.files += 1
+                self.pending += row.manifest is None
+                self._verify_file(row.path, row.sha256, f"{row.label} the file {row.path}")
+        named = {line for line in lines or () if line.startswith(ERASED) or not line.startswith("#")} - {""}
+        for line in of_rows | {line for line in named if line.startswith(ERASED)}:
+            self._rowless.pop(digest_of(line), None)
+        self._rowless |= {digest_of(line): line for line in named - of_rows}
+
+    def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
+        """Its content, if it has this SHA-256."""
+        try:
+            content = self._content(name)
+        except (FileNotFoundError, NotADirectoryError):
+            self.report(f"{label} is missing. {_RESTORE}")
+        except OSError as error:
+            self.report(
+                f"{label} cannot be read ({error.strerror}). Correct RECOURS_POD_DIR, or give this user the right to read it."
+            )
+        else:
+            if hashlib.sha256(content).hexdigest() == sha256:
+                return content
+            self.report(f"{label} was changed: its SHA-256 is not the recorded one. Move it away. {_RESTORE}")
+        return None
+
+    def _content(self, name: str) -> bytes:
+        return _content(self.custody.folder, name)
+
+
+def _content(folder: Path, name: str) -> bytes:
+    """A file of the folder: its name is that of a row. Raises OSError."""
+    place = folder / name
+    if not is_inside(folder, str(place)):
+        raise OSError(errno.EINVAL, f"it is outside {folder}")
+    if not place.is_relative_to(folder) or place.resolve() != folder.resolve() / place.relative_to(folder):
+        raise OSError(errno.EINVAL, "it is reached by a link")
+    return read_regular(place, _LARGEST)
+
+
+def appraised_anew(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
+    """For each proof of these claims (none named: of all) that runs accepted: why it would be refused today; None: it would not.
+
+    Raises DatabaseError.
+    """
+    for reference, path, media_type, carrier, number, kind in custody.proofs(claim_ids):
+        try:
+            content = _content(custody.folder, path)
+            hollow = appraise(content, media_type, Expected(carrier, number, EvidenceKind(kind))).hollow
+        except (OSError, NotADocumentError) as why:
+            hollow = getattr(why, "strerror", None) or str(why)
+        yield f"{reference}: {path} would be refused today: {hollow}." if hollow else None

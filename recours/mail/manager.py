@@ -1,0 +1,209 @@
+"""`NotificationManager`: decides what is mailed to whom, and has it rendered, each thing once."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.carrier import Catalog
+from recours.core.mail import (
+    FAULTS,
+    LAPSED,
+    Draft,
+    EventName,
+    MailKind,
+    OutboxEvent,
+    Preferences,
+    Recipient,
+    digest_due,
+    is_address,
+    parse_preferences,
+    still_holds,
+    summary_due,
+    things,
+    trouble_of,
+)
+from recours.core.text import clean, plural
+from recours.database.mail_outbox import MailOutbox
+from recours.mail.render import MOST_CLAIMS, Branding, Rendered, render
+from recours.runs.ports import Clock
+
+log = logging.getLogger("__main__")
+
+_KINDS = {
+    EventName.POD_FAILED: MailKind.POD_FAILED,
+    EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED,
+    EventName.ACCOUNT_REFUSED: MailKind.ACCOUNT_REFUSED,
+}
+_AT_ONCE = 500  # events whose claims are looked at
+_SHOWN = 5  # references, where there are many
+# A fault that goes on is written down once a day.
+_GOES_ON = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class MailPolicy:
+    language: str
+    zone: ZoneInfo
+    head: Branding
+    send_limit: int  # more client mails than this in one run are held
+    skipped_statuses: frozenset[str]  # of claims for which there is nothing to do
+    admin: str = ""
+
+
+@dataclass(frozen=True)
+class NotificationManager:
+    """Renders the mails that are due; what waits for a digest stays untold."""
+
+    outbox: MailOutbox
+    policy: MailPolicy
+    catalog: Catalog
+    clock: Clock
+    new_id: Callable[[], str]  # a text that no other mail has been given
+    blocked: Callable[[], Mapping[str, int]] = dict  # how many claims wait, by the key of their account
+
+    def render_due(self) -> int:
+        """Render the mails that are due; how many. More client mails than the brake allows are all held."""
+        now = self.clock.now()
+        due = (
+            mail
+            for client_id, ids in self.outbox.untold_by_client().items()
+            for mail in self._of_client(client_id, ids, now)
+        )
+        # As many as it takes to know: there may be thousands.
+        first = list(islice(due, self.policy.send_limit + 1))
+        held = len(first) > self.policy.send_limit
+        written = 0
+        for recipient, preferences, kind, events in chain(first, due):
+            written += self._write(kind, events, recipient, preferences.language, now, held=held)
+        if held:
+            log.warning(
+                f"{plural(written, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
+                "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
+            )
+        return written + self._summary(now)
+
+    def _of_client(
+        self, client_id: Any, ids: Sequence[int], now: datetime
+    ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
+        recipient = self.outbox.recipient(client_id)
+        if why := _unreachable(recipient):
+            self._decline(self.outbox.still_untold(ids), why, logging.WARNING)
+            return []
+        events = self.outbox.still_untold(ids)
+        assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
+        preferences, fault = parse_preferences(recipient.preferences, self.policy.language)
+        if fault:
+            log.warning(f"Client {client_id}: {fault}; the usual is done")
+        mails = []
+        for name, kind in _KINDS.items():
+            of_kind = [event for event in events if event.name is name]
+            if not preferences.wants(kind):
+                self.outbox.decline(of_kind, "not wanted by the client")
+                continue
+            frequency, zone = preferences.frequency, self.policy.zone
+            due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
+            due = self._holding(due)
+            mails += [
+                (recipient, preferences, kind, due[place : place + MOST_CLAIMS])
+                for place in range(0, len(due), MOST_CLAIMS)
+            ]
+        return mails
+
+    def _holding(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+        """Those whose reason is still there; the others lapse."""
+        holding: list[OutboxEvent] = []
+        for place in range(0, len(events), _AT_ONCE):
+            some = events[place : place + _AT_ONCE]
+            now = self.outbox.reasons(some)
+            lapsed: list[OutboxEvent] = []
+            for event in some:
+                holds = still_holds(event, now, self.policy.skipped_statuses)
+                (holding if holds else lapsed).append(event)
+            self._decline(lapsed, LAPSED, logging.INFO)
+        return holding
+
+    def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
+        """No mail tells these, and the log says so. None at all: another run has declined them."""
+        if not events:
+            return
+        self.outbox.decline(events, why)
+        shown = sorted({clean(event.facts.get("reference") or event.carrier or "?", 60) for event in events})
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
+
+    def _summary(self, now: datetime) -> int:
+        """One mail a day to the operator, of all that only they can mend, and of the claims that gave up.
+
+        A fault that is new is mailed at once, with all that waited.
+        """
+        events = self._holding(self.outbox.events_of_operator())
+        if not events:
+            return 0
+        if not is_address(self.policy.admin):
+            self.outbox.decline(events, "there was no ADMIN_EMAIL")
+            log.warning(
+                f"{plural(len(things(events)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
+            )
+            return 0
+        operator = Recipient(None, self.policy.admin, None, is_active=True, preferences=None)
+        reports = [[event] for event in events if event.name is EventName.WEEKLY_REPORT]
+        summary = [event for event in events if event.name is not EventName.WEEKLY_REPORT]
+        mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
+        if summary and (
+            summary_due(self.outbox.last_summary(), now, self.policy.zone) or self._has_new(summary, now)
+        ):
+            mails.append((MailKind.OPERATOR_SUMMARY, summary))
+        return sum(self._write(kind, of, operator, self.policy.language, now) for kind, of in mails)
+
+    def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
+        """Tell whether a fault is among these that no mail of these days was about."""
+        faults = {trouble_of(event) for event in events} - {None}
+        return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _GOES_ON)))
+
+    def _write(
+        self,
+        kind: MailKind,
+        events: list[OutboxEvent],
+        recipient: Recipient,
+        language: str,
+        now: datetime,
+        *,
+        held: bool = False,
+    ) -> int:
+        """Render and keep one mail: 1; 0 if another run has told its events meanwhile, or an internal error prevented it."""
+        of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
+        blocked = self.blocked() if of_accounts else {}
+        try:
+            if kind is MailKind.WEEKLY_REPORT:
+                mail = Rendered(**events[0].facts)  # it was written with its event
+            else:
+                mail = render(kind, events, language, recipient.name, self.policy.head, self.catalog, blocked)
+        except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
+            references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in events[:5])
+            log.exception(f"The mail about {references} cannot be written: an internal error")
+            return 0
+        draft = Draft(
+            message_id=f"<{self.new_id()}@recours.invalid>",
+            kind=kind,
+            client_id=recipient.client_id,
+            recipient=recipient.email or "",
+            language=language,
+            subject=mail.subject,
+            plain=mail.plain,
+            html=mail.html,
+        )
+        return int(self.outbox.write(draft, events, now, held=held))
+
+
+def _unreachable(recipient: Recipient | None) -> str | None:
+    if recipient is None:
+        return "the client is not known"
+    if not recipient.is_active:
+        return "the client is not active"
+    if not is_address(recipient.email):
+        return "the client's address is not one"
+    return None

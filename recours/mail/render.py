@@ -1,0 +1,402 @@
+"""A mail about claims: its subject, plain text and HTML, in French and English, out of the events that it tells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from recours.core.accounts import carrier_of
+from recours.core.appraisal import Shown
+from recours.core.carrier import Catalog
+from recours.core.disputes import told as told_of
+from recours.core.errors import TRAITS, ErrorKind, is_persistent
+from recours.core.localized import Localized
+from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
+from recours.core.sentences import explanation_in, sentence
+from recours.core.text import clean
+from recours.core.translations import N_
+from recours.host.installation import pasteable
+from recours.mail.subjects import subject_of
+from recours.reporting.labels import explain_or_quote, quoted
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+MOST_CLAIMS = 200  # that a mail lists
+_MOST_NAMED = 20  # claims that expired, clients whose accounts are refused
+_LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME = 100, 300, 80
+_LONGEST_PROBLEM = 1000  # it names files
+
+
+@dataclass(frozen=True)
+class Branding:
+    service: str = ""
+    claim_url: str = ""  # with {reference}
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True)
+class Rendered:
+    subject: str
+    plain: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """A section of a mail: its lines, each a label and a text."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    link: str = ""
+
+
+def render(
+    kind: MailKind,
+    events: Sequence[OutboxEvent],
+    language: str,
+    name: str | None,
+    head: Branding,
+    catalog: Catalog,
+    blocked: Mapping[str, int] | None = None,
+) -> Rendered:
+    """The mail that tells these events. Foreign text is cleaned here, and escaped by the template.
+
+    `blocked`: how many claims wait, by the key of their account, for its subject.
+    """
+    texts = Localized(language, head.zone)
+    events = things(events)
+    expired = [event for event in events if event.name is EventName.EXPIRED]
+    faults = [event for event in events if event.name is EventName.ACCOUNT_FAULT]
+    of_clients = [event for event in faults if is_listed_with_others(event)]
+    together = {event.id for event in (*expired, *of_clients)}
+    alone = sorted(
+        (event for event in events if event.id not in together), key=lambda e: e.name not in FAULTS
+    )
+    items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
+    if more := [_reference(event) for event in alone[MOST_CLAIMS:]]:
+        items.append(
+            Item(
+                texts.counted("{count} more claim", "{count} more claims", len(more)),
+                ((texts("Claims"), _named(more, texts)),),
+            )
+        )
+    items += [_expired(expired, texts)] if expired else []
+    items += _accounts_of_clients(of_clients, texts, catalog)
+    shown = clean(name, _LONGEST_NAME) if name else ""
+    subject = subject_of(kind, events, language, catalog, blocked or {})
+    return mail_of(subject, texts(_INTROS[kind]), items, texts, head, name=shown)
+
+
+def mail_of(
+    subject: str, intro: str, items: Sequence[Item], texts: Localized, head: Branding, *, name: str = ""
+) -> Rendered:
+    """The mail of these items. `name`: of its reader."""
+    values = {
+        "subject": subject,
+        "hello": texts("Hello {name},", name=name) if name else texts("Hello,"),
+        "intro": intro,
+        "items": items,
+        "texts": texts,
+        "service": head.service or texts("The claims service"),
+        "language": texts.language,
+        "colon": " :" if texts.language == "fr" else ":",
+    }
+    templates = _environment()
+    plain, html = (templates.get_template(f"mail.{form}.j2").render(values) for form in ("txt", "html"))
+    return Rendered(subject, plain, html)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (loaded with the first mail)
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),
+        autoescape=select_autoescape(("html.j2",), default_for_string=True),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+def _reference(event: OutboxEvent) -> str:
+    return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
+
+
+def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, catalog: Catalog) -> Item:
+    carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
+    if event.name in FAULTS:
+        return Item(f"{texts(_FAULTS[event.name])} {carrier}".rstrip(), _fault(event, carrier, texts))
+    if event.name is EventName.ACCOUNT_REFUSED:
+        return Item(carrier, _account_refused(event, carrier, texts))
+    lines = [
+        (texts("Carrier"), carrier),
+        (texts("Tracking number"), clean(event.number, 60) or texts("(none)")),
+    ]
+    reference = _reference(event)
+    if event.name is EventName.POD_RETRIEVED:
+        lines += _retrieved(event, texts)
+    elif kind is MailKind.OPERATOR_SUMMARY:  # what a client could do is none of their business
+        lines.append((texts("What happened"), _error(event, carrier, texts)))
+        if event.name is EventName.GAVE_UP:
+            lines.append((texts("What it means"), _end(event, texts)))
+    else:
+        lines += _failed(event, carrier, texts)
+    link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
+    return Item(reference, tuple(lines), link)
+
+
+def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
+    """Claims whose deadline has long passed: one thing, however many they are."""
+    references = [_reference(event) for event in events]
+    days = max(event.facts["days"] for event in events)
+    return Item(
+        texts.counted(
+            "{count} claim given up: deadline passed", "{count} claims given up: deadline passed", len(events)
+        ),
+        (
+            (
+                texts("What happened"),
+                texts.counted(
+                    "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
+                    "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
+                    days,
+                ),
+            ),
+            (texts("Claims"), _named(references, texts)),
+            (
+                texts("What you can do"),
+                pasteable(
+                    texts(
+                        "If a proof is still of use, have the claim start over: recours reopen {reference}",
+                        reference=references[0],
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Item]:
+    """One thing for each carrier, however many accounts it refuses."""
+    items = []
+    for carrier in dict.fromkeys(carrier_of(event.carrier) for event in events):
+        clients: dict[str, list[str]] = {}  # by what is wrong
+        for event in events:
+            if carrier_of(event.carrier) == carrier:
+                kind = kind_of(event)
+                what = texts(TRAITS[kind].label) if kind else texts("What happened")
+                clients.setdefault(what, []).append(clean(event.facts.get("client") or event.carrier, 100))
+        count = sum(map(len, clients.values()))
+        title = texts.counted(
+            "{carrier}: {count} account of clients",
+            "{carrier}: {count} accounts of clients",
+            count,
+            carrier=catalog.name_of(carrier, carrier),
+        )
+        lines = [(what, _named(names, texts)) for what, names in clients.items()]
+        items.append(
+            Item(
+                title,
+                (
+                    *lines,
+                    (
+                        texts("What you can do"),
+                        pasteable(texts("To see which ones and why: recours accounts list")),
+                    ),
+                ),
+            )
+        )
+    return items
+
+
+def _named(names: Sequence[str], texts: Localized) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (texts(" and {count} more", count=more) if more > 0 else "")
+
+
+def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[str, str], ...]:
+    """For the client whose account it is, with the carrier's own message as a detail."""
+    happened = N_("{carrier} rejects the credentials of your account.")
+    do = N_(
+        "Check with {carrier} whether the password or key was changed or has expired. Then give us the new credentials the way you gave us the first ones, but never by e-mail."
+    )
+    if kind_of(event) is ErrorKind.ACCOUNT_DENIED:
+        happened = N_("{carrier} knows your account, but does not let it use this service.")
+        do = N_("Ask {carrier} to give this account access by API to tracking and proofs of delivery.")
+    words = clean(event.facts.get("words") or "", _LONGEST_ERROR)
+    return (
+        (texts("What happened"), texts(happened, carrier=carrier)),
+        (
+            texts("What it means"),
+            texts(
+                "Your {carrier} claims wait. No attempt is lost: the search goes on once the account is accepted.",
+                carrier=carrier,
+            ),
+        ),
+        (texts("What you can do"), texts(do, carrier=carrier)),
+        *([(texts("Technical detail"), quoted(texts.language, words))] if words else []),
+    )
+
+
+def _retrieved(event: OutboxEvent, texts: Localized) -> list[tuple[str, str]]:
+    is_by_hand = event.facts.get("by_hand")
+    how = (
+        texts("attached by hand")
+        if is_by_hand
+        else texts.counted(
+            "obtained after {count} attempt", "obtained after {count} attempts", event.facts["attempts"]
+        )
+    )
+    lines = [(texts("What happened"), how)]
+    if stored := event.facts.get("shown"):
+        shows = told_of(Shown(**stored), None, texts)
+        lines.append((texts("What it shows"), clean(shows)))
+    if delivered := _delivered(event.facts, texts):
+        lines.append((texts("Delivered on"), delivered))
+    if signatory := event.facts.get("signatory"):
+        lines.append((texts("Signed by"), clean(signatory, 100)))
+    return lines
+
+
+def _delivered(facts: Mapping[str, Any], texts: Localized) -> str | None:
+    """Without the time of day, where the carrier gave none."""
+    at, day = facts.get("delivered_at"), facts.get("delivered_day")
+    if at:
+        local = texts.local(datetime.fromisoformat(at))
+        hour = f"{local:à %H h %M %Z}" if texts.language == "fr" else f"{local:%H:%M %Z}"
+        return f"{texts.day(local)} {hour}"
+    return texts.day(date.fromisoformat(day)) if day else None
+
+
+def _end(event: OutboxEvent, texts: Localized) -> str:
+    """After how many attempts a claim gave up, and whether a last attempt was among them."""
+    kind = kind_of(event)
+    has_last = event.facts.get("last_attempt")
+    if kind and is_persistent(kind):
+        if has_last:
+            return texts(
+                "Given up after a last attempt before the deadline: the error is final, so no further call was made"
+            )
+        return texts("Given up: the error is final, so no further call was made")
+    attempts = event.facts["attempts"]
+    if has_last:
+        return texts.counted(
+            "Given up after {count} attempt and a last attempt before the deadline",
+            "Given up after {count} attempts and a last attempt before the deadline",
+            attempts,
+        )
+    return texts.counted("Given up after {count} attempt", "Given up after {count} attempts", attempts)
+
+
+def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
+    """For the client, with the sentence about this very failure as a detail."""
+    kind = kind_of(event)
+    if kind is ErrorKind.INVALID_TRACKING and not event.number:
+        advice = ADVICE["no_number"]
+    else:
+        advice = ADVICE.get(kind or "", ADVICE["other"])
+    happened, means, do = (texts(text) for text in advice)
+    after_last = event.facts.get("final") and event.facts.get("last_attempt")
+    return [
+        (texts("What happened"), happened),
+        (texts("What it means"), means),
+        *([(texts("How it ended"), _end(event, texts))] if after_last else []),
+        (texts("What you can do"), do),
+        (texts("Technical detail"), _error(event, carrier, texts, to_client=True)),
+    ]
+
+
+def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: bool = False) -> str:
+    text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+    explanation = explanation_in(event.facts, carrier)
+    return explain_or_quote(texts.language, explanation, kind_of(event), text, to_client=to_client)
+
+
+def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[str, str], ...]:
+    """Of a carrier's account, of a run, or a problem. The English text has details for the operator, such as a command."""
+    if problem := event.facts.get("problem"):
+        remedy = pasteable(event.facts["remedy"])
+        return (texts("What happened"), clean(problem, _LONGEST_PROBLEM)), (texts("What you can do"), remedy)
+    text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
+    if texts.language == "en":
+        return ((texts("What happened"), text),)
+    if explanation := explanation_in(event.facts, carrier):
+        return ((texts("What happened"), sentence(texts.language, explanation)),)
+    kind = kind_of(event)
+    named = ((texts("What happened"), texts(TRAITS[kind].label)),) if kind else ()
+    return (*named, (texts("Technical detail"), quoted(texts.language, text)))
+
+
+# ---------------------------------------------------------------- what is said to people
+
+_INTROS = {
+    MailKind.POD_FAILED: N_("We could not obtain the proof of delivery:"),
+    MailKind.POD_RETRIEVED: N_("We have obtained the proof of delivery:"),
+    MailKind.ACCOUNT_REFUSED: N_("We can no longer ask for your proofs of delivery:"),
+    MailKind.OPERATOR_SUMMARY: N_("To check:"),
+}
+_FAULTS = {
+    EventName.ACCOUNT_FAULT: N_("The carrier's account"),
+    EventName.OUTAGE: N_("Carrier unavailable:"),
+    EventName.TO_CORRECT: N_("Claims to correct"),
+    EventName.REFUSED_DOCUMENTS: N_("Refused documents:"),
+    EventName.RUN_FAULT: N_("recours itself failed:"),
+}
+
+# What happened, what it means to a client, and what they can do.
+ADVICE: dict[str, tuple[str, str, str]] = {
+    "no_number": (
+        N_("The claim has no tracking number."),
+        N_("Without this number we cannot ask the carrier for the proof of delivery."),
+        N_(
+            "Enter the number that is on the label or the shipping confirmation in the claim: the search then resumes "
+            "automatically."
+        ),
+    ),
+    ErrorKind.INVALID_TRACKING: (
+        N_("The tracking number is not valid for this carrier."),
+        N_("With this number the carrier cannot find the parcel."),
+        N_(
+            "Check the number on the label or the shipping confirmation, and correct it in the claim: "
+            "the search then resumes automatically."
+        ),
+    ),
+    ErrorKind.NOT_FOUND: (
+        N_("The carrier does not know this number."),
+        N_("Even on our last attempt it found no parcel with this number."),
+        N_(
+            "Check the number and the carrier, and correct them in the claim: the search then resumes automatically."
+        ),
+    ),
+    ErrorKind.ACCESS_DENIED: (
+        N_("The carrier refuses to tell us about this parcel."),
+        N_("The carrier knows the parcel, but it does not belong to the contract with which we ask."),
+        N_(
+            "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself."
+        ),
+    ),
+    ErrorKind.RETURNED_TO_SENDER: (
+        N_("The carrier took the parcel back to its sender."),
+        N_("The recipient did not receive this parcel, so no proof of delivery to them will exist."),
+        N_("Check whether the parcel came back to you, and adapt the claim accordingly."),
+    ),
+    ErrorKind.POD_NEVER_AVAILABLE: (
+        N_("The carrier has no proof of delivery for this parcel."),
+        N_("It answers that there is none, or it should have come long ago: we expect none any more."),
+        N_(
+            "Add another piece of evidence to the claim: the carrier's tracking, what the recipient wrote, a proof of "
+            "posting."
+        ),
+    ),
+    "other": (
+        N_("We have not received the proof of delivery."),
+        N_("Our last attempt failed too, so we have stopped trying."),
+        N_("You can ask the carrier for it directly, or add another piece of evidence to the claim."),
+    ),
+}

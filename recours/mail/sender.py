@@ -1,0 +1,266 @@
+"""`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from email.charset import QP, Charset
+from email.encoders import encode_base64
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import format_datetime
+from itertools import starmap
+from mimetypes import guess_type
+from pathlib import PurePath
+
+from recours.core.mail import MailKind, MailState, OutgoingMail, still_holds
+from recours.core.outcome import NotADocumentError
+from recours.core.recorded_phrases import MailTrouble
+from recours.core.text import clean, is_one_line, plural
+from recours.database.mail_outbox import MailOutbox
+from recours.mail.smtp import (
+    MailRefusedError,
+    MailServerError,
+    OutcomeUnknownError,
+    SmtpConnection,
+    StopRequestedError,
+)
+from recours.runs.ports import Clock
+
+log = logging.getLogger("email_sender")
+run_log = logging.getLogger("__main__")
+
+_BATCH = 20
+_ENOUGH = 10  # refusals of us in a row: that is not one recipient's policy
+_LARGEST_FILES = 2_000_000  # bytes, of all files of a mail
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    sender: str
+    reply_to: str = ""
+    redirect: str = ""  # all mail goes there instead
+
+
+@dataclass
+class EmailSender:
+    """Sends what is ready over one connection, once.
+
+    `connect` makes the connection, given what tells whether the run goes on; not called with nothing to send. `attach`: the
+    files that a mail brings along, by their names.
+    """
+
+    mails: MailOutbox
+    connect: Callable[[Callable[[], bool]], SmtpConnection]
+    envelope: Envelope
+    clock: Clock
+    skipped_statuses: frozenset[str]
+    attach: Callable[[OutgoingMail], Mapping[str, bytes]]
+    _tried: int = 0
+    _sent: int = 0
+    _refused_us: int = 0  # in a row
+    _put_off: list[str] = field(default_factory=list)  # why, of each mail that waits by itself
+    _has_warned_of_copy: bool = False
+
+    def send_all(self, go_on: Callable[[], bool]) -> int:
+        """Send every mail that is ready, as long as `go_on` says so; how many went out.
+
+        A fault of the server is logged, and everything waits.
+        """
+        now = self.clock.now()
+        for mail_id, recipient in self.mails.undecided(now):
+            _log_error(
+                f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
+            )
+        trouble = None
+        try:
+            self._send_ready(self.mails.ready(now), go_on)
+        except MailServerError as fault:
+            trouble = str(fault)
+        self._sum_up(trouble)
+        return self._sent
+
+    def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
+        """Several at once: holding each by itself is what costs most. Raises MailServerError."""
+        with self.connect(go_on) as server:
+            for place in range(0, len(ids), _BATCH):
+                if not go_on():
+                    return
+                batch = self.mails.take(ids[place : place + _BATCH], self.clock.now())
+                self._send_batch(server, batch, go_on)
+        if self._refused_us and self._refused_us == self._tried:
+            raise MailServerError(self._put_off[-1])
+
+    def _sum_up(self, trouble: str | None) -> None:
+        """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
+        if self._sent:
+            run_log.info(f"{plural(self._sent, 'mail')} sent")
+        waiting = self.mails.count(MailState.READY) if trouble else 0
+        if waiting:
+            log.error(f"{trouble}; mails wait")
+            run_log.error(f"Mails wait for the next run ({waiting}): {trouble}")
+        elif self._put_off:
+            run_log.warning(
+                f"{plural(len(self._put_off), 'mail')} put off to a later run: {self._put_off[0]}"
+            )
+
+    def _send_batch(
+        self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
+    ) -> None:
+        """Those that did not go out are handed back. Raises MailServerError."""
+        now = self.mails.reasons([event for mail in batch for event in mail.told])
+        for place, mail in enumerate(batch):
+            if not any(still_holds(event, now, self.skipped_statuses) for event in mail.told):
+                why = MailTrouble.MENDED.text()
+                if mail.kind is MailKind.ACCOUNT_REFUSED:
+                    why = MailTrouble.ACCEPTED_AGAIN.text()
+                self._end(mail, MailState.CANCELLED, why)
+                log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
+                continue
+            if not go_on():
+                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
+                return
+            try:
+                self._send(server, mail)
+            except StopRequestedError:
+                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
+                return
+            except MailServerError as fault:
+                self._hand_back_untried(batch[place + 1 :], str(fault))
+                raise
+
+    def _hand_back_untried(self, mails: list[OutgoingMail], why: str) -> None:
+        for mail in mails:
+            self.mails.give_back(mail, why, tried=False)
+
+    def _end(self, mail: OutgoingMail, state: MailState, error: str | None = None) -> None:
+        fault = self.mails.end(mail, state, self.clock.now(), error)
+        if fault and not self._has_warned_of_copy:
+            self._has_warned_of_copy = True
+            run_log.warning(
+                f"What became of a mail could not be copied to the service's table notifications ({fault}). "
+                "It is in recours_mails."
+            )
+
+    def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:
+        """Raises MailServerError if no other mail is to be tried after this one, StopRequestedError if the run is to end."""
+        recipient = self.envelope.redirect or mail.recipient
+        what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
+        self._tried += 1
+        try:
+            given = self._give(server, mail, recipient, what)
+        except MailServerError as fault:
+            self.mails.give_back(mail, str(fault), tried=True)
+            raise
+        except OutcomeUnknownError as error:
+            self._end(mail, MailState.UNDECIDED, str(error))
+            _log_error(f"{what}: {error}; it may have arrived, and is not sent again")
+            raise MailServerError("The mail server hung up on a mail that it was given") from error
+        except MailRefusedError as refusal:
+            self._refused(mail, what, refusal)
+            return
+        if given:
+            self._sent += 1
+            self._refused_us = 0
+            self._end(mail, MailState.SENT)
+            log.info(f'{what}: sent, "{mail.subject}"')
+
+    def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, what: str) -> bool:
+        """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
+
+        def give(files: Mapping[str, bytes]) -> bool:
+            content = message_of(mail, recipient, self.envelope, files)
+            return server.send(recipient, content, lambda: self.mails.sending(mail))
+
+        files = self.attach(mail)
+        try:
+            return give(files)
+        except MailRefusedError as refusal:
+            if not (files and refusal.of_content):
+                raise
+            log.warning(f"{what}: goes without its attachments, {refusal}")
+            return give({})
+
+    def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
+        """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
+        self._refused_us = self._refused_us + 1 if refusal.of_us else 0
+        if refusal.final:
+            self._end(mail, MailState.FAILED, str(refusal))
+            log.error(f"{what}: failed, {refusal}")
+            return
+        self.mails.give_back(mail, str(refusal), tried=True)
+        log.warning(f"{what}: waits, {refusal}")
+        self._put_off.append(str(refusal))
+        if self._refused_us >= _ENOUGH:
+            raise MailServerError(str(refusal))
+
+
+def _log_error(sentence: str) -> None:
+    log.error(sentence)
+    run_log.error(sentence)
+
+
+def message_of(
+    mail: OutgoingMail, recipient: str, envelope: Envelope, files: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The mail as it goes over the line: plain text and HTML, with an identity that never changes, and files by their names.
+
+    Made of the older, plainer classes: the newer ones parse every header that they are given, which costs three times
+    as much. Hence the check for line breaks here. Raises ValueError for a header that holds one.
+    """
+    content = MIMEMultipart("alternative")
+    for subtype, text in (("plain", mail.plain), ("html", mail.html)):
+        part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
+        part.set_payload(text, _UTF8)
+        content.attach(part)
+    message = content
+    if files:
+        message = MIMEMultipart("mixed", _subparts=[content, *starmap(_attachment, files.items())])
+    redirected = f"[{mail.recipient}] " if envelope.redirect else ""
+    headers = {
+        "From": envelope.sender,
+        "To": recipient,
+        "Subject": f"{redirected}{mail.subject}",
+        "Date": format_datetime(mail.created_at),
+        "Message-ID": mail.message_id,
+        "Reply-To": envelope.reply_to,
+        "Auto-Submitted": "auto-generated",
+    }
+    for name, value in headers.items():
+        if not is_one_line(value):
+            raise ValueError(f"the header {name} would hold a control character")
+        if value:
+            shown = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
+            message.add_header(name, shown)
+    return message.as_bytes()
+
+
+def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, bytes]:
+    """The files that fit, by their names. One that cannot be read is left out, and the log says so."""
+    files: dict[str, bytes] = {}
+    for path in paths:
+        try:
+            content = read(path)
+        except NotADocumentError as why:
+            log.warning(f"{clean(path)} is not attached: {why}")
+            continue
+        if sum(map(len, files.values())) + len(content) <= _LARGEST_FILES:
+            files[_UNSAFE.sub("-", PurePath(path).name)[-150:]] = content
+        else:
+            log.warning(f"{clean(path)} is not attached: the mail would be too large")
+    return files
+
+
+def _attachment(name: str, content: bytes) -> MIMENonMultipart:
+    """A file to be saved, never a part to be shown: a web page may hold anything."""
+    part = MIMENonMultipart(*(guess_type(name)[0] or "application/octet-stream").split("/"))
+    part.set_payload(content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "attachment", filename=name)
+    return part
+
+
+_UTF8 = Charset("utf-8")
+_UTF8.body_encoding = QP  # readable as it is; the default for UTF-8 is base64

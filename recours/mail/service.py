@@ -1,0 +1,253 @@
+"""The mail service: what is rendered, and how it is sent."""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, replace
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recours.accounts.opened import catalog_of
+from recours.app import app_over, log_file
+from recours.core.carrier import Catalog
+from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
+from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
+from recours.core.outcome import NotADocumentError
+from recours.core.text import plural
+from recours.database.engine import Database
+from recours.database.mail_outbox import MailOutbox
+from recours.database.schema.inspection import Schema
+from recours.host.logs import file_of, run_log
+from recours.runs.ports import Clock
+from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
+
+if TYPE_CHECKING:
+    from recours.mail.manager import NotificationManager
+    from recours.mail.render import Branding, Rendered
+    from recours.mail.smtp import SmtpSettings
+    from recours.reporting.snapshot import Reports
+    from recours.reporting.system import WeekReport
+
+# More claims to correct that came within a day are told at once.
+A_HANDFUL = 5
+
+
+class MailService:
+    """Sends mails about events. What that takes is loaded when there is one: many runs send none."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        schema: Schema,
+        clock: Clock,
+        run_id: str,
+        catalog: Catalog | None = None,
+    ) -> None:
+        """`catalog`: with the accounts of clients; None: they are read, if at all, by what makes the weekly report."""
+        self._settings = settings
+        self._schema = schema
+        self.clock = clock
+        self.outbox = MailOutbox(database, catalog or catalog_of(settings), run_id)
+
+    def notify(self, go_on: Callable[[], bool]) -> None:
+        """Render mails about new events and send what is ready, as long as `go_on` says so.
+
+        Raises RunError; a mail server's fault is logged.
+        """
+        if not go_on():
+            return
+        self._write_report()
+        if self.outbox.catalog.of_clients:
+            self.outbox.tell_of_refused_accounts(self.clock.now())
+        if not self.outbox.has_work():
+            return
+        self._manager().render_due()
+        if server := self.server():
+            self._send(server, go_on)
+        elif waiting := self.outbox.count(MailState.READY):
+            run_log().warning(
+                f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
+            )
+
+    def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
+        """Write an event of each problem of which the operator is to hear at once: one of an outage, else one a day.
+
+        `kinds`: of the failures of a run. Raises RunError.
+        """
+        is_settled = any(TRAITS[kind].persistent for kind in kinds)
+        is_outage, is_refused = not OUTAGE_KINDS.isdisjoint(kinds), ErrorKind.BAD_RESPONSE in kinds
+        if not (is_settled or is_outage or is_refused):
+            return
+        from recours.reporting.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
+        from recours.reporting.problems import ProblemKind  # noqa: PLC0415 (see above)
+        from recours.reporting.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
+
+        read, now = DatabaseTroubles(self.outbox.database, self.outbox.catalog), self.clock.now()
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        today = now.astimezone(zone).date()
+        # Small queries first: the verdict takes many.
+        of_kinds = []
+        if is_outage and read.unavailable(now):
+            of_kinds.append(ProblemKind.OUTAGE)
+        if is_settled and read.settled_since(datetime.combine(today, time(), zone)) > A_HANDFUL:
+            of_kinds.append(ProblemKind.TO_CORRECT)
+        if is_refused and read.refused_documents(now - timedelta(days=1)):
+            of_kinds.append(ProblemKind.REFUSED_DOCUMENTS)
+        if not of_kinds:
+            return
+        sentences = VerdictSentences(mail.language, zone)
+        for problem in self._reports().problems_of(*of_kinds):
+            begun_at = problem.since if problem.kind is ProblemKind.OUTAGE else None
+            number = (begun_at or today).isoformat()
+            facts = {
+                "count": problem.count,
+                "problem": sentences.sentence(problem, now),
+                "remedy": sentences.remedy(problem, now),
+            }
+            self.outbox.put(
+                Event(EventName(problem.kind), Actor.OPERATOR, problem.carrier, number, facts), now
+            )
+
+    def _write_report(self) -> None:
+        """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
+        mail, zone = self._settings.mail, self._settings.policy.zone
+        if not (mail.weekly_report and mail.admin):
+            return
+        monday = reported_week(self.clock.now(), zone)
+        label = week_label(monday)
+        if self.outbox.is_written(EventName.WEEKLY_REPORT, label):
+            return
+        try:
+            report = self.report(monday)
+            facts = asdict(self.rendered(report, mail.language))
+        except RunError:
+            raise
+        except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
+            run_log().exception("The weekly report cannot be made: an internal error")
+            return
+        declined = None if report.has_something_to_tell else "nothing had happened yet"
+        event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
+        self.outbox.put(event, self.clock.now(), declined)
+
+    def report(self, monday: date) -> "WeekReport":
+        """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
+        from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
+        from recours.reporting.system import (  # noqa: PLC0415 (see above)
+            Week,
+            WeekReport,
+            success_of,
+        )
+
+        settings, database = self._settings, self.outbox.database
+        reports, zone = self._reports(), settings.policy.zone
+        records = reports.records
+        week = Week(monday, zone)
+        days_before = week.before(1).days
+        return WeekReport(
+            week,
+            reports.overview(days=1),
+            success_of(records.tallies(week.days, zone), week.days),
+            success_of(records.tallies(days_before, zone), days_before).all,
+            records.secured(week.start, week.end),
+            bool(records.runs(most=1, until=week.end)),
+            DatabaseCustody(database, settings.pod_dir).last(),
+        )
+
+    def rendered(self, report: "WeekReport", language: str) -> "Rendered":
+        from recours.mail.weekly import render_report  # noqa: PLC0415 (needed once a week)
+
+        return render_report(report, language, self.branding(), self.outbox.catalog)
+
+    def _manager(self) -> "NotificationManager":
+        from recours.mail.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
+
+        mail, policy = self._settings.mail, self._settings.policy
+        skipped = frozenset(policy.skip_claim_statuses)
+        mail_policy = MailPolicy(
+            mail.language, policy.zone, self.branding(), mail.send_limit, skipped, mail.admin
+        )
+        return NotificationManager(
+            self.outbox,
+            mail_policy,
+            self.outbox.catalog,
+            self.clock,
+            lambda: uuid.uuid4().hex,
+            cache(self.blocked),
+        )
+
+    def blocked(self) -> dict[str, int]:
+        """How many claims wait for a call, by the key of their account, as `recours status` counts them. Raises RunError."""
+        return {backlog.carrier: backlog.in_progress for backlog in self._reports().records.backlogs()}
+
+    def _reports(self) -> "Reports":
+        from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
+
+        return Reports(app_over(self._settings, self.outbox.database, self._schema, self.clock))
+
+    def branding(self) -> "Branding":
+        from recours.mail.render import Branding  # noqa: PLC0415 (see above)
+
+        mail = self._settings.mail
+        return Branding(mail.service, mail.claim_url, self._settings.policy.zone)
+
+    def server(self) -> "SmtpSettings | None":
+        """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
+        return mail_server(self._settings.mail, self.outbox.service_settings())
+
+    def _send(self, server: "SmtpSettings", go_on: Callable[[], bool]) -> None:
+        """Send what is ready. The sender has a log of its own."""
+        from recours.mail.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
+        from recours.mail.smtp import SmtpConnection  # noqa: PLC0415 (see above)
+
+        settings, mail = self._settings, self._settings.mail
+        envelope = Envelope(server.sender, mail.reply_to, mail.redirect)
+        skipped = frozenset(settings.policy.skip_claim_statuses)
+        log = file_of("email_sender", replace(log_file(settings, "email_sender"), now=self.clock.now))
+
+        def connect(go_on: Callable[[], bool]) -> SmtpConnection:
+            return SmtpConnection(server, go_on=go_on)
+
+        with log:
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(go_on)
+
+    def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
+        """The proofs that a mail brings along: none if it has links to the claims. Raises RunError."""
+        from recours.mail.sender import attach  # noqa: PLC0415 (see above)
+
+        if self._settings.mail.claim_url:
+            return {}
+        return attach(self.outbox.pods(mail), self._read_pod)
+
+    def _read_pod(self, path: str) -> bytes:
+        """A file of the documents' folder: the path is that of a row. Raises NotADocumentError."""
+        from recours.evidence.by_hand import read_file  # noqa: PLC0415 (see above)
+        from recours.evidence.store import is_inside  # noqa: PLC0415 (see above)
+
+        if not is_inside(self._settings.pod_dir, path):
+            raise NotADocumentError("it is not in RECOURS_POD_DIR")
+        return read_file(Path(path))
+
+
+def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
+    """How the mail server is reached; None: no host is set. What the service has set comes first, where it can be used."""
+    from email.utils import parseaddr  # noqa: PLC0415 (needed by few runs)
+
+    from recours.mail.smtp import SmtpSettings  # noqa: PLC0415 (as above)
+
+    def chosen(key: str, read: Callable[[str], Any], otherwise: Any) -> Any:
+        try:
+            return read(of_service[key]) if key in of_service else otherwise
+        except ValueError as fault:
+            run_log().warning(f"{key} in system_settings is not used: {fault}")
+            return otherwise
+
+    host, user = chosen("smtp_host", line, mail.host), chosen("smtp_user", line, mail.user)
+    port = chosen("smtp_port", whole(1, 65535), mail.port)
+    security = chosen("smtp_security", one_of("starttls", "tls", "none"), mail.security)
+    sender = chosen("smtp_from", lambda text: address(parseaddr(text)[1] or text), mail.sender)
+    if not host:
+        return None
+    sender = next(filter(is_address, (sender, user)), "")
+    return SmtpSettings(host, port, security, user, sender, mail.password)

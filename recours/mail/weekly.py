@@ -1,0 +1,123 @@
+"""The weekly report as a mail: the verdict and problems of `recours status`, then the week's figures and what waits."""
+
+from collections.abc import Iterator
+
+from recours.core.carrier import Catalog
+from recours.core.localized import Localized
+from recours.core.text import clean
+from recours.core.translations import translate
+from recours.mail.render import Branding, Item, Rendered, mail_of
+from recours.reporting.figures import Rate
+from recours.reporting.labels import UNKNOWN_CARRIER, kind_name
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.system import WeekReport
+
+_MOST_ERRORS = 12
+_LONGEST_NAME = 60
+
+
+def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
+    """The mail. Foreign text is cleaned here, and escaped by the template."""
+    texts = Localized(language, head.zone)
+    sentences = VerdictSentences(language, head.zone)
+    current = verdict(report.now)
+    rate = report.success.all
+    number = report.week.label.partition("-W")[2].lstrip("0")
+    subject = (
+        texts.counted("{count} proof this week", "{count} proofs this week", rate.success)
+        if rate.success
+        else texts("No proof this week")
+    )
+    if secured := texts.sums(report.secured, cents=False):
+        subject += texts(", {money} secured", money=secured)
+    if current.problems:
+        subject += texts.counted("; {count} thing to do", "; {count} things to do", len(current.problems))
+    problems = [
+        Item(
+            sentences.sentence(problem, current.at),
+            ((texts("What you can do"), sentences.remedy(problem, current.at)),),
+        )
+        for problem in current.problems
+    ]
+    first, last = (texts.day(day) for day in (report.week.days[0], report.week.days[-1]))
+    figures = Item(
+        texts("Week {week}, from {first} to {last}", week=number, first=first, last=last),
+        tuple(_figures(report, texts, catalog)),
+    )
+    waiting = tuple(_waiting(report, texts, catalog))
+    items = [*problems, figures, *([Item(texts("Waiting"), waiting)] if waiting else [])]
+    return mail_of(subject, sentences.verdict(current), items, texts, head)
+
+
+def _name(carrier: str, texts: Localized, catalog: Catalog) -> str:
+    return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME)) or translate(
+        texts.language, UNKNOWN_CARRIER
+    )
+
+
+def _rate(rate: Rate, texts: Localized) -> str:
+    if rate.percent is None:
+        return texts("no claim was closed")
+    return texts(
+        "{percent} ({success} of {closed} closed claims)",
+        percent=texts.percent(rate.percent),
+        success=texts.number(rate.success),
+        closed=texts.number(rate.closed),
+    )
+
+
+def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """The lines about the week: what each says, and the figure."""
+    rate = report.success.all
+    yield texts("Success rate"), _rate(rate, texts)
+    yield texts("The week before"), _rate(report.before, texts)
+    if rate.percent_of_attempts is not None:
+        tried = texts.number(rate.success + rate.failed)
+        percent, proofs = texts.percent(rate.percent_of_attempts), texts.number(rate.success)
+        yield (
+            texts("Per attempt"),
+            texts("{percent} ({success} of {tried})", percent=percent, success=proofs, tried=tried),
+        )
+    if rate.left:
+        yield (
+            texts("Not counted"),
+            texts.counted(
+                "{count} more attempt: quota, account or network",
+                "{count} more attempts: quota, account or network",
+                rate.left,
+            ),
+        )
+    for carrier, of_carrier in report.success.by_carrier.items():
+        yield _name(carrier, texts, catalog), _rate(of_carrier, texts)
+    errors = [
+        f"{kind_name(texts, kind)} ({texts.number(count)})" for kind, count in report.success.errors.items()
+    ]
+    if errors:
+        yield texts("Errors"), ", ".join(errors[:_MOST_ERRORS])
+    if secured := texts.sums(report.secured):
+        yield texts("Amounts in dispute secured"), secured
+    if last := report.manifest:
+        yield (
+            texts("Last manifest"),
+            texts(
+                "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
+                name=last.name,
+                sha256=last.sha256,
+            ),
+        )
+
+
+def _waiting(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """What is not done, by carrier."""
+    for backlog in report.now.backlogs_by_carrier:
+        counts = {name: backlog.counts[name] for name in ("due", "waiting", "to_correct", "given_up")}
+        if any(counts.values()):
+            numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
+            yield (
+                _name(backlog.carrier, texts, catalog),
+                texts(
+                    "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
+                    **numbers_by_stage,
+                ),
+            )

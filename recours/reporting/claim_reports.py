@@ -1,0 +1,171 @@
+"""What is reported of claims, over a database: where one stands and why, and what the coming runs do with all."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from random import random
+
+from recours.accounts.opened import accounts, make_queue
+from recours.app import App
+from recours.core.accounts import account_name, carrier_of
+from recours.core.claim import NEVER, Claim, tidy_number
+from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
+from recours.core.position import Position, position
+from recours.reporting.evidence import ClaimEvidence
+from recours.reporting.explain import Explanation, Facts, explain
+from recours.reporting.labels import UNKNOWN_CARRIER
+from recours.reporting.plan import (
+    AccountFacts,
+    Plan,
+    Terms,
+    as_planned,
+    day_in_line,
+    make_plan,
+    opening_of,
+    stands_in_line,
+)
+from recours.reporting.records import ClaimFilter, ListedClaim
+from recours.reporting.snapshot import Reports, latest_runs
+from recours.reporting.survey import most_urgent_claims, survey
+from recours.reporting.system import is_by_fleet, is_of_fleet, of_last_day
+from recours.runs.source import can_be_reference
+from recours.runs.worker import Options
+from recours.runs.workers import WORKERS
+
+_MOST_FOUND = 20  # claims that hold what was typed
+_IN_LINE = 1000  # claims of an account that may go before one
+
+
+def explanation_of(
+    app: App,
+    reference: str,
+    max_retries: int = DEFAULT_MAX_RETRIES,
+    *,
+    language: str = "en",
+) -> Explanation | None:
+    """Where the claim with this reference stands, and why; None if no claim has it. Raises DatabaseError."""
+    reports = Reports(app)
+    listed = reports.records.find(reference) if can_be_reference(reference) else None
+    if listed is None:
+        return None
+    claim, now = listed.claim, app.clock.now()
+    policy = replace(app.settings.policy, max_retries=max_retries)
+    refusal, leased_until = app.refusal_of(claim), listed.leased_until(now)
+    where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
+    may_have_account = bool(app.catalog.of_clients) and claim.client_id is not None
+    facts = Facts(
+        attempts=reports.records.attempts(claim.id),
+        messages=reports.records.messages(claim.id),
+        changes=reports.records.changes(claim.id),
+        evidence=evidence_of(app, listed),
+        asked=app.claims.times_asked(claim),
+        leased_until=leased_until,
+        refusal=refusal,
+        client=app.client_named(claim) if may_have_account else "",
+        not_before=_not_before(app, claim, where, policy),
+    )
+    by_fleet = reports.is_by_fleet
+    return explain(listed, facts, app.catalog, policy, now, by_fleet=by_fleet, language=language)
+
+
+def references_of(app: App, typed: str) -> list[str]:
+    """The claim of this reference, or else up to a few that have this tracking number or order. Raises DatabaseError."""
+    if not can_be_reference(typed):
+        return []
+    records = Reports(app).records
+    if records.find(typed):
+        return [typed]
+    listed = records.claims(ClaimFilter(text=typed), _MOST_FOUND)
+    number, order = tidy_number(typed), typed.strip()
+    return [each.claim.reference for each in listed if each.claim.number == number or each.order == order]
+
+
+def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
+    """All evidence of a claim that is on record; None: it is gone. Raises DatabaseError."""
+    if listed is None:
+        return ClaimEvidence()
+    pieces = Reports(app).records.evidence(listed.claim.id)
+    return ClaimEvidence(pieces, listed.dispute)
+
+
+def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date | None:
+    """The day before which its turn does not come; None: it does not wait for others."""
+    if not stands_in_line(where):
+        return None
+    now = app.clock.now()
+    key = claim.account_key
+    others = most_urgent_claims(app.database, app.catalog, key, _IN_LINE, now)
+    planned = (
+        as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()
+    )
+    account = accounts_now(app, [key])[key]
+    terms = terms_now(app, policy)
+    return day_in_line(claim.id, where, [other for other in planned if other], account, terms, now)
+
+
+# ---------------------------------------------------------------- the plan
+
+
+def plan_for(
+    app: App,
+    horizon: timedelta,
+    *,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+) -> Plan:
+    """What the runs of both workers do up to `horizon` from now. Raises DatabaseError.
+
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker.
+    """
+    now = app.clock.now()
+    policy = app.settings.policy
+    if max_retries is not None:
+        policy = replace(policy, max_retries=max_retries)
+    rows = survey(app.database, app.schema, app.catalog, NEVER, policy.max_retries, now)
+    planned = (as_planned(row.claim, now, policy, edited=row.edited) for row in rows)
+    claims = [claim for claim in planned if claim]
+    known = accounts_now(app, {claim.account_key for claim in claims})
+    return make_plan(claims, known, terms_now(app, policy, batch_sizes), now, now + horizon)
+
+
+def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
+    """What the coming runs go by. Raises DatabaseError."""
+    now = app.clock.now()
+    runs = latest_runs(Reports(app).records, now)
+    last_runs: dict[str, datetime] = {}
+    for run in runs:
+        if run.started_at <= now and not is_of_fleet(run):
+            last_runs.setdefault(run.worker, run.started_at)
+    return Terms(
+        policy=policy,
+        catalog=app.catalog,
+        batch_sizes={name: worker.usual_batch for name, worker in WORKERS.items()} | dict(batch_sizes or {}),
+        last_runs=last_runs,
+        by_fleet=is_by_fleet(of_last_day(runs, now), now),
+        concurrency=Options(0).concurrency,
+        carrier_concurrency=app.settings.carrier_concurrency,
+    )
+
+
+def accounts_now(app: App, keys: Collection[str]) -> dict[str, AccountFacts]:
+    """What is known now of these accounts, by their keys ("": that of no known carrier). Raises DatabaseError."""
+    catalog = app.catalog
+    real = accounts(app.settings, app.clock, random, database=app.database)
+    queue = make_queue(app.settings, app.database, app.clock, random, real)
+    known = [key for key in keys if key in real]
+    real.open_all(key for key in known if carrier_of(key) != key)
+    statuses = queue.statuses(known)
+    facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER) for key in keys}
+    for key in known:
+        status = statuses[key]
+        lasting = (closing for closing in status.closings if opening_of(closing) is None)
+        facts[key] = AccountFacts(
+            name=account_name(catalog.name_of(key), real[key].client_address),
+            spec=catalog.spec_of(key),
+            uses=status.uses,
+            closing=next(lasting, next(iter(status.closings), None)),
+            documents_until=status.documents_until,
+            setup_calls=queue.setup_calls(key),
+            asks_alone=queue.asks_alone(key),
+        )
+    return facts

@@ -1,0 +1,162 @@
+"""Where a claim stands, as the service's own application gets it, with a sentence for people in English or French."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from recours.core.errors import Actor, ErrorKind
+from recours.core.localized import Localized
+from recours.core.position import Position, Standing, Why, closing_of
+from recours.core.text import clean
+from recours.core.translations import N_, translate
+from recours.reporting.evidence import ClaimEvidence, piece_text
+from recours.reporting.labels import CLOSINGS, colon, error_of, evidence_text, times_asked
+from recours.reporting.plan import day_in_line_text
+from recours.reporting.records import ListedClaim
+
+
+@dataclass(frozen=True)
+class ClaimStatus:
+    """Where a claim stands. Datetimes are aware UTC; `sentence` says it all for a person, in RECOURS_TIMEZONE."""
+
+    reference: str
+    stage: Standing
+    sentence: str
+    carrier: str  # as people write it
+    attempts: int  # that were made, the first fetch among them
+    next_try_at: datetime | None = None  # when a run tries it at the earliest; None: it is not tried
+    kind: ErrorKind | None = None  # of what the last attempt ended with
+    error: str | None = None  # the same, as it stands in the claim
+    pod_path: str | None = None
+    signatory: str | None = None
+    fetched_at: datetime | None = None
+    actor: Actor | None = None  # who can do something about it; None: nothing is in the way
+    evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
+    # The day before which no run tries one that is due, an estimate. None: it does not wait for others, or its worker does
+    # not run.
+    not_before: date | None = None
+    # What can be read on its POD, as a phrase; None: it has none, or it was not examined.
+    shows: str | None = None
+    # How far all its evidence carries the dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    support: str | None = None
+    verdict: str | None = None  # the same as a sentence, with what is missing
+
+
+# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
+STATUS: dict[Standing, str] = {
+    Standing.FETCHED: N_("{reference}: the proof of delivery was fetched on {at}."),
+    Standing.IN_HAND: N_("{reference} is being fetched at this moment."),
+    Standing.NOT_SEEN: N_("{reference} is new or was corrected: the next run assesses it."),
+    Standing.LEFT_ALONE: N_("{reference}: no proof of delivery was asked for."),
+    Standing.UNNUMBERED: N_("{reference} has no tracking number: it waits for one."),
+    Standing.NEW: N_("{reference} is new: the next run of the fetch worker asks the carrier."),
+    Standing.WAITING: N_("{reference} waits for its next try on {next}{error}."),
+    Standing.READY: N_("{reference} is due: the next run of the scheduler asks the carrier{error}."),
+    Standing.SETTLED: N_("{reference} is not asked about again unless it is corrected{error}."),
+    Standing.SHELVED: N_("{reference}: the status of the claim says that no proof is wanted."),
+    Standing.GIVEN_UP: N_("{reference} was given up; {asked}{error}."),
+}
+
+# What is said instead of a standing's sentence: by why the claim is, or is not, tried; of its last attempt before its
+# deadline; and of one that waits for its turn.
+INSTEAD: dict[str, str] = {
+    Why.NOT_ASKED: N_("{reference} is due, and nothing can be asked: {missing}{error}."),
+    Why.CLOSED: N_("{reference} waits until {next}: {closing}{error}."),
+    Why.BLOCKED: N_("{reference} waits until someone acts: {closing}{error}."),
+    Why.ENDING: N_("{reference} has no retry left: it is given up {end}{error}."),
+    Why.EXPIRING: N_(
+        "{reference} is given up at its next retry: its response deadline passed long ago{error}."
+    ),
+    "last_by_backoff": N_("{reference} waits for one last attempt before its deadline, on {next}{error}."),
+    "last_due": N_("{reference} is due: the next run makes one last attempt before its deadline{error}."),
+    "last_in_line": N_(
+        "{reference} is due for one last attempt before its deadline and waits for its turn{error}."
+    ),
+    "new_in_line": N_("{reference} is new and waits for its turn{error}."),
+    "ready_in_line": N_("{reference} is due and waits for its turn{error}."),
+}
+
+# When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
+END = (N_("on {at}"), N_("by the next run"))
+
+# Why nothing can be asked: no number, or no carrier that is known.
+MISSING = (N_("it has no tracking number"), N_("its carrier is not supported"))
+
+_NO_EVIDENCE = ClaimEvidence()
+
+
+class StatusSentences(Localized):
+    """Where claims stand, in one language."""
+
+    def status(
+        self,
+        listed: ListedClaim,
+        where: Position,
+        *,
+        carrier: str,
+        asked: int,
+        not_before: date | None = None,
+        now: datetime | None = None,
+        evidence: ClaimEvidence = _NO_EVIDENCE,
+    ) -> ClaimStatus:
+        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim.
+
+        `not_before`: the day before which its turn does not come, as of `now`; None: it does not wait for others.
+        """
+        claim, stands, language = listed.claim, where.standing, self.language
+        carrier = clean(carrier, 60)
+        is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
+        error = None if stands is Standing.FETCHED else error_of(language, claim)
+        closing = translate(language, CLOSINGS[closing_of(where.refusal)]) if where.refusal else ""
+        form = self._form(where, waits=not_before is not None)
+        waits = f" {day_in_line_text(self, not_before, now)}" if not_before and now else ""
+        end = self(END[where.is_due], at=self.minute(where.state.next_at))
+        return ClaimStatus(
+            reference=claim.reference,
+            stage=stands,
+            sentence=self(
+                form,
+                reference=clean(claim.reference, 100),
+                at=self.minute(listed.fetched_at),
+                next=self.minute(where.next_at),
+                asked=times_asked(language, asked),
+                missing=self(MISSING[claim.number is not None]),
+                end=end,
+                closing=closing.format(carrier=carrier),
+                error=f"{colon(language)}{error.rstrip('.')}" if error else "",
+            )
+            + waits
+            + self._evidence(where, carrier),
+            carrier=carrier,
+            attempts=where.state.attempts,
+            next_try_at=where.next_at,
+            kind=claim.state.kind if is_open else None,
+            error=error,
+            pod_path=listed.pod_url,
+            signatory=clean(listed.signatory, 100) if listed.signatory else None,
+            fetched_at=listed.fetched_at,
+            actor=where.actor,
+            evidence_until=where.evidence.ends_at if where.evidence else None,
+            not_before=not_before,
+            shows=self._shows(evidence, listed.pod_url),
+            support=evidence.verdict.support if evidence.verdict else None,
+            verdict=evidence.verdict_text(language) or None,
+        )
+
+    def _shows(self, evidence: ClaimEvidence, pod_url: str | None) -> str | None:
+        pod = next((piece for piece in evidence.pieces if piece.path == pod_url), None)
+        return piece_text(pod, self) if pod else None
+
+    def _evidence(self, where: Position, carrier: str) -> str:
+        """A sentence to follow, where the end of the evidence counts."""
+        if where.evidence is None or not where.evidence.counts:
+            return ""
+        return " " + evidence_text(self, where.evidence, carrier)
+
+    def _form(self, where: Position, *, waits: bool) -> str:
+        """The sentence about where a claim stands, with what is to be filled in."""
+        key = ""
+        if waits and where.why in (Why.NEW, Why.DUE):
+            key = "last_in_line" if where.is_last else f"{where.standing}_in_line"
+        elif where.is_last:
+            key = f"last_{where.why}"
+        return INSTEAD.get(key) or INSTEAD.get(where.why) or STATUS[where.standing]

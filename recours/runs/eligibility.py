@@ -1,0 +1,215 @@
+"""Which claims a person may enroll, exclude, correct or reopen.
+
+All that is done to a claim is what the service could do by hand: its pod_fetch_status is set to `pending`, or to
+`manual`. It is assessed at once, so that the very next lease finds it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
+from recours.core.errors import ErrorKind
+from recours.core.policy import Policy
+from recours.core.text import clean, is_text
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, not_wanted
+from recours.runs.source import Unfit
+
+# Claims with one of these are left out unless they are asked for: their money is back.
+LEFT_OUT = frozenset({"refunded"})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A claim with a tracking number that is not enrolled. `status` (lower case) is the claim's own; "": none."""
+
+    id: Any
+    carrier_name: str
+    number: str | None
+    status: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class EnrollCriteria:
+    """What a person asks for; an empty field leaves all. `carriers`: keys; `statuses`: lower case."""
+
+    carriers: Collection[str] = ()
+    statuses: Collection[str] = ()
+    since: datetime | None = None  # created then or later
+
+    def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
+        """Why a claim that is asked for is left as it is; None: it is enrolled, "": it was not asked for."""
+        if (self.carriers and key not in self.carriers) or (
+            self.statuses and candidate.status not in self.statuses
+        ):
+            return ""
+        if candidate.status in policy.skip_claim_statuses:
+            return f"status '{clean(candidate.status, 30)}': such claims are not fetched"
+        if candidate.status in LEFT_OUT - set(self.statuses):
+            return f"status '{candidate.status}'; to enrol them all the same: --status {candidate.status}"
+        if self.since is None:
+            return None
+        if candidate.created_at is None:
+            return "it is not known when they were created"
+        return None if candidate.created_at >= self.since else ""
+
+
+@dataclass
+class EnrolmentCounts:
+    """How many claims would be enrolled, by carrier's key ("": of none that is known) and status; why the others not."""
+
+    open: Counter[tuple[str, str]] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)  # at least so many, by carrier's key
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def count_candidates(
+    candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
+) -> EnrolmentCounts:
+    """What `ClaimEnrolment.enroll_all` would do."""
+    counts = EnrolmentCounts()
+    for candidate in candidates:
+        key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
+        why = criteria.why_not(candidate, key, policy)
+        if why:
+            counts.left[why] += 1
+        elif why is None:
+            counts.open[key, candidate.status] += 1
+            counts.calls[key] += sum(catalog.specs[key].calls.values()) if key in catalog.specs else 0
+    return counts
+
+
+def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
+    if claim.fetch_status == FetchStatus.FAILED:
+        return ClaimRefusal.of(claim, "has_failed")
+    if claim.is_pending:
+        return ClaimRefusal.of(claim, "is_pending")
+    return not_wanted(claim) if policy.sets_aside(claim) else None
+
+
+def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
+    return ClaimRefusal.of(claim, "excluded") if claim.fetch_status == MANUAL else None
+
+
+_LONGEST = 60  # characters of a number of a carrier that recours does not know
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is written; None: it stays. `doubtful`: by its check digit, the number is mistyped."""
+
+    number: str | None = None
+    carrier: str | None = None
+    doubtful: bool = False
+
+    def details(self, before: Claim) -> dict[str, Any]:
+        """The old and the new value of what it changes."""
+        values = {
+            "number": (before.number and clean(before.number, _LONGEST), self.number),
+            "carrier": (before.carrier_name, self.carrier),
+        }
+        return {name: [old, new] for name, (old, new) in values.items() if new is not None}
+
+
+def correction_of(
+    claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, spellings: Sequence[str] = ()
+) -> Correction:
+    """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError.
+
+    `spellings`: all names of carriers that the service's column can hold; none: it holds any.
+    """
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, Unfit.HAS_POD))
+    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, spellings)
+    typed = claim.number if number is None else _number(claim, number)
+    served_by = catalog.resolve(name, typed, claim.client_id)
+    spec = catalog.specs[served_by] if served_by else None
+    if spec and typed and not spec.number_form.fullmatch(typed):
+        raise ClaimsRefusedError(_not_of(claim, typed, spec))
+    correction = Correction(
+        number=typed if typed != claim.number else None,
+        carrier=name if name != claim.carrier_name else None,
+        doubtful=bool(spec and typed and spec.is_doubtful(typed)),
+    )
+    if correction.number is None and correction.carrier is None:
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_correction"))
+    return correction
+
+
+def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequence[str]) -> str:
+    """As people write it, or one of these spellings; as it stands in the claim if that is another name of the same carrier."""
+    of_all = catalog.with_accounts(())
+    key = of_all.resolve(typed) if isinstance(typed, str) else None
+    if key is None:
+        known = ", ".join(catalog.names)
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_carrier", carrier=clean(typed, 60), known=known))
+    if of_all.resolve(claim.carrier_name) == key:
+        return claim.carrier_name
+    return next((word for word in spellings if of_all.resolve(word) == key), of_all.specs[key].name)
+
+
+def _number(claim: Claim, typed: str) -> str:
+    number = tidy_number(typed) if is_text(typed) and "\0" not in typed else None
+    if number is None or len(number) > _LONGEST:
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_number", longest=str(_LONGEST)))
+    return number
+
+
+def _not_of(claim: Claim, number: str, spec: CarrierSpec) -> ClaimRefusal:
+    facts = {"number": clean(number, _LONGEST), "carrier": spec.name, "example": spec.number_example}
+    return ClaimRefusal.of(claim, "not_of_carrier", **facts)
+
+
+@dataclass(frozen=True)
+class ReopenCriteria:
+    """Which claims are asked for: those that gave up, or whose carrier's answer was final."""
+
+    carriers: Collection[str] = ()  # or accounts, by their keys; none: of all
+    since: datetime | None = None  # their last retry was since then
+    error: ErrorKind | None = None  # of this answer; None: whatever it was, of those that gave up
+
+
+@dataclass
+class Selection:
+    """What was asked for by carrier or time: how many of each carrier may start over, and how many may not, and why."""
+
+    open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
+    left: Counter[str] = field(default_factory=Counter)  # by why
+
+
+def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
+    """What `Actions.reopen_all` would do with these claims; each with whether a run is fetching it."""
+    selection = Selection()
+    for part in parts:
+        for claim, is_leased in part:
+            if policy.sets_aside(claim):
+                status = clean(claim.claim_status, 30)
+                selection.left[f"status '{status}': such claims are not fetched"] += 1
+            elif is_leased:
+                selection.left["being fetched by a run"] += 1
+            else:
+                selection.open[claim.carrier or ""] += 1
+    return selection
+
+
+def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRefusal | None:
+    """Why a claim cannot start over; None if it can. `is_leased`: a run holds it."""
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
+    if policy.sets_aside(claim):
+        return not_wanted(claim)
+    if is_leased:
+        return ClaimRefusal.of(claim, Unfit.LEASED)
+    if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
+        return ClaimRefusal.of(claim, "reopened")
+    if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
+        return None
+    return ClaimRefusal.of(claim, "not_given_up")

@@ -1,0 +1,1 @@
+"""When the programs start: crontab and Windows Task Scheduler."""

@@ -1,1 +1,0 @@
-"""Where the parts are put together, and nowhere else."""

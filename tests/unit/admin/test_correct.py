@@ -1,0 +1,82 @@
+"""What may be written as a claim's number or carrier, and why not the rest, in two languages."""
+
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Claim
+from recours.runs.eligibility import Correction, correction_of
+from recours.runs.refusals import ClaimsRefusedError
+
+HOUSE = CATALOG.with_accounts(["chronopost", "ups", "dhl"])
+CLAIM = Claim(1, "CLM-1", carrier_name="chrono post", number="XY000000001FR", fetch_status="failed")
+UPS = "1Z999AA10123456784"
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier", "correction"),
+    [
+        (" xy 000000002 fr ", None, Correction(number="XY000000002FR")),
+        (UPS, "ups", Correction(number=UPS, carrier="UPS")),
+        ("XY000000002FR", "CHRONOPOST", Correction(number="XY000000002FR")),
+        ("1Z999AA10123456785", "UPS", Correction("1Z999AA10123456785", "UPS", doubtful=True)),
+    ],
+)
+def test_what_is_written(number: str, carrier: str | None, correction: Correction) -> None:
+    assert correction_of(CLAIM, number, carrier, HOUSE) == correction
+
+
+def test_a_column_that_holds_certain_names_is_given_one_of_these() -> None:
+    names = ["dhl", "ups", "united parcel service"]
+    assert correction_of(CLAIM, UPS, "UPS", HOUSE, names) == Correction(number=UPS, carrier="ups")
+    assert correction_of(CLAIM, UPS, "UPS", HOUSE, ["dhl"]) == Correction(number=UPS, carrier="UPS")
+
+
+def test_the_old_and_the_new_values_are_kept() -> None:
+    correction = correction_of(CLAIM, UPS, "ups", HOUSE)
+    assert correction.details(CLAIM) == {
+        "number": ["XY000000001FR", UPS],
+        "carrier": ["chrono post", "UPS"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier", "english", "french"),
+    [
+        ("12", None, '"12" is not a Chronopost tracking number', "« 12 » n'est pas un numéro de suivi Chronopost"),
+        (None, "UPS", '"XY000000001FR" is not a UPS tracking number', "n'est pas un numéro de suivi UPS"),
+        (UPS, "Pigeon Post", "There is no carrier 'Pigeon Post'; known: ", "Le transporteur « Pigeon Post » n'existe pas"),
+        ("XY000000001FR", None, "Nothing of CLM-1 would change", "rien ne changerait"),
+        (None, "Chronopost", "Nothing of CLM-1 would change", "rien ne changerait"),
+        ("  ", None, "A tracking number is a text of 1 to 60 characters.", "Un numéro de suivi est un texte"),
+        ("X" * 61, None, "1 to 60 characters", "1 à 60 caractères"),
+        ("XY\0", None, "1 to 60 characters", "1 à 60 caractères"),
+        ("\udcff", None, "1 to 60 characters", "1 à 60 caractères"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(number: str | None, carrier: str | None, english: str, french: str) -> None:
+    with pytest.raises(ClaimsRefusedError) as refused:
+        correction_of(CLAIM, number, carrier, HOUSE)
+    assert english in str(refused.value)
+    assert french in refused.value.sentences("fr")
+
+
+def test_a_claim_that_has_its_proof_is_left_alone() -> None:
+    done = Claim(1, "CLM-1", carrier_name="UPS", number=UPS, fetch_status="success")
+    with pytest.raises(ClaimsRefusedError, match="CLM-1 already has its proof of delivery"):
+        correction_of(done, "1Z999AA10123456785", None, HOUSE)
+
+
+@pytest.mark.parametrize("carrier", ["", "Pigeon Post"])
+def test_of_a_carrier_that_is_not_known_any_number_is_taken(carrier: str) -> None:
+    claim = Claim(1, "CLM-1", carrier_name=carrier, number=None, fetch_status="pending")
+    assert correction_of(claim, "a 1", None, HOUSE) == Correction(number="A1")
+
+
+def test_a_number_is_held_against_the_carrier_that_serves_it() -> None:
+    """DHL's claims with a number of DHL Express are asked there, if there is an account."""
+    claim: Any = Claim(1, "CLM-1", carrier_name="DHL", number="JJD00012345678901234", fetch_status="failed")
+    express = CATALOG.with_accounts(["dhl_express"])
+    number = CATALOG.specs["dhl_express"].number_example.replace(" ", "")
+    assert correction_of(claim, number, None, express).number == number

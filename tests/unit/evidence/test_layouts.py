@@ -1,0 +1,43 @@
+"""What carriers' proofs and pages say, cell by cell: each is accepted and read rightly, or refused.
+
+A section of `tests/corpus/layouts.txt` is a document: its name, carrier and number, then who signed, when and where, or
+`hollow`, then the fields of its `Reading` that are true. Of each row it has the cells, each behind the place where it begins.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from recours.core.appraisal import Expected
+from recours.evidence.appraisal import appraise_reading
+from recours.evidence.reading import Cell, Reading, Row
+from tests.rows import row
+
+FILE = Path(__file__).parents[2] / "corpus/layouts.txt"
+HOLLOW = "hollow"
+DOCUMENTS = [part.split("\n") for part in FILE.read_text(encoding="utf-8").removeprefix("[").split("\n[")]
+
+
+def cells(line: str) -> Row:
+    parts = (part.partition(" ") for part in line.split(" | "))
+    return tuple(Cell(text, float(at)) for at, _, text in parts)
+
+
+@pytest.mark.parametrize("is_hollow", [False, True], ids=["proofs", "hollow"])
+def test_a_layout_is_judged_and_read_rightly(*, is_hollow: bool) -> None:
+    documents = [each for each in DOCUMENTS if (f"| {HOLLOW}" in each[0]) is is_hollow]
+    assert documents
+    for head, *lines in documents:
+        name, _, rest = head.partition("] ")
+        subject, *facts = rest.split(" | ")
+        carrier, number = subject.split(" ")
+        count = 1 if is_hollow else 3
+        flags = dict.fromkeys(" ".join(facts[count:]).split(), True)
+        reading = Reading(tuple(cells(line) for line in lines if line), **flags)
+        appraisal = appraise_reading(reading, Expected(carrier, number))
+        with row(name):
+            assert bool(appraisal.hollow) is is_hollow
+            if not is_hollow:
+                shown = appraisal.shown
+                assert shown.number is True
+                assert [shown.signatory or "-", shown.delivered or "-", shown.place or "-"] == facts[:3]

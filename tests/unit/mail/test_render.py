@@ -1,0 +1,178 @@
+"""The reason of a failure in a mail: in its reader's language; what was not ours is quoted under its kind."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.mail import EventName, MailKind, OutboxEvent
+from recours.core.sentences import Sentence, SentenceParts, facts_of
+from recours.mail.render import Branding, render
+
+SAID = facts_of(SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
+ENGLISH = {
+    "reference": "CLM-1",
+    "kind": "not_found",
+    "attempts": 4,
+    "error": "UPS does not know this number: No",
+}
+
+
+def plain_of(facts: dict[str, Any], language: str, kind: MailKind, name: EventName) -> str:
+    event = OutboxEvent(1, name, 1, "ups", "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts)
+    rendered = render(kind, [event], language, None, Branding(), CATALOG)
+    assert "<b>such" not in rendered.html
+    return rendered.plain
+
+
+SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signature": True,
+         "delivered": "2026-10-05T10:31", "place": "Lille"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "shows", "how"),
+    [
+        (
+            "en",
+            "What it shows: signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
+            "attached by hand",
+        ),
+        (
+            "fr",
+            "Ce qu'elle montre : signé par DUPONT le 5 oct. 2026, 10:31, Lille ; le numéro y figure",
+            "jointe à la main",
+        ),
+    ],
+)
+def test_a_proof_is_sent_with_what_it_shows(language: str, shows: str, how: str) -> None:
+    of = (MailKind.POD_RETRIEVED, EventName.POD_RETRIEVED)
+    found = plain_of({"reference": "CLM-1", "attempts": 2, "shown": SHOWN}, language, *of)
+    assert shows in found
+    assert how not in found
+    assert how in plain_of({"reference": "CLM-1", "by_hand": True, "shown": SHOWN}, language, *of)
+    assert shows[:12] not in plain_of({"reference": "CLM-1", "attempts": 2}, language, *of)
+    forged = {"reference": "CLM-1", "attempts": 2, "shown": SHOWN | {"place": "<b>such</b>\nBcc: x"}}
+    assert "\nBcc" not in plain_of(forged, language, *of)
+
+
+CLIENTS = (MailKind.POD_FAILED, EventName.POD_FAILED)
+OPERATORS = (MailKind.OPERATOR_SUMMARY, EventName.GAVE_UP)
+ACCOUNTS = (MailKind.OPERATOR_SUMMARY, EventName.ACCOUNT_FAULT)
+
+
+@pytest.mark.parametrize("which", [CLIENTS, OPERATORS, ACCOUNTS])
+def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventName]) -> None:
+    french = plain_of(ENGLISH | SAID, "fr", *which)
+    assert "Numéro inconnu chez UPS : « No <b>such</b> parcel »" in french
+    assert "does not know" not in french
+    english = plain_of(ENGLISH | SAID, "en", *which)
+    of_account = which is ACCOUNTS  # with what the log says beside it
+    assert "UPS does not know this number: No" in english
+    assert ("No <b>such</b> parcel" in english) is not of_account
+
+
+@pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
+def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
+    assert "numéro de suivi inconnu : « UPS does not know this number: No »" in plain_of(
+        ENGLISH, "fr", *which
+    )
+    assert 'number unknown to the carrier: "UPS does not know this number: No"' in plain_of(
+        ENGLISH, "en", *which
+    )
+
+
+def test_only_a_client_reads_of_their_own_contract() -> None:
+    for key, client, operator in (
+        (Sentence.PARCEL_NOT_CLIENTS, "votre contrat UPS", "au contrat UPS du client"),
+        (Sentence.PARCEL_NOT_OURS, "notre contrat UPS", "notre contrat UPS"),
+    ):
+        facts = {"kind": "access_denied", "error": "x", **facts_of(SentenceParts(key, "UPS"))}
+        assert client in plain_of(facts, "fr", *CLIENTS)
+        assert operator in plain_of(facts, "fr", *OPERATORS)
+
+
+def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language() -> None:
+    facts = {"kind": "internal_error", "error": "recours itself failed on UPS"}
+    assert "« recours itself failed on UPS »" in plain_of(facts, "fr", *ACCOUNTS)
+    english = plain_of(facts, "en", *ACCOUNTS)
+    assert "recours itself failed on UPS" in english
+    assert '"recours' not in english
+
+
+# ---------------------------------------------------------------- the last attempt before a deadline
+
+TEMPORARY = {"reference": "CLM-1", "kind": "not_delivered_yet", "attempts": 4, "error": "x", "final": True}
+LAST = {"last_attempt": True}
+
+
+@pytest.mark.parametrize(
+    ("facts", "english", "french"),
+    [
+        (
+            TEMPORARY | LAST,
+            "Given up after 4 attempts and a last attempt before the deadline",
+            "Abandonné après 4 tentatives et une dernière tentative avant la date limite",
+        ),
+        (
+            TEMPORARY | LAST | {"kind": "returned_to_sender"},
+            "Given up after a last attempt before the deadline: the error is final, so no further call was made",
+            "Abandonné après une dernière tentative avant la date limite : l'erreur est définitive, aucun autre appel n'a "
+            "été fait",
+        ),
+    ],
+)
+def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], english: str, french: str) -> None:
+    for which, label_en, label_fr in (
+        (CLIENTS, "How it ended", "Fin de la recherche"),
+        (OPERATORS, "What it means", "Ce que cela signifie"),
+    ):
+        assert f"  {label_en}: {english}\n" in plain_of(facts, "en", *which)
+        assert f"  {label_fr} : {french}\n" in plain_of(facts, "fr", *which)
+
+
+@pytest.mark.parametrize("facts", [TEMPORARY, TEMPORARY | LAST | {"final": False}, ENGLISH | LAST])
+def test_a_client_reads_of_none_where_none_was_made_or_the_search_goes_on(facts: dict[str, Any]) -> None:
+    assert "How it ended" not in plain_of(facts, "en", *CLIENTS)
+
+
+# ---------------------------------------------------------------- accounts of clients
+
+
+def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
+    told = {"kind": kind, "error": "Chronopost rejects our credentials"} | facts
+    return OutboxEvent(
+        number, EventName.ACCOUNT_FAULT, 0, account, "2026-02-20", datetime(2026, 2, 20, tzinfo=UTC), told
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "rejected", "denied"),
+    [
+        ("en", "Chronopost: 31 accounts of clients", "credentials rejected: c1@", "use this service: z@shop"),
+        (
+            "fr",
+            "Chronopost : 31 comptes de clients",
+            "identifiants refusés : c1@",
+            "accès au service : z@shop",
+        ),
+    ],
+)
+def test_the_operator_reads_of_refused_accounts_of_clients_in_one_paragraph_a_carrier(
+    language: str, title: str, rejected: str, denied: str
+) -> None:
+    of_clients = [
+        fault(n, f"chronopost#{n}", "auth_failed", client=f"c{n}@shop.example") for n in range(1, 31)
+    ]
+    denied_one = fault(31, "chronopost#31", "account_denied", client="z@shop.example")
+    house = fault(32, "chronopost", "auth_failed")
+    told = [*of_clients, denied_one, house, fault(33, "ups#40", "auth_failed")]
+    mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Branding(), CATALOG)
+    assert " 2 " in mail.subject  # after the house's account: the clients' of two carriers
+    assert title in mail.plain
+    assert rejected in mail.plain
+    assert denied in mail.plain
+    assert "c20@shop.example" in mail.plain
+    assert "c21@shop.example" not in mail.plain
+    assert "ups#40" in mail.plain  # whose address is not known
+    assert "recours accounts list" in mail.plain

@@ -1,0 +1,142 @@
+"""Subjects: they say what happened, to what and to how many, in one short line, whatever others wrote."""
+
+from datetime import UTC, datetime
+from itertools import count, product
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.errors import ErrorKind
+from recours.core.mail import EventName, MailKind, OutboxEvent
+from recours.core.translations import LANGUAGES
+from recours.mail.subjects import subject_of
+
+SHORT = 78  # signs, as RFC 5322 recommends for a line
+NUMBER = count(1)
+
+
+def told(
+    name: EventName, carrier: str = "chronopost", kind: str = "auth_failed", **facts: Any
+) -> OutboxEvent:
+    number = facts.pop("number", "XY000000001FR")
+    facts = {"kind": kind, "reference": "CLM-2024-001"} | facts
+    return OutboxEvent(
+        next(NUMBER), name, next(NUMBER), carrier, number, datetime(2026, 2, 2, tzinfo=UTC), facts
+    )
+
+
+def summary(language: str, *events: OutboxEvent, **blocked: int) -> str:
+    return subject_of(MailKind.OPERATOR_SUMMARY, events, language, CATALOG, blocked)
+
+
+FAULT = EventName.ACCOUNT_FAULT
+GAVE_UP = EventName.GAVE_UP
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("fr", "Chronopost : identifiants refusés – 32 réclamations bloquées"),
+        ("en", "Chronopost: credentials rejected – 32 claims blocked"),
+    ],
+)
+def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expected: str) -> None:
+    assert summary(language, told(FAULT), chronopost=32, ups=7) == expected
+    assert summary(language, told(FAULT), ups=7) == expected.partition(" – ")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "carrier", "claims", "subject"),
+    [
+        (EventName.OUTAGE, "ups", 5, "UPS is unavailable – 5 claims blocked"),
+        (EventName.OUTAGE, "ups", 0, "UPS is unavailable"),
+        (EventName.TO_CORRECT, "", 1600, "1,600 claims to correct"),
+        (EventName.REFUSED_DOCUMENTS, "ups", 6, "UPS: documents of 6 parcels refused"),
+    ],
+)
+def test_a_problem_is_told_with_the_count_of_the_verdict(
+    name: EventName, carrier: str, claims: int, subject: str
+) -> None:
+    assert summary("en", told(name, carrier, problem="It is so.", count=claims), ups=3) == subject
+
+
+def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
+    gave_up = [told(GAVE_UP, kind="not_found") for _ in range(2)]
+    assert summary("en", *gave_up) == "Chronopost: number unknown to the carrier – 2 claims given up"
+    both = [*gave_up, told(GAVE_UP, "ups", "timeout")]
+    assert summary("en", *both) == "No proof of delivery – 3 claims given up"
+    expired = [told(EventName.EXPIRED, "ups", "timeout") for _ in range(3)]
+    assert summary("en", *both, *expired) == "No proof of delivery – 3 claims given up (and 1 more)"
+    accounts = [told(FAULT, f"ups#{n}") for n in (4, 5)]
+    assert (
+        summary("en", *both, *expired, *accounts, **{"ups#4": 1, "ups#5": 2, "ups": 9})
+        == "UPS refuses 2 accounts of clients – 3 claims blocked (and 2 more)"
+    )
+    ours = told(EventName.RUN_FAULT, "dhl", "internal_error"), told(FAULT, "dpd")
+    found = summary("fr", *both, *accounts, *reversed(ours))
+    assert found == "DHL : erreur interne (et 3 autres points)"
+
+
+def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
+    gave_up = told(GAVE_UP, "Heppner", "unsupported_carrier")
+    why = OutboxEvent(
+        99,
+        EventName.POD_FAILED,
+        gave_up.claim_id,
+        "Heppner",
+        gave_up.number,
+        gave_up.written_at,
+        gave_up.facts,
+    )
+    assert summary("fr", why, gave_up) == "Heppner : transporteur inconnu – CLM-2024-001 abandonnée"
+    assert summary("fr", why) == "Heppner : transporteur inconnu – réclamation CLM-2024-001"
+
+
+def test_a_client_reads_the_reason_if_it_is_one() -> None:
+    def of(*events: OutboxEvent) -> str:
+        return subject_of(MailKind.POD_FAILED, events, "fr", CATALOG, {})
+
+    wrong = told(EventName.POD_FAILED, kind="invalid_tracking")
+    assert of(wrong) == "Chronopost : numéro de suivi non valable – réclamation CLM-2024-001"
+    assert (
+        of(told(EventName.POD_FAILED, kind="invalid_tracking", number=""))
+        == "Numéro de suivi manquant – réclamation CLM-2024-001"
+    )
+    assert (
+        of(wrong, told(EventName.POD_FAILED, "ups", "not_found"))
+        == "Preuve de livraison introuvable – 2 réclamations"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_subject_is_short_and_names_the_carrier(language: str) -> None:
+    """Of every kind of error, at every carrier."""
+    for carrier, error in product(CATALOG.specs, ErrorKind):
+        assert_short(language, carrier, error)
+
+
+def assert_short(language: str, carrier: str, error: ErrorKind) -> None:
+    name = CATALOG.name_of(carrier)
+    failed = subject_of(
+        MailKind.POD_FAILED, [told(EventName.POD_FAILED, carrier, error)], language, CATALOG, {}
+    )
+    gave_up = summary(language, told(GAVE_UP, carrier, error))
+    fault = summary(language, told(FAULT, carrier, error), **{carrier: 999})
+    for subject in (failed, gave_up, fault):
+        assert len(subject) <= SHORT, subject
+        assert name in subject
+        assert "{" not in subject
+
+
+def test_foreign_text_forges_no_header_and_stays_short() -> None:
+    hostile = "CLM\r\nBcc: evil@shop.example\x00\u202e" + "x" * 1000
+    for kind, name in (
+        (MailKind.POD_FAILED, EventName.POD_FAILED),
+        (MailKind.POD_RETRIEVED, EventName.POD_RETRIEVED),
+    ):
+        event = told(name, hostile, "unsupported_carrier", reference=hostile)
+        subject = subject_of(kind, [event], "fr", CATALOG, {})
+        assert subject.isprintable()
+        assert len(subject) < 150
+    assert summary("fr", told(FAULT, hostile, "auth_failed", reference=None)).isprintable()

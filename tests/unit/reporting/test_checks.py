@@ -1,0 +1,169 @@
+"""What `recours check` makes of facts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.claim import Stage
+from recours.core.localized import Localized
+from recours.reporting import checks
+from recours.reporting.checks import CheckResult, CheckState
+from recours.reporting.records import Backlog, Run
+from recours.reporting.system import worker_status
+from recours.scheduling.jobs import Entry
+
+NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RETRY = "pod_retry_scheduler"
+
+
+TEXTS = Localized("en", ZoneInfo("Europe/Paris"))
+
+
+def told(result: CheckResult) -> tuple[str, str]:
+    return str(result.state), f"{result.text} → {result.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("missing", "state", "words"), [("", "ok", "from .env"), ("A and B", "remark", "none → set A and B, if")]
+)
+def test_credentials(missing: str, state: str, words: str) -> None:
+    found = told(checks.credentials("UPS", ".env", missing))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+def test_which_claims_wait_for_credentials() -> None:
+    stages = dict.fromkeys(Stage, 1)
+    assert Backlog("ups", stages, unassessed=2).in_progress == 5
+    assert Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1}).in_progress == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "words"),
+    [
+        (0o600, "ok", "only its owner reads it (600)"),
+        (0o400, "ok", "only its owner"),
+        (0o640, "remark", "its group may read it (640) → chmod 600 .env"),
+        (0o644, "fault", "everybody on this machine may read it (644) → chmod 600 .env"),
+        (0o604, "fault", "everybody"),
+        (None, "remark", "are not looked at on Windows → in the properties of .env"),
+    ],
+)
+def test_permissions(mode: int | None, state: str, words: str) -> None:
+    found = told(checks.secret_file(".env", mode))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "words"),
+    [
+        ({}, "ok", "/pods: can be written, 500 MB free"),
+        ({"is_there": False}, "ok", "/pods: the first run makes it"),
+        ({"free": None}, "ok", "/pods: can be written →"),
+        ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
+        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are wanted → make room"),
+    ],
+)
+def test_folders(change: dict[str, Any], state: str, words: str) -> None:
+    usual: dict[str, Any] = {
+        "what": "documents",
+        "path": "/pods",
+        "is_there": True,
+        "trouble": None,
+        "free": 500 * checks.MB,
+    }
+    found = told(checks.folder(**{**usual, **change}))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+@pytest.mark.parametrize(("size", "state"), [(0, CheckState.OK), (50, CheckState.OK), (51, CheckState.FAULT)])
+def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
+    assert checks.copied_log("logs/cron.log", size, 50).state == state
+
+
+@pytest.mark.parametrize(
+    ("offset", "state", "words"),
+    [
+        (None, "ok", "6 Feb 2026, 15:00 CET here →"),
+        (timedelta(seconds=-5), "ok", "and so says the database"),
+        (timedelta(seconds=6), "fault", "is 6 s behind the database's"),
+        (timedelta(hours=-1), "fault", "is 3600 s ahead of the database's"),
+    ],
+)
+def test_clocks(offset: timedelta | None, state: str, words: str) -> None:
+    found = told(checks.clock(offset, timedelta(seconds=5), NOW, TEXTS))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+ENTRY = Entry((RETRY,), "0 * * * * …")
+MORE = Entry((RETRY,), "…", plain=False)
+MOVED = Entry((RETRY,), "…", problem="line 1 names /x, which does not exist")
+GONE = Entry((RETRY,), "…", plain=False, problem="line 3 names /gone/recours, which does not exist")
+
+
+def run(ago: timedelta, status: int | None = 0) -> Run:
+    return Run("r", RETRY, NOW - ago, None if status is None else NOW, status)
+
+
+@pytest.mark.parametrize(
+    ("entries", "runs", "installed", "ran"),
+    [
+        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 6 Feb 2026, 14:00 CET"),
+        ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last one began"),
+        ([ENTRY], [run(4 * HOUR)], "ok crontab", ""),
+        ([ENTRY], [run(HOUR, 1)], "ok crontab", ""),
+        ([ENTRY], [], "ok crontab", "remark it never ran"),
+        ([], [], "fault nothing of this user starts it here", "fault it never ran"),
+        ([], [run(HOUR)], "remark it runs, started by something else", "ok"),
+        ([], [run(9 * HOUR)], "fault nothing", ""),
+        ([ENTRY, ENTRY], [run(HOUR)], "remark 2 lines of the crontab start it", "ok"),
+        ([MORE], [run(HOUR)], "remark crontab: its line does other things too", "ok"),
+        ([MOVED], [run(HOUR)], "fault crontab: line 1 names /x, which does not exist", "ok"),
+        ([ENTRY, GONE], [run(HOUR)], "fault crontab: line 3 names /gone/recours, which", "ok"),
+    ],
+)
+def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:
+    """`ran`: "": the verdict says what is wrong."""
+    status = worker_status(RETRY, HOUR, runs, NOW)
+    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, TEXTS)]
+    expected = [installed, *([ran] if ran else [])]
+    assert all(line.startswith(start) for line, start in zip(found, expected, strict=True)), found
+
+
+def test_without_a_database_runs_are_not_judged() -> None:
+    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, TEXTS)] == [CheckState.OK]
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "words"),
+    [
+        (("h:587 (starttls)", "a@b.c", ""), "ok", "accepts the login; nothing was sent"),
+        (("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
+        (("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
+        (
+            ("h:587 (starttls)", "a@b.c", "The mail server h:587 refuses the login"),
+            "fault",
+            "refuses the login",
+        ),
+        (("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
+        (("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
+    ],
+)
+def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None:
+    found = told(checks.mail(*facts))
+    assert (found[0], words in found[1]) == (state, True), found
+
+
+def test_what_a_fleet_needs() -> None:
+    assert told(checks.fleet("3.10.0", [], [], []))[0] == "ok"
+    state, text = told(checks.fleet("3.10.0", ["procrastinate_jobs"], [], []))
+    assert (state, "missing tables: procrastinate_jobs;" in text, "recours init-db --fleet" in text) == (
+        "fault",
+        True,
+        True,
+    )
+    grant = 'GRANT SELECT ON procrastinate_jobs TO "job";'
+    state, text = told(checks.fleet("3.10.0", [], ["SELECT on procrastinate_jobs"], [grant]))
+    assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)

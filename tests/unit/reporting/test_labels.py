@@ -1,0 +1,45 @@
+"""Who did something is said in the reader's language, unless it is a person's name."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from recours.accounts.health import AccountHealth, ListedAccount
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.actions import OPERATOR, SERVICE, SOMEONE, authored
+from recours.reporting.labels import account_reason, author_text, person_named
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("by", "english", "french"),
+    [
+        (OPERATOR, "the operator", "l'opérateur"),
+        (SERVICE, "the service", "le service"),
+        (SOMEONE, "someone", "quelqu'un"),
+        ("anna", "anna", "anna"),
+        ("a\x1b[1mb", r"a\x1b[1mb", r"a\x1b[1mb"),
+    ],
+)
+def test_a_role_is_named_and_a_name_stays(by: str, english: str, french: str) -> None:
+    assert (person_named("en", by), person_named("fr", by)) == (english, french)
+
+
+@pytest.mark.parametrize(
+    ("stored", "english", "french"),
+    [
+        (authored("operator", "grève: jusqu'à lundi"), 'the operator: "grève: jusqu\'à lundi"', "l'opérateur : « grève: jusqu'à lundi »"),
+        (authored("anna", ""), "anna", "anna"),
+        ("strike", 'someone: "strike"', "quelqu'un : « strike »"),  # by other software
+    ],
+)  # fmt: skip
+def test_who_and_why(stored: str, english: str, french: str) -> None:
+    assert (author_text("en", stored), author_text("fr", stored)) == (english, french)
+
+
+def test_why_an_account_is_paused() -> None:
+    account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
+    paused = ListedAccount(account, ServiceClient(5, ""), AccountHealth.PAUSED, "by operator: unpaid", None)
+    assert account_reason("fr", paused) == "par l'opérateur : « unpaid »"
+    assert account_reason("en", paused) == 'by the operator: "unpaid"'

@@ -1,0 +1,494 @@
+"""The verdict: what needs a person, since when, how many claims it concerns, and the command that mends it."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.accounts.health import AccountHealth, ListedAccount
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.claim import Claim, Stage
+from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
+from recours.core.mail import MailState
+from recours.core.pauses import Blocked, Refusal, Stop
+from recours.core.sentences import carrier_message
+from recours.core.translations import LANGUAGES
+from recours.reporting import checks
+from recours.reporting.checks import CheckState
+from recours.reporting.figures import OverlongBacklog, Stake, ToCorrect
+from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
+from recours.reporting.problems import Problem, ProblemKind, problems, verdict
+from recours.reporting.records import Backlog, Differences, Run, Tally
+from recours.reporting.system import (
+    CarrierNow,
+    FleetStatus,
+    Overview,
+    Pile,
+    RefusedPiece,
+    Troubles,
+    success_of,
+    worker_status,
+)
+
+WORKER = "pod_fetch_worker"
+NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WORDS = {language: VerdictSentences(language) for language in LANGUAGES}
+K = ProblemKind
+
+
+def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) -> Run:
+    began = NOW - hours_ago * HOUR
+    return Run(f"run-{hours_ago}", WORKER, began, began if ended else None, exit_status if ended else None)
+
+
+def seen(*, runs: list[Run] | None = None, **more: Any) -> Overview:
+    worker = worker_status(WORKER, HOUR, [run(0.5)] if runs is None else runs, NOW)
+    return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
+
+
+REFUSED = Refusal(
+    Blocked.CARRIER,
+    "X rejects our credentials: Invalid Password (credentials from .env)",
+    NOW + timedelta(hours=1, minutes=49),
+    kind=ErrorKind.AUTH_FAILED,
+)
+DENIED = REFUSED._replace(reason="X rejects our credentials", kind=ErrorKind.ACCOUNT_DENIED)
+NO_CREDENTIALS = Refusal(Blocked.CARRIER, "X has no credentials", kind=ErrorKind.NOT_CONFIGURED)
+STOPPED = Refusal(Blocked.CARRIER, "X was paused on …")
+AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
+WAITS = [Backlog("x", {Stage.READY: 30, Stage.NEW: 2, Stage.SETTLED: 9, Stage.GIVEN_UP: 9}, NOW - 2 * DAY)]
+SINCE = Troubles(streaks={"x": NOW - 6 * DAY})
+LATE = Claim(1, "CLM-7", deadline=date(2026, 11, 28))
+
+
+def carrier(refusal: Refusal | None = None, *, configured: bool = True, **more: Any) -> CarrierNow:
+    return CarrierNow("x", "X", configured, refusal=refusal, source=".env", missing="X_KEY", **more)
+
+
+def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
+    return (Tally(NOW.date(), "x", 1, "failed" if kind else "success", kind, count),)
+
+
+def account(number: int, health: AccountHealth, why: str | None = None) -> ListedAccount:
+    owned = ClientAccount(number, number, "x", None, NOW, "me", NOW)
+    return ListedAccount(owned, ServiceClient(number, f"c{number}@shop.example"), health, why)
+
+
+H = AccountHealth
+MANY_REFUSED = [account(n, H.REFUSED, "Invalid Password") for n in range(1, 201)]
+OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WAITING: 1})]
+
+LOG = "tail -n 50 logs/pod_fetch_worker.log"
+OVERDUE = "See whether cron, the timer or the task still starts it (recours check); then try it by hand: recours fetch"
+CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
+    ("well", seen(), []),
+    ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every 1 h.", "recours check")]),
+    (
+        "overdue",
+        seen(runs=[run(9)]),
+        [("pod_fetch_worker has not run since 08:00 UTC. It should run every 1 h. Is the machine off, or the schedule disabled?", OVERDUE)],
+    ),
+    (
+        "failed",
+        seen(runs=[run(0.5, exit_status=1)]),
+        [("The last run of pod_fetch_worker (16:30 UTC) failed with exit status 1.", f"The end of its log says why: {LOG}")],
+    ),
+    (
+        "failed, and the next one has begun",
+        seen(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
+        [("The last run of pod_fetch_worker (16:00 UTC) failed with exit status 1.", f"The end of its log says why: {LOG}")],
+    ),
+    (
+        "a run in the future",
+        seen(runs=[run(-24 * 3500), run(0.5)]),
+        [
+            (
+                "1 run of pod_fetch_worker began in the future (26 Jun 2036, 17:00 UTC): the clock of a machine is or was wrong.",
+                "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs",
+            )
+        ],
+    ),
+    ("stopped by a person", seen(runs=[run(0.5, exit_status=130)]), []),
+    (
+        "killed",
+        seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
+        [("2 runs of pod_fetch_worker never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", f"See what its log says: {LOG}")],
+    ),
+    (
+        "a fleet that stands still",
+        seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
+        [
+            (
+                "No long-lived worker has looked for claims that are due since 16:35 UTC. One should every minute.",
+                "On each of their machines: systemctl --user status recours-worker",
+            )
+        ],
+    ),
+    ("a fleet that works", seen(fleet=FleetStatus(NOW, is_silent=False)), []),
+    (
+        "credentials",
+        seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.',
+                "Correct them, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "credentials, and a try is due",
+        seen(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try: at the next run.',
+                "Correct them, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "credentials, and no claim waits",
+        seen(carriers=[carrier(REFUSED, rejected=REFUSED)]),
+        [('X rejects our credentials ("Invalid Password", from .env). Next try 18:49 UTC.', "Correct them, then: recours carriers check x")],
+    ),
+    (
+        "denied",
+        seen(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
+        [
+            (
+                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.",
+                "Ask X to enable it, then: recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "no credentials",
+        seen(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
+        [("X has no credentials. 32 claims blocked since 24 Nov 2026.", "Set X_KEY in .env, then: recours carriers check x")],
+    ),
+    ("no credentials, and none wanted", seen(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
+    (
+        "paused by a person",
+        seen(
+            carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
+            backlogs=WAITS,
+        ),
+        [('X is paused since 23 Nov 2026 (by anna: "works"). 32 claims blocked.', "recours resume x")],
+    ),
+    ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
+    (
+        "out for days",
+        seen(
+            carriers=[carrier(unavailable_since=NOW - 3 * DAY)],
+            backlogs=WAITS,
+        ),
+        [
+            (
+                "X is unavailable: no call has been answered since 23 Nov 2026. 32 claims blocked.",
+                "recours carriers check x",
+            )
+        ],
+    ),
+    (
+        "a backlog",
+        seen(
+            carriers=[carrier()],
+            backlogs=WAITS,
+            troubles=Troubles(backlogs={"x": OverlongBacklog(4000, 78, 51, range(900), range(3))}),
+        ),
+        [
+            (
+                "At this pace (51 a day) the last of 4,000 due claims at X is tried in 78 days, and 900 of them after their "
+                "deadline: the quota is the limit.",
+                "Ask X for more calls, then raise QUOTA_X. What comes when: recours plan",
+            )
+        ],
+    ),
+    (
+        "claims to correct",
+        seen(
+            troubles=Troubles(to_correct=[ToCorrect(1, "x", "CLM-7", ""), ToCorrect(2, "x", "CLM-8", "2026-11-28")]),
+            stakes={("to_correct", ""): Stake({"EUR": 4210.0})},
+        ),
+        [
+            (
+                "2 claims are not asked for until they are corrected; in dispute: €4,210.00; the nearest deadline is that of "
+                "CLM-8, on 28 Nov 2026.",
+                "The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run",
+            )
+        ],
+    ),
+    ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.PAUSED)]), []),
+    ("accounts of clients that wait", seen(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
+    (
+        "refused accounts of clients",
+        seen(
+            carriers=[carrier()],
+            backlogs=OF_CLIENTS,
+            accounts=[account(1, H.REFUSED, "X rejects"), account(2, H.REFUSED), account(3, H.OPEN)],
+            troubles=Troubles(account_streaks={1: NOW - 9 * DAY, 2: NOW - DAY}),
+        ),
+        [
+            (
+                "X refuses 2 accounts of clients (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. For more "
+                "than a week: c1@shop.example.",
+                "Ask the clients to correct them, then: recours accounts check",
+            )
+        ],
+    ),
+    (
+        "hundreds of refused accounts are one problem",
+        seen(carriers=[carrier()], accounts=MANY_REFUSED),
+        [
+            (
+                f"X refuses 200 accounts of clients ({', '.join(f'c{n}@shop.example' for n in range(1, 11))} and 190 more).",
+                "Ask the clients to correct them, then: recours accounts check",
+            )
+        ],
+    ),
+    (
+        "credentials that no key opens",
+        seen(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
+        [
+            (
+                'The credentials of 1 account of a client (c1@shop.example) at X cannot be used ("No key opens it").',
+                "recours accounts list",
+            )
+        ],
+    ),
+    (
+        "clients without any account",
+        seen(
+            carriers=[carrier(NO_CREDENTIALS, configured=False)],
+            backlogs=WAITS,
+            accounts=[account(9, H.OPEN)],
+            troubles=Troubles(without_account={"x": [ServiceClient(4, "d@shop.example"), ServiceClient(5, "")]}),
+        ),
+        [
+            (
+                "There is no account at X for 2 clients (d@shop.example, client 5). 32 claims blocked since 24 Nov 2026.",
+                "recours accounts add CLIENT x, or set X_KEY in .env for all clients",
+            )
+        ],
+    ),
+    (
+        "a paused carrier stops the accounts of clients too",
+        seen(carriers=[carrier(STOPPED, stopped=Stop(NOW - DAY, "by me"))], backlogs=OF_CLIENTS),
+        [("X is paused since 25 Nov 2026 (by me). 36 claims blocked.", "recours resume x")],
+    ),
+    ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unassessed=3)]), []),
+    (
+        "unknown carriers",
+        seen(backlogs=[Backlog("", {Stage.READY: 1, Stage.SETTLED: 2, Stage.GIVEN_UP: 5})]),
+        [
+            (
+                "3 claims name a carrier that recours does not know.",
+                "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
+            )
+        ],
+    ),
+    (
+        "deadlines",
+        seen(troubles=Troubles(late=[LATE])),
+        [("1 claim will not be tried before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
+    ),
+    (
+        "evidence",
+        seen(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
+        [
+            (
+                "2 claims will not be tried before their carriers forget the parcels; the first is CLM-7, on 27 Nov 2026 at the "
+                "latest.",
+                "recours why CLM-7",
+            )
+        ],
+    ),
+    (
+        "refused documents of five parcels, and of four",
+        seen(
+            carriers=[carrier()],
+            troubles=Troubles(refused={
+                "x": [RefusedPiece(n // 2, f"/pods/refused/x/{n}.pdf", NOW - n * HOUR) for n in range(2, 12)],
+                "y": [RefusedPiece(n, f"/pods/refused/y/{n}.pdf", NOW) for n in range(4)],
+            }),
+        ),
+        [
+            (
+                "Documents of 5 parcels of X were refused within a day: it may have changed its layout "
+                "(2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf).",
+                "Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT",
+            )
+        ],
+    ),
+    (
+        "internal errors",
+        seen(recent=tallies("internal_error", 3)),
+        [("3 attempts ended in an internal error of recours since yesterday.", "grep -A 20 Traceback logs/*.log")],
+    ),
+    (
+        "mails",
+        seen(
+            mails={
+                MailState.READY: Pile(14, NOW - 30 * HOUR, overdue=12),
+                MailState.HELD: Pile(1, NOW - HOUR),
+                MailState.UNDECIDED: Pile(2, NOW - HOUR),
+            }
+        ),
+        [
+            ("12 mails have waited for the mail server since 25 Nov 2026.", "recours mail test you@example.com"),
+            ("1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
+            (
+                "2 mails may not have arrived: a run died while sending them.",
+                "Ask the recipients: logs/email_sender.log names them",
+            ),
+        ],
+    ),
+    ("mails that wait for the next run", seen(mails={MailState.READY: Pile(4, NOW - HOUR)}), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("overview", "told"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) -> None:
+    found = problems(overview)
+    words = WORDS["en"]
+    assert [(words.sentence(one, NOW), words.remedy(one, NOW)) for one in found] == told
+    for one in found:
+        for language in ("en", "fr"):
+            printed = WORDS[language].as_json(one, NOW)
+            assert set(printed) == {
+                "kind", "count", "since", "until", "carrier", "facts", "amounts", "amounts_at_least", "sentence", "remedy",
+            }  # fmt: skip
+            assert "  " not in printed["sentence"]
+            assert "{" not in printed["sentence"] + printed["remedy"]
+
+
+@pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
+def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
+    found = verdict(overview)
+    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], Localized("en")))
+    lines = [*of_worker[1:], *checks.problems(found, WORDS["en"])]
+    assert sum(line.state is CheckState.FAULT for line in lines) == len(found.problems)
+
+
+def test_every_kind_has_its_text() -> None:
+    assert set(PROBLEMS) == set(ProblemKind)
+
+
+@pytest.mark.parametrize(
+    ("overview", "language", "sentence"),
+    [
+        (seen(), "en", "All is well: 0 proofs today, 0 claims in progress, nothing blocked."),
+        (seen(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en cours, rien de bloqué."),
+        (
+            seen(backlogs=[Backlog("x", {Stage.WAITING: 33}), Backlog("y", {Stage.NEW: 1, Stage.GIVEN_UP: 8})]),
+            "en",
+            "All is well: 0 proofs today, 34 claims in progress, nothing blocked.",
+        ),
+        (
+            seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
+            "en",
+            "All is well: 0 proofs today, 32 claims in progress, 32 of them until a limit resets.",
+        ),
+        (
+            replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
+            "en",
+            "All is well: 12 proofs today, 0 claims in progress, nothing blocked.",
+        ),
+        (
+            seen(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
+            "en",
+            "All is well: 0 proofs today, 10,000+ claims in progress, nothing blocked.",
+        ),
+        (
+            seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
+            "en",
+            "All is well: 0 proofs today, 36 claims in progress, 3 of them until a limit resets.",
+        ),
+        (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
+        (
+            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            "en",
+            "2 things need you: pod_fetch_worker is overdue, the credentials of X.",
+        ),
+        (
+            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            "fr",
+            "2 points demandent votre attention : pod_fetch_worker est en retard, les identifiants X.",
+        ),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence: str) -> None:
+    assert WORDS[language].verdict(verdict(overview)) == sentence
+
+
+def test_a_problem_says_what_its_claims_are_about() -> None:
+    overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
+    (problem,) = problems(overview)
+    assert problem.claims.accounts == ["x"]  # not those of clients, which the house's refusal does not close
+    assert problem.as_facts()["amounts"] == {}
+    denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
+    stakes: dict[tuple[str, str], Stake] = {
+        (K.ACCOUNT_DENIED, "x"): denied,
+        (K.ACCOUNT_DENIED, "y"): of_others,
+    }
+    (problem,) = problems(replace(overview, stakes=stakes))
+    facts = problem.as_facts()
+    assert (facts["amounts"], facts["amounts_at_least"]) == ({"EUR": 12.5}, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "problem", "sentence"),
+    [
+        (
+            "fr",
+            Problem(K.MAILS_WAITING, 3, NOW - 30 * HOUR),
+            "3 courriels attendent le serveur de courriel depuis le 25 nov. 2026.",
+        ),
+        (
+            "fr",
+            Problem(
+                K.CREDENTIALS_REJECTED,
+                32,
+                NOW - 6 * DAY,
+                NOW + 6 * HOUR,
+                "x",
+                {"name": "X", "said": "Invalid Password", "source": ".env"},
+            ),
+            "X refuse nos identifiants (« Invalid Password », source : .env). 32 réclamations bloquées depuis le "
+            "20 nov. 2026. Prochain essai à 23:00 UTC.",
+        ),
+        (
+            "en",
+            Problem(K.MAILS_WAITING, 1, NOW - 400 * DAY),
+            "1 mail has waited for the mail server since 22 Oct 2025.",
+        ),
+    ],
+)
+def test_moments_are_written_as_the_language_has_them(language: str, problem: Problem, sentence: str) -> None:
+    assert WORDS[language].sentence(problem, NOW) == sentence
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("Chronopost rejects our credentials: Invalid Password (credentials from .env)", "Invalid Password"),
+        ("UPS rejects our credentials (credentials from the environment)", ""),
+        ("UPS rejects our credentials", ""),
+        ("GLS rejects our credentials: a: b.", "a: b"),
+    ],
+)
+def test_the_carriers_own_words(kept: str, said: str) -> None:
+    assert carrier_message(kept) == said
+
+
+def test_what_is_said_of_rows_that_differ() -> None:
+    assert WORDS["en"].differences(Differences()) == []
+    assert WORDS["en"].differences(Differences(repaired=1, owed=1200)) == [
+        "The sweep over all claims had to repair 1 row that differed from its claim.",
+        "The service's table has been without results of 1,200 claims for more than an hour.",
+    ]
+    assert WORDS["fr"].differences(Differences(repaired=2)) == [
+        "Le parcours de toutes les réclamations a dû corriger 2 lignes qui différaient de leurs réclamations."
+    ]

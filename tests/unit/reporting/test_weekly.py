@@ -1,0 +1,149 @@
+"""The weekly report's figures and words, without a database."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.custody import Manifest
+from recours.mail.render import Branding, Rendered
+from recours.mail.weekly import render_report
+from recours.reporting.figures import Rate
+from recours.reporting.problem_texts import VerdictSentences
+from recours.reporting.problems import verdict
+from recours.reporting.records import Backlog, Tally
+from recours.reporting.system import Overview, Week, WeekReport, success_of
+from tests.unit.reporting.test_problems import CASES, seen
+
+PARIS = ZoneInfo("Europe/Paris")
+WEEK = Week(date(2026, 11, 16), PARIS)
+
+
+def tally(outcome: str, count: int, carrier: str = "dpd", kind: str | None = None) -> Tally:
+    return Tally(WEEK.monday, carrier, 4, outcome, kind, count)
+
+
+def week_report(*tallies: Tally, now: Overview | None = None, **more: Any) -> WeekReport:
+    values = {"before": Rate(), **more}
+    return WeekReport(WEEK, now or seen(), success_of(tallies, WEEK.days), **values)
+
+
+def rendered(found: WeekReport, language: str = "en") -> Rendered:
+    mail = render_report(found, language, Branding(zone=PARIS), CATALOG)
+    plain = re.compile("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]")
+    return Rendered(*(plain.sub(" ", text) for text in (mail.subject, mail.plain, mail.html)))
+
+
+def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
+    spring, autumn = Week(date(2026, 3, 23), PARIS), Week(date(2026, 10, 19), PARIS)
+    assert spring.start == datetime(2026, 3, 22, 23, tzinfo=UTC)
+    assert spring.end - spring.start == timedelta(hours=167)
+    assert autumn.end - autumn.start == timedelta(hours=169)
+    assert [spring.days[0], spring.days[-1]] == [date(2026, 3, 23), date(2026, 3, 29)]
+    assert spring.before(4).label == "2026-W09"
+
+
+@pytest.mark.parametrize(
+    ("tallies", "has_run", "tells"),
+    [
+        ([], False, False),
+        ([], True, True),
+        ([tally("failed", 1)], False, True),
+        ([tally("attached", 1)], False, False),
+    ],
+)
+def test_a_database_in_which_nothing_happened_has_nothing_to_tell(
+    tallies: list[Tally], has_run: bool, tells: bool
+) -> None:
+    assert week_report(*tallies, has_run=has_run).has_something_to_tell is tells
+
+
+EVENTFUL = week_report(
+    tally("success", 1234),
+    tally("failed", 1, kind="network"),
+    tally("failed", 2, kind="timeout"),
+    tally("deferred", 1, "ups"),
+    tally("given_up", 766),
+    now=seen(
+        backlogs=[
+            Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}),
+            Backlog("", {Stage.SETTLED: 1}, to_correct=1),
+        ]
+    ),
+    before=Rate(1, 5, 0, 2),
+    secured={"EUR": 1234.5},
+    manifest=Manifest(7, "7.txt", "abc"),
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "lines"),
+    [
+        (
+            "en",
+            "1,234 proofs this week, €1,234 secured; 1 thing to do",
+            [
+                "* Week 47, from 16 Nov 2026 to 22 Nov 2026",
+                "Success rate: 61.7% (1,234 of 2,000 closed claims)",
+                "Per attempt: 99.8% (1,234 of 1,237)",
+                "The week before: 33.3% (1 of 3 closed claims)",
+                "Not counted: 1 more attempt: quota, account or network",
+                "UPS: no claim was closed",
+                "Errors: no answer in time (2), network (1)",
+                "Amounts in dispute secured: €1,234.50",
+                "DPD: 2 due, 30 waiting, 0 to correct, 0 given up",
+                "unknown carrier: 0 due, 0 waiting, 1 to correct, 0 given up",
+            ],
+        ),
+        (
+            "fr",
+            "1 234 preuves de livraison obtenues cette semaine (1 234 € de litiges couverts) ; 1 chose à faire",
+            [
+                "* Semaine 47, du 16 nov. 2026 au 22 nov. 2026",
+                "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
+                "Par tentative : 99,8 % (1 234 sur 1 237)",
+                "Semaine précédente : 33,3 % (1 sur 3 réclamations closes)",
+                "Non comptés : 1 essai de plus : quota, compte ou réseau",
+                "UPS : aucune réclamation close",
+                "Erreurs : pas de réponse à temps (2), réseau (1)",
+                "Montants en litige couverts : 1 234,50 €",
+                "DPD : 2 à traiter, 30 en attente, 0 à corriger, 0 abandonnés",
+            ],
+        ),
+    ],
+)
+def test_it_has_the_figures_of_the_week_and_what_waits(language: str, subject: str, lines: list[str]) -> None:
+    mail = rendered(EVENTFUL, language)
+    assert mail.subject == subject
+    shown = [line.strip() for line in mail.plain.splitlines()]
+    assert [line for line in lines if line not in shown] == []
+    assert "abc" in mail.plain
+    for line in lines[1:]:
+        assert line.rpartition(": ")[2].rpartition(" : ")[2] in mail.html
+
+
+@pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_it_says_what_status_says(overview: Overview, language: str) -> None:
+    mail, sentences = rendered(week_report(now=overview), language), VerdictSentences(language, PARIS)
+    found = verdict(overview)
+    told = [sentences.verdict(found)]
+    told += [sentences.sentence(problem, found.at) for problem in found.problems]
+    told += [sentences.remedy(problem, found.at) for problem in found.problems]
+    plain = mail.plain.replace("\N{NO-BREAK SPACE}", " ")
+    missing = [text for text in told if " ".join(text.split()) not in " ".join(plain.split())]
+    assert missing == []
+    count = len(found.problems)
+    noun = "thing" if language == "en" else "chose"
+    assert (f"; {count} {noun}" in mail.subject) == bool(count)
+
+
+def test_foreign_text_is_shown_as_text() -> None:
+    mail = rendered(week_report(tally("failed", 1, "<b>x</b>\r\n", kind="<i>")))
+    assert "&lt;b&gt;x" in mail.html
+    assert "<b>" not in mail.html + mail.subject
+    assert "<i>" not in mail.html
