@@ -20,6 +20,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -51,6 +52,14 @@ FEATURES = {
     "prune": {"prune", "pruning"},
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Per 1,000 lines, and how many there may be at most.
+STYLE = {
+    "participles as names": 3,
+    "tuple assignments": 3,
+    "comprehensions": None,
+    "conditional expressions": None,
+}
+_OF_ONE_DATABASE = ("sqlalchemy.dialects", "psycopg", "sqlite3")
 
 
 class Code:
@@ -91,6 +100,55 @@ class Code:
             if name.startswith("_") and not name.startswith("__")
         )
 
+    @cached_property
+    def style(self) -> dict[str, float]:
+        """How often, per 1,000 lines, the code has what makes it read as if it were translated, or dense."""
+        counts = dict.fromkeys(STYLE, 0)
+        nodes = [node for tree in self.trees.values() for node in ast.walk(tree)]
+        for node in nodes:
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                    counts["participles as names"] += name.lstrip("_") in old_words.PARTICIPLES
+                case ast.Assign(targets=[ast.Tuple(), *_], value=ast.Tuple()):
+                    counts["tuple assignments"] += 1
+                case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                    counts["comprehensions"] += 1
+                case ast.IfExp():
+                    counts["conditional expressions"] += 1
+        lines = sum(self.lines.values())
+        return {title: 1000 * count / lines for title, count in counts.items()}
+
+    def words(self) -> set[str]:
+        """The different words that identifiers are made of."""
+        words = set()
+        for tree in self.trees.values():
+            for node in ast.walk(tree):
+                for field in ("id", "attr", "arg", "name"):
+                    name = getattr(node, field, None)
+                    if isinstance(name, str):
+                        words |= {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+        return words
+
+    def repeated_file_names(self) -> int:
+        """File names that occur more than once."""
+        counts = Counter(path.name for path in self.trees if path.name != "__init__.py")
+        return sum(count > 1 for count in counts.values())
+
+    def modules_with_a_dialect(self) -> list[Path]:
+        """Modules that name a dialect: as a string of its own, or by importing what only one database has."""
+        return [path for path, tree in self.trees.items() if any(map(_names_dialect, ast.walk(tree)))]
+
+    def protocols(self) -> int:
+        """Protocols outside of `runs/ports.py`."""
+        return sum(
+            isinstance(base, ast.Name) and base.id == "Protocol"
+            for path, tree in self.trees.items()
+            if path != Path("runs/ports.py")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        )
+
     def files_of(self, feature: str) -> set[Path]:
         """The files of a feature."""
         named = {path: {name for name in FEATURES if _is_named(path, name)} for path in self.trees}
@@ -116,6 +174,17 @@ class Code:
 
 def _is_named(path: Path, feature: str) -> bool:
     return not FEATURES[feature].isdisjoint(path.with_suffix("").parts)
+
+
+def _names_dialect(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value=str(text)):
+            return re.fullmatch(r"(sqlite|postgresql)(\+\w+)?", text) is not None
+        case ast.Import(names=[alias, *_]):
+            return alias.name.startswith(_OF_ONE_DATABASE)
+        case ast.ImportFrom(module=str(name)):
+            return name.startswith(_OF_ONE_DATABASE)
+    return False
 
 
 def _names_used(tree: ast.AST) -> Iterator[str]:
@@ -385,6 +454,13 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     found["  functions in modules"] = f"{functions} in {modules}"
     found |= slice_of_a_failure(root)
     found |= looks(root)
+    for title, most in STYLE.items():
+        bound = f" ({most})" if most else ""
+        found[f"{title} per 1,000"] = f"{code.style[title]:.1f}{bound}"
+    found["different words in names"] = f"{len(code.words()):,}"
+    found["file names that occur twice"] = f"{code.repeated_file_names()}"
+    found["modules that name a dialect"] = f"{len(code.modules_with_a_dialect())} (2)"
+    found["protocols outside of ports"] = f"{code.protocols()}"
     found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
     if with_time:

@@ -28,6 +28,7 @@ def section(title: str) -> dict[str, str]:
 
 
 WORDS, NAMES, MODULES = section("words"), section("names"), section("modules")
+PARTICIPLES = frozenset(section("participles"))
 STILL_TO_BE_RENAMED = section("still to be renamed").keys()
 STILL_SEVERAL_CLASSES = section("still several classes").keys()
 
