@@ -82,11 +82,13 @@ def missing_here() -> "str | None":
     versions = _installed()
     missing, old = [], []
     for name, oldest in NEEDED:
-        found = versions.get(_plain(name))
-        if not found:
+        version = versions.get(_plain(name))
+        if not version:
             missing.append(name)
-        elif _numbers(found)[: len(oldest)] < oldest:
-            old.append("%s is version %s instead of %s or newer" % (name, found, ".".join(map(str, oldest))))
+        elif _numbers(version)[: len(oldest)] < oldest:
+            old.append(
+                "%s is version %s instead of %s or newer" % (name, version, ".".join(map(str, oldest)))
+            )
     if len(missing) > _MOST_NAMED:  # a Python for other purposes
         missing[_MOST_NAMED:] = ["%d more" % (len(missing) - _MOST_NAMED)]
     faults = ["the package %s is missing" % name for name in missing[:1]]
@@ -103,10 +105,10 @@ def _installed() -> "dict[str, str]":
     versions: "dict[str, str]" = {}
     for folder in sys.path:
         try:
-            there = os.listdir(folder or ".")
+            names = os.listdir(folder or ".")
         except OSError:  # a zip file, a folder that is not there
             continue
-        for name in there:
+        for name in names:
             stem, _, kind = name.rpartition(".")
             if kind in ("dist-info", "egg-info"):
                 title, _, version = stem.partition("-")
@@ -120,13 +122,13 @@ def _plain(name: str) -> str:
 
 def _numbers(version: str) -> "tuple[int, ...]":
     """2.1.0rc1 is (2, 1, 0)."""
-    found = []
+    numbers = []
     for part in version.split("."):
         digits = part[: len(part) - len(part.lstrip("0123456789"))]
         if not digits:
             break
-        found.append(int(digits))
-    return tuple(found)
+        numbers.append(int(digits))
+    return tuple(numbers)
 
 
 def _is_at_home() -> bool:
@@ -136,13 +138,13 @@ def _is_at_home() -> bool:
 def _hand_over(worker: str, missing: str) -> None:
     python = os.path.join(ROOT, own_python())
     why = "in this Python (%s) %s, and " % (sys.executable, missing)
-    shown = os.path.relpath(python, ROOT)
+    relative = os.path.relpath(python, ROOT)
     if not os.path.lexists(python):
         _refuse(_set_up(why + "there is no .venv"), worker)
     if not os.path.exists(python):
-        _refuse(_set_up(why + shown + " leads to a Python that is not there any more"), worker)
+        _refuse(_set_up(why + relative + " leads to a Python that is not there any more"), worker)
     if HANDED_OVER in os.environ:
-        _refuse(_set_up(why + shown + " leads to it"), worker)
+        _refuse(_set_up(why + relative + " leads to it"), worker)
     os.environ[HANDED_OVER] = "1"
     command = [python, os.path.abspath(sys.argv[0])] + sys.argv[1:]
     if os.name == "nt":  # there, exec returns to the scheduler before the run has ended

@@ -40,13 +40,13 @@ class Accounts(Mapping[str, Account]):
         self,
         of_house: Mapping[str, Account],
         settings: Settings,
-        stored: ClientAccounts | None,
+        store: ClientAccounts | None,
         make: Make,
     ) -> None:
-        """`stored`: those of clients; None: they are not known."""
+        """`store`: those of clients; None: they are not known."""
         self._of_house = of_house
         self._settings = settings
-        self._stored = stored
+        self._stored = store
         self._make = make
         self._lock = threading.RLock()
         self._version: Any = None
@@ -83,8 +83,8 @@ class Accounts(Mapping[str, Account]):
         """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
-            found = [row for row in rows.values() if row]
-            sealed = self._stored.sealed([row.id for row in found]) if self._stored and found else {}
+            present = [row for row in rows.values() if row]
+            sealed = self._stored.sealed([row.id for row in present]) if self._stored and present else {}
             for key, row in rows.items():
                 self._opened[key] = row, self._open(key, row, sealed)
 
@@ -152,8 +152,8 @@ class Accounts(Mapping[str, Account]):
             raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")
         values = seals.open(sealed, row.owner)
         options = {option.name: values.pop(option.name, option.default) for option in spec.options}
-        found = {name: Value(text, _SEALED) for name, text in values.items()}
-        return credentials_of(spec, found, options)
+        texts = {name: Value(text, _SEALED) for name, text in values.items()}
+        return credentials_of(spec, texts, options)
 
 
 def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
@@ -174,12 +174,12 @@ def make_queue(
     database: Database,
     clock: Clock,
     jitter: Callable[[], float],
-    kept: Mapping[str, Account] | None = None,
+    opened_accounts: Mapping[str, Account] | None = None,
     concurrency: int | None = None,
 ) -> APIRequestQueue:
-    """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
+    """The queue, for one run. `opened_accounts`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
-        accounts(settings, clock, jitter, database=database) if kept is None else kept,
+        accounts(settings, clock, jitter, database=database) if opened_accounts is None else opened_accounts,
         QuotaTables(database),
         clock,
         redact=redactor(settings),
@@ -209,9 +209,9 @@ def accounts(
         def http() -> "Sender":
             from recours.carriers.http import Http  # noqa: PLC0415 (see above)
 
-            url, of = settings.base_urls[spec.key], settings.http
+            url, limits = settings.base_urls[spec.key], settings.http
             replaced = url != spec.base_url
-            return watched(Http(url, of.connect_s, of.read_s, of.deadline_s, replaced=replaced))
+            return watched(Http(url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced))
 
         def open_session(reservation: Reservation) -> "HttpSession":
             from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
@@ -226,8 +226,8 @@ def accounts(
         spec = CATALOG.specs[carrier_of(key)]
         if client_address:
             redact.add([*credentials.values.values(), *credentials.pairs()])
-        given = {**credentials.values, **credentials.options}
-        client = CLIENTS[spec.key](given) if not credentials.missing else None
+        values = {**credentials.values, **credentials.options}
+        client = CLIENTS[spec.key](values) if not credentials.missing else None
         return Account(
             spec=spec,
             limits=limits,

@@ -75,12 +75,12 @@ REFUSED: dict[str, str] = {
 
 def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
     """The one client that was `found` by an address or an id. Raises AccountRefusedError."""
-    shown = clean(str(named).strip(), 100)
+    name = clean(str(named).strip(), 100)
     if not clients:
-        raise AccountRefusedError("no_client", client=shown)
+        raise AccountRefusedError("no_client", client=name)
     if len(clients) > 1:
         ids = ", ".join(clean(client.id, 100) for client in clients)
-        raise AccountRefusedError("several_clients", client=shown, ids=ids)
+        raise AccountRefusedError("several_clients", client=name, ids=ids)
     return clients[0]
 
 
@@ -95,19 +95,18 @@ def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
 # ---------------------------------------------------------------- what is said of an account
 
 
-def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
+def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
     """The first complete set of the carrier's credentials, and its options; names as in the settings.
 
-    `given`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
+    `content`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
     AccountRefusedError.
     """
-    if not isinstance(given, Mapping):
-        raise AccountRefusedError(
-            "not_credential", carrier=spec.name, known=", ".join(_names_of(spec)), near=""
-        )
+    known = ", ".join(_names_of(spec))
+    if not isinstance(content, Mapping):
+        raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near="")
     names = {name.removeprefix(f"{spec.prefix}_"): name for name in _names_of(spec)}
     texts: dict[str, str] = {}
-    for typed, value in given.items():
+    for typed, value in content.items():
         if value is None or (isinstance(value, str) and not value.strip()):
             continue
         short = str(typed).strip().upper().removeprefix(f"{spec.prefix}_")
@@ -115,7 +114,6 @@ def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
         if name is None:
             near = nearest(short, names)
             hint = f" ({names[near]}?)" if near else ""
-            known = ", ".join(_names_of(spec))
             raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near=hint)
         text = _one_line(name, value)
         if texts.setdefault(name, text) != text:
@@ -130,8 +128,8 @@ def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
     if complete is None:
         missing = ", or ".join(map(" and ".join, spec.missing_credentials(texts.keys())))
         raise AccountRefusedError("incomplete", carrier=spec.name, missing=missing)
-    kept = (*complete, *(option.name for option in spec.options))
-    return {name: texts[name] for name in kept if name in texts}
+    setting_names = (*complete, *(option.name for option in spec.options))
+    return {name: texts[name] for name in setting_names if name in texts}
 
 
 def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
@@ -146,12 +144,12 @@ def _one_line(name: str, value: Any) -> str:
     return text
 
 
-def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
+def usable_limits(spec: CarrierSpec, content: object) -> dict[str, str]:
     """Limits by the kind of call ("": of any), as in the QUOTA_ settings. Raises AccountRefusedError."""
-    if not isinstance(given, Mapping):
+    if not isinstance(content, Mapping):
         reason = 'they must be texts by the kind of call, such as {"": "100/day"}'
         raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
-    limits = {str(what).strip().upper(): str(text).strip() for what, text in given.items()}
+    limits = {str(name).strip().upper(): str(text).strip() for name, text in content.items()}
     if "" in limits.values():
         raise AccountRefusedError("limits", carrier=spec.name, reason="one of them is empty")
     try:
@@ -163,19 +161,19 @@ def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
 
 def limits_text(limits: Mapping[str, Any]) -> str:
     """As they are typed, the inverse of `limits_in`."""
-    return " ".join(f"{what}={text}" if what else str(text) for what, text in limits.items())
+    return " ".join(f"{name}={text}" if name else str(text) for name, text in limits.items())
 
 
 def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
     """Limits as they are typed: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for text in texts:
-        what, _, limits = text.rpartition("=")
-        if what.strip().upper() in found:
+        name, _, limits = text.rpartition("=")
+        if name.strip().upper() in result:
             reason = "one kind of call is named twice; write 250/day,1/second for several limits of a kind"
             raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
-        found[what.strip().upper()] = limits
-    return usable_limits(spec, found)
+        result[name.strip().upper()] = limits
+    return usable_limits(spec, result)
 
 
 # ---------------------------------------------------------------- new ones
@@ -311,8 +309,8 @@ class AccountFile:
         if faults:
             hidden = len(faults) - _MOST_SHOWN
             more = [f"… and {plural(hidden, 'more row')}."] if hidden > 0 else []
-            told = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
-            raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, told]))
+            summary = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
+            raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, summary]))
         if not accounts:
             raise FileRefusedError("The file has no account.")
         return accounts

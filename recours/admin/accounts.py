@@ -65,7 +65,9 @@ class AccountActions:
         """All of a client, who may be gone."""
         clients = self.store.client_of(named)
         text = str(named).strip().removeprefix("client ")
-        of_gone = [] if clients else [one for one in self.store.all() if str(one.client_id) == text]
+        of_gone = (
+            [] if clients else [account for account in self.store.all() if str(account.client_id) == text]
+        )
         return of_gone or self.store.all([client_named(clients, named).id])
 
     def now(self) -> datetime:
@@ -116,9 +118,9 @@ class AccountActions:
         limits: Mapping[str, str] | None,
     ) -> NewAccount:
         """An account whose every part can be used."""
-        found, spec = self.find(client, carrier)
+        owner, spec = self.find(client, carrier)
         return NewAccount(
-            found,
+            owner,
             spec,
             usable_credentials(spec, credentials),
             usable_limits(spec, limits) if limits else None,
@@ -137,7 +139,7 @@ class AccountActions:
 
     def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
         """`replace`: also those that are there already. Raises FileRefusedError."""
-        stored = () if replace else self.store.all()
-        present = {(account.client_id, account.carrier) for account in stored}
-        file = AccountFile(CATALOG, cache(self.client), lambda of, spec: (of.id, spec.key) in present)
+        current = () if replace else self.store.all()
+        present = {(account.client_id, account.carrier) for account in current}
+        file = AccountFile(CATALOG, cache(self.client), lambda client, spec: (client.id, spec.key) in present)
         return file.read(content)

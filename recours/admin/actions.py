@@ -162,56 +162,56 @@ class Actions:
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
-        of = self.app
+        app = self.app
 
         def why_not(listed: _Listed) -> WhyNot:
-            now = of.clock.now()
-            leased = {each.claim.id for each in listed.values() if each.leased_until(now)}
-            return lambda claim: why_not_reopen(claim, of.settings.policy, is_leased=claim.id in leased)
+            now = app.clock.now()
+            leased = {row.claim.id for row in listed.values() if row.leased_until(now)}
+            return lambda claim: why_not_reopen(claim, app.settings.policy, is_leased=claim.id in leased)
 
-        return self._each("reopened", references, why_not, None if dry_run else of.given_up.start_over)
+        return self._each("reopened", references, why_not, None if dry_run else app.given_up.start_over)
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
-        of, policy = self.app, self.app.settings.policy
-        for part in of.given_up.given_up(criteria, of.clock.now()):
+        app, policy = self.app, self.app.settings.policy
+        for part in app.given_up.given_up(criteria, app.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
-            reopened = of.given_up.start_over(may, self.by, of.clock.now()) if may else set()
+            reopened = app.given_up.start_over(may, self.by, app.clock.now()) if may else set()
             yield from (claim.reference for claim in may if claim.id in reopened)
 
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
-        of, reason = self.app, _reason(why)
+        app, reason = self.app, _reason(why)
         with self._translating_errors():
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-        exclude = partial(of.enrolment.exclude, why=reason)
+        exclude = partial(app.enrolment.exclude, why=reason)
         return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else exclude)
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
-        of = self.app
-        why_not = partial(why_not_enroll, policy=of.settings.policy)
-        enroll = None if dry_run else of.enrolment.enroll_named
+        app = self.app
+        why_not = partial(why_not_enroll, policy=app.settings.policy)
+        enroll = None if dry_run else app.enrolment.enroll_named
         return self._each("enrolled", references, lambda _: why_not, enroll)
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
-        of = self.app
-        return of.enrolment.enroll_all(criteria, of.settings.policy, of.catalog, of.clock.now)
+        app = self.app
+        return app.enrolment.enroll_all(criteria, app.settings.policy, app.catalog, app.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
     ) -> ActionResult:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
-        of, now = self.app, self.app.clock.now()
+        app, now = self.app, self.app.clock.now()
         with self._translating_errors():
             claim = self._listed(reference).claim
-            spellings = of.database.border.values_of("carrier")
-            correction = correction_of(claim, number, carrier, of.catalog, spellings)
-            corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
+            spellings = app.database.border.values_of("carrier")
+            correction = correction_of(claim, number, carrier, app.catalog, spellings)
+            corrected = ClaimCorrections(app.assessor).correct(claim, correction, self.by, now)
             if corrected is None:
-                why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
+                why = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
         key = "doubtful" if correction.doubtful else "corrected"
         return self._result(corrected.reference, key, reference=corrected.reference, number=corrected.number)
@@ -231,55 +231,55 @@ class Actions:
 
         `at`: of the delivery, see `Attachment`. `anyway`: why it counts though it would be refused; None: it does not.
         """
-        of = self.app
+        app = self.app
         with self._translating_errors():
             reason = _reason(anyway or "")
             if anyway is not None and not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
             content = _content_of(content) if isinstance(content, Path) else content
-            documents = DocumentStore(of.settings.pod_dir, of.settings.access)
+            documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             documents.make_sure()
             attacher = Attacher(
                 records=self.reports.records,
-                claims=replace(of.claims, worker=_ATTACH),
+                claims=replace(app.claims, worker=_ATTACH),
                 documents=documents,
                 appraise=appraise_file,
-                policy=of.settings.policy,
+                policy=app.settings.policy,
                 token=uuid.uuid4().hex,
             )
             name = clean(name, 200)
             attachment = Attachment(reference, name, content, self.by, kind, signed_by, at, reason)
-            document, pod_url = attacher.attach(attachment, of.clock.now())
-            write_manifests(of.settings, of.database, _ATTACH, of.clock)
-            evidence = evidence_of(of, self.reports.records.find(reference))
+            document, pod_url = attacher.attach(attachment, app.clock.now())
+            write_manifests(app.settings, app.database, _ATTACH, app.clock)
+            evidence = evidence_of(app, self.reports.records.find(reference))
             result: AttachResult = self._sentences.attached(reference, document, pod_url, evidence)
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
         """Have a file count that was refused and kept, by its SHA-256. `why`: the person's words, which are kept."""
-        of = self.app
+        app = self.app
         with self._translating_errors():
             listed = self._listed(reference)
             pieces = self.reports.records.evidence(listed.claim.id)
             piece = next((piece for piece in pieces if piece.sha256 == sha256), None)
-            if piece is None or not is_inside(of.settings.pod_dir, piece.path):
+            if piece is None or not is_inside(app.settings.pod_dir, piece.path):
                 raise NotAttachedError("no_piece", reference=listed.claim.reference)
         path = Path(piece.path)
         return self.attach(reference, path, path.name, kind=piece.kind, anyway=why)
 
     def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
         """Take a proof back, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
-        of, now = self.app, self.app.clock.now()
+        app, now = self.app, self.app.clock.now()
         with self._translating_errors():
             listed = self._listed(reference)
             claim, pieces = listed.claim, self.reports.records.evidence(listed.claim.id)
             piece, following = piece_to_take_back(listed, pieces, chosen)
-            documents = DocumentStore(of.settings.pod_dir, of.settings.access)
+            documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             path = Path(piece.path)
             apart = documents.refuse(path) if is_inside(documents.folder, piece.path) else path
             is_pod = piece.path == listed.pod_url
             if not detach(
-                of.assessor,
+                app.assessor,
                 claim,
                 piece,
                 str(apart),
@@ -289,11 +289,11 @@ class Actions:
                 is_pod=is_pod,
                 following=following,
             ):
-                why_not = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
+                why_not = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why_not, what=claim.reference))
             if apart != path:
                 path.unlink(missing_ok=True)
-            write_manifests(of.settings, of.database, DETACH, of.clock)
+            write_manifests(app.settings, app.database, DETACH, app.clock)
         key = "detached" if is_pod and not following else "detached_next"
         return self._result(claim.reference, key, reference=clean(claim.reference, 100), path=apart)
 
@@ -311,12 +311,12 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
-            before = queue.status(key).stopped
+            earlier = queue.status(key).stopped
             queue.stop(key, self.by, _reason(why))
-        text = self._say("paused_again" if before else "paused", carrier=name)
+        text = self._say("paused_again" if earlier else "paused", carrier=name)
         keys = () if client else catalog.keys_of(name)
-        if others := [catalog.name_of(other) for other in keys if other != key]:
-            text += f" {self._say('others_go_on', others=', '.join(others))}"
+        if also := [catalog.name_of(other) for other in keys if other != key]:
+            text += f" {self._say('others_go_on', others=', '.join(also))}"
         return ActionResult(key, text)
 
     def resume(self, carrier: str, client: Any = "") -> ActionResult:
@@ -324,22 +324,22 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
-            ended, refusal = queue.take_up(key, self.by), queue.status(key).refusal
-        if ended is None:
+            stop, refusal = queue.take_up(key, self.by), queue.status(key).refusal
+        if stop is None:
             sentence = "closed_otherwise" if refusal else "not_paused"
         else:
             sentence = "still_closed" if refusal else "resumed"
         reason = reason_of(self.language, refusal, name).rstrip(".") if refusal else ""
-        return self._result(key, sentence, is_done=ended is not None, carrier=name, reason=reason)
+        return self._result(key, sentence, is_done=stop is not None, carrier=name, reason=reason)
 
     def check(self, carrier: str) -> AccountResult:
         """Try the house's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
             key = carrier_named(CATALOG, carrier).key
-            before = self.app.queue().status(key).refusal
+            earlier = self.app.queue().status(key).refusal
             (checked,) = AccountActions(self.app).check_all([key], self.by)
             result = self._checked(key, checked)
-        if result.accepted and before and before.kind in REFUSED_KINDS:
+        if result.accepted and earlier and earlier.kind in REFUSED_KINDS:
             return replace(result, sentence=f"{result.sentence} {self._say('refusal_lifted')}")
         return result
 
@@ -399,12 +399,12 @@ class Actions:
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
             accounts.put_all([new], self.by, replace=not is_new)
-            kept = self._say("account_kept", client=new.client.named, carrier=new.spec.name)
+            sentence = self._say("account_kept", client=new.client.named, carrier=new.spec.name)
             account = accounts.account(new.client.id, new.spec.key)
             if check:
                 (result,) = self.check_accounts([account])
-                return replace(result, sentence=f"{kept} {result.sentence}")
-        return AccountResult(account.key, kept, client_id=new.client.id, carrier=new.spec.name)
+                return replace(result, sentence=f"{sentence} {result.sentence}")
+        return AccountResult(account.key, sentence, client_id=new.client.id, carrier=new.spec.name)
 
     def check_account(self, client: Any, carrier: str) -> AccountResult:
         """Try a client's credentials with one real call, within limits and pauses."""
@@ -415,7 +415,7 @@ class Actions:
 
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
         """The same with each of these. A trouble of one costs the others nothing."""
-        checks = AccountActions(self.app).check_all([one.key for one in chosen], self.by)
+        checks = AccountActions(self.app).check_all([account.key for account in chosen], self.by)
         for account, checked in zip(chosen, checks, strict=True):
             yield self._checked(account.key, checked, account)
 
@@ -423,9 +423,9 @@ class Actions:
 
     def release_mails(self) -> ActionResult:
         """Have the mails that the send limit holds be sent after all."""
-        of = self.app
+        app = self.app
         with self._translating_errors():
-            released = mail_service(of).outbox.release(self.by, of.clock.now())
+            released = mail_service(app).outbox.release(self.by, app.clock.now())
         key = {0: "none_held", 1: "released_one"}.get(released, "released")
         return self._result(MAILS, key, is_done=released > 0, count=released)
 
@@ -492,7 +492,7 @@ class Actions:
                     results[reference] = ActionResult(reference, text, is_done=False)
                 elif claim:
                     claims.append(claim)
-            names = {each.claim.id: reference for reference, each in listed.items()}
+            names = {row.claim.id: reference for reference, row in listed.items()}
             try:
                 for first in range(0, len(claims), _AT_ONCE):
                     for claim, fault in self._do_with_all(claims[first : first + _AT_ONCE], do):
@@ -504,8 +504,8 @@ class Actions:
                         )
             except DatabaseError as lost:  # what was done until then stays done
                 text = str(self._sentences.no_database(str(lost)))
-                rest = {names[claim.id] for claim in claims} - results.keys()
-                results |= {name: ActionResult(name, text, is_done=False) for name in rest}
+                missing = {names[claim.id] for claim in claims} - results.keys()
+                results |= {name: ActionResult(name, text, is_done=False) for name in missing}
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:

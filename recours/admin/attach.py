@@ -118,8 +118,8 @@ class Attacher:
         claim = listed.claim
         pieces = self.records.evidence(claim.id)
         digest = sha256(attachment.content).hexdigest()
-        kept = next((piece for piece in pieces if piece.sha256 == digest), None)
-        shown = self._shown(attachment, claim, kept)
+        duplicate = next((piece for piece in pieces if piece.sha256 == digest), None)
+        shown = self._shown(attachment, claim, duplicate)
         delivery = _delivery(attachment, claim, shown, self.policy, now)
         if claim.fetch_status != FetchStatus.SUCCESS:
             claim = replace(claim, state=named_state(claim, self.policy, now))
@@ -128,7 +128,7 @@ class Attacher:
         if leased is None:
             raise self._taken(claim, now)
         try:
-            document = self._stored(attachment, claim, delivery, kept)
+            document = self._stored(attachment, claim, delivery, duplicate)
             is_pod = _goes_first(document, now, listed, pieces)
             why = attachment.anyway or None
             attempt = Attempt.by_person(
@@ -150,14 +150,14 @@ class Attacher:
             return NotAttachedError("changed", reference=claim.reference)
         return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
 
-    def _shown(self, attachment: Attachment, claim: Claim, kept: KeptEvidence | None) -> Shown:
+    def _shown(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Shown:
         """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:
             raise NotAttachedError("no_number", reference=claim.reference)
-        if kept and kept.refused is None:
-            raise NotAttachedError("known", reference=claim.reference, source=kept.source)
+        if piece and piece.refused is None:
+            raise NotAttachedError("known", reference=claim.reference, source=piece.source)
         expected = Expected(claim.carrier or "", claim.number, attachment.kind)
         try:
             appraisal = self.appraise(attachment.content, expected)
@@ -173,7 +173,7 @@ class Attacher:
         return appraisal.shown
 
     def _stored(
-        self, attachment: Attachment, claim: Claim, delivery: Delivery, kept: KeptEvidence | None
+        self, attachment: Attachment, claim: Claim, delivery: Delivery, piece: KeptEvidence | None
     ) -> StoredDocument:
         label = Label(
             claim.carrier or _NO_CARRIER,
@@ -183,9 +183,9 @@ class Attacher:
             claim.client_text or "",
         )
         # One that was refused keeps where it is from.
-        source = kept.source if kept else BY_HAND
-        got = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
-        (document,) = self.documents.store(label, replace(got, is_accepted=bool(attachment.anyway)))
+        source = piece.source if piece else BY_HAND
+        retrieved = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
+        (document,) = self.documents.store(label, replace(retrieved, is_accepted=bool(attachment.anyway)))
         if document.refused:
             raise _hollow(attachment, claim, document.refused)
         self.documents.secure([document])
@@ -212,9 +212,9 @@ def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy
         # Its time of day is that of the place, whose time zone nobody tells.
         day = date.fromisoformat(shown.delivered[:10]) if shown.delivered else None
         day = None if day and day > now.astimezone(policy.zone).date() else day
-    said = Delivery(at, signatory or shown.signatory, day, place=shown.place)
-    known = claim.state.delivery
-    return said.completed_by(known) if known and not known.is_assumed else said
+    stated = Delivery(at, signatory or shown.signatory, day, place=shown.place)
+    recorded = claim.state.delivery
+    return stated.completed_by(recorded) if recorded and not recorded.is_assumed else stated
 
 
 def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:

@@ -324,11 +324,11 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
 
 def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
     """Have the rows name the documents where they are now; returns how many have moved. Raises DatabaseError."""
-    before = backup.facts.pod_dir
-    if backup.facts.schema is None or before == str(pod_dir):
+    former = backup.facts.pod_dir
+    if backup.facts.schema is None or former == str(pod_dir):
         return 0
-    separator = "\\" if "\\" in before else "/"
-    start = f"{before}{separator}"
+    separator = "\\" if "\\" in former else "/"
+    start = f"{former}{separator}"
 
     def correct(connection: Connection, path: Column[Any]) -> int:
         below = func.replace(func.substr(path, len(start) + 1), separator, os.sep)
@@ -489,8 +489,8 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)
     # The others are the driver's own. The session's name is recours's, to find it among the server's.
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
-    options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in known}
+    keywords = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
+    options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in keywords}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
         raise BackupError(

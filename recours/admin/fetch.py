@@ -26,17 +26,17 @@ def fetch_claims(
     references: Sequence[str],
     *,
     by: str = "",
-    begun: Callable[[Worker], None] = lambda _worker: None,
+    on_start: Callable[[Worker], None] = lambda _worker: None,
 ) -> list[FetchResult | RecoursError]:
     """Fetch these claims in one run: how each ended, in their order, or why it cannot be fetched.
 
-    `by`: the person who asks. `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be
+    `by`: the person who asks. `on_start` is called with the worker before it runs: its `stats` grow meanwhile, and it can be
     stopped. Raises RunError for what concerns all of them.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         opened = open_database(settings)
         with closing(opened.database):
-            return _fetch(settings, opened, sentences, list(dict.fromkeys(references)), by, begun)
+            return _fetch(settings, opened, sentences, list(dict.fromkeys(references)), by, on_start)
 
 
 def _fetch(
@@ -45,18 +45,18 @@ def _fetch(
     sentences: ResultSentences,
     references: Sequence[str],
     by: str,
-    begun: Callable[[Worker], None],
+    on_start: Callable[[Worker], None],
 ) -> list[FetchResult | RecoursError]:
     results: dict[str, FetchResult | RecoursError] = {
         reference: sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
         for reference in references
         if not can_be_reference(reference)
     }
-    while rest := tuple(reference for reference in references if reference not in results):
-        options = Options(batch_size=len(rest), claims=rest, by=by)
+    while remaining := tuple(reference for reference in references if reference not in results):
+        options = Options(batch_size=len(remaining), claims=remaining, by=by)
         worker = make_worker(PODRetryScheduler, settings, opened, options, mails=False)
         try:
-            report = _run(worker, opened.remarks, begun)
+            report = _run(worker, opened.remarks, on_start)
         except RefusedError as refused:
             app = app_over(settings, opened.database, opened.schema, opened.clock)
             for claim in refused.refused:
@@ -64,16 +64,16 @@ def _fetch(
                 results[claim.reference] = sentences.refused(claim, listed.pod_url if listed else None)
         else:
             app = app_over(settings, opened.database, opened.schema, opened.clock)
-            results |= {name: _outcome(app, sentences, name, worker, report) for name in rest}
+            results |= {name: _outcome(app, sentences, name, worker, report) for name in remaining}
     return [results[reference] for reference in references]
 
 
-def _run(worker: Worker, remarks: Sequence[str], begun: Callable[[Worker], None]) -> Report:
+def _run(worker: Worker, remarks: Sequence[str], on_start: Callable[[Worker], None]) -> Report:
     log = run_log()
     worker.greet(len(worker.options.claims), worker.policy.max_retries)
     for remark in remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
-    begun(worker)
+    on_start(worker)
     try:
         report = worker.run()
     except RefusedError as refused:
@@ -100,7 +100,7 @@ def _outcome(
     if listed is None:
         return sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
     attempts = reports.records.attempts(listed.claim.id)
-    attempt = next((each for each in reversed(attempts) if each.run_id == worker.run_id), None)
+    attempt = next((attempt for attempt in reversed(attempts) if attempt.run_id == worker.run_id), None)
     if attempt and attempt.outcome == "success":
         return sentences.fetched(listed, attempt, worker.run_id)
     # When a run tries the claim next, as `claim_status` says it.
@@ -150,7 +150,7 @@ class RequestedFetch:
                 if threading.main_thread().is_alive():  # else the server is stopped
                     part = self.references[first : first + _OF_ONE_RUN]
                     self.outcomes += fetch_claims(
-                        self.settings, self.sentences, part, by=self.by, begun=self._note_worker
+                        self.settings, self.sentences, part, by=self.by, on_start=self._note_worker
                     )
                     self._worker = None
         except DatabaseError as fault:

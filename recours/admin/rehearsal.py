@@ -105,28 +105,28 @@ def rehearse(
     redact = redactor(settings)
     if client := opened[carrier].client:
         redact.add(client.secrets())
-    for request, came in exchanges:
+    for request, answer in exchanges:
         redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
-        if isinstance(came, Response):  # also tokens that the client did not take
-            redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(came.body))
+        if isinstance(answer, Response):  # also tokens that the client did not take
+            redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(answer.body))
     recording = Recording(
         carrier,
         number,
         settings.credentials[carrier].options,
         clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         kind_of(fetched.outcome),
-        [_written(request, came, redact) for request, came in exchanges],
+        [_written(request, answer, redact) for request, answer in exchanges],
     )
     return fetched.outcome, recording, redact
 
 
-def _written(request: Request, came: Response | HttpError, redact: Redactor) -> dict[str, Any]:
+def _written(request: Request, answer: Response | HttpError, redact: Redactor) -> dict[str, Any]:
     path = redact(request.origin + request.path)
     content = _content(request.headers, request.body or b"", redact)
     call: dict[str, Any] = {"request": {"method": request.method, "path": path, **content}}
-    if isinstance(came, HttpError):
-        return call | {"error": type(came).__name__}
-    return call | {"status": came.status, **_content(came.headers, came.body, redact)}
+    if isinstance(answer, HttpError):
+        return call | {"error": type(answer).__name__}
+    return call | {"status": answer.status, **_content(answer.headers, answer.body, redact)}
 
 
 def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[str, Any]:
@@ -168,14 +168,14 @@ def _answer(call: Mapping[str, Any]) -> Response | HttpError:
 class _Answers:
     """The recorded answers, in order, in place of `Http`."""
 
-    left: list[Response | HttpError]
+    remaining: list[Response | HttpError]
 
     def send(self, request: Request) -> Response:
         """Raises the HttpError that came in place of an answer."""
         del request
-        if not self.left:
+        if not self.remaining:
             raise UnacceptableAnswerError("has no further answer in the recording")
-        answer = self.left.pop(0)
+        answer = self.remaining.pop(0)
         if isinstance(answer, HttpError):
             raise answer
         return answer
@@ -184,7 +184,7 @@ class _Answers:
 class Unlimited:
     """A reservation without a quota."""
 
-    def consume(self, what: Capability) -> None:
+    def consume(self, capability: Capability) -> None:
         pass
 
     def called(self) -> None:

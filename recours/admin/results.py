@@ -247,8 +247,8 @@ class ResultSentences(Localized):
         return (TryAgainSoonError if refused.why is Unfit.LEASED else NotWantedError)(text)
 
     def bad_settings(self, faults: Sequence[str]) -> RecoursError:
-        shown = tuple(clean(fault) for fault in faults)
-        return AskOperatorError(self._say("settings", faults=" ".join(shown)), shown)
+        lines = tuple(clean(fault) for fault in faults)
+        return AskOperatorError(self._say("settings", faults=" ".join(lines)), lines)
 
     def no_database(self, fault: str) -> RecoursError:
         return TryLaterError(self._say("database", fault=clean(fault, 500)))

@@ -97,13 +97,13 @@ def add(
     with with_actions(database_url) as actions:
         accounts = AccountActions(actions.app)
         accounts.seals()  # else nothing need be asked for
-        found, spec = accounts.find(client, carrier)
+        owner, spec = accounts.find(client, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
-        if not replace and accounts.store.all([found.id], [spec.key]):
-            raise AccountRefusedError("has_account", client=found.named, carrier=spec.name)
+        if not replace and accounts.store.all([owner.id], [spec.key]):
+            raise AccountRefusedError("has_account", client=owner.named, carrier=spec.name)
         values = _read_credentials() if credentials else _ask_credentials(spec)
-        say(actions.set_account(found.id, carrier, values, limits, is_new=not replace))
-    click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
+        say(actions.set_account(owner.id, carrier, values, limits, is_new=not replace))
+    click.echo(f"To try it: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
 
 
 def _read_credentials() -> Mapping[str, Any]:
@@ -147,33 +147,33 @@ def list_(database_url: str | None, as_json: bool) -> None:
     """Every account with its limits and its health; no carrier is called, and no credential is shown."""
     with _opened(database_url) as accounts:
         texts = Localized("en", accounts.app.settings.policy.zone)
-        found = accounts.reader.listed(accounts.store.all())
+        listed = accounts.reader.listed(accounts.store.all())
         if as_json:
-            tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(one) for one in found]})
+            tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(entry) for entry in listed]})
             return
-        uses = accounts.reader.uses([one.account.key for one in found])
-    if not found:
+        uses = accounts.reader.uses([entry.account.key for entry in listed])
+    if not listed:
         click.echo("No client has an account of its own.")
         return
     columns = ("Number", "Client", "Carrier", "Since", "Limits", "Used", "Health")
     rows = [
         (
-            str(one.account.id),
-            one.client.named,
-            CATALOG.name_of(one.account.carrier, one.account.carrier),
-            texts.minute(one.account.added_at),
-            "the carrier's" if one.account.limits is None else limits_text(one.account.limits),
-            "; ".join(named_usage(use, texts.minute) for use in uses.get(one.account.key, ())),
-            _health_text(one, texts),
+            str(entry.account.id),
+            entry.client.named,
+            CATALOG.name_of(entry.account.carrier, entry.account.carrier),
+            texts.minute(entry.account.added_at),
+            "the carrier's" if entry.account.limits is None else limits_text(entry.account.limits),
+            "; ".join(named_usage(use, texts.minute) for use in uses.get(entry.account.key, ())),
+            _health_text(entry, texts),
         )
-        for one in found
+        for entry in listed
     ]
     show(Table("Clients' accounts", columns, rows, frozenset({"Number"})))
 
 
-def _as_json(one: ListedAccount) -> dict[str, Any]:
-    account = one.account
-    return account_json(one) | {
+def _as_json(listed: ListedAccount) -> dict[str, Any]:
+    account = listed.account
+    return account_json(listed) | {
         "added_at": account.added_at.isoformat(),
         "added_by": account.added_by,
         "changed_at": account.changed_at.isoformat(),
@@ -181,10 +181,10 @@ def _as_json(one: ListedAccount) -> dict[str, Any]:
     }
 
 
-def _health_text(one: ListedAccount, texts: Localized) -> str:
-    until = f" until {texts.minute(one.until)}" if one.until else ""
-    why = f": {one.why}" if one.why else ""
-    return f"{one.health}{until}{why}"
+def _health_text(listed: ListedAccount, texts: Localized) -> str:
+    until = f" until {texts.minute(listed.until)}" if listed.until else ""
+    why = f": {listed.why}" if listed.why else ""
+    return f"{listed.health}{until}{why}"
 
 
 # ---------------------------------------------------------------- check
@@ -297,11 +297,11 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
         new = accounts.from_file(content, replace=replace)
         if not dry_run:
             accounts.put_all(new, person(), replace=replace)
-    what = "added or replaced" if replace else "added"
+    verb = "added or replaced" if replace else "added"
     if dry_run:
-        click.echo(f"Dry run: {plural(len(new), 'account')} would be {what}; nothing was written.")
+        click.echo(f"Dry run: {plural(len(new), 'account')} would be {verb}; nothing was written.")
         return
-    click.echo(f"{plural(len(new), 'account')} {what}. The next run asks with them.")
+    click.echo(f"{plural(len(new), 'account')} {verb}. The next run asks with them.")
     if file == _STDIN:
         return
     if open_to_all(file):

@@ -71,8 +71,10 @@ def _as_json(settings: Settings, app: App | None) -> list[dict[str, Any]]:
         | {
             "source": carrier.source,
             "missing": carrier.missing or None,
-            "accounts": [account_json(one) for one in accounts if one.account.carrier == carrier.key],
-            "actions": [one.as_json() for one in actions.get(carrier.key, ())],
+            "accounts": [
+                account_json(listed) for listed in accounts if listed.account.carrier == carrier.key
+            ],
+            "actions": [action.as_json() for action in actions.get(carrier.key, ())],
         }
         for carrier in carriers
     ]
@@ -104,8 +106,8 @@ def _show(settings: Settings, app: App | None) -> None:
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
         if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
             claimed, served_by = catalog.name_of(substitute.claimed), catalog.name_of(substitute.served_by)
-            which = f" with a {served_by} number" if substitute.numbers else ""
-            click.echo(f"{claimed} claims{which} use the {served_by} account.")
+            number = f" with a {served_by} number" if substitute.numbers else ""
+            click.echo(f"{claimed} claims{number} use the {served_by} account.")
 
 
 def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
@@ -129,7 +131,7 @@ def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str,
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
-        notes += _of_clients([one for one in accounts if one.account.carrier == key], texts)
+        notes += _of_clients([listed for listed in accounts if listed.account.carrier == key], texts)
         yield (carrier.name, "missing" if carrier.missing else carrier.source, "; ".join(limits)), notes
 
 
@@ -137,18 +139,20 @@ def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str
     """A line for each account of a client that needs attention, up to so many, and how many more there are."""
     if not accounts:
         return []
-    troubled = [one for one in accounts if one.health is not AccountHealth.OPEN]
+    troubled = [listed for listed in accounts if listed.health is not AccountHealth.OPEN]
     lines = []
-    for one in troubled[:_ACCOUNTS_SHOWN]:
-        why = f": {one.why}" if one.why else ""
-        until = f"; not asked before {texts.minute(one.until)}" if one.until else ""
-        lines.append(f"{one.client.named}: {one.health}{why}{until}")
-    rest = Counter(one.health for one in troubled[_ACCOUNTS_SHOWN:])
-    lines += [f"and {plural(count, 'more account')} of clients: {health}" for health, count in rest.items()]
+    for listed in troubled[:_ACCOUNTS_SHOWN]:
+        why = f": {listed.why}" if listed.why else ""
+        until = f"; not asked before {texts.minute(listed.until)}" if listed.until else ""
+        lines.append(f"{listed.client.named}: {listed.health}{why}{until}")
+    remaining = Counter(listed.health for listed in troubled[_ACCOUNTS_SHOWN:])
+    lines += [
+        f"and {plural(count, 'more account')} of clients: {health}" for health, count in remaining.items()
+    ]
     if count := len(accounts) - len(troubled):
         are = "is" if count == 1 else "are"
-        what = plural(count, "more account" if troubled else "account")
-        lines.append(f"{'and ' if troubled else ''}{what} of clients {are} open")
+        noun = plural(count, "more account" if troubled else "account")
+        lines.append(f"{'and ' if troubled else ''}{noun} of clients {are} open")
     return lines
 
 
@@ -226,8 +230,8 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:
-        asked, came = call["request"], call.get("error") or f"HTTP {call['status']}"
-        click.echo(harmless(f"- {asked['method']} {asked['path']}: {came}"))
+        request, answer = call["request"], call.get("error") or f"HTTP {call['status']}"
+        click.echo(harmless(f"- {request['method']} {request['path']}: {answer}"))
     click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {_parcel_text(outcome, texts)}")))
     path = home() / "data" / "recordings" / f"{spec.key}-{at:%Y%m%dT%H%M%SZ}.json"
     try:

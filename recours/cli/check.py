@@ -73,7 +73,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         checks, faulty, redact = _checks(context), context.faulty, redactor(settings)
     results = []
     for raw in _results_of(checks):
-        text, remedy = (pasteable(clean(harmless(redact(each)), _LONGEST)) for each in (raw.text, raw.remedy))
+        text, remedy = (pasteable(clean(harmless(redact(part)), _LONGEST)) for part in (raw.text, raw.remedy))
         results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:
             state = click.style(f"{raw.state:<6}", fg=_COLOURS[raw.state])
@@ -89,8 +89,8 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     raise SystemExit(status)
 
 
-def _results_of(wanted: dict[str, Check]) -> Iterator[CheckResult]:
-    for name, check in wanted.items():
+def _results_of(checks: dict[str, Check]) -> Iterator[CheckResult]:
+    for name, check in checks.items():
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001 (one check that breaks must not hide the others)
@@ -262,10 +262,10 @@ def _problems(context: CheckContext) -> Iterator[CheckResult]:
 def _secret_files() -> Iterator[CheckResult]:
     root = home()
     named = find(root, process_environment()).get(SECRETS_SETTING)
-    for shown in (".env", named.text if named else ".streamlit/secrets.toml"):
-        path = root / shown
+    for name in (".env", named.text if named else ".streamlit/secrets.toml"):
+        path = root / name
         if path.exists():
-            yield checks.secret_file(shown, mode_of(path))
+            yield checks.secret_file(name, mode_of(path))
 
 
 def _private_files(context: CheckContext) -> Iterator[CheckResult]:
@@ -274,8 +274,8 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:
         places["database"] = Path(settings.database_url.database or "")
-    for what, place in places.items():
-        name = f"permissions of the {what}"
+    for label, place in places.items():
+        name = f"permissions of the {label}"
         if readable := open_to_all(place):
             remedy = f"chmod -R o-rwx {place}; if another user's program reads it, set {SHARED_GROUP} too"
             yield remark(name, f"everybody on this machine may read {readable}", remedy)
@@ -336,11 +336,11 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     carriers = [
         top / name for top in (settings.pod_dir, settings.pod_dir / REFUSED_FOLDER) for name in CATALOG.specs
     ]
-    kept = [settings.pod_dir / PARTS, settings.pod_dir / REFUSED_FOLDER, *carriers]
+    subfolders = [settings.pod_dir / PARTS, settings.pod_dir / REFUSED_FOLDER, *carriers]
     yield _folder(
         "documents",
         settings.pod_dir,
-        kept + [folder for carrier in carriers for folder in entries_of(carrier)],
+        subfolders + [folder for carrier in carriers for folder in entries_of(carrier)],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender", LOG_NAME)]
     yield _folder("logs", settings.log_dir, [file for log in logs for file in files_of(log)])
@@ -352,11 +352,11 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * FILES_KEPT)
 
 
-def _folder(what: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
+def _folder(label: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
     """A folder that runs write to. `written_to`: what is there to be written again; `more`: bytes beside the usual ones."""
     trouble = trouble_with(path, written_to)
     is_there = not trouble and path.is_dir()
-    return checks.folder(what, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
+    return checks.folder(label, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
@@ -410,7 +410,7 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     except DatabaseError as error:
         yield fault(checks.FLEET, str(error), "see docs/several-machines.md")
         return
-    if not queue.there:
+    if not queue.present:
         return
     if problem := job_queue.problem():
         yield fault(checks.FLEET, problem, job_queue.remedy())

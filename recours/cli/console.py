@@ -243,14 +243,14 @@ def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timed
 
     def parse(value: object) -> datetime | timedelta:
         text = str(value).strip()
-        found: datetime | timedelta | None = (_ago(text, bare_days) if text.isascii() else None) or _at(text)
-        if found is None or (isinstance(found, timedelta) and not timedelta() < found <= _LONGEST_AGO):
+        time: datetime | timedelta | None = (_ago(text, bare_days) if text.isascii() else None) or _at(text)
+        if time is None or (isinstance(time, timedelta) and not timedelta() < time <= _LONGEST_AGO):
             days = "a number of days (90), " if bare_days else ""
             raise click.BadParameter(
                 f"'{text[:40]}' is neither {days}a date (2026-02-03, 2026-02-03T14:00) nor a time back from now "
                 "(3d, 12h)."
             )
-        return found
+        return time
 
     return parse
 
@@ -258,8 +258,8 @@ def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timed
 def _ago(text: str, bare_days: bool) -> timedelta | None:
     if bare_days and _DAYS.fullmatch(text):
         return timedelta(days=int(text))
-    found = _AGO.fullmatch(text)
-    return int(found[1]) * _UNITS[found[2].lower()] if found else None
+    match = _AGO.fullmatch(text)
+    return int(match[1]) * _UNITS[match[2].lower()] if match else None
 
 
 def _at(text: str) -> datetime | None:

@@ -64,12 +64,12 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         else:
             database = connect(settings)
             queue_is_new = job_queue is not None and create_tables(database, job_queue.schema())
-            done = complete(database, clock_of(database))
-            done += ["the tables of the job queue were created"] if queue_is_new else []
-            done = done or ["Nothing was missing."]
+            notes = complete(database, clock_of(database))
+            notes += ["the tables of the job queue were created"] if queue_is_new else []
+            notes = notes or ["Nothing was missing."]
             if grant_to:
-                done += grant_rights(database, grant_to, NEEDS if fleet else ())
-            lines = [f"{database.safe_url}: {remark}" for remark in done]
+                notes += grant_rights(database, grant_to, NEEDS if fleet else ())
+            lines = [f"{database.safe_url}: {remark}" for remark in notes]
         for line in lines:
             click.echo(line)
     except RunError as fault:

@@ -71,7 +71,7 @@ STORIES = (
 @click.command("demo")
 def command() -> None:
     """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with report_faults():
         folder = make_home(process_environment()) / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
@@ -102,7 +102,7 @@ def command() -> None:
             opened.database.close()
             log.close()
         calls = len(box.calls)
-    took, runs = time.monotonic() - begun, DAYS * 24
+    took, runs = time.monotonic() - started_at, DAYS * 24
     click.echo(
         f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )

@@ -140,8 +140,8 @@ def _time(text: str | None) -> date | None:
         is_day = len(text.strip()) == len("2026-10-05")
         return (date if is_day else datetime).fromisoformat(text.strip())
     except ValueError:
-        what = f"'{text[:40]}' is no date; write for example 2026-10-05 or 2026-10-05T10:31."
-        raise click.BadParameter(what, param_hint="--at") from None
+        fault = f"'{text[:40]}' is no date; write for example 2026-10-05 or 2026-10-05T10:31."
+        raise click.BadParameter(fault, param_hint="--at") from None
 
 
 # ---------------------------------------------------------------- prune
@@ -178,25 +178,25 @@ def prune_command(
     with with_app(database_url) as app:
         now = app.clock.now()
         texts = Localized("en", app.settings.policy.zone)
-        before = time_of(older_than, now, texts.zone, "--older-than")
-        outlook = DatabasePast(app.database, "").outlook(before, now)
+        cutoff = time_of(older_than, now, texts.zone, "--older-than")
+        outlook = DatabasePast(app.database, "").outlook(cutoff, now)
         if not as_json and outlook.is_empty:
-            click.echo(f"Nothing is older than {texts.minute(before)}.")
+            click.echo(f"Nothing is older than {texts.minute(cutoff)}.")
         elif not as_json:
-            click.echo(f"To be deleted, older than {texts.minute(before)}: {_text_of(outlook)}")
+            click.echo(f"To be deleted, older than {texts.minute(cutoff)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes, refused="Nothing was deleted."):
                 return
             past = DatabasePast(app.database, uuid.uuid4().hex, person())
             erase_document = partial(erase, app.settings.pod_dir)
-            result = prune(past, erase_document, before, app.clock.now)
+            result = prune(past, erase_document, cutoff, app.clock.now)
             write_manifests(app.settings, app.database, "prune", app.clock)
             if not as_json:
                 click.echo(f"Deleted: {_text_of(result)}")
     if as_json:
-        left = [{"path": path, "why": why} for path, why in result.left.items()]
-        facts = {"older_than": iso(before), "dry_run": dry_run, "left": left}
+        failures = [{"path": path, "why": why} for path, why in result.left.items()]
+        facts = {"older_than": iso(cutoff), "dry_run": dry_run, "left": failures}
         tell_json(facts | {"found": _json_of(outlook), "deleted": _json_of(result)})
     for path, why in list(result.left.items())[:_SHOWN_FILES]:
         click.echo(

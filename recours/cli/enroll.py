@@ -32,8 +32,8 @@ from recours.runs.eligibility import (
 )
 
 
-def _show_left(left: Mapping[str, int]) -> None:
-    for why, count in sorted(left.items()):
+def _show_left(unmanaged: Mapping[str, int]) -> None:
+    for why, count in sorted(unmanaged.items()):
         click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
 
 
@@ -88,8 +88,8 @@ def _act_on_named(
         say_each(act(matches))
 
 
-def _say_dry_run(count: int, what: str) -> None:
-    click.echo(f"Dry run: {plural(count, 'claim')} {what}; nothing was changed.")
+def _say_dry_run(count: int, action: str) -> None:
+    click.echo(f"Dry run: {plural(count, 'claim')} {action}; nothing was changed.")
 
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:

@@ -67,7 +67,7 @@ def command(
         )
         reports = Reports(app)
         claims = reports.records.each_claim(time_of(since, app.clock.now(), zone, "--from"), criteria)
-        rows = (claim_row(*each, app.catalog, zone) for each in reports.with_positions(claims))
+        rows = (claim_row(*listed, app.catalog, zone) for listed in reports.with_positions(claims))
         text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
         pieces = (piece.encode("utf-8", "replace") for piece in text)
         if output is None:

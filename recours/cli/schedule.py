@@ -73,24 +73,24 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
 
     def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
         try:
-            given = shlex.split(text)
+            arguments = shlex.split(text)
         except ValueError:
             raise click.BadParameter(f"a quote is not closed in {clean(text)}", param=parameter) from None
         try:
-            options = parse_options(worker, given)
+            options = parse_options(worker, arguments)
         except click.UsageError as error:
             raise click.BadParameter(
                 f"{worker}.py says: {error.format_message()}", param=parameter
             ) from error
-        for key, shown in _BY_HAND.items():
+        for key, hint in _BY_HAND.items():
             if options.get(key):
-                raise click.BadParameter(f"{shown} is for runs that are started by hand", param=parameter)
+                raise click.BadParameter(f"{hint} is for runs that are started by hand", param=parameter)
         if has_password(options.get("database_url") or ""):
             raise click.BadParameter(
                 "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
                 param=parameter,
             )
-        return tuple(given)
+        return tuple(arguments)
 
     text = f'Options for {worker}.py, in one piece: "--batch-size 50".'
     return click.option(name, metavar="TEXT", default="", callback=parsed, help=text)
@@ -130,8 +130,8 @@ def remove(yes: bool) -> None:
         _carry_out(change, "Nothing of this checkout is installed there.", yes=yes)
 
 
-def _carry_out(change: ScheduleChange, nothing: str, *, yes: bool) -> None:
-    """Show the change, ask, do it. `nothing`: what to say if there is nothing to do."""
+def _carry_out(change: ScheduleChange, if_unchanged: str, *, yes: bool) -> None:
+    """Show the change, ask, do it. `if_unchanged`: what to say if there is nothing to do."""
     if change.steps:
         click.echo("crontab of this user:")
     for line in (*change.steps, *change.remarks):
@@ -140,4 +140,4 @@ def _carry_out(change: ScheduleChange, nothing: str, *, yes: bool) -> None:
         if not confirmed("Do that?", yes=yes):
             raise SystemExit(FAILED)
         change.carry_out()
-    click.echo("Done." if change.steps else nothing)
+    click.echo("Done." if change.steps else if_unchanged)

@@ -72,17 +72,17 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     with with_app(database_url) as app:
         overview = Reports(app).overview(days)
         database = app.database.safe_url
-    found, zone = verdict(overview), app.settings.policy.zone
+    judgement, zone = verdict(overview), app.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
-        facts = {"at": found.at.isoformat()} if check else overview.as_json()
-        problems = [sentences.as_json(problem, found.at) for problem in found.problems]
-        tell_json(facts | {"verdict": sentences.verdict(found), "problems": problems})
+        facts = {"at": judgement.at.isoformat()} if check else overview.as_json()
+        problems = [sentences.as_json(problem, judgement.at) for problem in judgement.problems]
+        tell_json(facts | {"verdict": sentences.verdict(judgement), "problems": problems})
     else:
-        click.echo(harmless(sentences.verdict(found)))
-        show_problems(found.problems, sentences, found.at)
+        click.echo(harmless(sentences.verdict(judgement)))
+        show_problems(judgement.problems, sentences, judgement.at)
     if check:
-        raise SystemExit(DONE if found.is_well else FAILED)
+        raise SystemExit(DONE if judgement.is_well else FAILED)
     if not as_json:
         _show_overview(overview, app.catalog, database, sentences)
         for sentence in sentences.differences(overview.differences):
@@ -219,10 +219,10 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
     facts, state = explanation.facts, explanation.claim.state
     if not facts.attempts and (state.retries_used or state.asked):
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
-    found = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
+    entries = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [
-        (texts.minute(one.at), one.title, " · ".join(filter(None, (*one.lines, one.by))))
-        for one in reversed(found)
+        (texts.minute(entry.at), entry.title, " · ".join(filter(None, (*entry.lines, entry.by))))
+        for entry in reversed(entries)
     ]
     if rows:
         show(Table(texts("History"), ("When", "What", "Details"), rows))

@@ -99,8 +99,8 @@ def _command(name: str) -> click.Command:
             ),
         ]
 
-    def run(**given: Any) -> int:
-        return _run(name, given)
+    def run(**options: Any) -> int:
+        return _run(name, options)
 
     for option in reversed(options):
         run = option(run)
@@ -166,8 +166,8 @@ def _main(name: str, arguments: list[str] | None, typed_as: str) -> int:
 
 def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
     """What a worker's command line makes of these arguments. Raises click.UsageError; nothing is run or shown."""
-    if asked := {"--help", "-h", "--version"} & set(arguments):
-        raise click.UsageError(f"{min(asked)} only prints something and ends.")
+    if shortcuts := {"--help", "-h", "--version"} & set(arguments):
+        raise click.UsageError(f"{min(shortcuts)} only prints something and ends.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
 
 
@@ -269,11 +269,11 @@ def _work(
     log = logs.run_log()
     # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
     of_clients = directory_of(opened.database) if options["carriers"] else None
-    asked, most = (
+    batch, limit = (
         asked_of(options, catalog_of(settings, of_clients)),
         options.get("max_retries", DEFAULT_MAX_RETRIES),
     )
-    worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id)
+    worker = make_worker(kind, settings, opened, batch, max_retries=limit, run_id=run_id)
     _stop_on_signals(worker, opened.database)
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)

@@ -275,25 +275,26 @@ class _Page:
 
     def _enter(self, request: Request, password: str, back: str) -> Response:
         settings = load_at_home(self._environment, CATALOG)
-        wanted, asked = settings.dashboard_password, _asked(request)
+        password_hash, page_request = settings.dashboard_password, _asked(request)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
-        if wanted is None:
+        if password_hash is None:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
-        address = asked.address(settings.page_proxies)
+        address = page_request.address(settings.page_proxies)
         if wait := self._doorkeeper.wait_s(address):
             fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
             return render(request, "door.html", texts, 429, fault=fault, back=back)
-        if not self._doorkeeper.lets_in(password, wanted, address):
+        if not self._doorkeeper.lets_in(password, password_hash, address):
             return render(
                 request, "door.html", texts, 403, fault=texts("That is not the password."), back=back
             )
         response = RedirectResponse(own_path(back), 303)
         is_secure = request.url.scheme == "https" or (
-            asked.is_by_proxy(settings.page_proxies) and asked.headers.get("x-forwarded-proto") == "https"
+            page_request.is_by_proxy(settings.page_proxies)
+            and page_request.headers.get("x-forwarded-proto") == "https"
         )
         response.set_cookie(
             SESSION_COOKIE,
-            new_session(wanted, secrets.token_hex(8)),
+            new_session(password_hash, secrets.token_hex(8)),
             max_age=SESSION_S,
             httponly=True,
             samesite="lax",

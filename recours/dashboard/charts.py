@@ -73,8 +73,8 @@ def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
 def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
     """Claims of each carrier that were closed; the busiest first."""
     busiest = sorted(rates, key=lambda key: -rates[key].closed)
-    shown = [names.get(key, key) or texts("unknown carrier") for key in busiest]
-    return _closed(texts("Carrier"), shown, [rates[key] for key in busiest], texts)
+    labels = [names.get(key, key) or texts("unknown carrier") for key in busiest]
+    return _closed(texts("Carrier"), labels, [rates[key] for key in busiest], texts)
 
 
 def by_retry(of_retries: Mapping[int, Rate], texts: PageTexts) -> Chart:
@@ -117,8 +117,8 @@ def stacked(
     label_head: str = "",
 ) -> Chart:
     """Bars of which each is as long as the sum of its values; series without any are left out of drawing and legend."""
-    shown = [one for one in series if any(one.values)]
-    sums = [sum(one.values[place] for one in shown) for place in range(len(names))]
+    visible = [part for part in series if any(part.values)]
+    sums = [sum(part.values[place] for part in visible) for place in range(len(names))]
     top = ceiling_of(max(sums, default=0))
     every = -(-len(names) // (_NAMED if len(names) <= _FEW else _NAMED_OF_MANY))
     # The last one is named, but not where its name would stick out of the drawing.
@@ -126,21 +126,27 @@ def stacked(
     bars = [
         Bar(
             name,
-            _segments((one.color, 100 * one.values[place] / top) for one in shown),
+            _segments((part.color, 100 * part.values[place] / top) for part in visible),
             labels[place] if labels else "",
-            ", ".join(f"{one.name} {texts.number(one.values[place])}" for one in shown if one.values[place]),
+            ", ".join(
+                f"{part.name} {texts.number(part.values[place])}" for part in visible if part.values[place]
+            ),
             is_named=counted[place] % every == 0,
             is_named_if_wide=len(names) > _NAMED_ON_PHONES and counted[place] % (2 * every) > 0,
         )
         for place, name in enumerate(names)
     ]
     scale = (texts.number(top), texts.number(top // 2) if top > 1 else "", texts.number(0))
-    heads = [head, *(one.name for one in shown), *([label_head] if label_head else [])]
+    heads = [head, *(part.name for part in visible), *([label_head] if label_head else [])]
     rows = [
-        [name, *(texts.number(one.values[place]) for one in shown), *([labels[place]] if label_head else [])]
+        [
+            name,
+            *(texts.number(part.values[place]) for part in visible),
+            *([labels[place]] if label_head else []),
+        ]
         for place, name in enumerate(names)
     ]
-    legend = [(one.name, one.color) for one in shown] if len(shown) > 1 else []
+    legend = [(part.name, part.color) for part in visible] if len(visible) > 1 else []
     return Chart(bars, legend, scale, heads, rows)
 
 

@@ -103,12 +103,12 @@ def _unknown(visit: Visit, reference: str) -> Response:
     )
 
 
-def _advice(found: Explanation) -> list[str]:
+def _advice(explanation: Explanation) -> list[str]:
     """What to do. Commands that name the claim are left out: there are buttons for them."""
-    refusal, reference = found.position.refusal, found.claim.reference
+    refusal, reference = explanation.position.refusal, explanation.claim.reference
     if refusal and refusal.stopped:
         return []
-    return [readable(clean(line, 500)) for line in found.advice if quoted_word(reference) not in line]
+    return [readable(clean(line, 500)) for line in explanation.advice if quoted_word(reference) not in line]
 
 
 def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
@@ -151,9 +151,11 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
         (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
     ]
     if where.standing is not Standing.FETCHED:
-        used = texts("{used} of {most}", used=claim.retries_counted, most=visit.settings.policy.max_retries)
+        retries = texts(
+            "{used} of {most}", used=claim.retries_counted, most=visit.settings.policy.max_retries
+        )
         facts += [
-            (texts("Retries used"), used),
+            (texts("Retries used"), retries),
             (texts("Next try"), next_try),
             (texts("Who can act"), texts.actor(status.actor) if status.actor else ""),
         ]

@@ -69,31 +69,33 @@ class ListAddress:
 
 def read_address(query: QueryParams, app: App) -> ListAddress:
     """Values that do not exist are left out: an address may be older than what it names."""
-    known: dict[str, Collection[str]] = {
+    choices: dict[str, Collection[str]] = {
         "problem": OF_CLAIMS,
         "status": STATUSES,
         "stage": set(Stage),
         "carrier": {*app.catalog.specs, ""},
         "kind": {*ErrorKind, ""},
     }
-    values = {name: _values(query, name) for name in known}
-    kept = {name: tuple(value for value in values[name] if value in known[name]) for name in known}
-    carriers = kept["carrier"]
-    problem = ProblemKind(kept["problem"][0]) if kept["problem"] else None
-    of_kind = Reports(app).problems_of(problem) if problem else []
-    problems = [each for each in of_kind if not (carriers and each.carrier) or each.carrier in carriers]
-    is_of_carriers = any(each.carrier for each in problems)
+    values = {name: _values(query, name) for name in choices}
+    selected = {name: tuple(value for value in values[name] if value in choices[name]) for name in choices}
+    carriers = selected["carrier"]
+    kind = ProblemKind(selected["problem"][0]) if selected["problem"] else None
+    of_kind = Reports(app).problems_of(kind) if kind else []
+    problems = [
+        problem for problem in of_kind if not (carriers and problem.carrier) or problem.carrier in carriers
+    ]
+    is_of_carriers = any(problem.carrier for problem in problems)
     return ListAddress(
         ClaimFilter(
-            statuses=kept["status"],
-            stages=tuple(Stage(stage) for stage in kept["stage"]),
+            statuses=selected["status"],
+            stages=tuple(Stage(stage) for stage in selected["stage"]),
             # A problem of these carriers has its own claims, whichever carrier they are asked of now.
             carriers=() if is_of_carriers else carriers,
-            kinds=kept["kind"],
+            kinds=selected["kind"],
             due_until=app.due_until,
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
-            concerned=together([each.claims for each in problems or of_kind]) if problem else None,
+            concerned=together([problem.claims for problem in problems or of_kind]) if kind else None,
         ),
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
@@ -103,9 +105,9 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
             (name, clean(value, 40))
             for name, of_filter in values.items()
             for value in of_filter
-            if value not in known[name]
+            if value not in choices[name]
         ],
-        problem=problem,
+        problem=kind,
         problems=problems,
     )
 
@@ -145,9 +147,9 @@ class Row:
 def show(visit: Visit) -> Response:
     app, texts = visit.app, visit.texts
     address = read_address(visit.query, app)
-    filters, before = address.filter, (address.page - 1) * PAGE
+    filters, skipped = address.filter, (address.page - 1) * PAGE
     page = visit.reports.records.page(
-        filters, PAGE, skip=before, sort=address.sort, descending=address.descending
+        filters, PAGE, skip=skipped, sort=address.sort, descending=address.descending
     )
     sentences = VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in app.catalog.specs.items()}
@@ -176,8 +178,8 @@ def show(visit: Visit) -> Response:
         choices=choices,
         chosen={name: [str(value) or "none" for value in values] for name, values in chosen.items()},
         Sort=Sort,
-        first=before + 1,
-        last=before + len(page.claims),
+        first=skipped + 1,
+        last=skipped + len(page.claims),
         today=texts.local(visit.now).date(),
     )
 
@@ -212,46 +214,46 @@ def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageT
 
 def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
-    what = visit.field("do")
-    references, rest = _references(visit, MOST_CLAIMS)
-    before = (
+    action = visit.field("do")
+    references, remaining = _references(visit, MOST_CLAIMS)
+    notes = (
         [
             (
                 visit.texts(
                     "{count} more claims match: they were left as they are. Do it again for the rest.",
-                    count=visit.texts.number(rest),
+                    count=visit.texts.number(remaining),
                 ),
                 False,
             )
         ]
-        if rest
+        if remaining
         else []
     )
     if not references:
         return visit.back(
             Notice(visit.texts("Choose claims first: tick their boxes, or all that match."), is_good=False)
         )
-    if what == "fetch":
-        return visit.back(fetched_now(visit, references, before))
+    if action == "fetch":
+        return visit.back(fetched_now(visit, references, notes))
     why = visit.field("why")
     deeds: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
         "reopen": lambda actions: actions.reopen(references),
         "exclude": lambda actions: actions.exclude(references, why),
         "enroll": lambda actions: actions.enroll(references),
     }
-    if what not in deeds:
+    if action not in deeds:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    notice = done_with_each(visit, deeds[what])
-    notice.lines[:0] = before
+    notice = done_with_each(visit, deeds[action])
+    notice.lines[:0] = notes
     return visit.back(notice)
 
 
-def _references(visit: Visit, most: int) -> tuple[list[str], int]:
+def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
     """Those that are chosen, and how many more match that were asked for too."""
     if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
-    matches = visit.reports.records.matching(read_address(query, visit.app).filter, most)
+    matches = visit.reports.records.matching(read_address(query, visit.app).filter, limit)
     return matches.references, matches.rest
 
 
@@ -263,8 +265,8 @@ def export(visit: Visit) -> Response:
         address.filter, EXPORTED, sort=address.sort, descending=address.descending
     )
     rows = (
-        claim_row(*each, app.catalog, app.settings.policy.zone)
-        for each in visit.reports.with_positions(claims)
+        claim_row(*listed, app.catalog, app.settings.policy.zone)
+        for listed in visit.reports.with_positions(claims)
     )
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}

@@ -130,27 +130,27 @@ def show(visit: Visit) -> Response:
     if listed is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     pieces = visit.reports.records.evidence(listed.claim.id)
-    found = find_document(listed, pieces, visit.query.get("piece", ""), visit.settings.pod_dir)
-    if isinstance(found, NoDocument):
+    document = find_document(listed, pieces, visit.query.get("piece", ""), visit.settings.pod_dir)
+    if isinstance(document, NoDocument):
         raise HTTPException(HTTP_404_NOT_FOUND)
     if number := visit.query.get("page"):
-        return _page(found.content, number)
-    is_shown = "shown" in visit.query and found.media_type in _SHOWN
-    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(_name(found), safe='')}"
+        return _page(document.content, number)
+    is_shown = "shown" in visit.query and document.media_type in _SHOWN
+    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(_name(document), safe='')}"
     return Response(
-        found.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=found.media_type
+        document.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=document.media_type
     )
 
 
-def _name(found: Document) -> str:
+def _name(document: Document) -> str:
     """What it is saved as: with the ending of what it is, since the name may be other software's."""
-    name = clean(found.name, 200)
-    suffix = SUFFIXES.get(found.media_type)
+    name = clean(document.name, 200)
+    suffix = SUFFIXES.get(document.media_type)
     return f"{PurePath(name).stem}{suffix}" if suffix else name
 
 
-def _page(content: bytes, asked: str) -> Response:
-    number = number_in(asked, MOST_PAGES)
+def _page(content: bytes, page: str) -> Response:
+    number = number_in(page, MOST_PAGES)
     if number is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     try:

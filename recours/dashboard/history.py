@@ -41,12 +41,12 @@ class History:
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }
-        found = [
+        entries = [
             *(self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in attempts),
             *map(self._message, messages),
             *(self._change(change) for change in changes if change.what != ChangeKind.ATTACHED),
         ]
-        return sorted(found, key=lambda entry: entry.at, reverse=True)
+        return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
     # ---------------------------------------------------------------- attempts
 

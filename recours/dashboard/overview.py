@@ -42,23 +42,23 @@ def show(visit: Visit) -> Response:
     """The overview; or the claim that a link of a mail names."""
     if reference := visit.query.get("claim"):
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
-    asked = visit.query.get("days", "")
-    days = int(asked) if asked in map(str, PERIODS) else min(PERIODS)
+    period = visit.query.get("days", "")
+    days = int(period) if period in map(str, PERIODS) else min(PERIODS)
     app, texts = visit.app, visit.texts
-    seen = Reports(app).overview(days)
+    overview = Reports(app).overview(days)
     names = {key: spec.name for key, spec in app.catalog.specs.items()}
-    found, told = verdict(seen), VerdictSentences(texts.language, texts.zone)
+    judgement, sentences = verdict(overview), VerdictSentences(texts.language, texts.zone)
     return visit.page(
         "overview.html",
-        verdict=found,
-        sentence=clean(told.verdict(found), _LONGEST),
-        problems=[_problem(problem, seen, told, texts) for problem in found.problems],
-        cards=_cards(seen, texts),
-        workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
-        differences=told.differences(seen.differences),
-        charts=_charts(seen.success, names, texts),
-        runs=[_run(run, seen, texts) for run in seen.runs[:_RUNS]],
-        at=seen.at,
+        verdict=judgement,
+        sentence=clean(sentences.verdict(judgement), _LONGEST),
+        problems=[_problem(problem, overview, sentences, texts) for problem in judgement.problems],
+        cards=_cards(overview, texts),
+        workers=[(worker, *_BADGES[worker.health]) for worker in overview.workers],
+        differences=sentences.differences(overview.differences),
+        charts=_charts(overview.success, names, texts),
+        runs=[_run(run, overview, texts) for run in overview.runs[:_RUNS]],
+        at=overview.at,
         days=days,
         periods=PERIODS,
     )
@@ -105,7 +105,7 @@ def _problem(
     }
 
 
-def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
+def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
     """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
     lists = {
         "due": (texts("Due now"), "/claims?stage=new&stage=ready"),
@@ -113,30 +113,30 @@ def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
         "to_correct": (texts("To correct"), claims_of(Problem(_K.TO_CORRECT))),
         "given_up": (texts("Given up"), "/claims?stage=given_up"),
     }
-    counts = {name: sum(backlog.counts[name] for backlog in seen.backlogs) for name in lists}
-    oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
-    period = texts("of {count} days", count=len(seen.success.by_day))
-    held = seen.open_mails.get(MailState.HELD, 0)
+    counts = {name: sum(backlog.counts[name] for backlog in overview.backlogs) for name in lists}
+    oldest = min((backlog.oldest for backlog in overview.backlogs if backlog.oldest), default=None)
+    period = texts("of {count} days", count=len(overview.success.by_day))
+    mails_held = overview.open_mails.get(MailState.HELD, 0)
     return [
         (
             texts("Success rate"),
-            texts.percent(seen.success.all.percent),
+            texts.percent(overview.success.all.percent),
             "#chart-by_day",
-            texts.counted("of {count} closed claim", "of {count} closed claims", seen.success.all.closed),
+            texts.counted("of {count} closed claim", "of {count} closed claims", overview.success.all.closed),
         ),
-        (texts("Fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
+        (texts("Fetched"), texts.number(overview.success.all.success), "/claims?status=success", period),
         *((label, _counted(counts[name], texts), link, "") for name, (label, link) in lists.items()),
         (
             texts("Oldest"),
-            texts.age(seen.at - oldest) if oldest else "–",
+            texts.age(overview.at - oldest) if oldest else "–",
             "/claims?stage=new&stage=ready&stage=waiting&stage=settled&sort=age&order=desc",
             "",
         ),
         (
             texts("Mails waiting"),
-            texts.number(sum(seen.open_mails.values())),
+            texts.number(sum(overview.open_mails.values())),
             "/mails",
-            texts.counted("{count} held", "{count} held", held) if held else "",
+            texts.counted("{count} held", "{count} held", mails_held) if mails_held else "",
         ),
     ]
 
@@ -165,23 +165,23 @@ def _charts(
     ]
 
 
-def _run(run: Run, seen: Overview, texts: PageTexts) -> dict[str, str]:
+def _run(run: Run, overview: Overview, texts: PageTexts) -> dict[str, str]:
     figures = (run.stats.get(name) for name in ("duration_s", "total", "success", "failed"))
-    shown = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
-    state, ended = _ended(run, seen, texts)
+    cells = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
+    state, ending = _ended(run, overview, texts)
     return {
         "worker": texts.of(WORKERS, run.worker),
-        "started": texts.short_minute(run.started_at, seen.at),
-        **dict(zip(("duration", "total", "success", "failed"), shown, strict=True)),
+        "started": texts.short_minute(run.started_at, overview.at),
+        **dict(zip(("duration", "total", "success", "failed"), cells, strict=True)),
         "state": state,
-        "ended": ended,
+        "ended": ending,
     }
 
 
-def _ended(run: Run, seen: Overview, texts: PageTexts) -> tuple[str, str]:
+def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
     """How it ended, and whether that is good news."""
     if run.ended_at is None or run.exit_status is None:
-        never = any(run.id == other.id for worker in seen.workers for other in worker.unended)
+        never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
         return ("bad", texts("never ended")) if never else ("", texts("under way"))
     if run.exit_status == 0:
         return "good", texts("done")
@@ -226,18 +226,18 @@ def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
     """The remedy without its command, and the command to type; "" if there is no command, or the page has a button for it."""
     if problem.kind not in _TYPED:
         return remedy, ""
-    before, colon, command = remedy.rpartition(": ")
-    return before + colon.rstrip(), command
+    advice, colon, command = remedy.rpartition(": ")
+    return advice + colon.rstrip(), command
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
     """What can be done about it on the page, the best first. A schedule is the machine's: what waits for it is shown."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Choose and enroll"), claims_of(problem), "check")]
-    found = _first_of(problem)
+    fixes = _first_of(problem)
     if problem.kind in OF_CLAIMS and problem.count:
-        found.append(Fix(N_("Show these claims"), claims_of(problem), "" if found else "search"))
-    return found
+        fixes.append(Fix(N_("Show these claims"), claims_of(problem), "" if fixes else "search"))
+    return fixes
 
 
 def claims_of(problem: Problem) -> str:

@@ -85,7 +85,7 @@ def language_of(request: Request, otherwise: str) -> str:
 
 def render(request: Request, template: str, texts: PageTexts, status: int = 200, **facts: Any) -> Response:
     """A page outside of a visit: the door, and what went wrong."""
-    shown = {
+    context = {
         "texts": texts,
         "counted": texts.counted,
         "labels": page_texts,
@@ -94,7 +94,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
         "notice": None,
         "visitor": None,
     }
-    content = _templates.get_template(template).render({**shown, "views": {}, "zone": "", **facts})
+    content = _templates.get_template(template).render({**context, "views": {}, "zone": "", **facts})
     return HTMLResponse(typeset(content, texts.language), status)
 
 
@@ -106,17 +106,17 @@ def here(request: Request) -> str:
 
 def with_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
     """An address with some of its parameters changed; None takes one away, a list gives it several values."""
-    kept = [(name, value) for name, value in parameters.multi_items() if name not in changes]
+    pairs = [(name, value) for name, value in parameters.multi_items() if name not in changes]
     for name, value in changes.items():
         values = value if isinstance(value, list | tuple) else [value]
-        kept += [(name, str(one)) for one in values if one is not None]
-    return f"{path}?{urlencode(kept)}" if kept else path
+        pairs += [(name, str(element)) for element in values if element is not None]
+    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def number_in(text: str, most: int) -> int | None:
-    """The number from 1 to `most` that a parameter names; None: it names none."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
-    return int(text) if is_number and 0 < int(text) <= most else None
+def number_in(text: str, highest: int) -> int | None:
+    """The number from 1 to `highest` that a parameter names; None: it names none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
+    return int(text) if is_number and 0 < int(text) <= highest else None
 
 
 def own_path(address: str) -> str:
@@ -196,7 +196,7 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **facts: Any) -> Response:
         key = str(facts.pop("key", self.query.get("notice", "")))
-        shown: Mapping[str, Any] = {
+        context: Mapping[str, Any] = {
             "visit": self,
             "visitor": self.visitor,
             "has_session": SESSION_COOKIE in self.request.cookies,
@@ -207,7 +207,7 @@ class Visit:
             "link": self.link,
             "Standing": Standing,
         }
-        return render(self.request, template, self.texts, status, **{**shown, **facts})
+        return render(self.request, template, self.texts, status, **{**context, **facts})
 
     def back(self, notice: Notice | None = None, to: str = "") -> Response:
         """Lead back to the page that the form was on, or to another one, with what came of it."""
@@ -238,7 +238,9 @@ def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]
     text = visit.texts(
         "Done with {done} of {total}.", done=visit.texts.number(count), total=visit.texts.number(len(results))
     )
-    lines = [(result.sentence, result.is_done) for result in sorted(results, key=lambda one: one.is_done)]
+    lines = [
+        (result.sentence, result.is_done) for result in sorted(results, key=lambda result: result.is_done)
+    ]
     return Notice(text, is_good=count == len(results), lines=lines)
 
 

@@ -58,8 +58,8 @@ class PageRequest:
 
         For IPv6 it is the network: a visitor with one address has 2^64 of them.
         """
-        seen = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
-        text = seen.rsplit(",", 1)[-1].strip() or self.peer
+        forwarded = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
+        text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)
         if isinstance(ip, ipaddress.IPv6Address):
             return str(ipaddress.IPv6Network((int(ip), _OWN_BITS), strict=False))
@@ -82,27 +82,29 @@ class PageRequest:
 
 def _ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        found = ipaddress.ip_address(text)
+        ip = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
-def visitor_of(asked: PageRequest, settings: Settings, ended: Container[str] = ()) -> Visitor | NotAdmitted:
-    """Who sends a request, and what they may do; or why they see nothing. `ended`: the nonces of sessions that were left."""
+def visitor_of(
+    request: PageRequest, settings: Settings, ended_sessions: Container[str] = ()
+) -> Visitor | NotAdmitted:
+    """Who sends a request, and what they may do; or why they see nothing. `ended_sessions`: the nonces of sessions that were left."""
     header = settings.page_user_header
-    if header and asked.is_by_proxy(settings.page_proxies):
-        name = clean(asked.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
+    if header and request.is_by_proxy(settings.page_proxies):
+        name = clean(request.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
         if not name:
             return NotAdmitted.NOT_NAMED
         return Visitor(name, may_act=name in settings.page_operators)
-    if (wanted := settings.dashboard_password) is not None:
-        if (nonce := nonce_of(asked.session, wanted)) and nonce not in ended:
+    if (password_hash := settings.dashboard_password) is not None:
+        if (nonce := nonce_of(request.session, password_hash)) and nonce not in ended_sessions:
             return Visitor(OPERATOR, may_act=True)
         return NotAdmitted.NOT_ENTERED
     if header:
         return NotAdmitted.NOT_NAMED
-    return NotAdmitted.UNPROTECTED if asked.is_from_elsewhere else Visitor(OPERATOR, may_act=True)
+    return NotAdmitted.UNPROTECTED if request.is_from_elsewhere else Visitor(OPERATOR, may_act=True)
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:

@@ -88,11 +88,11 @@ class _Pages:
             if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
                 self._recorded = now, metrics_text(self._station.settings, self._station.opened)
             recorded = self._recorded[1]
-        done = self._station.facts().items()
+        facts = self._station.facts().items()
         own = [
             "# HELP recours_worker_jobs_total Pieces of work that this process has done.",
             "# TYPE recours_worker_jobs_total counter",
-            *(f'recours_worker_jobs_total{{job="{name}"}} {count}' for name, count in done),
+            *(f'recours_worker_jobs_total{{job="{name}"}} {count}' for name, count in facts),
         ]
         return _Answer(200, "\n".join([*own, recorded]), _TEXT)
 

@@ -70,16 +70,16 @@ def found_version() -> str | None:
 
 def problem() -> str | None:
     """Why the extra cannot be used, without a full stop; None if it can."""
-    found = found_version()
-    if found is None:
+    version = found_version()
+    if version is None:
         return "the package Procrastinate is not installed"
-    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if not OLDEST <= numbers < TOO_NEW:
-        return f"Procrastinate {found} is installed, and recours needs {REQUIREMENT}"
+        return f"Procrastinate {version} is installed, and recours needs {REQUIREMENT}"
     try:
         import_module(PACKAGE)
     except ImportError as error:
-        return f"Procrastinate {found} cannot be imported: {error}"
+        return f"Procrastinate {version} cannot be imported: {error}"
     return None
 
 
@@ -126,7 +126,7 @@ _REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name 
 class JobTables:
     """What a database holds of Procrastinate's schema."""
 
-    there: tuple[str, ...]
+    present: tuple[str, ...]
     missing: tuple[str, ...]  # of its tables, and of the functions that the installed version calls
     missing_rights: tuple[str, ...] = ()  # as `SELECT on procrastinate_jobs`, of the user of the database
     granting: tuple[str, ...] = ()  # the SQL that grants them
@@ -139,7 +139,7 @@ def look(database: Database) -> JobTables:
         query = text(
             "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL"
         )
-        there = set(connection.scalars(query, {"names": sorted(tables)}))
+        names = set(connection.scalars(query, {"names": sorted(tables)}))
         query = text(
             "SELECT proname FROM pg_proc WHERE proname = ANY(:names) AND pg_function_is_visible(oid)"
         )
@@ -147,8 +147,8 @@ def look(database: Database) -> JobTables:
         functions = called - set(connection.scalars(query, {"names": sorted(called)}))
         rights = missing_rights(connection, NEEDS)
     return JobTables(
-        tuple(sorted(there)),
-        tuple(sorted(tables - there | functions)),
+        tuple(sorted(names)),
+        tuple(sorted(tables - names | functions)),
         tuple(named(rights)),
         tuple(granting(database, rights)) if rights else (),
     )
@@ -186,13 +186,13 @@ def sql_of_tables(database: Database, schema: str, role: str | None = None) -> l
 
 def _are_there(database: Database) -> bool:
     """Raises DatabaseError; NoFleetError if they are those of another version, which its own migrations alone can change."""
-    found = look(database)
-    if found.there and found.missing:
+    tables = look(database)
+    if tables.present and tables.missing:
         raise NoFleetError(
             f"The job queue's tables in {database.safe_url} are those of another version of Procrastinate; missing: "
-            f"{', '.join(found.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
+            f"{', '.join(tables.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
         )
-    return bool(found.there)
+    return bool(tables.present)
 
 
 def remove_strange_jobs(database: Database) -> int:

@@ -108,13 +108,13 @@ class Process:
             wait([jobs], _LOOK_EVERY_S)
         jobs.result()
 
-    def _run_jobs(self, ended: "Future[None]") -> None:
+    def _run_jobs(self, ending: "Future[None]") -> None:
         try:
             self._do_jobs()
         except BaseException as error:  # noqa: BLE001 (the main thread raises it)
-            ended.set_exception(error)
+            ending.set_exception(error)
         else:
-            ended.set_result(None)
+            ending.set_result(None)
 
     def _do_jobs(self) -> None:
         """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""

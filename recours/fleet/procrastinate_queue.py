@@ -73,8 +73,8 @@ class ProcrastinateQueue:
                 raise NoFleetError(NO_TABLES)
             slices = list(map(_of, jobs.carriers))
             workers = [
-                asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most))
-                for queues, most in ((slices, slots), ([NOW], _AT_ONCE))
+                asyncio.create_task(app.run_worker_async(queues=queues, concurrency=concurrency))
+                for queues, concurrency in ((slices, slots), ([NOW], _AT_ONCE))
             ]
             try:
                 await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
@@ -86,9 +86,9 @@ class ProcrastinateQueue:
                 ready(False)
                 for worker in workers:
                     worker.cancel()  # it begins nothing more, and waits for what is under way
-                ended = await asyncio.gather(*workers, return_exceptions=True)
+                results = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
-            faults = (fault for fault in ended if isinstance(fault, Exception))
+            faults = (fault for fault in results if isinstance(fault, Exception))
             raise next(faults, QueueError("The connection of the job queue was lost"))
 
 

@@ -87,14 +87,14 @@ class Shift:
     def give_back(self, worker: Worker, *, usable: bool) -> None:
         """A piece of work has ended: count what was done. `usable`: the worker is good for another one."""
         with self._guard:
-            for one in fields(Stats):
-                count = getattr(worker.stats, one.name)
-                setattr(worker.stats, one.name, 0)
-                if one.name not in _LEFT_BEHIND:
-                    self._total[one.name] += count
+            for figure in fields(Stats):
+                count = getattr(worker.stats, figure.name)
+                setattr(worker.stats, figure.name, 0)
+                if figure.name not in _LEFT_BEHIND:
+                    self._total[figure.name] += count
                 elif count:
                     for carrier in worker.refusals or ("",):
-                        self._left_behind.setdefault(carrier, Counter())[one.name] = count
+                        self._left_behind.setdefault(carrier, Counter())[figure.name] = count
             self._asked |= worker.carriers_asked
             self._free += [worker] if usable else []
 
@@ -222,16 +222,16 @@ class Station:
             return
         self._ticked_at = self.clock.now()
         try:
-            found: list[tuple[Urgency, WorkerLane]] = []
+            lanes: list[tuple[Urgency, WorkerLane]] = []
             with self._logged("tick", PODFetchWorker):
                 self._accounts.settle_moved(self.clock.now())
             for kind in WORKERS.values():
                 with self._logged("tick", kind), self._piece_of_work("tick", kind) as worker:
                     worker.maintain()
                     ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
-                    found += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
+                    lanes += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
             with self._logged("wake", PODFetchWorker):
-                for _, lane in sorted(found, key=itemgetter(0)):
+                for _, lane in sorted(lanes, key=itemgetter(0)):
                     wake(lane)
         finally:
             self._ticked_at = self.clock.now()
@@ -262,8 +262,8 @@ class Station:
             finally:
                 waiting = self._leave(lane)
             is_left = carrier not in self.workable  # for another process, perhaps
-            for one in (*waiting, *([lane] if is_more or is_left else ())):
-                wake(one)
+            for next_lane in (*waiting, *([lane] if is_more or is_left else ())):
+                wake(next_lane)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> bool:
         """Do a slice of the lane; tell whether there is work for another one. Raises RunError."""
@@ -317,8 +317,8 @@ class Station:
             run_log().info(f"{claim.reference} waits: its carrier takes no calls now")
             return
         refusals = self._fetch_named(claim, PODFetchWorker)
-        found = self._claim(claim.reference)
-        is_out = found is not None and not found.is_pending and found.state.kind in OUTAGE_KINDS
+        retried = self._claim(claim.reference)
+        is_out = retried is not None and not retried.is_pending and retried.state.kind in OUTAGE_KINDS
         carrier = carrier_of(lane.carrier)
         self._outages[carrier] = self._outages[carrier] + 1 if is_out else 0
         if refusals or self._outages[carrier] >= OUTAGE_AFTER:
@@ -388,8 +388,8 @@ class Station:
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
         """How many claims of the lane there are to fetch, counted to one beyond a slice."""
         now, carriers = self.clock.now(), (lane.carrier,)
-        found = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
-        return sum(ready.claims for ready in found.values())
+        lanes = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
+        return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
         """Count a slice of its account; False if those at work use up its calls per second: it waits for one's end."""
@@ -408,16 +408,16 @@ class Station:
         """A slice has ended; returns the lanes of its account that waited for it, the other worker's first: each gets its share."""
         with self._guard:
             self._slices[lane.carrier] -= 1
-            waiting = {one for one in self._waiting if one.carrier == lane.carrier}
-            self._waiting = [one for one in self._waiting if one not in waiting]
-        return sorted(waiting, key=lambda one: one == lane)
+            waiting = {other for other in self._waiting if other.carrier == lane.carrier}
+            self._waiting = [other for other in self._waiting if other not in waiting]
+        return sorted(waiting, key=lambda other: other == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
         """Tell whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
         now = self.clock.monotonic()
-        known = self._closed.get(lane), self._outs.get(_of_carrier(lane))
-        closed = [one for one in known if one and one.until > now]
-        return any(not one.is_known for one in closed) or (
+        closings = self._closed.get(lane), self._outs.get(_of_carrier(lane))
+        closed = [closing for closing in closings if closing and closing.until > now]
+        return any(not closing.is_known for closing in closed) or (
             bool(closed) and self._refusal(lane.carrier) is not None
         )
 
@@ -561,8 +561,8 @@ class Station:
     def _find_silence(self) -> str | None:
         now = self.clock.now()
         latest = self._records.runs(since=now - SINCE, most=MOST_RECORDS)
-        found = fleet_status([run for run in latest if run.worker in WORKERS], now)
-        signs = [self._began_at, self._ticked_at, found and found.ticked_at]
+        status = fleet_status([run for run in latest if run.worker in WORKERS], now)
+        signs = [self._began_at, self._ticked_at, status and status.ticked_at]
         last = max(sign for sign in signs if sign)
         if now - last <= SILENT_AFTER:
             return None

@@ -85,54 +85,54 @@ def make_alike(path: Path, present: Path) -> None:
 
     Its owner and group become the same too, as far as this user may give files away. Raises OSError.
     """
-    there = present.stat()
+    original = present.stat()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    mode = stat.S_IMODE(there.st_mode)
+    mode = stat.S_IMODE(original.st_mode)
     if hasattr(os, "chown"):
         with suppress(OSError):
-            os.chown(path, -1, there.st_gid)
-            os.chown(path, there.st_uid, -1)
-        if path.stat().st_gid != there.st_gid:  # what was meant for that group is not for ours
+            os.chown(path, -1, original.st_gid)
+            os.chown(path, original.st_uid, -1)
+        if path.stat().st_gid != original.st_gid:  # what was meant for that group is not for ours
             mode &= ~stat.S_IRWXG
     if stat.S_IMODE(path.stat().st_mode) != mode:  # where a disk knows no modes, all files have the same
         path.chmod(mode)
 
 
-def publish(made: Path, path: Path) -> bool:
+def publish(part: Path, path: Path) -> bool:
     """Give a file that is complete its name; False if there is one of that name. Raises OSError."""
     try:
-        os.link(made, path)
+        os.link(part, path)
     except FileExistsError:
         return False
     except OSError:  # a file system without links: there, somebody may make the file in between
         if path.exists():
             return False
-        made.replace(path)
+        part.replace(path)
     return True
 
 
 # ---------------------------------------------------------------- files that others made
 
 
-def read_regular(path: Path, most: int = -1) -> bytes:
+def read_regular(path: Path, limit: int = -1) -> bytes:
     """At most so many bytes of a file. Raises OSError; a pipe that nobody writes to would be waited for for ever."""
     no_waiting = getattr(os, "O_NONBLOCK", 0)  # Windows has no pipes among its files
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | no_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device; name an ordinary file")
-        return file.read(most)
+        return file.read(limit)
 
 
-def open_to_all(place: Path, most: int = 10_000) -> Path | None:
+def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
     """A file with something in it that everybody on this machine may read: `place` itself, or one in that folder. None: none was found.
 
-    Folders that others may not enter keep theirs. `most`: how many entries are looked at.
+    Folders that others may not enter keep theirs. `limit`: how many entries are looked at.
     """
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
-    left, to_visit = most, [place]
-    while to_visit and left > 0:
-        left -= 1
+    remaining, to_visit = limit, [place]
+    while to_visit and remaining > 0:
+        remaining -= 1
         path = to_visit.pop()
         if not path.is_symlink() and path.is_dir():
             to_visit += entries_of(path) if _others_may(path, stat.S_IXOTH) else []
@@ -172,24 +172,24 @@ def mode_of(path: Path) -> int | None:
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
-def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
+def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
     """Why no file can be written in a folder; None if one can. A missing folder is not made.
 
-    `kept`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
+    `written_to`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
     """
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"recours")
                 file.flush()
-            for path in filter(os.path.lexists, kept):
+            for path in filter(os.path.lexists, written_to):
                 if not os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK):
                     return f"this user may not write {path}"
             return None
-        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        if not there.is_dir():
-            return f"{there} is not a folder"
-        if os.access(there, os.W_OK | os.X_OK):
+        ancestor = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if not ancestor.is_dir():
+            return f"{ancestor} is not a folder"
+        if os.access(ancestor, os.W_OK | os.X_OK):
             return None
     except OSError as error:
         return error.strerror or str(error)
@@ -199,8 +199,8 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
 def free_bytes(folder: Path) -> int | None:
     """The room on its disk, for this user; None if that cannot be known."""
     try:
-        there = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
-        return shutil.disk_usage(there).free
+        ancestor = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
+        return shutil.disk_usage(ancestor).free
     except OSError:
         return None
 

@@ -41,12 +41,12 @@ def find_home(environment: Mapping[str, str]) -> Path:
         return home
     if is_checkout():
         return CODE
-    here = Path.cwd()
+    folder = Path.cwd()
     with suppress(OSError):  # a folder that this user may not read is not this user's home
-        if (here / MARK).is_file():
-            return here
+        if (folder / MARK).is_file():
+            return folder
     raise NoHomeError(
-        f"{here} is no folder of recours: change to the one where you ran 'recours init-db', name it in {SETTING}, or "
+        f"{folder} is no folder of recours: change to the one where you ran 'recours init-db', name it in {SETTING}, or "
         f"run 'recours init-db' to keep recours's files here."
     )
 

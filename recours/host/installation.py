@@ -39,8 +39,8 @@ def program() -> str:
     import sysconfig
 
     script = os.path.join(sysconfig.get_path("scripts"), "recours.exe" if os.name == "nt" else "recours")
-    found = shutil.which("recours")
-    if found and os.path.realpath(found) == os.path.realpath(script):
+    executable = shutil.which("recours")
+    if executable and os.path.realpath(executable) == os.path.realpath(script):
         return "recours"
     if not os.path.exists(script):  # its packages were installed, and not itself
         return "%s -m recours" % _word(sys.executable)

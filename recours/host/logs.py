@@ -53,8 +53,10 @@ class GuideFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the traceback below it if there is one."""
-        first, *rest = super().format(record).splitlines()
-        return self._redact("\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in rest)]))
+        first, *continuation = super().format(record).splitlines()
+        return self._redact(
+            "\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in continuation)])
+        )
 
 
 class _File(ConcurrentRotatingFileHandler):
@@ -186,10 +188,12 @@ class LogFile:
             encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
             file = _File(str(path), "a", self.max_bytes, self.files, encoding=encoding,
                          aside=other, has_all=aside is not None, access=self.access)  # fmt: skip
-            for written in files_of(path):
-                self.access.create(written)  # so that a fault shows now, not at the first line
+            for log_path in files_of(path):
+                self.access.create(log_path)  # so that a fault shows now, not at the first line
         except OSError as error:
-            named = next((f"{file.name}: " for file in files_of(path) if error.filename == str(file)), "")
+            named = next(
+                (f"{log_path.name}: " for log_path in files_of(path) if error.filename == str(log_path)), ""
+            )
             raise RunError(
                 f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
                 "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."

@@ -53,7 +53,7 @@ class Pings:
         else:
             self._ping("/fail", "failure", [f"Exit status: {exit_status}", *lines])
 
-    def _ping(self, action: str, what: str, lines: Sequence[str] = ()) -> None:
+    def _ping(self, action: str, name: str, lines: Sequence[str] = ()) -> None:
         request = self._request(action, lines)
         for attempt in range(1, _TRIES + 1):
             try:
@@ -67,7 +67,7 @@ class Pings:
             if not again or attempt == _TRIES:
                 break
             self._sleep(_PAUSE_S)
-        log.warning(f"Could not ping RECOURS_PING_URL ({what}): {self._parts.hostname} {problem}")
+        log.warning(f"Could not ping RECOURS_PING_URL ({name}): {self._parts.hostname} {problem}")
 
     def _request(self, action: str, lines: Sequence[str]) -> Request:
         parts = self._parts
@@ -101,6 +101,6 @@ def _problem(answer: Response) -> str:
     """As a phrase that goes after the host's name; "": none."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004 (what went well)
         return f"answered with status {answer.status}"
-    said = answer.body[:100].decode(errors="replace").strip()
+    text = answer.body[:100].decode(errors="replace").strip()
     # hc-ping.com has answered 200 with "OK (not found)" and "OK (rate limited)".
-    return f"answered '{clean(said, 60)}'" if said.startswith("OK (") else ""
+    return f"answered '{clean(text, 60)}'" if text.startswith("OK (") else ""

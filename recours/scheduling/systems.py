@@ -48,7 +48,7 @@ def run(command: Sequence[str], content: bytes = b"") -> Done:
     Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
     """
     try:
-        done = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
+        process = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
             command,
             input=content,
             capture_output=True,
@@ -58,7 +58,7 @@ def run(command: Sequence[str], content: bytes = b"") -> Done:
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"it did not end within {_TIMEOUT_S:.0f} s") from error
-    return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+    return Done(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
 
 
 # What an installer writes: the interpreter; or, where a kernel could not take its path, sh and a line for sh.
@@ -125,8 +125,8 @@ def _quoted(word: str) -> str:
 
 def find(text: str, checkout: Checkout) -> list[CronLine]:
     """The lines that start workers of this checkout, however they are written."""
-    found = (_line(number, line, checkout) for number, line in enumerate(_lines(text)))
-    return [line for line in found if line]
+    lines = (_line(number, line, checkout) for number, line in enumerate(_lines(text)))
+    return [line for line in lines if line]
 
 
 def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python: str = "python3") -> str:
@@ -140,13 +140,13 @@ def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python:
     gone: set[int] = set()
     added = []
     for job in jobs:
-        wanted = line_for(job, checkout, python)
+        entry = line_for(job, checkout, python)
         places = [line.number for line in ours if job.worker in line.workers]
         gone.update(places[1:])
         if places:
-            lines[places[0]] = _ended(wanted)
+            lines[places[0]] = _ended(entry)
         else:
-            added.append(_ended(wanted))
+            added.append(_ended(entry))
     if added and lines:
         lines[-1] = _ended(lines[-1])
     return "".join([*(line for number, line in enumerate(lines) if number not in gone), *added])
@@ -166,8 +166,8 @@ def search_path(text: str, checkout: Checkout) -> str:
     """Where cron looks for programs when it comes to our lines (or to the crontab's end)."""
     places = [line.number for line in find(text, checkout)]
     lines = _lines(text)[: min(places) if places else None]
-    found = [match["value"].strip("\"'") for line in lines if (match := _PATH.fullmatch(line))]
-    return found[-1] if found else CRON_PATH
+    paths = [match["value"].strip("\"'") for line in lines if (match := _PATH.fullmatch(line))]
+    return paths[-1] if paths else CRON_PATH
 
 
 # ---------------------------------------------------------------- lines
@@ -199,12 +199,12 @@ def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
     if entry is None:
         return None
     # What stands behind a % is input for the command.
-    command, *given = re.split(r"(?<!\\)%", entry["command"], maxsplit=1)
+    command, *stdin = re.split(r"(?<!\\)%", entry["command"], maxsplit=1)
     split = shlex.shlex(command.replace("\\%", "%"), posix=True, punctuation_chars=True)
     split.whitespace_split = True
     split.commenters = ""
     try:
-        return _read(number, list(split), checkout, bool(given))
+        return _read(number, list(split), checkout, bool(stdin))
     except ValueError:  # quotes that are not closed: sh would refuse it
         return None
 
@@ -241,12 +241,12 @@ def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool
 def _commands(words: Sequence[str]) -> Iterator[tuple[list[str], str]]:
     """Each simple command without its redirections, and the operator that ends it; "" at the end."""
     simple: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    remaining = iter(words)
+    for word in remaining:
         if not _OPERATOR.fullmatch(word):
             simple.append(word)
         elif "<" in word or ">" in word:
-            next(rest, None)  # the file
+            next(remaining, None)  # the file
             if simple and simple[-1].isdigit():
                 simple.pop()  # as in 2>&1
         else:
@@ -313,13 +313,13 @@ class Crontab:
             raise ScheduleError(
                 f"The folder for logs/cron.log cannot be made: {error.strerror or error}. Nothing was written."
             ) from error
-        ended = new if not new or new.endswith("\n") else new + "\n"
-        done = self._run(["crontab", "-"], ended.encode(errors="surrogateescape"))
-        if done.status:
+        content = new if not new or new.endswith("\n") else new + "\n"
+        result = self._run(["crontab", "-"], content.encode(errors="surrogateescape"))
+        if result.status:
             raise ScheduleError(
-                f"crontab refuses the change ({done.complaint}). The old one is still in force."
+                f"crontab refuses the change ({result.complaint}). The old one is still in force."
             )
-        if self._read() != ended:
+        if self._read() != content:
             raise ScheduleError("The crontab does not hold what was written to it: look at 'crontab -l'.")
 
     def _read(self) -> str:
@@ -342,9 +342,9 @@ class Crontab:
             )
         return text
 
-    def _run(self, command: Sequence[str], given: bytes) -> Done:
+    def _run(self, command: Sequence[str], content: bytes) -> Done:
         try:
-            return self.run(command, given)
+            return self.run(command, content)
         except FileNotFoundError as error:
             raise ScheduleError(
                 "There is no program 'crontab' on this machine: install cron (on Debian: apt-get install cron), or "

@@ -50,11 +50,11 @@ def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
     """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
-    found = find(root, environment)
-    read = _Reading(found, root, catalog)
+    sources = find(root, environment)
+    read = _Reading(sources, root, catalog)
     settings = read.settings(database_url)
-    if found.faults:
-        raise SettingsError(found.faults)
+    if sources.faults:
+        raise SettingsError(sources.faults)
     return settings
 
 
@@ -95,11 +95,11 @@ def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
-    def __init__(self, found: FoundSettings, root: Path, catalog: Catalog) -> None:
-        self.found = found
+    def __init__(self, sources: FoundSettings, root: Path, catalog: Catalog) -> None:
+        self.found = sources
         self.root = root
         self.catalog = catalog
-        self.warnings = found.warnings
+        self.warnings = sources.warnings
 
     def settings(self, database_url: str | None) -> Settings:
         self._check_names()
@@ -140,16 +140,16 @@ class _Reading:
 
     def value(self, row: Setting) -> Any:
         """What is set, or the default. A path that is not absolute begins at the folder of the installation."""
-        found, value = self.found.get(row.name), row.parse(row.default)
-        if found:
+        source, value = self.found.get(row.name), row.parse(row.default)
+        if source:
             try:
-                value = row.parse(found.text)
+                value = row.parse(source.text)
             except ValueError as error:
-                said = f"{row.name} in {found.source}: {error}."
+                fault = f"{row.name} in {source.source}: {error}."
                 if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no account of the house
-                    self.warnings.append(f"{said} Until then no client's own account can be used.")
+                    self.warnings.append(f"{fault} Until then no client's own account can be used.")
                 else:
-                    self._fault(said)
+                    self._fault(fault)
         return (self.root / value).absolute() if isinstance(value, Path) else value
 
     def _fields(self, part: type) -> dict[str, Any]:
@@ -162,13 +162,13 @@ class _Reading:
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        known = {row.name for row in SETTINGS}
+        names = {row.name for row in SETTINGS}
         for spec in self.catalog.specs.values():
-            known |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
+            names |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
             self._check_document_first(spec)
-            known |= {option.name for option in spec.options}
+            names |= {option.name for option in spec.options}
         for name, values in self.found.values.items():
-            if name in known:
+            if name in names:
                 for value in values:
                     if not is_text(value.text):
                         self._fault(f"{name} in {value.source} is not UTF-8 text.")
@@ -176,17 +176,17 @@ class _Reading:
             source = values[0].source
             if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
                 continue
-            told = self.found.faults if name.startswith("QUOTA_") else self.warnings
+            remarks = self.found.faults if name.startswith("QUOTA_") else self.warnings
             if name.startswith(("RECOURS_", "QUOTA_")):
-                near = nearest(name, known)
+                near = nearest(name, names)
                 hint = f" Did you mean {near}?" if near else ""
-                told.append(f"{name} in {source} is not a setting.{hint}")
+                remarks.append(f"{name} in {source} is not a setting.{hint}")
 
     def _check_document_first(self, spec: CarrierSpec) -> None:
-        found = self.found.get(spec.document_first_setting)
-        if found and not spec.untracked_form:
+        value = self.found.get(spec.document_first_setting)
+        if value and not spec.untracked_form:
             self.warnings.append(
-                f"{spec.document_first_setting} in {found.source} changes nothing: {spec.name} is always tracked first."
+                f"{spec.document_first_setting} in {value.source} changes nothing: {spec.name} is always tracked first."
             )
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
@@ -241,14 +241,14 @@ class _Reading:
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (
-            Setting(name, spec.limits.get(what, ""), partial(spec.limits_of, what), "")
-            for name, what in _quota_names(spec).items()
+            Setting(name, spec.limits.get(capability, ""), partial(spec.limits_of, capability), "")
+            for name, capability in _quota_names(spec).items()
         )
         return tuple(limit for row in rows for limit in self.value(row))
 
     def _credentials(self, spec: CarrierSpec) -> Credentials:
-        found = {name: value for name in spec.credential_names if (value := self.found.get(name))}
-        for name, value in found.items():
+        values = {name: value for name in spec.credential_names if (value := self.found.get(name))}
+        for name, value in values.items():
             if not is_one_line(value.text):
                 self._fault(f"{name} in {value.source} holds a line break or another control character.")
             for other in self.found.differing(name):
@@ -259,7 +259,7 @@ class _Reading:
             option.name: self.value(Setting(option.name, option.default, option.parse, ""))
             for option in spec.options
         }
-        return credentials_of(spec, found, options)
+        return credentials_of(spec, values, options)
 
 
 # ---------------------------------------------------------------- what a carrier's settings say
@@ -267,7 +267,10 @@ class _Reading:
 
 def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
     """The settings of its limits; None: of calls of any kind."""
-    return {f"QUOTA_{spec.prefix}" + (f"_{what}" if what else ""): what for what in spec.limitable}
+    return {
+        f"QUOTA_{spec.prefix}" + (f"_{capability}" if capability else ""): capability
+        for capability in spec.limitable
+    }
 
 
 # ---------------------------------------------------------------- the URL of the database
@@ -330,8 +333,8 @@ def _check_options(url: URL) -> None:
         from psycopg.pq import Conninfo  # noqa: PLC0415 (an extra)
     except ImportError:  # an error that connecting explains
         return
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()} if url.query else {*options}
-    if unknown := [name for name in options if name not in known]:
+    keywords = {option.keyword.decode() for option in Conninfo.get_defaults()} if url.query else {*options}
+    if unknown := [name for name in options if name not in keywords]:
         raise ValueError(f"has an option that PostgreSQL does not know: {_shown(unknown[0])}")
 
 

@@ -68,8 +68,8 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def hours(text: str) -> tuple[timedelta, ...]:
-    one = between(-1e6, 1e6)
-    return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))
+    parse = between(-1e6, 1e6)
+    return tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
 
 
 def zone(text: str) -> ZoneInfo:
@@ -157,12 +157,12 @@ def line(text: str) -> str:
     return text
 
 
-def matching(pattern: str, what: str) -> Callable[[str], str]:
-    """A text of this form, or nothing. `what`: it is otherwise not."""
+def matching(pattern: str, description: str) -> Callable[[str], str]:
+    """A text of this form, or nothing. `description`: it is otherwise not."""
 
     def parse(text: str) -> str:
         if text and not re.fullmatch(pattern, text):
-            raise ValueError(f"'{text[:40]}' is not {what}")
+            raise ValueError(f"'{text[:40]}' is not {description}")
         return text
 
     return parse
@@ -174,13 +174,13 @@ header_name = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "the name of a header")
 
 def networks(text: str) -> tuple[Network, ...]:
     """Addresses, or networks as 10.0.0.0/8, between commas."""
-    found = []
+    result = []
     for part in names(text):
         try:
-            found.append(ipaddress.ip_network(part))
+            result.append(ipaddress.ip_network(part))
         except ValueError:
             raise ValueError(f"'{part[:40]}' is no address, and no network such as 10.0.0.0/8") from None
-    return tuple(found)
+    return tuple(result)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -200,18 +200,18 @@ def column_names(text: str) -> Mapping[str, str]:
     """What columns of the service's are called, by the names that recours uses: `carrier:transporteur`, between commas."""
     result: dict[str, str] = {}
     for part in names(text):
-        known, _, name = (piece.strip() for piece in part.partition(":"))
-        if known not in COLUMNS:
-            near = nearest(known, COLUMNS)
+        column, _, name = (piece.strip() for piece in part.partition(":"))
+        if column not in COLUMNS:
+            near = nearest(column, COLUMNS)
             hint = f"Did you mean {near}? " if near else ""
             raise ValueError(
-                f"'{known[:40]}' is no column that recours uses. {hint}It uses {', '.join(COLUMNS)}"
+                f"'{column[:40]}' is no column that recours uses. {hint}It uses {', '.join(COLUMNS)}"
             )
         if not name:
-            raise ValueError(f"it does not say what {known} is called; write {known}:name")
-        if known in result:
-            raise ValueError(f"it names {known} twice")
-        result[known] = name
+            raise ValueError(f"it does not say what {column} is called; write {column}:name")
+        if column in result:
+            raise ValueError(f"it names {column} twice")
+        result[column] = name
     return result
 
 
@@ -317,7 +317,7 @@ def _set_by(
 
 
 def rows_of(model: type) -> dict[str, Setting]:
-    return {each.name: each.metadata["setting"] for each in fields(model) if each.metadata}
+    return {row.name: row.metadata["setting"] for row in fields(model) if row.metadata}
 
 
 # ---------------------------------------------------------------- settings that are more, or less, than a field
@@ -375,16 +375,16 @@ class Credentials:
     def pairs(self) -> list[str]:
         """Each two of them as an Authorization header joins a name and a password."""
         texts = list(self.values.values())
-        return [f"{one}:{other}" for one in texts for other in texts if one != other]
+        return [f"{first}:{second}" for first in texts for second in texts if first != second]
 
 
 def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
     """The first complete set of what was found, else all of it."""
     complete = spec.complete_credentials(values.keys())
-    used = {name: values[name] for name in complete or values}
+    chosen = {name: values[name] for name in complete or values}
     return Credentials(
-        {name: value.text for name, value in used.items()},
-        {name: value.source for name, value in used.items()},
+        {name: value.text for name, value in chosen.items()},
+        {name: value.source for name, value in chosen.items()},
         "" if complete else ", or ".join(map(" and ".join, spec.missing_credentials(values.keys()))),
         options,
     )
@@ -468,7 +468,7 @@ class Settings:
 
     @property
     def configured(self) -> frozenset[str]:
-        return frozenset(key for key, found in self.credentials.items() if not found.missing)
+        return frozenset(key for key, credentials in self.credentials.items() if not credentials.missing)
 
 
 SETTINGS = (

@@ -35,8 +35,8 @@ class FoundSettings:
 
     def differing(self, name: str) -> list[Value]:
         """The values that are passed over although they differ from the one that holds."""
-        first, *others = self.values.get(name, [None])
-        return [other for other in others if first and other and other.text != first.text]
+        first, *later = self.values.get(name, [None])
+        return [other for other in later if first and other and other.text != first.text]
 
     def add(self, source: str, values: Mapping[str, str | None]) -> None:
         """Add what a source says, after what the sources before it said."""
@@ -47,24 +47,24 @@ class FoundSettings:
 
 def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     """Read every source. What cannot be read is a fault, never an exception."""
-    found = FoundSettings()
-    found.add(ENVIRONMENT, environment)
-    _add_dotenv(found, root / ".env")
-    named = found.get(SECRETS_SETTING)
+    sources = FoundSettings()
+    sources.add(ENVIRONMENT, environment)
+    _add_dotenv(sources, root / ".env")
+    named = sources.get(SECRETS_SETTING)
     path = root / (named.text if named else DEFAULT_SECRETS)
-    if _exists(path, found):
+    if _exists(path, sources):
         _add_secrets(
-            found, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+            sources, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
         )
-    elif named and not found.faults:
-        found.faults.append(
+    elif named and not sources.faults:
+        sources.faults.append(
             f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
         )
-    return found
+    return sources
 
 
-def _add_dotenv(found: FoundSettings, path: Path) -> None:
-    if not _exists(path, found):
+def _add_dotenv(sources: FoundSettings, path: Path) -> None:
+    if not _exists(path, sources):
         return
     from dotenv import dotenv_values  # noqa: PLC0415 (imported only where there is a file to read)
     from dotenv.parser import parse_stream  # noqa: PLC0415
@@ -72,16 +72,16 @@ def _add_dotenv(found: FoundSettings, path: Path) -> None:
     try:
         text = _read(path)
     except UnicodeDecodeError:
-        found.faults.append(".env is not UTF-8 text; save it again as UTF-8.")
+        sources.faults.append(".env is not UTF-8 text; save it again as UTF-8.")
         return
     except OSError as error:
-        found.faults.append(f".env cannot be read: {error.strerror}.")
+        sources.faults.append(f".env cannot be read: {error.strerror}.")
         return
     bad_lines = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
     # A password may hold "${": nothing in it is replaced.
     values = dotenv_values(stream=StringIO(text), interpolate=False) if not bad_lines else {}
-    found.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
-    found.add(".env", values)
+    sources.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
+    sources.add(".env", values)
 
 
 def _add_secrets(settings: FoundSettings, path: Path, label: str) -> None:
@@ -127,11 +127,11 @@ def flattened(content: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _exists(path: Path, found: FoundSettings) -> bool:
+def _exists(path: Path, sources: FoundSettings) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        found.faults.append(f"{path} cannot be looked at: {error.strerror}.")
+        sources.faults.append(f"{path} cannot be looked at: {error.strerror}.")
         return False
 
 

@@ -34,7 +34,7 @@ def look(url: URL) -> JobTables:
 
 def test_a_database_without_them_has_none(owner: URL) -> None:
     found = look(owner)
-    assert found.there == found.missing_rights == ()
+    assert found.present == found.missing_rights == ()
     assert {need.name for need in NEEDS} < set(found.missing)
     assert "procrastinate_fetch_job_v2" in found.missing
 
