@@ -13,7 +13,7 @@ from typing import Any
 
 from recours.core.accounts import ServiceClient
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.errors import ErrorKind
+from recours.core.errors import ABOUT_PARCEL, ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.sentences import SentenceParts
@@ -23,10 +23,6 @@ from recours.runs.ports import Fetched
 from recours.runs.refusals import NO_CARRIER, ClaimsRefusedError
 
 _LONGEST = 1000  # characters of a credential
-
-# What a carrier that accepts the credentials answers about its sample number.
-OF_SAMPLE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
-                              ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
 
 
 class AccountRefusedError(ClaimsRefusedError):
@@ -256,7 +252,7 @@ def account_check(result: Fetched | Refusal) -> AccountCheck:
     if isinstance(result, Refusal):
         return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.explanation)
     outcome = result.outcome
-    if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
+    if not isinstance(outcome, Failure) or outcome.kind in ABOUT_PARCEL:
         return AccountCheck(CheckVerdict.ACCEPTED)
     verdicts = {
         ErrorKind.AUTH_FAILED: CheckVerdict.REJECTED,

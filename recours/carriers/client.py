@@ -10,17 +10,12 @@ from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import NO_DOCUMENT_KINDS, ErrorKind, RunError
+from recours.core.errors import ABOUT_PARCEL, ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
 TOO_MANY = 429
-
-# Failures that say where a parcel is, or why it has no document.
-KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
-# Answers about the parcel: a service that was shown our account gives them only to an account that it knows.
-_ABOUT_THE_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
 
 
 class Client(ABC):
@@ -105,7 +100,7 @@ class Client(ABC):
         """Tell the session that our account is good, if the answer of a call that presented it shows so."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
-        if kind is None or kind in _ABOUT_THE_PARCEL or denied_by_parcel:
+        if kind is None or kind in ABOUT_PARCEL or denied_by_parcel:
             session.credentials_accepted()
 
     def check_credentials(self, session: CarrierSession) -> Outcome:

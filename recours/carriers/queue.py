@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recours.carriers.account_gate import AccountGate, NotPresentedError, Turns, WaitingReservation
-from recours.carriers.client import KNOWS_PARCEL, Client
+from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
 from recours.core.accounts import HOUSE, carrier_of
 from recours.core.claim import Delivery
-from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
+from recours.core.errors import KNOWS_PARCEL, NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
 from recours.core.outcome import (
     CallError,
     Case,

@@ -218,6 +218,12 @@ REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 # Answers to a call for a document, which every carrier gives only to an account that may ask for documents.
 NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 
+# Failures that say where a parcel is, or why it has no document.
+KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
+
+# Answers about the parcel: a service that was shown our account gives them only to an account that it knows.
+ABOUT_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
+
 # The account at the carrier, as opposed to a parcel.
 ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, overload
 
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Claim, Delivery
-from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.errors import ABOUT_PARCEL, REFUSED_KINDS, ErrorKind
 from recours.core.pauses import Blame, Refusal
 from recours.core.sentences import (
     LONGEST_MESSAGE,
@@ -241,16 +241,7 @@ class Label:
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
 # What a carrier may say of any parcel whose document it does not give, be it delivered or not.
-_SHOWS_NOTHING_UNTRACKED = frozenset(
-    {
-        ErrorKind.INVALID_TRACKING,
-        ErrorKind.ACCESS_DENIED,
-        ErrorKind.RETURNED_TO_SENDER,
-        ErrorKind.NOT_FOUND,
-        ErrorKind.NOT_DELIVERED_YET,
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-    }
-)
+_SHOWS_NOTHING_UNTRACKED = (ABOUT_PARCEL | {ErrorKind.ACCESS_DENIED}) - {ErrorKind.POD_NEVER_AVAILABLE}
 
 
 @dataclass(frozen=True)
