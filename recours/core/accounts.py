@@ -88,12 +88,12 @@ class ClientAccount(NamedTuple):
     @property
     def moved_text(self) -> str:
         """For people, to be said of a moved account: why it is not used, and what to do."""
-        named = quote(str(self.client_id))
-        before = self.client_address or "no address"
-        now = f"has {self.email}" if self.email else "has none, or is gone"
+        client = quote(str(self.client_id))
+        old = self.client_address or "no address"
+        new = f"has {self.email}" if self.email else "has none, or is gone"
         return (
-            f"client {self.client_id} had {before} when the account was entered, and {now} now. If it is the same client: "
-            f"recours accounts confirm {named}; if not: recours accounts remove {named} {self.carrier}"
+            f"client {self.client_id} had {old} when the account was entered, and {new} now. If it is the same client: "
+            f"recours accounts confirm {client}; if not: recours accounts remove {client} {self.carrier}"
         )
 
     @property

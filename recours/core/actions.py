@@ -102,26 +102,26 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
     Another account that serves it today is no edit: nobody touched the row.
     """
-    seen = claim.assessed
-    if seen is None:
+    assessed = claim.assessed
+    if assessed is None:
         return {}
     values = {
-        "status": (_text(seen.fetch_status), _text(claim.fetch_status)),
-        "number": (_text(seen.number), _text(claim.number)),
-        "carrier": (seen.carrier_name, claim.carrier_name),
-        "count": (seen.retries_used, claim.retries_counted),
-        "deadline": (_day(seen.deadline), _day(claim.deadline)),
+        "status": (_text(assessed.fetch_status), _text(claim.fetch_status)),
+        "number": (_text(assessed.number), _text(claim.number)),
+        "carrier": (assessed.carrier_name, claim.carrier_name),
+        "count": (assessed.retries_used, claim.retries_counted),
+        "deadline": (_day(assessed.deadline), _day(claim.deadline)),
     }
     return {name: [old, new] for name, (old, new) in values.items() if old != new}
 
 
 def put_aside(claim: Claim, state: State) -> ClaimChange | None:
     """The change if its claim status sets a claim aside or has it resumed; None: neither, or the first sight of the claim."""
-    was, is_now = (one.stage is Stage.SHELVED for one in (claim.state, state))
-    if claim.assessed is None or state.stage is None or was == is_now:
+    was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
+    if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None
-    what = ChangeKind.SET_ASIDE if is_now else ChangeKind.RESUMED
-    return ClaimChange(what, {"status": _text(claim.claim_status)})
+    kind = ChangeKind.SET_ASIDE if is_shelved else ChangeKind.RESUMED
+    return ClaimChange(kind, {"status": _text(claim.claim_status)})
 
 
 def _text(value: str | None) -> str | None:

@@ -35,8 +35,8 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     not the house's where that has worked for it.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
-    since, asked = _since(claim, now)
-    expire_from = _expire_from(claim, since, policy) if asked else None
+    since, was_asked = _since(claim, now)
+    expire_from = _expire_from(claim, since, policy) if was_asked else None
     is_corrected = _corrected(claim)
     account = None if is_corrected else claim.state.account
     goes_alone = claim.state.goes_alone and not is_corrected
@@ -48,8 +48,8 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
     """From when on the claim is worked on, and whether its carrier was asked about it since."""
     assessed = claim.assessed
     if assessed is None:
-        known = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
-        return max(known, default=now), False
+        times = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
+        return max(times, default=now), False
     is_back = assessed.fetch_status not in _WORKED_ON or (
         claim.is_pending and assessed.fetch_status == FetchStatus.FAILED
     )
@@ -68,10 +68,10 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
     # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
-    kept = state if _corrected(claim) else claim.state
+    state_on_record = state if _corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
     return replace(
-        kept,
+        state_on_record,
         stage=Stage.WAITING,
         next_at=since + ABANDONED_AFTER,
         rank_at=state.rank_at,
@@ -115,8 +115,8 @@ def _corrected(claim: Claim) -> bool:
     assessed = claim.assessed
     if assessed is None:
         return False
-    before = assessed.number, assessed.account, assessed.client
-    return before != (claim.number, claim.account_key, claim.client_text)
+    identity = assessed.number, assessed.account, assessed.client
+    return identity != (claim.number, claim.account_key, claim.client_text)
 
 
 def lost_its_proof(claim: Claim) -> bool:

@@ -79,22 +79,22 @@ class CarrierSpec:
 
     def missing_credentials(self, present: Collection[str]) -> list[list[str]]:
         """What is missing of each set that was begun, or of each set if none was."""
-        begun = [names for names in self.credentials if set(names) & set(present)] or self.credentials
-        return [[name for name in names if name not in present] for names in begun]
+        incomplete = [names for names in self.credentials if set(names) & set(present)] or self.credentials
+        return [[name for name in names if name not in present] for names in incomplete]
 
-    def calls_for(self, known: Delivery | None) -> dict[Capability, int]:
+    def calls_for(self, delivery: Delivery | None) -> dict[Capability, int]:
         """The calls a fetch may need: the tracking is not asked again once the parcel is known to be delivered."""
-        skipped = {Capability.TRACKING} if known and not self.tracks_always else set()
-        return {what: n for what, n in self.calls.items() if what not in skipped}
+        skipped = {Capability.TRACKING} if delivery and not self.tracks_always else set()
+        return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
-    def calls_for_bundle(self, known: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
+    def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
         """The calls that each of several fetches may need, in their order: the first that tracks does so for all."""
-        wanted = [self.calls_for(delivery) for delivery in known]
-        tracking = [calls for calls in wanted if Capability.TRACKING in calls]
+        calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
+        tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):
             if place % self.numbers_per_call:
                 del calls[Capability.TRACKING]
-        return wanted
+        return calls_of_each
 
     def is_doubtful(self, number: str) -> bool:
         """Tell whether a number of the right form has a check digit that does not fit."""
@@ -103,41 +103,41 @@ class CarrierSpec:
     @property
     def limitable(self) -> list[Capability | None]:
         """The kinds of calls that limits can be set for; None: calls of any kind."""
-        return [None, *sorted({what for what in (*self.calls, *self.limits) if what is not None})]
+        return [None, *sorted({kind for kind in (*self.calls, *self.limits) if kind is not None})]
 
-    def limits_of(self, what: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
+    def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
         """The limits that a text in the form of the QUOTA_ settings sets for an account, by its key; "": the house's.
 
         Raises ValueError, also for a limit that no claim could be fetched within.
         """
-        usual = self.limits.get(what) or self.limits.get(None, "")
+        usual = self.limits.get(kind) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
-        limits = parse_limits(text, account or self.key, what, zone) if text else ()
+        limits = parse_limits(text, account or self.key, kind, zone) if text else ()
         token_call = {Capability.TOKEN: 1} if Capability.TOKEN in self.limits else {}
         for limit in limits:
-            most = limit.units({**self.calls, **token_call})
-            if not limit.window.is_short and limit.number < most:
-                token = ", one of them for a token" if most > limit.units(dict(self.calls)) else ""
+            units = limit.units({**self.calls, **token_call})
+            if not limit.window.is_short and limit.number < units:
+                token = ", one of them for a token" if units > limit.units(dict(self.calls)) else ""
                 raise ValueError(
-                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
+                    f"'{limit}' can never be enough for one claim, which needs up to {units} calls{token}"
                 )
         return limits
 
-    def limits_of_client(self, account: str, own: Mapping[str, str] | None) -> tuple[Limit, ...]:
+    def limits_of_client(self, account: str, overrides: Mapping[str, str] | None) -> tuple[Limit, ...]:
         """The limits of a client's account: its own, by the kind of call ("": of any), else the carrier's defaults.
 
         Raises ValueError.
         """
-        own = own or {}
-        if own.keys() - {what or "" for what in self.limitable}:
-            kinds = ", ".join(what for what in self.limitable if what)
+        overrides = overrides or {}
+        if overrides.keys() - {kind or "" for kind in self.limitable}:
+            kinds = ", ".join(kind for kind in self.limitable if kind)
             raise ValueError(
                 f"what can be limited is all calls together (100/day) or one of {kinds} (…=100/day)"
             )
         return tuple(
             limit
-            for what in self.limitable
-            for limit in self.limits_of(what, own.get(what or "", self.limits.get(what, "")), account)
+            for kind in self.limitable
+            for limit in self.limits_of(kind, overrides.get(kind or "", self.limits.get(kind, "")), account)
         )
 
 
@@ -169,7 +169,9 @@ class Catalog:
         self.substitutes = tuple(substitutes)
         self.configured = frozenset(configured)
         self.of_clients = {} if of_clients is None else of_clients
-        self._numbers = frozenset(number for own in self.of_clients.values() for number in own.values())
+        self._numbers = frozenset(
+            number for numbers in self.of_clients.values() for number in numbers.values()
+        )
         self.keys_by_name = {  # by `fold`
             fold(name): spec.key
             for spec in self.specs.values()
@@ -228,35 +230,40 @@ class Catalog:
         """
         if remembered == HOUSE and carrier in self.configured:
             return HOUSE
-        own = self.of_clients.get(client_id, {}).get(carrier or "")
-        if own is None and carrier_of(assessed) == carrier != assessed:
+        number = self.of_clients.get(client_id, {}).get(carrier or "")
+        if number is None and carrier_of(assessed) == carrier != assessed:
             number = AccountKey.parse(assessed).account
             return HOUSE if number in self._numbers else number
-        return HOUSE if own is None else own
+        return HOUSE if number is None else number
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
         """The keys of the carriers that the house or this client has credentials for."""
-        own = self.of_clients.get(client_id)
-        return self.configured.union(own) if own else self.configured
+        accounts = self.of_clients.get(client_id)
+        return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
         """The carriers' keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
         key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()
-        found: list[str] = []
+        keys: list[str] = []
         for configured in {
             self.configured,
-            *(self.configured.union(own) for own in self.of_clients.values()),
+            *(self.configured.union(accounts) for accounts in self.of_clients.values()),
         }:
             substitutes = self._substitutes_of(key, configured)
             served_by_itself = all(substitute.numbers for substitute in substitutes)
-            found += [*([key] if served_by_itself else []), *(one.served_by for one in substitutes)]
-        return tuple(sorted(set(found), key=lambda served_by: (served_by != key, served_by)))
+            keys += [
+                *([key] if served_by_itself else []),
+                *(substitute.served_by for substitute in substitutes),
+            ]
+        return tuple(sorted(set(keys), key=lambda served_by: (served_by != key, served_by)))
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
         """The keys of all accounts of these carriers, by the carriers' keys: the house's, and those of clients."""
-        of_clients = (AccountKey(*account) for own in self.of_clients.values() for account in own.items())
+        of_clients = (
+            AccountKey(*account) for accounts in self.of_clients.values() for account in accounts.items()
+        )
         return [*carriers, *(str(key) for key in of_clients if key.carrier in carriers)]
 
     def _substitutes_of(self, key: str | None, configured: Collection[str]) -> list[Substitute]:
@@ -286,9 +293,11 @@ class Catalog:
 
     def no_such(self, name: str) -> str:
         """The error for a name that does not exist: with the nearest one, or all there are."""
-        close = nearest(fold(name), self.keys_by_name)
-        near = f"Did you mean {self.specs[self.keys_by_name[close]].name}?" if close else ""
-        return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"
+        nearest_name = nearest(fold(name), self.keys_by_name)
+        suggestion = (
+            f"Did you mean {self.specs[self.keys_by_name[nearest_name]].name}?" if nearest_name else ""
+        )
+        return f"there is no carrier '{clean(name, 60)}'. {suggestion or 'Known: ' + ', '.join(self.names) + '.'}"
 
 
 @lru_cache(maxsize=1024)  # asked for every claim that is read, and there are few names

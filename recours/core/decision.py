@@ -87,18 +87,18 @@ def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Deliv
 
     Where the document is asked for first, that of a new claim counts as delivered though nothing is known of it.
     """
-    known = claim.state.delivery
+    delivery = claim.state.delivery
     form = spec.untracked_form if spec.key in policy.document_first else None
-    if known is None and claim.is_pending and form and form.fullmatch(claim.number or ""):
+    if delivery is None and claim.is_pending and form and form.fullmatch(claim.number or ""):
         return Delivery(is_assumed=True)
-    return known
+    return delivery
 
 
 def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy) -> CallBudget:
     """The calls that so many more urgent claims at a stage need, which a worker leaves to them."""
     is_document_first = stage is Stage.NEW and spec.key in policy.document_first
     calls = spec.calls_for(Delivery() if is_document_first else None)
-    return {what: count * number for what, number in calls.items()} if count else {}
+    return {kind: count * number for kind, number in calls.items()} if count else {}
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
@@ -129,7 +129,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     if policy.sets_aside(claim):
         return None
     failed_at = claim.state.failed_at or now
-    made = made_at(claim.state, now)
+    last_attempt_at = made_at(claim.state, now)
     state = replace(
         claim.state,
         stage=Stage.GIVEN_UP,
@@ -137,7 +137,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
         failed_at=failed_at,
         expired_at=now,
         interruptions=0,
-        last_attempt_at=made,
+        last_attempt_at=last_attempt_at,
     )
     days = policy.expire_after.days if policy.expire_after else 0
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
@@ -185,9 +185,9 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     if awaits_last_attempt(claim.state):
         return _after_last_attempt(claim, state, now, policy, failure)
     state = replace(state, last_retry_at=now)
-    used = claim.state.retries_used + 1
+    retries_used = claim.state.retries_used + 1
     settled = is_persistent(failure.kind)
-    return _after_retry(claim, state, used, now, policy, failure=failure, settled=settled)
+    return _after_retry(claim, state, retries_used, now, policy, failure=failure, settled=settled)
 
 
 def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
@@ -225,7 +225,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     )
 
 
-def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
+def succeed(claim: Claim, retrieved: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
     """A checked document is there, which shows this. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
     retries, attempts = claim.state.retries_used + 1 if retried else 0, claim.state.attempts + 1
@@ -234,10 +234,10 @@ def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = N
         retries_used=retries,
         attempts=attempts,
         last_retry_at=last_retry_at,
-        delivery=got.delivery,
+        delivery=retrieved.delivery,
         account=claim.state.account,
     )
-    events = _retrieved(claim, got.delivery, shown, {"attempts": attempts}) if retried else ()
+    events = _retrieved(claim, retrieved.delivery, shown, {"attempts": attempts}) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 
 
@@ -278,7 +278,7 @@ def _retrieved(
 def _after_retry(
     claim: Claim,
     state: State,
-    used: int,
+    retries_used: int,
     now: datetime,
     policy: Policy,
     *,
@@ -286,15 +286,15 @@ def _after_retry(
     failure: Failure | None = None,
 ) -> Decision:
     """A retry is used: after the last one the claim is given up, else the next attempt gets its time."""
-    state = replace(state, retries_used=used, interruptions=0)
-    if used < policy.max_retries or (failure and last_attempt_due(claim, state, now, now, policy)):
+    state = replace(state, retries_used=retries_used, interruptions=0)
+    if retries_used < policy.max_retries or (failure and last_attempt_due(claim, state, now, now, policy)):
         return _between_retries(claim, state, now, policy, failure=failure, settled=settled)
     kind = state.kind or ErrorKind.INTERNAL_ERROR
     persistent = settled or is_persistent(kind, last_retry=True)
     facts = _facts(claim, state, failure) | {"final": True}
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
-    if told := _whom_to_notify(kind, policy, persistent=persistent):
-        events.insert(0, _event(claim, EventName.POD_FAILED, told, facts))
+    if recipient := _whom_to_notify(kind, policy, persistent=persistent):
+        events.insert(0, _event(claim, EventName.POD_FAILED, recipient, facts))
     state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
     error, explanation = (failure.message, failure.explanation) if failure else (None, None)
     return Decision(
@@ -333,9 +333,9 @@ def _between_retries(
     state = ranked(claim, replace(state, stage=stage), now, policy)
     events: tuple[Event, ...] = ()
     if settled and _is_notified_early(claim, state, policy):
-        told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
+        recipient = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
         facts = _facts(claim, state, failure) | {"final": False}
-        events = (_event(claim, EventName.POD_FAILED, told, facts),) if told else ()
+        events = (_event(claim, EventName.POD_FAILED, recipient, facts),) if recipient else ()
     error, explanation = (failure.message, failure.explanation) if failure else (None, None)
     return Decision(state, FetchStatus.FAILED, error, state.kind, events, explanation=explanation)
 

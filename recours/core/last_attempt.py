@@ -100,9 +100,9 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
     return policy.backoff.next_retry(state.retries_used, since if since and since <= now else now)
 
 
-def last_attempt_text(claim: Claim, state: State, policy: Policy, shown: str) -> str:
-    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `shown`: its time, as its reader has it."""
-    text = f"one last attempt on {shown}"
+def last_attempt_text(claim: Claim, state: State, policy: Policy, time_text: str) -> str:
+    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `time_text`: its time, as its reader has it."""
+    text = f"one last attempt on {time_text}"
     if claim.deadline is None or state.last_attempt_at is None:
         return text
     hours = (deadline_end(claim.deadline, policy.zone) - state.last_attempt_at) / timedelta(hours=1)

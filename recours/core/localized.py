@@ -105,9 +105,9 @@ class Localized:
         """The text of a stored value; one that this version does not know stands for itself."""
         return self(messages[value]) if value in messages else value
 
-    def counted(self, one: str, several: str, count: float, /, **facts: Any) -> str:
+    def counted(self, singular: str, plural: str, count: float, /, **facts: Any) -> str:
         """The form of a message that agrees with a count. `{count}` is written out, unless the facts say how it is shown."""
-        form = translations(self.language).ngettext(one, several, 1 if self.plural(count) == "one" else 2)
+        form = translations(self.language).ngettext(singular, plural, 1 if self.plural(count) == "one" else 2)
         return form.format(**{"count": self.number(count)} | facts)
 
     # ---------------------------------------------------------------- times
@@ -184,12 +184,12 @@ class Localized:
 
         if at is None:
             return UNKNOWN
-        locale, there = _locale(self.language), self.local(at) if isinstance(at, datetime) else at
-        if self.language == "fr" and there.day == 1:
+        locale, local = _locale(self.language), self.local(at) if isinstance(at, datetime) else at
+        if self.language == "fr" and local.day == 1:
             pattern = pattern.replace("d ", "d'er' ")
-        if not isinstance(there, datetime):
-            return format_date(there, pattern, locale=locale)
-        return format_datetime(there.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
+        if not isinstance(local, datetime):
+            return format_date(local, pattern, locale=locale)
+        return format_datetime(local.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:

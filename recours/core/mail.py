@@ -166,9 +166,9 @@ def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
     """
     if last is None or last > now + CLOCKS_DIFFER:
         return True
-    here = now.astimezone(zone)
-    days = (here.date() - last.astimezone(zone).date()).days
-    return days > 1 or (days == 1 and here.hour >= _DIGEST_HOUR)
+    local_now = now.astimezone(zone)
+    days = (local_now.date() - last.astimezone(zone).date()).days
+    return days > 1 or (days == 1 and local_now.hour >= _DIGEST_HOUR)
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
@@ -185,9 +185,9 @@ def week_label(monday: date) -> str:
 
 def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
     """The latest time, not after `now`, at which digests are made up."""
-    here = now.astimezone(zone)
-    day = here.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
-    if here < day:
+    local_now = now.astimezone(zone)
+    day = local_now.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    if local_now < day:
         day -= timedelta(days=1)
     if frequency is Frequency.WEEKLY:
         day -= timedelta(days=day.weekday())
@@ -258,11 +258,11 @@ class Reasons:
     refused_accounts: Collection[str] = ()  # the keys of clients' accounts that carriers refuse
 
 
-def things(told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+def things(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
     """What a mail is about. A claim that gave up is one thing, also if the mail says why as well."""
-    gave_up = {_subject(event) for event in told if event.name is EventName.GAVE_UP}
+    gave_up = {_subject(event) for event in events if event.name is EventName.GAVE_UP}
     return [
-        event for event in told if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
+        event for event in events if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
     ]
 
 

@@ -128,9 +128,9 @@ Outcome = Retrieved | Failure
 
 def unknown_of(outcome: Outcome) -> list[str]:
     """What an outcome tells of that no table here knows, each once."""
-    of_failure = outcome.unknown if isinstance(outcome, Failure) else None
-    of_delivery = outcome.delivery.unknown if outcome.delivery else None
-    return list(dict.fromkeys(seen for seen in (of_failure, of_delivery) if seen))
+    failure_code = outcome.unknown if isinstance(outcome, Failure) else None
+    delivery_code = outcome.delivery.unknown if outcome.delivery else None
+    return list(dict.fromkeys(code for code in (failure_code, delivery_code) if code))
 
 
 class CallError(Exception):
@@ -209,10 +209,10 @@ class KeptEvidence(StoredDocument):
 PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 
 
-def best_proof(stored: Iterable[StoredDocument]) -> StoredDocument | None:
+def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
     """The one that makes an attempt a success: a letter before a signature or a photo alone, else as they were listed."""
-    proofs = (one for one in stored if one.refused is None and one.kind in PROOF_KINDS)
-    return min(proofs, key=lambda one: PROOF_KINDS.index(one.kind), default=None)
+    proofs = (document for document in documents if document.refused is None and document.kind in PROOF_KINDS)
+    return min(proofs, key=lambda document: PROOF_KINDS.index(document.kind), default=None)
 
 
 class Kept(NamedTuple):

@@ -51,10 +51,10 @@ def read_hash(text: str) -> PasswordHash | None:
     """The hash that a text says, None for an empty one. Raises ValueError with a phrase that says what is wrong."""
     if not text:
         return None
-    found = _FORM.fullmatch(text)
-    if found is None:
+    match = _FORM.fullmatch(text)
+    if match is None:
         raise ValueError("it is no password hash; make it with 'recours dashboard --hash-password'")
-    return PasswordHash(bytes.fromhex(found["salt"]), bytes.fromhex(found["digest"]))
+    return PasswordHash(bytes.fromhex(match["salt"]), bytes.fromhex(match["digest"]))
 
 
 # ---------------------------------------------------------------- trying it
@@ -82,14 +82,14 @@ class Doorkeeper:
         with self._lock:
             return self._wait(self._tries.get(address, _Tries()))
 
-    def lets_in(self, password: str, wanted: PasswordHash, address: str) -> bool:
+    def lets_in(self, password: str, password_hash: PasswordHash, address: str) -> bool:
         """Tell whether this is the password. An address that must wait is not let in, and nothing is checked."""
         with self._lock:
             tries = self._tries.setdefault(address, _Tries())
             self._tries.move_to_end(address)
             if self._wait(tries):
                 return False
-            if wanted.fits(password):
+            if password_hash.fits(password):
                 del self._tries[address]
                 return True
             tries.failures += 1

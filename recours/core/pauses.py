@@ -20,11 +20,11 @@ FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
-def pause_until(asked: datetime | None, now: datetime) -> datetime:
-    """Until when a carrier is left alone that asked to wait until `asked` (None: it named no time)."""
-    if asked is None:
+def pause_until(requested_until: datetime | None, now: datetime) -> datetime:
+    """Until when a carrier is left alone that asked to wait until `requested_until` (None: it named no time)."""
+    if requested_until is None:
         return now + UNNAMED_PAUSE
-    return min(max(asked, now), now + LONGEST_PAUSE)
+    return min(max(requested_until, now), now + LONGEST_PAUSE)
 
 
 def lasts(until: datetime | None, now: datetime) -> bool:
@@ -85,8 +85,8 @@ class DocumentRight:
 
     def after_call(self, now: datetime) -> Self:
         """A document is asked for, while nobody knows whether it is granted."""
-        before = self.next_call_at if self.next_call_at and lasts(self.next_call_at, now) else now
-        return replace(self, next_call_at=min(before + _BETWEEN_CALLS, now + LONGEST_PAUSE))
+        earliest = self.next_call_at if self.next_call_at and lasts(self.next_call_at, now) else now
+        return replace(self, next_call_at=min(earliest + _BETWEEN_CALLS, now + LONGEST_PAUSE))
 
     def after_refusal(self, now: datetime, words: str) -> Self:
         counted = self if lasts(self.next_call_at, now) else self.after_call(now)
@@ -129,8 +129,8 @@ class CarrierState:
 
     def pause_at(self, now: datetime) -> Pause | None:
         """The pause that lasts longest of those that hold now."""
-        holding = [each for each in (self.outage, self.pause) if each and lasts(each.until, now)]
-        return max(holding, default=None, key=lambda each: each.until)
+        pauses = [pause for pause in (self.outage, self.pause) if pause and lasts(pause.until, now)]
+        return max(pauses, default=None, key=lambda pause: pause.until)
 
 
 # ---------------------------------------------------------------- whose a refusal is
@@ -151,27 +151,27 @@ class Blame(StrEnum):
 
 
 def blame(
-    kind: ErrorKind, what: Capability, *, accepted: Collection[Capability], proven: bool, closed_by_it: bool
+    kind: ErrorKind, call: Capability, *, accepted: Collection[Capability], proven: bool, closed_by_it: bool
 ) -> Blame:
     """Whose a refusal (one of REFUSED_KINDS) is, before any check.
 
-    `what`: for which right the refused call was made. `accepted`: for which ones an answer of this run has shown that the
+    `call`: for which right the refused call was made. `accepted`: for which ones an answer of this run has shown that the
     carrier accepts our account; it counts for these alone. `proven`: one has shown that our account may use the service.
     `closed_by_it`: this claim is the one that closed the account the last time.
     """
-    if what is Capability.TOKEN:  # it speaks of no parcel
+    if call is Capability.TOKEN:  # it speaks of no parcel
         return Blame.ACCOUNT
-    if what is Capability.POD and (accepted or kind is ErrorKind.ACCOUNT_DENIED):
+    if call is Capability.POD and (accepted or kind is ErrorKind.ACCOUNT_DENIED):
         return Blame.DOCUMENTS
     if kind is ErrorKind.ACCOUNT_DENIED:  # credentials that are accepted tell nothing about rights
         return Blame.CLAIM_LATER if proven or closed_by_it else Blame.ACCOUNT
-    return Blame.CLAIM if what in accepted else Blame.UNCLEAR
+    return Blame.CLAIM if call in accepted else Blame.UNCLEAR
 
 
-def blame_after_check(what: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
+def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
     """Whose it is after a check with the sample number; one that could not be made is neither accepted nor refused."""
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
-        return Blame.DOCUMENTS if what is Capability.POD else Blame.CLAIM
+        return Blame.DOCUMENTS if call is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
 
 

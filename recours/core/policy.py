@@ -140,10 +140,10 @@ def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None
-    known = [at for at in (claim.created_at, delivered_at) if at is not None and at >= EARLIEST]
-    if days is None or not known:
+    times = [at for at in (claim.created_at, delivered_at) if at is not None and at >= EARLIEST]
+    if days is None or not times:
         return None
     try:
-        return min(known) + timedelta(days=days)
+        return min(times) + timedelta(days=days)
     except OverflowError:  # the year 9999
         return None

@@ -139,7 +139,7 @@ def position(
     kind = _in_the_way(claim, state, closed)
     stage = _stage_now(claim, state, planned[0])
     is_due_now = _is_due(why, stage, state, now, policy)
-    found = Position(
+    result = Position(
         standing=_standing(claim, why, stage, is_due=is_due_now),
         state=state,
         why=why,
@@ -152,7 +152,7 @@ def position(
         is_last=asks and awaits_last_attempt(state),
         stage=_stage_kept(claim.state, now, policy),
     )
-    return replace(found, evidence=_evidence(claim, found, now, policy))
+    return replace(result, evidence=_evidence(claim, result, now, policy))
 
 
 def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> Evidence | None:

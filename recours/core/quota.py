@@ -82,7 +82,7 @@ class Limit(NamedTuple):
 
     def units(self, calls: CallBudget) -> int:
         """How many units of this limit the calls take."""
-        return sum(n for what, n in calls.items() if self.capability in (None, what))
+        return sum(count for kind, count in calls.items() if self.capability in (None, kind))
 
 
 def parse_limits(text: str, carrier: str, capability: Capability | None, zone: str) -> tuple[Limit, ...]:
@@ -142,11 +142,11 @@ class Exhausted(NamedTuple):
     at_best: int  # units that could be had if this run sent none of those that it holds
     resets_at: datetime
 
-    def fitting(self, wanted: Sequence[CallBudget]) -> list[CallBudget]:
+    def fitting(self, fetches: Sequence[CallBudget]) -> list[CallBudget]:
         """As many of the fetches as what is left allows, from the first on."""
         fitting: list[CallBudget] = []
         left = self.left
-        for calls in wanted:
+        for calls in fetches:
             left -= self.limit.units(calls)
             if left < 0:
                 break

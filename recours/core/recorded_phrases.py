@@ -25,8 +25,8 @@ class RecordedPhrase(Enum):
         if language == "en":
             return clean(recorded)
         for phrase, pattern in cls._patterns():
-            if found := pattern.fullmatch(recorded):
-                facts = {name: clean(fact, _LONGEST) for name, fact in found.groupdict().items()}
+            if match := pattern.fullmatch(recorded):
+                facts = {name: clean(fact, _LONGEST) for name, fact in match.groupdict().items()}
                 return translate(language, phrase.value).format(**facts)
         return f"« {clean(recorded)} »"
 

@@ -295,7 +295,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
 @cache
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
     """The longer sentences first: some begin like shorter ones."""
-    found = []
+    patterns = []
     for key in Sentence:
         for language in LANGUAGES:
             before, _, after = (re.escape(plain(part)) for part in _parts(language, key.text))
@@ -304,8 +304,8 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
                 re.escape("{typed}"), r".{1,62}"
             )
             if key.kind:
-                found.append((key.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
-    return sorted(found, key=lambda each: -len(each[1].pattern))
+                patterns.append((key.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
+    return sorted(patterns, key=lambda entry: -len(entry[1].pattern))
 
 
 # ---------------------------------------------------------------- texts of other software

@@ -27,8 +27,8 @@ def clean(text: object, limit: int = LIMIT) -> str:
     # Cut first: the foreign text may be megabytes long.
     cut = raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]
     # Most texts are harmless, and every line of the log comes through here.
-    shown = cut if cut.isprintable() else "".join(map(_visible, cut))
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    visible = cut if cut.isprintable() else "".join(map(_visible, cut))
+    return visible if len(visible) <= limit else visible[: limit - 1] + "…"
 
 
 def _visible(char: str) -> str:
@@ -66,11 +66,11 @@ def names_text(language: str, names: str) -> str:
     return names
 
 
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word that somebody probably meant; None: none is like it. `cutoff`: 1 is the same word, 0 any."""
     from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)
 
-    return next(iter(get_close_matches(word, known, n=1, cutoff=cutoff)), None)
+    return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)
 
 
 def is_text(value: str) -> bool:
@@ -120,8 +120,8 @@ class Redactor:
 
     def add(self, secrets: Iterable[str]) -> None:
         """Have these redacted too."""
-        given = (secret for secret in secrets if len(secret) >= _SHORTEST)
-        forms = {form for secret in given for form in _forms(secret) if len(form) >= _SHORTEST}
+        long_enough = (secret for secret in secrets if len(secret) >= _SHORTEST)
+        forms = {form for secret in long_enough for form in _forms(secret) if len(form) >= _SHORTEST}
         with self._lock:
             if not (new := forms.difference(self._sorted)):
                 return
@@ -159,12 +159,12 @@ class Redactor:
 
     def _without_beginning(self, cut: re.Match[str]) -> str:
         """Text that was cut may end in the beginning of a secret, which is not found as a whole one."""
-        shown, forms = cut[1], self._sorted
-        for begin in range(max(len(shown) - max(self._by_length), 0), len(shown) - _SHORTEST):
-            end = shown[begin:]
+        visible, forms = cut[1], self._sorted
+        for begin in range(max(len(visible) - max(self._by_length), 0), len(visible) - _SHORTEST):
+            end = visible[begin:]
             place = bisect_left(forms, end)
-            if place < len(forms) and forms[place].startswith(end) and _BEGINS.match(shown, begin):
-                return f"{shown[:begin]}{MASK}{CUT}"
+            if place < len(forms) and forms[place].startswith(end) and _BEGINS.match(visible, begin):
+                return f"{visible[:begin]}{MASK}{CUT}"
         return cut[0]
 
 

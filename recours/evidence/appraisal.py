@@ -168,14 +168,14 @@ _HEAD = 40  # characters of a title that say what it is of
 def _titles(rows: list[Row]) -> list[str]:
     """The first lines that name a document, folded: no fields, and no sentences."""
     titles = []
-    before = ""
+    line_above = ""
     for row in rows[:_TITLES]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
             title = fold(cell.text)
-            goes_on = len(before) >= _LONG_LINE and before[-1].isalnum() and len(title) >= _SHORT_LINE
+            goes_on = len(line_above) >= _LONG_LINE and line_above[-1].isalnum() and len(title) >= _SHORT_LINE
             if not (goes_on or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
                 titles.append(title)
-        before = row[-1].text
+        line_above = row[-1].text
     return titles
 
 

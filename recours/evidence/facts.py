@@ -116,8 +116,8 @@ def _in_an_event(page: Page) -> tuple[str | None, str | None]:
             times = (read_time(cell.folded) for cell in row)
             of_day = next((time[0] for time in times if time and "T" not in date[0]), None)
             day = f"{date[0]}T{of_day:%H:%M}" if of_day else date[0]
-            others = [at for event in events if not states_delivery(event) for at, _ in _towns(event)]
-            places = (town for at, town in _towns(row) if any(abs(at - other) <= ASKEW for other in others))
+            columns = [at for event in events if not states_delivery(event) for at, _ in _towns(event)]
+            places = (town for at, town in _towns(row) if any(abs(at - other) <= ASKEW for other in columns))
             return day, next(places, None)
     return None, None
 
@@ -141,7 +141,7 @@ def _with_time(day: str, value: FieldValue, page: Page) -> str:
     """A day with its time, where that stands in the next cell or has a label of its own."""
     beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
     candidates = [cell.folded for cell in beside if not is_label(cell)]
-    candidates += [time.folded for each in page.values(Kind.TIME) for time in each[:1]]
+    candidates += [time.folded for values in page.values(Kind.TIME) for time in values[:1]]
     for text in candidates:
         if clock := read_time(text):
             return f"{day}T{clock[0]:%H:%M}"

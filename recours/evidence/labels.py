@@ -207,8 +207,8 @@ def _find_labels(folded: str) -> list[FactLabel]:
             is_in_sentence = kind in _IN_SENTENCE_KINDS and _IN_SENTENCES.search(match[0])
             if colon or match.start() in beginnings or is_in_sentence:
                 candidates.append(FactLabel(kind, match.start(), colon.end() if colon else match.end()))
-    kept: list[FactLabel] = []
-    for label in sorted(candidates, key=lambda each: (each.start, -each.end)):
-        if not kept or label.start >= kept[-1].end:
-            kept.append(label)
-    return kept
+    labels: list[FactLabel] = []
+    for label in sorted(candidates, key=lambda label: (label.start, -label.end)):
+        if not labels or label.start >= labels[-1].end:
+            labels.append(label)
+    return labels

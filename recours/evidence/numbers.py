@@ -55,9 +55,9 @@ def shows(text: str, number: str) -> bool:
         return False
     for start in range(len(words)):
         for joined in accumulate(islice(words, start, start + len(bare))):
-            before, own, behind = joined.partition(bare)
+            prefix, match, suffix = joined.partition(bare)
             is_bar_code = joined == words[start] and len(joined) >= _BAR_CODE
-            if own and (is_bar_code or (before in _BEFORE and len(behind) <= most_behind)):
+            if match and (is_bar_code or (prefix in _BEFORE and len(suffix) <= most_behind)):
                 return True
             if len(joined) >= len(bare) + _LONGEST_BEFORE:
                 break
@@ -107,8 +107,8 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
 
 def another_carrier(folded: str, carrier: str) -> str | None:
     """Another carrier's name on a document that does not bear that of `carrier`; None: it has none."""
-    own = _NAMES.get(carrier)
-    if own is None or own.search(folded):
+    own_names = _NAMES.get(carrier)
+    if own_names is None or own_names.search(folded):
         return None
     name = _ANY_CARRIER.search(folded)
     return name[0].upper() if name else None

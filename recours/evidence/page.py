@@ -86,15 +86,17 @@ class Page:
     def _statements(self, number: str) -> list[Statement]:
         """Those about our parcel first, and none about another where ours is named too."""
         relevant = [
-            each
-            for each in statements(self.text, self.folded, number)
-            if not self._is_of_another(self.folded[each.start : each.end])
+            statement
+            for statement in statements(self.text, self.folded, number)
+            if not self._is_of_another(self.folded[statement.start : statement.end])
         ]
-        return sorted(relevant, key=lambda each: number not in self.folded[each.start : each.end])
+        return sorted(
+            relevant, key=lambda statement: number not in self.folded[statement.start : statement.end]
+        )
 
     def _last_statement(self) -> int | None:
         """Where the text says for the last time that something was delivered; None: nowhere."""
-        places = [each.participle for each in self.statements]
+        places = [statement.participle for statement in self.statements]
         places += [self._offsets[row] for row in self._all if self.has_status(row)]
         if self._own_row is not None:
             return self._offsets[self._own_row] if self._says_own_row_so() else None
@@ -103,8 +105,10 @@ class Page:
     def unlabelled_numbers(self) -> Iterator[str]:
         """What stands in a cell of its own, has the form of our number, and no label that says it is of something else."""
         for cells in self.rows if self._number else ():
-            for before, cell in zip([None, *cells], cells, strict=False):
-                is_other = before is not None and any(label.kind is Kind.OTHER for label in before.labels)
+            for label_cell, cell in zip([None, *cells], cells, strict=False):
+                is_other = label_cell is not None and any(
+                    label.kind is Kind.OTHER for label in label_cell.labels
+                )
                 has_length = len(cell.text.replace(" ", "")) == len(self._number)
                 if has_length and not is_other and numbers.is_like(cell.text, self._number):
                     yield cell.text.upper()
@@ -113,7 +117,10 @@ class Page:
         """Tell whether a day stands where the text says that something was delivered; beside a status, anywhere."""
         if self._own_row is not None or any(map(self.has_status, self._all)):
             return any(has_date(cell.folded) for cells in self.rows for cell in cells)
-        return any(_MOMENT.search(self.folded, each.start, each.end + _NEAR) for each in self.statements)
+        return any(
+            _MOMENT.search(self.folded, statement.start, statement.end + _NEAR)
+            for statement in self.statements
+        )
 
     def is_contradicted(self) -> bool:
         """Tell whether the last that is said of our parcel is that it did not arrive."""
@@ -126,7 +133,7 @@ class Page:
             )
             is_sentence = False
         else:
-            is_sentence = any(each.participle == last for each in self.statements)
+            is_sentence = any(statement.participle == last for statement in self.statements)
         for place, weight in objections(self.folded):
             row = bisect(self._offsets, place) - 1
             is_event = row in self.events or (
@@ -144,7 +151,7 @@ class Page:
             for cell in self.rows[row]:
                 if not numbers.shows(cell.text.upper(), self._number):
                     continue
-                others = [
+                foreign = [
                     at
                     for at in rows
                     if at not in self._own
@@ -153,8 +160,8 @@ class Page:
                         for other in self.rows[at]
                     )
                 ]
-                if others:
-                    return row, others
+                if foreign:
+                    return row, foreign
         return None, []
 
     def _is_field(self, row: int) -> bool:
@@ -168,8 +175,11 @@ class Page:
             return False
         return self._tells_of_delivery(self._own_row) or (
             (
-                any(OF_ALL.search(self.folded, each.start, each.end) for each in self.statements)
-                or any(has_date(value.folded) for each in self.values(Kind.DELIVERED) for value in each)
+                any(
+                    OF_ALL.search(self.folded, statement.start, statement.end)
+                    for statement in self.statements
+                )
+                or any(has_date(value.folded) for values in self.values(Kind.DELIVERED) for value in values)
             )
             and not any(map(self._tells_of_delivery, self._other_rows))
         )
@@ -188,7 +198,9 @@ class Page:
             if label.kind is Kind.SIGNATORY
         ]
         above = self.rows[: min([row, *self._other_rows])]
-        headings = (each for each in above if not any(char.isdigit() for cell in each for char in cell.text))
+        headings = (
+            cells for cells in above if not any(char.isdigit() for cell in cells for char in cell.text)
+        )
         for heading in chain(*headings):
             kinds = {label.kind for label in heading.labels if not FILLERS.sub("", heading.text[label.end :])}
             if kinds & {Kind.DELIVERED, Kind.SIGNATORY}:
@@ -215,18 +227,18 @@ class Page:
         """The rows that tell of our parcel, where each of several has a part of its own; else all."""
         if not self._own:
             return self._all
-        own = self._own[0]
-        others = [
+        own_row = self._own[0]
+        foreign = [
             row
             for row in self._all
             if row not in self._own
             and self._has(row, Kind.NUMBER)
             and any(_LONG_WORD.search(cell.text) for cell in self.rows[row])
         ]
-        if others and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, others)):
-            return range(next(filter(self._is_numbered, others)))  # a fact beside a number is of that number
-        start = own if others and others[0] < own else 0
-        span = range(start, next((row for row in others if row > own), len(self.rows)))
+        if foreign and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, foreign)):
+            return range(next(filter(self._is_numbered, foreign)))  # a fact beside a number is of that number
+        start = own_row if foreign and foreign[0] < own_row else 0
+        span = range(start, next((row for row in foreign if row > own_row), len(self.rows)))
         is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
         return span if is_apart else self._all
 
@@ -249,9 +261,9 @@ class Page:
 
     def _is_step(self, row: int) -> bool:
         """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
-        near = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
+        neighbours = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
         return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
-            map(_is_undated_step, near)
+            map(_is_undated_step, neighbours)
         )
 
     def _has(self, row: int, kind: Kind) -> bool:
@@ -267,10 +279,10 @@ class Page:
 
     def _is_planned(self, folded: str, label: FactLabel) -> bool:
         """Tell whether a label is of a plan, or of another parcel."""
-        before = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
-        behind = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
-        is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(before + behind)
-        return not is_of_ours or is_denied(before, behind) or NOT_YET.search(behind) is not None
+        head = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
+        tail = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
+        is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(head + tail)
+        return not is_of_ours or is_denied(head, tail) or NOT_YET.search(tail) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
         """What may be the value of a cell's label: behind it, beside it, or below it."""
@@ -282,12 +294,16 @@ class Page:
             return [FieldValue(behind, fold(behind), name, row, place)]
         if follows or FILLERS.sub("", behind):
             return []
-        near = self._around(row, place, label.kind is Kind.NUMBER)
+        places = self._around(row, place, label.kind is Kind.NUMBER)
         values = (
             FieldValue(
-                self.rows[at][of].text[:_MOST_READ], self.rows[at][of].folded[:_MOST_READ], name, at, of
+                self.rows[at][index].text[:_MOST_READ],
+                self.rows[at][index].folded[:_MOST_READ],
+                name,
+                at,
+                index,
             )
-            for at, of in near
+            for at, index in places
         )
         return list(takewhile(lambda value: not _is_blank(value.text), values))
 
@@ -301,22 +317,22 @@ class Page:
             own_cells = enumerate(self.rows[self._own_row])
             below = [(self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= ASKEW]
         if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
-            own = [each for each in below if each[0] in self._own]
-            below = own or [each for each in below if states_delivery(self.rows[each[0]])]
-        near = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
-        is_behind_value = not near and place == len(cells) - 1 == 1 and not is_label(cells[0])
-        return [(row, 0)] if is_behind_value else near  # in tables that are read from right to left
+            own_rows = [spot for spot in below if spot[0] in self._own]
+            below = own_rows or [spot for spot in below if states_delivery(self.rows[spot[0]])]
+        places = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
+        is_behind_value = not places and place == len(cells) - 1 == 1 and not is_label(cells[0])
+        return [(row, 0)] if is_behind_value else places  # in tables that are read from right to left
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
         """Tell whether a label has no value. "Delivered" by itself is a status, unless its field is filled with dots or "N/A"."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]
-        near = self._around(row, place, is_number=False)
+        places = self._around(row, place, is_number=False)
         return bool(
             not STATUS.fullmatch(cell.folded[cell.labels[number].start : cell.labels[number].end])
             or _FILLED.search(_behind(cell, number))
-            or (near and number + 1 == len(cell.labels))
+            or (places and number + 1 == len(cell.labels))
         )
 
     def has_status(self, row: int) -> bool:

@@ -64,14 +64,14 @@ def _limit(name: str, limit: int) -> None:
         import resource  # noqa: PLC0415 (Windows has none: there, the time alone is limited)
     except ImportError:
         return
-    what = getattr(resource, name)
-    hard = resource.getrlimit(what)[1]
+    kind = getattr(resource, name)
+    hard = resource.getrlimit(kind)[1]
     with suppress(ValueError):  # macOS limits no memory
-        resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def _send(answers: BinaryIO, result: Result, rest: bytes) -> None:
-    answers.write(ANSWER.pack(result, len(rest)) + rest)
+def _send(answers: BinaryIO, result: Result, content: bytes) -> None:
+    answers.write(ANSWER.pack(result, len(content)) + content)
     answers.flush()
 
 

@@ -222,10 +222,10 @@ def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, by
     result, length = ANSWER.unpack(header)
     if length > largest:
         raise ValueError(length)
-    rest = answers.read(length)
-    if len(rest) < length:
+    content = answers.read(length)
+    if len(content) < length:
         raise EOFError
-    return Result(result), rest
+    return Result(result), content
 
 
 _process = PdfProcess()

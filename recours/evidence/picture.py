@@ -114,8 +114,8 @@ def _on_paper(image: Any) -> Any:
         step = _WHITE / ((highest - lowest) or 1)
         return image.convert("F").point(lambda level: level * step - lowest * step).convert("L")
     if image.mode in ("RGBA", "LA", "PA", "P") or "transparency" in image.info:
-        shown = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return image.convert("L")
 
 
@@ -154,7 +154,7 @@ def _is_noise(grey: Any) -> bool:
     if min(grey.size) < 2 * side:
         return False
     brightness, grain = map(ImageStat.Stat, _squares(grey, side))
-    return all(each.stddev[0] < _ALIKE * grain.mean[0] for each in (brightness, grain))
+    return all(statistics.stddev[0] < _ALIKE * grain.mean[0] for statistics in (brightness, grain))
 
 
 def _squares(grey: Any, side: int) -> tuple[Any, Any]:
@@ -219,8 +219,8 @@ def _without_rules(ink: Any) -> Any:
     rule = re.compile(rb"\xff{%d,}" % least)
     for _ in ("across", "down"):
         rows = ink.crop((0, 0, ink.width + 1, ink.height))  # what ends a row does not go on in the next
-        rest = rule.sub(lambda line: bytes(len(line[0])), rows.tobytes())
-        rows = Image.frombytes("L", rows.size, rest)
+        pixels = rule.sub(lambda line: bytes(len(line[0])), rows.tobytes())
+        rows = Image.frombytes("L", rows.size, pixels)
         ink = rows.crop((0, 0, *ink.size)).transpose(Image.Transpose.TRANSPOSE)
     return ink
 
@@ -233,22 +233,22 @@ def _marks(ink: Any) -> list[_Mark]:
     above: list[int] = []
     for row in range(ink.height):
         start = row * ink.width
-        here: list[int] = []
+        current: list[int] = []
         passed = 0
         for run in _RUN.finditer(pixels, start, start + ink.width):
             left, right = run.start() - start, run.end() - start
-            here.append(len(runs))
+            current.append(len(runs))
             touched.append(len(runs))
             while passed < len(above) and runs[above[passed]][2] < left:
                 passed += 1
             for other in islice(above, passed, None):
                 if runs[other][1] > right:
                     break
-                touched[_first(touched, other)] = _first(touched, here[-1])
+                touched[_first(touched, other)] = _first(touched, current[-1])
             runs.append((row, left, right))
         if len(runs) > _MOST_RUNS:
             return []
-        above = here
+        above = current
     marks: dict[int, list[Run]] = {}
     for number, run_of_mark in enumerate(runs):
         marks.setdefault(_first(touched, number), []).append(run_of_mark)

@@ -103,25 +103,25 @@ def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
     if not above:
         return None
     nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))
-    before, text = fold(above[nearest].text[-25:]), fold(cell.text[:25])
+    end, text = fold(above[nearest].text[-25:]), fold(cell.text[:25])
     is_lower = cell.text[0].islower()
     if abs(above[nearest].at - cell.at) > ASKEW:
         return None
     is_cut = (
-        has_date(f"{before} {text}") > (has_date(before) or has_date(text))
-        or (_GOES_ON.search(before) and (begins_with_date(text) or _NUMBER.match(text)))
-        or (before[-1] == "," and begins_with_date(text))
+        has_date(f"{end} {text}") > (has_date(end) or has_date(text))
+        or (_GOES_ON.search(end) and (begins_with_date(text) or _NUMBER.match(text)))
+        or (end[-1] == "," and begins_with_date(text))
     )
     if is_cut:
         return nearest
-    if before[-1] in ".:;!?":
+    if end[-1] in ".:;!?":
         return None
     if len(above) == 1:
         is_line = len(above[0].text) >= _LONG_LINE or is_prose(above[0].text)
         return nearest if is_line and is_lower else None
     is_field = len(above) == 2 and bool(labels_in(fold(above[0].text)))  # noqa: PLR2004 (a label and its value)
     time = read_time(text)
-    is_time = time is not None and time[1] == len(text) and has_date(before)
+    is_time = time is not None and time[1] == len(text) and has_date(end)
     is_wrapped = bool(nearest) and is_first and not is_field and not any(map(str.isdigit, text))
     return (
         nearest

@@ -47,9 +47,9 @@ _NEAR = 100  # characters behind a sentence, in which its day or its person may 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
     """The sentences that say that something was delivered; `number`: of our parcel, folded."""
     for start, end in _sentences(folded):
-        sentence, near = folded[start:end], folded[start : end + _NEAR]
+        sentence, nearby = folded[start:end], folded[start : end + _NEAR]
         participle = find_delivery(sentence, number) or _find_receipt(
-            sentence, number, text[start : end + _NEAR], near
+            sentence, number, text[start : end + _NEAR], nearby
         )
         if participle and folded[end - 1] != "?":
             # Behind it another parcel may be announced, or another attempt told.
@@ -77,10 +77,10 @@ def objections(folded: str) -> Iterator[tuple[int, Weight]]:
             or phrases.CONDITION.search(sentence)
         ):
             continue
-        if own := phrases.NOT_RECEIVED.search(sentence):
+        if denial := phrases.NOT_RECEIVED.search(sentence):
             is_mine = sentence.count(" ") > _LONG_SENTENCE and phrases.ME.search(sentence)
             yield (
-                start + own.start(),
+                start + denial.start(),
                 Weight.RETURNED if is_mine else Weight.CLAIMED,
             )
         for match in phrases.OBJECTION.finditer(sentence):
@@ -105,15 +105,15 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
     for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
-        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        head, tail = sentence[: participle.start()], sentence[participle.end() :]
         if participle["collected"] or participle["received"]:
             is_delivery = _is_by_recipient(sentence, participle)
         else:
-            is_delivery = not phrases.WAITING_PLACE.match(behind.lstrip())
-        happened = phrases.BEGINS.match(before) or phrases.HAPPENED.search(before)
+            is_delivery = not phrases.WAITING_PLACE.match(tail.lstrip())
+        happened = phrases.BEGINS.match(head) or phrases.HAPPENED.search(head)
         if (
             is_delivery
-            and not is_denied(before, behind)
+            and not is_denied(head, tail)
             and (happened or has_date(sentence) or (number and number in sentence))
             and not phrases.OF_ITS_SENDER.search(sentence)
         ):
@@ -136,20 +136,18 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
     ):
         return None
     for participle in phrases.TAKEN.finditer(sentence):
-        before, behind = sentence[: participle.start()], sentence[participle.end() :]
+        head, tail = sentence[: participle.start()], sentence[participle.end() :]
         if phrases.COLLECTED.fullmatch(participle[0]):
-            has_subject = _PERSON.search(text, 0, participle.start()) or phrases.YOU_OR_ME.search(before)
+            has_subject = _PERSON.search(text, 0, participle.start()) or phrases.YOU_OR_ME.search(head)
             is_by_person = (
-                has_subject or phrases.RECIPIENT.search(sentence) or phrases.BY_SOMEBODY.match(behind)
+                has_subject or phrases.RECIPIENT.search(sentence) or phrases.BY_SOMEBODY.match(tail)
             )
-            is_delivery = is_by_person and not phrases.BY_US.search(before)
+            is_delivery = is_by_person and not phrases.BY_US.search(head)
         else:
             is_of_claim = phrases.OF_MESSAGES.search(participle[0]) and phrases.CLAIM.search(sentence)
             is_delivery = not is_of_claim and not phrases.WAITING_PLACE.search(sentence)
-        is_by_carrier = phrases.BY_CARRIER.search(behind[:_NEXT])
-        is_refused = (
-            phrases.NOT_YET.search(behind) or phrases.NEGATED.search(before) or is_denied(before, behind)
-        )
+        is_by_carrier = phrases.BY_CARRIER.search(tail[:_NEXT])
+        is_refused = phrases.NOT_YET.search(tail) or phrases.NEGATED.search(head) or is_denied(head, tail)
         if is_delivery and not is_by_carrier and not is_refused:
             return participle
     return None
@@ -157,35 +155,31 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
     """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
-    before, behind = sentence[: participle.start()], sentence[participle.end() :]
+    head, tail = sentence[: participle.start()], sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
     # As letters end: "Signed: J. Smith".
-    if is_signed and (not before.strip() or behind.lstrip().startswith(":")):
+    if is_signed and (not head.strip() or tail.lstrip().startswith(":")):
         return False
-    if (
-        phrases.BY_US.search(before)
-        or phrases.NOT_YET.search(behind)
-        or phrases.BY_CARRIER.search(behind[:_NEXT])
-    ):
+    if phrases.BY_US.search(head) or phrases.NOT_YET.search(tail) or phrases.BY_CARRIER.search(tail[:_NEXT]):
         return False
     if participle["received"]:
         return phrases.RECIPIENT.search(sentence) is not None and not phrases.CLAIM.search(sentence)
     patterns = (phrases.PICKUP_POINT, phrases.RECIPIENT)
     return (
-        any(pattern.search(sentence) for pattern in patterns) or phrases.BY_SOMEBODY.match(behind) is not None
+        any(pattern.search(sentence) for pattern in patterns) or phrases.BY_SOMEBODY.match(tail) is not None
     )
 
 
-def is_denied(before: str, behind: str = "") -> bool:
+def is_denied(head: str, tail: str = "") -> bool:
     """Tell whether what stands in a sentence around its participle makes it a plan, an attempt, a rule, a doubt or a step to come."""
     return bool(
-        phrases.CONDITION.search(before)
-        or phrases.DOUBT.search(before)
-        or phrases.DOUBT.search(behind)
-        or phrases.NOT_YET.search(before)
-        or phrases.NEGATED.search(phrases.CLAUSE_END.split(before)[-1])
-        or phrases.STEP_BEFORE.search(before)
-        or phrases.STEP_BEHIND.match(behind)
-        or phrases.OF_A_RULE.search(behind)
-        or phrases.OF_ITS_SENDER.search(f"{before} {behind}")
+        phrases.CONDITION.search(head)
+        or phrases.DOUBT.search(head)
+        or phrases.DOUBT.search(tail)
+        or phrases.NOT_YET.search(head)
+        or phrases.NEGATED.search(phrases.CLAUSE_END.split(head)[-1])
+        or phrases.STEP_BEFORE.search(head)
+        or phrases.STEP_BEHIND.match(tail)
+        or phrases.OF_A_RULE.search(tail)
+        or phrases.OF_ITS_SENDER.search(f"{head} {tail}")
     )

@@ -72,24 +72,26 @@ class DocumentStore:
         except OSError as error:
             raise self._fault(error) from error
 
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+    def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
         """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
 
         Those that prove nothing say why, and lie in a folder of their own.
         """
         pieces: dict[str, Piece] = {}
-        for piece in got.pieces:
+        for piece in retrieved.pieces:
             pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
-        named = [(self._named(label, piece, sha256, got), piece.content) for sha256, piece in pieces.items()]
+        named = [
+            (self._named(label, piece, sha256, retrieved), piece.content) for sha256, piece in pieces.items()
+        ]
         try:
-            self._note(label, got.delivery, [document for document, _ in named])
+            self._note(label, retrieved.delivery, [document for document, _ in named])
             new = {document.path for document, _ in named if not Path(document.path).exists()}
             for document, content in named:
                 self.write(Path(document.path), content, durable=True)
-            stored = []
+            documents = []
             for document, content in named:
                 result = _appraised(label, document, content)
-                result = replace(result, refused=None) if got.is_accepted else result
+                result = replace(result, refused=None) if retrieved.is_accepted else result
                 apart = self._place(label, document.sha256, document.media_type, refused=True)
                 # One that was there may have counted by the rules of its time: a record points to it.
                 if result.refused and not document.refused and document.path in new:
@@ -98,10 +100,10 @@ class DocumentStore:
                     result = replace(result, path=str(apart))
                 elif not result.refused:  # perhaps it was, when the rules were others
                     apart.unlink(missing_ok=True)
-                stored.append(result)
+                documents.append(result)
         except OSError as error:
             raise self._fault(error) from error
-        return stored
+        return documents
 
     def refuse(self, path: Path) -> Path:
         """Keep a copy of a proof with what is refused, and say where; its own path if it cannot be copied."""
@@ -113,18 +115,18 @@ class DocumentStore:
             return path
         return apart
 
-    def _named(self, label: Label, piece: Piece, sha256: str, got: Retrieved) -> StoredDocument:
+    def _named(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
         """Where a piece is to lie. What is no document is refused at once."""
         media_type, refused = MEDIA_TYPE, None
         if piece.kind is not EvidenceKind.RECORD:
             try:
                 media_type = kind_of(piece.content, html=piece.html)
             except NotADocumentError as why:
-                media_type, refused = "application/octet-stream", None if got.is_accepted else str(why)
+                media_type, refused = "application/octet-stream", None if retrieved.is_accepted else str(why)
         path = self._place(label, sha256, media_type, refused=refused is not None)
         size = len(piece.content)
         return StoredDocument(
-            str(path), sha256, size, media_type, got.delivery, piece.source, piece.kind, refused=refused
+            str(path), sha256, size, media_type, retrieved.delivery, piece.source, piece.kind, refused=refused
         )
 
     def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
@@ -138,9 +140,9 @@ class DocumentStore:
         try:
             for folder in {Path(document.path).parent for document in documents}:
                 sync_folder(folder)
-                for made in self._new_folders.intersection((folder, *folder.parents)):
-                    sync_folder(made.parent)
-                    self._new_folders.discard(made)
+                for new_folder in self._new_folders.intersection((folder, *folder.parents)):
+                    sync_folder(new_folder.parent)
+                    self._new_folders.discard(new_folder)
         except OSError as error:
             raise self._fault(error) from error
 
@@ -158,18 +160,18 @@ class DocumentStore:
 
     def find(self, label: Label) -> Kept:
         """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
-        kept: dict[str, StoredDocument] = {}
+        documents: dict[str, StoredDocument] = {}
         whole: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
             answer = _answer(line, label)
             pieces = {
                 piece.sha256: piece for document in answer if (piece := self._appraised_anew(label, document))
             }
-            kept |= pieces
+            documents |= pieces
             if len(pieces) == len(answer) and best_proof(pieces.values()):
                 whole = whole or list(pieces)
-        rest = [piece for sha256, piece in kept.items() if sha256 not in whole]
-        return Kept((*(kept[sha256] for sha256 in whole), *rest), is_complete=bool(whole))
+        remaining = [piece for sha256, piece in documents.items() if sha256 not in whole]
+        return Kept((*(documents[sha256] for sha256 in whole), *remaining), is_complete=bool(whole))
 
     def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
         """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
@@ -208,9 +210,9 @@ class DocumentStore:
         try:
             # Unbuffered: else it is asked whether it is a terminal, and where it stands.
             with open(part, "wb", buffering=0, opener=self._access.opener) as file:
-                left = memoryview(content)
-                while left:
-                    left = left[file.write(left) :]
+                remaining = memoryview(content)
+                while remaining:
+                    remaining = remaining[file.write(remaining) :]
                 if durable:
                     os.fsync(file.fileno())
             part.replace(path)

@@ -109,13 +109,13 @@ class Verification:
         for row in self.custody.rows(manifest, self.claim_ids):
             of_rows.add(row.line)
             if row.manifest is not None and lines is not None:
-                what = (
+                problem = (
                     f"{row.label} no manifest names {row.path} as its row does: the row was added or changed."
                 )
                 if row.line in lines:
-                    what = f"{row.label} the row of {row.path} does not say what it said: it was changed."
+                    problem = f"{row.label} the row of {row.path} does not say what it said: it was changed."
                 if not {row.line, row.record} <= lines:
-                    self.report(f"{what} {_ASK_WHO}")
+                    self.report(f"{problem} {_ASK_WHO}")
             if not row.line.startswith(ERASED):
                 self.files += 1
                 self.pending += row.manifest is None

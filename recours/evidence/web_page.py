@@ -152,7 +152,7 @@ def read_web_page(content: bytes) -> Reading:
         rows=tuple(_rows(page)),
         has_ink=bool(pictures),
         has_picture=bool(pictures),
-        has_signature_image=any(_SIGNATURE.search(before) for before in pictures),
+        has_signature_image=any(_SIGNATURE.search(context) for context in pictures),
         asks_for_password=_PASSWORD.search(page) is not None,
     )
 
@@ -234,15 +234,15 @@ class _Elements:
         attributes = {
             match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(text) if text
         }
-        classes = (f".{each}" for each in attributes.get("class", "").split())
+        classes = (f".{word}" for word in attributes.get("class", "").split())
         names = frozenset((name, *classes, f"#{attributes.get('id')}"))
         style: Style = {}
-        rules = [rule for each in names for rule in self._rules.get(each, ()) if rule.names <= names]
+        rules = [rule for key in names for rule in self._rules.get(key, ()) if rule.names <= names]
         for rule in sorted(rules, key=lambda rule: rule.order):
             self._comparisons += len(self._open) * len(rule.ancestors)
             if self._comparisons > _MOST_COMPARISONS:
                 raise ValueError(name)
-            if all(any(ancestor <= each.names for each in self._open) for ancestor in rule.ancestors):
+            if all(any(ancestor <= element.names for element in self._open) for ancestor in rule.ancestors):
                 style |= rule.style
         style |= _declarations(attributes.get("style", ""))
         is_closed = name in ("details", "dialog") and "open" not in attributes

@@ -82,14 +82,14 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
 
 def attempt(
     claim: Claim,
-    known: Delivery | None,
+    known_delivery: Delivery | None,
     reservation: Reservation,
     answers: Iterator[Fetched],
     deps: Dependencies,
 ) -> Ended | None:
     """Take the carrier's answer about a claim and keep its evidence; None if it was not asked about this claim.
 
-    `known`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
+    `known_delivery`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
     """
     started_at, start = deps.clock.now(), deps.clock.monotonic()
     kept = _kept(claim, deps.documents)
@@ -99,7 +99,7 @@ def attempt(
     fetched = next(answers, None)
     if fetched is None or not fetched.asked:
         return None
-    is_assumed = known is not None and known.is_assumed
+    is_assumed = known_delivery is not None and known_delivery.is_assumed
     outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents, is_assumed=is_assumed)
     if isinstance(outcome, Failure) and (delivery := delivery_to_record(claim, outcome)):
         record = Retrieved((record_of(claim, delivery),), delivery)
@@ -143,13 +143,13 @@ def _stored(
     claim: Claim, outcome: Outcome, kept: Kept, documents: "DocumentStore", *, is_assumed: bool
 ) -> tuple[Outcome, list[StoredDocument]]:
     """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
-    stored = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
-    is_stored = {document.sha256 for document in stored}
-    evidence = [*stored, *(document for document in kept.documents if document.sha256 not in is_stored)]
+    pieces = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
+    is_stored = {document.sha256 for document in pieces}
+    evidence = [*pieces, *(document for document in kept.documents if document.sha256 not in is_stored)]
     if isinstance(outcome, Failure) and not TRAITS[outcome.kind].uses_attempt:
         return outcome, evidence
     if proof := best_proof(evidence):
         return Retrieved((), proof.delivery), evidence
     if isinstance(outcome, Failure):
         return outcome, evidence
-    return make_outcome(outcome, Case(unusable=stored[0].refused, is_assumed=is_assumed)), evidence
+    return make_outcome(outcome, Case(unusable=pieces[0].refused, is_assumed=is_assumed)), evidence

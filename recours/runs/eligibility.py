@@ -110,11 +110,11 @@ class Correction:
     carrier: str | None = None
     doubtful: bool = False
 
-    def details(self, before: Claim) -> dict[str, Any]:
+    def details(self, claim: Claim) -> dict[str, Any]:
         """The old and the new value of what it changes."""
         values = {
-            "number": (before.number and clean(before.number, _LONGEST), self.number),
-            "carrier": (before.carrier_name, self.carrier),
+            "number": (claim.number and clean(claim.number, _LONGEST), self.number),
+            "carrier": (claim.carrier_name, self.carrier),
         }
         return {name: [old, new] for name, (old, new) in values.items() if new is not None}
 
@@ -149,8 +149,8 @@ def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequenc
     of_all = catalog.with_accounts(())
     key = of_all.resolve(typed) if isinstance(typed, str) else None
     if key is None:
-        known = ", ".join(catalog.names)
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_carrier", carrier=clean(typed, 60), known=known))
+        names = ", ".join(catalog.names)
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_carrier", carrier=clean(typed, 60), known=names))
     if of_all.resolve(claim.carrier_name) == key:
         return claim.carrier_name
     return next((word for word in spellings if of_all.resolve(word) == key), of_all.specs[key].name)

@@ -224,14 +224,16 @@ class Engine:
     def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
         """Those of the carrier about the claims of a bundle, one after the other."""
         now = self._deps.clock.now()
-        asked = [
-            Asked(each.claim.number or "", each.known, each.claim.id, each.claim.earliest_delivery(now))
-            for each in bundle
+        questions = [
+            Asked(
+                leased.claim.number or "", leased.known, leased.claim.id, leased.claim.earliest_delivery(now)
+            )
+            for leased in bundle
         ]
         reservations = [leased.reservation for leased in bundle]
         lane = bundle[0].lane
         return self._deps.queue.fetch_bundle(
-            reservations, lane.key, asked, lambda: self._may_begin() and not lane.is_closing
+            reservations, lane.key, questions, lambda: self._may_begin() and not lane.is_closing
         )
 
     def _announce(self, leased: Leased) -> None:
@@ -288,7 +290,7 @@ class Engine:
     def _record(self, answers: Sequence[AttemptOver]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
         excused: dict[bool, list[AttemptOver]] = {True: [], False: []}  # by whether they go behind the others
-        others = []
+        ordinary = []
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
             if answer.ended.claim.id in mistakes.excused:
@@ -296,10 +298,10 @@ class Engine:
             elif answer.repeats_outage:
                 excused[False].append(answer)
             else:
-                others.append(answer)
+                ordinary.append(answer)
         for is_last, of_run in excused.items():
             self._record_group(of_run, partial(self._recorder.leave, last=is_last))
-        self._record_group(others, self._recorder.conclude)
+        self._record_group(ordinary, self._recorder.conclude)
 
     def _record_group(self, answers: Sequence[AttemptOver], record: Callable[[Sequence[Ended]], int]) -> None:
         """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
@@ -307,8 +309,8 @@ class Engine:
             return
         ids = {answer.ended.claim.id for answer in answers}
         try:
-            used = record([answer.ended for answer in answers])
-            self.leasing.allow(len(answers) - used)
+            used_attempts = record([answer.ended for answer in answers])
+            self.leasing.allow(len(answers) - used_attempts)
         except NotRecordedError as fault:
             ids = set(fault.written)
             raise
@@ -316,7 +318,7 @@ class Engine:
             ids = set()
             raise
         finally:
-            self._answered = [each for each in self._answered if each.ended.claim.id not in ids]
+            self._answered = [answer for answer in self._answered if answer.ended.claim.id not in ids]
             for recorded in ids:
                 self._leased.pop(recorded, None)
 

@@ -58,18 +58,18 @@ def mistake_of(error: Exception) -> Mistake:
 def _remedy_of(error: Exception) -> str | None:
     """For what is the machine's fault, though an answer that takes all its memory is one claim's."""
     causes = (error, error.__cause__)
-    if any(isinstance(each, MemoryError) for each in causes):
+    if any(isinstance(cause, MemoryError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
     if _lacks_files(error):
         return f"This machine has no file or no memory left. {RAISE_FILE_LIMIT}"
-    if any(isinstance(each, ImportError) for each in causes):
+    if any(isinstance(cause, ImportError) for cause in causes):
         return f"Packages are missing or do not fit: {how_to_install_again()}"
     return None
 
 
 def _lacks_files(error: Exception) -> bool:
     causes = (error, error.__cause__)
-    return any(isinstance(each, OSError) and each.errno in MACHINE_FAULTS for each in causes)
+    return any(isinstance(cause, OSError) and cause.errno in MACHINE_FAULTS for cause in causes)
 
 
 @dataclass
@@ -271,17 +271,17 @@ class LaneOrder:
         for _, key in self._sorted:
             yield key
 
-    def leased(self, asked: Collection[str], last: Urgency | None) -> None:
+    def leased(self, keys: Collection[str], last: Urgency | None) -> None:
         """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""
         if self._is_long:
-            for key in asked:
+            for key in keys:
                 if (head := self._heads.get(key)) is not None and (last is None or head <= last):
                     self.move(key, last or head)
                     self._outdated.add(key)
 
-    def suffices(self, asked: Collection[str], most: int) -> bool:
-        """Tell whether the `most` most urgent claims lie in these lanes, which are the first in the order."""
-        return len(asked) - len(self._outdated.intersection(asked)) >= most
+    def suffices(self, keys: Collection[str], count: int) -> bool:
+        """Tell whether the `count` most urgent claims lie in these lanes, which are the first in the order."""
+        return len(keys) - len(self._outdated.intersection(keys)) >= count
 
     def take_outdated(self) -> list[str]:
         """The lanes whose heads must be read again; they count as read."""

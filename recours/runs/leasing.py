@@ -150,9 +150,9 @@ class Leasing:
 
     def _most(self, rooms: Mapping[str, int]) -> int:
         """How many claims may be leased at once from lanes with room."""
-        most = min(self._left, *rooms.values())
+        limit = min(self._left, *rooms.values())
         # More could lie in the lanes after these.
-        return min(most, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else most
+        return min(limit, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else limit
 
     def _first_rooms(self) -> dict[str, int]:
         free = _room(self.in_flight, self._limits.concurrency)
@@ -204,10 +204,10 @@ class Leasing:
         if refusal:
             self.put_back(in_order[len(reservations) :])
             self._heed(lane, refusal)
-        left = iter(reservations)
+        remaining = iter(reservations)
         leased: list[list[Leased]] = []
         for bundle in bundles:
-            with_calls = zip(bundle, left, strict=False)
+            with_calls = zip(bundle, remaining, strict=False)
             until = lease.until
             leased.append([Leased(claim, lane, units, until, known[claim.id]) for claim, units in with_calls])
         return list(filter(None, leased))
@@ -218,14 +218,14 @@ class Leasing:
         self.in_flight -= 1
 
     def _take(
-        self, lanes: Collection[str], most: int, lease: Lease, *, unnumbered: bool = False
+        self, lanes: Collection[str], limit: int, lease: Lease, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Lease up to `most` claims of these lanes, for the batch. Raises RunError."""
+        """Lease up to `limit` claims of these lanes, for the batch. Raises RunError."""
         now = self._deps.clock.now()
-        claims = self._source.lease(lanes, most, lease, now, unnumbered=unnumbered)
+        claims = self._source.lease(lanes, limit, lease, now, unnumbered=unnumbered)
         places = [urgency(claim.state, now) for claim in claims]
         if not unnumbered:
-            self._order.leased(lanes, max(places) if len(places) == most else None)
+            self._order.leased(lanes, max(places) if len(places) == limit else None)
         self._left -= len(claims)
         return claims
 
@@ -234,17 +234,21 @@ class Leasing:
 
         A claim that a run died with goes alone, since a run may die with it again; so does one whose number made a shared call fail.
         """
-        most = self._spec(lane.key).numbers_per_call
-        sharing = [each for each in claims if most > 1 and may_share(each.state) and not each.state.delivery]
+        bundle_size = self._spec(lane.key).numbers_per_call
+        sharing = [
+            claim
+            for claim in claims
+            if bundle_size > 1 and may_share(claim.state) and not claim.state.delivery
+        ]
         alone = [[claim] for claim in claims if claim not in sharing]
-        if sharing and (room := min(most - len(sharing), self._left)) > 0:
+        if sharing and (room := min(bundle_size - len(sharing), self._left)) > 0:
             more = self._take([lane.key], room, lease)
             with self._put_back_after_fault(more):
                 due = [claim for claim in more if not self._done_without_call(claim, lease)]
                 fit = [claim for claim in due if claim.account_key == lane.key and may_share(claim.state)]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
-        return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]
+        return alone + [sharing[n : n + bundle_size] for n in range(0, len(sharing), bundle_size)]
 
     def _reserve(
         self, lane: Lane, claims: Sequence[Claim], calls: Sequence[CallBudget]
@@ -266,17 +270,17 @@ class Leasing:
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
         """The calls for claims of the other worker that are ready too and have a nearer deadline."""
-        others, now = self._limits.others, self._deps.clock.now()
-        if others is None or self._recorder.asked:
+        other_stage, now = self._limits.others, self._deps.clock.now()
+        if other_stage is None or self._recorder.asked:
             return {}
         monotonic = self._deps.clock.monotonic()
         if lane.deadlines_read_at is None or monotonic - lane.deadlines_read_at > _READ_AGAIN_S:
-            lane.deadlines = self._deps.claims.deadlines(others, lane.key, MOST_DEADLINES, now)
+            lane.deadlines = self._deps.claims.deadlines(other_stage, lane.key, MOST_DEADLINES, now)
             lane.deadlines_read_at = monotonic
         tier, at = urgency(claim.state, now)
         # All come before what is late.
         nearer = len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
-        return calls_of_others(self._spec(lane.key), others, nearer, self._deps.policy)
+        return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
     def _known(self, lane: Lane, claim: Claim) -> Delivery | None:
         """What its fetch goes by; where the account gets no documents, a parcel is tracked first."""
@@ -306,9 +310,9 @@ class Leasing:
         """
         is_outage = lane.outage.refusal is refusal
         lane.refusal = refusal
-        for each in self.lanes.values():
-            if is_outage and each.outage is lane.outage:
-                each.refusal = each.refusal or refusal
+        for other_lane in self.lanes.values():
+            if is_outage and other_lane.outage is lane.outage:
+                other_lane.refusal = other_lane.refusal or refusal
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
         log.warning(f"⚠️ {refusal.reason}: {lane.name if is_outage else lane.account} is skipped {until}")
         if refusal.kind in _REPORTED_AS:
@@ -356,28 +360,28 @@ class Leasing:
             lanes = closed[first : first + LANES_AT_ONCE]
             is_more = True
             while is_more and self._left > 0:
-                lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
-                claims = self._take(lanes, most, lease, unnumbered=True)
+                lease, limit = self.new_lease(), min(self._limits.concurrency, self._left)
+                claims = self._take(lanes, limit, lease, unnumbered=True)
                 with self._put_back_after_fault(claims):
                     self.put_back([claim for claim in claims if not self._done_without_call(claim, lease)])
-                is_more = len(claims) == most
+                is_more = len(claims) == limit
 
     def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""
         now = self._deps.clock.now()
-        what = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
-        if what is Action.SHELVE:
+        action = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
+        if action is Action.SHELVE:
             self._deps.claims.shelve(claim, lease, now)
-        elif what is Action.WAIT:
+        elif action is Action.WAIT:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
             self._deps.claims.release([(claim, state)], lease)
-        elif what is Action.CALL and (until := self._documents_until(claim)):
+        elif action is Action.CALL and (until := self._documents_until(claim)):
             self._deps.claims.release(
                 [(claim, put_off(claim, claim.state, until, now, self._deps.policy))], lease
             )
-        elif what in (Action.GIVE_UP, Action.PASS):
+        elif action in (Action.GIVE_UP, Action.PASS):
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
-        elif ended := self._known_end(claim, what, now):
+        elif ended := self._known_end(claim, action, now):
             self._recorder.announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
             self._recorder.conclude([ended])
             return True
@@ -397,12 +401,12 @@ class Leasing:
         self._recorder.stats.skipped_carrier += 1
         return until
 
-    def _known_end(self, claim: Claim, what: Action, now: datetime) -> Ended | None:
+    def _known_end(self, claim: Claim, action: Action, now: datetime) -> Ended | None:
         failure = without_call(claim, self._catalog)
-        if what is Action.FAIL:
-            if kept := ended_by_kept(claim, self._deps.documents, self._deps.clock):
-                self._deps.documents.secure(kept.evidence)
-                return kept
+        if action is Action.FAIL:
+            if kept_end := ended_by_kept(claim, self._deps.documents, self._deps.clock):
+                self._deps.documents.secure(kept_end.evidence)
+                return kept_end
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(claim, Fetched(failure), now) if failure else None

@@ -60,8 +60,8 @@ class Recorder:
     _places: Iterator[int] = field(default_factory=partial(count, 1))
 
     def announce(self, claim: Claim, carrier: str) -> None:
-        what = attempt_name(claim, claim.state, is_last=self._is_last(claim))
-        log.info(f"[{self.prefix}{next(self._places)}] {what} for {claim.reference} ({carrier})")
+        name = attempt_name(claim, claim.state, is_last=self._is_last(claim))
+        log.info(f"[{self.prefix}{next(self._places)}] {name} for {claim.reference} ({carrier})")
 
     def _is_last(self, claim: Claim) -> bool:
         """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
@@ -152,19 +152,21 @@ class Recorder:
             self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.success += 1
             attempts = plural(decision.state.attempts, "attempt")
-            after = f" after {attempts}" if decision.state.retries_used else ""
-            log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
+            note = f" after {attempts}" if decision.state.retries_used else ""
+            log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{note}")
         elif decision.uses_attempt:
             self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.failed += 1
             self._say_failure(claim, decision)
         else:
-            then = ""
+            retry_note = ""
             if self._is_last(claim) and decision.state.last_attempt_at != claim.state.last_attempt_at:
-                then = (
+                retry_note = (
                     f", its last attempt is made again at {format_minute(decision.state.next_at, self.local)}"
                 )
-            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{then}")
+            log.warning(
+                f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{retry_note}"
+            )
 
     def _say_failure(self, claim: Claim, decision: Decision) -> None:
         error = decision.error or ""
@@ -201,13 +203,13 @@ class Recorder:
 
     def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
         self.stats.max_retries_reached += 1
-        asked = ""
+        times_asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
-            asked = f" (the carrier was asked {plural(self.deps.claims.times_asked(claim), 'time')})"
+            times_asked = f" (the carrier was asked {plural(self.deps.claims.times_asked(claim), 'time')})"
         attempts = plural(attempts_beside_last(decision.state), "attempt")
         if decision.state.last_attempt_at:
             attempts += " and a last attempt"
-        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{asked}")
+        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{times_asked}")
 
 
 def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:

@@ -100,12 +100,12 @@ class NamedClaims:
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         del most
-        left = [claim for claim in self._left if not lanes or claim.account_key in lanes]
+        claims = [claim for claim in self._left if not lanes or claim.account_key in lanes]
         heads: dict[str, Urgency] = {}
-        for claim in left:
+        for claim in claims:
             place = urgency(claim.state, now)
             heads[claim.account_key] = min(heads.get(claim.account_key, place), place)
-        counts = Counter(claim.account_key for claim in left)
+        counts = Counter(claim.account_key for claim in claims)
         return {key: Ready(counts[key], head) for key, head in heads.items()}
 
     def lease(
@@ -154,10 +154,10 @@ def find_named(
     return named
 
 
-def is_as_found(claim: Claim, found: Claim) -> bool:
+def is_as_found(claim: Claim, original: Claim) -> bool:
     """Tell whether a claim is still the one that was found: else another run has its POD by now, or somebody edited it."""
-    wanted = (found.fetch_status, found.number, found.carrier_name)
-    return (claim.fetch_status, claim.number, claim.carrier_name) == wanted
+    values = (original.fetch_status, original.number, original.carrier_name)
+    return (claim.fetch_status, claim.number, claim.carrier_name) == values
 
 
 def named_state(claim: Claim, policy: Policy, now: datetime) -> State:

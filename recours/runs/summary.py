@@ -98,9 +98,9 @@ class Report:
         return [*self.lines(), *(usage_line(name, use, minute) for name, use in uses)]
 
 
-def _if_any(what: str, count: int) -> list[str]:
+def _if_any(label: str, count: int) -> list[str]:
     """A line that the guide's summary does not have, where there is something to say."""
-    return [f"{what}: {count}"] if count else []
+    return [f"{label}: {count}"] if count else []
 
 
 def _longest(usage: dict[str, list[Usage]]) -> dict[str, dict[str, Any]]:
@@ -118,8 +118,8 @@ def _usage_json(use: Usage) -> dict[str, Any]:
 
 def usage_line(name: str, use: Usage, minute: Minute) -> str:
     """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
-    what = f" {use.limit.capability}" if use.limit.capability else ""
-    return f"{name}{what}: {usage_text(use, minute)}"
+    suffix = f" {use.limit.capability}" if use.limit.capability else ""
+    return f"{name}{suffix}: {usage_text(use, minute)}"
 
 
 def usage_text(use: Usage, minute: Minute) -> str:
@@ -159,8 +159,8 @@ def not_enrolled(count: int) -> str:
     if not count:
         return ""
     number = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)
-    what = "claim with a tracking number is" if count == 1 else "claims with a tracking number are"
+    subject = "claim with a tracking number is" if count == 1 else "claims with a tracking number are"
     return (
-        f"{number} open {what} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
+        f"{number} open {subject} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
         "ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false."
     )

@@ -120,8 +120,10 @@ class Worker(ABC):
         options, now = self.options, self.deps.clock.now()
         batch = len(options.claims) or options.batch_size
         last = self.deps.journal.last_run(self.other.name, now)
-        others = self.other.stage if has_run_lately(last, self.other.schedule, now) else None
-        return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime, others)
+        other_stage = self.other.stage if has_run_lately(last, self.other.schedule, now) else None
+        return Limits(
+            batch, options.concurrency, options.carrier_concurrency, options.max_runtime, other_stage
+        )
 
     # ---------------------------------------------------------------- the run
 
@@ -271,8 +273,8 @@ class Worker(ABC):
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
             single, several = self.set_aside_texts
             many = f"{count} or more" if count >= SET_ASIDE_MOST else str(count)
-            what = single if count == 1 else several
-            log.info(f"{many} {what}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
+            text = single if count == 1 else several
+            log.info(f"{many} {text}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
     # ---------------------------------------------------------------- maintenance
 
@@ -292,11 +294,11 @@ class Worker(ABC):
         now, policy = self.deps.clock.now(), self.policy
         if self.options.claims or policy.expire_after is None:
             return
-        before = now - policy.expire_after
-        if policy.adopted_at is not None and policy.adopted_at > before:
+        limit = now - policy.expire_after
+        if policy.adopted_at is not None and policy.adopted_at > limit:
             return
         expire_one = partial(expire, now=now, policy=policy)
-        given_up = self.deps.maintenance.expire(self.stage, before, expire_one, now, self.options.carriers)
+        given_up = self.deps.maintenance.expire(self.stage, limit, expire_one, now, self.options.carriers)
         references = [claim.reference for claim, _ in given_up]
         if count := len(references):
             self.stats.max_retries_reached += count

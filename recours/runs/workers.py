@@ -71,10 +71,10 @@ class PODRetryScheduler(Worker):
         return go_on(claim, now, self.policy)
 
     def _pass(self, claim: Claim, now: datetime) -> Decision | None:
-        what = next_action(claim, now, self.policy)
-        if what is Action.SHELVE:
+        action = next_action(claim, now, self.policy)
+        if action is Action.SHELVE:
             return None
-        decide = give_up if what is Action.GIVE_UP else pass_retry
+        decide = give_up if action is Action.GIVE_UP else pass_retry
         return decide(claim, now, self.policy)
 
 
