@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from recours.accounts.opened import accounts, make_queue
 from recours.carriers import http
-from recours.carriers.client import Client, with_delivery
+from recours.carriers.client import Client, add_delivery
 from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
@@ -143,7 +143,7 @@ def read_again(recording: Recording) -> Outcome:
     try:
         return client.fetch(recording.number, None, session)
     except CallError as error:
-        return with_delivery(error.failure, session.delivery)
+        return add_delivery(error.failure, session.delivery)
 
 
 def _opened(recording: Recording) -> tuple[Client, HttpSession]:

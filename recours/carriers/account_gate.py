@@ -108,19 +108,19 @@ class Refusals:
     # ---------------------------------------------------------------- after a call
 
     def blame(
-        self, key: str, kind: ErrorKind, claim: Any, what: Capability, accepted: Collection[Capability]
+        self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
         """Whose a refusal is, as far as it is known without a check. `accepted`: by earlier calls of the same fetch."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
-        return blame(kind, what, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
+        return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
 
     def blame_after_check(
-        self, key: str, claim: Any, what: Capability, *, accepted: bool, refused: bool
+        self, key: str, claim: Any, capability: Capability, *, accepted: bool, refused: bool
     ) -> Blame:
         """Whose it is after a check with the sample number."""
         by_it = self._closed_by(key, claim)
-        return blame_after_check(what, accepted=accepted, refused=refused, closed_by_it=by_it)
+        return blame_after_check(capability, accepted=accepted, refused=refused, closed_by_it=by_it)
 
     def _closed_by(self, key: str, claim: Any) -> bool:
         state = self._trying_again.get(key) or self._quota.carrier_state(key).account
@@ -129,12 +129,13 @@ class Refusals:
     def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
         """The account is closed for all processes; returns until when. `claim`: whose call was refused, see `AccountState`."""
         with self._lock:
-            if (before := self._trying_again.pop(key, None)) is None:
-                before = self._quota.carrier_state(key).account
-                if lasts(before.refused_until, self._clock.now()) and before.refused_until:
-                    return before.refused_until  # by another call that was under way at the same time
-                before = AccountState()
-            refusals, salt = before.refusals + 1, secrets.token_hex(16)
+            if (earlier := self._trying_again.pop(key, None)) is None:
+                earlier = self._quota.carrier_state(key).account
+                if lasts(earlier.refused_until, self._clock.now()) and earlier.refused_until:
+                    return earlier.refused_until  # by another call that was under way at the same time
+                earlier = AccountState()
+            refusals = earlier.refusals + 1
+            salt = secrets.token_hex(16)
             until = next_try_after_refusals(refusals, self._clock.now())
             state = AccountState(
                 refusals=refusals,
@@ -157,9 +158,9 @@ class Refusals:
             self._accepted.setdefault(key, set()).update(accepted)
             if proven:
                 self._proven.add(key)
-            before = self._trying_again.get(key)
-            if before and (proven or before.kind is not ErrorKind.ACCOUNT_DENIED):
-                self._quota.set_account_state(key, AccountState(claim=before.claim))
+            earlier = self._trying_again.get(key)
+            if earlier and (proven or earlier.kind is not ErrorKind.ACCOUNT_DENIED):
+                self._quota.set_account_state(key, AccountState(claim=earlier.claim))
                 self._trying_again.pop(key, None)
 
     def accepted(self, key: str) -> bool:
@@ -197,16 +198,16 @@ class Refusals:
         self._quota.set_documents(key, right.after_refusal(now, words))
         return True
 
-    def note_documents_granted(self, key: str, *, came: bool) -> None:
-        """An answer of the document call, or a person, has it that the account may ask. `came`: so does a document."""
+    def note_documents_granted(self, key: str, *, with_document: bool) -> None:
+        """The account may ask for documents, by an answer of the document call or a person. `with_document`: one came."""
         if key in self._documents_came:
             return
-        before = self.documents(key)
-        after = before.after_document(self._clock.now()) if came else before.after_grant()
-        if after != before:
-            self._quota.set_documents(key, after)
+        right = self.documents(key)
+        changed = right.after_document(self._clock.now()) if with_document else right.after_grant()
+        if changed != right:
+            self._quota.set_documents(key, changed)
         self._grants_documents.add(key)
-        if came:
+        if with_document:
             self._documents_came.add(key)
 
     def leave(self) -> None:
@@ -376,8 +377,8 @@ class AccountGate:
         account = self._accounts[key]
         is_denied = state.kind is ErrorKind.ACCOUNT_DENIED
         reason = state.refusal or sentence("en", account.says(Sentence.CREDENTIALS_REJECTED))
-        what = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
-        explanation = account.says(what, carrier_message(reason))
+        key_of_sentence = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
+        explanation = account.says(key_of_sentence, carrier_message(reason))
         return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, explanation=explanation)
 
     def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
@@ -441,14 +442,14 @@ class WaitingReservation:
     def __post_init__(self) -> None:
         self._over_before = self._turns.fetches
 
-    def consume(self, what: Capability) -> None:
+    def consume(self, capability: Capability) -> None:
         """As the reservation's; waits before it, if need be. Raises CallError."""
         account = self._turns.account
-        if account.presents(what) and not self._is_first:
+        if account.presents(capability) and not self._is_first:
             self._wait()
-        if what is Capability.POD and account.has_document_right:
+        if capability is Capability.POD and account.has_document_right:
             self._wait_for_documents()
-        self._reservation.consume(what)
+        self._reservation.consume(capability)
 
     def _wait(self) -> None:
         turns = self._turns

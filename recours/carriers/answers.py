@@ -42,8 +42,8 @@ def unreadable(name: str, answer: Response) -> Failure:
     """An answer that is not what was asked for: the server's own trouble, or nothing that can be read."""
     if answer.status >= _SERVER_ERRORS:
         return out_of_order(name, answer)
-    what = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
-    message = f"{name} sent {what} (HTTP {answer.status})"
+    fault = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
+    message = f"{name} sent {fault} (HTTP {answer.status})"
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
 
@@ -51,7 +51,7 @@ def out_of_order(name: str, answer: Response, carrier_text: str | None = None) -
     return Failure.of(Sentence.UNAVAILABLE, name, carrier_text, answer.status, detail=f"HTTP {answer.status}")
 
 
-def meant(name: str, meaning: Meaning, answer: Response, carrier_text: str | None = None) -> Failure:
+def failure_of(name: str, meaning: Meaning, answer: Response, carrier_text: str | None = None) -> Failure:
     """What a table says of a code, with the carrier's own words."""
     key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
     return Failure.of(key, name, carrier_text, answer.status, detail=detail)
@@ -66,23 +66,23 @@ def by_status(
 ) -> Failure:
     """What an answer means by its HTTP status. `code`: one that our tables do not have."""
     if answer.status in meanings:
-        failure = meant(name, meanings[answer.status], answer, carrier_text)
+        failure = failure_of(name, meanings[answer.status], answer, carrier_text)
     elif answer.status >= _SERVER_ERRORS:
         failure = out_of_order(name, answer, carrier_text)
     else:
         return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
-    return noting(failure, name, answer, code, carrier_text) if code else failure
+    return report_code(failure, name, answer, code, carrier_text) if code else failure
 
 
 def unknown_code(name: str, answer: Response, code: str | None, carrier_text: str | None = None) -> Failure:
     """An error code that is in none of recours's tables; the run logs it."""
-    shown = clean(code or "none", 60)
+    text = clean(code or "none", 60)
     message = (
-        f"{name} answered with the unknown error code {shown}{quoted(carrier_text)} (HTTP {answer.status})"
+        f"{name} answered with the unknown error code {text}{quoted(carrier_text)} (HTTP {answer.status})"
     )
-    seen = f"the error code {shown} (HTTP {answer.status}{quoted(carrier_text)})"
-    words = f"{shown}{quoted(carrier_text)}"
-    return Failure.of(Sentence.CODE_UNKNOWN, name, words, answer.status, message=message, unknown=seen)
+    report = f"the error code {text} (HTTP {answer.status}{quoted(carrier_text)})"
+    words = f"{text}{quoted(carrier_text)}"
+    return Failure.of(Sentence.CODE_UNKNOWN, name, words, answer.status, message=message, unknown=report)
 
 
 def by_code(
@@ -90,11 +90,11 @@ def by_code(
 ) -> Failure:
     """What an error means by its code alone; without one, the answer cannot be read."""
     if code in table:
-        return meant(name, table[code], answer, carrier_text)
+        return failure_of(name, table[code], answer, carrier_text)
     return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
 
 
-def noting(
+def report_code(
     failure: Failure, name: str, answer: Response, code: str | None, carrier_text: str | None = None
 ) -> Failure:
     """A failure that is clear in spite of a code that our tables do not have."""
@@ -190,25 +190,25 @@ def decoded(encoded: str) -> bytes | None:
 MOST_PIECES = 20
 
 
-class Sent(NamedTuple):
+class EncodedPiece(NamedTuple):
     encoded: str  # base64
     source: str  # which call of which carrier
     kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # it may be a web page
 
 
-def evidence(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Response) -> Outcome:
+def evidence(name: str, texts: Sequence[EncodedPiece], delivery: Delivery, answer: Response) -> Outcome:
     """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
 
     What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
     """
     pieces = [
-        Piece(content, each.source, each.kind, each.html)
-        for each in sent[:MOST_PIECES]
-        if (content := decoded(each.encoded)) is not None
+        Piece(content, text.source, text.kind, text.html)
+        for text in texts[:MOST_PIECES]
+        if (content := decoded(text.encoded)) is not None
     ]
     if pieces:
-        return Retrieved(tuple(sorted(pieces, key=lambda each: not is_document(each))), delivery)
+        return Retrieved(tuple(sorted(pieces, key=lambda text: not is_document(text))), delivery)
     message = f"{name} sent a proof that is not valid base64"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
@@ -228,8 +228,8 @@ def s10_fits(number: str) -> bool:
     """Two letters, eight digits, the check digit, two letters (UPU S10). Numbers of other forms pass."""
     if not S10.fullmatch(number):
         return True
-    rest = 11 - sum(int(d) * w for d, w in zip(number[2:10], _S10_WEIGHTS, strict=True)) % 11
-    return int(number[10]) == {10: 0, 11: 5}.get(rest, rest)
+    remainder = 11 - sum(int(d) * w for d, w in zip(number[2:10], _S10_WEIGHTS, strict=True)) % 11
+    return int(number[10]) == {10: 0, 11: 5}.get(remainder, remainder)
 
 
 # What UPS (`receivedBy`) and FedEx (`signedByName`) give as a name if nobody signed; recorded.
@@ -263,9 +263,9 @@ def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
         return None
 
 
-def latest(dated: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
+def latest(items: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
     """The one with the latest time, of several the first; None if there are none."""
-    return max(dated, key=lambda each: time_of(each) or NEVER, default=None)
+    return max(items, key=lambda item: time_of(item) or NEVER, default=None)
 
 
 _DAY = re.compile(r"(?P<day>\d{2})[./](?P<month>\d{2})[./](?P<year>\d{4}|\d{2})", re.ASCII)
@@ -330,8 +330,8 @@ class Shipment:
     @property
     def latest(self) -> datetime:
         """The time of the latest scan or status; NEVER if none has a time."""
-        known = [*self.scans, *filter(None, [self.present])]
-        return max((scan.at or NEVER for scan in known), default=NEVER)
+        scans = [*self.scans, *filter(None, [self.present])]
+        return max((scan.at or NEVER for scan in scans), default=NEVER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,8 +383,12 @@ def by_number(
     for item in items:
         texts = [text for text in numbers_of(item) if text]
         matches = [exact[_tidy(text)] for text in texts if _tidy(text) in exact]
-        candidates = {each for text in texts for form in _forms(text) for each in alike.get(form, ())}
-        similar = [each for each in candidates if any(same_number(each, text) for text in texts)]
+        candidates = {
+            candidate for text in texts for form in _forms(text) for candidate in alike.get(form, ())
+        }
+        similar = [
+            candidate for candidate in candidates if any(same_number(candidate, text) for text in texts)
+        ]
         if matches or len(similar) == 1:
             results.setdefault([*matches, *similar][0], []).append(item)
         elif not texts and len(numbers) == 1:
@@ -404,9 +408,9 @@ def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:
     If no parcel has this number, parcels without any number count.
     """
     parcels = list(shipments)
-    ours = [each for each in parcels if any(same_number(number, other) for other in each.numbers)]
-    unnumbered = [each for each in parcels if not each.numbers]
-    return max(ours or unnumbered, key=lambda each: each.latest, default=None)
+    ours = [parcel for parcel in parcels if any(same_number(number, other) for other in parcel.numbers)]
+    unnumbered = [parcel for parcel in parcels if not parcel.numbers]
+    return max(ours or unnumbered, key=lambda parcel: parcel.latest, default=None)
 
 
 def handover(
@@ -450,8 +454,8 @@ def current_way(scans: Collection[Scan]) -> list[Scan]:
     start, has_ended = 0, False
     for place, scan in enumerate(ordered):
         is_accepted = scan.status is ParcelStatus.ACCEPTED and has_ended
-        before = ordered[place - 1].at if place else None
-        is_after_gap = bool(scan.at and before and scan.at - before > REUSED_AFTER)
+        previous = ordered[place - 1].at if place else None
+        is_after_gap = bool(scan.at and previous and scan.at - previous > REUSED_AFTER)
         if is_accepted or (is_after_gap and scan.status in _WITH_CARRIER):
             start, has_ended = place, False
         has_ended = has_ended or scan.status in _ENDS

@@ -10,7 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from recours.carriers import answers, soap
-from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Sent, Shipment, handover, same_number
+from recours.carriers.answers import (
+    PARIS,
+    EncodedPiece,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Shipment,
+    handover,
+    same_number,
+)
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.appraisal import EvidenceKind
@@ -229,7 +238,9 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return answers.evidence(SPEC.name, [Sent(encoded, "chronopost searchPOD", kind)], delivery, answer)
+        return answers.evidence(
+            SPEC.name, [EncodedPiece(encoded, "chronopost searchPOD", kind)], delivery, answer
+        )
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
         message = "Chronopost says that there is a proof, but sent none"
         return Failure.of(
@@ -256,7 +267,7 @@ def _result(answer: Response, operation: str) -> Any | Failure:
 
     def of_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
-        return answers.meant(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
+        return answers.failure_of(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
 
     result = soap.result_of(SPEC.name, answer, operation, "return", of_fault)
     if isinstance(result, Failure):
@@ -266,9 +277,9 @@ def _result(answer: Response, operation: str) -> Any | Failure:
     if code == 0 or (text is None and answer.status < _SERVER_ERRORS):
         return result
     if code in ERROR_CODES:
-        return answers.meant(SPEC.name, ERROR_CODES[code], answer, message)
+        return answers.failure_of(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
-        return answers.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
+        return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
     return answers.by_status(SPEC.name, {}, answer, text, message)
 
 

@@ -65,22 +65,26 @@ class Client(ABC):
         """Secrets beside those of the settings, which no text may repeat: tokens in use."""
         return self._tokens.secrets() if self._tokens else ()
 
-    def call(self, what: Capability, request: Request, session: CarrierSession) -> Response:
+    def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
         """Send a request, with a token if the carrier wants one. Raises CallError."""
-        return self._tokens.call(what, request, session) if self._tokens else session.call(what, request)
+        return (
+            self._tokens.call(capability, request, session)
+            if self._tokens
+            else session.call(capability, request)
+        )
 
-    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
+    def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """Whether an answer asks us to wait. Retry-After is read elsewhere, and goes before a time that is given here."""
-        del what, now
+        del capability, now
         return Wait() if answer.status == TOO_MANY else None
 
     # ---------------------------------------------------------------- a fetch
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why there is none. `number` has the form of the spec. Raises CallError."""
-        if known is None:
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
+        """The document, or why there is none. `number` has the form of the spec; `delivery`: what is known of it already. Raises CallError."""
+        if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)
-        return self._proved(number, known, session)
+        return self._proved(number, delivery, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
         """Ask for the document if the parcel is delivered. `tracked`: of `track_many`. Raises CallError."""
@@ -94,7 +98,7 @@ class Client(ABC):
     def _proved(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         outcome = self.fetch_proof(number, delivery, session)
         self.note_accepted(outcome, session)
-        return with_delivery(outcome, delivery)
+        return add_delivery(outcome, delivery)
 
     def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
         """Tell the session that our account is good, if the answer of a call that presented it shows so."""
@@ -125,10 +129,10 @@ class OneCallClient(Client):
         outcome = self.fetch_proof(number, Delivery(), session)
         return outcome.delivery or outcome if isinstance(outcome, Failure) else outcome.delivery
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        outcome = self.fetch_proof(number, known or Delivery(), session)
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
+        outcome = self.fetch_proof(number, delivery or Delivery(), session)
         self.note_accepted(outcome, session)
-        return outcome if known is None else with_delivery(outcome, known)
+        return outcome if delivery is None else add_delivery(outcome, delivery)
 
 
 class StatusClient(Client):
@@ -136,19 +140,19 @@ class StatusClient(Client):
 
     @staticmethod
     @abstractmethod
-    def without_proof(delivery: Delivery) -> Failure:
+    def no_proof(delivery: Delivery) -> Failure:
         """What there is to say of a delivered parcel."""
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Without a call: there is no document to ask for."""
         del number, session
-        return self.without_proof(delivery)
+        return self.no_proof(delivery)
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """The status, unless the delivery is known: then there is nothing to ask. Raises CallError."""
-        if known is not None:
-            return self.fetch_proof(number, known, session)
-        return super().fetch(number, known, session)
+        if delivery is not None:
+            return self.fetch_proof(number, delivery, session)
+        return super().fetch(number, delivery, session)
 
 
 def further_evidence(session: CarrierSession, request: Request) -> Response | None:
@@ -159,7 +163,7 @@ def further_evidence(session: CarrierSession, request: Request) -> Response | No
         return None
 
 
-def with_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:
+def add_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:
     """A failure with what is known of the delivery, if anything is: not to be asked again."""
     if isinstance(outcome, Retrieved) or outcome.delivery is not None:
         return outcome

@@ -185,13 +185,13 @@ class Colissimo(Client):
         if isinstance(listed, Failure):
             return listed
         session.credentials_accepted()
-        best, *others = listed
+        best, *other_documents = listed
         if delivery.at is None:
             delivery = replace(delivery, at=best.at)
             session.delivery_known(delivery)
         answer = session.call(Capability.POD, document_request(number, best, self.settings))
         outcome = parse_document(answer, delivery, best)
-        for other in others:
+        for other in other_documents:
             if not isinstance(outcome, Retrieved):
                 break
             further = further_evidence(session, document_request(number, other, self.settings))
@@ -237,9 +237,9 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     code = json_api.text(status, 0, "code")
     if code == _OK and answer.status == _OK_STATUS:
         return _whereabouts(json_api.at(tree, "parcel"), answer, number)
-    carrier_text = json_api.text(status, 0, "message") or _said(tree)
+    carrier_text = json_api.text(status, 0, "message") or _error_text(tree)
     if code in TIMELINE_CODES:
-        return answers.meant(SPEC.name, TIMELINE_CODES[code], answer, carrier_text)
+        return answers.failure_of(SPEC.name, TIMELINE_CODES[code], answer, carrier_text)
     return _by_status(answer, None if code == _OK else code, carrier_text)
 
 
@@ -301,7 +301,7 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     documents = [listed for entry in ours if (listed := _listed(entry))]
     latest = {listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or NEVER)}
     # Which product it is, and so whether a proof will come, is not told.
-    return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.meant(
+    return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer
     )
 
@@ -335,16 +335,16 @@ def _is_text_of_a_service(answer: Response) -> bool:
 
 def _refusal(tree: Any, answer: Response) -> Failure:
     """What an error of the documents service means: by its codes, and only then by its HTTP status."""
-    code, carrier_text = json_api.text(tree, "errorCode"), _said(tree)
-    inner = [found for error in json_api.items(tree, "errors") if (found := json_api.text(error, "code"))]
-    known = next((INNER_CODES[found] for found in inner if found in INNER_CODES), None)
-    if known is not None:
-        return answers.meant(SPEC.name, known, answer, carrier_text)
+    code, carrier_text = json_api.text(tree, "errorCode"), _error_text(tree)
+    inner = list(filter(None, (json_api.text(error, "code") for error in json_api.items(tree, "errors"))))
+    meaning = next((INNER_CODES[text] for text in inner if text in INNER_CODES), None)
+    if meaning is not None:
+        return answers.failure_of(SPEC.name, meaning, answer, carrier_text)
     strange = " / ".join([code or "none", *inner[:3]])
     # A body that is invalid for another reason than the number is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
-        failure = answers.meant(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
-        return answers.noting(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
+        failure = answers.failure_of(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
+        return answers.report_code(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
     if not inner and code in (None, _ALL_WELL):
         return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), carrier_text)
     return _by_status(answer, strange, carrier_text)
@@ -359,7 +359,7 @@ def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> 
     return answers.by_status(SPEC.name, statuses, answer, code, carrier_text)
 
 
-def _said(tree: Any) -> str | None:
+def _error_text(tree: Any) -> str | None:
     """The words of an error, in whichever of the shapes that were seen."""
     return (
         json_api.text(json_api.items(tree, "errors"), 0, "message")

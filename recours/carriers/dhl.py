@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment, handover, turns_back
-from recours.carriers.client import Client, further_evidence, with_delivery
+from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.appraisal import EvidenceKind
@@ -74,12 +74,12 @@ class Dhl(Client):
 
     spec = SPEC
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """Track, whether the delivery is known or not: the link comes with the status."""
         tracked = self.track(number, session)
         if isinstance(tracked, Failure):
-            return with_delivery(tracked, known)
-        delivery = tracked.completed_by(known or Delivery())
+            return add_delivery(tracked, delivery)
+        delivery = tracked.completed_by(delivery or Delivery())
         session.delivery_known(delivery)
         return _followed(delivery, session)
 
@@ -170,7 +170,7 @@ def _error(answer: Response, number: str) -> Failure:
         return answers.by_status(SPEC.name, _MEANINGS, answer, carrier_text=problem.carrier_text)
     is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return answers.meant(SPEC.name, key, answer, problem.carrier_text)
+    return answers.failure_of(SPEC.name, key, answer, problem.carrier_text)
 
 
 # ---------------------------------------------------------------- the document
@@ -187,7 +187,7 @@ def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
         key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
         detail = "it leads elsewhere, so it was not followed" if links else ""
         return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
-    (name, request), *others = requests
+    (name, request), *other_requests = requests
     try:
         answer = session.call(Capability.POD, request)
     except CallError as failed:
@@ -197,8 +197,8 @@ def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
         status = failed.failure.http_status
         return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)
     outcome = parse_document(answer, delivery, name)
-    if isinstance(outcome, Retrieved) and others:
-        name, request = others[0]
+    if isinstance(outcome, Retrieved) and other_requests:
+        name, request = other_requests[0]
         further = further_evidence(session, request)
         outcome = outcome.with_pieces_of(parse_document(further, delivery, name) if further else None)
     return outcome

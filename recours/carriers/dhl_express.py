@@ -13,8 +13,17 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import NEVER, PARIS, Meaning, ParcelStatus, Scan, Sent, Shipment, handover
-from recours.carriers.client import Client, with_delivery
+from recours.carriers.answers import (
+    NEVER,
+    PARIS,
+    EncodedPiece,
+    Meaning,
+    ParcelStatus,
+    Scan,
+    Shipment,
+    handover,
+)
+from recours.carriers.client import Client, add_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import basic_auth
@@ -102,15 +111,15 @@ class DhlExpress(Client):
         key, secret, self._account = (settings[name] for name in SPEC.credentials[0])
         self._authorization = basic_auth(key, secret)
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
         if not _PIECE.fullmatch(number):
-            return super().fetch(number, known, session)
+            return super().fetch(number, delivery, session)
         tracked = self.track(number, session)
         self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
-            return with_delivery(tracked, known)
-        delivery = tracked.completed_by(known or Delivery())
+            return add_delivery(tracked, delivery)
+        delivery = tracked.completed_by(delivery or Delivery())
         session.delivery_known(delivery)
         return super().fetch(delivery.hints[_HINT], delivery, session)
 
@@ -175,7 +184,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
     """At least one. The `status` of each is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
-        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
+        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if answer.status != _OK:
         return _error(answer, number)
     # A shipment without events yet has its number.
@@ -235,16 +244,20 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
         return replace(answers.unreadable(SPEC.name, answer), delivery=delivery)
     documents = json_api.items(tree, "documents")
     proofs = [document for document in documents if json_api.text(document, "typeCode") == "POD"]
-    if sent := [piece for document in proofs or documents if (piece := _sent(document))]:
-        return answers.evidence(SPEC.name, sent, delivery, answer)
+    if pieces := [piece for document in proofs or documents if (piece := _piece(document))]:
+        return answers.evidence(SPEC.name, pieces, delivery, answer)
     return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
 
 
-def _sent(document: Any) -> Sent | None:
+def _piece(document: Any) -> EncodedPiece | None:
     """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
     form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
     encoded = json_api.text(document, "content")
-    return Sent(encoded, f"dhl_express proof-of-delivery {form}".strip()) if encoded is not None else None
+    return (
+        EncodedPiece(encoded, f"dhl_express proof-of-delivery {form}".strip())
+        if encoded is not None
+        else None
+    )
 
 
 # ---------------------------------------------------------------- errors, in either answer
@@ -260,4 +273,4 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
         key = Sentence.NUMBER_REJECTED
     elif _NAMES_ACCOUNT in problem.text:
         key = of_account
-    return answers.meant(SPEC.name, key, answer, problem.carrier_text)
+    return answers.failure_of(SPEC.name, key, answer, problem.carrier_text)

@@ -15,10 +15,10 @@ from recours.carriers import answers, soap
 from recours.carriers.answers import (
     NEVER,
     Detailed,
+    EncodedPiece,
     Meaning,
     ParcelStatus,
     Scan,
-    Sent,
     Shipment,
     handover,
     turns_back,
@@ -50,11 +50,11 @@ def _check_sign_fits(number: str) -> bool:
     """The forms of 15 and of 28 signs end in one, of base 36: ISO 7064, mod 37,36."""
     if len(number) in (_DIGITS, len("250") + _DIGITS):
         return True
-    rest = 36
+    remainder = 36
     for sign in number[:-1]:
-        rest = (rest + int(sign, 36)) % 36 or 36
-        rest = rest * 2 % 37
-    return int(number[-1], 36) == (37 - rest) % 36
+        remainder = (remainder + int(sign, 36)) % 36 or 36
+        remainder = remainder * 2 % 37
+    return int(number[-1], 36) == (37 - remainder) % 36
 
 
 SPEC = CarrierSpec(
@@ -167,7 +167,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
     In the WSDL the customer's type extends one that has the two numbers, so that they come before the country.
     """
     account = [("userid", user), ("password", password)]
-    asked: soap.Fields = [
+    fields: soap.Fields = [
         ("Customer", [("centernumber", center), ("number", customer), ("countrycode", _COUNTRY)]),
         ("Language", "FR"),
         ("ShipmentNumber", parcel_of(number)),
@@ -178,23 +178,23 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
         ("GetServices", "false"),
     ]
     header = soap.element("UserCredentials", _NAMESPACE, account, qualified=True)
-    call = soap.element(_OPERATION, _NAMESPACE, [("request", asked)], qualified=True)
+    call = soap.element(_OPERATION, _NAMESPACE, [("request", fields)], qualified=True)
     return Request("POST", _PATH, _HEADERS, soap.envelope(call, header))
 
 
 # ---------------------------------------------------------------- answers
 
 
-def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -> Outcome:
-    """The document, or why there is none. `known` fills what is missing in the answer."""
+def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
+    """The document, or why there is none. `defaults` fills what is missing in the answer."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):
         return outcome
-    delivery, sent = outcome.completed_by(known), _images(result)
-    if not sent:
+    delivery, images = outcome.completed_by(defaults), _images(result)
+    if not images:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return answers.evidence(SPEC.name, sent, delivery, answer)
+    return answers.evidence(SPEC.name, images, delivery, answer)
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
@@ -235,15 +235,15 @@ def _time(trace: Any) -> datetime | None:
     return answers.parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
 
 
-def _images(result: Any) -> list[Sent]:
+def _images(result: Any) -> list[EncodedPiece]:
     """The images that prove a delivery and are not empty, the best first. Their bytes tell the file type, which is not documented."""
     images = soap.listed(result, "images", "Image")
-    sent = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
+    encoded = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
     return [
-        Sent(encoded, f"dpd {_OPERATION} {name}", kind)
+        EncodedPiece(text, f"dpd {_OPERATION} {name}", kind)
         for name, kind in PROOFS.items()
-        for label, encoded in sent
-        if label == name and encoded
+        for label, text in encoded
+        if label == name and text
     ]
 
 
@@ -268,15 +268,15 @@ def _error(fault: Any, answer: Response) -> Failure:
     if error is None or code is None:
         text = soap.text(fault, "faultstring")
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
-            return answers.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
+            return answers.failure_of(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return answers.out_of_order(SPEC.name, answer, text)
     carrier_text = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
-        return answers.meant(SPEC.name, ERROR_IDS[code], answer, carrier_text)
+        return answers.failure_of(SPEC.name, ERROR_IDS[code], answer, carrier_text)
     if not code.startswith(_INVALID):
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
     # Something that we sent: the number, or our mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
-    return answers.meant(SPEC.name, key, answer, carrier_text or code)
+    return answers.failure_of(SPEC.name, key, answer, carrier_text or code)

@@ -15,16 +15,16 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import (
     PARIS,
     Detailed,
+    EncodedPiece,
     Handover,
     Meaning,
     ParcelStatus,
     Scan,
-    Sent,
     Shipment,
     by_number,
     handover,
 )
-from recours.carriers.client import TOO_MANY, Client, with_delivery
+from recours.carriers.client import TOO_MANY, Client, add_delivery
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec
@@ -160,14 +160,14 @@ class FedEx(Client):
         }
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, fields))
 
-    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
+    def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""
-        if what is Capability.TOKEN and answer.status == _FORBIDDEN:
+        if capability is Capability.TOKEN and answer.status == _FORBIDDEN:
             return Wait(now + _TOKEN_PENALTY)
         if answer.status == TOO_MANY and _DAY_IS_USED_UP.search(answer.body):
             today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             return Wait(today + timedelta(days=1))
-        return super().wait_asked(what, answer, now)
+        return super().wait_asked(capability, answer, now)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
@@ -182,8 +182,8 @@ class FedEx(Client):
 
 
 def tracking_request(numbers: Sequence[str]) -> Request:
-    asked = [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers]
-    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": asked}, _HEADERS)
+    parcels = [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers]
+    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": parcels}, _HEADERS)
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
@@ -215,10 +215,10 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     complete = json_api.items(tree, "output", "completeTrackResults")
     items = by_number(numbers, complete, _numbers)
     results = {
-        number: [result for each in about for result in json_api.items(each, "trackResults")]
+        number: [result for entry in about for result in json_api.items(entry, "trackResults")]
         for number, about in items.items()
     }
-    parcels = {number: _parcel_answer(number, each, answer) for number, each in results.items() if each}
+    parcels = {number: _parcel_answer(number, entry, answer) for number, entry in results.items() if entry}
     if parcels or items or not complete:
         return parcels or answers.unreadable(SPEC.name, answer)
     return answers.about_another(SPEC.name, answer)
@@ -228,7 +228,7 @@ def _numbers(complete: Any) -> list[str | None]:
     """The number of the request, else the parcels' own (in the carrier's sample the two differ), and that of a door tag."""
     results = json_api.items(complete, "trackResults")
     own = [json_api.text(result, "trackingNumberInfo", "trackingNumber") for result in results]
-    asked = json_api.text(complete, "trackingNumber")
+    requested = json_api.text(complete, "trackingNumber")
     identifiers = [
         identifier
         for result in results
@@ -237,8 +237,8 @@ def _numbers(complete: Any) -> list[str | None]:
     ]
     # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
     values = [json_api.text(identifier, "value") for identifier in identifiers]
-    values += [json_api.text(each) for part in identifiers for each in json_api.items(part, "values")]
-    return [*([asked] if asked else own), *values]
+    values += [json_api.text(value) for part in identifiers for value in json_api.items(part, "values")]
+    return [*([requested] if requested else own), *values]
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
@@ -256,7 +256,7 @@ def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Del
 
 def _shipment(result: Any) -> Shipment:
     events = [_scan(event) for event in reversed(json_api.items(result, "scanEvents"))]
-    dates = [_dated(each) for each in json_api.items(result, "dateAndTimes")]
+    dates = [_dated(date) for date in json_api.items(result, "dateAndTimes")]
     latest = json_api.at(result, "latestStatusDetail")
     code = json_api.text(latest, "code") or json_api.text(latest, "derivedCode")
     label = json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
@@ -309,18 +309,18 @@ def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     tree = json_api.tree(answer.body)
     outcome = _error(tree, answer, DOCUMENT_CODES) or _document(json_api.at(tree, "output"), delivery, answer)
-    return with_delivery(outcome, delivery)
+    return add_delivery(outcome, delivery)
 
 
 def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
     """Of the texts that are not empty: the carrier's schema and its sample do not call their list the same."""
     if not isinstance(output, dict):
         return answers.unreadable(SPEC.name, answer)
-    listed = [each for name in ("documents", "document") for each in _listed(output.get(name))]
-    sent = [each for each in listed if each is not None]
-    if not all(isinstance(each, str) for each in sent):
+    listed = [text for name in ("documents", "document") for text in _listed(output.get(name))]
+    texts_given = [text for text in listed if text is not None]
+    if not all(isinstance(text, str) for text in texts_given):
         return answers.unreadable(SPEC.name, answer)
-    texts = [Sent(each, _SOURCE) for each in sent if each.strip()]
+    texts = [EncodedPiece(text, _SOURCE) for text in texts_given if text.strip()]
     return (
         answers.evidence(SPEC.name, texts, delivery, answer) if texts else _without_document(output, answer)
     )
@@ -332,13 +332,13 @@ def _listed(value: Any) -> list[Any]:
 
 def _without_document(output: Any, answer: Response) -> Failure:
     """By its alerts; without any, it is as if the data were missing."""
-    alerts = [each for each in _alerts(output) if each[0] not in IGNORED_ALERTS]
-    known = next((each for each in alerts if each[0] in DOCUMENT_CODES), None)
-    if known:
-        return _meaning(answer, known, DOCUMENT_CODES)
+    alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
+    alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
+    if alert:
+        return _meaning(answer, alert, DOCUMENT_CODES)
     code, carrier_text = alerts[0] if alerts else (None, None)
-    failure = answers.meant(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, carrier_text)
-    return answers.noting(failure, SPEC.name, answer, code, carrier_text) if code else failure
+    failure = answers.failure_of(SPEC.name, DOCUMENT_CODES["TRACKING.DATA.NOTFOUND"], answer, carrier_text)
+    return answers.report_code(failure, SPEC.name, answer, code, carrier_text) if code else failure
 
 
 _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
@@ -353,7 +353,7 @@ def _alerts(output: Any) -> list[Coded]:
             alerts.append((match[0] if match else None, alert))
         else:
             alerts.append(_coded(alert))
-    return [each for each in alerts if each]
+    return [coded for coded in alerts if coded]
 
 
 # ---------------------------------------------------------------- errors
@@ -366,8 +366,8 @@ def _coded(error: Any) -> Coded | None:
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    errors = [each for error in json_api.items(tree, "errors") if (each := _coded(error))]
-    first = next((each for each in errors if each[0] in table), errors[0] if errors else None)
+    errors = [coded for error in json_api.items(tree, "errors") if (coded := _coded(error))]
+    first = next((coded for coded in errors if coded[0] in table), errors[0] if errors else None)
     if first is None and answer.status == _OK_STATUS:
         return None
     return _meaning(answer, first or (None, None), table)
@@ -376,10 +376,10 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
     code, carrier_text = coded
     if code in table:
-        return answers.meant(SPEC.name, table[code], answer, carrier_text)
+        return answers.failure_of(SPEC.name, table[code], answer, carrier_text)
     if code and code.startswith(_OF_THE_NUMBER):
-        failure = answers.meant(SPEC.name, _INVALID, answer, carrier_text)
-        return answers.noting(failure, SPEC.name, answer, code, carrier_text)
+        failure = answers.failure_of(SPEC.name, _INVALID, answer, carrier_text)
+        return answers.report_code(failure, SPEC.name, answer, code, carrier_text)
     # A page is not of the service, and must not settle a claim.
     page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if page else STATUSES

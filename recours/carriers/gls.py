@@ -16,10 +16,10 @@ from recours.carriers.answers import (
     LONGEST_NAME,
     PARIS,
     Detailed,
+    EncodedPiece,
     Meaning,
     ParcelStatus,
     Scan,
-    Sent,
     Shipment,
     by_number,
     handover,
@@ -139,11 +139,11 @@ class Gls(Client):
         self._tokens = Tokens(SPEC.name, request)
         self._gives_proofs = settings["GLS_POD"] == "yes"
 
-    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client; no call is made for a delivered parcel of an account without proofs."""
-        if known is not None and not self._gives_proofs:
-            return _never_given(known)
-        return super().fetch(number, known, session)
+        if delivery is not None and not self._gives_proofs:
+            return _never_given(delivery)
+        return super().fetch(number, delivery, session)
 
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
@@ -203,7 +203,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
         )
         return answers.by_status(SPEC.name, _TRACKING_STATUSES, answer, carrier_text=carrier_text)
     if json_api.at(tree, "parcels") == []:
-        return answers.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
     items = by_number(numbers, parcels, _numbers)
     results = {
@@ -225,7 +225,11 @@ def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Del
     shipments = [_shipment(parcel) for parcel in parcels if _has_status(parcel)]
     if not shipments:
         return _parcel_error(parcels[0], answer)
-    own = [each for each in shipments if same_number(number, json_api.text(each.body, "unitno") or "")]
+    own = [
+        shipment
+        for shipment in shipments
+        if same_number(number, json_api.text(shipment.body, "unitno") or "")
+    ]
     outcome = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
     if isinstance(outcome, Failure):
         return outcome
@@ -269,7 +273,7 @@ def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
 
     One public client's tests have a Track ID with two parcels. Parcels of an earlier use of the number do not count.
     """
-    newest = max(shipments, key=lambda each: each.latest)
+    newest = max(shipments, key=lambda shipment: shipment.latest)
     parts = [
         part
         for part in shipments
@@ -309,16 +313,18 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = _images(answer)
     if isinstance(encoded, Failure):
         return replace(encoded, delivery=delivery)
-    return answers.evidence(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
+    return answers.evidence(
+        SPEC.name, [EncodedPiece(text, "gls parcelpod") for text in encoded], delivery, answer
+    )
 
 
 def _images(answer: Response) -> list[str] | Failure:
     """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
     if not answer.body.strip():
-        return answers.meant(SPEC.name, _NO_RESULT, answer)
+        return answers.failure_of(SPEC.name, _NO_RESULT, answer)
     tree = json_api.tree(answer.body)
     if tree == {}:
-        return answers.meant(SPEC.name, _NO_RESULT, answer)
+        return answers.failure_of(SPEC.name, _NO_RESULT, answer)
     items = json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem")
     if not items:
         return answers.unreadable(SPEC.name, answer)
@@ -326,7 +332,7 @@ def _images(answer: Response) -> list[str] | Failure:
     for item in items:
         single = json_api.text(item, "ImageData")
         texts += [single] if single else [json_api.text(part) for part in json_api.items(item, "ImageData")]
-    return [text for text in texts if text] or answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
+    return [text for text in texts if text] or answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
@@ -337,14 +343,14 @@ def _shipit_error(answer: Response, number: str) -> Failure:
         return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_text=carrier_text)
     text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
-        return answers.meant(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)
+        return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
-            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
+            return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
         # The same answer for what cannot be a number, and for one that nobody knows.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
-        return answers.meant(SPEC.name, key, answer, carrier_text)
+        return answers.failure_of(SPEC.name, key, answer, carrier_text)
     return answers.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", carrier_text)
 
 

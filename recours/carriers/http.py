@@ -224,11 +224,11 @@ class _AgainstTheClock(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError("the deadline of the call has passed")
-        if self._piece_s is None or left < self._piece_s:
-            self._socket.settimeout(left)
+        if self._piece_s is None or seconds < self._piece_s:
+            self._socket.settimeout(seconds)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -360,7 +360,7 @@ class HttpSession:
     def pause(self) -> None:
         self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
-    def call(self, what: Capability, request: Request) -> Response:
+    def call(self, capability: Capability, request: Request) -> Response:
         """Send the request, once more if the network or a gateway failed (see `repeats`). Raises CallError."""
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
@@ -371,7 +371,7 @@ class HttpSession:
         )
         failed: list[Failure] = []
         try:
-            return repeated(self._once, what, request, failed)
+            return repeated(self._once, capability, request, failed)
         except _PassingError as error:
             raise CallError(error.failure) from error
 
@@ -380,10 +380,10 @@ class HttpSession:
         least = failed.wait_s if isinstance(failed, _PassingError) else 0.0
         return max(self._jitter() * _LONGEST_PAUSE_S, least)
 
-    def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
-        self.last = what
+    def _once(self, capability: Capability, request: Request, failed: list[Failure]) -> Response:
+        self.last = capability
         try:
-            self._reservation.consume(what)
+            self._reservation.consume(capability)
         except CallError:
             if failed:  # no unit for a repeat: the first failure stands
                 raise CallError(failed[-1]) from None
@@ -395,7 +395,7 @@ class HttpSession:
         finally:
             self._reservation.called()
         self.calls += 1
-        if wait := self._wait_asked(what, answer, self._clock.now()):
+        if wait := self._wait_asked(capability, answer, self._clock.now()):
             retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
             status = answer.status
             detail = f"HTTP {status}"
@@ -410,23 +410,23 @@ class HttpSession:
 
     def _out_of_order(self, answer: Response, failed: list[Failure]) -> Exception:
         now = self._clock.now()
-        asked = parse_retry_after(answer.headers.get("Retry-After"), now)
-        wait_s = (asked - now).total_seconds() if asked else 0.0
+        retry_at = parse_retry_after(answer.headers.get("Retry-After"), now)
+        wait_s = (retry_at - now).total_seconds() if retry_at else 0.0
         is_short = wait_s <= _LONGEST_ASKED_S
-        failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else asked)
+        failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else retry_at)
         failed.append(failure)
         return _PassingError(failure, wait_s) if is_short and self.repeats else CallError(failure)
 
     def _failed(self, fault: HttpError, failed: list[Failure]) -> Exception:
-        sent = not isinstance(fault, NotSentError)
-        if sent:
+        is_sent = not isinstance(fault, NotSentError)
+        if is_sent:
             self.calls += 1
         else:
             self.unsent += 1
             self._reservation.refund()
         is_resolved = not isinstance(fault, UnresolvedError)
         message = f"{self._name} {fault}"
-        failure = Failure.of(fault.key, self._name, message=message, connected=sent, resolved=is_resolved)
+        failure = Failure.of(fault.key, self._name, message=message, connected=is_sent, resolved=is_resolved)
         failed.append(failure)
         if isinstance(fault, MachineError):
             return RunError(f"{message}. {RAISE_FILE_LIMIT}")

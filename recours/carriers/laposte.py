@@ -86,14 +86,14 @@ class LaPoste(StatusClient):
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
     @staticmethod
-    def without_proof(delivery: Delivery) -> Failure:
+    def no_proof(delivery: Delivery) -> Failure:
         """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
         day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
 
-    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
+    def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """The words of a 429 name the window; no header does."""
-        del what
+        del capability
         if answer.status != TOO_MANY:
             return None
         quota = _QUOTA.search(json_api.text(json_api.tree(answer.body), "message") or "")
@@ -156,7 +156,7 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     if isinstance(outcome, Failure):
         return outcome
     at = outcome.scan.at or answers.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
-    return LaPoste.without_proof(outcome.delivery(at))
+    return LaPoste.no_proof(outcome.delivery(at))
 
 
 def _shipment(item: Any) -> Shipment:

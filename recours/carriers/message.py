@@ -45,7 +45,7 @@ class CarrierSession(Protocol):
     def now(self) -> datetime:
         """Aware UTC."""
 
-    def call(self, what: Capability, request: Request) -> Response:
+    def call(self, capability: Capability, request: Request) -> Response:
         """Send the request. Raises CallError if no answer to parse came."""
 
     def pause(self) -> None:

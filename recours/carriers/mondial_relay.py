@@ -118,7 +118,7 @@ class MondialRelay(StatusClient):
                 is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
             self._errors_in_a_row = int(is_of_service)
         if is_of_service:
-            return answers.meant(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
+            return answers.failure_of(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
         return parse_tracing(answer)
 
     def _call(self, number: str, session: CarrierSession) -> Response:
@@ -126,7 +126,7 @@ class MondialRelay(StatusClient):
         return session.call(Capability.TRACKING, tracing_request(number, brand, key))
 
     @staticmethod
-    def without_proof(delivery: Delivery) -> Failure:
+    def no_proof(delivery: Delivery) -> Failure:
         day = answers.french_day(delivery.at) if delivery.at else ""
         text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
         return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, delivery=delivery)
@@ -167,7 +167,7 @@ def parse_tracing(answer: Response) -> Failure:
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
     last = answers.latest(reversed(dated), _time)
-    carrier_text = _of(last, "Libelle") or label
+    carrier_text = _field(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
     if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
@@ -178,23 +178,23 @@ def parse_tracing(answer: Response) -> Failure:
 def _delivered(
     result: Any, events: Sequence[Any], last: Any | None, label: str | None, answer: Response
 ) -> Failure:
-    words = " / ".join(part[:_READ_OF_TEXTS] for part in (label, _of(last, "Libelle")) if part)
+    words = " / ".join(part[:_READ_OF_TEXTS] for part in (label, _field(last, "Libelle")) if part)
     text = plain(words)
     if not _HANDED_OVER.search(text):
         if _SENT_BACK.search(text):
             back = ParcelStatus.RETURNED
             return answers.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
         if _AT_A_RELAY.search(text):
-            return answers.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
-    carrier_text = _of(last, "Libelle") or label
+            return answers.failure_of(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
+    carrier_text = _field(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=carrier_text)
     # The answer has no number of the parcel.
     shipment = Shipment(scans=tuple(map(_scan, events)), present=present)
     outcome = handover(SPEC.name, "", [shipment], answer, {})
     if isinstance(outcome, Failure):
         return outcome
-    place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
-    return replace(MondialRelay.without_proof(outcome.delivery(place=place)), http_status=answer.status)
+    place = _field(last, "Emplacement") or soap.text(result, "Relais_Libelle")
+    return replace(MondialRelay.no_proof(outcome.delivery(place=place)), http_status=answer.status)
 
 
 def _scan(event: Any) -> Scan:
@@ -206,7 +206,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _time(event: Any | None) -> datetime | None:
-    return answers.parse_french_time(_of(event, "Date"), _of(event, "Heure"))
+    return answers.parse_french_time(_field(event, "Date"), _field(event, "Heure"))
 
 
 def _stat(answer: Response) -> str | None:
@@ -214,7 +214,7 @@ def _stat(answer: Response) -> str | None:
     return None if isinstance(result, Failure) else soap.text(result, "STAT")
 
 
-def _of(event: Any | None, name: str) -> str | None:
+def _field(event: Any | None, name: str) -> str | None:
     return soap.text(event, name) if event is not None else None
 
 
@@ -224,7 +224,7 @@ def _result(answer: Response) -> Any | Failure:
     def of_fault(fault: Any) -> Failure:
         carrier_text = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
-            return answers.meant(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
+            return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
         return answers.out_of_order(SPEC.name, answer, carrier_text)
 
     return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", of_fault)

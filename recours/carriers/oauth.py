@@ -10,7 +10,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from recours.carriers import json_api
-from recours.carriers.answers import meant, unreadable
+from recours.carriers.answers import failure_of, unreadable
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.outcome import CallError, Failure, NoTokenError
 from recours.core.quota import Capability
@@ -47,7 +47,7 @@ class Tokens:
     _request: Request  # for a token
     _token: AccessToken | None = field(default=None, repr=False)
     # The newest first: calls with older ones may be under way.
-    _seen: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
+    _recent: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
     _tries: int = 0  # token calls that ended, well or not
     _failed: Failure | None = None  # how the last one ended
     # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
@@ -61,24 +61,24 @@ class Tokens:
 
     def secrets(self) -> tuple[str, ...]:
         """The tokens that answers may repeat: the one in use, and those before."""
-        return tuple(self._seen)
+        return tuple(self._recent)
 
-    def call(self, what: Capability, request: Request, session: CarrierSession) -> Response:
+    def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
         """Send a request with the token; with another one if that is refused. Raises CallError.
 
         A call that refused a new token too has another reason: while that one holds, it brings no more of them.
         """
-        use = self._current(session), what
-        answer = self._sent(use, request, session)
+        use = self._current(session), capability
+        answer = self._send(use, request, session)
         while answer.status == _UNAUTHORIZED and use not in self._in_vain:
-            use = self._current(session, refused=use), what
-            answer = self._sent(use, request, session)
+            use = self._current(session, refused=use), capability
+            answer = self._send(use, request, session)
         return answer
 
-    def _sent(self, use: _Use, request: Request, session: CarrierSession) -> Response:
-        token, what = use
+    def _send(self, use: _Use, request: Request, session: CarrierSession) -> Response:
+        token, capability = use
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
-        answer: Response = session.call(what, replace(request, headers=headers))
+        answer: Response = session.call(capability, replace(request, headers=headers))
         if answer.status != _UNAUTHORIZED:
             self._in_vain.discard(use)
         return answer
@@ -105,7 +105,7 @@ class Tokens:
 
     def _fetched(self, session: CarrierSession) -> AccessToken:
         text, life = parse_token(self._name, session.call(Capability.TOKEN, self._request))
-        self._seen.appendleft(text)
+        self._recent.appendleft(text)
         return AccessToken(text, session.now() + max(life - _EARLY, life / 2))
 
 
@@ -141,7 +141,7 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
         )
         is_blocked = answer.status == _FORBIDDEN and _BLOCKED in carrier_text.lower()
         key = Sentence.SERVICE_DENIED if is_blocked else Sentence.CREDENTIALS_REJECTED
-        raise CallError(meant(name, key, answer, carrier_text or None))
+        raise CallError(failure_of(name, key, answer, carrier_text or None))
     token = json_api.text(tree, "access_token") if answer.status == _OK else None
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))

@@ -145,7 +145,7 @@ class Bundle:
     A call that fails is made again about each half of its numbers, and so on: of thirty numbers one takes eleven calls.
     """
 
-    asked: Sequence[Asked]
+    parcels: Sequence[Asked]
     tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # what shared calls answered
     closed: Failure | None = None  # the answer after which the carrier is not called any more
     outage: Failure | None = None  # how the carrier fails whatever it is asked about: nothing more is asked
@@ -154,12 +154,12 @@ class Bundle:
     _failures_left: int = _FAILURES  # before one number is asked about alone
 
     def __post_init__(self) -> None:
-        self._calls = [self.numbers] if sum(parcel.known is None for parcel in self.asked) > 1 else []
+        self._calls = [self.numbers] if sum(parcel.known is None for parcel in self.parcels) > 1 else []
 
     @property
     def numbers(self) -> Numbers:
         """The numbers to track, each once."""
-        return tuple(dict.fromkeys(parcel.number for parcel in self.asked if parcel.known is None))
+        return tuple(dict.fromkeys(parcel.number for parcel in self.parcels if parcel.known is None))
 
     # ---------------------------------------------------------------- the shared calls
 
@@ -324,7 +324,7 @@ class APIRequestQueue(AccountGate):
                 self._quota,
                 self._clock,
                 account,
-                {each: each.limit.units(calls) for each in reserved},
+                {window: window.limit.units(calls) for window in reserved},
                 go_on,
                 slots,
             )
@@ -361,7 +361,7 @@ class APIRequestQueue(AccountGate):
         self,
         reservations: Sequence[Reservation],
         key: str,
-        asked: Sequence[Asked],
+        parcels: Sequence[Asked],
         go_on: GoOn = lambda: True,
     ) -> Generator[Fetched, None, None]:
         """Ask the carrier about several claims, one reservation each, at most as many as it tracks with one call.
@@ -373,9 +373,9 @@ class APIRequestQueue(AccountGate):
         account the house's is asked as well, with units of its own, as long as `go_on` says so.
         Raises what is recours's own fault only: the rest was not asked about.
         """
-        bundle = Bundle(asked)
+        bundle = Bundle(parcels)
         try:
-            for reservation, parcel in zip(reservations, asked, strict=True):
+            for reservation, parcel in zip(reservations, parcels, strict=True):
                 fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, go_on)
                 outcome = fetched.outcome
                 if outcome.kind is ErrorKind.ACCESS_DENIED and carrier_of(key) != key:
@@ -396,7 +396,7 @@ class APIRequestQueue(AccountGate):
         turns = self._turns.setdefault(key, Turns(self, key, self._accounts[key]))
         fetch.reservation = waiting = WaitingReservation(fetch.reservation, turns)
         try:
-            outcome = self._checked_before(fetch, bundle) if parcel is bundle.asked[0] else None
+            outcome = self._checked_before(fetch, bundle) if parcel is bundle.parcels[0] else None
             outcome = outcome or self._outcome(fetch, parcel, bundle, go_on)
         finally:
             waiting.answered()
@@ -498,7 +498,7 @@ class APIRequestQueue(AccountGate):
             if answer.accepted:
                 self.refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
             if answer.grants_documents:
-                self.refusals.note_documents_granted(key, came=isinstance(outcome, Retrieved))
+                self.refusals.note_documents_granted(key, with_document=isinstance(outcome, Retrieved))
         if isinstance(outcome, Retrieved) or outcome.http_status is None:  # by a limit of recours's own
             return answer
         if outcome.kind is not ErrorKind.RATE_LIMITED and outcome.retry_at is None:
@@ -536,7 +536,7 @@ class APIRequestQueue(AccountGate):
             refused = _Answer(answer, last=self._accounts[key].right(session.last))
             blamed, _ = self._blamed(fetch, refused, answer.kind, None)
             if blamed is Blame.ACCOUNT:
-                case = self._case(key, refused, bundle.asked[0])
+                case = self._case(key, refused, bundle.parcels[0])
                 bundle.closed = make_outcome(answer, self._closing(key, answer, case, None))
             answer = None
         bundle.note_tracking(numbers, answer)
@@ -627,7 +627,7 @@ class APIRequestQueue(AccountGate):
             fetched = Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self.refusals.note_accepted(key, (), proven=True)
-            self.refusals.note_documents_granted(key, came=False)
+            self.refusals.note_documents_granted(key, with_document=False)
         return fetched
 
     def _check(self, fetch: _Fetch) -> _Answer:
@@ -646,15 +646,15 @@ class APIRequestQueue(AccountGate):
         A failure if the account is not accepted: they are not asked about.
         """
         key = fetch.key
-        before = self.refusals.awaits_check(key, {parcel.claim for parcel in bundle.asked})
-        if before is None:
+        earlier = self.refusals.awaits_check(key, {parcel.claim for parcel in bundle.parcels})
+        if earlier is None:
             return None
         check = self._check(fetch)
         if isinstance(check.outcome, Retrieved) or check.shows_account:
             return None
         case = replace(self._case_of_check(key, check), delivery=None)
         if TRAITS[check.outcome.kind].uses_attempt:
-            case = replace(case, unchecked=before.kind, retry_at=None)
+            case = replace(case, unchecked=earlier.kind, retry_at=None)
         return make_outcome(check.outcome, case)
 
     def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: Asked) -> Case:

@@ -60,9 +60,9 @@ class _Waiter:
 class _Queue:
     """Threads that wait for units of the same limits, in the order in which they came."""
 
-    def __init__(self, most: int) -> None:
-        """`most`: how many units there are in a window."""
-        self._most = most
+    def __init__(self, size: int) -> None:
+        """`size`: how many units there are in a window."""
+        self._size = size
         self._waiters: deque[_Waiter] = deque()
         self._guard = threading.Lock()
 
@@ -87,7 +87,7 @@ class _Queue:
         """Take units for as many waiters as there are units, the first ones first; sleep if there are none."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
-        count = min(len(waiters), self._most)
+        count = min(len(waiters), self._size)
         while isinstance(units := take(count), Exhausted):
             if not units.left:
                 _sleep_until(units.resets_at, clock, go_on)
@@ -100,10 +100,10 @@ class _Queue:
 
 def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None:
     """Sleep a little at a time; a clock that is set back meanwhile does not prolong it."""
-    left = max((end - clock.now()).total_seconds(), 0.01)
-    while left > 0 and clock.now() < end and go_on():
-        clock.sleep(min(left, _LOOK_S))
-        left -= _LOOK_S
+    seconds = max((end - clock.now()).total_seconds(), 0.01)
+    while seconds > 0 and clock.now() < end and go_on():
+        clock.sleep(min(seconds, _LOOK_S))
+        seconds -= _LOOK_S
 
 
 # ---------------------------------------------------------------- an account
@@ -128,23 +128,25 @@ class Account:
         """What people call it."""
         return account_name(self.spec.name, self.client_address)
 
-    def says(self, what: Sentence, words: str = "") -> SentenceParts:
+    def says(self, key: Sentence, words: str = "") -> SentenceParts:
         """A sentence about it."""
-        return SentenceParts(what, self.spec.name, words, self.client_address)
+        return SentenceParts(key, self.spec.name, words, self.client_address)
 
-    def presents(self, what: Capability) -> bool:
+    def presents(self, capability: Capability) -> bool:
         """Tell whether a call for this presents the account."""
-        return what is not Capability.TRACKING or self.client is None or self.client.tracking_shows_account
+        return (
+            capability is not Capability.TRACKING or self.client is None or self.client.tracking_shows_account
+        )
 
     @property
     def has_document_right(self) -> bool:
         """Tell whether the right to documents is another one than that to track: the tracking tells nothing of it."""
         return self.presents(Capability.TRACKING)
 
-    def right(self, what: Capability | None) -> Capability:
+    def right(self, capability: Capability | None) -> Capability:
         """The right that a call is made with: one for all, where the tracking presents no account."""
-        has_one = what is Capability.POD and not self.has_document_right
-        return Capability.TRACKING if has_one or what is None else what
+        has_one = capability is Capability.POD and not self.has_document_right
+        return Capability.TRACKING if has_one or capability is None else capability
 
 
 class CalledOffError(Exception):
@@ -172,7 +174,7 @@ class QuotaReservation:
     _last: list[Reserved] = field(default_factory=list)  # what the last call uses
     _is_calling: bool = False
 
-    def consume(self, what: Capability) -> None:
+    def consume(self, capability: Capability) -> None:
         """Take a reserved unit of each limit for the call that follows; waits for other calls, and out short windows.
 
         Until `called`, the call is one of those that may be under way at once. Raises CallError, CalledOffError.
@@ -180,7 +182,7 @@ class QuotaReservation:
         for slot in self._slots:  # before units of a short window, which must be sent in it
             slot.acquire()
         self._is_calling = True
-        limits = [limit for limit in self._account.limits if limit.units({what: 1})]
+        limits = [limit for limit in self._account.limits if limit.units({capability: 1})]
         self._last = []
         try:
             self._may_still_begin()

@@ -15,7 +15,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Sent, Shipment, handover
+from recours.carriers.answers import EncodedPiece, Handover, Meaning, ParcelStatus, Scan, Shipment, handover
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
@@ -84,7 +84,7 @@ UPS_CODES = answers.status_table(
         ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
         # Held or ready for pick-up; delivered to an agent, to a post office, to an Access Point.
         ParcelStatus.AT_A_POINT: "017 040 143 144 161",
-        # Damage Reported, Sent to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
+        # Damage Reported, EncodedPiece to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
         # Delivery Photo, Commercial Inside Release, no information.
         ParcelStatus.UNCLEAR: """
             000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
@@ -155,15 +155,15 @@ class Ups(OneCallClient):
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
-        outcome = parse(self._asked(number, session), number, delivery)
+        outcome = parse(self._ask(number, session), number, delivery)
         refused = outcome.kind is ErrorKind.INVALID_TRACKING
         # It refuses good numbers now and then, as was reported of TV1002.
         if refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()
-            outcome = parse(self._asked(number, session), number, delivery)
+            outcome = parse(self._ask(number, session), number, delivery)
         return outcome
 
-    def _asked(self, number: str, session: CarrierSession) -> Response:
+    def _ask(self, number: str, session: CarrierSession) -> Response:
         return self.call(Capability.TRACKING, details_request(number, uuid4().hex), session)
 
 
@@ -176,15 +176,15 @@ def details_request(number: str, call_id: str) -> Request:
 # ---------------------------------------------------------------- answers
 
 
-def parse(answer: Response, number: str, known: Delivery) -> Outcome:
-    """The document, or why there is none. `known` fills what is missing in the answer."""
+def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
+    """The document, or why there is none. `defaults` fills what is missing in the answer."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments
     outcome = handover(SPEC.name, number, shipments, answer, _KNOWN)
     if isinstance(outcome, Failure):
         return outcome
-    return _document(outcome.shipment.body, _delivery(outcome).completed_by(known), answer)
+    return _document(outcome.shipment.body, _delivery(outcome).completed_by(defaults), answer)
 
 
 def _shipments(answer: Response) -> list[Shipment] | Failure:
@@ -196,13 +196,17 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
     if not packages:
         return _warned(shipments, answer)
-    return [_shipment(each) for each in packages if _status(each)] or answers.unreadable(SPEC.name, answer)
+    return [_shipment(package) for package in packages if _status(package)] or answers.unreadable(
+        SPEC.name, answer
+    )
 
 
 def _shipment(package: Any) -> Shipment:
     """The alternate tracking numbers name the same package, says the carrier's document."""
-    others = [json_api.text(each, "number") for each in json_api.items(package, "alternateTrackingNumber")]
-    numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *others]))
+    alternates = [
+        json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")
+    ]
+    numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *alternates]))
     # The newest activity is the first.
     scans = [
         _scan(
@@ -225,9 +229,9 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
-    known = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
-    code, carrier_text = known or (None, None)
-    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if known else None), carrier_text)
+    error = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
+    code, carrier_text = error or (None, None)
+    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if error else None), carrier_text)
 
 
 # ---------------------------------------------------------------- the status
@@ -237,7 +241,7 @@ def _status(package: Any) -> Any:
     """The present one; where it is missing, that of the newest activity; None if neither says anything."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
     statuses = (json_api.at(package, "currentStatus"), newest)
-    return next((each for each in statuses if _codes(each) or json_api.text(each, "type")), None)
+    return next((status for status in statuses if _codes(status) or json_api.text(status, "type")), None)
 
 
 def _codes(status: Any) -> list[str]:
@@ -364,8 +368,8 @@ def _compact(
     if not (on and at):
         return None
     local = f"{on:%Y%m%d}T{at}"
-    if offset and _OFFSET.fullmatch(offset) and (known := answers.parse_time(local + offset)):
-        return known
+    if offset and _OFFSET.fullmatch(offset) and (exact := answers.parse_time(local + offset)):
+        return exact
     return answers.parse_time(local, zone) if zone else None
 
 
@@ -380,12 +384,12 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
         for path in (("pod", "content"), ("signature", "image"), ("deliveryPhoto", "photo"))
     )
     listed = (
-        Sent(page, _SOURCE, html=True),
-        Sent(image, _SOURCE, EvidenceKind.SIGNATURE),
-        Sent(photo, _SOURCE, EvidenceKind.PHOTO),
+        EncodedPiece(page, _SOURCE, html=True),
+        EncodedPiece(image, _SOURCE, EvidenceKind.SIGNATURE),
+        EncodedPiece(photo, _SOURCE, EvidenceKind.PHOTO),
     )
-    if sent := [piece for piece in listed if piece.encoded]:
-        return answers.evidence(SPEC.name, sent, delivery, answer)
+    if pieces := [piece for piece in listed if piece.encoded]:
+        return answers.evidence(SPEC.name, pieces, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 
@@ -396,12 +400,12 @@ Coded = tuple[str | None, str | None]  # a code, and words
 
 def _error(tree: Any, answer: Response) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    known = _first_known(_coded_errors(tree))
-    if known is None and answer.status == _OK_STATUS:
+    error = _first_known(_coded_errors(tree))
+    if error is None and answer.status == _OK_STATUS:
         return None
-    code, carrier_text = known or (None, None)
+    code, carrier_text = error or (None, None)
     if code in CODES:
-        return answers.meant(SPEC.name, CODES[code], answer, carrier_text)
+        return answers.failure_of(SPEC.name, CODES[code], answer, carrier_text)
     return _by_status(answer, code, carrier_text)
 
 
@@ -416,7 +420,7 @@ def _coded_errors(tree: Any) -> list[Coded]:
 
 
 def _first_known(errors: list[Coded]) -> Coded | None:
-    return next((each for each in errors if each[0] in CODES), errors[0] if errors else None)
+    return next((error for error in errors if error[0] in CODES), errors[0] if errors else None)
 
 
 def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> Failure:

@@ -50,7 +50,7 @@ class NotRecordedError(RunError):
 class Reservation(Protocol):
     """Units of quota reserved for one fetch."""
 
-    def consume(self, what: Capability) -> None:
+    def consume(self, capability: Capability) -> None:
         """Take a reserved unit for the call that follows. Waits for other calls, and out short windows. Raises CallError."""
 
     def called(self) -> None:

@@ -50,7 +50,7 @@ class Question:
     # In these scenarios another call follows, which plays the step: this one does not use it up.
     goes_on: Collection[Scenario] = ()
     # Account and password; None: it needs none.
-    shown: tuple[str, str] | None = field(default=None, repr=False)
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
     holder: str = ""  # the account that the token was given to, which the sandbox knows
     asks_token: bool = False
@@ -58,11 +58,11 @@ class Question:
 
     @property
     def account(self) -> str:
-        return self.shown[0] if self.shown else self.holder
+        return self.credentials[0] if self.credentials else self.holder
 
     @property
     def password(self) -> str:
-        return self.shown[1] if self.shown else ""
+        return self.credentials[1] if self.credentials else ""
 
 
 class NotUnderstoodError(Exception):
@@ -120,12 +120,12 @@ class SimulatedCarrier(ABC):
 
     def shows(self, question: Question, account: str, password: str) -> bool:
         """Whether a question shows this account and its password."""
-        return question.shown == (account, password)
+        return question.credentials == (account, password)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The settings that hold these credentials, by their names."""
-        shown = (account, password) if len(self.credentials) > 1 else (key_of(account, password),)
-        return dict(zip(self.credentials, shown, strict=True))
+        values = (account, password) if len(self.credentials) > 1 else (key_of(account, password),)
+        return dict(zip(self.credentials, values, strict=True))
 
     @abstractmethod
     def example(self, digits: str, serial: int) -> str:
@@ -162,7 +162,7 @@ class GivesTokens(SimulatedCarrier):
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
 
 
-def in_france(at: datetime) -> datetime:
+def french_time(at: datetime) -> datetime:
     """A time as clocks there show it."""
     return at.astimezone(ZoneInfo("Europe/Paris"))
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT, ParcelState, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
@@ -102,7 +102,7 @@ class Chronopost(soap.SoapCarrier):
         return Question(
             operation,
             values["skybillNumber"],
-            shown=(values["accountNumber"], values["password"]),
+            credentials=(values["accountNumber"], values["password"]),
             goes_on=_IMAGE_MAY_BE_ASKED_FOR if _BOOLEANS[values["pdf"]] else (),
             details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
         )
@@ -147,11 +147,11 @@ def _events(question: Question, state: ParcelState) -> str:
         _event(
             code,
             label if french else english,
-            end - before,
+            end - age,
             decides=not delivered and n == last,
             info=_items(_BESIDE_A_MESSAGE) if french and code == "TA" else "",
         )
-        for n, (code, label, english, before) in enumerate(_ON_THE_WAY)
+        for n, (code, label, english, age) in enumerate(_ON_THE_WAY)
     ]
     if state.scenario is Scenario.RETURNED_TO_SENDER:
         label = "Colis en retour expéditeur" if french else "Parcel returned to sender"
@@ -165,8 +165,8 @@ def _delivered(state: ParcelState, end: datetime, *, french: bool) -> str:
     """Other items stand before the name."""
     signatory = documents.signatory_of(state)
     name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-    others = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
-    info = _items(others) + (_items([(name, signatory)]) if signatory else "")
+    items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
+    info = _items(items) + (_items([(name, signatory)]) if signatory else "")
     return _event("D", "Livré" if french else "Delivered", end, decides=True, info=info)
 
 
@@ -181,7 +181,7 @@ def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = 
     """`decides`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
     fields: list[tuple[str, str | bool]] = [
         ("code", code),
-        ("eventDate", in_france(when).isoformat(timespec="seconds")),
+        ("eventDate", french_time(when).isoformat(timespec="seconds")),
         ("eventLabel", label),
         ("highPriority", decides),
         *([] if code == "D" else [("NPC", "ZZ")]),

@@ -25,7 +25,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     account_of,
-    in_france,
+    french_time,
 )
 from recours.sandbox.scenarios import (
     ALL_PIECES,
@@ -137,7 +137,7 @@ class Colissimo(SimulatedCarrier):
             number,
             tracking=tracking,
             goes_on=_GOES_ON.get(operation, ()),
-            shown=account_of(credential["apiKey"])
+            credentials=account_of(credential["apiKey"])
             if by_key
             else (credential["login"], credential["password"]),
             details={
@@ -233,19 +233,19 @@ def _events(at: datetime, state: ParcelState) -> list[dict[str, Any]]:
         last = _RETURNED[state.tries % 2]
     return [
         {
-            "date": _naive(at - before),
+            "date": _naive(at - age),
             "code": code,
             "labelLong": label,
             "siteCode": "000001",
             "siteName": "LILLE PFC",
             "siteZipCode": "59000",
         }
-        for code, label, before in (*last, *_ON_THE_WAY)
+        for code, label, age in (*last, *_ON_THE_WAY)
     ]
 
 
 def _naive(at: datetime) -> str:
-    return in_france(at).strftime("%Y-%m-%dT%H:%M:%S.000")
+    return french_time(at).strftime("%Y-%m-%dT%H:%M:%S.000")
 
 
 # ---------------------------------------------------------------- the documents
@@ -268,7 +268,7 @@ def _document_error(status: int, code: str, label: str, inner: int | None, messa
 
 
 def _entry(question: Question, state: ParcelState, kind: str) -> dict[str, str]:
-    at = in_france(state.delivered_at)
+    at = french_time(state.delivered_at)
     name = str(uuid5(NAMESPACE_URL, f"{kind}/{question.number}"))
     ending = "png" if state.scenario is Scenario.DELIVERED_PNG else "pdf"
     return {
@@ -292,9 +292,9 @@ def _proofs(state: ParcelState) -> tuple[str, ...]:
 
 def _document(question: Question, state: ParcelState) -> Answer:
     """The bytes of the proof that the list shows, if it is asked for by what stands there."""
-    asked = question.details["path"], question.details["uuid"]
+    place = question.details["path"], question.details["uuid"]
     entries = [_entry(question, state, kind) for kind in _proofs(state)]
-    entry = next((each for each in entries if asked == (each["path"], each["uuid"])), None)
+    entry = next((entry for entry in entries if place == (entry["path"], entry["uuid"])), None)
     if entry is None or state.scenario in _LISTS_NO_PROOF:
         return _document_error(*_NO_SUCH_DOCUMENT)
     if entry["documentType"] == "PHOTO":
@@ -305,5 +305,5 @@ def _document(question: Question, state: ParcelState) -> Answer:
         content = documents.document_of(state, "Colissimo", question.number)
     png = state.scenario is Scenario.DELIVERED_PNG
     name = entry["path"].rpartition("/")[2]
-    shown = (("Content-Disposition", f"inline; filename={name}"),)
-    return Answer(200, content, "image/png" if png else "application/pdf", shown)
+    headers = (("Content-Disposition", f"inline; filename={name}"),)
+    return Answer(200, content, "image/png" if png else "application/pdf", headers)

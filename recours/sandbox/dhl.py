@@ -22,7 +22,7 @@ from recours.sandbox.answers import (
     Question,
     SimulatedCarrier,
     account_of,
-    in_france,
+    french_time,
     page,
 )
 from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, ParcelState, Scenario
@@ -79,7 +79,7 @@ class Dhl(SimulatedCarrier):
             values["trackingNumber"],
             tracking=True,
             goes_on=_LINKED,
-            shown=account_of(request.headers.get("dhl-api-key", "")),
+            credentials=account_of(request.headers.get("dhl-api-key", "")),
         )
 
     def example(self, digits: str, serial: int) -> str:
@@ -126,7 +126,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
     delivered, end = state.is_delivered, state.last_at
     returned = state.scenario is Scenario.RETURNED_TO_SENDER
     past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
-    events = [_event(code, status, text, end - before) for code, status, text, before in past]
+    events = [_event(code, status, text, end - age) for code, status, text, age in past]
     if delivered:
         events.append(_event(*(_RETURNED if returned else _DELIVERED), end))
     shipment = {
@@ -166,7 +166,7 @@ def _proof(number: str, state: ParcelState) -> dict[str, object]:
 
 
 def _stamp(at: datetime) -> str:
-    return f"{in_france(at):%Y-%m-%dT%H:%M:%S}"
+    return f"{french_time(at):%Y-%m-%dT%H:%M:%S}"
 
 
 def _linked(question: Question, state: ParcelState) -> Answer:

@@ -22,7 +22,7 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     SimulatedCarrier,
-    in_france,
+    french_time,
 )
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
@@ -86,14 +86,14 @@ class DhlExpress(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
         _check_headers(request)
-        number, operation, values = _asked(request)
+        number, operation, values = _read_path(request)
         tracking = operation == "tracking"
         return Question(
             operation,
             number,
             tracking=tracking,
             goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) if tracking else (),
-            shown=json_api.basic_account(request),
+            credentials=json_api.basic_account(request),
             details=values | {"instance": _instance(request)},
         )
 
@@ -138,7 +138,7 @@ def _check_headers(request: HttpRequest) -> None:
         raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
 
 
-def _asked(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
+def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
     """The waybill, the operation, and the parameters. Raises NotUnderstoodError."""
     if request.path == _BY_PIECE:
         values = _checked(request, "tracking of a piece", [])
@@ -184,7 +184,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
     shipment = {
         "shipmentTrackingNumber": question.number,
         "status": "Success",
-        "shipmentTimestamp": in_france(state.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
+        "shipmentTimestamp": french_time(state.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
         "productCode": "N",
         "description": "DOCS",
         "shipperDetails": {"name": ""},
@@ -197,16 +197,16 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
     return json_api.answer({"shipments": [shipment]})
 
 
-def _events(state: ParcelState, asked: Mapping[str, str]) -> list[dict[str, object]]:
+def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
     """As much of them as the view shows. The offset comes only if it was asked for."""
     delivered, end = state.is_delivered, state.last_at
-    offsets = asked.get("requestGMTOffsetPerEvent") == "true"
+    offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
     steps = _steps(state)
-    events = [_event(code, label, end - before, offsets) for code, label, before in steps]
+    events = [_event(code, label, end - age, offsets) for code, label, age in steps]
     if delivered and steps[-1] != _RETURNED:
         signed = {"signedBy": documents.signatory_of(state)}
         events.append(_event("OK", "Delivered", end, offsets) | signed)
-    view = asked.get("trackingView", "last-checkpoint")
+    view = parameters.get("trackingView", "last-checkpoint")
     return events if view in _ALL_EVENTS else events[-1:]
 
 
@@ -221,7 +221,7 @@ def _steps(state: ParcelState) -> tuple[tuple[str, str, timedelta], ...]:
 
 
 def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, object]:
-    local = in_france(when)
+    local = french_time(when)
     offset = {"GMTOffset": local.isoformat()[-6:]} if offsets else {}
     return {
         "date": f"{local:%Y-%m-%d}",
@@ -244,5 +244,5 @@ def _pod(question: Question, state: ParcelState) -> Answer:
         return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
     form = "PNG" if state.scenario is Scenario.DELIVERED_PNG else "PDF"
     texts = documents.document_texts(state, "DHL Express", question.number)
-    sent = [{"encodingFormat": form, "content": text, "typeCode": "POD"} for text in texts]
-    return json_api.answer({"documents": sent})
+    entries = [{"encodingFormat": form, "content": text, "typeCode": "POD"} for text in texts]
+    return json_api.answer({"documents": entries})

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from recours.sandbox.answers import in_france
+from recours.sandbox.answers import french_time
 from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario
 
 _PAGE = (595, 420)  # points: A5, landscape
@@ -19,7 +19,7 @@ _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
     """The document that the state's scenario gives."""
-    made: dict[Scenario, Callable[[], bytes]] = {
+    makers: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
         Scenario.HOLLOW_POD: lambda: _pdf(b""),
@@ -28,8 +28,8 @@ def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
         Scenario.DELIVERED_PNG: lambda: signature_png(number),
         Scenario.DELIVERED_GIF: lambda: signature_gif(number),
     }
-    at = in_france(state.delivered_at)
-    make = made.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), at))
+    at = french_time(state.delivered_at)
+    make = makers.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), at))
     return make()
 
 
@@ -44,7 +44,7 @@ def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
     """The same, and another page of it where all pieces are there."""
     texts = [document_text(state, carrier, number)]
     if state.scenario in ALL_PIECES:
-        more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", in_france(state.delivered_at))
+        more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", french_time(state.delivered_at))
         texts.append(base64.b64encode(more).decode("ascii"))
     return texts
 
@@ -116,14 +116,14 @@ def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
 
 
 def _ink(seed: str) -> str:
-    left, bottom, width, height = _INK_BOX
-    points = [f"{left + x * width:.1f} {bottom + y * height:.1f}" for x, y in _scribble(seed, 160)]
+    x0, bottom, width, height = _INK_BOX
+    points = [f"{x0 + x * width:.1f} {bottom + y * height:.1f}" for x, y in _scribble(seed, 160)]
     return f"1.2 w {points[0]} m " + " ".join(f"{point} l" for point in points[1:]) + " S\n"
 
 
 def _pdf_text(text: str) -> str:
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return shown.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return printable.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
 def _pdf(content: bytes) -> bytes:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
 from recours.sandbox.json_api import base64_text
 from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 from recours.sandbox.soap import element, elements
@@ -83,16 +83,19 @@ class Dpd(soap.SoapCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         _, values, header = soap.SoapReader(NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER).read(request)
-        asked = {path.removeprefix("request/"): text for path, text in values.items()}
-        _see_that_values_are_good(asked)
+        fields = {path.removeprefix("request/"): text for path, text in values.items()}
+        _see_that_values_are_good(fields)
         return Question(
             OPERATION,
-            asked["ShipmentNumber"],
+            fields["ShipmentNumber"],
             tracking=True,
-            shown=(header.get("UserCredentials/userid", ""), header.get("UserCredentials/password", "")),
+            credentials=(
+                header.get("UserCredentials/userid", ""),
+                header.get("UserCredentials/password", ""),
+            ),
             details={
-                "customer": asked["Customer/number"],
-                "images": "yes" if asked["GetImages"] in _YES else "no",
+                "customer": fields["Customer/number"],
+                "images": "yes" if fields["GetImages"] in _YES else "no",
             },
         )
 
@@ -123,18 +126,18 @@ def _customer_of(account: str) -> str:
     return str(12344 + int(re.sub("[^0-9]", "", account)[-4:] or 1))
 
 
-def _see_that_values_are_good(asked: dict[str, str]) -> None:
+def _see_that_values_are_good(fields: dict[str, str]) -> None:
     """The customer first. Raises NotUnderstoodError."""
-    if (asked.get("Customer/countrycode"), asked.get("Customer/centernumber")) != (COUNTRY, CENTER):
+    if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
         raise NotUnderstoodError(_error(*_CUSTOMER_DENIED))
-    if not re.fullmatch(r"[A-Z]{2}", asked["Language"]):
+    if not re.fullmatch(r"[A-Z]{2}", fields["Language"]):
         raise _invalid("Language")
-    if not re.fullmatch(r"[0-9]{14}", asked["ShipmentNumber"]):
+    if not re.fullmatch(r"[0-9]{14}", fields["ShipmentNumber"]):
         raise _invalid("ShipmentNumber")
-    if asked["ExpandContainerMode"] not in _MODES:
+    if fields["ExpandContainerMode"] not in _MODES:
         raise _invalid("ExpandContainerMode")
     for name in ("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"):
-        if asked.get(name, "false") not in _BOOLEANS:
+        if fields.get(name, "false") not in _BOOLEANS:
             raise _invalid(name)
 
 
@@ -154,7 +157,7 @@ def _result(question: Question, state: ParcelState) -> str:
     if state.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
     delivered = state.scenario not in _NOT_DELIVERED
-    end = in_france(state.delivered_at if delivered else state.first_seen)
+    end = french_time(state.delivered_at if delivered else state.first_seen)
     fields = [
         ("ShipmentNumber", question.number),
         ("DestinationCountry", "F"),
@@ -166,7 +169,7 @@ def _result(question: Question, state: ParcelState) -> str:
         ("Reference", "CMD-1"),
     ]
     # The oldest first.
-    traces = [_trace(code, label, end - before) for code, label, before in _ON_THE_WAY]
+    traces = [_trace(code, label, end - age) for code, label, age in _ON_THE_WAY]
     if delivered:
         traces.append(_trace(*_DELIVERED, end))
     elif state.scenario is Scenario.RETURNED_TO_SENDER:
@@ -189,12 +192,12 @@ def _trace(code: str, label: str, when: datetime) -> str:
 def _images(question: Question, state: ParcelState, when: datetime) -> str:
     if question.details["images"] == "no" or state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
         return ""
-    sent = [("POD", documents.document_text(state, "DPD", question.number))]
+    pieces = [("POD", documents.document_text(state, "DPD", question.number))]
     if state.scenario in ALL_PIECES:
-        sent.append(("DeliverySignature", base64_text(documents.signature_png(question.number))))
+        pieces.append(("DeliverySignature", base64_text(documents.signature_png(question.number))))
     images = (
         elements([("type", kind), ("image", text), ("date", _day(when)), ("time", _hour(when))])
-        for kind, text in sent
+        for kind, text in pieces
     )
     return f"<images>{''.join(f'<Image>{image}</Image>' for image in images)}</images>"
 

@@ -26,7 +26,7 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     TracksSeveral,
-    in_france,
+    french_time,
 )
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
 
@@ -192,15 +192,15 @@ def _read_token(request: HttpRequest) -> Question:
     form = json_api.read_form(request, refusal)
     if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
         raise NotUnderstoodError(refusal)
-    shown = form["client_id"], form["client_secret"]
-    return Question("token", shown=shown, asks_token=True)
+    client = form["client_id"], form["client_secret"]
+    return Question("token", credentials=client, asks_token=True)
 
 
 def _read_tracking(request: HttpRequest) -> Question:
     listed = _body(request)["trackingInfo"]
     if len(listed) > _MOST_NUMBERS:
         raise NotUnderstoodError(_error(400, *_TOO_MANY_NUMBERS))
-    number, *also = (_parcel(asked)["trackingNumber"] for asked in listed)
+    number, *also = (_parcel(entry)["trackingNumber"] for entry in listed)
     return Question(
         "trackingnumbers",
         number,
@@ -213,15 +213,15 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 def _read_documents(request: HttpRequest) -> Question:
     tree = _body(request)
-    asked, *more = tree["trackDocumentSpecification"]
+    entry, *more = tree["trackDocumentSpecification"]
     if more:
         raise _refused("trackDocumentSpecification must be a list of one")
-    parcel = _parcel(asked)
+    parcel = _parcel(entry)
     return Question(
         "trackingdocuments",
         parcel["trackingNumber"],
         bearer=json_api.bearer(request),
-        details=parcel | {"account": asked.get("accountNumber", "")},
+        details=parcel | {"account": entry.get("accountNumber", "")},
     )
 
 
@@ -233,12 +233,12 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return tree
 
 
-def _parcel(asked: dict[str, Any]) -> dict[str, str]:
+def _parcel(entry: dict[str, Any]) -> dict[str, str]:
     """What a request says of a parcel: its number, and between which days it was sent. Raises NotUnderstoodError."""
-    info: dict[str, str] = asked["trackingNumberInfo"]
+    info: dict[str, str] = entry["trackingNumberInfo"]
     if not info["trackingNumber"]:
         raise NotUnderstoodError(_error(400, *_EMPTY))
-    days_sent = {name: asked[name] for name in ("shipDateBegin", "shipDateEnd") if name in asked}
+    days_sent = {name: entry[name] for name in ("shipDateBegin", "shipDateEnd") if name in entry}
     try:
         days = [date.fromisoformat(day) for day in days_sent.values()]
     except ValueError:
@@ -313,9 +313,9 @@ def _dated(kind: str, when: datetime) -> dict[str, str]:
     return {"type": kind, "dateTime": _iso(when)}
 
 
-def _scan(code: str, label: str, before: timedelta, end: datetime) -> dict[str, Any]:
+def _scan(code: str, label: str, age: timedelta, end: datetime) -> dict[str, Any]:
     return {
-        "date": _iso(end - before),
+        "date": _iso(end - age),
         "eventType": code,
         "eventDescription": label,
         "derivedStatusCode": code,
@@ -324,7 +324,7 @@ def _scan(code: str, label: str, before: timedelta, end: datetime) -> dict[str, 
 
 
 def _iso(at: datetime) -> str:
-    return in_france(at).isoformat(timespec="seconds")
+    return french_time(at).isoformat(timespec="seconds")
 
 
 # ---------------------------------------------------------------- the documents
@@ -352,10 +352,10 @@ def _output(output: dict[str, Any]) -> Answer:
 
 def _is_the_parcel(question: Question, state: ParcelState) -> bool:
     """Whether what was said of the parcel, beside its number, is true of this one."""
-    asked = question.details
-    sent = (in_france(state.delivered_at) - _ON_THE_ROAD).date().isoformat()
+    details = question.details
+    day = (french_time(state.delivered_at) - _ON_THE_ROAD).date().isoformat()
     return (
-        asked.get("carrierCode", _CARRIER) == _CARRIER
-        and asked.get("trackingNumberUniqueId") in (None, _unique_id(question.number))
-        and asked.get("shipDateBegin", sent) <= sent <= asked.get("shipDateEnd", sent)
+        details.get("carrierCode", _CARRIER) == _CARRIER
+        and details.get("trackingNumberUniqueId") in (None, _unique_id(question.number))
+        and details.get("shipDateBegin", day) <= day <= details.get("shipDateEnd", day)
     )

@@ -26,7 +26,7 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     TracksSeveral,
-    in_france,
+    french_time,
 )
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
 
@@ -116,7 +116,7 @@ def _read_token(request: HttpRequest) -> Question:
     form = json_api.read_form(request, _no_token("Unsupported media type"))
     if form.get("grant_type") != "client_credentials":
         raise NotUnderstoodError(_no_token("Unsupported grant type"))
-    return Question("token", shown=json_api.basic_account(request), asks_token=True)
+    return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
 def _no_token(message: str) -> Answer:
@@ -213,7 +213,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
     """The parcel, its events the newest first."""
     delivered, end = state.is_delivered, state.last_at
     past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
-    steps = [(status, code, text, end - before) for status, code, text, before in past]
+    steps = [(status, code, text, end - age) for status, code, text, age in past]
     if delivered:
         closed = state.scenario is Scenario.RETURNED_TO_SENDER
         steps.append((*(_CLOSED if closed else _DELIVERED), end))
@@ -235,7 +235,7 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
 
 def _stamp(at: datetime) -> str:
     """The offset has no colon."""
-    return f"{in_france(at):%Y-%m-%dT%H:%M:%S%z}"
+    return f"{french_time(at):%Y-%m-%dT%H:%M:%S%z}"
 
 
 # ---------------------------------------------------------------- ShipIT
@@ -285,7 +285,7 @@ def _details(question: Question, state: ParcelState) -> dict[str, Any]:
     """Signatory and time only of a delivery."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
     if state.scenario is not Scenario.IN_TRANSIT:
-        details["DeliveryDate"] = in_france(state.delivered_at).isoformat()
+        details["DeliveryDate"] = french_time(state.delivered_at).isoformat()
         signatory = documents.signatory_of(state)
         if signatory:
             details["Signature"] = signatory

@@ -67,12 +67,12 @@ def _check_object(
 ) -> None:
     if not isinstance(value, dict):
         raise refuse(f"{where} must be an object")
-    known = {name.rstrip("?"): form for name, form in forms.items()}
+    fields = {name.rstrip("?"): form for name, form in forms.items()}
     missing = [name for name in forms if not name.endswith("?") and name not in value]
-    if wrong := [*missing, *(name for name in value if name not in known)]:
+    if wrong := [*missing, *(name for name in value if name not in fields)]:
         raise refuse(f"{where}.{wrong[0]} is missing, or is not a field")
     for name, inner in value.items():
-        check(inner, known[name], refuse, f"{where}.{name}")
+        check(inner, fields[name], refuse, f"{where}.{name}")
 
 
 def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:

@@ -26,7 +26,7 @@ from recours.sandbox.answers import (
     Question,
     TracksSeveral,
     account_of,
-    in_france,
+    french_time,
     part_of,
 )
 from recours.sandbox.scenarios import ParcelState, Scenario
@@ -80,7 +80,9 @@ class LaPoste(TracksSeveral):
         if len(also) >= MOST_NUMBERS:
             raise NotUnderstoodError(_functional(400, _BAD_NUMBER, names, language))
         details = {"lang": language}
-        return Question("idships", number, tuple(also), tracking=True, shown=account_of(key), details=details)
+        return Question(
+            "idships", number, tuple(also), tracking=True, credentials=account_of(key), details=details
+        )
 
     def example(self, digits: str, serial: int) -> str:
         return f"6A{digits}{serial:09d}"
@@ -118,8 +120,8 @@ class LaPoste(TracksSeveral):
         back = state.scenario is Scenario.RETURNED_TO_SENDER
         last = _SENT_BACK if back else _DELIVERED if delivered else ()
         events = [
-            {"code": code, "label": label, "date": _local(at - before)}
-            for code, label, before in (*last, *_ON_THE_WAY)
+            {"code": code, "label": label, "date": _local(at - age)}
+            for code, label, age in (*last, *_ON_THE_WAY)
         ]
         shipment: dict[str, Any] = {
             "idShip": question.number,
@@ -189,4 +191,4 @@ def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
 
 
 def _local(at: datetime) -> str:
-    return in_france(at).isoformat(timespec="seconds")
+    return french_time(at).isoformat(timespec="seconds")

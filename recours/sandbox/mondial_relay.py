@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
 from recours.sandbox.scenarios import ParcelState, Scenario
 from recours.sandbox.soap import elements
 
@@ -74,7 +74,7 @@ class MondialRelay(soap.SoapCarrier):
             OPERATION,
             values["Expedition"],
             tracking=True,
-            shown=(values["Enseigne"], ""),
+            credentials=(values["Enseigne"], ""),
             details={
                 "signed": "".join(values[name] for name in _PARAMETERS[:-1]),
                 "security": values["Security"],
@@ -103,9 +103,9 @@ class MondialRelay(soap.SoapCarrier):
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The events, the oldest first. A parcel on its way has not come to its relay."""
         del question
-        delivered, end = state.is_delivered, in_france(state.last_at)
+        delivered, end = state.is_delivered, french_time(state.last_at)
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
-        events = [_event(label, place, end - before) for label, place, before in passed]
+        events = [_event(label, place, end - age) for label, place, age in passed]
         if delivered:
             back = state.scenario is Scenario.RETURNED_TO_SENDER
             events.append(_event(*(_SENT_BACK if back else _HANDED_OVER), end))

@@ -190,7 +190,7 @@ class ParcelState:
 class _Progress:
     script: Parcel
     first_seen: datetime
-    used: int = 0
+    steps_used: int = 0
     delivered_at: datetime | None = None
 
 
@@ -221,7 +221,7 @@ class ScriptProgress:
         progress = self._progress.get(number)
         if progress is None or progress.script is not script:
             progress = self._progress[number] = _Progress(script, at)
-        step = script.steps[min(progress.used, len(script.steps) - 1)]
+        step = script.steps[min(progress.steps_used, len(script.steps) - 1)]
         if hidden and step in hidden:
             step = Scenario.NOT_OURS
         scenario, override = (step, None) if isinstance(step, Scenario) else (Scenario.DELIVERED, step)
@@ -231,7 +231,7 @@ class ScriptProgress:
         state = ParcelState(
             scenario,
             script,
-            progress.used,
+            progress.steps_used,
             progress.first_seen,
             progress.delivered_at or at + script.delivered_after,
             override,
@@ -239,7 +239,7 @@ class ScriptProgress:
         if delivered:
             progress.delivered_at = state.delivered_at
         if hidden is None and (refused or step not in goes_on):
-            progress.used += 1
+            progress.steps_used += 1
         return state
 
 

@@ -209,8 +209,8 @@ class Sandbox:
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             scenario = Scenario.AUTH_REFUSED if account is None else None
-            shown = account or question.account
-            self.calls.append(Call(at, carrier.key, question.operation, "", shown, scenario))
+            name = account or question.account
+            self.calls.append(Call(at, carrier.key, question.operation, "", name, scenario))
             if account is None:
                 return carrier.token(question, None, 0)
             token = f"sandbox-{carrier.key}-{len(self.calls)}"
@@ -225,7 +225,7 @@ class Sandbox:
             if token is None or token.carrier != carrier.key or token.until <= self._now():
                 return None
             return token.account if self.accounts.get(token.account) == token.password else None
-        if question.shown is None:
+        if question.credentials is None:
             return ""
         accounts = self.accounts.items()
         return next((name for name, password in accounts if carrier.shows(question, name, password)), None)
@@ -239,8 +239,8 @@ class Sandbox:
             numbers = (question.number, *question.also)
             states = [self._state(carrier, question, number, account, at) for number in numbers]
             scenario = None if question.also else states[0].override or states[0].scenario
-            shown = account or question.account
-            self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), shown, scenario))
+            name = account or question.account
+            self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), name, scenario))
             return [
                 (replace(question, number=number, also=()), state)
                 for number, state in zip(numbers, states, strict=True)

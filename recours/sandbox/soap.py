@@ -122,8 +122,8 @@ def escaped(text: str) -> str:
     Of that, the escape sequences of terminals (ESC and a bracket) are kept in their one-character form, U+009B;
     the rest is dropped.
     """
-    kept = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
-    return html.escape(kept, quote=False).replace("\r", "&#13;")  # a bare CR would be read as a line feed
+    valid = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
+    return html.escape(valid, quote=False).replace("\r", "&#13;")  # a bare CR would be read as a line feed
 
 
 def elements(fields: Iterable[tuple[str, str | int | bool]]) -> str:

@@ -20,7 +20,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import Answer, GivesTokens, HttpRequest, NotUnderstoodError, Question, in_france
+from recours.sandbox.answers import (
+    Answer,
+    GivesTokens,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    french_time,
+)
 from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
@@ -141,7 +148,7 @@ def _read_token(request: HttpRequest) -> Question:
     refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
     if json_api.read_form(request, refusal) != {"grant_type": "client_credentials"}:
         raise NotUnderstoodError(refusal)
-    return Question("token", shown=json_api.basic_account(request), asks_token=True)
+    return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
 def _read_details(request: HttpRequest) -> Question:
@@ -195,19 +202,19 @@ def _package(question: Question, state: ParcelState) -> dict[str, Any]:
             "statusCode": code,
             "type": kind,
         },
-        "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{in_france(end):%Y%m%d}"}],
+        "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{french_time(end):%Y%m%d}"}],
         "activity": [_activity(step, end - step[-1], state.scenario) for step in steps],
         "packageCount": 1,
         "deliveryInformation": _delivery(question, state),
     }
     if delivered:
-        package["deliveryTime"] = {"type": "DEL", "endTime": f"{in_france(end):%H%M%S}"}
+        package["deliveryTime"] = {"type": "DEL", "endTime": f"{french_time(end):%H%M%S}"}
     return package
 
 
 def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]:
     kind, code, activity, label, _ = step
-    local = in_france(when)
+    local = french_time(when)
     # The time of Greenwich with colons; in digits without leading zeros; or nothing at all.
     of_greenwich = {}
     if scenario is not Scenario.DELIVERED_NO_SIGNATORY:
@@ -259,7 +266,7 @@ def _proof(question: Question, state: ParcelState) -> str:
         return json_api.base64_text(_HOLLOW_PAGE)
     if state.scenario in _NO_PROOF:
         return documents.document_text(state, "UPS", question.number)
-    signatory, when = documents.signatory_of(state), in_france(state.delivered_at)
+    signatory, when = documents.signatory_of(state), french_time(state.delivered_at)
     return json_api.base64_text(proof_page(question.number, signatory, when))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from recours.carriers import json_api
 from recours.carriers.answers import (
+    EncodedPiece,
     Meaning,
     ParcelStatus,
     Scan,
-    Sent,
     Shipment,
     by_code,
     evidence,
@@ -97,7 +97,7 @@ def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
     content = json_api.text(tree, "content")
     if content is None:
         return _failure(answer, tree)
-    return evidence(SPEC.name, [Sent(content, "acme proof")], delivery, answer)
+    return evidence(SPEC.name, [EncodedPiece(content, "acme proof")], delivery, answer)
 
 
 def _failure(answer: Response, tree: Any) -> Failure:

@@ -44,7 +44,7 @@ class Acme(SimulatedCarrier):
             number,
             tracking=not proof,
             goes_on=() if proof else DELIVERED_BY_TRACKING,
-            shown=account_of(request.headers.get("x-key", "")),
+            credentials=account_of(request.headers.get("x-key", "")),
         )
 
     def example(self, digits: str, serial: int) -> str:

@@ -23,7 +23,7 @@ def calls_of(
     """The sizes of the calls about thirty numbers; whether a bad one fails `alone` too."""
     bundle = Bundle([Asked(number, None) for number in THIRTY])
     sizes = []
-    while numbers := bundle.next_call(bundle.asked[0]):
+    while numbers := bundle.next_call(bundle.parcels[0]):
         sizes.append(len(numbers))
         fails = any(number in bad for number in numbers) and (alone or len(numbers) > 1)
         bundle.note_tracking(numbers, failure if fails else dict.fromkeys(numbers, ON_ITS_WAY))
@@ -64,8 +64,8 @@ def test_a_carrier_that_is_down_takes_four_calls() -> None:
 def test_failures_of_several_kinds_in_a_row_are_an_outage_too() -> None:
     bundle = Bundle([Asked(number, None) for number in THIRTY])
     for failure in (REJECTED, DOWN, SILENT, DOWN):
-        bundle.note_tracking(bundle.next_call(bundle.asked[0]), failure)
-    assert (bundle.next_call(bundle.asked[0]), bundle.outage) == ((), DOWN)
+        bundle.note_tracking(bundle.next_call(bundle.parcels[0]), failure)
+    assert (bundle.next_call(bundle.parcels[0]), bundle.outage) == ((), DOWN)
 
 
 def test_where_every_number_is_rejected_the_rest_is_left_to_single_calls() -> None:
