@@ -55,11 +55,13 @@ def make_worker(
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
-    database, redact = opened.database, redactor(settings)
+    database = opened.database
+    redact = redactor(settings)
     if opened_accounts is None:
         opened_accounts = accounts(settings, clock, jitter, database=database)
         opened_accounts.settle_moved(clock.now())
-    catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
+    catalog = catalog_of(settings, opened_accounts.of_clients)
+    language = settings.mail.language
     assessor = assessor_of(settings, database, catalog, policy)
     mailing = MailService(settings, database, opened.schema, clock, token or run_id, catalog)
     deps = Dependencies(

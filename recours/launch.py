@@ -80,7 +80,8 @@ def missing_here() -> "str | None":
     if sys.version_info < OLDEST:
         return "Python %d.%d or newer is needed" % OLDEST
     versions = _installed()
-    missing, old = [], []
+    missing = []
+    old = []
     for name, oldest in NEEDED:
         version = versions.get(_plain(name))
         if not version:

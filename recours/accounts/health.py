@@ -51,22 +51,27 @@ def listed(
     account: ClientAccount, client: ServiceClient, state: CarrierState, trouble: str | None, now: datetime
 ) -> ListedAccount:
     """`trouble`: why its credentials or limits cannot be used."""
-    health, why, until = AccountHealth.OPEN, None, None
-    if state.own_stop:
-        health, why = AccountHealth.PAUSED, state.own_stop.why
-    elif trouble:
-        health, why = AccountHealth.UNUSABLE, trouble
-    elif state.stopped:
-        health, why = AccountHealth.PAUSED, state.stopped.why
-    elif pause := state.pause_at(now):
-        health, why, until = AccountHealth.PAUSED, pause.reason, pause.until
-    elif state.account.refusals:
-        health, why = AccountHealth.REFUSED, state.account.refusal
-        until = state.account.refused_until if lasts(state.account.refused_until, now) else None
-    elif state.documents.refused_at:
-        health, why, until = AccountHealth.REFUSED, state.documents.words, state.documents.next_call_at
+    health, why, until = _health(state, trouble, now)
     is_stopped = state.own_stop is not None
     return ListedAccount(account, client, health, clean(why, 300) if why else None, until, is_stopped)
+
+
+def _health(
+    state: CarrierState, trouble: str | None, now: datetime
+) -> tuple[AccountHealth, str | None, datetime | None]:
+    """The health of an account, what stands in the way, and until when."""
+    if stop := state.own_stop or (None if trouble else state.stopped):
+        return AccountHealth.PAUSED, stop.why, None
+    if trouble:
+        return AccountHealth.UNUSABLE, trouble, None
+    if pause := state.pause_at(now):
+        return AccountHealth.PAUSED, pause.reason, pause.until
+    if state.account.refusals:
+        until = state.account.refused_until
+        return AccountHealth.REFUSED, state.account.refusal, until if lasts(until, now) else None
+    if state.documents.refused_at:
+        return AccountHealth.REFUSED, state.documents.words, state.documents.next_call_at
+    return AccountHealth.OPEN, None, None
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ class AccountReader:
 
     def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
         """These with their health. No carrier is called."""
-        chosen, now = list(accounts), self.clock.now()
+        chosen = list(accounts)
+        now = self.clock.now()
         if not chosen:  # as in a database that no run has worked on yet, which has no such tables
             return []
         sealed = ClientAccounts(self.database).sealed()

@@ -110,7 +110,9 @@ class Accounts(Mapping[str, Account]):
         with self._lock:
             if version == self._version:
                 return False
-            self._version, self._of_clients, self._rows = version, None, None
+            self._version = version
+            self._of_clients = None
+            self._rows = None
             # The others keep their connections and tokens.
             self._opened = {
                 key: (row, account)
@@ -209,7 +211,8 @@ def accounts(
         def http() -> "Sender":
             from recours.carriers.http import Http  # noqa: PLC0415 (see above)
 
-            url, limits = settings.base_urls[spec.key], settings.http
+            url = settings.base_urls[spec.key]
+            limits = settings.http
             replaced = url != spec.base_url
             return watched(Http(url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced))
 

@@ -30,7 +30,8 @@ class AccountRefusedError(ClaimsRefusedError):
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
-        self.why, self.facts = why, facts
+        self.why = why
+        self.facts = facts
 
     def sentences(self, language: str) -> str:
         return translate(language, REFUSED[self.why]).format(**self.facts)
@@ -271,7 +272,9 @@ def _shown(error: str) -> str:
 
 
 LARGEST = 10 * 1024 * 1024
-CLIENT, CARRIER, LIMITS = "client", "carrier", "limits"
+CLIENT = "client"
+CARRIER = "carrier"
+LIMITS = "limits"
 _DELIMITERS = ",;\t"
 _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
 _MOST_SHOWN = 100  # sentences about rows
@@ -315,9 +318,11 @@ class AccountFile:
         """Raises ClaimsRefusedError. What a cell holds is not repeated: in a row that is shifted it may be a credential."""
         if fault:
             raise ClaimsRefusedError(fault)
-        client_name, carrier_name = cells.pop(CLIENT), cells.pop(CARRIER)
+        client_name = cells.pop(CLIENT)
+        carrier_name = cells.pop(CARRIER)
         try:
-            client, spec = self.client_named(client_name), carrier_named(self.catalog, carrier_name)
+            client = self.client_named(client_name)
+            spec = carrier_named(self.catalog, carrier_name)
         except AccountRefusedError as error:
             raise ClaimsRefusedError(_WITHOUT_CELL[error.why]) from None
         place = self._places.setdefault((client.id, spec.key), row)
@@ -366,7 +371,8 @@ def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
-    number, line = 0, 1
+    number = 0
+    line = 1
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells) and not names:

@@ -93,7 +93,8 @@ class AccountActions:
 
         Checks are recorded, unless the carrier was not asked.
         """
-        app, queue = self.app, self.app.queue()
+        app = self.app
+        queue = self.app.queue()
         try:
             for key in keys:
                 try:
@@ -128,7 +129,8 @@ class AccountActions:
 
     def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
         """Keep them, sealed: all or none. `replace`: also where there is one, whose number and limits stay."""
-        seals, rows = self.seals(), []
+        seals = self.seals()
+        rows = []
         for new in accounts:
             owner = owner_of(new.client.id, new.spec.key)
             rows.append((new.client.id, new.spec.key, seals.seal(new.credentials, owner), new.limits))

@@ -173,7 +173,8 @@ class Actions:
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
-        app, policy = self.app, self.app.settings.policy
+        app = self.app
+        policy = self.app.settings.policy
         for part in app.given_up.given_up(criteria, app.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
             reopened = app.given_up.start_over(may, self.by, app.clock.now()) if may else set()
@@ -181,11 +182,11 @@ class Actions:
 
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
-        app, reason = self.app, _reason(why)
+        reason = _reason(why)
         with self._translating_errors():
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-        exclude = partial(app.enrolment.exclude, why=reason)
+        exclude = partial(self.app.enrolment.exclude, why=reason)
         return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else exclude)
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
@@ -204,7 +205,8 @@ class Actions:
         self, reference: str, *, number: str | None = None, carrier: str | None = None
     ) -> ActionResult:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
-        app, now = self.app, self.app.clock.now()
+        app = self.app
+        now = self.app.clock.now()
         with self._translating_errors():
             claim = self._listed(reference).claim
             spellings = app.database.border.values_of("carrier")
@@ -257,22 +259,23 @@ class Actions:
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
         """Have a file count that was refused and kept, by its SHA-256. `why`: the person's words, which are kept."""
-        app = self.app
         with self._translating_errors():
             listed = self._listed(reference)
             pieces = self.reports.records.evidence(listed.claim.id)
             piece = next((piece for piece in pieces if piece.sha256 == sha256), None)
-            if piece is None or not is_inside(app.settings.pod_dir, piece.path):
+            if piece is None or not is_inside(self.app.settings.pod_dir, piece.path):
                 raise NotAttachedError("no_piece", reference=listed.claim.reference)
         path = Path(piece.path)
         return self.attach(reference, path, path.name, kind=piece.kind, anyway=why)
 
     def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
         """Take a proof back, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
-        app, now = self.app, self.app.clock.now()
+        app = self.app
+        now = self.app.clock.now()
         with self._translating_errors():
             listed = self._listed(reference)
-            claim, pieces = listed.claim, self.reports.records.evidence(listed.claim.id)
+            claim = listed.claim
+            pieces = self.reports.records.evidence(listed.claim.id)
             piece, following = piece_to_take_back(listed, pieces, chosen)
             documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             path = Path(piece.path)
@@ -324,7 +327,8 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
-            stop, refusal = queue.take_up(key, self.by), queue.status(key).refusal
+            stop = queue.take_up(key, self.by)
+            refusal = queue.status(key).refusal
         if stop is None:
             sentence = "closed_otherwise" if refusal else "not_paused"
         else:
@@ -348,7 +352,8 @@ class Actions:
     ) -> AccountResult:
         """What a check showed of the house's account, or of a client's."""
         carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
-        error, client = check_error(self.language, checked), account.client.named if account else ""
+        error = check_error(self.language, checked)
+        client = account.client.named if account else ""
         is_fine = checked.is_accepted
         return AccountResult(
             key,
@@ -513,13 +518,15 @@ class Actions:
 
         Each claim with what stood in the way, if anything did. Raises DatabaseError if the database does not answer.
         """
-        fault, now = None, self.app.clock.now()
+        fault = None
+        now = self.app.clock.now()
         try:
             finished = do(claims, self.by, now) if do else {claim.id for claim in claims}
         except DatabaseError as error:
             if not error.was_answered:
                 raise
-            finished, fault = set(), str(self._sentences.no_database(str(error)))
+            finished = set()
+            fault = str(self._sentences.no_database(str(error)))
         for claim in claims:
             if claim.id in finished:
                 yield claim, None

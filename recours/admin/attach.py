@@ -56,7 +56,8 @@ class NotAttachedError(ClaimsRefusedError):
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
-        self.why, self.facts = why, facts
+        self.why = why
+        self.facts = facts
 
 
 REFUSED: dict[str, str] = {
@@ -203,9 +204,11 @@ def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy
     )
     if signatory == "":
         raise NotAttachedError("signatory")
-    at, day = None, attachment.at
+    at = None
+    day = attachment.at
     if isinstance(attachment.at, datetime):
-        at, day = attachment.at if attachment.at.tzinfo else attachment.at.replace(tzinfo=policy.zone), None
+        at = attachment.at if attachment.at.tzinfo else attachment.at.replace(tzinfo=policy.zone)
+        day = None
     if attachment.at:
         _check_time(at or attachment.at, claim, policy, now)
     else:

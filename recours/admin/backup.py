@@ -45,12 +45,15 @@ from recours.database.tables import attempts, claims, erasures, evidence
 from recours.evidence.store import is_inside, sync_folder
 from recours.host.files import PRIVATE, Access, environment_of_others, make_alike, read_regular
 
-_a, _c, _v = attempts.c, claims.c, evidence.c
+_a = attempts.c
+_c = claims.c
+_v = evidence.c
 
 DOCUMENTS = "documents"
 PREFIX = "recours-backup-"
 COPIES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}  # of the database, by its kind
-_FACTS, _SUMS = "backup.json", "SHA256SUMS"
+_FACTS = "backup.json"
+_SUMS = "SHA256SUMS"
 _PARTIAL = ".partial"
 _ABANDONED_AFTER_S = 24 * 3600
 
@@ -106,7 +109,8 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A folder to be filled, which gets its name at the end; it is gone if anything fails. Raises BackupError."""
-    parent, folder = target.parent, target.with_name(f".{target.name}{_PARTIAL}")
+    parent = target.parent
+    folder = target.with_name(f".{target.name}{_PARTIAL}")
     try:
         PRIVATE.make_folder(parent)
         for abandoned in parent.glob(f".{PREFIX}*{_PARTIAL}"):  # by a backup that was killed
@@ -263,7 +267,8 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
             f"This backup holds a database of the kind {backup.facts.database}, but {database.safe_url} is not one. "
             "Name a matching database with --database-url."
         )
-    result, copied = Restored(database.safe_url), backup.folder / COPIES[kind]
+    result = Restored(database.safe_url)
+    copied = backup.folder / COPIES[kind]
     if not database.path:
         require_empty(database)
         result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
@@ -301,7 +306,8 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
 
     Raises BackupError.
     """
-    copied, other = 0, []
+    copied = 0
+    other = []
     for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
         place = pod_dir / source.relative_to(backup.folder / DOCUMENTS)
         part = place.with_name(f".{place.name}.partial")

@@ -136,7 +136,8 @@ class RequestedFetch:
     @property
     def done(self) -> int:
         """How many claims it has dealt with so far."""
-        worker, over = self._worker, len(self.outcomes)
+        worker = self._worker
+        over = len(self.outcomes)
         return min(over + worker.stats.total, len(self.references)) if worker else over
 
     @property

@@ -208,7 +208,8 @@ class ResultSentences(Localized):
         """`pod_url`: what the claim's names now; `evidence`: all of the claim's."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
         shows = piece_text(piece, self)
-        verdict, text = evidence.verdict, evidence.verdict_text(self.language)
+        verdict = evidence.verdict
+        text = evidence.verdict_text(self.language)
         is_pod = document.path == pod_url
         key = "attached" if is_pod else "beside"
         return AttachResult(

@@ -105,7 +105,8 @@ def _show(settings: Settings, app: App | None) -> None:
     catalog = catalog_of(settings)
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
         if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
-            claimed, served_by = catalog.name_of(substitute.claimed), catalog.name_of(substitute.served_by)
+            claimed = catalog.name_of(substitute.claimed)
+            served_by = catalog.name_of(substitute.served_by)
             number = f" with a {served_by} number" if substitute.numbers else ""
             click.echo(f"{claimed} claims{number} use the {served_by} account.")
 
@@ -118,7 +119,8 @@ def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str,
     accounts = reports.accounts_now() if reports else []
     actions = reports.actions_now() if reports else {}
     for carrier in sorted(carriers, key=lambda carrier: carrier.name.casefold()):
-        key, refusal = carrier.key, carrier.refusal or carrier.documents
+        key = carrier.key
+        refusal = carrier.refusal or carrier.documents
         limits = [named_usage(use, texts.minute) for use in worth_showing(carrier.uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
@@ -230,7 +232,8 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:
-        request, answer = call["request"], call.get("error") or f"HTTP {call['status']}"
+        request = call["request"]
+        answer = call.get("error") or f"HTTP {call['status']}"
         click.echo(harmless(f"- {request['method']} {request['path']}: {answer}"))
     click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {_parcel_text(outcome, texts)}")))
     path = home() / "data" / "recordings" / f"{spec.key}-{at:%Y%m%dT%H%M%SZ}.json"
@@ -260,7 +263,8 @@ def reclassify(settings: Settings, file: Path) -> None:
         say_error(f"{file} is no recording that can be read{why}: 'recours carriers rehearse' makes one.")
         raise SystemExit(USAGE) from error
     outcome = read_again(recording)
-    kind, name = kind_of(outcome), CATALOG.name_of(recording.carrier)
+    kind = kind_of(outcome)
+    name = CATALOG.name_of(recording.carrier)
     text = _parcel_text(outcome, Localized("en", settings.policy.zone))
     click.echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
     if kind != recording.kind:

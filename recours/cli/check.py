@@ -67,10 +67,13 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     try:
         settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
     except SettingsError as error:
-        checks, faulty = _checks_without_settings(error), USAGE
+        checks = _checks_without_settings(error)
+        faulty = USAGE
     else:
         context = CheckContext(settings, offline=offline)
-        checks, faulty, redact = _checks(context), context.faulty, redactor(settings)
+        checks = _checks(context)
+        faulty = context.faulty
+        redact = redactor(settings)
     results = []
     for raw in _results_of(checks):
         text, remedy = (pasteable(clean(harmless(redact(part)), _LONGEST)) for part in (raw.text, raw.remedy))
@@ -143,12 +146,14 @@ class CheckContext:
         except DatabaseError as error:
             facts.fault = error
             return facts
-        facts.database, facts.schema = database, schema
+        facts.database = database
+        facts.schema = schema
         try:
             if schema.is_current:
                 clock = SystemClock(clock_offset(database))
                 app = app_over(self.settings, database, schema, clock)
-                facts.overview, facts.claims = Reports(app).overview(days=1), app.claims.count()
+                facts.overview = Reports(app).overview(days=1)
+                facts.claims = app.claims.count()
                 facts.app = app
         except DatabaseError as error:
             facts.claims_fault = error
@@ -195,7 +200,9 @@ def _settings(context: CheckContext) -> Iterator[CheckResult]:
 
 def _database(context: CheckContext) -> Iterator[CheckResult]:
     named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
-    facts, database, schema = context.facts, context.facts.database, context.facts.schema
+    facts = context.facts
+    database = context.facts.database
+    schema = context.facts.schema
     if facts.fault:
         yield _database_fault("database", facts.fault)
     if facts.is_new:
@@ -365,7 +372,8 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
     if watch.ping_url:
         from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
 
-        name, host = "RECOURS_PING_URL", urlsplit(watch.ping_url).hostname or ""
+        name = "RECOURS_PING_URL"
+        host = urlsplit(watch.ping_url).hostname or ""
         if context.offline:
             yield ok(name, f"{host}: not tried (--offline)")
         elif ping_fault := healthchecks.trouble_with(watch.ping_url):

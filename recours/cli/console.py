@@ -20,7 +20,10 @@ from recours.host.installation import pasteable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
+# Exit statuses.
+DONE = 0
+FAILED = 1
+USAGE = 2
 
 SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000

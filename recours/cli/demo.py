@@ -102,7 +102,8 @@ def command() -> None:
             opened.database.close()
             log.close()
         calls = len(box.calls)
-    took, runs = time.monotonic() - started_at, DAYS * 24
+    took = time.monotonic() - started_at
+    runs = DAYS * 24
     click.echo(
         f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )

@@ -273,7 +273,8 @@ def verify_command(
         else:
             verification = Verification(custody, report, read_roots(settings.tsa_certificate), claim_ids)
             verification.run()
-            last, stamp = verification.last, verification.stamp
+            last = verification.last
+            stamp = verification.stamp
             if settings.tsa_url and last and (not stamp or stamp[0] != last):
                 report(
                     f"Manifest {last.number}, the last one, has no good timestamp: it was deleted, or the authority did not "
@@ -302,7 +303,8 @@ def _claim_id(app: App, reference: str) -> Any:
 
 
 def _facts(verification: Verification) -> dict[str, object]:
-    last, stamp = verification.last, verification.stamp
+    last = verification.last
+    stamp = verification.stamp
     return {
         "manifests": last.number if last else 0,
         "last_sha256": last.sha256 if last else None,
@@ -314,7 +316,8 @@ def _facts(verification: Verification) -> dict[str, object]:
 
 
 def _text(verification: Verification, *, is_signed: bool) -> str:
-    last, pending = verification.last, verification.pending
+    last = verification.last
+    pending = verification.pending
     text = (
         f"{plural(verification.files, 'file')} read; the next run's manifest will name {pending} of them.\n"
     )

@@ -100,7 +100,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
 
 
 def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
-    result, catalog = dry_run.result, dry_run.catalog
+    result = dry_run.result
+    catalog = dry_run.catalog
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
         yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"

@@ -94,8 +94,7 @@ def _say_dry_run(count: int, action: str) -> None:
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
     app = actions.app
-    policy, enrolment, catalog = app.settings.policy, app.enrolment, app.catalog
-    counts = count_candidates(enrolment.candidates(), criteria, policy, catalog)
+    counts = count_candidates(app.enrolment.candidates(), criteria, app.settings.policy, app.catalog)
     count = counts.open.total()
     _show_candidates(app, counts)
     if dry_run:
@@ -126,7 +125,8 @@ def _say_enrolled(app: App, count: int, enrolled: int) -> None:
         click.echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
-    setting, adopted = app.enrolment.setting, app.enrolment.adoption()
+    setting = app.enrolment.setting
+    adopted = app.enrolment.adoption()
     if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
         click.echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "

@@ -51,7 +51,8 @@ _COMMANDS = {
 
 def subcommand(typed: str) -> click.Command:
     """The subcommand that is typed so. Raises KeyError."""
-    module, name = _COMMANDS[typed][0], typed.replace("-", "_")
+    module = _COMMANDS[typed][0]
+    name = typed.replace("-", "_")
     attribute = "command" if name == module else f"{name}_command"
     command: click.Command = getattr(import_module(f"recours.cli.{module}"), attribute)
     return command

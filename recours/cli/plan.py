@@ -57,8 +57,7 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
             batch_sizes={PODRetryScheduler.name: batch_size},
         )
         late = Reports(app).problems_of(*OF_LATE_CLAIMS)
-    zone = app.settings.policy.zone
-    sentences = VerdictSentences("en", zone)
+    sentences = VerdictSentences("en", app.settings.policy.zone)
     if as_json:
         tell_json(plan.as_json() | {"late": [sentences.as_json(problem, plan.made_at) for problem in late]})
     else:

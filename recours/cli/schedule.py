@@ -55,7 +55,8 @@ def crontab() -> Crontab:
 def _make_logs() -> None:
     """The folder of cron.log, and the file, which the shell would make readable by everybody."""
     root = home()
-    access, log = access_of(root, process_environment()), root / "logs" / "cron.log"
+    access = access_of(root, process_environment())
+    log = root / "logs" / "cron.log"
     access.make_folder(log.parent)
     access.create(log)
 

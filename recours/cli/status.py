@@ -71,9 +71,8 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     """
     with with_app(database_url) as app:
         overview = Reports(app).overview(days)
-        database = app.database.safe_url
-    judgement, zone = verdict(overview), app.settings.policy.zone
-    sentences = VerdictSentences("en", zone)
+    judgement = verdict(overview)
+    sentences = VerdictSentences("en", app.settings.policy.zone)
     if as_json:
         facts = {"at": judgement.at.isoformat()} if check else overview.as_json()
         problems = [sentences.as_json(problem, judgement.at) for problem in judgement.problems]
@@ -84,7 +83,7 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     if check:
         raise SystemExit(DONE if judgement.is_well else FAILED)
     if not as_json:
-        _show_overview(overview, app.catalog, database, sentences)
+        _show_overview(overview, app.catalog, app.database.safe_url, sentences)
         for sentence in sentences.differences(overview.differences):
             click.echo(sentence)
 
@@ -150,7 +149,8 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
             "" if percent is None else f"{percent:.1f}%"
             for percent in (rate.percent, rate.percent_of_attempts)
         ]
-        claims, attempts = (rate.success, rate.given_up), (rate.failed, rate.left)
+        claims = (rate.success, rate.given_up)
+        attempts = (rate.failed, rate.left)
         rows.append((name, *map(str, claims), percents[0], *map(str, attempts), percents[1]))
     return Table(title, columns, rows, frozenset(columns[1:]))
 
@@ -192,7 +192,9 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
     def say(sentence: str, indent: str = "") -> None:
         click.echo(indent + harmless(sentence))
 
-    texts, claim, status = PageTexts(language, explanation.zone), explanation.claim, explanation.status
+    texts = PageTexts(language, explanation.zone)
+    claim = explanation.claim
+    status = explanation.status
     colon = colon_of(language)
     deadline = f"{texts('Deadline')}{colon}{claim.deadline}" if claim.deadline else ""
     head = ", ".join(filter(None, (explanation.carrier, claim.number, deadline)))
@@ -216,7 +218,8 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
 def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog) -> None:
     from recours.dashboard.history import History  # noqa: PLC0415 (as above)
 
-    facts, state = explanation.facts, explanation.claim.state
+    facts = explanation.facts
+    state = explanation.claim.state
     if not facts.attempts and (state.retries_used or state.asked):
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     entries = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)

@@ -269,10 +269,8 @@ def _work(
     log = logs.run_log()
     # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
     of_clients = directory_of(opened.database) if options["carriers"] else None
-    batch, limit = (
-        asked_of(options, catalog_of(settings, of_clients)),
-        options.get("max_retries", DEFAULT_MAX_RETRIES),
-    )
+    batch = asked_of(options, catalog_of(settings, of_clients))
+    limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, settings, opened, batch, max_retries=limit, run_id=run_id)
     _stop_on_signals(worker, opened.database)
     for remark in opened.remarks:

@@ -66,9 +66,11 @@ View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
 _MOST_ENDED = 1000  # sessions that are remembered as left
 _MOST_FIELDS = 1000  # a list has 50 boxes
-_LONGEST_QUERY, _LARGEST_FORM = 8000, 100_000  # bytes
+_LONGEST_QUERY = 8000  # bytes
+_LARGEST_FORM = 100_000  # bytes
 # A form comes within the first, and as long as it takes at so many bytes a second.
-_PATIENCE_S, _SLOWEST = 20.0, 40_000
+_PATIENCE_S = 20.0
+_SLOWEST = 40_000
 _LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
@@ -275,7 +277,8 @@ class _Page:
 
     def _enter(self, request: Request, password: str, back: str) -> Response:
         settings = load_at_home(self._environment, CATALOG)
-        password_hash, page_request = settings.dashboard_password, _asked(request)
+        password_hash = settings.dashboard_password
+        page_request = _asked(request)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
         if password_hash is None:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
@@ -315,7 +318,8 @@ class _Page:
 
     async def choose_language(self, request: Request) -> Response:
         async with request.form(max_files=0, max_fields=5, max_part_size=10_000) as form:
-            chosen, back = str(form.get("language", "")), str(form.get("back", "/"))
+            chosen = str(form.get("language", ""))
+            back = str(form.get("back", "/"))
         response = RedirectResponse(own_path(back), 303)
         if chosen in LANGUAGES:
             response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_LANGUAGE_S, samesite="lax")
@@ -327,7 +331,9 @@ class _Page:
         """A page that says what is wrong, and offers to try again; or the one that refuses a visitor."""
         if isinstance(error, _RefusedError):
             return error.response
-        language, status, details = LANGUAGES[0], 503, [clean(error, 1000)]
+        language = LANGUAGES[0]
+        status = 503
+        details = [clean(error, 1000)]
         try:
             settings: Settings | None = load_at_home(self._environment, CATALOG)
         except SettingsError as faults:
@@ -344,7 +350,8 @@ class _Page:
             else texts("The settings cannot be used; the page works again once they are corrected.")
         )
         if isinstance(error, HTTPException):
-            is_missing, status = error.status_code == HTTP_404_NOT_FOUND, error.status_code
+            is_missing = error.status_code == HTTP_404_NOT_FOUND
+            status = error.status_code
             title = texts("There is no such page.") if is_missing else texts("That was refused.")
             details = [] if is_missing else [clean(error.detail, 1000)]
         return render(request, "failed.html", texts, status, title=title, details=details)

@@ -1,6 +1,7 @@
 """Carriers and accounts: whether they take calls, how far their limits are used, and what a person can do about it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -68,19 +69,7 @@ def show(visit: Visit) -> Response:
 
 def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
     """A carrier's row; `until`: when recours calls the carrier again without anybody's help."""
-    refusal = carrier.refusal or carrier.rejected
-    state, reason, until = _OPEN, "", None
-    if not carrier.configured:
-        state = Closing.UNCONFIGURED
-        names = names_text(visit.texts.language, carrier.missing)
-        reason = visit.texts("set {names}", names=names) if names else ""
-    elif refusal:
-        state, until = closing_of(refusal), refusal.until
-        reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
-    elif carrier.unavailable_since:
-        at = visit.texts.short_minute(carrier.unavailable_since, visit.now)
-        state, reason = _UNAVAILABLE, visit.texts("no answer since {at}", at=at)
-    uses = [use for use in worth_showing(carrier.uses) if use.used]
+    state, reason, until = _state(carrier, visit)
     tone, icon = _BADGES[state]
     return {
         "carrier": carrier,
@@ -90,9 +79,24 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
         "reason": reason,
         "until": until,
         "stop": carrier.stopped,
-        "uses": uses,
+        "uses": [use for use in worth_showing(carrier.uses) if use.used],
         "backlog": backlog,
     }
+
+
+def _state(carrier: CarrierNow, visit: Visit) -> tuple[str, str, datetime | None]:
+    """Whether it takes calls, why not, and until when."""
+    texts = visit.texts
+    if not carrier.configured:
+        names = names_text(texts.language, carrier.missing)
+        return Closing.UNCONFIGURED, texts("set {names}", names=names) if names else "", None
+    if refusal := carrier.refusal or carrier.rejected:
+        reason = "" if carrier.stopped else reason_of(texts.language, refusal, carrier.name)
+        return closing_of(refusal), reason, refusal.until
+    if carrier.unavailable_since:
+        at = texts.short_minute(carrier.unavailable_since, visit.now)
+        return _UNAVAILABLE, texts("no answer since {at}", at=at), None
+    return _OPEN, "", None
 
 
 def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[ListedAccount]:
@@ -112,13 +116,13 @@ def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[Li
 
 
 def show_account(visit: Visit) -> Response:
-    accounts, app = AccountActions(visit.app), visit.app
+    accounts = AccountActions(visit.app)
     client_account = _account(visit, accounts)
     account = client_account.account
     return visit.page(
         "account.html",
         found=client_account,
-        carrier=app.catalog.name_of(account.carrier, account.carrier),
+        carrier=visit.app.catalog.name_of(account.carrier, account.carrier),
         named=str(account.client_id),
         tones=_ACCOUNT_TONES,
         reason=account_reason(visit.texts.language, client_account),
@@ -140,18 +144,22 @@ def _account(visit: Visit, accounts: AccountActions) -> ListedAccount:
 
 
 def pause(visit: Visit) -> Response:
-    carrier, client, why = _carrier(visit), visit.field("client"), visit.field("why")
+    carrier = _carrier(visit)
+    client = visit.field("client")
+    why = visit.field("why")
     return visit.back(done(visit, lambda actions: actions.pause(carrier, why, client)))
 
 
 def resume(visit: Visit) -> Response:
-    carrier, client = _carrier(visit), visit.field("client")
+    carrier = _carrier(visit)
+    client = visit.field("client")
     return visit.back(done(visit, lambda actions: actions.resume(carrier, client)))
 
 
 def check(visit: Visit) -> Response:
     """Ask the carrier once whether it accepts the credentials: the house's, or those of the client who is named."""
-    carrier, client = _carrier(visit), visit.field("client")
+    carrier = _carrier(visit)
+    client = visit.field("client")
 
     def ask(actions: Actions) -> ActionResult:
         return actions.check_account(client, carrier) if client else actions.check(carrier)
@@ -172,5 +180,6 @@ def set_limits(visit: Visit) -> Response:
 
 
 def remove_account(visit: Visit) -> Response:
-    client, carrier = visit.field("client"), visit.field("carrier")
+    client = visit.field("client")
+    carrier = visit.field("carrier")
     return visit.back(done(visit, lambda actions: actions.remove_account(client, carrier)), "/carriers")

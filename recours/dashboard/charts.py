@@ -17,7 +17,10 @@ GOOD = "good"
 BAD = "bad"
 LEFT = "left"
 # Columns of which all are named; of more every second, third … is.
-_NAMED, _NAMED_ON_PHONES, _NAMED_OF_MANY, _FEW = 8, 4, 6, 16
+_NAMED = 8
+_NAMED_ON_PHONES = 4
+_NAMED_OF_MANY = 6
+_FEW = 16
 _LEAST_COLUMNS = 6  # as wide as if there were so many
 
 
@@ -103,7 +106,8 @@ def _closed(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageT
 def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
     """Errors by their kind, the most frequent first."""
     failed = Series(texts.in_context("chart", "failed"), BAD, list(errors.values()))
-    names, labels = [texts.kind(kind) for kind in errors], [texts.number(count) for count in errors.values()]
+    names = [texts.kind(kind) for kind in errors]
+    labels = [texts.number(count) for count in errors.values()]
     return stacked(texts("Kind"), names, [failed], texts, labels=labels)
 
 

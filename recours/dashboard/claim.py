@@ -50,13 +50,18 @@ def address_of(reference: str) -> str:
 
 def show(visit: Visit) -> Response:
     reference = visit.query.get("reference", "")
-    app, texts = visit.app, visit.texts
+    app = visit.app
+    texts = visit.texts
     explanation = explanation_of(app, reference, language=texts.language)
     if explanation is None:
         return _unknown(visit, reference)
-    listed, claim, facts = explanation.listed, explanation.claim, explanation.facts
-    where, status = explanation.position, explanation.status
-    pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
+    listed = explanation.listed
+    claim = explanation.claim
+    facts = explanation.facts
+    where = explanation.position
+    status = explanation.status
+    pieces = facts.evidence.pieces
+    chosen = visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
     rows = [_piece(visit, piece, listed, chosen) for piece in pieces]
     history = History(texts, app.catalog)
@@ -105,7 +110,8 @@ def _unknown(visit: Visit, reference: str) -> Response:
 
 def _advice(explanation: Explanation) -> list[str]:
     """What to do. Commands that name the claim are left out: there are buttons for them."""
-    refusal, reference = explanation.position.refusal, explanation.claim.reference
+    refusal = explanation.position.refusal
+    reference = explanation.claim.reference
     if refusal and refusal.stopped:
         return []
     return [readable(clean(line, 500)) for line in explanation.advice if quoted_word(reference) not in line]
@@ -113,10 +119,12 @@ def _advice(explanation: Explanation) -> list[str]:
 
 def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     """Why its carrier takes no call, as it was recorded; the claim's own sentence says that it is so."""
-    texts, refusal = visit.texts, where.refusal
+    texts = visit.texts
+    refusal = where.refusal
     if refusal is None:
         return ""
-    queue, key = visit.app.queue(), claim.account_key
+    queue = visit.app.queue()
+    key = claim.account_key
     if refusal.stopped and (stop := queue.status(carrier_of(key)).stopped or queue.status(key).stopped):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
@@ -131,7 +139,8 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 
 
 def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
-    claim, texts = listed.claim, visit.texts
+    claim = listed.claim
+    texts = visit.texts
     client = visit.app.client_named(claim) if claim.client_id is not None else ""
     next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
     if status.not_before:
@@ -178,7 +187,8 @@ def _deadline(visit: Visit, claim: Claim) -> str:
 
 def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
     """`about`: when it came, and where it is from; `is_proof`: it is no record, which recours wrote."""
-    texts, language = visit.texts, visit.texts.language
+    texts = visit.texts
+    language = visit.texts.language
     source = clean(source_text(piece, language), 100)
     return {
         "kind": translate(language, KIND_NAMES[piece.kind]).capitalize(),
@@ -212,12 +222,15 @@ def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
 def correct(visit: Visit) -> Response:
     """What is left empty stays as it is."""
     reference = visit.field("reference")
-    number, carrier = visit.field("number") or None, visit.field("carrier") or None
+    number = visit.field("number") or None
+    carrier = visit.field("carrier") or None
     return visit.back(done(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier)))
 
 
 def attach(visit: Visit) -> Response:
-    texts, file, day = visit.texts, visit.form.get("file"), visit.field("at")
+    texts = visit.texts
+    file = visit.form.get("file")
+    day = visit.field("at")
     if not isinstance(file, UploadFile) or not file.filename:
         return visit.back(Notice(texts("Choose a file first."), is_good=False))
     content = file.file.read(LARGEST + 1)
@@ -242,10 +255,14 @@ def attach(visit: Visit) -> Response:
 
 def accept(visit: Visit) -> Response:
     """A refused file that was kept counts, as the person says."""
-    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    reference = visit.field("reference")
+    sha256 = visit.field("piece")
+    why = visit.field("why")
     return visit.back(Notice(actions_of(visit).accept(reference, sha256, why).sentence))
 
 
 def detach(visit: Visit) -> Response:
-    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    reference = visit.field("reference")
+    sha256 = visit.field("piece")
+    why = visit.field("why")
     return visit.back(done(visit, lambda actions: actions.detach(reference, sha256, why)))

@@ -145,9 +145,11 @@ class Row:
 
 
 def show(visit: Visit) -> Response:
-    app, texts = visit.app, visit.texts
+    app = visit.app
+    texts = visit.texts
     address = read_address(visit.query, app)
-    filters, skipped = address.filter, (address.page - 1) * PAGE
+    filters = address.filter
+    skipped = (address.page - 1) * PAGE
     page = visit.reports.records.page(
         filters, PAGE, skip=skipped, sort=address.sort, descending=address.descending
     )

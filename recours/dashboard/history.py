@@ -52,7 +52,8 @@ class History:
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
         """`by`: the person who attached its document."""
-        texts, lines = self.texts, []
+        texts = self.texts
+        lines = []
         title = texts.of(OUTCOMES, attempt.outcome)
         if attempt.kind:
             title = texts.kind(attempt.kind)
@@ -91,9 +92,11 @@ class History:
     # ---------------------------------------------------------------- mails and changes
 
     def _message(self, message: Message) -> HistoryEntry:
-        texts, at = self.texts, message.ended_at or message.written_at
+        texts = self.texts
+        at = message.ended_at or message.written_at
         if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
-            at, delivery = message.written_at, texts("not written yet")
+            at = message.written_at
+            delivery = texts("not written yet")
         elif message.mail_state == MailState.SENT:
             delivery = texts("sent to {who}", who=clean(message.recipient or "", 100))
         elif message.mail_state:

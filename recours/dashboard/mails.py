@@ -12,7 +12,8 @@ from recours.reporting.records import WrittenMail
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Pile
 
-_WAITING, _LATEST = 200, 50
+_WAITING = 200
+_LATEST = 50
 _LARGEST_NUMBER = 999_999_999
 _TONES = {
     MailState.HELD: "warn",

@@ -44,10 +44,12 @@ def show(visit: Visit) -> Response:
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     period = visit.query.get("days", "")
     days = int(period) if period in map(str, PERIODS) else min(PERIODS)
-    app, texts = visit.app, visit.texts
+    app = visit.app
+    texts = visit.texts
     overview = Reports(app).overview(days)
     names = {key: spec.name for key, spec in app.catalog.specs.items()}
-    judgement, sentences = verdict(overview), VerdictSentences(texts.language, texts.zone)
+    judgement = verdict(overview)
+    sentences = VerdictSentences(texts.language, texts.zone)
     return visit.page(
         "overview.html",
         verdict=judgement,
@@ -248,10 +250,8 @@ def claims_of(problem: Problem) -> str:
 
 def _first_of(problem: Problem) -> list[Fix]:
     key = problem.carrier
-    carrier, accounts = (
-        Fix(N_("Go to the carrier"), f"/carriers#{quote(key)}"),
-        Fix(N_("Go to the accounts"), "/carriers#accounts"),
-    )
+    carrier = Fix(N_("Go to the carrier"), f"/carriers#{quote(key)}")
+    accounts = Fix(N_("Go to the accounts"), "/carriers#accounts")
     check = Fix(N_("Check the credentials"), "/carriers/check", "retry", {"carrier": key})
     worker = str(problem.facts.get("worker", ""))
     waiting = Fix(N_("Show what waits"), _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")

@@ -63,10 +63,12 @@ _templates.filters["clean_lines"] = _clean_lines
 
 
 # The blanks of French, at which no line may break: before a colon and the like, and inside quotation marks.
-_FIXED, _NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+_FIXED = "\N{NO-BREAK SPACE}"
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
 # What is sent back by a form or stands as its writer set it, then any other tag: only what is between them is prose.
 _PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
-_WIDE, _THIN = re.compile(r"(?<=\S) (?=[:»])|(?<=«) "), re.compile(r"(?<=\S) (?=[;!?])")
+_WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) ")
+_THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 
 def typeset(html: str, language: str) -> str:
@@ -247,13 +249,16 @@ def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]
 def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
     notice = Notice(is_over=False, total=1)
-    settings, name, language = visit.settings, visit.visitor.name, visit.texts.language
+    settings = visit.settings
+    name = visit.visitor.name
+    language = visit.texts.language
 
     def work() -> None:
         app = open_app(settings)
         with closing(app.database):
             result = do(Actions(app, name, language))
-        notice.text, notice.is_good = result.sentence, result.is_done
+        notice.text = result.sentence
+        notice.is_good = result.is_done
 
     return _begun(work, notice)
 
@@ -263,7 +268,8 @@ def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[
 
     Raises RecoursError.
     """
-    fetch, texts = actions_of(visit).fetch(references), visit.texts
+    fetch = actions_of(visit).fetch(references)
+    texts = visit.texts
     total = len(fetch.references)
     notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
 
@@ -290,10 +296,12 @@ def _begun(work: Callable[[], None], notice: Notice) -> Notice:
         try:
             work()
         except RecoursError as error:
-            notice.text, notice.is_good = clean(error, _LONGEST), False
+            notice.text = clean(error, _LONGEST)
+            notice.is_good = False
         except Exception as error:
             # Here it would not be seen; the traceback is on the server's standard error.
-            notice.text, notice.is_good = f"{type(error).__name__}: {clean(error, _LONGEST)}", False
+            notice.text = f"{type(error).__name__}: {clean(error, _LONGEST)}"
+            notice.is_good = False
             raise
         finally:
             notice.is_over = True

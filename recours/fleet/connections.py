@@ -22,7 +22,8 @@ _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
 # Whatever the server's default is: under a stricter one, jobs that another process takes meanwhile are an error. It is
 # said at the beginning of each transaction, as a pooler may hand each to another session.
 ISOLATION = IsolationLevel.READ_COMMITTED
-_CHANNEL, _PATIENCE_S = "recours_probe", 2.0
+_CHANNEL = "recours_probe"
+_PATIENCE_S = 2.0
 
 NOW = "recours_now"  # the queue of what is not for some carrier alone
 _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(

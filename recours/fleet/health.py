@@ -26,10 +26,12 @@ from recours.settings.model import redactor
 
 _LOOPBACK = "127.0.0.1"
 _CONNECTIONS = 16  # at once; more are closed
-_PATIENCE_S, _LONGEST_S = 10.0, 30.0  # for the next piece of a request; for all of it, and its answer
+_PATIENCE_S = 10.0  # for the next piece of a request
+_LONGEST_S = 30.0  # for all of it, and its answer
 _WAIT_S = 5.0  # for another request for the same page
 _KEPT_S = 10.0  # what /metrics has of the database
-_JSON, _TEXT = "application/json", "text/plain; version=0.0.4; charset=utf-8"
+_JSON = "application/json"
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class _Pages:
         self._is_ready = is_ready
         self._redact = redactor(station.settings)
         self._pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
-        self._health_lock, self._metrics_lock = threading.Lock(), threading.Lock()
+        self._health_lock = threading.Lock()
+        self._metrics_lock = threading.Lock()
         self._recorded: tuple[float, str] | None = None  # when, and what /metrics had of the database
 
     def answer(self, name: str) -> _Answer:

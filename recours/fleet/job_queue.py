@@ -57,7 +57,8 @@ NoteReady = Callable[[bool], None]
 
 PACKAGE = "procrastinate"
 # As in pyproject.toml; a test compares them.
-OLDEST, TOO_NEW = (3, 10), (4,)
+OLDEST = (3, 10)
+TOO_NEW = (4,)
 REQUIREMENT = f"{PACKAGE}>={'.'.join(map(str, OLDEST))},<{'.'.join(map(str, TOO_NEW))}"
 
 

@@ -118,7 +118,8 @@ class Process:
 
     def _do_jobs(self) -> None:
         """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""
-        log, told_at = run_log(), 0.0
+        log = run_log()
+        told_at = 0.0
         while not self.station.stopped:
             self._alive_at = monotonic()
             try:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from recours.fleet.station import Station
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
-_POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
+_POLL_S = 2.0
+_DEAD_S = 60  # without a sign of life; one is due every 10 s
 _PUT_WITHIN_S = 10.0
 
 

@@ -76,7 +76,8 @@ class Shift:
     def tidy_once(self) -> bool:
         """Tell whether what is done once in a shift is still to be done; it counts as done then."""
         with self._guard:
-            is_due, self._is_tidied = not self._is_tidied, True
+            is_due = not self._is_tidied
+            self._is_tidied = True
             return is_due
 
     def take(self) -> Worker | None:
@@ -207,7 +208,8 @@ class Station:
         self._began_at = self.clock.now()
         self._ticked_at: datetime | None = None  # when this process last looked for what is due
         self._silence: str | None = None  # why no process does any more
-        self._ticking, self._sweeping = threading.Lock(), threading.Lock()
+        self._ticking = threading.Lock()
+        self._sweeping = threading.Lock()
         self._outages: Counter[str] = Counter()  # in a row, of claims fetched one by one, by carrier
         self._pinged: dict[str, float] = {}  # monotonic seconds
 
@@ -372,7 +374,8 @@ class Station:
     def _claim(self, reference: str) -> Claim | None:
         """As it is once it is enrolled, if it is new, where the service's application cannot say that it wants their PODs."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
-            claims, enrolment = worker.deps.claims, worker.deps.enrolment
+            claims = worker.deps.claims
+            enrolment = worker.deps.enrolment
             claim = claims.find(reference)
             if (
                 claim
@@ -387,7 +390,8 @@ class Station:
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
         """How many claims of the lane there are to fetch, counted to one beyond a slice."""
-        now, carriers = self.clock.now(), (lane.carrier,)
+        now = self.clock.now()
+        carriers = (lane.carrier,)
         lanes = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
         return sum(ready.claims for ready in lanes.values())
 
@@ -572,7 +576,8 @@ class Station:
         )
 
     def _ping(self, kind: type[Worker], report: Report) -> None:
-        now, last = self.clock.monotonic(), self._pinged.get(kind.name)
+        now = self.clock.monotonic()
+        last = self._pinged.get(kind.name)
         url = self.settings.watch.ping_url
         if url and (last is None or now - last >= kind.schedule.total_seconds()):
             self._pinged[kind.name] = now

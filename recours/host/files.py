@@ -130,7 +130,8 @@ def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
     """
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
-    remaining, to_visit = limit, [place]
+    remaining = limit
+    to_visit = [place]
     while to_visit and remaining > 0:
         remaining -= 1
         path = to_visit.pop()

@@ -79,7 +79,9 @@ class _File(ConcurrentRotatingFileHandler):
         """
         super().__init__(*args, **named)
         self.maxLockAttempts = 1  # what is left to wait for has been waited for
-        self._aside, self._has_all, self._access = aside, has_all, access
+        self._aside = aside
+        self._has_all = has_all
+        self._access = access
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, unless another thread that had the same logger closed this file meanwhile.
@@ -259,7 +261,8 @@ def lines_to(log: LogFile) -> Iterator[None]:
     Lines of that program do not get there, though its logger may have the same name. Any number of threads may be in
     it at once. Raises RunError.
     """
-    logger, path = run_log(), log.path
+    logger = run_log()
+    path = log.path
     with _sharing:
         if path not in _shared:
             file = log.opened()

@@ -19,7 +19,8 @@ log = logging.getLogger("__main__")
 LONGEST_BODY = 10_000  # bytes; more is not kept by every version
 _LONGEST_LINE = 1000
 _PATIENCE_S = 4.0
-_TRIES, _PAUSE_S = 2, 0.5
+_TRIES = 2
+_PAUSE_S = 0.5
 
 
 class Pings:
@@ -59,9 +60,11 @@ class Pings:
             try:
                 answer = self._http.send(request)
             except HttpError as fault:
-                problem, again = str(fault), not isinstance(fault, UnacceptableAnswerError)
+                problem = str(fault)
+                again = not isinstance(fault, UnacceptableAnswerError)
             else:
-                problem, again = _problem(answer), answer.status >= 500  # noqa: PLR2004 (the server's own faults)
+                problem = _problem(answer)
+                again = answer.status >= 500  # noqa: PLR2004 (the server's own faults)
             if not problem:
                 return
             if not again or attempt == _TRIES:

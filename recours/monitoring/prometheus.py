@@ -130,7 +130,8 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
     uses = []
     for carrier in carriers:
         for use in carrier.uses:
-            limit, window = use.limit, use.limit.window
+            limit = use.limit
+            window = use.limit.window
             labels = {"carrier": limit.carrier, "calls": (limit.capability or "any").lower()}
             uses.append((labels | {"window": window.label if window.seconds else window.key}, use))
     yield "recours_quota_used_calls", [(labels, use.used) for labels, use in uses]

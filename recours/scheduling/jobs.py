@@ -58,7 +58,8 @@ class Checkout:
         """
         for position, word in enumerate(command):
             scripts, _, name = self.place(word, folder).rpartition("/")
-            worker, root = name.removesuffix(".py"), self.place(recours_home or posixpath.dirname(scripts))
+            worker = name.removesuffix(".py")
+            root = self.place(recours_home or posixpath.dirname(scripts))
             is_script = worker in WORKERS and posixpath.basename(scripts) == "scripts"
             if is_script and self.is_home(root) and any(map(PYTHON.fullmatch, command[:position])):
                 return worker, position

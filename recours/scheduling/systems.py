@@ -211,7 +211,8 @@ def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
 
 def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> CronLine | None:
     """Which workers a command starts, and whether it is `cd FOLDER && python SCRIPT OPTIONS >> FILE` and no more."""
-    folder, plain = "", not has_input
+    folder = ""
+    plain = not has_input
     workers: list[str] = []
     programs: list[str] = []
     for position, (simple, end) in enumerate(_commands(words)):

@@ -140,7 +140,8 @@ class _Reading:
 
     def value(self, row: Setting) -> Any:
         """What is set, or the default. A path that is not absolute begins at the folder of the installation."""
-        source, value = self.found.get(row.name), row.parse(row.default)
+        source = self.found.get(row.name)
+        value = row.parse(row.default)
         if source:
             try:
                 value = row.parse(source.text)
@@ -193,7 +194,8 @@ class _Reading:
         """The URL, and whether nothing named a database."""
         if option is not None:
             return self._url("--database-url", option), False
-        url, path = self.found.get("DATABASE_URL"), self.found.get("DATABASE_PATH")
+        url = self.found.get("DATABASE_URL")
+        path = self.found.get("DATABASE_PATH")
         if url and path:
             self.warnings.append(
                 f"DATABASE_URL in {url.source} wins; DATABASE_PATH in {path.source} is not used."

@@ -226,7 +226,8 @@ def web_address(text: str, form: str) -> SplitResult:
     """The parts of a URL that calls may go to; `form` says how it is to be written."""
     try:
         parts = urlsplit(line(text))
-        host, _ = parts.hostname or "", parts.port
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 (raises ValueError)
     except ValueError:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("https", "http") or "@" in parts.netloc or not _HOST.fullmatch(host):
