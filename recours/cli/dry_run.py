@@ -105,8 +105,8 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
         yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
-    yield f"Would take {plural(len(result.taken), 'claim')}"
-    for place, (claim, state) in enumerate(result.taken, 1):
+    yield f"Would take {plural(len(result.batch), 'claim')}"
+    for place, (claim, state) in enumerate(result.batch, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
         is_last = not dry_run.is_named and awaits_last_attempt(state)
         yield f"[{place}] {attempt_name(claim, state, is_last=is_last)} for {claim.reference} ({carrier})"
@@ -117,7 +117,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     if count := result.beyond_batch:
         yield f"{plural(count, 'claim')}: due, beyond the batch"
     for why, reason in _REASONS.items():
-        if count := result.rest[why]:
+        if count := result.waiting[why]:
             yield f"{plural(count, 'claim')}: {reason}"
     if dry_run.waiting and kind.stage is Stage.READY:
         yield waiting_line(dry_run.waiting, logs.local)
@@ -146,12 +146,12 @@ def _as_json(kind: type[Worker], dry_run: _DryRun) -> dict[str, Any]:
     return {
         "worker": kind.name,
         "dry_run": True,
-        "would_take": [claim.reference for claim, _ in result.taken],
+        "would_take": [claim.reference for claim, _ in result.batch],
         "would_add_columns": list(dry_run.schema.missing_columns),
         "beyond_batch": result.beyond_batch,
-        "skipped_persistent": result.rest[Why.SETTLED],
-        "expired": result.rest[Why.EXPIRING],
-        "held": result.rest[Why.IN_HAND],
+        "skipped_persistent": result.waiting[Why.SETTLED],
+        "expired": result.waiting[Why.EXPIRING],
+        "held": result.waiting[Why.IN_HAND],
         "left_behind": by_carrier,
         **dry_run.counts,
     }

@@ -256,7 +256,7 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
     matches = visit.reports.records.matching(read_address(query, visit.app).filter, limit)
-    return matches.references, matches.rest
+    return matches.references, matches.more
 
 
 def export(visit: Visit) -> Response:

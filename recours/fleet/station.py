@@ -564,7 +564,7 @@ class Station:
 
     def _find_silence(self) -> str | None:
         now = self.clock.now()
-        latest = self._records.runs(since=now - SINCE, most=MOST_RECORDS)
+        latest = self._records.runs(since=now - SINCE, limit=MOST_RECORDS)
         status = fleet_status([run for run in latest if run.worker in WORKERS], now)
         signs = [self._began_at, self._ticked_at, status and status.ticked_at]
         last = max(sign for sign in signs if sign)

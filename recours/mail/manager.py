@@ -75,16 +75,16 @@ class NotificationManager:
         )
         # As many as it takes to know: there may be thousands.
         first = list(islice(due, self.policy.send_limit + 1))
-        held = len(first) > self.policy.send_limit
-        written = 0
+        is_held = len(first) > self.policy.send_limit
+        count = 0
         for recipient, preferences, kind, events in chain(first, due):
-            written += self._write(kind, events, recipient, preferences.language, now, held=held)
-        if held:
+            count += self._write(kind, events, recipient, preferences.language, now, is_held=is_held)
+        if is_held:
             log.warning(
-                f"{plural(written, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
+                f"{plural(count, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
                 "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
             )
-        return written + self._summary(now)
+        return count + self._summary(now)
 
     def _of_client(
         self, client_id: Any, ids: Sequence[int], now: datetime
@@ -104,7 +104,8 @@ class NotificationManager:
             if not preferences.wants(kind):
                 self.outbox.decline(of_kind, "not wanted by the client")
                 continue
-            frequency, zone = preferences.frequency, self.policy.zone
+            frequency = preferences.frequency
+            zone = self.policy.zone
             due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
             due = self._holding(due)
             mails += [
@@ -131,9 +132,11 @@ class NotificationManager:
         if not events:
             return
         self.outbox.decline(events, why)
-        shown = sorted({clean(event.facts.get("reference") or event.carrier or "?", 60) for event in events})
-        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
+        references = sorted(
+            {clean(event.facts.get("reference") or event.carrier or "?", 60) for event in events}
+        )
+        more = f" and {len(references) - _SHOWN} more" if len(references) > _SHOWN else ""
+        log.log(level, f"No mail about {', '.join(references[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
         """One mail a day to the operator, of all that only they can mend, and of the claims that gave up.
@@ -172,7 +175,7 @@ class NotificationManager:
         language: str,
         now: datetime,
         *,
-        held: bool = False,
+        is_held: bool = False,
     ) -> int:
         """Render and keep one mail: 1; 0 if another run has told its events meanwhile, or an internal error prevented it."""
         of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
@@ -196,7 +199,7 @@ class NotificationManager:
             plain=mail.plain,
             html=mail.html,
         )
-        return int(self.outbox.write(draft, events, now, held=held))
+        return int(self.outbox.write(draft, events, now, held=is_held))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 MOST_CLAIMS = 200  # that a mail lists
 _MOST_NAMED = 20  # claims that expired, clients whose accounts are refused
-_LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME = 100, 300, 80
+_LONGEST_REFERENCE = 100
+_LONGEST_ERROR = 300
+_LONGEST_NAME = 80
 _LONGEST_PROBLEM = 1000  # it names files
 
 
@@ -87,9 +89,9 @@ def render(
         )
     items += [_expired(expired, texts)] if expired else []
     items += _accounts_of_clients(of_clients, texts, catalog)
-    shown = clean(name, _LONGEST_NAME) if name else ""
+    addressee = clean(name, _LONGEST_NAME) if name else ""
     subject = subject_of(kind, events, language, catalog, blocked or {})
-    return mail_of(subject, texts(_INTROS[kind]), items, texts, head, name=shown)
+    return mail_of(subject, texts(_INTROS[kind]), items, texts, head, name=addressee)
 
 
 def mail_of(
@@ -189,8 +191,8 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
         for event in events:
             if carrier_of(event.carrier) == carrier:
                 kind = kind_of(event)
-                what = texts(TRAITS[kind].label) if kind else texts("What happened")
-                clients.setdefault(what, []).append(clean(event.facts.get("client") or event.carrier, 100))
+                label = texts(TRAITS[kind].label) if kind else texts("What happened")
+                clients.setdefault(label, []).append(clean(event.facts.get("client") or event.carrier, 100))
         count = sum(map(len, clients.values()))
         title = texts.counted(
             "{carrier}: {count} account of clients",
@@ -198,7 +200,7 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
             count,
             carrier=catalog.name_of(carrier, carrier),
         )
-        lines = [(what, _named(names, texts)) for what, names in clients.items()]
+        lines = [(label, _named(names, texts)) for label, names in clients.items()]
         items.append(
             Item(
                 title,
@@ -254,8 +256,8 @@ def _retrieved(event: OutboxEvent, texts: Localized) -> list[tuple[str, str]]:
         )
     )
     lines = [(texts("What happened"), how)]
-    if stored := event.facts.get("shown"):
-        shows = told_of(Shown(**stored), None, texts)
+    if document := event.facts.get("shown"):
+        shows = told_of(Shown(**document), None, texts)
         lines.append((texts("What it shows"), clean(shows)))
     if delivered := _delivered(event.facts, texts):
         lines.append((texts("Delivered on"), delivered))
@@ -266,7 +268,8 @@ def _retrieved(event: OutboxEvent, texts: Localized) -> list[tuple[str, str]]:
 
 def _delivered(facts: Mapping[str, Any], texts: Localized) -> str | None:
     """Without the time of day, where the carrier gave none."""
-    at, day = facts.get("delivered_at"), facts.get("delivered_day")
+    at = facts.get("delivered_at")
+    day = facts.get("delivered_day")
     if at:
         local = texts.local(datetime.fromisoformat(at))
         hour = f"{local:à %H h %M %Z}" if texts.language == "fr" else f"{local:%H:%M %Z}"

@@ -59,7 +59,7 @@ class EmailSender:
     skipped_statuses: frozenset[str]
     attach: Callable[[OutgoingMail], Mapping[str, bytes]]
     _tried: int = 0
-    _sent: int = 0
+    _sent_count: int = 0
     _refused_us: int = 0  # in a row
     _put_off: list[str] = field(default_factory=list)  # why, of each mail that waits by itself
     _has_warned_of_copy: bool = False
@@ -80,7 +80,7 @@ class EmailSender:
         except MailServerError as fault:
             trouble = str(fault)
         self._sum_up(trouble)
-        return self._sent
+        return self._sent_count
 
     def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
         """Several at once: holding each by itself is what costs most. Raises MailServerError."""
@@ -95,8 +95,8 @@ class EmailSender:
 
     def _sum_up(self, trouble: str | None) -> None:
         """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
-        if self._sent:
-            run_log.info(f"{plural(self._sent, 'mail')} sent")
+        if self._sent_count:
+            run_log.info(f"{plural(self._sent_count, 'mail')} sent")
         waiting = self.mails.count(MailState.READY) if trouble else 0
         if waiting:
             log.error(f"{trouble}; mails wait")
@@ -147,27 +147,27 @@ class EmailSender:
     def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:
         """Raises MailServerError if no other mail is to be tried after this one, StopRequestedError if the run is to end."""
         recipient = self.envelope.redirect or mail.recipient
-        what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
+        label = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
-            given = self._give(server, mail, recipient, what)
+            is_sent = self._give(server, mail, recipient, label)
         except MailServerError as fault:
             self.mails.give_back(mail, str(fault), tried=True)
             raise
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
-            _log_error(f"{what}: {error}; it may have arrived, and is not sent again")
+            _log_error(f"{label}: {error}; it may have arrived, and is not sent again")
             raise MailServerError("The mail server hung up on a mail that it was given") from error
         except MailRefusedError as refusal:
-            self._refused(mail, what, refusal)
+            self._refused(mail, label, refusal)
             return
-        if given:
-            self._sent += 1
+        if is_sent:
+            self._sent_count += 1
             self._refused_us = 0
             self._end(mail, MailState.SENT)
-            log.info(f'{what}: sent, "{mail.subject}"')
+            log.info(f'{label}: sent, "{mail.subject}"')
 
-    def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, what: str) -> bool:
+    def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, label: str) -> bool:
         """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
 
         def give(files: Mapping[str, bytes]) -> bool:
@@ -180,18 +180,18 @@ class EmailSender:
         except MailRefusedError as refusal:
             if not (files and refusal.of_content):
                 raise
-            log.warning(f"{what}: goes without its attachments, {refusal}")
+            log.warning(f"{label}: goes without its attachments, {refusal}")
             return give({})
 
-    def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
+    def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
         """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))
-            log.error(f"{what}: failed, {refusal}")
+            log.error(f"{label}: failed, {refusal}")
             return
         self.mails.give_back(mail, str(refusal), tried=True)
-        log.warning(f"{what}: waits, {refusal}")
+        log.warning(f"{label}: waits, {refusal}")
         self._put_off.append(str(refusal))
         if self._refused_us >= _ENOUGH:
             raise MailServerError(str(refusal))
@@ -232,8 +232,8 @@ def message_of(
         if not is_one_line(value):
             raise ValueError(f"the header {name} would hold a control character")
         if value:
-            shown = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
-            message.add_header(name, shown)
+            encoded = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
+            message.add_header(name, encoded)
     return message.as_bytes()
 
 

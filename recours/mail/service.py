@@ -77,15 +77,18 @@ class MailService:
         `kinds`: of the failures of a run. Raises RunError.
         """
         is_settled = any(TRAITS[kind].persistent for kind in kinds)
-        is_outage, is_refused = not OUTAGE_KINDS.isdisjoint(kinds), ErrorKind.BAD_RESPONSE in kinds
+        is_outage = not OUTAGE_KINDS.isdisjoint(kinds)
+        is_refused = ErrorKind.BAD_RESPONSE in kinds
         if not (is_settled or is_outage or is_refused):
             return
         from recours.reporting.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
         from recours.reporting.problems import ProblemKind  # noqa: PLC0415 (see above)
         from recours.reporting.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
 
-        read, now = DatabaseTroubles(self.outbox.database, self.outbox.catalog), self.clock.now()
-        mail, zone = self._settings.mail, self._settings.policy.zone
+        read = DatabaseTroubles(self.outbox.database, self.outbox.catalog)
+        now = self.clock.now()
+        mail = self._settings.mail
+        zone = self._settings.policy.zone
         today = now.astimezone(zone).date()
         # Small queries first: the verdict takes many.
         of_kinds = []
@@ -112,7 +115,8 @@ class MailService:
 
     def _write_report(self) -> None:
         """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
-        mail, zone = self._settings.mail, self._settings.policy.zone
+        mail = self._settings.mail
+        zone = self._settings.policy.zone
         if not (mail.weekly_report and mail.admin):
             return
         monday = reported_week(self.clock.now(), zone)
@@ -140,18 +144,20 @@ class MailService:
             success_of,
         )
 
-        settings, database = self._settings, self.outbox.database
-        reports, zone = self._reports(), settings.policy.zone
+        settings = self._settings
+        database = self.outbox.database
+        reports = self._reports()
+        zone = settings.policy.zone
         records = reports.records
         week = Week(monday, zone)
-        days_before = week.before(1).days
+        days_before = week.weeks_ago(1).days
         return WeekReport(
             week,
             reports.overview(days=1),
             success_of(records.tallies(week.days, zone), week.days),
             success_of(records.tallies(days_before, zone), days_before).all,
             records.secured(week.start, week.end),
-            bool(records.runs(most=1, until=week.end)),
+            bool(records.runs(limit=1, until=week.end)),
             DatabaseCustody(database, settings.pod_dir).last(),
         )
 
@@ -163,7 +169,8 @@ class MailService:
     def _manager(self) -> "NotificationManager":
         from recours.mail.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
 
-        mail, policy = self._settings.mail, self._settings.policy
+        mail = self._settings.mail
+        policy = self._settings.policy
         skipped = frozenset(policy.skip_claim_statuses)
         mail_policy = MailPolicy(
             mail.language, policy.zone, self.branding(), mail.send_limit, skipped, mail.admin
@@ -201,7 +208,8 @@ class MailService:
         from recours.mail.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
         from recours.mail.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 
-        settings, mail = self._settings, self._settings.mail
+        settings = self._settings
+        mail = self._settings.mail
         envelope = Envelope(server.sender, mail.reply_to, mail.redirect)
         skipped = frozenset(settings.policy.skip_claim_statuses)
         log = file_of("email_sender", replace(log_file(settings, "email_sender"), now=self.clock.now))
@@ -243,7 +251,8 @@ def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSetti
             run_log().warning(f"{key} in system_settings is not used: {fault}")
             return otherwise
 
-    host, user = chosen("smtp_host", line, mail.host), chosen("smtp_user", line, mail.user)
+    host = chosen("smtp_host", line, mail.host)
+    user = chosen("smtp_user", line, mail.user)
     port = chosen("smtp_port", whole(1, 65535), mail.port)
     security = chosen("smtp_security", one_of("starttls", "tls", "none"), mail.security)
     sender = chosen("smtp_from", lambda text: address(parseaddr(text)[1] or text), mail.sender)

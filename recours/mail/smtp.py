@@ -28,7 +28,8 @@ T = TypeVar("T")
 # Servers answer a sender, a relay or a login that they do not want at any step, Postfix after the recipient was named.
 
 
-_US, _MAIL = True, False
+_US = True
+_MAIL = False
 
 # Enhanced status codes by subject and detail: RFC 3463, and the registry of RFC 5248. A detail comes before its subject.
 _BY_STATUS: dict[str, bool | None] = {
@@ -73,15 +74,15 @@ def is_about_us(code: int, text: str) -> bool | None:
 
     `text`: what stands behind the reply's code. None: it does not say.
     """
-    if found := _STATUS.search(text):
-        subject, detail = found.groups()
+    if match := _STATUS.search(text):
+        subject, detail = match.groups()
         verdict = _BY_STATUS.get(f"{subject}.{detail}", _BY_STATUS.get(subject))
         if verdict is not None:
             return verdict
     if code in _CODES_OF_US:
         return True
-    said = _ADDRESS.sub("", text).lower()  # an address may be named like any of the words
-    return next((verdict for pattern, verdict in _BY_TEXT if pattern.search(said)), None)
+    words = _ADDRESS.sub("", text).lower()  # an address may be named like any of the words
+    return next((verdict for pattern, verdict in _BY_TEXT if pattern.search(words)), None)
 
 
 # ---------------------------------------------------------------- the connection
@@ -179,11 +180,12 @@ class SmtpConnection:
 
     def log_in(self) -> None:
         """Connect and log in; send nothing. Raises MailServerError, StopRequestedError."""
-        settings, where = self.settings, f"{self.settings.host}:{self.settings.port}"
+        settings = self.settings
+        where = f"{self.settings.host}:{self.settings.port}"
         try:
             self._run(self._connect(), self._timeout_s)
         except SMTPAuthenticationError as error:
-            reply = self._said(error)
+            reply = self._text_of(error)
             why = MailTrouble.REFUSES_LOGIN.text(where=where, user=settings.user, said=reply)
             raise MailServerError(why) from error
         except (SMTPException, OSError) as error:
@@ -193,12 +195,12 @@ class SmtpConnection:
                 trouble = MailTrouble.INSECURE
             elif type(error) is SMTPException:  # of what the server does not offer; all others are of a kind
                 trouble = MailTrouble.NOT_OFFERED
-            raise MailServerError(trouble.text(where=where, said=self._said(cause or error))) from error
+            raise MailServerError(trouble.text(where=where, said=self._text_of(cause or error))) from error
         except ValueError as error:  # a label of a host's name is empty, too long, or not ASCII
             raise MailServerError(MailTrouble.NO_HOST.text(where=where)) from error
 
-    def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server. False if `before`, asked last of all, does not want it given.
+    def send(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
+        """Give one mail to the server. False if `is_wanted`, asked last of all, does not want it given.
 
         Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """
@@ -211,10 +213,10 @@ class SmtpConnection:
             why = MailTrouble.TOO_LARGE.text(size=largest)
             raise MailRefusedError(why, final=True, of_content=True)
         try:
-            return self._run(self._mail(recipient, content, before), self._timeout_s)
+            return self._run(self._mail(recipient, content, is_wanted), self._timeout_s)
         except (SMTPException, OSError) as error:
             self._hang_up()
-            reply = self._said(error)
+            reply = self._text_of(error)
             if self._is_given:
                 raise OutcomeUnknownError(MailTrouble.LINE_BROKE.text(said=reply)) from error
             why = MailTrouble.BROKE_CONNECTION.text(where=self.settings.host, said=reply)
@@ -254,9 +256,9 @@ class SmtpConnection:
         if self._smtp.is_ehlo_or_helo_needed:  # with our own name, which may be none of a host
             await self._smtp.ehlo()
 
-    async def _mail(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
+    async def _mail(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
         await self._offer(recipient)
-        if not before():
+        if not is_wanted():
             self._hang_up()  # the server waits for the message
             return False
         self._is_given = True
@@ -268,7 +270,8 @@ class SmtpConnection:
         return True
 
     async def _offer(self, recipient: str) -> None:
-        smtp, sender = self._smtp, self.settings.sender
+        smtp = self._smtp
+        sender = self.settings.sender
         try:
             await smtp.mail(sender)
         except SMTPSenderRefused as refusal:
@@ -293,7 +296,7 @@ class SmtpConnection:
         except SMTPException:
             self._hang_up()
 
-    def _refusal(self, what: MailTrouble, code: int, reply: str, *, unseen: bool = False) -> Exception:
+    def _refusal(self, trouble: MailTrouble, code: int, reply: str, *, unseen: bool = False) -> Exception:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message."""
         text = self._text(reply)
         if code == _CLOSING:
@@ -301,8 +304,9 @@ class SmtpConnection:
             return MailServerError(MailTrouble.TAKES_NO_MORE.text(where=self.settings.host, said=answer))
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
-        of_content = code >= _FINAL and what is MailTrouble.REFUSES_MESSAGE
-        trouble = MailTrouble.REFUSES_US if of_us else what
+        of_content = code >= _FINAL and trouble is MailTrouble.REFUSES_MESSAGE
+        if of_us:
+            trouble = MailTrouble.REFUSES_US
         why = trouble.text(said=f"{code} {text}")
         return MailRefusedError(why, final=code >= _FINAL and not of_us, of_us=of_us, of_content=of_content)
 
@@ -311,7 +315,7 @@ class SmtpConnection:
         text = reply.encode(errors="surrogateescape").decode(errors="replace")
         return clean(self._redact(" ".join(text.split())), 200)
 
-    def _said(self, error: BaseException) -> str:
+    def _text_of(self, error: BaseException) -> str:
         if isinstance(error, SMTPResponseException) and error.code > 0:
             return f"{error.code} {self._text(error.message)}"
         return self._text(str(error)) or type(error).__name__

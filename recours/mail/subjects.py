@@ -11,7 +11,8 @@ from recours.core.text import clean
 from recours.core.translations import N_, Counted
 
 _LONGEST = 150
-_LONGEST_NAME, _LONGEST_REFERENCE = 30, 40
+_LONGEST_NAME = 30
+_LONGEST_REFERENCE = 40
 _OTHER = N_("No proof of delivery")
 _CLAIMS = Counted(" – claim {reference}", " – {count} claims")
 _GIVEN_UP = Counted(" – claim {reference} given up", " – {count} claims given up")
@@ -72,15 +73,15 @@ def _for_operator(
             continue
         if "problem" in event.facts:
             count = event.facts["count"]
-            what = texts(_PROBLEMS[event.name], count=texts.number(count), carrier=_carrier(event, catalog))
+            phrase = texts(_PROBLEMS[event.name], count=texts.number(count), carrier=_carrier(event, catalog))
             is_blocking = count and event.name is EventName.OUTAGE
-            yield what + (texts.counted(*_BLOCKED, count) if is_blocking else "")
+            yield phrase + (texts.counted(*_BLOCKED, count) if is_blocking else "")
             continue
         if kind_of(event) is ErrorKind.ACCESS_DENIED:
-            what = texts("{carrier} denies us many parcels", carrier=_carrier(event, catalog))
+            phrase = texts("{carrier} denies us many parcels", carrier=_carrier(event, catalog))
         else:
-            what = _reason(event, N_("The {carrier} account cannot be used"), texts, catalog)
-        yield what + _blocked([event], texts, blocked)
+            phrase = _reason(event, N_("The {carrier} account cannot be used"), texts, catalog)
+        yield phrase + _blocked([event], texts, blocked)
     for carrier, faults in of_clients.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield texts.counted(
@@ -113,7 +114,8 @@ def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, 
 
 def _reason(event: OutboxEvent, otherwise: str, texts: Localized, catalog: Catalog) -> str:
     """The kind of its error, as the page names it; of none, the message `otherwise`."""
-    carrier, kind = _carrier(event, catalog), kind_of(event)
+    carrier = _carrier(event, catalog)
+    kind = kind_of(event)
     if kind is None:
         return texts(otherwise, carrier=carrier)
     return texts("{carrier}: {kind}", carrier=carrier, kind=texts(TRAITS[kind].label))

@@ -37,24 +37,25 @@ _REFUSED = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
 _TEST = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
 
 
-def mail_service(of: App) -> MailService:
-    return MailService(of.settings, of.database, of.schema, of.clock, uuid.uuid4().hex, of.catalog)
+def mail_service(app: App) -> MailService:
+    return MailService(app.settings, app.database, app.schema, app.clock, uuid.uuid4().hex, app.catalog)
 
 
-def example_mail(of: App, kind: MailKind, language: str) -> "Rendered":
+def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
     """The mail about a claim that is made up; the report is that of the last week that is over. Raises RunError."""
     from recours.mail.render import render  # noqa: PLC0415 (loaded with the first mail)
 
-    service, now = mail_service(of), of.clock.now()
+    service = mail_service(app)
+    now = app.clock.now()
     if kind is MailKind.WEEKLY_REPORT:
-        today = now.astimezone(of.settings.policy.zone).date()
+        today = now.astimezone(app.settings.policy.zone).date()
         return service.rendered(service.report(today - timedelta(days=today.weekday() + 7)), language)
     facts = _REFUSED if kind is MailKind.ACCOUNT_REFUSED else _FACTS
     event = OutboxEvent(0, _ABOUT[kind], None, "chronopost", "XY123456789FR", now, facts)
-    return render(kind, [event], language, None, service.branding(), of.catalog)
+    return render(kind, [event], language, None, service.branding(), app.catalog)
 
 
-def send_test(of: App, by: str, recipient: str) -> tuple["SmtpSettings | None", str]:
+def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None", str]:
     """Send one mail, RECOURS_MAIL_REDIRECT or not; also what was refused is recorded. Raises RunError.
 
     The mail server, None if none is set, and what went wrong, "" if nothing did. `by`: the person.
@@ -62,13 +63,15 @@ def send_test(of: App, by: str, recipient: str) -> tuple["SmtpSettings | None", 
     from recours.mail import smtp  # noqa: PLC0415 (loaded with the first mail)
     from recours.mail.sender import Envelope, message_of  # noqa: PLC0415 (as above)
 
-    server, now = mail_service(of).server(), of.clock.now()
+    server = mail_service(app).server()
+    now = app.clock.now()
     if server is None:
         return None, ""
-    message_id, kind = f"<{uuid.uuid4().hex}@recours.invalid>", MailKind.OPERATOR_SUMMARY
+    message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
+    kind = MailKind.OPERATOR_SUMMARY
     html = f"<p>{_TEST}</p>"
     mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test", _TEST, html, 0, now, ())
-    envelope = Envelope(server.sender, of.settings.mail.reply_to, "")
+    envelope = Envelope(server.sender, app.settings.mail.reply_to, "")
     details = {"to": recipient}
     fault = ""
     try:
@@ -77,5 +80,5 @@ def send_test(of: App, by: str, recipient: str) -> tuple["SmtpSettings | None", 
     except (smtp.MailServerError, smtp.MailRefusedError, smtp.OutcomeUnknownError) as error:
         fault = str(error)
         details["error"] = clean(fault, 300)
-    ActionLog(of.database).note(OperatorAction(ActionKind.TESTED, MAILS, by, details), now)
+    ActionLog(app.database).note(OperatorAction(ActionKind.TESTED, MAILS, by, details), now)
     return server, fault

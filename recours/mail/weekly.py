@@ -71,10 +71,11 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
     """The lines about the week: what each says, and the figure."""
     rate = report.success.all
     yield texts("Success rate"), _rate(rate, texts)
-    yield texts("The week before"), _rate(report.before, texts)
+    yield texts("The week before"), _rate(report.previous, texts)
     if rate.percent_of_attempts is not None:
         tried = texts.number(rate.success + rate.failed)
-        percent, proofs = texts.percent(rate.percent_of_attempts), texts.number(rate.success)
+        percent = texts.percent(rate.percent_of_attempts)
+        proofs = texts.number(rate.success)
         yield (
             texts("Per attempt"),
             texts("{percent} ({success} of {tried})", percent=percent, success=proofs, tried=tried),

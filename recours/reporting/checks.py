@@ -19,7 +19,8 @@ from recours.scheduling.jobs import SUBCOMMANDS, Entry
 
 MB = 1024 * 1024
 _ROOM = 500 * MB  # what the runs of some weeks write, beside many documents
-_OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040
+_OTHERS_MAY_READ = 0o004
+_GROUP_MAY_READ = 0o040
 
 
 class CheckState(StrEnum):
@@ -63,16 +64,17 @@ def credentials(carrier: str, source: str, missing: str) -> CheckResult:
     return ok(name, f"from {source}")
 
 
-def secret_file(shown: str, mode: int | None) -> CheckResult:
+def secret_file(path: str, mode: int | None) -> CheckResult:
     """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
-    name = f"permissions of {shown}"
+    name = f"permissions of {path}"
     if mode is None:
         return remark(
             name,
             "are not looked at on Windows",
-            f"in the properties of {shown}, leave read access to the user of the jobs and to administrators",
+            f"in the properties of {path}, leave read access to the user of the jobs and to administrators",
         )
-    bits, remedy = f"({mode & 0o777:03o})", f"chmod 600 {shown}"
+    bits = f"({mode & 0o777:03o})"
+    remedy = f"chmod 600 {path}"
     if mode & _OTHERS_MAY_READ:
         return fault(name, f"everybody on this machine may read it {bits}", remedy)
     if mode & _GROUP_MAY_READ:
@@ -81,14 +83,14 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
 
 
 def folder(
-    what: str, path: str, trouble: str | None, free: int | None, *, is_there: bool, more: int = 0
+    title: str, path: str, trouble: str | None, free: int | None, *, is_there: bool, more: int = 0
 ) -> CheckResult:
     """Whether a folder that runs write to can be written, and whether there is room.
 
     `trouble`: why nothing can be written there; None: something can be. `free`: bytes; None: not known. `more`: bytes that
     are wanted beside the usual ones.
     """
-    name = f"folder of the {what}"
+    name = f"folder of the {title}"
     if trouble:
         remedy = (
             "give the user of the jobs the right to write there, or have the settings name another folder"
@@ -100,10 +102,10 @@ def folder(
     return ok(name, f"{path}: {'can be written' if is_there else 'the first run makes it'}{room}")
 
 
-def copied_log(path: str, size: int, most: int) -> CheckResult:
-    """Cron's copy of the log, which recours does not rotate. `most`: bytes that its own logs may take."""
+def copied_log(path: str, size: int, limit: int) -> CheckResult:
+    """Cron's copy of the log, which recours does not rotate. `limit`: bytes that its own logs may take."""
     name = "cron's copy of the log"
-    if size > most:
+    if size > limit:
         remedy = "delete it, and give it to logrotate (docs/schedule.md)"
         return fault(name, f"{path} has grown to {size // MB} MB, and nothing rotates it", remedy)
     return ok(name, f"{path}: {-(-size // MB)} MB")
@@ -114,10 +116,11 @@ RIGHTS = "database rights"
 
 def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> CheckResult:
     """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
-    shown, remedy = f"missing: {', '.join(missing)}", granting(sql)
+    text = f"missing: {', '.join(missing)}"
+    remedy = granting(sql)
     if optional:
-        return remark(RIGHTS, f"{shown}; claims are fetched, but mails are not sent or not copied", remedy)
-    return fault(RIGHTS, f"{shown}; no run can work", remedy)
+        return remark(RIGHTS, f"{text}; claims are fetched, but mails are not sent or not copied", remedy)
+    return fault(RIGHTS, f"{text}; no run can work", remedy)
 
 
 def granting(sql: Sequence[str]) -> str:
@@ -206,12 +209,12 @@ def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterato
 # ---------------------------------------------------------------- what else needs a person
 
 
-def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
+def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
     """What the verdict of `recours status` names."""
-    for problem in found.problems:
+    for problem in verdict.problems:
         if problem.kind is not ProblemKind.NEVER_RAN:
             name = " ".join([problem.kind.replace("_", " "), str(problem.facts.get("worker", ""))]).strip()
-            yield fault(name, texts.sentence(problem, found.at), texts.remedy(problem, found.at))
+            yield fault(name, texts.sentence(problem, verdict.at), texts.remedy(problem, verdict.at))
 
 
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
@@ -221,7 +224,8 @@ def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> Che
     """
     mails = f"; waiting: {plural(waiting, 'mail')}" if waiting else ""
     if not server:
-        text, remedy = f"no mail server is set{mails}", "set SMTP_HOST and what else it needs, in .env"
+        text = f"no mail server is set{mails}"
+        remedy = "set SMTP_HOST and what else it needs, in .env"
         return fault("mail server", text, remedy) if waiting else remark("mail server", text, remedy)
     if not sender:
         return fault("mail server", f"{server}: there is no sender's address", "set SMTP_FROM")

@@ -48,9 +48,11 @@ def explanation_of(
     listed = reports.records.find(reference) if can_be_reference(reference) else None
     if listed is None:
         return None
-    claim, now = listed.claim, app.clock.now()
+    claim = listed.claim
+    now = app.clock.now()
     policy = replace(app.settings.policy, max_retries=max_retries)
-    refusal, leased_until = app.refusal_of(claim), listed.leased_until(now)
+    refusal = app.refusal_of(claim)
+    leased_until = listed.leased_until(now)
     where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
     may_have_account = bool(app.catalog.of_clients) and claim.client_id is not None
     facts = Facts(
@@ -58,7 +60,7 @@ def explanation_of(
         messages=reports.records.messages(claim.id),
         changes=reports.records.changes(claim.id),
         evidence=evidence_of(app, listed),
-        asked=app.claims.times_asked(claim),
+        times_asked=app.claims.times_asked(claim),
         leased_until=leased_until,
         refusal=refusal,
         client=app.client_named(claim) if may_have_account else "",
@@ -75,9 +77,12 @@ def references_of(app: App, typed: str) -> list[str]:
     records = Reports(app).records
     if records.find(typed):
         return [typed]
-    listed = records.claims(ClaimFilter(text=typed), _MOST_FOUND)
-    number, order = tidy_number(typed), typed.strip()
-    return [each.claim.reference for each in listed if each.claim.number == number or each.order == order]
+    claims = records.claims(ClaimFilter(text=typed), _MOST_FOUND)
+    number = tidy_number(typed)
+    order = typed.strip()
+    return [
+        listed.claim.reference for listed in claims if listed.claim.number == number or listed.order == order
+    ]
 
 
 def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
@@ -94,9 +99,9 @@ def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date
         return None
     now = app.clock.now()
     key = claim.account_key
-    others = most_urgent_claims(app.database, app.catalog, key, _IN_LINE, now)
+    urgent = most_urgent_claims(app.database, app.catalog, key, _IN_LINE, now)
     planned = (
-        as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()
+        as_planned(other, now, policy) for other in {other.id: other for other in (*urgent, claim)}.values()
     )
     account = accounts_now(app, [key])[key]
     terms = terms_now(app, policy)
@@ -124,8 +129,8 @@ def plan_for(
     rows = survey(app.database, app.schema, app.catalog, NEVER, policy.max_retries, now)
     planned = (as_planned(row.claim, now, policy, edited=row.edited) for row in rows)
     claims = [claim for claim in planned if claim]
-    known = accounts_now(app, {claim.account_key for claim in claims})
-    return make_plan(claims, known, terms_now(app, policy, batch_sizes), now, now + horizon)
+    account_facts = accounts_now(app, {claim.account_key for claim in claims})
+    return make_plan(claims, account_facts, terms_now(app, policy, batch_sizes), now, now + horizon)
 
 
 def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:

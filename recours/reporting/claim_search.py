@@ -56,22 +56,22 @@ class Search:
     catalog: Catalog
     criteria: ClaimFilter
 
-    def ids(self, most: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
-        """The ids of up to `most` claims after the first `skip`. `sort` None: the newest first."""
+    def ids(self, limit: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
+        """The ids of up to `limit` claims after the first `skip`. `sort` None: the newest first."""
         conditions = self.conditions(sort)
         if self._is_filtered:
             are_all = len(self._some) <= COUNTED_UP_TO
-            if not self._some or (sort is None and (are_all or skip + most <= COUNTED_UP_TO)):
-                return self._some[skip : skip + most]
+            if not self._some or (sort is None and (are_all or skip + limit <= COUNTED_UP_TO)):
+                return self._some[skip : skip + limit]
             if are_all:  # a few are sorted by themselves
                 conditions = [self.border.key.in_(self._some)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
-        query = query.order_by(*self._order(sort, descending=descending)).limit(most).offset(skip)
+        query = query.order_by(*self._order(sort, descending=descending)).limit(limit).offset(skip)
         return list(self.connection.scalars(query))
 
-    def count(self, most: int) -> int:
-        """How many there are, counted up to `most`; of those that a filter leaves, up to COUNTED_UP_TO + 1."""
-        return min(len(self._some), most) if self._is_filtered else self._counted(self._all.limit(most))
+    def count(self, limit: int) -> int:
+        """How many there are, counted up to `limit`; of those that a filter leaves, up to COUNTED_UP_TO + 1."""
+        return min(len(self._some), limit) if self._is_filtered else self._counted(self._all.limit(limit))
 
     def count_exactly(self) -> int:
         return self._counted(self._all)
@@ -143,7 +143,8 @@ class Search:
         return conditions
 
     def _is_at_stages(self, sort: Sort | None) -> ColumnElement[bool]:
-        stages, due_until = self.criteria.stages, self.criteria.due_until
+        stages = self.criteria.stages
+        due_until = self.criteria.due_until
         if sort or len(stages) > 1:
             is_at = _is_one_of(self._unindexed(_c.stage), stages)
         else:  # whose claims an index has in their order
@@ -159,7 +160,8 @@ class Search:
         if concerned.ids:
             conditions.append(self.key.in_(concerned.ids[: COUNTED_UP_TO + 1]))
         if concerned.accounts:
-            lane, stage = self._unindexed(_c.lane), self._unindexed(_c.stage)
+            lane = self._unindexed(_c.lane)
+            stage = self._unindexed(_c.stage)
             conditions.append(and_(lane.in_(sorted(concerned.accounts)), stage.in_(concerned.stages)))
         return or_(false(), *conditions)
 
@@ -182,7 +184,8 @@ class Search:
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
         border = self.border
-        order, customer = border.first_of(ORDER_COLUMNS), border.first_of(CUSTOMER_COLUMNS)
+        order = border.first_of(ORDER_COLUMNS)
+        customer = border.first_of(CUSTOMER_COLUMNS)
         number = func.replace(self._text("tracking_number"), " ", "")
         conditions = [self._contains(number, typed.replace(" ", ""))]
         conditions += [
@@ -201,7 +204,8 @@ class Search:
     def _contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """In whatever case. Neither database knows the case of all letters by itself, whatever its language."""
         if self.border.dialect.like_tells_capitals:
-            value, typed = func.upper(value), "".join(c.upper() if c.isascii() else c for c in typed)
+            value = func.upper(value)
+            typed = "".join(c.upper() if c.isascii() else c for c in typed)
         is_alike = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
         if typed.isascii():
             return is_alike
@@ -210,7 +214,8 @@ class Search:
                 case for case in (char, char.lower(), char.upper()) if len(case) == 1 and not case.isascii()
             }
             for other in cases - {min(cases)}:
-                value, typed = func.replace(value, other, min(cases)), typed.replace(other, min(cases))
+                value = func.replace(value, other, min(cases))
+                typed = typed.replace(other, min(cases))
         # What is cheap to find out first: few texts hold what is around such a letter.
         return and_(is_alike, value.like(_anywhere(typed), escape="/"))
 
@@ -229,7 +234,8 @@ class Search:
         return [*order, self.key.desc()]
 
     def _keys(self, sort: Sort) -> list[ColumnElement[Any]]:
-        due, waits = at_stage(*DUE), at_stage(Stage.WAITING)
+        due = at_stage(*DUE)
+        waits = at_stage(Stage.WAITING)
         is_fetched = self.border.text("pod_fetch_status") == const(FetchStatus.SUCCESS)
         at_stages = ((at_stage(stage), place) for place, stage in enumerate(Stage))
         keys: dict[Sort, list[ColumnElement[Any]]] = {
@@ -256,7 +262,7 @@ _OF_OURS = (Sort.STAGE, Sort.NEXT_TRY)
 
 def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """Claims with one of these values, of which "" stands for none."""
-    is_there = value.in_([each for each in values if _can_be_stored(each)])
+    is_there = value.in_([text for text in values if _can_be_stored(text)])
     return or_(value.is_(None), is_there) if "" in values else is_there
 
 
@@ -277,42 +283,42 @@ def _anywhere(typed: str) -> str:
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 
-def backlogs_of(connection: Connection, due_until: datetime | None, most: int) -> list[Backlog]:
-    """Those of each account that has claims, in the order of their keys; each stage counted up to `most`.
+def backlogs_of(connection: Connection, due_until: datetime | None, limit: int) -> list[Backlog]:
+    """Those of each account that has claims, in the order of their keys; each stage counted up to `limit`.
 
     By a few reads of one index for each account, however many claims there are. Waiting claims whose retry comes by
     `due_until` are counted as ready.
     """
     first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
-    after = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
-    lanes = first.union_all(select(after).where(first.c.lane.is_not(None)))
+    next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
+    lanes = first.union_all(select(next_lane).where(first.c.lane.is_not(None)))
 
     def some(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
         return select(*columns).where(_c.lane == lanes.c.lane, at_stage(stage)).correlate(lanes)
 
     counts = [
-        select(func.count()).select_from(some(stage, literal(1)).limit(most).subquery()) for stage in Stage
+        select(func.count()).select_from(some(stage, literal(1)).limit(limit).subquery()) for stage in Stage
     ]
-    new = some(Stage.NEW, _c.since).limit(most).subquery()
+    new = some(Stage.NEW, _c.since).limit(limit).subquery()
     oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
     is_due = _c.next_at <= due_until if due_until else false()
-    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(most).subquery()
+    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
     of_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
     query = select(lanes.c.lane, func.coalesce(of_lane.c.count, 0), *columns).select_from(
         lanes.outerjoin(of_lane, of_lane.c.lane == lanes.c.lane)
     )
     rows = connection.execute(query.where(lanes.c.lane.is_not(None)))
-    backlogs = [_backlog(lane, values, come, most) for lane, come, *values in rows]
+    backlogs = [_backlog(lane, values, come, limit) for lane, come, *values in rows]
     return sorted(backlogs, key=lambda backlog: backlog.carrier)
 
 
-def _backlog(lane: str, values: Sequence[Any], come: int, most: int) -> Backlog:
+def _backlog(lane: str, values: Sequence[Any], come: int, limit: int) -> Backlog:
     """`values`: the counts of all stages, then the oldest; `come`: so many of the waiting ones count as ready."""
     stages = Counter(dict(zip(Stage, values, strict=False)))
     stages[Stage.READY] += come
-    if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
+    if stages[Stage.WAITING] < limit:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
-    counts = {stage: min(count, most) for stage, count in stages.items() if count}
+    counts = {stage: min(count, limit) for stage, count in stages.items() if count}
     oldest = min((at for at in values[len(Stage) :] if at), default=None)
-    return Backlog(lane, counts, oldest, counted_up_to=most)
+    return Backlog(lane, counts, oldest, counted_up_to=limit)

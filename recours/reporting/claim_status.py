@@ -93,16 +93,18 @@ class StatusSentences(Localized):
         where: Position,
         *,
         carrier: str,
-        asked: int,
+        asked_count: int,
         not_before: date | None = None,
         now: datetime | None = None,
         evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
-        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim.
+        """Where a claim stands. `carrier`: its name for people; `asked_count`: how often it was asked about the claim.
 
         `not_before`: the day before which its turn does not come, as of `now`; None: it does not wait for others.
         """
-        claim, stands, language = listed.claim, where.standing, self.language
+        claim = listed.claim
+        stands = where.standing
+        language = self.language
         carrier = clean(carrier, 60)
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = None if stands is Standing.FETCHED else error_of(language, claim)
@@ -118,7 +120,7 @@ class StatusSentences(Localized):
                 reference=clean(claim.reference, 100),
                 at=self.minute(listed.fetched_at),
                 next=self.minute(where.next_at),
-                asked=times_asked(language, asked),
+                asked=times_asked(language, asked_count),
                 missing=self(MISSING[claim.number is not None]),
                 end=end,
                 closing=closing.format(carrier=carrier),

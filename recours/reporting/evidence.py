@@ -35,7 +35,7 @@ class ClaimEvidence:
             return None
         good = [piece for piece in self.pieces if piece.refused is None]
         tracked = (piece.delivery for piece in good if piece.by is None)
-        delivery = next((known for known in tracked if known.signatory or known.latest), None)
+        delivery = next((record for record in tracked if record.signatory or record.latest), None)
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
         return support(self.dispute, [piece.shown for piece in documents], delivery)
 
@@ -91,14 +91,15 @@ def piece_text(piece: KeptEvidence, texts: Localized) -> str:
     return told(piece.shown, None, texts) + _entered(piece, piece.shown, texts)
 
 
-def _entered(piece: KeptEvidence, shown: Shown, texts: Localized) -> str:
+def _entered(piece: KeptEvidence, document: Shown, texts: Localized) -> str:
     """What the person who attached it said, where the file does not show it."""
-    delivery, what = piece.delivery, []
-    if delivery.signatory and shown.signatory != delivery.signatory:
-        what.append(delivery.signatory)
+    delivery = piece.delivery
+    entries = []
+    if delivery.signatory and document.signatory != delivery.signatory:
+        entries.append(delivery.signatory)
     at = delivery.at or delivery.day
-    if at and not shown.delivered:
-        what.append(texts.printed(at.isoformat()))
-    if not what:
+    if at and not document.delivered:
+        entries.append(texts.printed(at.isoformat()))
+    if not entries:
         return ""
-    return texts("; {by} entered: {what}", by=clean(piece.by, 60), what=", ".join(what))
+    return texts("; {by} entered: {what}", by=clean(piece.by, 60), what=", ".join(entries))

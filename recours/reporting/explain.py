@@ -37,7 +37,7 @@ class Facts:
     not_before: date | None = None  # when its turn comes at the earliest; None: it does not wait for others
     evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
     client: str = ""  # its client for people; "": it has none, or no client has an account of its own
-    asked: int = 0  # how often its carrier was asked about it
+    times_asked: int = 0  # how often its carrier was asked about it
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Explanation:
         return self.status.sentence, *self.notes
 
     def as_json(self) -> dict[str, Any]:
-        claim, state = self.claim, self.position.state
+        claim = self.claim
+        state = self.position.state
         evidence = self.position.evidence
         return {
             "claim": claim.reference,
@@ -160,7 +161,7 @@ def explain(
         listed,
         where,
         carrier=carrier,
-        asked=facts.asked,
+        asked_count=facts.times_asked,
         not_before=facts.not_before,
         now=now,
         evidence=facts.evidence,
@@ -204,5 +205,5 @@ def _account(claim: Claim, carrier: str, where: Position, catalog: Catalog) -> s
         return "own"
     if carrier not in catalog.configured:
         return "no_account"
-    own = catalog.of_clients.get(claim.client_id, {})
-    return "denied" if where.state.account == HOUSE and carrier in own else "house"
+    accounts = catalog.of_clients.get(claim.client_id, {})
+    return "denied" if where.state.account == HOUSE and carrier in accounts else "house"

@@ -30,7 +30,8 @@ CLAIM_COLUMNS = (
 
 def claim_row(listed: ListedClaim, where: Position, catalog: Catalog, zone: tzinfo) -> dict[str, Any]:
     """A claim by the names of its columns. `where`: where it stands; `zone`: of its times, whose offset they have."""
-    claim, state = listed.claim, listed.claim.state
+    claim = listed.claim
+    state = listed.claim.state
     values = (
         claim.reference,
         catalog.name_of(claim.carrier, claim.carrier_name),

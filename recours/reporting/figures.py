@@ -44,9 +44,9 @@ class Concerned:
 def together(concerned: Sequence[Concerned]) -> Concerned:
     """The claims of several problems of one kind, which look at the same stages."""
     return Concerned(
-        [key for one in concerned for key in one.accounts],
+        [key for part in concerned for key in part.accounts],
         concerned[0].stages if concerned else IN_PROGRESS,
-        [claim_id for one in concerned for claim_id in one.ids],
+        [claim_id for part in concerned for claim_id in part.ids],
     )
 
 
@@ -141,14 +141,14 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
     """
     answered_at = check.at if check and not check.is_failure else None
     streak = list(
-        takewhile(lambda one: one.is_failure and (not answered_at or one.at > answered_at), answers)
+        takewhile(lambda answer: answer.is_failure and (not answered_at or answer.at > answered_at), answers)
     )
-    unreachable = list(takewhile(lambda one: not one.is_connected, streak))
-    is_general = len({one.claim_id for one in streak if one.is_connected}) >= SEVERAL_PARCELS
-    signs = [one.at for one in (streak if is_general else unreachable)]
+    unreachable = list(takewhile(lambda answer: not answer.is_connected, streak))
+    is_general = len({answer.claim_id for answer in streak if answer.is_connected}) >= SEVERAL_PARCELS
+    signs = [answer.at for answer in (streak if is_general else unreachable)]
     has_answered = answers and not answers[0].is_failure and check and answers[0].at > check.at
     if check and check.is_failure and not has_answered:
-        signs = [check.at, *(one.at for one in streak)]
+        signs = [check.at, *(answer.at for answer in streak)]
     if not signs or now - max(signs) > _A_DAY or now - min(signs) < OUTAGE_LASTS:
         return None
     return min(signs)
@@ -246,18 +246,18 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
 def _pace_of(limit: Limit, spec: CarrierSpec) -> float | None:
     limit = counted_by_hour(limit)
     bundle = spec.calls_for_bundle([None] * spec.numbers_per_call)
-    used = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
-    if not used:
+    units_per_call = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
+    if not units_per_call:
         return None
     # A fetch begins only while its document could be had too; where little is left, fewer parcels share a call.
     reserved = list(accumulate(limit.units(calls) for calls in bundle))
-    left = limit.number - (limit.units({Capability.TOKEN: 1}) if Capability.TOKEN in spec.limits else 0)
-    full = max((left - reserved[-1]) // used + 1, 0)
+    units_left = limit.number - (limit.units({Capability.TOKEN: 1}) if Capability.TOKEN in spec.limits else 0)
+    full = max((units_left - reserved[-1]) // units_per_call + 1, 0)
     claims = full * len(bundle)
-    left -= full * used
-    while left >= reserved[0]:
-        claims += sum(units <= left for units in reserved)
-        left -= used
+    units_left -= full * units_per_call
+    while units_left >= reserved[0]:
+        claims += sum(units <= units_left for units in reserved)
+        units_left -= units_per_call
     window_s = limit.window.seconds or _A_DAY.total_seconds()
     return max(claims, 1) * _A_DAY.total_seconds() / window_s
 
@@ -291,12 +291,12 @@ def overlong_backlog(
     """
     in_order = sorted(line, key=attrgetter("rank_at"))
     if not pace.keeps:  # the fetch worker, which runs more often, takes all calls
-        in_order.sort(key=lambda one: one.stage is not Stage.NEW)
+        in_order.sort(key=lambda entry: entry.stage is not Stage.NEW)
     begins_at = opens_at or now
-    turns = [(one, begins_at + (place + 1) / pace.claims * _A_DAY) for place, one in enumerate(in_order)]
-    late = [one for one, at in turns if one.is_deadline and one.rank_at < at]
+    turns = [(entry, begins_at + (place + 1) / pace.claims * _A_DAY) for place, entry in enumerate(in_order)]
+    late = [entry for entry, at in turns if entry.is_deadline and entry.rank_at < at]
     if not late:
         return None
-    soon = [one.id for one in late if one.rank_at <= now + NEAR]
+    soon = [entry.id for entry in late if entry.rank_at <= now + NEAR]
     days = ceil(due / pace.claims)
-    return OverlongBacklog(due, days, max(int(pace.claims), 1), [one.id for one in late], soon)
+    return OverlongBacklog(due, days, max(int(pace.claims), 1), [entry.id for entry in late], soon)

@@ -220,10 +220,10 @@ def change_text(language: str, change: PastChange) -> str:
             case "why", _:
                 return _quoted(language, clean(value, _LONGEST_WHY))
             case _, [old, new]:
-                before, after = (
-                    translate(language, "none") if one is None else clean(one, 60) for one in (old, new)
+                old_text, new_text = (
+                    translate(language, "none") if text is None else clean(text, 60) for text in (old, new)
                 )
-                return f"{shown_name} {before} → {after}"
+                return f"{shown_name} {old_text} → {new_text}"
         return f"{shown_name} {_quoted(language, clean(value, 60))}"
 
     what = translate(language, CHANGES[change.what]) if change.what in CHANGES else change.what

@@ -201,15 +201,17 @@ def make_plan(
     for at, worker in coming_runs(terms, now, until):
         simulation.run(worker, at)
     days = simulation.days()
-    left = simulation.due()
+    due_after = simulation.due()
     attempts: Counter[str] = sum((day.attempts for day in days), Counter())
     calls: Counter[str] = sum((day.calls for day in days), Counter())
     carriers = []
-    for key in sorted({*due, *attempts, *left}):
+    for key in sorted({*due, *attempts, *due_after}):
         pace = sum(simulation.pace(stage, key) for stage in DUE)
         empty_on = next((day.on for day in days if due[key] and not day.due[key]), None)
-        days_left = round(left[key] / pace, 1) if left[key] and pace else None
-        carriers.append(CarrierPlan(key, due[key], attempts[key], calls[key], left[key], empty_on, days_left))
+        days_left = round(due_after[key] / pace, 1) if due_after[key] and pace else None
+        carriers.append(
+            CarrierPlan(key, due[key], attempts[key], calls[key], due_after[key], empty_on, days_left)
+        )
     return Plan(now, until, accounts, carriers, days, terms.stopped(now))
 
 
@@ -243,8 +245,8 @@ class _Run:
 
     worker: type[Worker]
     now: datetime
-    left: float  # of its batch
-    others: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if that runs
+    room: float  # in its batch
+    rivals: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if that runs
     called: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
     refusing: set[str] = field(default_factory=set)  # they take no more calls
@@ -297,8 +299,8 @@ class Simulation:
         heapify(heads)
         queued = {key for *_, key in heads}
         under_way: deque[tuple[str, CallBudget]] = deque()  # the bundle that began first is answered first
-        while under_way or (heads and run.left > 0):
-            if not heads or run.left <= 0 or len(under_way) == self.terms.concurrency:
+        while under_way or (heads and run.room > 0):
+            if not heads or run.room <= 0 or len(under_way) == self.terms.concurrency:
                 key, unused = under_way.popleft()
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
@@ -343,7 +345,7 @@ class Simulation:
         deliveries = [self._delivery(account, claim) for _, claim in bundle]
         budgets = account.spec.calls_for_bundle(deliveries) if account.spec else []
         reserved = Counter({} if key in run.called else account.setup_calls)
-        used = Counter(reserved)
+        made = Counter(reserved)
         for number, (delivery, calls) in enumerate(zip(deliveries, budgets, strict=True)):
             place, claim = bundle[number]
             if self._is_refused(run, key, claim, reserved + Counter(calls)):
@@ -353,13 +355,13 @@ class Simulation:
                     return None
                 break
             reserved += Counter(calls)
-            used += Counter(usual_calls(calls, delivery))
+            made += Counter(usual_calls(calls, delivery))
             self._attempt(run, place, claim, _ASSUMED)
         run.called.add(key)
         for quota in self._quotas[key]:
             quota.use(reserved)
-        self._days[-1].calls[key] += used.total()
-        return reserved - used
+        self._days[-1].calls[key] += made.total()
+        return reserved - made
 
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
         """The most urgent claim with its place, and those that share its call; none if it needs no call."""
@@ -374,7 +376,7 @@ class Simulation:
             elif self._needs_call(run, account, -place, claim):
                 bundle.append((-place, claim))
                 if account.spec and len(bundle) == 1 and may_share(claim.state) and not claim.state.delivery:
-                    size = min(account.spec.numbers_per_call, run.left)
+                    size = min(account.spec.numbers_per_call, run.room)
             elif not bundle:
                 break
         line += reversed(passed)
@@ -384,10 +386,10 @@ class Simulation:
         """Tell whether a ready claim needs a call; deal with it if it needs none."""
         now = run.now
         until = account.documents_until
-        what = next_action(claim, now, self._policy)
-        if is_expired(claim.state, now, self._policy) or what in (Action.GIVE_UP, Action.SHELVE):
+        action = next_action(claim, now, self._policy)
+        if is_expired(claim.state, now, self._policy) or action in (Action.GIVE_UP, Action.SHELVE):
             return False
-        if what is Action.WAIT:
+        if action is Action.WAIT:
             self._wait(claim, place, abandoned_at(claim, now))
         elif failure := without_call(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
@@ -405,7 +407,7 @@ class Simulation:
 
     def _is_refused(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> bool:
         """Tell whether the quota is used up, or the rest is kept for more urgent claims of the other worker."""
-        others = run.others.get(key, [])
+        rivals = run.rivals.get(key, [])
         now = run.now
         for quota in self._quotas[key]:
             units = quota.limit.units(calls)
@@ -413,9 +415,9 @@ class Simulation:
             if units and free < 0:
                 return True
             # Of thousands only those are looked at that matter.
-            if units and free < self._kept(run, key, quota.limit, len(others)):
+            if units and free < self._kept(run, key, quota.limit, len(rivals)):
                 own = _entry(claim, 0, now)[:2]
-                ahead = islice(takewhile(lambda other: other[0] == 0, reversed(others)), MOST_DEADLINES)
+                ahead = islice(takewhile(lambda other: other[0] == 0, reversed(rivals)), MOST_DEADLINES)
                 nearer = sum(other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > own)
                 if free < self._kept(run, key, quota.limit, nearer):
                     return True
@@ -428,14 +430,14 @@ class Simulation:
 
     def _attempt(self, run: _Run, place: int, claim: Claim, failure: Failure) -> None:
         key = claim.account_key
-        run.left -= 1
+        run.room -= 1
         self._days[-1].attempts[key] += 1
         self._last_day[run.worker.stage, key] += run.now > self.until - _A_DAY
         self.first_attempts.setdefault(place, run.now)
         decision = decide(claim, failure, run.now, self._policy)
         if decision.state.stage is Stage.WAITING and decision.state.next_at:
-            after = replace(claim, state=decision.state, fetch_status=decision.fetch_status)
-            self._wait(after, place, decision.state.next_at)
+            claim_after = replace(claim, state=decision.state, fetch_status=decision.fetch_status)
+            self._wait(claim_after, place, decision.state.next_at)
 
     # ---------------------------------------------------------------- between runs
 
@@ -570,14 +572,14 @@ _WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 class Preview:
     """What would be taken, in order, and why the rest waits.
 
-    `taken`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no call, by lane. `rest`: all
+    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no call, by lane. `waiting`: all
     others, those that are due by why they are not fetched, those that are not as BY_BACKOFF.
     """
 
-    taken: list[tuple[Claim, State]] = field(default_factory=list)
+    batch: list[tuple[Claim, State]] = field(default_factory=list)
     beyond_batch: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)
-    rest: Counter[Why] = field(default_factory=Counter)
+    waiting: Counter[Why] = field(default_factory=Counter)
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
@@ -587,7 +589,7 @@ def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Previe
         if claim.account_key in closed and claim.number is not None:  # one without a number needs no call
             result.left_behind[claim.account_key] += 1
         else:
-            result.taken.append((claim, claim.state))
+            result.batch.append((claim, claim.state))
     return result
 
 
@@ -601,7 +603,8 @@ def preview(
     now: datetime,
 ) -> Preview:
     """Sort claims as a run would, at most `batch_size` of them in memory. `claims`: each with whether a run has leased it."""
-    result, due = Preview(), 0
+    result = Preview()
+    due = 0
 
     def to_be_taken() -> Iterator[tuple[Claim, State]]:
         nonlocal due
@@ -616,8 +619,8 @@ def preview(
             else:
                 _count(claim, where, result)
 
-    result.taken = nsmallest(batch_size, to_be_taken(), lambda pair: (urgency(pair[1], now), pair[0].id))
-    result.beyond_batch = due - len(result.taken)
+    result.batch = nsmallest(batch_size, to_be_taken(), lambda pair: (urgency(pair[1], now), pair[0].id))
+    result.beyond_batch = due - len(result.batch)
     return result
 
 
@@ -632,6 +635,6 @@ def _count(claim: Claim, where: Position, result: Preview) -> None:
     if where.is_due and where.why in _LEFT_BEHIND:
         result.left_behind[claim.account_key] += 1
     elif where.is_due or where.why in _WITHOUT_A_TIME:
-        result.rest[where.why] += 1
+        result.waiting[where.why] += 1
     else:
-        result.rest[Why.BY_BACKOFF] += 1
+        result.waiting[Why.BY_BACKOFF] += 1

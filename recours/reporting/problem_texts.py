@@ -226,28 +226,28 @@ _DIFFERENCES = {
 class VerdictSentences(Localized):
     """Problems and verdicts in one language."""
 
-    def verdict(self, found: Verdict) -> str:
+    def verdict(self, verdict: Verdict) -> str:
         """The one sentence that says whether all is well."""
-        if not found.is_well:
-            things = ", ".join(self._filled(PROBLEMS[p.kind].short, p, found.at) for p in found.problems)
+        if not verdict.is_well:
+            things = ", ".join(self._filled(PROBLEMS[p.kind].short, p, verdict.at) for p in verdict.problems)
             return self.counted(
                 "{count} thing needs you: {things}.",
                 "{count} things need you: {things}.",
-                len(found.problems),
+                len(verdict.problems),
                 things=things,
             )
-        more = "+" if found.is_more else ""
+        more = "+" if verdict.is_more else ""
         blocked = self("nothing blocked")
-        if found.blocked:
-            blocked = self("{count} of them until a limit resets", count=self.number(found.blocked))
+        if verdict.blocked:
+            blocked = self("{count} of them until a limit resets", count=self.number(verdict.blocked))
         return self(
             "All is well: {proofs}, {in_progress}, {blocked}.",
-            proofs=self.counted("{count} proof today", "{count} proofs today", found.proofs_today),
+            proofs=self.counted("{count} proof today", "{count} proofs today", verdict.proofs_today),
             in_progress=self.counted(
                 "{count} claim in progress",
                 "{count} claims in progress",
-                found.in_progress,
-                count=f"{self.number(found.in_progress)}{more}",
+                verdict.in_progress,
+                count=f"{self.number(verdict.in_progress)}{more}",
             ),
             blocked=blocked,
         )
@@ -272,14 +272,17 @@ class VerdictSentences(Localized):
         return problem.as_facts() | texts
 
     def _filled(self, message: str | Counted, problem: Problem, now: datetime) -> str:
-        facts, since, until = problem.facts, problem.since, problem.until
-        said, money = str(facts.get("said", "")), self.sums(problem.stake.amounts)
+        facts = problem.facts
+        since = problem.since
+        until = problem.until
+        message_text = str(facts.get("said", ""))
+        money = self.sums(problem.stake.amounts)
         deadline = facts.get("deadline")
         day = self._day_of(str(deadline or facts.get("evidence_until", "")))
-        quote = quoted(self.language, said)
+        quote = quoted(self.language, message_text)
         since_when = self._since(since, now) if since else ""
-        one = message if isinstance(message, str) else message.one
-        once = "" if "{since}" in one else since_when  # said already
+        singular = message if isinstance(message, str) else message.one
+        once = "" if "{since}" in singular else since_when  # said already
         values: dict[str, Any] = {
             **facts,
             **{key: names_text(self.language, str(facts.get(key, ""))) for key in ("source", "missing")},
@@ -297,8 +300,8 @@ class VerdictSentences(Localized):
             if problem.count
             else "",
             "next": self._next_try(until, now),
-            "quote": f"{quote}, " if said else "",
-            "quoted": f" ({quote})" if said else "",
+            "quote": f"{quote}, " if message_text else "",
+            "quoted": f" ({quote})" if message_text else "",
             "author": self(" (by {by})", by=author_text(self.language, f"by {facts['by']}"))
             if facts.get("by")
             else "",
@@ -318,12 +321,13 @@ class VerdictSentences(Localized):
             return self(message, **values)
         return self.counted(*message, problem.count, **values)
 
-    def _named(self, what: str, facts: Mapping[str, str | int]) -> str:
+    def _named(self, label: str, facts: Mapping[str, str | int]) -> str:
         """How many of these there are, and the first of them by name; "": none."""
-        named, more = facts.get(f"{what}_named", ""), int(facts.get(f"{what}_more", 0))
+        named = facts.get(f"{label}_named", "")
+        more = int(facts.get(f"{label}_more", 0))
         if more:
             named = self("{named} and {count} more", count=self.number(more), named=named)
-        return self.counted(*_NAMED[what], int(facts[what]), named=named) if what in facts else ""
+        return self.counted(*_NAMED[label], int(facts[label]), named=named) if label in facts else ""
 
     def _often(self, minutes: int) -> str:
         if minutes % 60 or not minutes:

@@ -133,28 +133,31 @@ class Verdict:
         return not self.problems
 
 
-def verdict(seen: Overview) -> Verdict:
-    today = list(seen.success.by_day.values())
+def verdict(overview: Overview) -> Verdict:
+    today = list(overview.success.by_day.values())
     return Verdict(
-        at=seen.at,
-        problems=problems(seen),
+        at=overview.at,
+        problems=problems(overview),
         proofs_today=today[-1].success if today else 0,
-        in_progress=sum(backlog.in_progress for backlog in seen.backlogs),
-        blocked=seen.blocked,
-        is_more=any(backlog.in_progress == backlog.counted_up_to for backlog in seen.backlogs),
+        in_progress=sum(backlog.in_progress for backlog in overview.backlogs),
+        blocked=overview.blocked,
+        is_more=any(backlog.in_progress == backlog.counted_up_to for backlog in overview.backlogs),
     )
 
 
-def problems(seen: Overview) -> list[Problem]:
-    found = (problem for rule in RULES for problem in rule(seen))
-    return [replace(one, stake=seen.stakes.get((one.kind, one.carrier), Stake())) for one in found]
+def problems(overview: Overview) -> list[Problem]:
+    current = (problem for rule in RULES for problem in rule(overview))
+    return [
+        replace(problem, stake=overview.stakes.get((problem.kind, problem.carrier), Stake()))
+        for problem in current
+    ]
 
 
 # ---------------------------------------------------------------- the rules
 
 
-def _of_workers(seen: Overview) -> Iterator[Problem]:
-    for worker in seen.workers:
+def _of_workers(overview: Overview) -> Iterator[Problem]:
+    for worker in overview.workers:
         facts: dict[str, str | int] = {"worker": worker.worker}
         every = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
         if worker.health is Health.NEVER_RAN:
@@ -172,9 +175,9 @@ def _of_workers(seen: Overview) -> Iterator[Problem]:
             yield Problem(_K.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
 
 
-def _of_fleet(seen: Overview) -> Iterator[Problem]:
-    if seen.fleet and seen.fleet.is_silent:
-        yield Problem(_K.FLEET_SILENT, since=seen.fleet.ticked_at)
+def _of_fleet(overview: Overview) -> Iterator[Problem]:
+    if overview.fleet and overview.fleet.is_silent:
+        yield Problem(_K.FLEET_SILENT, since=overview.fleet.ticked_at)
 
 
 _OF_CLOSINGS = {
@@ -185,23 +188,23 @@ _OF_CLOSINGS = {
 }
 
 
-def _of_carriers(seen: Overview) -> Iterator[Problem]:
+def _of_carriers(overview: Overview) -> Iterator[Problem]:
     """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
-    of_house = {backlog.carrier: backlog for backlog in seen.backlogs}
-    of_all = {backlog.carrier: backlog for backlog in seen.backlogs_by_carrier}
-    with_accounts = {listed.account.carrier for listed in seen.accounts}
-    for carrier in seen.carriers:
+    of_house = {backlog.carrier: backlog for backlog in overview.backlogs}
+    of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
+    with_accounts = {listed.account.carrier for listed in overview.accounts}
+    for carrier in overview.carriers:
         all_accounts = carrier.stopped is not None
-        keys = _accounts_of(carrier, seen)
+        keys = _accounts_of(carrier, overview)
         backlog = (of_all if all_accounts else of_house).get(carrier.key, Backlog(carrier.key, {}))
-        without = seen.troubles.without_account.get(carrier.key, ())
+        without = overview.troubles.without_account.get(carrier.key, ())
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
         kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
         if refusal and kind and (carrier.configured or backlog.in_progress):
             yield Problem(
                 _K.NO_ACCOUNT if without and kind is _K.NOT_CONFIGURED else kind,
                 backlog.in_progress,
-                _closed_since(carrier, kind, backlog, seen),
+                _closed_since(carrier, kind, backlog, overview),
                 refusal.until,
                 carrier.key,
                 {
@@ -217,14 +220,15 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
                 Concerned(keys if all_accounts else [carrier.key]),
             )
         elif (carrier.configured or carrier.key in with_accounts) and carrier.unavailable_since:
-            since, facts = carrier.unavailable_since, {"name": carrier.name}
+            since = carrier.unavailable_since
+            facts = {"name": carrier.name}
             count = of_all[carrier.key].in_progress if carrier.key in of_all else 0
             yield Problem(_K.OUTAGE, count, since, carrier=carrier.key, facts=facts, claims=Concerned(keys))
 
 
-def _accounts_of(carrier: CarrierNow, seen: Overview) -> list[str]:
+def _accounts_of(carrier: CarrierNow, overview: Overview) -> list[str]:
     """The keys of those of its accounts for which there are claims."""
-    return [backlog.carrier for backlog in seen.backlogs if carrier_of(backlog.carrier) == carrier.key]
+    return [backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key]
 
 
 _OF_HEALTH = {
@@ -233,52 +237,62 @@ _OF_HEALTH = {
 }
 
 
-def _of_accounts(seen: Overview) -> Iterator[Problem]:
+def _of_accounts(overview: Overview) -> Iterator[Problem]:
     """Accounts of clients with which no work is done until somebody acts: one problem for all of a carrier."""
-    backlogs = {backlog.carrier: backlog for backlog in seen.backlogs}
-    streaks = seen.troubles.account_streaks
+    backlogs = {backlog.carrier: backlog for backlog in overview.backlogs}
+    streaks = overview.troubles.account_streaks
     for health, kind in _OF_HEALTH.items():
-        for carrier in seen.carriers:
-            found = [
-                one for one in seen.accounts if one.health is health and one.account.carrier == carrier.key
+        for carrier in overview.carriers:
+            accounts = [
+                listed
+                for listed in overview.accounts
+                if listed.health is health and listed.account.carrier == carrier.key
             ]
-            if not found:
+            if not accounts:
                 continue
-            since = [streaks[one.account.id] for one in found if one.account.id in streaks]
-            long = [one for one in found if seen.at - streaks.get(one.account.id, seen.at) > REFUSED_LONG]
+            since = [streaks[listed.account.id] for listed in accounts if listed.account.id in streaks]
+            long = [
+                listed
+                for listed in accounts
+                if overview.at - streaks.get(listed.account.id, overview.at) > REFUSED_LONG
+            ]
             yield Problem(
                 kind,
-                sum(backlogs[one.account.key].in_progress for one in found if one.account.key in backlogs),
+                sum(
+                    backlogs[listed.account.key].in_progress
+                    for listed in accounts
+                    if listed.account.key in backlogs
+                ),
                 min(since, default=None),
                 carrier=carrier.key,
                 facts={
                     "name": carrier.name,
-                    "said": clean(found[0].why or "", 200),
-                    **_named("accounts", [one.client for one in found]),
-                    **(_named("long", [one.client for one in long]) if long else {}),
+                    "said": clean(accounts[0].why or "", 200),
+                    **_named("accounts", [listed.client for listed in accounts]),
+                    **(_named("long", [listed.client for listed in long]) if long else {}),
                 },
-                claims=Concerned([one.account.key for one in found]),
+                claims=Concerned([listed.account.key for listed in accounts]),
             )
 
 
-def _named(what: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]:
+def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]:
     """How many they are, and the first of them by name."""
     names = ", ".join(clean(client.named, 100) for client in clients[:_NAMED])
-    return {what: len(clients), f"{what}_named": names, f"{what}_more": max(len(clients) - _NAMED, 0)}
+    return {label: len(clients), f"{label}_named": names, f"{label}_more": max(len(clients) - _NAMED, 0)}
 
 
 def _closed_since(
-    carrier: CarrierNow, kind: ProblemKind, backlog: Backlog, seen: Overview
+    carrier: CarrierNow, kind: ProblemKind, backlog: Backlog, overview: Overview
 ) -> datetime | None:
     if kind is _K.CARRIER_PAUSED:
         return carrier.stopped.at if carrier.stopped else None
-    return backlog.oldest if kind is _K.NOT_CONFIGURED else seen.troubles.streaks.get(carrier.key)
+    return backlog.oldest if kind is _K.NOT_CONFIGURED else overview.troubles.streaks.get(carrier.key)
 
 
-def _of_backlogs(seen: Overview) -> Iterator[Problem]:
+def _of_backlogs(overview: Overview) -> Iterator[Problem]:
     """Due claims that come after their deadlines, at the pace of the quota."""
-    for key, backlog in seen.troubles.backlogs.items():
-        name = next((carrier.name for carrier in seen.carriers if carrier.key == carrier_of(key)), key)
+    for key, backlog in overview.troubles.backlogs.items():
+        name = next((carrier.name for carrier in overview.carriers if carrier.key == carrier_of(key)), key)
         facts: _Facts = {
             "name": name,
             "days": backlog.days,
@@ -289,43 +303,43 @@ def _of_backlogs(seen: Overview) -> Iterator[Problem]:
         yield Problem(_K.BACKLOG, backlog.due, carrier=key, facts=facts, claims=Concerned([key], DUE))
 
 
-def _of_claims(seen: Overview) -> Iterator[Problem]:
-    unknown = next((backlog for backlog in seen.backlogs if backlog.carrier == ""), None)
+def _of_claims(overview: Overview) -> Iterator[Problem]:
+    unknown = next((backlog for backlog in overview.backlogs if backlog.carrier == ""), None)
     stages = (*IN_PROGRESS, Stage.SETTLED)
     # Not those that no run has assessed: whose they are is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
         yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
-    if to_correct := seen.troubles.to_correct:
-        with_deadline = next((one for one in to_correct if one.deadline), None)
+    if to_correct := overview.troubles.to_correct:
+        with_deadline = next((claim for claim in to_correct if claim.deadline), None)
         nearest: dict[str, str | int] = (
             {"reference": clean(with_deadline.reference, 100), "deadline": with_deadline.deadline}
             if with_deadline
             else {}
         )
-        concerned = Concerned(ids=[one.id for one in to_correct])
+        concerned = Concerned(ids=[claim.id for claim in to_correct])
         yield Problem(_K.TO_CORRECT, len(to_correct), facts=nearest, claims=concerned)
-    if late := seen.troubles.late:
+    if late := overview.troubles.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
         yield Problem(
             _K.DEADLINES, len(late), facts=first, claims=Concerned(ids=[claim.id for claim in late])
         )
-    if forgotten := seen.troubles.forgotten:
+    if forgotten := overview.troubles.forgotten:
         at, claim = forgotten[0]
         ends: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
         ids = [claim.id for _, claim in forgotten]
         yield Problem(_K.EVIDENCE, len(forgotten), facts=ends, claims=Concerned(ids=ids))
-    if seen.not_enrolled:
-        yield Problem(_K.NOT_ENROLLED, seen.not_enrolled, claims=Concerned(ids=seen.undecided))
-    errors = sum(tally.count for tally in seen.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
+    if overview.not_enrolled:
+        yield Problem(_K.NOT_ENROLLED, overview.not_enrolled, claims=Concerned(ids=overview.undecided))
+    errors = sum(tally.count for tally in overview.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if errors:
         yield Problem(_K.INTERNAL_ERRORS, errors)
 
 
-def _of_documents(seen: Overview) -> Iterator[Problem]:
+def _of_documents(overview: Overview) -> Iterator[Problem]:
     """Carriers of which the documents of several parcels were refused: their layout may have changed."""
-    names = {carrier.key: carrier.name for carrier in seen.carriers}
-    for carrier, pieces in seen.troubles.refused.items():
+    names = {carrier.key: carrier.name for carrier in overview.carriers}
+    for carrier, pieces in overview.troubles.refused.items():
         ids = list(dict.fromkeys(piece.claim_id for piece in pieces))
         if len(ids) < FEWEST_REFUSED:
             continue
@@ -342,9 +356,9 @@ _OF_MAILS = {
 }
 
 
-def _of_mails(seen: Overview) -> Iterator[Problem]:
+def _of_mails(overview: Overview) -> Iterator[Problem]:
     for state, kind in _OF_MAILS.items():
-        pile = seen.mails.get(state, Pile())
+        pile = overview.mails.get(state, Pile())
         if count := pile.overdue if state is MailState.READY else pile.count:
             yield Problem(kind, count, pile.since)
 

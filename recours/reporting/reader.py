@@ -72,7 +72,10 @@ from recours.reporting.records import (
 from recours.reporting.survey import Mark, read_mark, unassessed, united
 from recours.reporting.system import MAIL_WAITS, MOST_RECORDS, UNDECIDED_FOR, Pile
 
-_c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
+_c = claims.c
+_a = attempts.c
+_m = mails.c
+_v = evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 _NEWEST_MAILS = 5_000  # that are looked through for those that were left undecided
@@ -108,11 +111,11 @@ class DatabaseRecords:
         self,
         worker: str | None = None,
         since: datetime | None = None,
-        most: int = 50,
+        limit: int = 50,
         until: datetime | None = None,
     ) -> list[Run]:
         """The latest runs, the newest first; of those that began up to `until` if it is given."""
-        query = select(runs).order_by(runs.c.started_at.desc()).limit(most)
+        query = select(runs).order_by(runs.c.started_at.desc()).limit(limit)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
         if since is not None:
@@ -122,18 +125,18 @@ class DatabaseRecords:
         return [_run(row) for row in self.database.mappings(query)]
 
     def latest_runs(
-        self, workers: Sequence[str], most: int, now: datetime, since: datetime | None = None
+        self, workers: Sequence[str], limit: int, now: datetime, since: datetime | None = None
     ) -> list[Run]:
-        """The latest runs, up to `most` of each worker and of all, the newest first; all that began `since` then, up to MOST_RECORDS.
+        """The latest runs, up to `limit` of each worker and of all, the newest first; all that began `since` then, up to MOST_RECORDS.
 
         Those that a wrong clock dated into the future, of which there may be many, hide no other.
         """
         began_at = runs.c.started_at
         has_begun = began_at <= now + CLOCKS_DIFFER
         latest = select(runs.c.id).order_by(began_at.desc())
-        queries = [latest.where(runs.c.worker == name).limit(most) for name in workers]
+        queries = [latest.where(runs.c.worker == name).limit(limit) for name in workers]
         queries += [query.where(has_begun) for query in queries]
-        queries.append(latest.limit(most))
+        queries.append(latest.limit(limit))
         if since is not None:
             queries.append(latest.where(began_at >= since, has_begun).limit(MOST_RECORDS))
         ids = union_all(*(select(query.subquery()) for query in queries))
@@ -186,18 +189,18 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- backlogs
 
     def backlogs(
-        self, due_until: datetime | None = None, most: int = COUNTED_UP_TO, mark: Mark | None = None
+        self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
     ) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `most`. `mark`: None reads it.
+        """What is not done, by account; each stage counted up to `limit`. `mark`: None reads it.
 
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
         with self.database.read() as connection:
-            backlogs = {each.carrier: each for each in backlogs_of(connection, due_until, most)}
+            backlogs = {backlog.carrier: backlog for backlog in backlogs_of(connection, due_until, limit)}
             mark = mark or read_mark(connection)
-            count_unassessed = unassessed(connection, self.database.border, mark, most)
+            count_unassessed = unassessed(connection, self.database.border, mark, limit)
         if count_unassessed:
-            of_none = backlogs.get("", Backlog("", {}, counted_up_to=most))
+            of_none = backlogs.get("", Backlog("", {}, counted_up_to=limit))
             backlogs = {"": of_none} | backlogs | {"": replace(of_none, unassessed=count_unassessed)}
         return [backlog for backlog in backlogs.values() if backlog.stages or backlog.unassessed]
 
@@ -220,7 +223,7 @@ class DatabaseRecords:
     def page(
         self,
         criteria: ClaimFilter,
-        most: int,
+        limit: int,
         *,
         skip: int = 0,
         sort: Sort | None = None,
@@ -228,23 +231,24 @@ class DatabaseRecords:
     ) -> ClaimPage:
         """What `claims` gives, and how many there are; `skip`: after so many."""
         with self._search(criteria) as search:
-            ids, count = search.ids(most, skip, sort, descending=descending), search.count(COUNTED_UP_TO + 1)
+            ids = search.ids(limit, skip, sort, descending=descending)
+            count = search.count(COUNTED_UP_TO + 1)
         return ClaimPage(self._in_order(ids), count)
 
     def claims(
-        self, criteria: ClaimFilter, most: int, *, sort: Sort | None = None, descending: bool = False
+        self, criteria: ClaimFilter, limit: int, *, sort: Sort | None = None, descending: bool = False
     ) -> list[ListedClaim]:
-        """Up to `most` claims, each with its client. `sort` None: the newest first."""
+        """Up to `limit` claims, each with its client. `sort` None: the newest first."""
         with self._search(criteria) as search:
-            ids = search.ids(most, 0, sort, descending=descending)
+            ids = search.ids(limit, 0, sort, descending=descending)
         return self._in_order(ids)
 
-    def matching(self, criteria: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
-        """The references of up to `most` claims, the newest first, and how many more match."""
+    def matching(self, criteria: ClaimFilter, limit: int = COUNTED_UP_TO) -> Matching:
+        """The references of up to `limit` claims, the newest first, and how many more match."""
         with self._search(criteria) as search:
-            ids = search.ids(most, 0, None, descending=False)
-            rest = search.count_exactly() - most if len(ids) == most else 0
-        return Matching([listed.claim.reference for listed in self._in_order(ids)], max(rest, 0))
+            ids = search.ids(limit, 0, None, descending=False)
+            count_beyond = search.count_exactly() - limit if len(ids) == limit else 0
+        return Matching([listed.claim.reference for listed in self._in_order(ids)], max(count_beyond, 0))
 
     def each_claim(
         self, since: datetime | None = None, criteria: ClaimFilter | None = None
@@ -270,7 +274,7 @@ class DatabaseRecords:
             for first in range(0, len(ids), _AT_ONCE):
                 query = self._listed().where(self.database.border.key.in_(ids[first : first + _AT_ONCE]))
                 by_id |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
-        client_ids = {one.claim.client_id for one in by_id.values()} - {None}
+        client_ids = {listed.claim.client_id for listed in by_id.values()} - {None}
         emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
         return [
             replace(listed, client=emails.get(listed.claim.client_id, ""))
@@ -390,19 +394,20 @@ def _change(row: RowMapping) -> PastChange:
 
 
 _LISTED = (_m.id, _m.kind, _m.recipient, _m.subject, _m.state, _m.created_at, _m.ended_at, _m.tries, _m.error)
-_LONGEST_TEXT, _LONGEST_ERROR = 200, 300
+_LONGEST_TEXT = 200
+_LONGEST_ERROR = 300
 
 
-def waiting_mails(database: Database, most: int) -> list[ListedMail]:
+def waiting_mails(database: Database, limit: int) -> list[ListedMail]:
     """Those that are not ended, the oldest first; by the index of those. Raises DatabaseError, as the others do."""
     states = [const(state) for state in OPEN_STATES]
-    query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
+    query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 
 
-def latest_mails(database: Database, most: int) -> list[ListedMail]:
+def latest_mails(database: Database, limit: int) -> list[ListedMail]:
     """Those that were written last, the newest first."""
-    query = select(*_LISTED).order_by(_m.id.desc()).limit(most)
+    query = select(*_LISTED).order_by(_m.id.desc()).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 
 
@@ -428,27 +433,29 @@ def _listed(row: RowMapping) -> ListedMail:
     )
 
 
-def stake_in(database: Database, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
-    """What these claims are about, of the first `most` of them; the schema is current. Raises DatabaseError."""
-    return stakes_in(database, [concerned], most)[0]
+def stake_in(database: Database, concerned: Concerned, limit: int = COUNTED_UP_TO) -> Stake:
+    """What these claims are about, of the first `limit` of them; the schema is current. Raises DatabaseError."""
+    return stakes_in(database, [concerned], limit)[0]
 
 
-def stakes_in(database: Database, several: Sequence[Concerned], most: int = COUNTED_UP_TO) -> list[Stake]:
+def stakes_in(database: Database, several: Sequence[Concerned], limit: int = COUNTED_UP_TO) -> list[Stake]:
     """The same of the claims of several problems, by few statements."""
-    queries = [query for place, each in enumerate(several) for query in _amounts(database, each, place, most)]
+    queries = [
+        query for place, claims in enumerate(several) for query in _amounts(database, claims, place, limit)
+    ]
     rows = [Reader(row) for statement in united(queries) for row in database.mappings(statement)]
     amounts: list[list[tuple[str, float]]] = [[] for _ in several]
     for row in rows:
         amount = clean(row.text("currency") or "", 8), row.amount("amount_requested")
         amounts[int(row.text("place") or 0)].append(amount)
     return [
-        stake_of(of_one[:most], is_more=len(each.ids) > most or len(of_one) > most)
-        for each, of_one in zip(several, amounts, strict=True)
+        stake_of(of_one[:limit], is_more=len(claims.ids) > limit or len(of_one) > limit)
+        for claims, of_one in zip(several, amounts, strict=True)
     ]
 
 
 def _amounts(
-    database: Database, concerned: Concerned, place: int, most: int
+    database: Database, concerned: Concerned, place: int, limit: int
 ) -> Iterator[Select[*tuple[Any, ...]]]:
     border = database.border
     columns: list[ColumnElement[Any]] = [
@@ -457,9 +464,9 @@ def _amounts(
         literal_column(str(place)).label("place"),
     ]
     query = select(*columns)
-    ids = concerned.ids[:most]
+    ids = concerned.ids[:limit]
     for first in range(0, len(ids), _AT_ONCE):  # of more, a database may read the whole table
         yield query.select_from(border.claims).where(border.key.in_(ids[first : first + _AT_ONCE]))
     if concerned.accounts:
         of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
-        yield query.select_from(border.joined()).where(*of_accounts).limit(most + 1)
+        yield query.select_from(border.joined()).where(*of_accounts).limit(limit + 1)

@@ -105,27 +105,29 @@ def by_carrier(backlogs: Sequence[Backlog]) -> list[Backlog]:
 
 def with_lines(backlogs: Sequence[Backlog], lines: Mapping[str, Sequence[InLine]]) -> list[Backlog]:
     """The same, with due claims that no run has assessed yet (by account) at the stages that they will have."""
-    of_lines = [Backlog(key, Counter(one.stage for one in line)) for key, line in lines.items()]
+    of_lines = [Backlog(key, Counter(entry.stage for entry in line)) for key, line in lines.items()]
     return _by_key([*backlogs, *of_lines])
 
 
 def _by_key(backlogs: Iterable[Backlog]) -> list[Backlog]:
-    found: dict[str, Backlog] = {}
+    backlogs_by_key: dict[str, Backlog] = {}
     for backlog in backlogs:
         key = backlog.carrier
-        found[key] = _together(found[key], backlog) if key in found else backlog
-    return list(found.values())
+        backlogs_by_key[key] = _together(backlogs_by_key[key], backlog) if key in backlogs_by_key else backlog
+    return list(backlogs_by_key.values())
 
 
-def _together(one: Backlog, other: Backlog) -> Backlog:
-    oldest = [at for at in (one.oldest, other.oldest) if at]
+def _together(first: Backlog, second: Backlog) -> Backlog:
+    oldest = [at for at in (first.oldest, second.oldest) if at]
     stages = {
-        stage: one.capped(one.stages.get(stage, 0) + other.stages.get(stage, 0))
-        for stage in {**one.stages, **other.stages}
+        stage: first.capped(first.stages.get(stage, 0) + second.stages.get(stage, 0))
+        for stage in {**first.stages, **second.stages}
     }
-    unassessed = one.capped(one.unassessed + other.unassessed)
-    to_correct = one.to_correct + other.to_correct
-    return Backlog(one.carrier, stages, min(oldest, default=None), unassessed, one.counted_up_to, to_correct)
+    unassessed = first.capped(first.unassessed + second.unassessed)
+    to_correct = first.to_correct + second.to_correct
+    return Backlog(
+        first.carrier, stages, min(oldest, default=None), unassessed, first.counted_up_to, to_correct
+    )
 
 
 @dataclass(frozen=True)
@@ -292,4 +294,4 @@ class Matching:
     """The references of claims that match a filter, and how many more do."""
 
     references: list[str]
-    rest: int = 0
+    more: int = 0

@@ -96,7 +96,8 @@ class Reports:
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
         app = self.app
-        statuses, credentials = app.queue().statuses(app.catalog.specs), app.settings.credentials
+        statuses = app.queue().statuses(app.catalog.specs)
+        credentials = app.settings.credentials
         unavailable = self.troubles.unavailable(app.clock.now())
         return [
             CarrierNow(
@@ -152,8 +153,11 @@ class Reports:
 
     def overview(self, days: int = 7) -> Overview:
         """The state now, with what became of the attempts of so many days, and the money at stake."""
-        policy, records, now = self.policy, self.records, self.app.clock.now()
-        carriers, accounts = self.carriers_now(), self.accounts_now()
+        policy = self.policy
+        records = self.records
+        now = self.app.clock.now()
+        carriers = self.carriers_now()
+        accounts = self.accounts_now()
         today = now.astimezone(policy.zone).date()
         last_days = days_until(today, days)
         recent_days = days_until(today, _RECENT_DAYS)
@@ -202,9 +206,9 @@ class Reports:
         read = self.troubles
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
-            one.account.key: Refusal(Blocked.CARRIER, one.why or "", one.until)
-            for one in accounts
-            if one.health is not AccountHealth.OPEN
+            listed.account.key: Refusal(Blocked.CARRIER, listed.why or "", listed.until)
+            for listed in accounts
+            if listed.health is not AccountHealth.OPEN
         }
         unassessed = read.unassessed(mark) if any(backlog.unassessed for backlog in backlogs) else []
         new = in_line(unassessed, now, self.policy)
@@ -221,7 +225,7 @@ class Reports:
             if backlog.carrier in overlong and backlog.due > paces[backlog.carrier].claims
         }
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
-        refused = [one.account.id for one in accounts if one.health is AccountHealth.REFUSED]
+        refused = [listed.account.id for listed in accounts if listed.health is AccountHealth.REFUSED]
         return Troubles(
             streaks=read.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
             late=late,
@@ -252,14 +256,17 @@ class Reports:
         """At which pace the quota of each account lets claims through, where it is limited."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
-        of_clients = {one.account.key: one.account for one in accounts if one.health in usable}
+        of_clients = {listed.account.key: listed.account for listed in accounts if listed.health in usable}
         paces = {}
         for backlog in backlogs:
-            spec, account = self.records.catalog.spec_of(backlog.carrier), of_clients.get(backlog.carrier)
+            spec = self.records.catalog.spec_of(backlog.carrier)
+            account = of_clients.get(backlog.carrier)
             if spec is None:
                 continue
-            own = spec.limits_of_client(account.key, account.limits) if account else None
-            pace = daily_pace(limits.get(backlog.carrier, ()) if own is None else own, spec)
+            client_limits = spec.limits_of_client(account.key, account.limits) if account else None
+            pace = daily_pace(
+                limits.get(backlog.carrier, ()) if client_limits is None else client_limits, spec
+            )
             if pace:
                 paces[backlog.carrier] = pace
         return paces
@@ -304,13 +311,13 @@ class Reports:
         `backlogs`: of accounts that take calls. Those that their quotas hold back fill batches at their paces.
         """
         late: list[Any] = []
-        held = [
+        limited = [
             backlog
             for backlog in backlogs
             if backlog.carrier in paces and backlog.due > paces[backlog.carrier].claims
         ]
-        free = [backlog for backlog in backlogs if backlog not in held]
-        held_back = sum(paces[backlog.carrier].claims for backlog in held)
+        free = [backlog for backlog in backlogs if backlog not in limited]
+        held_back = sum(paces[backlog.carrier].claims for backlog in limited)
         for worker in WORKERS.values():
             due = {backlog.carrier: count for backlog in free if (count := backlog.stages.get(worker.stage))}
             runs_a_day = timedelta(days=1) / worker.schedule
@@ -318,7 +325,7 @@ class Reports:
             if sum(due.values()) > pace:
                 lines = self.troubles.lines(due, [worker.stage], now, COUNTED_UP_TO)
                 line = nsmallest(COUNTED_UP_TO, chain(*lines.values()), key=attrgetter("rank_at"))
-                line += [one for key in due for one in new.get(key, ()) if one.stage is worker.stage]
+                line += [entry for key in due for entry in new.get(key, ()) if entry.stage is worker.stage]
                 overlong = overlong_backlog(Pace(pace, keeps=True), sum(due.values()), line, now)
                 late += overlong.late_soon if overlong else []
         return late

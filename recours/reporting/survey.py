@@ -68,7 +68,10 @@ from recours.reporting.figures import (
 )
 from recours.reporting.system import RefusedPiece
 
-_a, _c, _n, _v = attempts.c, claims.c, actions.c, evidence.c
+_a = attempts.c
+_c = claims.c
+_n = actions.c
+_v = evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 _UNITED = 100  # queries in one statement: SQLite takes no more than 500
@@ -90,7 +93,8 @@ def survey(
     border = database.border
     with database.read() as connection:
         if schema.is_current:
-            is_edited, is_leased = or_(_c.to_assess == 1, border.differs), ~free(now)
+            is_edited = or_(_c.to_assess == 1, border.differs)
+            is_leased = ~free(now)
             queries = [reading(border, where) for where in _of_a_run(border, due_until, max_retries)]
             queries = [
                 query.add_columns(is_edited.label("edited"), is_leased.label("leased")) for query in queries
@@ -155,20 +159,20 @@ def _without_a_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]
     return [[*has_no_row, border.is_pending]] if border.has_index else []
 
 
-def unassessed(connection: Connection, border: Border, mark: Mark, most: int) -> int:
-    """How many claims that are worked on no run has taken in yet, counted up to `most`."""
+def unassessed(connection: Connection, border: Border, mark: Mark, limit: int) -> int:
+    """How many claims that are worked on no run has taken in yet, counted up to `limit`."""
     count = 0
     for where in _without_a_row(border, mark):
-        some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(most)
+        some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(limit)
         count += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
     return count
 
 
 def most_urgent_claims(
-    database: Database, catalog: Catalog, lane: str, most: int, now: datetime
+    database: Database, catalog: Catalog, lane: str, limit: int, now: datetime
 ) -> list[Claim]:
-    """The most urgent ready claims of an account, up to `most` of each worker, by their index."""
-    parameters = {"most": most, **moments(now, ""), **database.dialect.lanes_named([lane])}
+    """The most urgent ready claims of an account, up to `limit` of each worker, by their index."""
+    parameters = {"most": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
     with database.read() as connection:
         ids = [
             claim_id
@@ -212,13 +216,16 @@ class DatabaseTroubles:
         lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _is_outage())
         with self.database.read() as connection:
             checks = _last_checks(connection, now - _LONGEST_STREAK)
-            failing = {*connection.scalars(lately), *(key for key, one in checks.items() if one.is_failure)}
+            failing = {
+                *connection.scalars(lately),
+                *(key for key, check in checks.items() if check.is_failure),
+            }
             answers = _answers(connection, sorted(failing), now)
         streaks = {key: unavailable_since(answers[key], checks.get(key), now) for key in sorted(failing)}
         return {key: since for key, since in streaks.items() if since}
 
-    def to_correct(self, now: datetime, skipped: Collection[str], most: int) -> list[ToCorrect]:
-        """Claims to correct, those first that run out of time; up to `most`. `skipped`: claim statuses, lower case."""
+    def to_correct(self, now: datetime, skipped: Collection[str], limit: int) -> list[ToCorrect]:
+        """Claims to correct, those first that run out of time; up to `limit`. `skipped`: claim statuses, lower case."""
         columns = _c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline
         status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
         query = select(*columns).where(
@@ -228,7 +235,7 @@ class DatabaseTroubles:
             _c.kind.in_(sorted(CORRECTABLE)),
             status.not_in(sorted(skipped)),
         )
-        rows = self.database.all(query.order_by(_c.rank_at, _c.claim_id).limit(most))
+        rows = self.database.all(query.order_by(_c.rank_at, _c.claim_id).limit(limit))
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
@@ -240,21 +247,21 @@ class DatabaseTroubles:
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
     def lines(
-        self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, most: int
+        self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, limit: int
     ) -> dict[str, list[InLine]]:
-        """The due claims of each of these accounts whose ranks are to come, in their order; up to `most` of each."""
+        """The due claims of each of these accounts whose ranks are to come, in their order; up to `limit` of each."""
         queries = [
             select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
             .where(at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
             .order_by(_c.rank_at)
-            .limit(most)
+            .limit(limit)
             for lane, stage, is_deadline in product(lanes, stages, (0, 1))
         ]
         in_line: dict[str, list[InLine]] = {lane: [] for lane in lanes}
         for statement in united(queries):
             for lane, claim_id, rank_at, is_deadline, stage in self.database.all(statement):
                 in_line[lane].append(InLine(claim_id, rank_at, bool(is_deadline), Stage(stage)))
-        return {lane: sorted(some, key=attrgetter("rank_at"))[:most] for lane, some in in_line.items()}
+        return {lane: sorted(some, key=attrgetter("rank_at"))[:limit] for lane, some in in_line.items()}
 
     def unassessed(self, mark: Mark) -> list[Claim]:
         """Claims that are worked on and that no run has taken in yet, up to a limit."""
@@ -322,9 +329,13 @@ class DatabaseTroubles:
         client = border.column("client_id").label("client_id")
         some = select(_c.lane, client).select_from(border.joined()).where(at_stage(*IN_PROGRESS)).limit(_MOST)
         for statement in united([some.where(_c.lane == key) for key in keys]):
-            of = statement.subquery().c
-            query = select(of.lane, of.client_id).where(of.client_id.is_not(None))
-            query = query.group_by(of.lane, of.client_id).order_by(func.count().desc(), of.client_id)
+            found_clients = statement.subquery().c
+            query = select(found_clients.lane, found_clients.client_id).where(
+                found_clients.client_id.is_not(None)
+            )
+            query = query.group_by(found_clients.lane, found_clients.client_id).order_by(
+                func.count().desc(), found_clients.client_id
+            )
             for key, client_id in self.database.all(query):
                 clients[key].append(client_id)
         return clients
@@ -338,7 +349,9 @@ class DatabaseTroubles:
             queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed, of_clients)]
             parameters = self.database.dialect.lanes_named(of_clients)
             statements = united(queries)
-            ids = dict.fromkeys(key for each in statements for key in connection.scalars(each, parameters))
+            ids = dict.fromkeys(
+                key for statement in statements for key in connection.scalars(statement, parameters)
+            )
         claims_ = self.read(list(ids), ends)
         return sorted(claims_, key=lambda claim: (str(claim.deadline), claim.reference))
 
@@ -360,8 +373,8 @@ class DatabaseTroubles:
         # The latest next retries are the likeliest to come after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
         yield select(_c.claim_id).where(at_stage(*ENDED), *to_come).order_by(_c.rank_at)
-        known = of_carriers(["", *self.catalog.specs])
-        yield select(_c.claim_id).where(known, at_stage(Stage.UNNUMBERED))
+        of_known = of_carriers(["", *self.catalog.specs])
+        yield select(_c.claim_id).where(of_known, at_stage(Stage.UNNUMBERED))
 
     def _first_of(
         self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
@@ -393,16 +406,16 @@ def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> 
     )
     answers: dict[str, list[FetchAnswer]] = {key: [] for key in carriers}
     unsure = list(carriers)  # those of which all answers that were read are failures
-    for most in (_FIRST_ANSWERS, _MOST):
+    for limit in (_FIRST_ANSWERS, _MOST):
         answers |= {key: [] for key in unsure}
-        of_each = [query.where(_a.carrier == key).limit(most) for key in unsure]
+        of_each = [query.where(_a.carrier == key).limit(limit) for key in unsure]
         rows = [row for statement in united(of_each) for row in connection.execute(statement)]
         for key, at, about, is_failure, has_called, _ in sorted(rows, key=itemgetter(1, 5), reverse=True):
             answers[key].append(FetchAnswer(at, about, bool(is_failure), bool(has_called)))
         unsure = [
             key
             for key in unsure
-            if len(answers[key]) == most and all(answer.is_failure for answer in answers[key])
+            if len(answers[key]) == limit and all(answer.is_failure for answer in answers[key])
         ]
     return answers
 

@@ -26,11 +26,13 @@ from recours.runs.worker import LATE_AFTER, STOPPED
 from recours.runs.workers import WORKERS
 
 # How often a worker looks for what is due, and how many claims it then takes at a time.
-TICK, SLICE = timedelta(minutes=1), 50
+TICK = timedelta(minutes=1)
+SLICE = 50
 # As long as the first look at millions of rows may take.
 SILENT_AFTER = timedelta(minutes=10)
 # Records that are read: those of some hundred processes, or of a day. Afterwards a worker that stands still is overdue.
-MOST_RECORDS, SINCE = 300, timedelta(days=1)
+MOST_RECORDS = 300
+SINCE = timedelta(days=1)
 # Latest runs of each worker, to find some that never ended.
 RECENT_RUNS = 20
 
@@ -89,10 +91,10 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
     """Tell whether long-lived workers do the work, or are to go on with it: nothing has taken their place."""
-    found = fleet_status(runs, now)
-    return found is not None and (
-        now - found.ticked_at <= SILENT_AFTER
-        or not any(run.started_at > found.ticked_at for run in runs if not is_of_fleet(run))
+    fleet = fleet_status(runs, now)
+    return fleet is not None and (
+        now - fleet.ticked_at <= SILENT_AFTER
+        or not any(run.started_at > fleet.ticked_at for run in runs if not is_of_fleet(run))
     )
 
 
@@ -231,16 +233,17 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
         health = Health.OVERDUE
     else:
         health = Health.RUNNING if runs[0].ended_at is None else Health.FINE
-    found = WorkerStatus(worker, schedule, health, runs, unended, ahead)
-    return replace(found, health=Health.FAILED) if health is Health.FINE and found.failed else found
+    status = WorkerStatus(worker, schedule, health, runs, unended, ahead)
+    return replace(status, health=Health.FAILED) if health is Health.FINE and status.failed else status
 
 
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
-    found: dict[_Key, Rate] = {}
+    rates_by_key: dict[_Key, Rate] = {}
     for tally in of_attempts(tallies):
-        key, field_name = by(tally), tally.outcome if tally.outcome in _COUNTED_APART else "left"
-        found[key] = found.get(key, Rate()) + Rate(**{field_name: tally.count})
-    return found
+        key = by(tally)
+        field_name = tally.outcome if tally.outcome in _COUNTED_APART else "left"
+        rates_by_key[key] = rates_by_key.get(key, Rate()) + Rate(**{field_name: tally.count})
+    return rates_by_key
 
 
 _COUNTED_APART = ("success", "failed", GAVE_UP)
@@ -452,13 +455,13 @@ class Week:
     @property
     def end(self) -> datetime:
         """The first moment after it, aware UTC."""
-        return self.before(-1).start
+        return self.weeks_ago(-1).start
 
     @property
     def days(self) -> list[date]:
         return [self.monday + timedelta(days=n) for n in range(7)]
 
-    def before(self, count: int) -> "Week":
+    def weeks_ago(self, count: int) -> "Week":
         """The week so many weeks before."""
         return Week(self.monday - count * _WEEK, self.zone)
 
@@ -470,7 +473,7 @@ class WeekReport:
     week: Week
     now: Overview
     success: Success
-    before: Rate  # of the week before
+    previous: Rate  # of the week before
     # The money in dispute of claims whose proofs were fetched in it, by currency.
     secured: Mapping[str, float] = field(default_factory=dict)
     has_run: bool = True  # in the week, or before it

@@ -95,7 +95,7 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
     )  # fmt: skip
     assert [run.id for run in records.runs()] == ["c", "b", "a"]
     assert [run.id for run in records.runs("pod_fetch_worker")] == ["c", "a"]
-    assert [run.id for run in records.runs(most=1)] == ["c"]
+    assert [run.id for run in records.runs(limit=1)] == ["c"]
     assert [run.id for run in records.runs(since=hours[1])] == ["c", "b"]
     stopped, unended, ended = records.runs()
     assert (ended.started_at, ended.ended_at, ended.exit_status, ended.stats) == (
@@ -277,7 +277,7 @@ def test_what_no_run_has_looked_at_is_not_hidden(
     assert [(b.carrier, b.unassessed) for b in records.backlogs()] == [("chronopost", 0)]
     add_claims(database, [{"claim_reference": "later"}])
     assert backlog_of(records, "").unassessed == 1
-    assert backlog_of(records, "", most=1).unassessed == 1
+    assert backlog_of(records, "", limit=1).unassessed == 1
 
 
 def test_claims_that_the_service_has_settled_by_itself_are_no_backlog(
@@ -306,7 +306,7 @@ def test_backlogs_are_counted_no_further_than_told(
 ) -> None:
     add_claims(database, [{}] * 5)
     run_over(database)
-    capped = backlog_of(records, "chronopost", most=3)
+    capped = backlog_of(records, "chronopost", limit=3)
     assert (capped.stages, capped.due, capped.counted_up_to) == ({Stage.READY: 3}, 3, 3)
 
 

@@ -56,12 +56,12 @@ def test_claims_by_their_ids(stakes: Database) -> None:
     with stakes.read() as connection:
         ids = list(connection.scalars(select(claims.c.claim_id).order_by(claims.c.claim_id)))
     assert stake_in(stakes, Concerned(ids=ids[:2])) == Stake({"EUR": 30.0})
-    assert stake_in(stakes, Concerned(ids=ids[:2]), most=1) == Stake({"EUR": 10.0}, is_more=True)
+    assert stake_in(stakes, Concerned(ids=ids[:2]), limit=1) == Stake({"EUR": 10.0}, is_more=True)
 
 
 def test_no_more_than_so_many_are_added_up(stakes: Database) -> None:
-    assert stake_in(stakes, Concerned(["ups"]), most=1) == Stake({"EUR": 7.0})
-    assert stake_in(stakes, Concerned(["chronopost"]), most=3).is_more
+    assert stake_in(stakes, Concerned(["ups"]), limit=1) == Stake({"EUR": 7.0})
+    assert stake_in(stakes, Concerned(["chronopost"]), limit=3).is_more
 
 
 def test_a_table_without_amounts_or_currencies(database: Database, add_claims: Callable[..., None]) -> None:

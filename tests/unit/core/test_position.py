@@ -139,5 +139,5 @@ def test_one_without_a_retry_left_is_given_up_when_it_is_due(next_at: Any, engli
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():
         told = StatusSentences(language, POLICY.zone)
-        status = told.status(ListedClaim(of), where, carrier="Chronopost", asked=4)
+        status = told.status(ListedClaim(of), where, carrier="Chronopost", asked_count=4)
         assert (status.sentence, status.next_try_at) == (sentence, None)

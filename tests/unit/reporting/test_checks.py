@@ -68,7 +68,7 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
 )
 def test_folders(change: dict[str, Any], state: str, words: str) -> None:
     usual: dict[str, Any] = {
-        "what": "documents",
+        "title": "documents",
         "path": "/pods",
         "is_there": True,
         "trouble": None,

@@ -103,11 +103,11 @@ def test_one_that_gave_up_is_told_to_be_forgotten() -> None:
 def test_claim_status_says_so_too(language: str, now: datetime, said: str) -> None:
     claim = ups(deadline=LATER)
     told = StatusSentences(language, PARIS)
-    status = told.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked=1)
+    status = told.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked_count=1)
     assert status.sentence.endswith(f". {said}")
     assert status.evidence_until == CREATED + 120 * DAY
     urgent = ups(deadline=date(2026, 5, 18))
-    status = told.status(ListedClaim(urgent), position(urgent, NOW, POLICY), carrier="UPS", asked=1)
+    status = told.status(ListedClaim(urgent), position(urgent, NOW, POLICY), carrier="UPS", asked_count=1)
     assert "20" not in status.sentence.partition("2026-05-14")[2]
 
 

@@ -97,7 +97,9 @@ def statuses() -> Iterator[str]:
             )
             where = replace(where, evidence=Evidence(LATER, is_over=is_due, counts=True))
             listed = ListedClaim(claim, fetched_at=NOW)
-            yield told.status(listed, where, carrier=CARRIER, asked=3, not_before=turn, now=NOW).sentence
+            yield told.status(
+                listed, where, carrier=CARRIER, asked_count=3, not_before=turn, now=NOW
+            ).sentence
 
 
 def test_wherever_a_claim_stands_it_is_said_in_french() -> None:

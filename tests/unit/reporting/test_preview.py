@@ -37,7 +37,7 @@ def look(world: World, stage: Stage = Stage.READY, batch: int = 30, **more: Any)
 
 
 def references(result: Preview) -> list[str]:
-    return [claim.reference for claim, _ in result.taken]
+    return [claim.reference for claim, _ in result.batch]
 
 
 def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
@@ -51,8 +51,8 @@ def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
     world.failed("not yet", updated_at=world.now)
     result = look(world)
     assert references(result) == ["soon", "none", "later", "late"]
-    assert [state.retries_used for _, state in result.taken] == [0, 0, 0, 0]
-    assert result.rest == {Why.BY_BACKOFF: 1}
+    assert [state.retries_used for _, state in result.batch] == [0, 0, 0, 0]
+    assert result.waiting == {Why.BY_BACKOFF: 1}
     assert world.table["soon"].state.stage is None, "nothing was changed"
 
 
@@ -87,8 +87,8 @@ def test_each_worker_previews_its_own(world: World) -> None:
 def test_a_claim_that_is_being_fetched_counts_for_its_own_worker_and_carrier(world: World) -> None:
     world.failed("CLM-1")
     world.table.lease("CLM-1", world.now + HOUR)
-    assert look(world).rest == look(world, carriers=("chronopost",)).rest == {Why.IN_HAND: 1}
-    assert look(world, carriers=("dhl_express",)).rest == look(world, Stage.NEW).rest == {}
+    assert look(world).waiting == look(world, carriers=("chronopost",)).waiting == {Why.IN_HAND: 1}
+    assert look(world, carriers=("dhl_express",)).waiting == look(world, Stage.NEW).waiting == {}
 
 
 def test_only_carriers_that_were_named(world: World) -> None:
@@ -111,7 +111,7 @@ def test_a_claim_that_is_not_due_is_not_left_behind(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     for until in (None, world.now + 9 * HOUR):
         result = look(world, closed={"chronopost": Refusal(Blocked.CARRIER, "out of order", until)})
-        assert (result.taken, result.left_behind, result.rest) == ([], {}, {Why.BY_BACKOFF: 1})
+        assert (result.batch, result.left_behind, result.waiting) == ([], {}, {Why.BY_BACKOFF: 1})
 
 
 def test_a_claim_without_a_number_needs_no_call_of_a_closed_carrier(world: World) -> None:
@@ -131,14 +131,16 @@ def test_why_the_rest_waits(world: World) -> None:
     denied = State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED)
     world.table.assess("settled", denied)
     result = look(world)
-    assert result.taken == []
-    assert result.rest == dict.fromkeys((Why.SHELVED, Why.IN_HAND, Why.GIVEN_UP, Why.ENDING, Why.SETTLED), 1)
+    assert result.batch == []
+    assert result.waiting == dict.fromkeys(
+        (Why.SHELVED, Why.IN_HAND, Why.GIVEN_UP, Why.ENDING, Why.SETTLED), 1
+    )
 
 
 def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
     """`survey` finds only those whose turn has come."""
     world.failed("new", updated_at=world.now + HOUR)
-    assert look(world).rest == {Why.BY_BACKOFF: 1}
+    assert look(world).waiting == {Why.BY_BACKOFF: 1}
 
 
 # ---------------------------------------------------------------- a preview and the run after it

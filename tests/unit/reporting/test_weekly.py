@@ -28,7 +28,7 @@ def tally(outcome: str, count: int, carrier: str = "dpd", kind: str | None = Non
 
 
 def week_report(*tallies: Tally, now: Overview | None = None, **more: Any) -> WeekReport:
-    values = {"before": Rate(), **more}
+    values = {"previous": Rate(), **more}
     return WeekReport(WEEK, now or seen(), success_of(tallies, WEEK.days), **values)
 
 
@@ -44,7 +44,7 @@ def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
     assert spring.end - spring.start == timedelta(hours=167)
     assert autumn.end - autumn.start == timedelta(hours=169)
     assert [spring.days[0], spring.days[-1]] == [date(2026, 3, 23), date(2026, 3, 29)]
-    assert spring.before(4).label == "2026-W09"
+    assert spring.weeks_ago(4).label == "2026-W09"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ EVENTFUL = week_report(
             Backlog("", {Stage.SETTLED: 1}, to_correct=1),
         ]
     ),
-    before=Rate(1, 5, 0, 2),
+    previous=Rate(1, 5, 0, 2),
     secured={"EUR": 1234.5},
     manifest=Manifest(7, "7.txt", "abc"),
 )

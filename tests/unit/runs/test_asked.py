@@ -93,7 +93,7 @@ def test_of_equally_urgent_claims_a_preview_shows_the_first_found(world: World) 
     for place in range(4):
         world.failed(f"CLM-{place}")
     got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
-    assert [claim.reference for claim, _ in got.taken] == ["CLM-0", "CLM-1", "CLM-2"]
+    assert [claim.reference for claim, _ in got.batch] == ["CLM-0", "CLM-1", "CLM-2"]
 
 
 def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World) -> None:
@@ -101,7 +101,7 @@ def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})
     got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
-    assert got.rest == {Why.BY_BACKOFF: 1}
+    assert got.waiting == {Why.BY_BACKOFF: 1}
 
 
 def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:

@@ -153,7 +153,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
-    assert (shown(world).taken, shown(world).rest) == ([], {Why.EXPIRING: 1})
+    assert (shown(world).batch, shown(world).waiting) == ([], {Why.EXPIRING: 1})
 
 
 def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:

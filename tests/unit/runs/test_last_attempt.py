@@ -161,7 +161,7 @@ def test_the_service_is_told_so(world: World, language: str, waits: str, is_due:
     claim, sentences = world.table["CLM-1"], StatusSentences(language, world.policy.zone)
     for at, begins in ((world.now, waits), (claim.state.next_at or world.now, is_due)):
         where = position(claim, at, world.policy)
-        told = sentences.status(ListedClaim(claim), where, carrier="Chronopost", asked=4)
+        told = sentences.status(ListedClaim(claim), where, carrier="Chronopost", asked_count=4)
         assert told.sentence.startswith(begins)
 
 
