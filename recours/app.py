@@ -185,7 +185,7 @@ class App:
     @property
     def due_until(self) -> datetime:
         """Claims whose retries come by then are due."""
-        return self.settings.policy.backoff.due_until(self.clock.now())
+        return self.settings.policy.due_until(self.clock.now())
 
     @property
     def given_up(self) -> GivenUpClaims:

@@ -84,7 +84,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             result = preview_named(named, closed)
         else:
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
-            rows = survey(database, schema, catalog, policy.backoff.due_until(now), policy.max_retries, now)
+            rows = survey(database, schema, catalog, policy.due_until(now), policy.max_retries, now)
             claims_of_rows = ((row.claim, row.leased) for row in rows)
             result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named

@@ -133,7 +133,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     retries = claim.retries_counted
     since = last if retries and last and last <= now else failed_at
     is_over = retries >= policy.max_retries  # no mail about the past: other software used them up
-    next_at = policy.backoff.next_retry(retries, since) if since else now
+    next_at = policy.next_retry(retries, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
         retries_used=retries,
@@ -238,7 +238,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     """Recompute the next retry from the last one, or from the failure; a last attempt that is to come keeps its time."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
-    next_at = policy.backoff.next_retry(state.retries_used, since)
+    next_at = policy.next_retry(state.retries_used, since)
     failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
     if state.last_attempt_at and state.last_attempt_at > now:
         next_at = state.last_attempt_at
@@ -277,7 +277,7 @@ def goes_on(state: State, policy: Policy) -> bool:
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether the next retry of a claim that waits, or is settled, has come."""
-    return state.next_at is None or state.next_at <= policy.backoff.due_until(now)
+    return state.next_at is None or state.next_at <= policy.due_until(now)
 
 
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:

@@ -200,7 +200,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
 
 def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
-    until = min(until, policy.backoff.horizon(now))
+    until = min(until, policy.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
     state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
     return asked_about(claim, replace(state, interruptions=0), policy)
@@ -327,7 +327,7 @@ def _between_retries(
     retry_at: datetime | None = None,
 ) -> Decision:
     """`retry_at`: when the next retry comes; None: counted from now."""
-    retry_at = retry_at or policy.backoff.next_retry(state.retries_used, now)
+    retry_at = retry_at or policy.next_retry(state.retries_used, now)
     state = with_next_attempt(claim, state, retry_at, now, policy)
     stage = Stage.SETTLED if settled else Stage.WAITING
     state = ranked(claim, replace(state, stage=stage), now, policy)
@@ -346,7 +346,7 @@ def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
         return True
     if claim.deadline is None or state.next_at is None:
         return False
-    last = policy.backoff.last_retry(state.retries_used, state.next_at, policy.max_retries)
+    last = policy.last_retry(state.retries_used, state.next_at)
     return deadline_end(claim.deadline, policy.zone) < last
 
 

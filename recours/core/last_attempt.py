@@ -97,7 +97,7 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
     if state.retries_used >= policy.max_retries:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at
-    return policy.backoff.next_retry(state.retries_used, since if since and since <= now else now)
+    return policy.next_retry(state.retries_used, since if since and since <= now else now)
 
 
 def last_attempt_text(claim: Claim, state: State, policy: Policy, time_text: str) -> str:

@@ -16,36 +16,8 @@ DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), ti
 DUE_SLACK = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """The waits before attempts 1, 2, 3, … Attempts beyond the table repeat its last wait."""
-
-    waits: tuple[timedelta, ...] = DEFAULT_WAITS
-
-    def wait(self, attempt: int) -> timedelta:
-        """How long to wait before attempt number `attempt`, counted from 1."""
-        return self.waits[min(max(attempt, 1), len(self.waits)) - 1]
-
-    def next_retry(self, retries_used: int, since: datetime) -> datetime:
-        """When the retry after `retries_used` is due, the last one (or the failure) having been at `since`."""
-        return since + self.wait(retries_used + 1)
-
-    def last_retry(self, retries_used: int, next_at: datetime, max_retries: int) -> datetime:
-        """When the last of `max_retries` is due if each from `next_at` on is made on time."""
-        later = (self.wait(retry) for retry in range(retries_used + 2, max_retries + 1))
-        return next_at + sum(later, timedelta())
-
-    def due_until(self, now: datetime) -> datetime:
-        """Retries up to this time count as due at `now`."""
-        return now + DUE_SLACK
-
-    def horizon(self, now: datetime) -> datetime:
-        """No retry set at `now` or before can lie later than this."""
-        return now + self.waits[-1]
-
-
 def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
-    """What is wrong with a backoff, as phrases."""
+    """What is wrong with a table of waits, as phrases."""
     if not waits:
         return ["the list of waits is empty"]
     faults = []
@@ -61,7 +33,8 @@ def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
 @dataclass(frozen=True)
 class Policy:
     zone: ZoneInfo
-    backoff: Backoff = field(default_factory=Backoff)
+    # Before retries 1, 2, 3, … Retries beyond the table repeat its last wait.
+    waits: tuple[timedelta, ...] = DEFAULT_WAITS
     max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
     # So long after its deadline a claim is given up; None: never.
@@ -74,6 +47,27 @@ class Policy:
     # Carriers, by their keys, that forget a parcel after so many days.
     evidence_days: Mapping[str, int] = field(default_factory=dict)
     last_attempt: timedelta | None = None  # so long before the end of its deadline; None: none is made
+
+    def wait(self, retry: int) -> timedelta:
+        """How long to wait before a retry, counted from 1."""
+        return self.waits[min(max(retry, 1), len(self.waits)) - 1]
+
+    def next_retry(self, retries_used: int, since: datetime) -> datetime:
+        """When the retry after `retries_used` is due, the last one (or the failure) having been at `since`."""
+        return since + self.wait(retries_used + 1)
+
+    def last_retry(self, retries_used: int, next_at: datetime) -> datetime:
+        """When the last retry is due if each from `next_at` on is made on time."""
+        later = (self.wait(retry) for retry in range(retries_used + 2, self.max_retries + 1))
+        return next_at + sum(later, timedelta())
+
+    def due_until(self, now: datetime) -> datetime:
+        """Retries up to this time count as due at `now`."""
+        return now + DUE_SLACK
+
+    def horizon(self, now: datetime) -> datetime:
+        """No retry set at `now` or before can lie later than this."""
+        return now + self.waits[-1]
 
     def sets_aside(self, claim: Claim) -> bool:
         """Tell whether the claim's own status says that no POD is wanted any more."""

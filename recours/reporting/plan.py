@@ -109,7 +109,7 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
     state = assess(claim, now, policy) if edited else as_next_run_finds(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
         return None
-    is_impossible = state.next_at is not None and state.next_at > policy.backoff.horizon(now)
+    is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     if is_impossible and not awaits_last_attempt(state):
         state = retimed(state, now, policy)
     return replace(claim, state=state, carrier_name="", error_text=None, explanation=None, assessed=None)
@@ -393,7 +393,7 @@ class Simulation:
             self._wait(claim, place, abandoned_at(claim, now))
         elif failure := without_call(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
-        elif until and claim.state.delivery and self._policy.backoff.due_until(now) < until:
+        elif until and claim.state.delivery and self._policy.due_until(now) < until:
             state = put_off(claim, claim.state, until, now, self._policy)
             self._wait(replace(claim, state=state), place, until)
         else:
@@ -450,7 +450,7 @@ class Simulation:
 
     def _advance(self, now: datetime) -> None:
         """Make claims ready whose time has come, and move those whose rank has passed."""
-        due_until = self._policy.backoff.due_until(now).timestamp()
+        due_until = self._policy.due_until(now).timestamp()
         while self._waiting and self._waiting[0][0] <= due_until:
             _, place, claim = heappop(self._waiting)
             self._make_ready(claim, place, now)

@@ -167,7 +167,7 @@ class Reports:
         count = Counter(claim.lane for claim in to_correct)
         backlogs = [
             replace(backlog, to_correct=count[backlog.carrier])
-            for backlog in records.backlogs(policy.backoff.due_until(now), mark=intake.mark)
+            for backlog in records.backlogs(policy.due_until(now), mark=intake.mark)
         ]
         runs = latest_runs(records, now)
         fleet = fleet_status(of_last_day(runs, now), now)

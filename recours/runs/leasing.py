@@ -396,7 +396,7 @@ class Leasing:
         if lane.documents is None or self._recorder.asked or claim.state.delivery is None:
             return None
         until = lane.documents.until
-        if until is None or self._deps.policy.backoff.due_until(self._deps.clock.now()) >= until:
+        if until is None or self._deps.policy.due_until(self._deps.clock.now()) >= until:
             return None
         self._recorder.stats.skipped_carrier += 1
         return until

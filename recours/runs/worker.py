@@ -328,7 +328,7 @@ class Worker(ABC):
         rank = partial(ranked_anew, now=now, policy=policy)
         maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self.maintain_own(now)
-        maintenance.stage_due(policy.backoff.due_until(now))
+        maintenance.stage_due(policy.due_until(now))
 
     def _adopt_exhausted(self) -> None:
         """Last, since nothing of it is due: a database may hold a million of them when it is first used."""

@@ -55,11 +55,11 @@ class PODRetryScheduler(Worker):
         limit = policy.max_retries
         for _ in maintenance.revive_exhausted(limit, lambda claim: self._go_on(claim, now), now, carriers):
             pass
-        horizon = policy.backoff.horizon(now)
+        horizon = policy.horizon(now)
         for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
             at = format_minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) cannot come from the backoff; recomputed")
-        due_until = policy.backoff.due_until(now)
+        due_until = policy.due_until(now)
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers
         ):

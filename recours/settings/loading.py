@@ -11,7 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.policy import DEFAULT_WAITS, Backoff, Policy, faults_of
+from recours.core.policy import DEFAULT_WAITS, Policy, faults_of
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text, nearest
 from recours.database.border import TableNames
@@ -235,7 +235,7 @@ class _Reading:
             and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
         )
         return Policy(
-            backoff=Backoff(waits),
+            waits=waits,
             document_first=document_first,
             evidence_days=self.catalog.evidence_days,
             **rules,

@@ -77,7 +77,7 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
         policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
         maintenance = ClaimMaintenance(database, CATALOG, "bench")
         now = datetime.now(UTC)
-        horizon = policy.backoff.horizon(now)
+        horizon = policy.horizon(now)
 
         def query() -> None:
             with database.read() as connection:

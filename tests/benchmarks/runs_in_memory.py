@@ -107,7 +107,7 @@ class RunsInMemory:
 
     def _run(self, kind: type[Worker]) -> None:
         self._journal.begin(kind.name, kind.name, self._clock.now())
-        due_until = self._settings.policy.backoff.due_until(self._clock.now())
+        due_until = self._settings.policy.due_until(self._clock.now())
         status = FetchStatus.FAILED if kind is PODRetryScheduler else FetchStatus.PENDING
         if not self._table.is_due(due_until, [status]):
             return

@@ -39,7 +39,7 @@ class Keeper:
         maintenance = ClaimMaintenance(self.database, catalog, "run-1")
         changed = maintenance.repair_keys()
         take_in(self.database, catalog, NOW, POLICY)
-        maintenance.stage_due(POLICY.backoff.due_until(NOW))
+        maintenance.stage_due(POLICY.due_until(NOW))
         return changed
 
     def sql(self, statement: str, **values: Any) -> None:

@@ -67,7 +67,7 @@ class Run:
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
         take_in(self.database, CATALOG, now, policy)
-        self.maintenance.stage_due(policy.backoff.due_until(now))
+        self.maintenance.stage_due(policy.due_until(now))
 
     def lease(self, now: datetime = NOW) -> Lease:
         return Lease(self.token, now + LEASE)

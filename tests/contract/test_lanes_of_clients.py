@@ -50,7 +50,7 @@ class Run:
     def keep(self, now: datetime = NOW) -> list[str]:
         changed = self.maintenance.repair_keys()
         take_in(self.database, self.catalog, now, POLICY)
-        self.maintenance.stage_due(POLICY.backoff.due_until(now))
+        self.maintenance.stage_due(POLICY.due_until(now))
         return changed
 
     def ready(self) -> dict[str, int]:

@@ -69,7 +69,7 @@ def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., 
     )
     app = app_over(settings, database, look(database), SimulatedClock(NOW))
     take_in(database, app.catalog, NOW, POLICY)
-    ClaimMaintenance(database, app.catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
+    ClaimMaintenance(database, app.catalog, "slice").stage_due(POLICY.due_until(NOW))
     return app
 
 

@@ -69,7 +69,7 @@ def few_in_each(
         ),
     )
     take_in(database, catalog, NOW, POLICY)
-    ClaimMaintenance(database, catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
+    ClaimMaintenance(database, catalog, "slice").stage_due(POLICY.due_until(NOW))
     return ClaimRepository(database, catalog, "slice", "pod_retry_scheduler")
 
 

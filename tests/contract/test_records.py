@@ -71,7 +71,7 @@ def sql(database: Database, statement: str, **values: Any) -> None:
 def run_over(database: Database, now: datetime = NOW) -> None:
     """What a run does before it calls anybody."""
     take_in(database, CATALOG, now, POLICY)
-    ClaimMaintenance(database, CATALOG, "run-1").stage_due(POLICY.backoff.due_until(now))
+    ClaimMaintenance(database, CATALOG, "run-1").stage_due(POLICY.due_until(now))
 
 
 def id_of(records: DatabaseRecords, reference: str) -> Any:

@@ -122,5 +122,5 @@ class World:
         run()
         for _ in range(1, hours):
             self.clock.advance(timedelta(hours=1))
-            if self.table.is_due(self.policy.backoff.due_until(self.now)):
+            if self.table.is_due(self.policy.due_until(self.now)):
                 run()

@@ -1,38 +1,40 @@
 """When a claim's next turn comes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.policy import DEFAULT_WAITS, Backoff, faults_of
+from recours.core.policy import DEFAULT_WAITS, Policy, faults_of
 
 FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
-TABLE = Backoff()
+POLICY = Policy(ZoneInfo("Europe/Paris"))
 
 
 def hours(*numbers: float) -> tuple[timedelta, ...]:
     return tuple(timedelta(hours=number) for number in numbers)
 
 
-def retries(backoff: Backoff, count: int) -> list[float]:
+def retries(policy: Policy, count: int) -> list[float]:
     """The hours since the failure at which turns come if each is taken at once."""
     moments, since = [], FAILURE
     for used in range(count):
-        since = backoff.next_retry(used, since)
+        since = policy.next_retry(used, since)
         moments.append((since - FAILURE) / timedelta(hours=1))
     return moments
 
 
 def test_the_turns_come_as_the_guide_says() -> None:
-    assert retries(TABLE, 4) == [1, 7, 31, 103]
+    assert retries(POLICY, 4) == [1, 7, 31, 103]
 
 
 def test_turns_beyond_the_table_repeat_its_last_wait() -> None:
-    assert retries(TABLE, 6) == [1, 7, 31, 103, 175, 247]
+    assert retries(POLICY, 6) == [1, 7, 31, 103, 175, 247]
 
 
 def test_the_table_is_data() -> None:
-    assert retries(Backoff(hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
+    assert retries(replace(POLICY, waits=hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_the_table_is_data() -> None:
     [(-1, 1), (0, 1), (1, 1), (2, 6), (3, 24), (4, 72), (5, 72), (20, 72)],
 )
 def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
-    assert TABLE.wait(attempt) == timedelta(hours=wait)
+    assert POLICY.wait(attempt) == timedelta(hours=wait)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +50,17 @@ def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
     [(0, 1, 0), (0, 2, 6), (0, 4, 102), (1, 4, 96), (2, 4, 72), (3, 4, 0), (3, 6, 144), (9, 4, 0)],
 )
 def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
-    assert TABLE.last_retry(used, FAILURE, most) == FAILURE + timedelta(hours=after_next)
+    assert replace(POLICY, max_retries=most).last_retry(used, FAILURE) == FAILURE + timedelta(
+        hours=after_next
+    )
 
 
 def test_a_turn_counts_as_due_five_minutes_early() -> None:
-    assert TABLE.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
+    assert POLICY.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
 
 
 def test_no_turn_can_lie_beyond_the_longest_wait() -> None:
-    assert TABLE.horizon(FAILURE) == FAILURE + timedelta(hours=72)
+    assert POLICY.horizon(FAILURE) == FAILURE + timedelta(hours=72)
 
 
 @pytest.mark.parametrize("waits", [DEFAULT_WAITS, hours(1), hours(1, 1, 1), hours(0.1)])

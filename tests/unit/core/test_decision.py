@@ -23,7 +23,7 @@ from recours.core.decision import (
 )
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.outcome import Failure, Retrieved
-from recours.core.policy import Backoff, Policy
+from recours.core.policy import Policy
 from tests.fakes.carriers import CHRONOPOST
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
@@ -781,7 +781,7 @@ def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
 
 
 def test_the_policy_s_timetable_is_used_throughout() -> None:
-    policy = replace(POLICY, backoff=Backoff((2 * HOUR, 3 * HOUR)), max_retries=9)
+    policy = replace(POLICY, waits=(2 * HOUR, 3 * HOUR), max_retries=9)
     assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
     assert decide(at_retry(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
     assert pass_retry(at_retry(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR

@@ -391,7 +391,7 @@ class Days:
         for at in runs[1:]:
             if now.state.stage is Stage.GIVEN_UP:
                 break
-            if now.state.next_at is None or now.state.next_at > self.policy.backoff.due_until(at):
+            if now.state.next_at is None or now.state.next_at > self.policy.due_until(at):
                 continue
             now = claim(self._turn(now, at).state, self.deadline)
         self.counted = now.state.retries_used
@@ -427,7 +427,7 @@ class Model:
     def live(self, runs: Sequence[datetime]) -> None:
         self.end = deadline_end(self.deadline, self.policy.zone) if self.deadline else None
         self.last = self.end - self.policy.last_attempt if self.end and self.policy.last_attempt else None
-        self.retry_at = runs[0] + self.policy.backoff.waits[0]
+        self.retry_at = runs[0] + self.policy.waits[0]
         self._call(runs[0])
         self.waits_for_last = self._is_set(runs[0])
         for at in runs[1:]:
@@ -465,7 +465,7 @@ class Model:
             self._call(at)
             self.is_settled = is_persistent(self.kind)
         self.counted += 1
-        waits = self.policy.backoff.waits
+        waits = self.policy.waits
         self.retry_at = at + waits[min(self.counted, len(waits) - 1)]
         self.waits_for_last = self._is_set(at)
         if self.is_used_up and not self.waits_for_last:

@@ -19,7 +19,7 @@ from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
-from recours.core.policy import DEFAULT_WAITS, DUE_SLACK, Backoff, Policy
+from recours.core.policy import DEFAULT_WAITS, DUE_SLACK, Policy
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
 
@@ -70,13 +70,13 @@ class Small:
         return claim.is_ours and not (is_placed and is_as_seen)
 
     def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
-        policy, due_until = self.policy, self.policy.backoff.due_until(self.now)
+        policy, due_until = self.policy, self.policy.due_until(self.now)
         self._maintain()
         state, may_go_on = self.state, self.claim.is_ours and self.state.expired_at is None
         if state.stage is Stage.GIVEN_UP and may_go_on and state.retries_used < policy.max_retries:
             rule_for = assess if policy.sets_aside(self.claim) else go_on
             self._assess(rule_for(self.claim, self.now, policy))
-        if self._is_timed(self.now + policy.backoff.waits[-1]) and not awaits_last_attempt(self.state):
+        if self._is_timed(self.now + policy.waits[-1]) and not awaits_last_attempt(self.state):
             self._assess(retimed(self.state, self.now, policy))
         if self.state.stage is Stage.SETTLED and not self._is_timed(due_until) and self.is_unedited:
             self._pass()
@@ -106,7 +106,7 @@ class Small:
         return is_waiting and self.state.next_at is not None and self.state.next_at > after
 
     def _stage_due(self) -> None:
-        is_later = self._is_timed(self.policy.backoff.due_until(self.now))
+        is_later = self._is_timed(self.policy.due_until(self.now))
         if self.state.stage is Stage.WAITING and not is_later:
             stage = Stage.NEW if self.claim.is_pending else Stage.READY
             self._write(replace(self.state, stage=stage if self.claim.is_ours else None))
@@ -259,9 +259,8 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
 )
 def test_no_turn_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
     """Runs at whatever times, with whatever table."""
-    table = Backoff(tuple(timedelta(hours=wait) for wait in waits))
     small = failed_claim()
-    small.policy = replace(POLICY, backoff=table, max_retries=8)
+    small.policy = replace(POLICY, waits=tuple(timedelta(hours=wait) for wait in waits), max_retries=8)
     since = START
     for wait in minutes * 5:
         small.now += timedelta(minutes=wait)

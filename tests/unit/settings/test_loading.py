@@ -111,7 +111,7 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     found = load(tmp_path, {}, CATALOG)
     assert found.policy == Policy(zone=found.policy.zone, evidence_days={"ups": 120, "dhl": 90})
     assert str(found.policy.zone) == "Europe/Paris"
-    assert found.policy.backoff.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
+    assert found.policy.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
     assert found.policy.skip_claim_statuses == {"paid"}
     assert (found.enroll_new, found.policy.expire_after) == (EnrollNew.AUTO, timedelta(days=30))
     assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
@@ -150,7 +150,7 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_CLAIMS_TABLE", "app.Dossiers", lambda s: s.table_names.claims, "app.Dossiers"),
     ("RECOURS_CLAIMS_COLUMNS", "tracking_number: N° de suivi ,carrier:transporteur", lambda s: s.table_names.columns,
      {"tracking_number": "N° de suivi", "carrier": "transporteur"}),
-    ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.backoff.waits,
+    ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.waits,
      (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
     ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
     ("RECOURS_SKIP_CLAIM_STATUSES", "Paid, rejected ,", lambda s: s.policy.skip_claim_statuses, {"paid", "rejected"}),
