@@ -197,18 +197,20 @@ class EncodedPiece(NamedTuple):
     html: bool = False  # it may be a web page
 
 
-def evidence(name: str, texts: Sequence[EncodedPiece], delivery: Delivery, answer: Response) -> Outcome:
+def evidence(
+    name: str, encoded_pieces: Sequence[EncodedPiece], delivery: Delivery, answer: Response
+) -> Outcome:
     """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
 
     What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
     """
     pieces = [
-        Piece(content, text.source, text.kind, text.html)
-        for text in texts[:MOST_PIECES]
-        if (content := decoded(text.encoded)) is not None
+        Piece(content, piece.source, piece.kind, piece.html)
+        for piece in encoded_pieces[:MOST_PIECES]
+        if (content := decoded(piece.encoded)) is not None
     ]
     if pieces:
-        return Retrieved(tuple(sorted(pieces, key=lambda text: not is_document(text))), delivery)
+        return Retrieved(tuple(sorted(pieces, key=lambda piece: not is_document(piece))), delivery)
     message = f"{name} sent a proof that is not valid base64"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
