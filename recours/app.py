@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from random import random
-from typing import NamedTuple
 
 from recours.accounts.opened import catalog_of, make_queue
 from recours.carriers.queue import APIRequestQueue
@@ -38,22 +38,8 @@ _CLOCKS_DIFFER = "The clock of this machine is"
 TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
-class Opened(NamedTuple):
-    """A database that a run can work with."""
-
-    database: Database
-    schema: Schema
-    remarks: tuple[str, ...]  # what was done to it, for the log
-    clock_offset: timedelta = timedelta(0)  # its clock minus this machine's
-
-    @property
-    def clock(self) -> SystemClock:
-        """The time, by the database's clock."""
-        return SystemClock(self.clock_offset)
-
-
-def open_database(settings: Settings, *, connections: int | None = None) -> Opened:
-    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
+def open_database(settings: Settings, *, connections: int | None = None) -> "App":
+    """The app over a database that a run can work with: it is created if it is embedded, and its schema brought up to date.
 
     `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
     """
@@ -65,10 +51,11 @@ def open_database(settings: Settings, *, connections: int | None = None) -> Open
         schema = look(database)
         require_claims(database, schema)
         offset = clock_offset(database)
-        schema, notes = bring_up_to_date(database, schema, SystemClock(offset))
+        clock = SystemClock(offset)
+        schema, notes = bring_up_to_date(database, schema, clock)
         require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
         notes += rights_remarks(database, schema)
-        return Opened(database, schema, (*remarks, *notes, *clock_remarks(offset)), offset)
+        return App(settings, database, schema, clock, (*remarks, *notes, *clock_remarks(offset)))
     except DatabaseError:
         database.close()
         raise
@@ -97,7 +84,7 @@ def clock_remarks(offset: timedelta) -> list[str]:
     ]
 
 
-def policy_of(settings: Settings, database: Database) -> Policy:
+def read_policy(settings: Settings, database: Database) -> Policy:
     """The rules on a database whose schema is current. Raises DatabaseError."""
     with database.read() as connection:
         adopted = read_adoption(connection)
@@ -168,15 +155,36 @@ def log_file(settings: Settings, name: str) -> LogFile:
 
 @dataclass(frozen=True)
 class App:
-    """What the operator's commands and the page work with. What it reports is in `recours.reporting`."""
+    """What runs, the operator's commands and the page work with. What it reports is in `recours.reporting`.
+
+    What is in the database is read when it is first asked for, and stays; to read it again, make another one.
+    """
 
     settings: Settings
     database: Database
     schema: Schema
     clock: Clock
-    catalog: Catalog
-    claims: ClaimRepository
-    client_accounts: Sequence[ClientAccount]  # as they were when the database was opened
+    remarks: tuple[str, ...] = ()  # what was done to the database when it was opened, for the log
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Raises DatabaseError."""
+        return read_policy(self.settings, self.database)
+
+    @cached_property
+    def client_accounts(self) -> Sequence[ClientAccount]:
+        """Raises DatabaseError."""
+        return ClientAccounts(self.database).all()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The carriers, and whose account serves whose claims. Raises DatabaseError."""
+        return catalog_of(self.settings, numbers_in_use(self.client_accounts))
+
+    @cached_property
+    def claims(self) -> ClaimRepository:
+        """Raises DatabaseError."""
+        return ClaimRepository(self.database, self.catalog, "", "operations", redactor(self.settings))
 
     def queue(self) -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
@@ -194,7 +202,7 @@ class App:
     @property
     def assessor(self) -> Assessor:
         """What assesses claims that a person's command changes."""
-        return assessor_of(self.settings, self.database, self.catalog, self.settings.policy)
+        return assessor_of(self.settings, self.database, self.catalog, self.policy)
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -226,19 +234,4 @@ def open_app(settings: Settings) -> App:
     except DatabaseError:
         database.close()
         raise
-    return app_over(settings, database, schema, clock)
-
-
-def app_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> App:
-    """The app over a database that is open already. Raises DatabaseError."""
-    client_accounts = ClientAccounts(database).all()
-    catalog = catalog_of(settings, numbers_in_use(client_accounts))
-    return App(
-        settings=replace(settings, policy=policy_of(settings, database)),
-        database=database,
-        schema=schema,
-        clock=clock,
-        catalog=catalog,
-        claims=ClaimRepository(database, catalog, "", "operations", redactor(settings)),
-        client_accounts=client_accounts,
-    )
+    return App(settings, database, schema, clock)

@@ -9,7 +9,7 @@ from random import random
 from typing import TYPE_CHECKING
 
 from recours.accounts.opened import Accounts, accounts, catalog_of, make_queue
-from recours.app import Opened, app_over, assessor_of, enrolment_of, policy_of
+from recours.app import App, assessor_of, enrolment_of, read_policy
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -22,7 +22,7 @@ from recours.evidence.manifests import write_manifests
 from recours.evidence.store import DocumentStore, erase
 from recours.host.logs import local, run_log
 from recours.mail.service import MailService
-from recours.runs.ports import Clock, Dependencies
+from recours.runs.ports import Dependencies
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import WORKERS
 from recours.settings.model import Settings, redactor
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
 
 def make_worker(
     kind: type[Worker],
-    settings: Settings,
-    opened: Opened,
+    app: App,
     options: Options,
     *,
     max_retries: int = DEFAULT_MAX_RETRIES,
-    clock: Clock | None = None,
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
     token: str | None = None,
@@ -52,10 +50,11 @@ def make_worker(
     share a run's record; unique among them. `prefix`: see `Worker`. `mails`: False leaves mails to the next
     run. `kept`: see `make_queue`.
     """
-    clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
-    policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
-    database = opened.database
+    clock = app.clock
+    settings = app.settings
+    database = app.database
+    policy = replace(read_policy(settings, database), max_retries=max_retries)
     redact = redactor(settings)
     if opened_accounts is None:
         opened_accounts = accounts(settings, clock, jitter, database=database)
@@ -63,7 +62,7 @@ def make_worker(
     catalog = catalog_of(settings, opened_accounts.of_clients)
     language = settings.mail.language
     assessor = assessor_of(settings, database, catalog, policy)
-    mailing = MailService(settings, database, opened.schema, clock, token or run_id, catalog)
+    mailing = MailService(settings, database, app.schema, clock, token or run_id, catalog)
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, run_id, kind.name, redact, language),
@@ -99,15 +98,15 @@ def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] 
     return Pings(url, worker, run_id, redact)
 
 
-def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
+def leave_metrics(app: App, run_id: str) -> None:
     """Rewrite the file of metrics, if the settings name one, from what is on record. What fails is a WARNING."""
-    path = settings.watch.metrics_file
+    path = app.settings.watch.metrics_file
     if path is None:
         return
     from recours.monitoring.prometheus import replace_file  # noqa: PLC0415 (see above)
 
     try:
-        replace_file(path, metrics_text(settings, opened), run_id)
+        replace_file(path, metrics_text(app), run_id)
     except (RunError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
@@ -115,13 +114,12 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
         run_log().exception("The metrics could not be written: an internal error; the run goes on")
 
 
-def metrics_text(settings: Settings, opened: Opened) -> str:
-    """What is on record, for Prometheus. Raises RunError."""
+def metrics_text(app: App) -> str:
+    """What is on record at this moment, for Prometheus. Raises RunError."""
     from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
     from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
 
-    app = app_over(settings, opened.database, opened.schema, opened.clock)
-    reports = Reports(app)
+    reports = Reports(replace(app))
     now = reports.overview(days=1)
     well = {
         name: run for name in WORKERS if (run := reports.records.last_success(name, now.at + CLOCKS_DIFFER))

@@ -1,6 +1,7 @@
 """One run of a worker, in this process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from recours.app import open_database
 from recours.bootstrap import make_worker
@@ -19,12 +20,10 @@ def run_once(
     options: Options | None = None,
     change: Callable[[Worker], None] = lambda _: None,
 ) -> Report:
-    opened = open_database(settings)
+    app = replace(open_database(settings), clock=clock)
     try:
-        worker = make_worker(
-            kind, settings, opened, options or Options(batch_size=100), clock=clock, jitter=lambda: 0.0
-        )
+        worker = make_worker(kind, app, options or Options(batch_size=100), jitter=lambda: 0.0)
         change(worker)
         return worker.run()
     finally:
-        opened.database.close()
+        app.database.close()

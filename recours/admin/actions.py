@@ -167,14 +167,14 @@ class Actions:
         def why_not(listed: _Listed) -> WhyNot:
             now = app.clock.now()
             leased = {row.claim.id for row in listed.values() if row.leased_until(now)}
-            return lambda claim: why_not_reopen(claim, app.settings.policy, is_leased=claim.id in leased)
+            return lambda claim: why_not_reopen(claim, app.policy, is_leased=claim.id in leased)
 
         return self._each("reopened", references, why_not, None if dry_run else app.given_up.start_over)
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
         app = self.app
-        policy = self.app.settings.policy
+        policy = self.app.policy
         for part in app.given_up.given_up(criteria, app.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
             reopened = app.given_up.start_over(may, self.by, app.clock.now()) if may else set()
@@ -192,14 +192,14 @@ class Actions:
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
         app = self.app
-        why_not = partial(why_not_enroll, policy=app.settings.policy)
+        why_not = partial(why_not_enroll, policy=app.policy)
         enroll = None if dry_run else app.enrolment.enroll_named
         return self._each("enrolled", references, lambda _: why_not, enroll)
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
         app = self.app
-        return app.enrolment.enroll_all(criteria, app.settings.policy, app.catalog, app.clock.now)
+        return app.enrolment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
@@ -246,7 +246,7 @@ class Actions:
                 claims=replace(app.claims, worker=_ATTACH),
                 documents=documents,
                 appraise=appraise_file,
-                policy=app.settings.policy,
+                policy=app.policy,
                 token=uuid.uuid4().hex,
             )
             name = clean(name, 200)

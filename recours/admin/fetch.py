@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from recours.admin.results import FetchResult, RecoursError, ResultSentences
-from recours.app import TO_BE_READ, App, Opened, app_over, log_file, open_database
+from recours.app import TO_BE_READ, App, log_file, open_database
 from recours.bootstrap import make_worker
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
@@ -34,14 +34,13 @@ def fetch_claims(
     stopped. Raises RunError for what concerns all of them.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
-        opened = open_database(settings)
-        with closing(opened.database):
-            return _fetch(settings, opened, sentences, list(dict.fromkeys(references)), by, on_start)
+        app = open_database(settings)
+        with closing(app.database):
+            return _fetch(app, sentences, list(dict.fromkeys(references)), by, on_start)
 
 
 def _fetch(
-    settings: Settings,
-    opened: Opened,
+    app: App,
     sentences: ResultSentences,
     references: Sequence[str],
     by: str,
@@ -54,16 +53,14 @@ def _fetch(
     }
     while remaining := tuple(reference for reference in references if reference not in results):
         options = Options(batch_size=len(remaining), claims=remaining, by=by)
-        worker = make_worker(PODRetryScheduler, settings, opened, options, mails=False)
+        worker = make_worker(PODRetryScheduler, app, options, mails=False)
         try:
-            report = _run(worker, opened.remarks, on_start)
+            report = _run(worker, app.remarks, on_start)
         except RefusedError as refused:
-            app = app_over(settings, opened.database, opened.schema, opened.clock)
             for claim in refused.refused:
                 listed = Reports(app).records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
                 results[claim.reference] = sentences.refused(claim, listed.pod_url if listed else None)
         else:
-            app = app_over(settings, opened.database, opened.schema, opened.clock)
             results |= {name: _outcome(app, sentences, name, worker, report) for name in remaining}
     return [results[reference] for reference in references]
 

@@ -12,6 +12,7 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from recours.accounts.opened import accounts, make_queue
+from recours.app import App
 from recours.carriers import http
 from recours.carriers.client import Client, add_delivery
 from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
@@ -21,11 +22,9 @@ from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.quota import Capability
 from recours.core.text import Redactor
-from recours.database.engine import Database
 from recours.host.files import PRIVATE, read_regular
-from recours.runs.ports import Clock
 from recours.sandbox.scenarios import SimulatedClock
-from recours.settings.model import Settings, redactor
+from recours.settings.model import redactor
 
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
 # Mondial Relay's signature: a hash over its short key, which could be guessed from it.
@@ -86,23 +85,21 @@ class _Recorder:
         return answer
 
 
-def rehearse(
-    settings: Settings, database: Database, clock: Clock, carrier: str, number: str
-) -> tuple[Outcome, Recording, Redactor] | Refusal:
+def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, Redactor] | Refusal:
     """Ask about one number as a run would, or say why the carrier takes no call now. Raises RunError.
 
     The recording is free of secrets; what is shown of the outcome goes through the redactor.
     """
     exchanges: list[tuple[Request, Response | HttpError]] = []
-    opened = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
-    queue = make_queue(settings, database, clock, random, opened)
+    opened = accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
+    queue = make_queue(app.settings, app.database, app.clock, random, opened)
     try:
         fetched = queue.check_credentials(carrier, number)
     finally:
         queue.leave()
     if isinstance(fetched, Refusal):
         return fetched
-    redact = redactor(settings)
+    redact = redactor(app.settings)
     if client := opened[carrier].client:
         redact.add(client.secrets())
     for request, answer in exchanges:
@@ -112,8 +109,8 @@ def rehearse(
     recording = Recording(
         carrier,
         number,
-        settings.credentials[carrier].options,
-        clock.now().astimezone(UTC).isoformat(timespec="seconds"),
+        app.settings.credentials[carrier].options,
+        app.clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         kind_of(fetched.outcome),
         [_written(request, answer, redact) for request, answer in exchanges],
     )

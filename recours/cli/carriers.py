@@ -10,7 +10,7 @@ import click
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.opened import catalog_of
-from recours.app import App, app_over, clock_of, connect, is_to_be_made, open_database
+from recours.app import App, clock_of, connect, is_to_be_made, open_database
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
     acting,
@@ -165,7 +165,7 @@ def _app_to_read(settings: Settings) -> App | None:
     database = connect(settings)
     click.get_current_context().call_on_close(database.close)
     schema = look(database)
-    return app_over(settings, database, schema, clock_of(database)) if schema.is_current else None
+    return App(settings, database, schema, clock_of(database)) if schema.is_current else None
 
 
 @command.command("check")
@@ -175,11 +175,9 @@ def check(settings: Settings, spec: CarrierSpec) -> None:
     """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
     _need_credentials(settings, spec)
     with report_faults():
-        opened = open_database(settings)
-        with closing(opened.database):
-            app = app_over(settings, opened.database, opened.schema, opened.clock)
-            with acting(app) as actions:
-                result = actions.check(spec.key)
+        app = open_database(settings)
+        with closing(app.database), acting(app) as actions:
+            result = actions.check(spec.key)
     if result.is_done:
         click.echo(harmless(result.sentence))
         return
@@ -223,10 +221,10 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
     _need_credentials(settings, spec)
     texts = Localized("en", settings.policy.zone)
     with report_faults():
-        opened = open_database(settings)
-        with closing(opened.database):
-            result = rehearse_number(settings, opened.database, opened.clock, spec.key, number)
-            at = opened.clock.now()
+        app = open_database(settings)
+        with closing(app.database):
+            result = rehearse_number(app, spec.key, number)
+            at = app.clock.now()
     if isinstance(result, Refusal):
         say_error(f"Not tried: {_refusal_text(result, texts)}.")
         raise SystemExit(FAILED)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from recours.app import CLOCKS_AGREE, App, app_over, connect, is_to_be_made
+from recours.app import CLOCKS_AGREE, App, clock_of, connect, is_to_be_made
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.common import database_option, home, json_option, tell_json
@@ -23,7 +23,7 @@ from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
 from recours.database.border import INDEX
-from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
+from recours.database.engine import Database, DatabaseError, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
@@ -150,8 +150,7 @@ class CheckContext:
         facts.schema = schema
         try:
             if schema.is_current:
-                clock = SystemClock(clock_offset(database))
-                app = app_over(self.settings, database, schema, clock)
+                app = App(self.settings, database, schema, clock_of(database))
                 facts.overview = Reports(app).overview(days=1)
                 facts.claims = app.claims.count()
                 facts.app = app

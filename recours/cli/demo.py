@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 
 import click
 
-from recours.app import Opened, create_embedded, open_database
+from recours.app import create_embedded, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli.common import home, known_carrier, report_faults
@@ -83,7 +83,7 @@ def command() -> None:
         log = logs.set_up(
             logs.LogFile(settings.log_dir / "pod_retry_scheduler.log", now=clock.now), quiet=True
         )
-        opened = open_database(settings)
+        app = replace(open_database(settings), clock=clock)
         try:
             count = sum(story.claims for story in STORIES)
             click.echo(
@@ -92,14 +92,12 @@ def command() -> None:
             )
             for hour in range(1, DAYS * 24 + 1):
                 clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
-                worker = make_worker(
-                    PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock
-                )
+                worker = make_worker(PODRetryScheduler, app, Options(batch_size=BATCH))
                 worker.greet(BATCH, 4)
                 worker.run()
-            _show_stories(opened)
+            _show_stories(app.database.path or "")
         finally:
-            opened.database.close()
+            app.database.close()
             log.close()
         calls = len(box.calls)
     took = time.monotonic() - started_at
@@ -108,7 +106,7 @@ def command() -> None:
         f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s."
     )
     click.echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
-    click.echo(f"  the mails: {post.folder}\n  the database: {opened.database.path}")
+    click.echo(f"  the mails: {post.folder}\n  the database: {app.database.path}")
     click.echo("Next: connect your own database and credentials, see docs/connect.md.")
 
 
@@ -169,10 +167,10 @@ _INSERT = """
 # ---------------------------------------------------------------- what became of them
 
 
-def _show_stories(opened: Opened) -> None:
+def _show_stories(database: str | Path) -> None:
     click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
     first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
-    with closing(sqlite3.connect(opened.database.path or "")) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         for story in STORIES:
             place, carrier = first[story]
             click.echo(f"  CLM-2026-{place:03d}  {CATALOG.name_of(carrier)}: {story.text}")

@@ -8,7 +8,7 @@ from random import random
 from typing import Any
 
 from recours.accounts.opened import catalog_of, directory_of, make_queue
-from recours.app import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, policy_of
+from recours.app import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, read_policy
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -64,7 +64,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
     with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)
-        policy = policy_of(settings, database) if schema.is_current else settings.policy
+        policy = read_policy(settings, database) if schema.is_current else settings.policy
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = clock_of(database)
         now = clock.now()

@@ -94,7 +94,7 @@ def _say_dry_run(count: int, action: str) -> None:
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
     app = actions.app
-    counts = count_candidates(app.enrolment.candidates(), criteria, app.settings.policy, app.catalog)
+    counts = count_candidates(app.enrolment.candidates(), criteria, app.policy, app.catalog)
     count = counts.open.total()
     _show_candidates(app, counts)
     if dry_run:
@@ -207,7 +207,7 @@ def reopen_command(
 def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: bool, yes: bool) -> None:
     app = actions.app
     parts = app.given_up.given_up(criteria, app.clock.now())
-    selection = count_given_up(parts, app.settings.policy)
+    selection = count_given_up(parts, app.policy)
     count = selection.open.total()
     _show_given_up(app, selection)
     if dry_run:

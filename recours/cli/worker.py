@@ -11,7 +11,7 @@ import click
 
 from recours import __version__
 from recours.accounts.opened import catalog_of
-from recours.app import TO_BE_READ, Opened, log_file, open_database
+from recours.app import TO_BE_READ, App, log_file, open_database
 from recours.cli.common import database_option, report_faults, settings_for
 from recours.cli.console import carriers_option, number_option, status_of, verbose_option
 from recours.core.errors import RunError
@@ -80,14 +80,13 @@ def _work(
     asked_to_stop = threading.Event()
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: asked_to_stop.set())
-    opened = _opened(settings, asked_to_stop)
-    if opened is None:
+    app = _wait_for_database(settings, asked_to_stop)
+    if app is None:
         return
-    for remark in opened.remarks:
+    for remark in app.remarks:
         level = logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO
         logs.run_log().log(level, remark)
-    clock = opened.clock
-    station = Station(settings, opened, threads, carriers, max_retries, clock)
+    station = Station(app, threads, carriers, max_retries)
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: station.stop())
     if asked_to_stop.is_set():
@@ -95,7 +94,6 @@ def _work(
     watchdog = os.environ.get("WATCHDOG_USEC", "")
     process = Process(
         station,
-        clock,
         queue,
         slots,
         watchdog_s=int(watchdog) / 1e6 if watchdog.isdigit() else None,
@@ -104,7 +102,7 @@ def _work(
     logs.run_log().info("Stopped; nothing was left under way")
 
 
-def _opened(settings: Settings, asked_to_stop: threading.Event) -> Opened | None:
+def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> App | None:
     """The database, as soon as it is there: machines start in any order. None: the process is to stop.
 
     Raises DatabaseError if the database answers that it cannot be used.

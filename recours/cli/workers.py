@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from recours import __version__
-from recours.accounts.opened import catalog_of, directory_of
-from recours.app import TO_BE_READ, Opened, log_file, open_database
+from recours.accounts.opened import catalog_of
+from recours.app import TO_BE_READ, App, log_file, open_database
 from recours.bootstrap import leave_metrics, make_pings, make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
@@ -239,12 +239,12 @@ def _logged_run(
             from recours.cli.dry_run import show  # noqa: PLC0415 (not needed by a run)
 
             return Ending(show(WORKERS[name], settings, options))
-        opened = open_database(settings)
+        app = open_database(settings)
         try:
-            return _work(WORKERS[name], run_id, settings, opened, options)
+            return _work(WORKERS[name], run_id, app, options)
         finally:
-            leave_metrics(settings, opened, run_id)
-            opened.database.close()
+            leave_metrics(app, run_id)
+            app.database.close()
     except RunError as fault:
         log.error(str(fault))  # not its SQL, which could not be copied from lines of a log
         return Ending(status_of(fault), (str(fault),))
@@ -259,29 +259,22 @@ def _logged_run(
         return Ending(FAILED, (sentence,))
 
 
-def _work(
-    kind: type[Worker],
-    run_id: str,
-    settings: Settings,
-    opened: Opened,
-    options: dict[str, Any],
-) -> Ending:
+def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
     # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
-    of_clients = directory_of(opened.database) if options["carriers"] else None
-    batch = asked_of(options, catalog_of(settings, of_clients))
+    batch = asked_of(options, app.catalog if options["carriers"] else catalog_of(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
-    worker = make_worker(kind, settings, opened, batch, max_retries=limit, run_id=run_id)
-    _stop_on_signals(worker, opened.database)
-    for remark in opened.remarks:
+    worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
+    _stop_on_signals(worker, app.database)
+    for remark in app.remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
-    if settings.database_is_embedded:
+    if app.settings.database_is_embedded:
         log.warning(
-            f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
+            f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {app.database.path} is used"
         )
     count = worker.deps.claims.count()
     claims = f"{count} or more claims" if count == CLAIMS_MOST else plural(count, "claim")
-    log.info(f"Database: {opened.database.safe_url}, {claims}")
+    log.info(f"Database: {app.database.safe_url}, {claims}")
     try:
         report = worker.run()
     except RunError as unbegun:

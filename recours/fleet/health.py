@@ -47,7 +47,7 @@ class _Pages:
     def __init__(self, station: Station, is_ready: Callable[[], bool]) -> None:
         self._station = station
         self._is_ready = is_ready
-        self._redact = redactor(station.settings)
+        self._redact = redactor(station.app.settings)
         self._pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
         self._health_lock = threading.Lock()
         self._metrics_lock = threading.Lock()
@@ -69,7 +69,7 @@ class _Pages:
     def _health(self) -> _Answer:
         with _alone(self._health_lock, "/health"):
             began = time.perf_counter()
-            with self._station.opened.database.read() as connection:
+            with self._station.app.database.read() as connection:
                 connection.exec_driver_sql("SELECT 1")
             took = time.perf_counter() - began
         fault = self._station.fault
@@ -89,7 +89,7 @@ class _Pages:
         with _alone(self._metrics_lock, "/metrics"):
             now = time.monotonic()
             if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
-                self._recorded = now, metrics_text(self._station.settings, self._station.opened)
+                self._recorded = now, metrics_text(self._station.app)
             recorded = self._recorded[1]
         facts = self._station.facts().items()
         own = [

@@ -58,7 +58,6 @@ class Process:
     """The parts of the process that are not work: records, health, and the job queue's beginning and end."""
 
     station: Station
-    clock: SystemClock  # the station's
     queue: "ProcrastinateQueue"
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
@@ -158,9 +157,10 @@ class Process:
 
     def _keep_record(self) -> None:
         try:
-            self.clock.adjust(clock_offset(self.station.opened.database))
+            if isinstance(self.station.clock, SystemClock):
+                self.station.clock.adjust(clock_offset(self.station.app.database))
             self.station.keep_record()
-            if removed := remove_strange_jobs(self.station.opened.database):
+            if removed := remove_strange_jobs(self.station.app.database):
                 run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
         except RunError as fault:
             run_log().warning(f"What was done could not be recorded: {fault}")

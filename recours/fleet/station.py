@@ -21,26 +21,26 @@ from signal import SIGTERM
 from typing import Any
 
 from recours.accounts.opened import accounts, catalog_of, make_queue
-from recours.app import Opened
+from recours.app import App
 from recours.bootstrap import leave_metrics, make_journal, make_pings, make_worker
 from recours.core.accounts import carrier_of
 from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.text import clean, format_minute
-from recours.database.engine import DatabaseError, SystemClock
+from recours.database.engine import DatabaseError
 from recours.database.journal import RunJournal
 from recours.fleet.job_queue import HandOn, Wake, WorkerLane
 from recours.host.logs import local, run_log
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.system import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status, signs
 from recours.runs.lane import OUTAGE_AFTER
-from recours.runs.ports import Clock, NotRecordedError
+from recours.runs.ports import NotRecordedError
 from recours.runs.source import RefusedError, can_be_reference
 from recours.runs.summary import Report, Stats
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
-from recours.settings.model import Settings, redactor
+from recours.settings.model import redactor
 
 # ---------------------------------------------------------------- the record of a worker that never ends
 
@@ -162,12 +162,10 @@ def _of_carrier(lane: WorkerLane) -> WorkerLane:
 class Station:
     """Used by any number of threads."""
 
-    settings: Settings
-    opened: Opened
+    app: App
     threads: int = 4  # of one slice
     only: Collection[str] = ()  # carriers, by their keys; none: all
     max_retries: int = 4
-    clock: Clock = field(default_factory=SystemClock)
     queue_fault: str | None = field(default=None, init=False)  # why no jobs are done
     stopped: bool = field(default=False, init=False)
 
@@ -187,12 +185,14 @@ class Station:
 
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
-        database = self.opened.database
-        self._accounts = accounts(self.settings, self.clock, random, database=database)
-        self._catalog = catalog_of(self.settings)
-        self._journal = make_journal(self.settings, database)
-        self._records = DatabaseRecords(database, self._catalog, redactor(self.settings))
-        self._queue = make_queue(self.settings, database, self.clock, random, self._accounts)
+        settings = self.app.settings
+        database = self.app.database
+        self.clock = self.app.clock
+        self._accounts = accounts(settings, self.clock, random, database=database)
+        self._catalog = catalog_of(settings)
+        self._journal = make_journal(settings, database)
+        self._records = DatabaseRecords(database, self._catalog, redactor(settings))
+        self._queue = make_queue(settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
         self._shifts: dict[str, Shift] = {}
         self._over: list[Shift] = []  # whose last pieces of work are under way
@@ -364,10 +364,10 @@ class Station:
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._shifts[kind.name].tidy_once():
-                        with self.opened.database.read() as connection:
-                            self.opened.database.look_again(connection)
+                        with self.app.database.read() as connection:
+                            self.app.database.look_again(connection)
                         worker.tidy(longest=LONGEST_TIDY)
-            leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
+            leave_metrics(self.app, uuid.uuid4().hex)
         finally:
             self._sweeping.release()
 
@@ -510,12 +510,10 @@ class Station:
         options = replace(options or Options(batch_size=SLICE), concurrency=self.threads)
         return make_worker(
             shift.kind,
-            self.settings,
-            self.opened,
+            self.app,
             options,
             max_retries=self.max_retries,
             run_id=shift.run_id,
-            clock=self.clock,
             token=uuid.uuid4().hex,
             prefix=f"{next(self._numbers)}.",
             mails=mails,
@@ -578,11 +576,11 @@ class Station:
     def _ping(self, kind: type[Worker], report: Report) -> None:
         now = self.clock.monotonic()
         last = self._pinged.get(kind.name)
-        url = self.settings.watch.ping_url
+        url = self.app.settings.watch.ping_url
         if url and (last is None or now - last >= kind.schedule.total_seconds()):
             self._pinged[kind.name] = now
             fault = self._fault_of(kind)
-            pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.settings))
+            pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.app.settings))
             pings.ended(report.exit_status, [fault] if fault else report.lines())
 
     def _report(self, shift: Shift) -> Report:
@@ -614,11 +612,11 @@ class Station:
         self.stopped = True
         for worker in tuple(self._at_work):
             worker.stop(SIGTERM)
-        self.opened.database.hurry()
+        self.app.database.hurry()
 
     def close(self) -> None:
         """End the records, when nothing works any more, and close the database."""
         with suppress(RunError):  # a database that is gone: the records stand as they were last kept
             for shift in [*self._over, *self._shifts.values()]:
                 self._end(shift)
-        self.opened.database.close()
+        self.app.database.close()

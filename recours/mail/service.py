@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recours.accounts.opened import catalog_of
-from recours.app import app_over, log_file
+from recours.app import App, log_file
 from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
@@ -191,7 +191,7 @@ class MailService:
     def _reports(self) -> "Reports":
         from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
 
-        return Reports(app_over(self._settings, self.outbox.database, self._schema, self.clock))
+        return Reports(App(self._settings, self.outbox.database, self._schema, self.clock))
 
     def branding(self) -> "Branding":
         from recours.mail.render import Branding  # noqa: PLC0415 (see above)

@@ -50,7 +50,7 @@ def explanation_of(
         return None
     claim = listed.claim
     now = app.clock.now()
-    policy = replace(app.settings.policy, max_retries=max_retries)
+    policy = replace(app.policy, max_retries=max_retries)
     refusal = app.refusal_of(claim)
     leased_until = listed.leased_until(now)
     where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
@@ -123,7 +123,7 @@ def plan_for(
     What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker.
     """
     now = app.clock.now()
-    policy = app.settings.policy
+    policy = app.policy
     if max_retries is not None:
         policy = replace(policy, max_retries=max_retries)
     rows = survey(app.database, app.schema, app.catalog, NEVER, policy.max_retries, now)

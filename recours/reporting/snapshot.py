@@ -85,7 +85,7 @@ class Reports:
 
     @property
     def policy(self) -> Policy:
-        return self.app.settings.policy
+        return self.app.policy
 
     @property
     def is_by_fleet(self) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recours.app import Opened, create_embedded, open_database
+from recours.app import App, create_embedded, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
@@ -45,7 +45,7 @@ class Service:
             create_embedded(self.settings)
         self._database = Database(self.settings.database_url)  # as the service's own application has it open
         self.count = 0  # of its claims
-        self._opened: Opened | None = None
+        self._app: App | None = None
 
     @property
     def settings(self) -> Settings:
@@ -100,16 +100,15 @@ class Service:
 
     def close(self) -> None:
         """Nothing more is asked of it."""
-        for database in (self._database, *([self._opened.database] if self._opened else [])):
+        for database in (self._database, *([self._app.database] if self._app else [])):
             database.close()
 
     def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
         """One run at the present moment."""
-        settings = self.settings
-        self._opened = self._opened or open_database(settings)
-        asked = replace(Options(batch_size=30), **options)
+        self._app = self._app or open_database(self.settings)
+        app = replace(self._app, settings=self.settings, clock=self.clock)
         return make_worker(
-            kind, settings, self._opened, asked, max_retries=max_retries, clock=self.clock
+            kind, app, replace(Options(batch_size=30), **options), max_retries=max_retries
         ).run()
 
     def run_hourly(

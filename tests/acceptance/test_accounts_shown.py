@@ -1,13 +1,14 @@
 """Accounts of clients, as people see them after real runs: one works, one has a wrong password, one client has none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from recours.admin.accounts import AccountActions
-from recours.app import App, app_over, open_app, open_database
+from recours.app import App, open_app, open_database
 from recours.bootstrap import metrics_text
 from recours.reporting.claim_reports import explanation_of, plan_for
 from recours.reporting.problem_texts import VerdictSentences
@@ -55,7 +56,7 @@ def seen(service: Service) -> Iterator[App]:
     """After two runs."""
     service.run_hourly(2)
     opened = open_database(service.settings)
-    yield app_over(service.settings, opened.database, opened.schema, service.clock)
+    yield replace(opened, clock=service.clock)
     opened.database.close()
 
 
@@ -93,7 +94,7 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
     assert carriers["chronopost#2"].due == 1
     assert plan.accounts["chronopost"].closing is not None
     opened = open_database(service.settings)
-    text = metrics_text(service.settings, opened)
+    text = metrics_text(opened)
     opened.database.close()
     assert WRONG not in text
 

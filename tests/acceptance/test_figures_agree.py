@@ -6,6 +6,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
@@ -158,9 +159,8 @@ class Month:
         """Compare all views at this moment. `whys`: claims of each stage that are explained; `share`: see `Views`."""
         self.clock.advance(timedelta(minutes=17))
         now = self.clock.now().astimezone(PARIS)
-        opened = self.service._opened
-        assert opened
-        metrics = metrics_text(self.service.settings, opened)
+        assert self.service._app
+        metrics = metrics_text(replace(self.service._app, settings=self.service.settings))
         app = make_app(self.person.environment | {"RECOURS_HOME": str(self.service.folder)})
         with TestClient(app, "http://127.0.0.1:8501", client=("127.0.0.1", 50000)) as page:
             are_edited = "not seen" in what

@@ -1,12 +1,13 @@
 """A failed fetch in words: the row has one sentence in RECOURS_LANGUAGE, and each reader sees their own language."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recours.app import app_over, open_database
+from recours.app import open_database
 from recours.reporting.claim_reports import explanation_of
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -28,7 +29,7 @@ def told(service: Service, claim: int, language: str) -> str:
     """What `claim_status()` and the page say of it."""
     opened = open_database(service.settings)
     try:
-        app = app_over(service.settings, opened.database, opened.schema, service.clock)
+        app = replace(opened, clock=service.clock)
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
         found = explanation_of(app, reference, language=language)
         assert found is not None

@@ -15,7 +15,7 @@ from recours.admin.results import (
     FetchResult,
     RecoursError,
 )
-from recours.app import app_over
+from recours.app import App
 from recours.core.actions import PastAction
 from recours.database.by_person import ClaimEnrolment
 from recours.database.engine import Database, DatabaseError
@@ -42,7 +42,7 @@ def service(tmp_path: Any, url: str, sandbox: Sandbox, clock: SimulatedClock) ->
 @pytest.fixture
 def actions(service: Service) -> Iterator[Actions]:
     database = Database(service.settings.database_url)
-    yield Actions(app_over(service.settings, database, look(database), service.clock), WHO)
+    yield Actions(App(service.settings, database, look(database), service.clock), WHO)
     database.close()
 
 

@@ -60,12 +60,12 @@ class World:
         self.carriers = self.chance.sample(CARRIERS, 3)
         self.batches = self.chance.choice([{}, {PODRetryScheduler.name: 8, PODFetchWorker.name: 6}])
         self.service = Service(folder, self.box, self.clock, **self._settings())
-        self.opened = open_database(self.service.settings)
+        self.app = replace(open_database(self.service.settings), clock=self.clock)
         self._add_account()
         self._add_claims()
 
     def close(self) -> None:
-        self.opened.database.close()
+        self.app.database.close()
         self.service.close()
 
     def _settings(self) -> dict[str, str]:
@@ -143,10 +143,10 @@ class World:
 
     def _run(self, kind: type[Worker]) -> None:
         settings = self.service.settings
-        real = accounts(settings, self.clock, lambda: 0.5, database=self.opened.database)
+        real = accounts(settings, self.clock, lambda: 0.5, database=self.app.database)
         assumed = cast("Accounts", AssumedAccounts(real, self.clock))
         batch = self.batches.get(kind.name, kind.usual_batch)
-        worker = make_worker(kind, settings, self.opened, Options(batch), clock=self.clock, opened_accounts=assumed, mails=False)  # fmt: skip
+        worker = make_worker(kind, self.app, Options(batch), opened_accounts=assumed, mails=False)
         worker.run()
 
     def plan(self, hours: int) -> tuple[Plan, set[str]]:

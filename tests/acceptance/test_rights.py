@@ -143,9 +143,9 @@ def test_what_the_list_asks_of_the_services_tables_is_needed(
 
 def begin_anew(service: Service) -> None:
     """The next run opens the database as a process of its own would."""
-    if service._opened:
-        service._opened.database.close()
-    service._opened = None
+    if service._app:
+        service._app.database.close()
+    service._app = None
 
 
 def said_by_a_run(service: Service) -> list[str]:
@@ -153,8 +153,8 @@ def said_by_a_run(service: Service) -> list[str]:
         service.run()
     except DatabaseError as fault:
         return [str(fault), *fault.details]
-    assert service._opened is not None
-    return list(service._opened.remarks)
+    assert service._app is not None
+    return list(service._app.remarks)
 
 
 def test_the_manuals_grants_by_hand_are_enough(owner: URL, role: str) -> None:

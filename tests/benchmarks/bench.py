@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import URL, text
 
 from recours.accounts.opened import make_queue
-from recours.app import Opened, open_database
+from recours.app import App, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
@@ -32,7 +32,6 @@ from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Sandbox, Scenario
 from recours.settings.loading import load
-from recours.settings.model import Settings
 from tests.at_commit import ROOT
 from tests.benchmarks import appraisals, parts, starts
 from tests.benchmarks.fixtures import (
@@ -119,16 +118,16 @@ def cpu_a_call() -> Iterator[Row]:
             ample = {f"QUOTA_{key.upper()}": "1000000/day"}
             settings = load(folder, environment(folder) | of_sandbox | ample, CATALOG)
             opened = open_database(settings)
-            calls.append(_cpu_of_fetches(settings, opened, example, key))
-            runs.append(statistics.median(_cpu_of_run(settings, opened) for _ in range(3)))
+            calls.append(_cpu_of_fetches(opened, example, key))
+            runs.append(statistics.median(_cpu_of_run(opened) for _ in range(3)))
             opened.database.close()
     yield Row("CPU of our own a call, ms, median", statistics.median(calls), 2.0)
     yield Row("CPU of a whole run for each of its calls, ms", statistics.median(runs))
 
 
-def _cpu_of_fetches(settings: Settings, opened: Opened, example: Sandbox, key: str) -> float:
+def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
     """Milliseconds a call, the median of a hundred fetches."""
-    queue = make_queue(settings, opened.database, SystemClock(), lambda: 0.0)
+    queue = make_queue(app.settings, app.database, SystemClock(), lambda: 0.0)
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
         begun = time.thread_time()
@@ -138,14 +137,14 @@ def _cpu_of_fetches(settings: Settings, opened: Opened, example: Sandbox, key: s
     return statistics.median(spent)
 
 
-def _cpu_of_run(settings: Settings, opened: Opened) -> float:
+def _cpu_of_run(app: App) -> float:
     """Milliseconds of the whole process for each call of a run over a hundred claims."""
-    worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=CLAIMS_A_CARRIER))
+    worker = make_worker(PODRetryScheduler, app, Options(batch_size=CLAIMS_A_CARRIER))
     begun = time.process_time()
     report = worker.run()
     spent = time.process_time() - begun
     assert report.stats.total == CLAIMS_A_CARRIER, report
-    with opened.database.read() as connection:
+    with app.database.read() as connection:
         counted = text("SELECT sum(calls) FROM recours_attempts WHERE run_id = :run")
         calls = int(connection.execute(counted, {"run": report.run_id}).scalar_one())
     return spent * 1000 / calls

@@ -104,7 +104,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
         transactions: list[object] = []  # each has a connection of its own
         event.listen(opened.database.engine, "checkout", lambda *_: transactions.append(1))
         options = Options(batch_size=claims, concurrency=threads)
-        report = make_worker(PODRetryScheduler, settings, opened, options).run()
+        report = make_worker(PODRetryScheduler, opened, options).run()
         with opened.database.read() as connection:
             taken = connection.scalars(select(quota.c.taken).where(quota.c.limit_key.endswith("/1s"))).all()
         opened.database.close()

@@ -203,7 +203,7 @@ def _costs(url: URL, count: int, at_once: int, address: str) -> tuple[Costs, flo
     )
     opened = open_database(settings)
     event.listen(opened.database.engine, "before_cursor_execute", lambda *_: costs.add(costs.statements))
-    worker = make_worker(PODRetryScheduler, settings, opened, Options(count, concurrency=at_once))
+    worker = make_worker(PODRetryScheduler, opened, Options(count, concurrency=at_once))
     before = time.process_time() + cpu_of_children()
     with _watched(costs):
         report = worker.run()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,7 +74,7 @@ class Machine:
     quota: str
 
     def __post_init__(self) -> None:
-        self.opened = open_database(self._settings())
+        self.app = replace(open_database(self._settings()), clock=self.clock)
 
     def _settings(self) -> Settings:
         return self.settings(self.url, self.box, QUOTA_CHRONOPOST=self.quota)
@@ -82,7 +82,7 @@ class Machine:
     def run(self, batch: int = 30) -> None:
         """A run at the present moment."""
         options = Options(batch_size=batch, concurrency=1)
-        worker = make_worker(PODRetryScheduler, self._settings(), self.opened, options, clock=self.clock)
+        worker = make_worker(PODRetryScheduler, replace(self.app, settings=self._settings()), options)
         assert worker.run().fault is None
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
@@ -137,7 +137,7 @@ def machine(
 
     yield make
     for each in made:
-        each.opened.database.close()
+        each.app.database.close()
 
 
 # ---------------------------------------------------------------- midnight, and the changes of the hour

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, insert, make_url, text
 
-from recours.app import Opened
+from recours.app import App
 from recours.bootstrap import make_worker
 from recours.carriers.chronopost import SPEC
 from recours.core.assessment import go_on, retimed
@@ -879,11 +879,9 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
 ) -> None:
     def cost_of(batch: int, *, threads: int) -> int:
         statements.clear()
-        opened = Opened(database, look(database), ())
+        app = App(settings_of(url, sandbox), database, look(database), clock)
         options = Options(batch_size=batch, concurrency=threads)
-        worker = make_worker(
-            PODRetryScheduler, settings_of(url, sandbox), opened, options, clock=clock, jitter=lambda: 0.0
-        )
+        worker = make_worker(PODRetryScheduler, app, options, jitter=lambda: 0.0)
         report = worker.run()
         assert report.fault is None
         assert (report.stats.success, report.stats.total) == (batch, batch)

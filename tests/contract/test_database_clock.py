@@ -84,7 +84,7 @@ def test_a_run_goes_by_the_clock_of_the_database(
 ) -> None:
     settings = settings_of(url, sandbox)
     opened = open_database(settings)
-    worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=1))
+    worker = make_worker(PODRetryScheduler, opened, Options(batch_size=1))
     ahead = worker.deps.clock.now() - datetime.now(UTC)
     opened.database.close()
     assert abs(ahead - timedelta(hours=3)) < SECOND

@@ -70,14 +70,11 @@ class Service:
         return {row["claim_reference"]: row for row in self.select(query)}
 
     def run(self, kind: type = PODRetryScheduler) -> Report:
-        opened = open_database(self.settings)
+        app = replace(open_database(self.settings), clock=self.clock)
         try:
-            options = Options(batch_size=1000)
-            return make_worker(
-                kind, self.settings, opened, options, clock=self.clock, jitter=lambda: 0.0
-            ).run()
+            return make_worker(kind, app, Options(batch_size=1000), jitter=lambda: 0.0).run()
         finally:
-            opened.database.close()
+            app.database.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy import insert, make_url
 
 from recours.accounts.health import AccountHealth
 from recours.accounts.sealing import Seals
-from recours.app import App, app_over
+from recours.app import App
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
@@ -67,7 +67,7 @@ def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., 
     settings = load(
         folder, environment_of(url, "http://127.0.0.1:1") | {"RECOURS_ACCOUNTS_KEY": KEY}, CATALOG
     )
-    app = app_over(settings, database, look(database), SimulatedClock(NOW))
+    app = App(settings, database, look(database), SimulatedClock(NOW))
     take_in(database, app.catalog, NOW, POLICY)
     ClaimMaintenance(database, app.catalog, "slice").stage_due(POLICY.due_until(NOW))
     return app

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from recours.app import App, app_over
+from recours.app import App
 from recours.carriers import account_gate
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE
@@ -37,7 +37,7 @@ NUMBERS = {"ups": "1Z999AA1{:010d}", "colissimo": "6A{:011d}", "chronopost": "XY
 def operations_of(database: Database, folder: Path, world: World) -> App:
     environment = environment_of(str(database.url), "http://127.0.0.1:1") | ACCOUNTS | world.settings
     settings = load(folder, environment, CATALOG)
-    return app_over(settings, database, look(database), SimulatedClock(NOW))
+    return App(settings, database, look(database), SimulatedClock(NOW))
 
 
 def fill(database: Database, world: World, add_claims: Callable[..., None], app: App) -> None:

@@ -33,9 +33,9 @@ SECRET = f"{MARK}-of-the-account"
 @pytest.fixture
 def station(settings_of: Callable[..., Settings], url: str, sandbox: Sandbox) -> Iterator[Station]:
     settings = settings_of(url, sandbox, COLISSIMO_API_KEY=SECRET)
-    station = Station(settings, open_database(settings))
+    station = Station(open_database(settings))
     yield station
-    station.opened.database.close()
+    station.app.database.close()
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_fault_of_the_work_is_shown_without_secrets(
     server: HealthServer, station: Station, add_claims: Callable[..., None]
 ) -> None:
     assert json.loads(get(server, "/health")[1])["fault"] is None
-    add_claims(station.opened.database, [{}])
+    add_claims(station.app.database, [{}])
     station.tick(fails(RunError(f"No lane can be woken with {SECRET}")))
     assert json.loads(get(server, "/health")[1])["fault"] == "No lane can be woken with ***"
 

@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from recours.app import app_over, open_database
+from recours.app import App, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
@@ -84,7 +84,7 @@ class Fleet:
         """That of another process, with these settings beside the usual ones."""
         url = self.database.url.render_as_string(hide_password=False)
         settings = self.settings_of(url, self.sandbox, **more)
-        self.stations.append(Station(settings, open_database(settings), clock=self.clock))
+        self.stations.append(Station(replace(open_database(settings), clock=self.clock)))
         return self.stations[-1]
 
     def add(self, claims: list[dict[str, Any]]) -> None:
@@ -109,7 +109,7 @@ def fleet(
     fleet = Fleet(database, sandbox, clock, settings_of, add_claims)
     yield fleet
     for station in fleet.stations:
-        station.opened.database.close()
+        station.app.database.close()
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -338,7 +338,7 @@ def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet
         assert one.is_silent
         assert "No long-lived worker has looked for claims that are due since" in (one.fault or "")
     assert fleet.rows("SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
-    app = app_over(station.settings, fleet.database, station.opened.schema, fleet.clock)
+    app = App(station.app.settings, fleet.database, station.app.schema, fleet.clock)
     assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(Reports(app).overview()).problems]
     other.tick(lambda _: None)
     other.keep_record()
@@ -432,7 +432,7 @@ def test_a_stopped_station_begins_nothing(fleet: Fleet) -> None:
 
 def test_a_column_that_the_service_adds_is_seen_within_the_hour(fleet: Fleet) -> None:
     station = fleet.station()
-    fleet.database = station.opened.database
+    fleet.database = station.app.database
     with fleet.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE claims ADD COLUMN customer_name TEXT")
     assert not fleet.database.border.has("customer_name")
@@ -444,14 +444,14 @@ def test_a_column_that_the_service_adds_is_seen_within_the_hour(fleet: Fleet) ->
 
 
 def test_hours_by_cron_and_by_workers_leave_the_same_rows(tmp_path: Path) -> None:
-    def by_cron(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
+    def by_cron(app: App) -> Callable[[], None]:
         def hour() -> None:
-            make_worker(PODRetryScheduler, settings, database, Options(batch_size=10_000), clock=clock).run()
+            make_worker(PODRetryScheduler, app, Options(batch_size=10_000)).run()
 
         return hour
 
-    def by_workers(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
-        queue = QueueInHand(Station(settings, database, clock=clock))
+    def by_workers(app: App) -> Callable[[], None]:
+        queue = QueueInHand(Station(app))
 
         def hour() -> None:
             queue.turn()
@@ -467,14 +467,14 @@ def _hours(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, A
     clock = SimulatedClock(demo.BEGINS)
     with Sandbox(now=clock.now) as box:
         settings = load(folder, {**box.environment(), "RECOURS_POD_DIR": "pods"}, CATALOG)
-        opened = open_database(settings)
-        with closing(opened.database) as database:
+        app = replace(open_database(settings), clock=clock)
+        with closing(app.database) as database:
             demo._fill(settings, box)
             quotas = QuotaTables(database)
             # Else the first answers would decide whose trouble a refused document is.
             for key in CATALOG.specs:
                 quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))
-            hour = how(settings, clock, opened)
+            hour = how(app)
             for n in range(1, 10):  # to the second retry
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
                 hour()

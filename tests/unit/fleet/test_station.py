@@ -1,6 +1,7 @@
 """Whose slice comes next, where a carrier takes few calls a second."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ def station(
     url: str, sandbox: Sandbox, clock: SimulatedClock, settings_of: Callable[..., Settings]
 ) -> Iterator[Station]:
     settings = settings_of(url, sandbox, QUOTA_CHRONOPOST="4/second")  # as many as a slice has threads
-    station = Station(settings, open_database(settings), clock=clock)
+    station = Station(replace(open_database(settings), clock=clock))
     yield station
     station.close()
 
