@@ -4,7 +4,7 @@ from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
 from recours.core.claim import Delivery
-from recours.runs.ports import Asked, Fetched, Reservation
+from recours.runs.ports import FetchResult, ParcelQuery, Reservation
 
 
 def fetch_one(
@@ -14,9 +14,9 @@ def fetch_one(
     number: str,
     known: Delivery | None,
     claim: Any = None,
-) -> Fetched:
+) -> FetchResult:
     """The answer about one claim."""
-    (fetched,) = queue.fetch_bundle([reservation], key, [Asked(number, known, claim)])
+    (fetched,) = queue.fetch_bundle([reservation], key, [ParcelQuery(number, known, claim)])
     return fetched
 
 
@@ -28,4 +28,4 @@ def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
         (use, {reserved: n for reserved, n in quota._held.items() if reserved.limit == use.limit})
         for use in queue.usages([key])[key]
     ]
-    return [(use.used - sum(held.values()), sum(held.values())) for use, held in limits]
+    return [(use.calls - sum(held.values()), sum(held.values())) for use, held in limits]

@@ -117,7 +117,7 @@ class AccountReader:
         opened.open_all(opened_keys)
         queue = make_queue(self.settings, self.database, self.clock, random, opened)
         return {
-            key: [use for use in worth_showing(uses) if use.used]
+            key: [use for use in worth_showing(uses) if use.calls]
             for key, uses in queue.usages(opened_keys).items()
         }
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
@@ -120,8 +120,8 @@ class Attacher:
         pieces = self.records.evidence(claim.id)
         digest = sha256(attachment.content).hexdigest()
         duplicate = next((piece for piece in pieces if piece.sha256 == digest), None)
-        shown = self._shown(attachment, claim, duplicate)
-        delivery = _delivery(attachment, claim, shown, self.policy, now)
+        findings = self._findings(attachment, claim, duplicate)
+        delivery = _delivery(attachment, claim, findings, self.policy, now)
         if claim.fetch_status != FetchStatus.SUCCESS:
             claim = replace(claim, state=named_state(claim, self.policy, now))
         lease = Lease(self.token, now + _LEASE)
@@ -135,7 +135,7 @@ class Attacher:
             attempt = Attempt.by_person(
                 leased, document, now, by=attachment.by, why=why, is_beside=not is_pod
             )
-            decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
+            decision = attached(leased, delivery, document.findings) if is_pod else attach_beside(leased)
             (is_recorded,) = self.claims.record([(attempt, decision)], lease, now)
         except BaseException:
             self.claims.release([(leased, leased.state)], lease)
@@ -151,7 +151,7 @@ class Attacher:
             return NotAttachedError("changed", reference=claim.reference)
         return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
 
-    def _shown(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Shown:
+    def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
         """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
@@ -164,14 +164,14 @@ class Attacher:
             appraisal = self.appraise(attachment.content, expected)
         except NotADocumentError as why:
             if attachment.anyway:
-                return Shown()
+                return Findings()
             raise NotAttachedError("file", file=clean(attachment.name), reason=str(why)) from why
         # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
-        is_foreign = appraisal.shown.number is False
+        is_foreign = appraisal.findings.number is False
         hollow = appraisal.hollow or (DocumentFlaw.WITHOUT_NUMBER.text() if is_foreign else None)
         if hollow and not attachment.anyway:
             raise _hollow(attachment, claim, hollow)
-        return appraisal.shown
+        return appraisal.findings
 
     def _stored(
         self, attachment: Attachment, claim: Claim, delivery: Delivery, piece: KeptEvidence | None
@@ -197,7 +197,9 @@ def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedErr
     return NotAttachedError("hollow", file=clean(attachment.name), reference=claim.reference, reason=reason)
 
 
-def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy, now: datetime) -> Delivery:
+def _delivery(
+    attachment: Attachment, claim: Claim, findings: Findings, policy: Policy, now: datetime
+) -> Delivery:
     """What is known of the delivery: what the person said, then what the file shows, then what tracking told."""
     signatory = (
         attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
@@ -213,9 +215,9 @@ def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy
         _check_time(at or attachment.at, claim, policy, now)
     else:
         # Its time of day is that of the place, whose time zone nobody tells.
-        day = date.fromisoformat(shown.delivered[:10]) if shown.delivered else None
+        day = date.fromisoformat(findings.delivered[:10]) if findings.delivered else None
         day = None if day and day > now.astimezone(policy.zone).date() else day
-    stated = Delivery(at, signatory or shown.signatory, day, place=shown.place)
+    stated = Delivery(at, signatory or findings.signatory, day, place=findings.place)
     recorded = claim.state.delivery
     return stated.completed_by(recorded) if recorded and not recorded.is_assumed else stated
 
@@ -270,6 +272,6 @@ def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]
 
     A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
     """
-    is_signed = bool(piece.delivery.signatory or piece.shown.signatory or piece.shown.has_signature)
+    is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)
     return place, not is_signed, piece.source == BY_HAND, -at.timestamp()

@@ -242,7 +242,7 @@ class ResultSentences(Localized):
         """The error for a claim that cannot be fetched."""
         text = refused.sentence(self.language)
         if refused.why is Unfit.UNKNOWN:
-            return CorrectReferenceError(text, refused.near)
+            return CorrectReferenceError(text, refused.suggestion)
         if refused.why is Unfit.HAS_POD:
             return ShowExistingPODError(text, pod_path)
         return (TryAgainSoonError if refused.why is Unfit.LEASED else NotWantedError)(text)

@@ -296,7 +296,7 @@ class AccountGate:
 
     def _status(self, key: str, state: CarrierState, uses: Sequence[Usage]) -> AccountStatus:
         account, right = state.account, state.documents
-        used_up = next((use for use in uses if not use.limit.window.is_short and not use.left), None)
+        used_up = next((use for use in uses if not use.limit.window.is_short and not use.remaining), None)
         documents = self._documents_refusal(key, right) if right.refused_at else None
         is_refused = account.refusals and not self.refusals.has_new_credentials(key, account)
         rejected = self._refused(key, account) if is_refused else documents

@@ -48,7 +48,7 @@ from recours.core.sentences import Sentence
 from recours.core.text import Minute, Redactor, plural
 from recours.database.quota import QuotaTables
 from recours.runs.log import log
-from recours.runs.ports import Asked, Clock, Fetched, Reservation
+from recours.runs.ports import Clock, FetchResult, ParcelQuery, Reservation
 
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
@@ -145,7 +145,7 @@ class Bundle:
     A call that fails is made again about each half of its numbers, and so on: of thirty numbers one takes eleven calls.
     """
 
-    parcels: Sequence[Asked]
+    parcels: Sequence[ParcelQuery]
     tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # what shared calls answered
     closed: Failure | None = None  # the answer after which the carrier is not called any more
     outage: Failure | None = None  # how the carrier fails whatever it is asked about: nothing more is asked
@@ -154,18 +154,18 @@ class Bundle:
     _failures_left: int = _FAILURES  # before one number is asked about alone
 
     def __post_init__(self) -> None:
-        self._calls = [self.numbers] if sum(parcel.known is None for parcel in self.parcels) > 1 else []
+        self._calls = [self.numbers] if sum(parcel.delivery is None for parcel in self.parcels) > 1 else []
 
     @property
     def numbers(self) -> Numbers:
         """The numbers to track, each once."""
-        return tuple(dict.fromkeys(parcel.number for parcel in self.parcels if parcel.known is None))
+        return tuple(dict.fromkeys(parcel.number for parcel in self.parcels if parcel.delivery is None))
 
     # ---------------------------------------------------------------- the shared calls
 
-    def next_call(self, parcel: Asked) -> Numbers:
+    def next_call(self, parcel: ParcelQuery) -> Numbers:
         """The numbers of a call to be made before this claim is asked about; none: there is no such call."""
-        if parcel.known is not None or self.closed or not self._calls:
+        if parcel.delivery is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
         if self._failures_left > 0 or len(numbers) == 1:
@@ -227,15 +227,15 @@ class Bundle:
 
     # ---------------------------------------------------------------- a claim's turn
 
-    def tracking_of(self, parcel: Asked) -> Delivery | Failure | None:
+    def tracking_of(self, parcel: ParcelQuery) -> Delivery | Failure | None:
         """A shared call's answer about a claim's parcel; None: it is asked about in its turn."""
-        return self.tracking.get(parcel.number, self.outage) if parcel.known is None else None
+        return self.tracking.get(parcel.number, self.outage) if parcel.delivery is None else None
 
-    def is_skipped(self, parcel: Asked) -> bool:
+    def is_skipped(self, parcel: ParcelQuery) -> bool:
         """Tell whether nothing was asked about this claim, as the carrier is down."""
-        return self.outage is not None and parcel.known is None and parcel.number not in self.tracking
+        return self.outage is not None and parcel.delivery is None and parcel.number not in self.tracking
 
-    def closed_for(self, parcel: Asked) -> Failure | None:
+    def closed_for(self, parcel: ParcelQuery) -> Failure | None:
         """Why a claim that needs another call gets none: the carrier is not called any more. None: it gets one, or needs none."""
         result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
@@ -361,9 +361,9 @@ class APIRequestQueue(AccountGate):
         self,
         reservations: Sequence[Reservation],
         key: str,
-        parcels: Sequence[Asked],
+        parcels: Sequence[ParcelQuery],
         go_on: GoOn = lambda: True,
-    ) -> Generator[Fetched, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         """Ask the carrier about several claims, one reservation each, at most as many as it tracks with one call.
 
         Yields one answer for each, in their order, as soon as it is known. A reservation is settled with its claim's answer;
@@ -390,7 +390,9 @@ class APIRequestQueue(AccountGate):
             for reservation in reservations:
                 reservation.release()
 
-    def _fetch_one(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: GoOn = lambda: True) -> Fetched:
+    def _fetch_one(
+        self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn = lambda: True
+    ) -> FetchResult:
         """Ask about one claim of a bundle; the first one that needs calls which all share makes them."""
         key = fetch.key
         turns = self._turns.setdefault(key, Turns(self, key, self._accounts[key]))
@@ -401,17 +403,17 @@ class APIRequestQueue(AccountGate):
         finally:
             waiting.answered()
             waiting.release()
-        return Fetched(
+        return FetchResult(
             outcome,
             fetch.calls,
             fetch.unsent,
             accepted=fetch.accepted,
-            asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(parcel),
-            upsets=parcel.known is None and parcel.number in bundle.upsetting,
+            was_asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(parcel),
+            upsets=parcel.delivery is None and parcel.number in bundle.upsetting,
             shows_outage=bundle.outage is not None and fetch.calls > 1,
         )
 
-    def _outcome(self, fetch: _Fetch, parcel: Asked, bundle: Bundle, go_on: GoOn) -> Outcome:
+    def _outcome(self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn) -> Outcome:
         has_shared = False
         while go_on() and (numbers := bundle.next_call(parcel)):
             self._track(fetch, numbers, bundle)
@@ -420,13 +422,13 @@ class APIRequestQueue(AccountGate):
             self._mention_failures(fetch.key, bundle)
         tracking = bundle.tracking_of(parcel)
         if closed := bundle.closed_for(parcel):
-            delivery = tracking if isinstance(tracking, Delivery) else parcel.known
+            delivery = tracking if isinstance(tracking, Delivery) else parcel.delivery
             answer = _Answer(closed, delivery, closed.retry_at)
             return make_outcome(closed, self._case(fetch.key, answer, parcel))
 
         def ask(client: Client, session: CarrierSession) -> Outcome:
             if tracking is None:
-                return client.fetch(parcel.number, parcel.known, session)
+                return client.fetch(parcel.number, parcel.delivery, session)
             return client.fetch_tracked(parcel.number, tracking, session)
 
         answer = self._ask(fetch, ask, parcel.earliest)
@@ -437,7 +439,7 @@ class APIRequestQueue(AccountGate):
         return make_outcome(answer.outcome, case)
 
     def _ask(self, fetch: _Fetch, ask: Ask, earliest: datetime | None = None) -> _Answer:
-        """Put one question, and note what it took. `earliest`: see `Asked`."""
+        """Put one question, and note what it took. `earliest`: see `ParcelQuery`."""
         client, session = self._line(fetch)
         session.earliest = earliest
         session.delivery = fetch.delivery
@@ -467,7 +469,7 @@ class APIRequestQueue(AccountGate):
             raise RuntimeError(f"{fetch.key} was asked without credentials")
         return account.client, account.open_session(fetch.reservation)
 
-    def _case(self, key: str, answer: _Answer, parcel: Asked) -> Case:
+    def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
         """What is known about a call for a parcel, apart from the answer."""
         account = self._accounts[key]
         return Case(
@@ -476,7 +478,7 @@ class APIRequestQueue(AccountGate):
             source=account.source,
             mask=self._mask(key),
             delivery=answer.delivery,
-            is_assumed=parcel.known is not None and parcel.known.is_assumed,
+            is_assumed=parcel.delivery is not None and parcel.delivery.is_assumed,
             is_mistyped=account.spec.is_doubtful(parcel.number),
             retry_at=answer.retry_at,
         )
@@ -557,15 +559,15 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- a parcel that is denied to a client's account
 
-    def _at_house(self, key: str, parcel: Asked, denied: Fetched, go_on: GoOn) -> Fetched:
+    def _at_house(self, key: str, parcel: ParcelQuery, denied: FetchResult, go_on: GoOn) -> FetchResult:
         """Ask the house's account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
         about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
         """
         house, delivery = carrier_of(key), denied.outcome.delivery
-        parcel = parcel._replace(known=delivery or parcel.known)
-        calls = self._accounts[house].spec.calls_for(parcel.known)
+        parcel = parcel._replace(delivery=delivery or parcel.delivery)
+        calls = self._accounts[house].spec.calls_for(parcel.delivery)
         reservations, refusal = self.reserve(house, [calls], go_on=go_on)
         if refusal and refusal.why is Blocked.CARRIER:
             return denied
@@ -590,7 +592,7 @@ class APIRequestQueue(AccountGate):
             remember=remember,
         )
 
-    def _left_to_house(self, key: str, parcel: Asked, delivery: Delivery | None) -> Outcome:
+    def _left_to_house(self, key: str, parcel: ParcelQuery, delivery: Delivery | None) -> Outcome:
         """The parcel is denied to a client's account, and the house's has no call for it now."""
         house = carrier_of(key)
         name = self._accounts[key].name
@@ -601,7 +603,7 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- our account refused
 
-    def check_credentials(self, key: str, number: str | None = None) -> Fetched | Refusal:
+    def check_credentials(self, key: str, number: str | None = None) -> FetchResult | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
@@ -616,7 +618,7 @@ class APIRequestQueue(AccountGate):
             return refused
         fetch = _Fetch(key, reservations[0])
         if number:
-            parcel = Asked(number, None)
+            parcel = ParcelQuery(number, None)
             fetched = self._fetch_one(fetch, parcel, Bundle([parcel]))
         else:
             try:
@@ -624,7 +626,7 @@ class APIRequestQueue(AccountGate):
                 outcome = make_outcome(check.outcome, self._case_of_check(key, check))
             finally:
                 fetch.reservation.release()
-            fetched = Fetched(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
+            fetched = FetchResult(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, with_document=False)
@@ -637,7 +639,7 @@ class APIRequestQueue(AccountGate):
 
     def _case_of_check(self, key: str, check: _Answer) -> Case:
         """If our account was refused, it is closed for all processes."""
-        case = self._case(key, check, Asked(self._accounts[key].spec.sample_number, None))
+        case = self._case(key, check, ParcelQuery(self._accounts[key].spec.sample_number, None))
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
     def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Outcome | None:
@@ -657,7 +659,7 @@ class APIRequestQueue(AccountGate):
             case = replace(case, unchecked=earlier.kind, retry_at=None)
         return make_outcome(check.outcome, case)
 
-    def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: Asked) -> Case:
+    def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: ParcelQuery) -> Case:
         """What a refusal of our account in the answer about a parcel means: it may be the parcel's alone."""
         key, case = fetch.key, self._case(fetch.key, answer, parcel)
         blamed, closed_by = self._blamed(fetch, answer, failure.kind, parcel.claim)

@@ -89,10 +89,10 @@ class _Queue:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
         count = min(len(waiters), self._size)
         while isinstance(units := take(count), Exhausted):
-            if not units.left:
+            if not units.available:
                 _sleep_until(units.resets_at, clock, go_on)
                 return
-            count = min(count, units.left)
+            count = min(count, units.available)
         for waiter in waiters[:count]:
             waiter.units = units
             waiter.called.set()

@@ -131,7 +131,7 @@ def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str,
             since = texts.minute(carrier.unavailable_since)
             notes.append(f"unavailable: no call has been answered since {since}")
         latest = next(iter(actions.get(key, ())), None)
-        if latest and latest.what == ActionKind.RESUMED:
+        if latest and latest.kind == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
         notes += _of_clients([listed for listed in accounts if listed.account.carrier == key], texts)
         yield (carrier.name, "missing" if carrier.missing else carrier.source, "; ".join(limits)), notes

@@ -112,7 +112,7 @@ def _show_candidates(app: App, counts: EnrolmentCounts) -> None:
         show(Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
     else:
         click.echo("No matching claim is left to enrol.")
-    _show_left(counts.left)
+    _show_left(counts.skipped)
     for key, calls in sorted(counts.calls.items()):
         if calls:
             click.echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
@@ -226,4 +226,4 @@ def _show_given_up(app: App, selection: Selection) -> None:
         show(Table("Claims to reopen", ("Carrier", "Claims"), rows, frozenset({"Claims"})))
     else:
         click.echo("No matching claim was given up.")
-    _show_left(selection.left)
+    _show_left(selection.skipped)

@@ -220,7 +220,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
 
     facts = explanation.facts
     state = explanation.claim.state
-    if not facts.attempts and (state.retries_used or state.asked):
+    if not facts.attempts and (state.retries_used or state.was_asked):
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     entries = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [

@@ -50,24 +50,24 @@ class ActionKind(StrEnum):
 class OperatorAction:
     """`subject`: the key of a carrier or an account, or MAILS. `by`: the person. `details`: their reason, a verdict, a count, an address."""
 
-    what: ActionKind
+    kind: ActionKind
     subject: str
     by: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PastAction(NamedTuple):
-    """One that is on record. `what`: one of ActionKind, unless another program wrote it."""
+    """One that is on record. `kind`: one of ActionKind, unless another program wrote it."""
 
     at: datetime
-    what: str
+    kind: str
     subject: str
     by: str
     details: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """Without its subject."""
-        facts = {"what": self.what, "by": self.by, "details": dict(self.details)}
+        facts = {"what": self.kind, "by": self.by, "details": dict(self.details)}
         return {"at": self.at.isoformat()} | facts
 
 
@@ -93,7 +93,7 @@ class ChangeKind(StrEnum):
 class ClaimChange:
     """`details`: of an edit or a correction, the old and the new value of each changed column; of an action of a person, the reason."""
 
-    what: ChangeKind
+    kind: ChangeKind
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,7 +21,7 @@ class Expected(NamedTuple):
     kind: EvidenceKind = EvidenceKind.LETTER
 
 
-class Shown(NamedTuple):
+class Findings(NamedTuple):
     """What can be read on a document itself, not what tracking says beside it. None: it does not tell, or cannot be read."""
 
     is_readable: bool = False  # False: a scan or an image, of which no text can be read
@@ -36,5 +36,5 @@ class Shown(NamedTuple):
 class Appraisal(NamedTuple):
     """`hollow`: why the document proves nothing, as a phrase to stand after "it is refused: "; None: it may prove something."""
 
-    shown: Shown
+    findings: Findings
     hollow: str | None = None

@@ -55,7 +55,7 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
     )
     if is_back or _corrected(claim) or claim.retries_counted < assessed.retries_used:
         return now, False
-    return claim.state.since, claim.state.asked
+    return claim.state.since, claim.state.was_asked
 
 
 def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -205,7 +205,7 @@ def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state of a claim in the order of now: time or an answer has moved its place."""
     place = _ranked_pending if claim.is_pending else ranked
     state = place(claim, claim.state, now, policy)
-    return asked_about(claim, state, policy) if state.asked else state
+    return asked_about(claim, state, policy) if state.was_asked else state
 
 
 def _ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
@@ -256,7 +256,7 @@ def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
     return ranked(claim, state, now, policy)
 
 
-def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
+def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state in which the next run would find the claim; assessed in memory if it is new to recours, or was edited."""
     state = claim.state
     if not claim.is_ours:

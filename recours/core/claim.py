@@ -147,7 +147,7 @@ class State:
     goes_alone: bool = False  # its number made a shared call fail: it is asked about alone from now on
 
     @property
-    def asked(self) -> bool:
+    def was_asked(self) -> bool:
         """Tell whether the carrier was asked about it since `since`."""
         return self.expire_from is not None
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.appraisal import Shown
+from recours.core.appraisal import Findings
 from recours.core.assessment import ABANDONED_AFTER, asked_about, ranked, ranked_anew
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
@@ -22,7 +22,7 @@ from recours.core.last_attempt import (
     last_attempt_due,
     made_at,
     repeated_at,
-    with_next_attempt,
+    set_next_attempt,
 )
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
@@ -65,11 +65,11 @@ class Action(StrEnum):
 # ---------------------------------------------------------------- a due claim
 
 
-def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = False) -> Action:
-    """What to do with a due claim, or with one that someone `asked` for by its reference."""
+def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = False) -> Action:
+    """What to do with a due claim, or with one that someone asked for `by_name`, by its reference."""
     if policy.sets_aside(claim):
         return Action.SHELVE
-    if asked:
+    if by_name:
         return Action.CALL
     if claim.fetch_status == FetchStatus.FETCHING and abandoned_at(claim, now) > now:
         return Action.WAIT
@@ -154,16 +154,18 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
 # ---------------------------------------------------------------- an answer
 
 
-def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, asked: bool = False) -> Decision:
+def decide(
+    claim: Claim, failure: Failure, now: datetime, policy: Policy, *, by_name: bool = False
+) -> Decision:
     """What a failed attempt means for the claim.
 
-    `asked`: someone asked for this claim by name; count, next try and stage stay as they were.
+    `by_name`: someone asked for this claim by its reference; count, next try and stage stay as they were.
     """
     delivery = failure.delivery or claim.state.delivery
-    again_at = None if asked else repeated_at(claim, failure, now, policy)
+    again_at = None if by_name else repeated_at(claim, failure, now, policy)
     if again_at or not TRAITS[failure.kind].uses_attempt:
         state = _with_delivery(claim, delivery, now, policy)
-        if again_at is None and failure.alone and not asked:
+        if again_at is None and failure.alone and not by_name:
             again_at = failure.retry_at
         if again_at:
             state = put_off(claim, state, again_at, now, policy)
@@ -173,7 +175,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
             kind=failure.kind,
             uses_attempt=False,
         )
-    if asked:
+    if by_name:
         state = _with_delivery(claim, delivery, now, policy)
         return _tried_by_hand(claim, failure, asked_about(claim, state, policy))
     attempts = claim.state.attempts + 1
@@ -225,7 +227,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     )
 
 
-def succeed(claim: Claim, retrieved: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
+def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:
     """A checked document is there, which shows this. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
     retries, attempts = claim.state.retries_used + 1 if retried else 0, claim.state.attempts + 1
@@ -237,11 +239,11 @@ def succeed(claim: Claim, retrieved: Retrieved, now: datetime, shown: Shown | No
         delivery=retrieved.delivery,
         account=claim.state.account,
     )
-    events = _retrieved(claim, retrieved.delivery, shown, {"attempts": attempts}) if retried else ()
+    events = _retrieved(claim, retrieved.delivery, findings, {"attempts": attempts}) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 
 
-def attach(claim: Claim, delivery: Delivery, shown: Shown) -> Decision:
+def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
     """A person attached a proof: nothing is fetched any more, and no retry is counted.
 
     The client is notified if the claim had failed.
@@ -254,7 +256,7 @@ def attach(claim: Claim, delivery: Delivery, shown: Shown) -> Decision:
         account=claim.state.account,
     )
     had_failed = claim.fetch_status == FetchStatus.FAILED
-    events = _retrieved(claim, delivery, shown, {"by_hand": True}) if had_failed else ()
+    events = _retrieved(claim, delivery, findings, {"by_hand": True}) if had_failed else ()
     return Decision(state, FetchStatus.SUCCESS, events=events, uses_attempt=False)
 
 
@@ -264,14 +266,14 @@ def attach_beside(claim: Claim) -> Decision:
 
 
 def _retrieved(
-    claim: Claim, delivery: Delivery, shown: Shown | None, how: Mapping[str, Any]
+    claim: Claim, delivery: Delivery, findings: Findings | None, how: Mapping[str, Any]
 ) -> tuple[Event, ...]:
     facts = {"reference": claim.reference, **how, "signatory": delivery.signatory}
     facts["delivered_at"] = delivery.at.isoformat() if delivery.at else None
     if delivery.day:
         facts["delivered_day"] = delivery.day.isoformat()
-    if shown:
-        facts["shown"] = shown._asdict()
+    if findings:
+        facts["shown"] = findings._asdict()
     return (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),)
 
 
@@ -328,7 +330,7 @@ def _between_retries(
 ) -> Decision:
     """`retry_at`: when the next retry comes; None: counted from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
-    state = with_next_attempt(claim, state, retry_at, now, policy)
+    state = set_next_attempt(claim, state, retry_at, now, policy)
     stage = Stage.SETTLED if settled else Stage.WAITING
     state = ranked(claim, replace(state, stage=stage), now, policy)
     events: tuple[Event, ...] = ()

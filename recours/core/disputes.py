@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recours.core.appraisal import Shown
+from recours.core.appraisal import Findings
 from recours.core.claim import Delivery
 from recours.core.localized import Localized
 from recours.core.translations import N_, translate
@@ -56,7 +56,7 @@ _TRACKED = {
 }
 
 
-def support(dispute_type: str, pieces: Sequence[Shown], delivery: Delivery | None) -> DisputeVerdict:
+def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
     """How far the documents of a claim's evidence carry its dispute; refused ones and records are none.
 
     `delivery`: what the carrier's tracking says, of which a record is a copy.
@@ -76,7 +76,7 @@ def support(dispute_type: str, pieces: Sequence[Shown], delivery: Delivery | Non
     return DisputeVerdict(Support.NOT, missing)
 
 
-def _has(piece: Shown, need: Missing) -> bool:
+def _has(piece: Findings, need: Missing) -> bool:
     return {
         Missing.NUMBER: bool(piece.number),
         Missing.RECIPIENT: bool(piece.signatory or piece.has_signature),
@@ -128,43 +128,43 @@ def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) 
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
 
 
-def told(shown: Shown, delivery: Delivery | None, texts: Localized) -> str:
+def findings_text(findings: Findings, delivery: Delivery | None, texts: Localized) -> str:
     """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
     text = texts("without readable text")
-    if shown.is_readable or shown.has_signature is not None:
-        text = _who(shown, texts) + _when(shown, texts)
-        if shown.place:
-            text += f", {shown.place}"
-    if shown.number is not None:
-        text += texts("; the number is on it") if shown.number else texts("; the number is not on it")
-    if delivery and not delivery.is_assumed and (tracked := _tracked(shown, delivery, texts)):
+    if findings.is_readable or findings.has_signature is not None:
+        text = _who(findings, texts) + _when(findings, texts)
+        if findings.place:
+            text += f", {findings.place}"
+    if findings.number is not None:
+        text += texts("; the number is on it") if findings.number else texts("; the number is not on it")
+    if delivery and not delivery.is_assumed and (tracked := _tracked(findings, delivery, texts)):
         text += texts("; tracking says: {what}", what=tracked)
     return text
 
 
-def _who(shown: Shown, texts: Localized) -> str:
-    if shown.signatory and shown.has_signature:
-        return texts("signed by {name}", name=shown.signatory)
-    if shown.signatory:
-        return texts("received by {name}", name=shown.signatory)
-    if shown.has_signature:
+def _who(findings: Findings, texts: Localized) -> str:
+    if findings.signatory and findings.has_signature:
+        return texts("signed by {name}", name=findings.signatory)
+    if findings.signatory:
+        return texts("received by {name}", name=findings.signatory)
+    if findings.has_signature:
         return texts("signed, without a name")
-    return texts("neither name nor signature") if shown.has_signature is None else texts("unsigned")
+    return texts("neither name nor signature") if findings.has_signature is None else texts("unsigned")
 
 
-def _when(shown: Shown, texts: Localized) -> str:
-    if not shown.delivered:
-        return texts(", no date") if shown.is_readable else ""
-    when = texts.printed(shown.delivered)
-    return texts(" on {when}", when=when) if shown.signatory else texts(", delivered on {when}", when=when)
+def _when(findings: Findings, texts: Localized) -> str:
+    if not findings.delivered:
+        return texts(", no date") if findings.is_readable else ""
+    when = texts.printed(findings.delivered)
+    return texts(" on {when}", when=when) if findings.signatory else texts(", delivered on {when}", when=when)
 
 
-def _tracked(shown: Shown, delivery: Delivery, texts: Localized) -> str:
+def _tracked(findings: Findings, delivery: Delivery, texts: Localized) -> str:
     """What the tracking says and the document does not show."""
     facts = []
-    if delivery.signatory and not shown.signatory:
+    if delivery.signatory and not findings.signatory:
         facts.append(delivery.signatory)
     at = delivery.at or delivery.day
-    if at and not shown.delivered:
+    if at and not findings.delivered:
         facts.append(texts.printed(at.isoformat()))
     return ", ".join(facts)

@@ -78,7 +78,7 @@ def last_attempt_due(
     return at if at - now >= LEAST_APART else None
 
 
-def with_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy) -> State:
+def set_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy) -> State:
     """The state with its next attempt: the last attempt if one is set, else the retry."""
     at = last_attempt_due(claim, state, retry_at, now, policy)
     return replace(state, next_at=at or retry_at, last_attempt_at=at or made_at(state, now))

@@ -101,7 +101,7 @@ class Localized:
         """The same for a message that means different things in different places."""
         return translations(self.language).pgettext(context, message).format(**facts)
 
-    def of(self, messages: Mapping[Any, str], value: str) -> str:
+    def label(self, messages: Mapping[Any, str], value: str) -> str:
         """The text of a stored value; one that this version does not know stands for itself."""
         return self(messages[value]) if value in messages else value
 

@@ -243,11 +243,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class OutgoingMail(Draft):
-    """A mail that is kept. `told`: the events that it tells."""
+    """A mail that is kept. `events`: those that it reports."""
 
     id: int
     created_at: datetime
-    told: tuple[OutboxEvent, ...]
+    events: tuple[OutboxEvent, ...]
 
 
 @dataclass(frozen=True)

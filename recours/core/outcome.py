@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, overload
 
-from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ABOUT_PARCEL, REFUSED_KINDS, ErrorKind
 from recours.core.pauses import Blame, Refusal
@@ -189,7 +189,7 @@ class StoredDocument:
     delivery: Delivery  # what is known of the delivery beside it
     source: str
     kind: EvidenceKind = EvidenceKind.LETTER
-    shown: Shown = field(default_factory=Shown)
+    findings: Findings = field(default_factory=Findings)
     refused: str | None = None  # why it proves nothing, as a phrase; None: it may prove something
 
 
@@ -215,7 +215,7 @@ def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
     return min(proofs, key=lambda document: PROOF_KINDS.index(document.kind), default=None)
 
 
-class Kept(NamedTuple):
+class RecoveredEvidence(NamedTuple):
     """What runs that died had stored of a claim. `is_complete`: all of an answer that proves something, which comes first."""
 
     documents: tuple[StoredDocument, ...] = ()
@@ -391,10 +391,10 @@ def record_of(claim: Claim, delivery: Delivery) -> Piece:
     return Piece(text.encode(), f"{claim.carrier} tracking", EvidenceKind.RECORD)
 
 
-def shown_by_record(delivery: Delivery) -> Shown:
+def record_findings(delivery: Delivery) -> Findings:
     """What the record of a delivery shows. Its time stays as the carrier told it, which is in UTC."""
     at = delivery.at or delivery.day
-    return Shown(
+    return Findings(
         is_readable=True,
         number=True,
         signatory=delivery.signatory,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recours.core.assessment import as_next_run_finds, is_due, is_expired
+from recours.core.assessment import is_due, is_expired, state_for_next_run
 from recours.core.claim import DUE, IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -126,7 +126,7 @@ def position(
     leased: bool = False,
 ) -> Position:
     """Where a claim stands. `refusal`: why its carrier could take no call now; `leased`: a run holds it at this moment."""
-    state = as_next_run_finds(claim, now, policy)
+    state = state_for_next_run(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
     has_attempts = _has_attempts(claim, state, planned[1], policy)

@@ -138,17 +138,17 @@ class Exhausted(NamedTuple):
     """Which limit stood in the way."""
 
     limit: Limit
-    left: int  # units that could be had now
+    available: int  # units that could be had now
     at_best: int  # units that could be had if this run sent none of those that it holds
     resets_at: datetime
 
     def fitting(self, fetches: Sequence[CallBudget]) -> list[CallBudget]:
         """As many of the fetches as what is left allows, from the first on."""
         fitting: list[CallBudget] = []
-        left = self.left
+        remaining = self.available
         for calls in fetches:
-            left -= self.limit.units(calls)
-            if left < 0:
+            remaining -= self.limit.units(calls)
+            if remaining < 0:
                 break
             fitting.append(calls)
         return fitting
@@ -158,18 +158,18 @@ class Usage(NamedTuple):
     """How far a limit is used in its present window."""
 
     limit: Limit
-    used: int  # a unit counts from its reservation
+    calls: int  # a unit counts from its reservation
     resets_at: datetime
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Calls that can still be granted."""
-        return max(0, self.limit.number - self.used)
+        return max(0, self.limit.number - self.calls)
 
-    def exhausted(self, headroom: int, held: int) -> Exhausted:
+    def exhausted(self, headroom: int, unsent: int) -> Exhausted:
         """What there is to be had: `headroom` units are left to others, and this run holds some that it has not sent."""
-        left = self.limit.number - headroom - self.used
-        return Exhausted(self.limit, max(0, left), max(0, left + held), self.resets_at)
+        available = self.limit.number - headroom - self.calls
+        return Exhausted(self.limit, max(0, available), max(0, available + unsent), self.resets_at)
 
 
 # The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.

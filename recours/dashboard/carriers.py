@@ -79,7 +79,7 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
         "reason": reason,
         "until": until,
         "stop": carrier.stopped,
-        "uses": [use for use in worth_showing(carrier.uses) if use.used],
+        "uses": [use for use in worth_showing(carrier.uses) if use.calls],
         "backlog": backlog,
     }
 

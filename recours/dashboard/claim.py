@@ -98,7 +98,7 @@ def show(visit: Visit) -> Response:
 def _unknown(visit: Visit, reference: str) -> Response:
     sentences = ResultSentences(visit.texts.language, visit.settings.policy.zone)
     refused = unknown_claim(visit.app.claims, reference)
-    near = refused.near
+    near = refused.suggestion
     return visit.page(
         "no_claim.html",
         HTTP_404_NOT_FOUND,
@@ -152,10 +152,10 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
         (texts("Order"), listed.order),
         (texts("Recipient"), listed.customer),
         (texts("Amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
-        (texts("Dispute"), texts.of(DISPUTES, listed.dispute) if listed.dispute else ""),
+        (texts("Dispute"), texts.label(DISPUTES, listed.dispute) if listed.dispute else ""),
         (texts("Deadline"), _deadline(visit, claim)),
         (texts("Evidence kept until"), texts.day(status.evidence_until) if status.evidence_until else ""),
-        (texts("Claim status"), texts.of(CLAIM_STATUSES, (claim.claim_status or "").lower())),
+        (texts("Claim status"), texts.label(CLAIM_STATUSES, (claim.claim_status or "").lower())),
         (texts("Created"), texts.day(claim.created_at) if claim.created_at else ""),
         (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
     ]

@@ -54,7 +54,7 @@ class History:
         """`by`: the person who attached its document."""
         texts = self.texts
         lines = []
-        title = texts.of(OUTCOMES, attempt.outcome)
+        title = texts.label(OUTCOMES, attempt.outcome)
         if attempt.kind:
             title = texts.kind(attempt.kind)
         if attempt.explanation:
@@ -100,10 +100,10 @@ class History:
         elif message.mail_state == MailState.SENT:
             delivery = texts("sent to {who}", who=clean(message.recipient or "", 100))
         elif message.mail_state:
-            delivery = texts.of(MAIL_STATES, message.mail_state)
+            delivery = texts.label(MAIL_STATES, message.mail_state)
         else:
-            delivery = clean(texts.of(NOTIFIED, message.told))
-        title = texts("Mail {what}", what=clean(texts.of(EVENTS, message.event)))
+            delivery = clean(texts.label(NOTIFIED, message.told))
+        title = texts("Mail {what}", what=clean(texts.label(EVENTS, message.event)))
         return HistoryEntry(at, "mail", title, [delivery])
 
     def _change(self, change: PastChange) -> HistoryEntry:

@@ -172,7 +172,7 @@ def _run(run: Run, overview: Overview, texts: PageTexts) -> dict[str, str]:
     cells = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
     state, ending = _ended(run, overview, texts)
     return {
-        "worker": texts.of(WORKERS, run.worker),
+        "worker": texts.label(WORKERS, run.worker),
         "started": texts.short_minute(run.started_at, overview.at),
         **dict(zip(("duration", "total", "success", "failed"), cells, strict=True)),
         "state": state,

@@ -498,7 +498,7 @@ class ClaimRepository:
         with self.database.write() as connection:
             connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
             if not attempt.by:
-                self._add_attempts(connection, [replace(attempt, used=False)], now)
+                self._add_attempts(connection, [replace(attempt, uses_attempt=False)], now)
 
     def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
         rows = [attempt_row(attempt, self.run_id, self.worker) for attempt in ended]
@@ -559,7 +559,7 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
         "duration_s": attempt.duration_s,
         "calls": attempt.calls,
         "outcome": attempt.outcome,
-        "used": attempt.used,
+        "used": attempt.uses_attempt,
         **delivery_columns(delivery),
         "error_kind": failure.kind if failure else None,
         "message": failure.message if failure else None,

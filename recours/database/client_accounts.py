@@ -251,7 +251,7 @@ class ClientAccounts:
             is_done = connection.execute(of_it.values({**values, "changed_at": now})).rowcount == 1
             if is_done:
                 note_action(connection, action, now)
-            if action.what is ActionKind.REMOVED:
+            if action.kind is ActionKind.REMOVED:
                 known = _s.carrier == account.carrier, _s.account_id == account.id
                 connection.execute(delete(account_state).where(*known))
         return is_done

@@ -82,7 +82,7 @@ def evidence_rows(
             "size": document.size,
             "media_type": document.media_type,
             "refused": document.refused,
-            "shown": document.shown._asdict(),
+            "shown": document.findings._asdict(),
             **delivery_columns(document.delivery),
             "place": document.delivery.place,
             "by": by,

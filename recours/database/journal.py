@@ -181,7 +181,7 @@ def note(connection: Connection, noted: Sequence[tuple[Any, ClaimChange]], by: s
     """Write changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
     if noted:
         rows = [
-            {"claim_id": claim_id, "at": now, "what": change.what, "by": by, "details": dict(change.details)}
+            {"claim_id": claim_id, "at": now, "what": change.kind, "by": by, "details": dict(change.details)}
             for claim_id, change in noted
         ]
         connection.execute(insert(changes), rows)
@@ -208,7 +208,16 @@ def _put_aside(states: Sequence[tuple[Claim, State]]) -> list[tuple[Any, ClaimCh
 
 
 def note_action(connection: Connection, action: OperatorAction, now: datetime) -> None:
-    connection.execute(insert(actions), vars(action) | {"at": now, "details": dict(action.details)})
+    connection.execute(
+        insert(actions),
+        {
+            "at": now,
+            "what": action.kind,
+            "subject": action.subject,
+            "by": action.by,
+            "details": dict(action.details),
+        },
+    )
 
 
 @dataclass(eq=False)

@@ -328,7 +328,7 @@ class MailOutbox:
         with self.database.write() as connection:
             is_leased = connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount
             if state is MailState.CANCELLED and is_leased:
-                connection.execute(_LAPSE, {"of_events": [event.id for event in mail.told]})
+                connection.execute(_LAPSE, {"of_events": [event.id for event in mail.events]})
             if rows:
                 border = self._border
                 connection.execute(border.notification, [border.notification_values(row) for row in rows])
@@ -362,7 +362,7 @@ class MailOutbox:
     def pods(self, mail: OutgoingMail) -> list[str]:
         """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""
         events_by_claim = {
-            event.claim_id: event for event in mail.told if event.name is EventName.POD_RETRIEVED
+            event.claim_id: event for event in mail.events if event.name is EventName.POD_RETRIEVED
         }
         border = self._border
         if not events_by_claim or not border.has("client_id"):
@@ -431,15 +431,15 @@ def _event(row: Any) -> OutboxEvent:
 
 
 def _mail(row: Any, of_mail: list[OutboxEvent]) -> OutgoingMail:
-    alike = {each.name: row[each.name] for each in fields(OutgoingMail) if each.name != "told"}
-    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "told": tuple(of_mail)})
+    alike = {each.name: row[each.name] for each in fields(OutgoingMail) if each.name != "events"}
+    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "events": tuple(of_mail)})
 
 
 def _notifications(
     mail: OutgoingMail, state: MailState, now: datetime, error: str | None
 ) -> list[dict[str, Any]]:
     """A row for each claim that the mail was about; one for a mail that was about none."""
-    ids = list(dict.fromkeys(event.claim_id for event in mail.told if event.claim_id)) or [None]
+    ids = list(dict.fromkeys(event.claim_id for event in mail.events if event.claim_id)) or [None]
     return [
         {
             "client_id": mail.client_id,

@@ -191,7 +191,7 @@ class QuotaTables:
         usages = []
         for limit in limits:
             start, end = limit.window.around(now)
-            usages.append(Usage(limit, used=taken.get((limit.key, start), 0), resets_at=end))
+            usages.append(Usage(limit, calls=taken.get((limit.key, start), 0), resets_at=end))
         return usages
 
     # ---------------------------------------------------------------- carriers and accounts

@@ -276,7 +276,7 @@ evidence = Table(
     Column("size", Integer, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("refused", Text),  # why it proves nothing; NULL: it may prove something
-    Column("shown", JSON, nullable=False),  # see recours.core.appraisal.Shown
+    Column("shown", JSON, nullable=False),  # see recours.core.appraisal.Findings
     # Of the delivery, as far as it was known beside the piece.
     Column("signatory", Text),
     Column("delivered_at", Utc),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.evidence import numbers, phrases
@@ -57,7 +57,7 @@ class _Case:
     text: str  # folded, in one line
     rows: list[Row] = field(repr=False)
     facts: DocumentFacts
-    shown: Shown
+    findings: Findings
     has_picture: bool
 
     @property
@@ -85,15 +85,15 @@ class _Case:
 # It proves something if the sum of what holds is _ENOUGH.
 _ENOUGH = 5
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
-    (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and case.shown.is_readable)),
+    (+2, "our number is on it, or not known", lambda case: case.findings.number or (case.findings.number is None and case.findings.is_readable)),
     (+3, "it says that something was delivered", lambda case: case.tells),
     (-1, "but of no day, and nobody signed", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
     (+1, "with the date", lambda case: case.facts.delivered),
     (+2, "it names who signed", lambda case: case.facts.signatory),
-    (+2, "it is called a proof of delivery, and has values", lambda case: case.shown.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
-    (+1, "a signature is drawn on it", lambda case: case.shown.has_signature),
-    (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.shown.is_readable),
-    (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.shown.is_readable and phrases.TITLE.search(case.text)),
+    (+2, "it is called a proof of delivery, and has values", lambda case: case.findings.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
+    (+1, "a signature is drawn on it", lambda case: case.findings.has_signature),
+    (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.findings.is_readable),
+    (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.findings.is_readable and phrases.TITLE.search(case.text)),
     (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.page.is_contradicted()),
     (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
     (-5, "a part of the shipment was delivered, by its title or status", lambda case: any(map(phrases.PART.search, case.short_texts))),
@@ -117,11 +117,11 @@ def _is_of_another_paper(title: str) -> bool:
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     """The appraisal of what was read. Pure."""
     if reading.rows is None:
-        return Appraisal(Shown(), DocumentFlaw.DAMAGED.text())
+        return Appraisal(Findings(), DocumentFlaw.DAMAGED.text())
     text = " ".join(fold(reading.text or "").split())
     if not _is_legible(text):
         return Appraisal(
-            Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
+            Findings(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
         )
     rows = unwrapped(reading.rows)
     facts = find_facts(rows, expected)
@@ -129,7 +129,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     number = numbers.shows(upper, expected.number) if expected.number else None
     # Of a scan, the program that made it may have written its name below the picture.
     is_readable = bool(number or facts.delivered or facts.signatory or not reading.has_picture)
-    shown = Shown(
+    findings = Findings(
         is_readable=is_readable,
         number=None if number is False and reading.has_picture else number,  # the picture may show it
         signatory=facts.signatory,
@@ -138,13 +138,13 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         place=facts.place,
     )
     if reading.asks_for_password and not (number and facts.delivered):
-        return Appraisal(shown, DocumentFlaw.LOGIN_PAGE.text())
+        return Appraisal(findings, DocumentFlaw.LOGIN_PAGE.text())
     if number is False and (other := numbers.another(facts.numbers, upper, expected.number)):
-        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
+        return Appraisal(findings, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
     if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
-        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
-    case = _Case(text, rows, facts, shown, reading.has_picture)
-    return Appraisal(shown, None if _proves_something(case) else _why_hollow(case))
+        return Appraisal(findings, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
+    case = _Case(text, rows, facts, findings, reading.has_picture)
+    return Appraisal(findings, None if _proves_something(case) else _why_hollow(case))
 
 
 def _proves_something(case: _Case) -> bool:
@@ -207,7 +207,7 @@ def _why_hollow(case: _Case) -> str:
     ):
         if match := pattern.search(case.text):
             return flaw.text(said=clean(match[0], _QUOTED))
-    flaw = DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY
+    flaw = DocumentFlaw.SHOWS_NOTHING if case.findings.number is False else DocumentFlaw.NO_DELIVERY
     return flaw.text()
 
 

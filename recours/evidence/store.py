@@ -24,14 +24,14 @@ from recours.core.custody import FOLDER as MANIFESTS
 from recours.core.errors import RunError
 from recours.core.outcome import (
     MEDIA_TYPE,
-    Kept,
     Label,
     NotADocumentError,
     Piece,
+    RecoveredEvidence,
     Retrieved,
     StoredDocument,
     best_proof,
-    shown_by_record,
+    record_findings,
 )
 from recours.evidence.kinds import SUFFIXES, kind_of
 from recours.host.files import PRIVATE, Access, read_regular
@@ -158,7 +158,7 @@ class DocumentStore:
         if line not in present:
             self.write(path, b"\n".join((*present, line)), durable=False)
 
-    def find(self, label: Label) -> Kept:
+    def find(self, label: Label) -> RecoveredEvidence:
         """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
         documents: dict[str, StoredDocument] = {}
         whole: list[str] = []
@@ -171,7 +171,9 @@ class DocumentStore:
             if len(pieces) == len(answer) and best_proof(pieces.values()):
                 whole = whole or list(pieces)
         remaining = [piece for sha256, piece in documents.items() if sha256 not in whole]
-        return Kept((*(documents[sha256] for sha256 in whole), *remaining), is_complete=bool(whole))
+        return RecoveredEvidence(
+            (*(documents[sha256] for sha256 in whole), *remaining), is_complete=bool(whole)
+        )
 
     def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
         """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
@@ -230,7 +232,7 @@ class DocumentStore:
 def _appraised(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
     """With what the document shows, and why it proves nothing, if it does not."""
     if document.kind is EvidenceKind.RECORD:
-        return replace(document, shown=shown_by_record(document.delivery))
+        return replace(document, findings=record_findings(document.delivery))
     if document.refused:
         return document
     from recours.evidence.appraisal import appraise  # noqa: PLC0415 (its many patterns: most runs store nothing)
@@ -240,7 +242,7 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
         appraisal = appraise(content, document.media_type, expected)
     except NotADocumentError as why:
         return replace(document, refused=str(why))
-    return replace(document, shown=appraisal.shown, refused=appraisal.hollow)
+    return replace(document, findings=appraisal.findings, refused=appraisal.hollow)
 
 
 def _stem(label: Label) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from recours.core.accounts import carrier_of
-from recours.core.appraisal import Shown
+from recours.core.appraisal import Findings
 from recours.core.carrier import Catalog
-from recours.core.disputes import told as told_of
+from recours.core.disputes import findings_text
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
@@ -257,7 +257,7 @@ def _retrieved(event: OutboxEvent, texts: Localized) -> list[tuple[str, str]]:
     )
     lines = [(texts("What happened"), how)]
     if document := event.facts.get("shown"):
-        shows = told_of(Shown(**document), None, texts)
+        shows = findings_text(Findings(**document), None, texts)
         lines.append((texts("What it shows"), clean(shows)))
     if delivered := _delivered(event.facts, texts):
         lines.append((texts("Delivered on"), delivered))

@@ -110,9 +110,9 @@ class EmailSender:
         self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
     ) -> None:
         """Those that did not go out are handed back. Raises MailServerError."""
-        now = self.mails.reasons([event for mail in batch for event in mail.told])
+        now = self.mails.reasons([event for mail in batch for event in mail.events])
         for place, mail in enumerate(batch):
-            if not any(still_holds(event, now, self.skipped_statuses) for event in mail.told):
+            if not any(still_holds(event, now, self.skipped_statuses) for event in mail.events):
                 why = MailTrouble.MENDED.text()
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
                     why = MailTrouble.ACCEPTED_AGAIN.text()

@@ -134,7 +134,7 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
             window = use.limit.window
             labels = {"carrier": limit.carrier, "calls": (limit.capability or "any").lower()}
             uses.append((labels | {"window": window.label if window.seconds else window.key}, use))
-    yield "recours_quota_used_calls", [(labels, use.used) for labels, use in uses]
+    yield "recours_quota_used_calls", [(labels, use.calls) for labels, use in uses]
     yield "recours_quota_limit_calls", [(labels, use.limit.number) for labels, use in uses]
     yield (
         "recours_quota_reset_timestamp_seconds",

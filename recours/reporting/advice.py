@@ -10,7 +10,7 @@ from recours.core.policy import Policy
 from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
 from recours.core.translations import N_, translate
 from recours.host.installation import pasteable, quoted_word
-from recours.runs.attempt import without_call
+from recours.runs.attempt import known_failure
 from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_reopen
 
 _K = ErrorKind
@@ -51,7 +51,7 @@ def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Po
     rules = {
         "attach": claim.number is not None,
         "correct": claim.fetch_status != FetchStatus.SUCCESS and where.why is not Why.SHELVED,
-        "fetch": is_open and without_call(claim, catalog) is None,
+        "fetch": is_open and known_failure(claim, catalog) is None,
         "reopen": why_not_reopen(claim, policy, is_leased=False) is None,
         "enroll": why_not_enroll(claim, policy) is None,
         "exclude": why_not_exclude(claim) is None,

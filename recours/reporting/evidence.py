@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recours.core.appraisal import EvidenceKind, Shown
-from recours.core.disputes import DisputeVerdict, support, told, verdict_sentence
+from recours.core.appraisal import EvidenceKind, Findings
+from recours.core.disputes import DisputeVerdict, findings_text, support, verdict_sentence
 from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND, KeptEvidence
 from recours.core.recorded_phrases import DocumentFlaw
@@ -37,7 +37,7 @@ class ClaimEvidence:
         tracked = (piece.delivery for piece in good if piece.by is None)
         delivery = next((record for record in tracked if record.signatory or record.latest), None)
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
-        return support(self.dispute, [piece.shown for piece in documents], delivery)
+        return support(self.dispute, [piece.findings for piece in documents], delivery)
 
     def verdict_text(self, language: str) -> str:
         """The same as a sentence; "": nothing can be said."""
@@ -64,7 +64,7 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
         "size": piece.size,
         "media_type": piece.media_type,
         "refused": piece.refused,
-        "shown": piece.shown._asdict(),
+        "shown": piece.findings._asdict(),
         "signatory": piece.delivery.signatory,
         "delivered_at": iso(piece.delivery.at),
         "delivered_day": iso(piece.delivery.day),
@@ -87,18 +87,18 @@ def piece_text(piece: KeptEvidence, texts: Localized) -> str:
         reason = DocumentFlaw.translated(texts.language, piece.refused)
         return texts("refused as a proof: {reason}", reason=reason)
     if piece.by is None:
-        return told(piece.shown, piece.delivery, texts)
-    return told(piece.shown, None, texts) + _entered(piece, piece.shown, texts)
+        return findings_text(piece.findings, piece.delivery, texts)
+    return findings_text(piece.findings, None, texts) + _entered(piece, piece.findings, texts)
 
 
-def _entered(piece: KeptEvidence, document: Shown, texts: Localized) -> str:
+def _entered(piece: KeptEvidence, findings: Findings, texts: Localized) -> str:
     """What the person who attached it said, where the file does not show it."""
     delivery = piece.delivery
     entries = []
-    if delivery.signatory and document.signatory != delivery.signatory:
+    if delivery.signatory and findings.signatory != delivery.signatory:
         entries.append(delivery.signatory)
     at = delivery.at or delivery.day
-    if at and not document.delivered:
+    if at and not findings.delivered:
         entries.append(texts.printed(at.isoformat()))
     if not entries:
         return ""

@@ -18,7 +18,7 @@ from math import inf
 from operator import itemgetter
 from typing import Any
 
-from recours.core.assessment import as_next_run_finds, assess, is_expired, ranked_anew, retimed
+from recours.core.assessment import assess, is_expired, ranked_anew, retimed, state_for_next_run
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State, urgency
 from recours.core.decision import (
@@ -41,7 +41,7 @@ from recours.core.quota import CallBudget, Limit, Usage, kept_for_others
 from recours.core.translations import N_
 from recours.reporting.figures import counted_by_hour, usual_calls
 from recours.reporting.records import iso
-from recours.runs.attempt import without_call
+from recours.runs.attempt import known_failure
 from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import WORKERS
@@ -106,7 +106,7 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
 
     `edited`: it is not what it was assessed on.
     """
-    state = assess(claim, now, policy) if edited else as_next_run_finds(claim, now, policy)
+    state = assess(claim, now, policy) if edited else state_for_next_run(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
         return None
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
@@ -226,7 +226,7 @@ class _Quota:
 
     def __init__(self, use: Usage) -> None:
         self.limit = counted_by_hour(use.limit)
-        self._used = use.used
+        self._used = use.calls
         self._ends_at = use.resets_at
 
     def left(self, now: datetime) -> int:
@@ -391,7 +391,7 @@ class Simulation:
             return False
         if action is Action.WAIT:
             self._wait(claim, place, abandoned_at(claim, now))
-        elif failure := without_call(claim, self.terms.catalog):
+        elif failure := known_failure(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
         elif until and claim.state.delivery and self._policy.due_until(now) < until:
             state = put_off(claim, claim.state, until, now, self._policy)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import carrier_of
-from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
@@ -384,7 +384,7 @@ def _piece(row: RowMapping) -> KeptEvidence:
         number=row["tracking_number"],
         kind=EvidenceKind(row["kind"]),
         source=clean(row["source"], 100),
-        shown=Shown(**row["shown"]),
+        findings=Findings(**row["shown"]),
         delivery=Delivery(row["delivered_at"], row["signatory"], day, place=row["place"]),
     )
 

@@ -320,8 +320,8 @@ class CarrierNow:
                 "capability": use.limit.capability,
                 "limit": use.limit.number,
                 "window": use.limit.window.label,
-                "used": use.used,
-                "left": use.left,
+                "used": use.calls,
+                "left": use.remaining,
                 "resets_at": use.resets_at.isoformat(),
             }
             for use in self.uses

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from recours.core.appraisal import Shown
+from recours.core.appraisal import Findings
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import TRAITS
 from recours.core.outcome import (
     Case,
     Failure,
-    Kept,
     Label,
     Outcome,
+    RecoveredEvidence,
     Retrieved,
     StoredDocument,
     best_proof,
@@ -25,7 +25,7 @@ from recours.core.outcome import (
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.lane import Mistake, mistake_of
-from recours.runs.ports import Clock, Dependencies, Fetched, Reservation
+from recours.runs.ports import Clock, Dependencies, FetchResult, Reservation
 
 if TYPE_CHECKING:
     from recours.evidence.store import DocumentStore
@@ -34,11 +34,11 @@ _LONGEST_NUMBER = 60
 
 
 @dataclass(frozen=True)
-class Ended:
+class AttemptResult:
     """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
 
     claim: Claim
-    fetched: Fetched
+    fetched: FetchResult
     started_at: datetime
     duration_s: float = 0.0
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
@@ -49,10 +49,10 @@ class Ended:
         return self.fetched.outcome
 
     @property
-    def shown(self) -> Shown | None:
+    def findings(self) -> Findings | None:
         """What the proof shows that made it a success."""
         proof = best_proof(self.evidence)
-        return proof.shown if proof else None
+        return proof.findings if proof else None
 
     @property
     def asked_nothing(self) -> bool:
@@ -60,7 +60,7 @@ class Ended:
         return isinstance(self.outcome, Failure) and not (self.outcome.connected or self.fetched.calls)
 
 
-def without_call(claim: Claim, catalog: Catalog) -> Failure | None:
+def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
     """The answer that needs no call: no number, one that cannot be one, no supported carrier; else None."""
     if claim.carrier is None:
         key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
@@ -84,9 +84,9 @@ def attempt(
     claim: Claim,
     known_delivery: Delivery | None,
     reservation: Reservation,
-    answers: Iterator[Fetched],
+    answers: Iterator[FetchResult],
     deps: Dependencies,
-) -> Ended | None:
+) -> AttemptResult | None:
     """Take the carrier's answer about a claim and keep its evidence; None if it was not asked about this claim.
 
     `known_delivery`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
@@ -97,7 +97,7 @@ def attempt(
         reservation.release()
         return _adopted(claim, kept, started_at)
     fetched = next(answers, None)
-    if fetched is None or not fetched.asked:
+    if fetched is None or not fetched.was_asked:
         return None
     is_assumed = known_delivery is not None and known_delivery.is_assumed
     outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents, is_assumed=is_assumed)
@@ -106,17 +106,17 @@ def attempt(
         evidence += deps.documents.store(_label(claim), record)
     account = claim.account if fetched.account is None else fetched.account
     fetched = replace(fetched, outcome=outcome, account=account)
-    return Ended(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
+    return AttemptResult(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
-def ended_by_mistake(claim: Claim, error: Exception, clock: Clock) -> Ended:
+def ended_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
     """How an attempt ends in which recours itself fails; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return Ended(claim, Fetched(failure), clock.now(), mistake=mistake_of(error))
+    return AttemptResult(claim, FetchResult(failure), clock.now(), mistake=mistake_of(error))
 
 
-def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> Ended | None:
+def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
     """The end of an attempt by a proof that a run stored and died before it could record it: it is paid for already.
 
     The rest of its answer may be missing: the carrier is not asked for that.
@@ -125,14 +125,16 @@ def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> End
     return _adopted(claim, kept, clock.now()) if best_proof(kept.documents) else None
 
 
-def _kept(claim: Claim, documents: "DocumentStore") -> Kept:
-    return documents.find(_label(claim)) if claim.state.interruptions and claim.number else Kept()
+def _kept(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
+    return (
+        documents.find(_label(claim)) if claim.state.interruptions and claim.number else RecoveredEvidence()
+    )
 
 
-def _adopted(claim: Claim, kept: Kept, at: datetime) -> Ended:
+def _adopted(claim: Claim, kept: RecoveredEvidence, at: datetime) -> AttemptResult:
     proof = best_proof(kept.documents)
     outcome = Retrieved((), proof.delivery if proof else Delivery())
-    return Ended(claim, Fetched(outcome), at, evidence=kept.documents)
+    return AttemptResult(claim, FetchResult(outcome), at, evidence=kept.documents)
 
 
 def _label(claim: Claim) -> Label:
@@ -140,7 +142,7 @@ def _label(claim: Claim) -> Label:
 
 
 def _stored(
-    claim: Claim, outcome: Outcome, kept: Kept, documents: "DocumentStore", *, is_assumed: bool
+    claim: Claim, outcome: Outcome, kept: RecoveredEvidence, documents: "DocumentStore", *, is_assumed: bool
 ) -> tuple[Outcome, list[StoredDocument]]:
     """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
     pieces = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []

@@ -64,7 +64,7 @@ class EnrolmentCounts:
 
     open: Counter[tuple[str, str]] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)  # at least so many, by carrier's key
-    left: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def count_candidates(
@@ -76,7 +76,7 @@ def count_candidates(
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
         why = criteria.why_not(candidate, key, policy)
         if why:
-            counts.left[why] += 1
+            counts.skipped[why] += 1
         elif why is None:
             counts.open[key, candidate.status] += 1
             counts.calls[key] += sum(catalog.specs[key].calls.values()) if key in catalog.specs else 0
@@ -182,7 +182,7 @@ class Selection:
     """What was asked for by carrier or time: how many of each carrier may start over, and how many may not, and why."""
 
     open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
-    left: Counter[str] = field(default_factory=Counter)  # by why
+    skipped: Counter[str] = field(default_factory=Counter)  # by why
 
 
 def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
@@ -192,9 +192,9 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
         for claim, is_leased in part:
             if policy.sets_aside(claim):
                 status = clean(claim.claim_status, 30)
-                selection.left[f"status '{status}': such claims are not fetched"] += 1
+                selection.skipped[f"status '{status}': such claims are not fetched"] += 1
             elif is_leased:
-                selection.left["being fetched by a run"] += 1
+                selection.skipped["being fetched by a run"] += 1
             else:
                 selection.open[claim.carrier or ""] += 1
     return selection

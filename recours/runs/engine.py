@@ -21,11 +21,11 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
-from recours.runs.attempt import Ended, attempt, ended_by_mistake
-from recours.runs.lane import Lane, Leased
-from recours.runs.leasing import POLL_S, Leasing, with_spare
+from recours.runs.attempt import AttemptResult, attempt, ended_by_mistake
+from recours.runs.lane import Lane, LeasedClaim
+from recours.runs.leasing import POLL_S, Leasing, thread_count
 from recours.runs.log import log
-from recours.runs.ports import Asked, Dependencies, Fetched, Limits, NotRecordedError, Ready
+from recours.runs.ports import Dependencies, FetchResult, Limits, NotRecordedError, ParcelQuery, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -37,21 +37,21 @@ _TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class AttemptOver:
+class AttemptFinished:
     """How the attempt at a claim ended. `refusal`: it closed the lane. `repeats_outage`: see `Lane`."""
 
-    leased: Leased
-    ended: Ended
+    leased: LeasedClaim
+    ended: AttemptResult
     refusal: Refusal | None
     repeats_outage: bool
 
 
 @dataclass(frozen=True)
-class BundleOver:
+class BundleFinished:
     """A thread has finished a bundle. `unasked`: those of its claims that it did not ask about."""
 
-    bundle: list[Leased]
-    unasked: list[Leased]
+    bundle: list[LeasedClaim]
+    unasked: list[LeasedClaim]
 
 
 @dataclass(eq=False)
@@ -70,10 +70,10 @@ class Engine:
         self.leasing = Leasing(
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
-        self._from_threads: SimpleQueue[AttemptOver | BundleOver] = SimpleQueue()
+        self._from_threads: SimpleQueue[AttemptFinished | BundleFinished] = SimpleQueue()
         self._lanes_guard = threading.Lock()  # several threads learn of a lane's failures
-        self._leased: dict[Any, Leased] = {}  # and not recorded yet, by claim
-        self._answered: list[AttemptOver] = []  # and not recorded yet
+        self._leased: dict[Any, LeasedClaim] = {}  # and not recorded yet, by claim
+        self._answered: list[AttemptFinished] = []  # and not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
         self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
@@ -85,7 +85,9 @@ class Engine:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self.leasing.open(ready)
         try:
-            with ThreadPoolExecutor(with_spare(self._limits.concurrency), thread_name_prefix="fetch") as pool:
+            with ThreadPoolExecutor(
+                thread_count(self._limits.concurrency), thread_name_prefix="fetch"
+            ) as pool:
                 self._fetch_all(pool)
             if self._crash:
                 raise self._crash
@@ -122,7 +124,7 @@ class Engine:
             except RunError as fault:
                 self._fail(fault)
 
-    def _next_message(self) -> AttemptOver | BundleOver | None:
+    def _next_message(self) -> AttemptFinished | BundleFinished | None:
         """What a thread has to say; None: recording or renewing is due before."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:
@@ -131,9 +133,9 @@ class Engine:
             return self._from_threads.get(timeout=wait_s)
         return None
 
-    def _take_in(self, message: AttemptOver | BundleOver | None) -> None:
+    def _take_in(self, message: AttemptFinished | BundleFinished | None) -> None:
         """Raises RunError."""
-        if isinstance(message, AttemptOver):
+        if isinstance(message, AttemptFinished):
             self._take_answer(message)
         elif message:
             self.leasing.ended(message.bundle[0].lane)
@@ -144,7 +146,7 @@ class Engine:
             if message.unasked:
                 self.leasing.hand_back(message.unasked)
 
-    def _take_answer(self, answer: AttemptOver) -> None:
+    def _take_answer(self, answer: AttemptFinished) -> None:
         """It is recorded later. Raises RunError."""
         ended, lane = answer.ended, answer.leased.lane
         calls = plural(ended.fetched.calls, "call")
@@ -157,7 +159,7 @@ class Engine:
             lane.closes = True
             self.leasing.close(lane, refusal)
 
-    def _broken(self, lane: Lane, ended: Ended) -> Refusal | None:
+    def _broken(self, lane: Lane, ended: AttemptResult) -> Refusal | None:
         """Whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
         excused = lane.mistakes.note(ended.claim.id, ended.mistake)
         if ended.mistake is None or not excused:
@@ -189,7 +191,7 @@ class Engine:
 
     # ---------------------------------------------------------------- a bundle, in a thread of its own
 
-    def _fetch(self, bundle: list[Leased]) -> None:
+    def _fetch(self, bundle: list[LeasedClaim]) -> None:
         """Ask about each claim, keep its documents, and hand its answer over before the next one is asked about."""
         unasked = list(bundle)
         is_closed = False
@@ -219,13 +221,13 @@ class Engine:
             self._over = True
             self._crash = error
         finally:
-            self._from_threads.put(BundleOver(bundle, unasked))
+            self._from_threads.put(BundleFinished(bundle, unasked))
 
-    def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
+    def _answers(self, bundle: Sequence[LeasedClaim]) -> Generator[FetchResult, None, None]:
         """Those of the carrier about the claims of a bundle, one after the other."""
         now = self._deps.clock.now()
         questions = [
-            Asked(
+            ParcelQuery(
                 leased.claim.number or "", leased.known, leased.claim.id, leased.claim.earliest_delivery(now)
             )
             for leased in bundle
@@ -236,7 +238,7 @@ class Engine:
             reservations, lane.key, questions, lambda: self._may_begin() and not lane.is_closing
         )
 
-    def _announce(self, leased: Leased) -> None:
+    def _announce(self, leased: LeasedClaim) -> None:
         lane, claim = leased.lane, leased.claim
         self._recorder.announce(claim, lane.account)
         if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
@@ -245,7 +247,7 @@ class Engine:
                 f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
             )
 
-    def _attempt(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
+    def _attempt(self, leased: LeasedClaim, answers: Iterator[FetchResult]) -> AttemptResult | None:
         """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         try:
             return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)
@@ -255,14 +257,14 @@ class Engine:
             log.exception(f"{leased.claim.reference}: an internal error")
             return ended_by_mistake(leased.claim, error, self._deps.clock)
 
-    def _learn(self, leased: Leased, ended: Ended) -> AttemptOver:
+    def _learn(self, leased: LeasedClaim, ended: AttemptResult) -> AttemptFinished:
         """What an answer tells of its lane holds for all threads at once."""
         lane, fetched = leased.lane, ended.fetched
         was_called = fetched.calls + fetched.unsent > 0
         with self._lanes_guard:
             repeats_outage = lane.repeats_outage(ended.outcome)
             refusal = lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
-        return AttemptOver(leased, ended, refusal, repeats_outage)
+        return AttemptFinished(leased, ended, refusal, repeats_outage)
 
     # ---------------------------------------------------------------- recording
 
@@ -287,9 +289,12 @@ class Engine:
             self._record(ready)
         return is_due
 
-    def _record(self, answers: Sequence[AttemptOver]) -> None:
+    def _record(self, answers: Sequence[AttemptFinished]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
-        excused: dict[bool, list[AttemptOver]] = {True: [], False: []}  # by whether they go behind the others
+        excused: dict[bool, list[AttemptFinished]] = {
+            True: [],
+            False: [],
+        }  # by whether they go behind the others
         ordinary = []
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
@@ -303,7 +308,9 @@ class Engine:
             self._record_group(of_run, partial(self._recorder.leave, last=is_last))
         self._record_group(ordinary, self._recorder.conclude)
 
-    def _record_group(self, answers: Sequence[AttemptOver], record: Callable[[Sequence[Ended]], int]) -> None:
+    def _record_group(
+        self, answers: Sequence[AttemptFinished], record: Callable[[Sequence[AttemptResult]], int]
+    ) -> None:
         """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
         if not answers:
             return
@@ -312,7 +319,7 @@ class Engine:
             used_attempts = record([answer.ended for answer in answers])
             self.leasing.allow(len(answers) - used_attempts)
         except NotRecordedError as fault:
-            ids = set(fault.written)
+            ids = set(fault.recorded)
             raise
         except RunError:
             ids = set()

@@ -232,7 +232,7 @@ class Lane:
 
 
 @dataclass(eq=False)
-class Leased:
+class LeasedClaim:
     """A claim that the run is about to ask about, or has an answer about that is not recorded yet."""
 
     claim: Claim

@@ -27,10 +27,10 @@ from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
-from recours.runs.attempt import Ended, ended_by_kept, without_call
-from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, Leased, Outage
+from recours.runs.attempt import AttemptResult, ended_by_kept, known_failure
+from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, LeasedClaim, Outage
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, Fetched, Lease, Limits, Ready, Reservation
+from recours.runs.ports import Dependencies, FetchResult, Lease, Limits, Ready, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -53,14 +53,14 @@ def may_share(state: State) -> bool:
     return not (state.interruptions or state.goes_alone)
 
 
-def with_spare(at_once: int) -> int:
+def thread_count(at_once: int) -> int:
     """Bundles in hand, each with a thread: some more than calls at once, to appraise, to store, or to wait to call."""
     return at_once + at_once // 2
 
 
 def _room(in_flight: int, at_once: int) -> int:
     """How many more bundles may be fetched: none until the spare ones are used up, so that several are leased together."""
-    return 0 if in_flight > at_once else with_spare(at_once) - in_flight
+    return 0 if in_flight > at_once else thread_count(at_once) - in_flight
 
 
 @dataclass(eq=False)
@@ -117,7 +117,7 @@ class Leasing:
 
     # ---------------------------------------------------------------- a bundle
 
-    def next(self) -> list[list[Leased]]:
+    def next(self) -> list[list[LeasedClaim]]:
         """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
             lease = self.new_lease()
@@ -130,7 +130,7 @@ class Leasing:
                 for claim in claims:
                     if not self._done_without_call(claim, lease):
                         due.setdefault(claim.account_key, []).append(claim)
-                bundles: list[list[Leased]] = []
+                bundles: list[list[LeasedClaim]] = []
                 for key, of_account in due.items():
                     bundles += self._granted(self._lane(key), of_account, lease)
             if bundles:
@@ -189,7 +189,7 @@ class Leasing:
         asks_alone = self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
         return 1 - lane.in_flight if asks_alone else _room(lane.in_flight, self._limits.carrier_concurrency)
 
-    def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
+    def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[LeasedClaim]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""
         bundles = self._bundled(lane, claims, lease)
         in_order = [claim for bundle in bundles for claim in bundle]
@@ -205,11 +205,13 @@ class Leasing:
             self.put_back(in_order[len(reservations) :])
             self._heed(lane, refusal)
         remaining = iter(reservations)
-        leased: list[list[Leased]] = []
+        leased: list[list[LeasedClaim]] = []
         for bundle in bundles:
             with_calls = zip(bundle, remaining, strict=False)
             until = lease.until
-            leased.append([Leased(claim, lane, units, until, known[claim.id]) for claim, units in with_calls])
+            leased.append(
+                [LeasedClaim(claim, lane, units, until, known[claim.id]) for claim, units in with_calls]
+            )
         return list(filter(None, leased))
 
     def ended(self, lane: Lane) -> None:
@@ -270,8 +272,8 @@ class Leasing:
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
         """The calls for claims of the other worker that are ready too and have a nearer deadline."""
-        other_stage, now = self._limits.others, self._deps.clock.now()
-        if other_stage is None or self._recorder.asked:
+        other_stage, now = self._limits.other_stage, self._deps.clock.now()
+        if other_stage is None or self._recorder.by_name:
             return {}
         monotonic = self._deps.clock.monotonic()
         if lane.deadlines_read_at is None or monotonic - lane.deadlines_read_at > _READ_AGAIN_S:
@@ -369,7 +371,7 @@ class Leasing:
     def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""
         now = self._deps.clock.now()
-        action = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
+        action = next_action(claim, now, self._deps.policy, by_name=self._recorder.by_name)
         if action is Action.SHELVE:
             self._deps.claims.shelve(claim, lease, now)
         elif action is Action.WAIT:
@@ -393,7 +395,7 @@ class Leasing:
     def _documents_until(self, claim: Claim) -> datetime | None:
         """When a claim is asked about again for which only the document is missing, if its account gets none now."""
         lane = self._lane(claim.account_key)
-        if lane.documents is None or self._recorder.asked or claim.state.delivery is None:
+        if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None
         until = lane.documents.until
         if until is None or self._deps.policy.due_until(self._deps.clock.now()) >= until:
@@ -401,19 +403,19 @@ class Leasing:
         self._recorder.stats.skipped_carrier += 1
         return until
 
-    def _known_end(self, claim: Claim, action: Action, now: datetime) -> Ended | None:
-        failure = without_call(claim, self._catalog)
+    def _known_end(self, claim: Claim, action: Action, now: datetime) -> AttemptResult | None:
+        failure = known_failure(claim, self._catalog)
         if action is Action.FAIL:
             if kept_end := ended_by_kept(claim, self._deps.documents, self._deps.clock):
                 self._deps.documents.secure(kept_end.evidence)
                 return kept_end
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
-        return Ended(claim, Fetched(failure), now) if failure else None
+        return AttemptResult(claim, FetchResult(failure), now) if failure else None
 
     # ---------------------------------------------------------------- handing back
 
-    def hand_back(self, bundle: Sequence[Leased]) -> None:
+    def hand_back(self, bundle: Sequence[LeasedClaim]) -> None:
         """Give claims back with the quota for their calls; if the database fails, their leases run out."""
         with suppress(RunError):
             for leased in bundle:

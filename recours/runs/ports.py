@@ -38,13 +38,13 @@ class Clock(Protocol):
 class NotRecordedError(RunError):
     """Of several attempts not all could be recorded.
 
-    `written`: the ids of the claims whose attempt was, each with what `ClaimRepository.record` tells of it.
+    `recorded`: the ids of the claims whose attempt was, each with what `ClaimRepository.record` tells of it.
     """
 
-    def __init__(self, fault: RunError, written: Mapping[Any, bool]) -> None:
+    def __init__(self, fault: RunError, recorded: Mapping[Any, bool]) -> None:
         """`fault`: the first that kept one from being recorded."""
         super().__init__(str(fault), fault.details)
-        self.written = dict(written)
+        self.recorded = dict(recorded)
 
 
 class Reservation(Protocol):
@@ -63,17 +63,17 @@ class Reservation(Protocol):
         """Give back what is left over."""
 
 
-class Asked(NamedTuple):
+class ParcelQuery(NamedTuple):
     """What a carrier is asked about: one parcel, for one claim."""
 
     number: str
-    known: Delivery | None  # not to be asked again
+    delivery: Delivery | None  # known, and not to be asked again
     claim: Any = None  # its id
     earliest: datetime | None = None  # a delivery before it is another parcel's; None: unknown
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """How asking a carrier ended.
 
     In a bundle, shared calls are counted with the first claim that needed them. The outcome of a claim without a call of its own
@@ -84,7 +84,7 @@ class Fetched:
     calls: int = 0  # sent, as far as can be known
     unsent: int = 0  # that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
-    asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
+    was_asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
     upsets: bool = False  # its number makes a shared call fail
     shows_outage: bool = False  # shared calls and that about one number failed in a row: the carrier is down
     account: int | None = None  # whose answer it is, if not the lane's
@@ -105,7 +105,7 @@ class Attempt:
     duration_s: float
     calls: int
     outcome: str  # success, failed, left, attached
-    used: bool
+    uses_attempt: bool
     failure: Failure | None = None
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
@@ -117,7 +117,7 @@ class Attempt:
     @classmethod
     def by_person(cls, claim: Claim, document: StoredDocument, at: datetime, **facts: Any) -> "Attempt":
         """By which a piece that a person has is evidence of the claim."""
-        return cls(claim, 0, at, 0.0, 0, ATTACHED, used=False, evidence=(document,), **facts)
+        return cls(claim, 0, at, 0.0, 0, ATTACHED, uses_attempt=False, evidence=(document,), **facts)
 
     @property
     def document(self) -> StoredDocument | None:
@@ -148,7 +148,7 @@ class Limits(NamedTuple):
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
+    other_stage: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
 
 
 @dataclass(frozen=True)

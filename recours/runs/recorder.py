@@ -16,11 +16,11 @@ from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt,
 from recours.core.outcome import Failure, Outcome, Retrieved, unknown_of
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Dependencies, Fetched, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Dependencies, FetchResult, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 if TYPE_CHECKING:
-    from recours.runs.attempt import Ended
+    from recours.runs.attempt import AttemptResult
 
 
 class UnknownCodes:
@@ -52,7 +52,7 @@ class Recorder:
     stats: Stats
     run_id: str
     local: LocalTime
-    asked: bool  # the claims were asked for by name
+    by_name: bool  # the claims were asked for by name
     token: str  # of the leases
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     kinds: set[ErrorKind] = field(default_factory=set)  # of the failures so far
@@ -65,9 +65,9 @@ class Recorder:
 
     def _is_last(self, claim: Claim) -> bool:
         """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
-        return not self.asked and awaits_last_attempt(claim.state)
+        return not self.by_name and awaits_last_attempt(claim.state)
 
-    def conclude(self, attempts: "Sequence[Ended]") -> int:
+    def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
 
         Their documents outlast a power cut already.
@@ -81,17 +81,17 @@ class Recorder:
         try:
             as_taken = self._record(decided, now)
         except NotRecordedError as fault:
-            self._say_all(decided, fault.written)
+            self._say_all(decided, fault.recorded)
             raise
         self._say_all(decided, as_taken)
         return sum(decision.uses_attempt for _, decision in decided)
 
-    def _decide(self, ended: "Ended", now: datetime) -> Decision:
+    def _decide(self, ended: "AttemptResult", now: datetime) -> Decision:
         claim, outcome = ended.claim, ended.outcome
         if isinstance(outcome, Retrieved):
-            decision = succeed(claim, outcome, now, ended.shown)
+            decision = succeed(claim, outcome, now, ended.findings)
         else:
-            decision = decide(claim, outcome, now, self.deps.policy, asked=self.asked)
+            decision = decide(claim, outcome, now, self.deps.policy, by_name=self.by_name)
             if decision.uses_attempt and ended.asked_nothing:
                 decision = _left_alone(claim, None)
         return _remembered(decision, ended)
@@ -101,7 +101,7 @@ class Recorder:
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
-    def leave(self, attempts: "Sequence[Ended]", *, last: bool = False) -> int:
+    def leave(self, attempts: "Sequence[AttemptResult]", *, last: bool = False) -> int:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.deps.clock.now()
         since = now if last else None
@@ -112,7 +112,7 @@ class Recorder:
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""
-        from recours.runs.attempt import Ended  # noqa: PLC0415 (many runs find nothing to fetch)
+        from recours.runs.attempt import AttemptResult  # noqa: PLC0415 (many runs find nothing to fetch)
 
         now = self.deps.clock.now()
         error = claim.last_error or "no answer is on record"
@@ -120,10 +120,10 @@ class Recorder:
         as_it_was = replace(
             decision, error=error if claim.explanation else claim.error_text, explanation=claim.explanation
         )
-        if self._record([(Ended(claim, Fetched(failure), now), as_it_was)], now)[claim.id]:
+        if self._record([(AttemptResult(claim, FetchResult(failure), now), as_it_was)], now)[claim.id]:
             self.say_final(claim, decision, error)
 
-    def _record(self, decided: "Sequence[tuple[Ended, Decision]]", now: datetime) -> dict[Any, bool]:
+    def _record(self, decided: "Sequence[tuple[AttemptResult, Decision]]", now: datetime) -> dict[Any, bool]:
         """By claim, what `ClaimRepository.record` tells."""
         rows = []
         for ended, decision in decided:
@@ -136,12 +136,14 @@ class Recorder:
                 self.deps.documents.discard_notes(ended.evidence)
         return dict(zip((ended.claim.id for ended, _ in decided), as_taken, strict=True))
 
-    def _say_all(self, decided: "Sequence[tuple[Ended, Decision]]", as_taken: Mapping[Any, bool]) -> None:
+    def _say_all(
+        self, decided: "Sequence[tuple[AttemptResult, Decision]]", as_taken: Mapping[Any, bool]
+    ) -> None:
         for ended, decision in decided:
             if ended.claim.id in as_taken:
                 self._say(ended, decision, as_taken=as_taken[ended.claim.id])
 
-    def _say(self, ended: "Ended", decision: Decision, *, as_taken: bool) -> None:
+    def _say(self, ended: "AttemptResult", decision: Decision, *, as_taken: bool) -> None:
         claim = ended.claim
         if not as_taken:
             log.info(
@@ -172,7 +174,7 @@ class Recorder:
         error = decision.error or ""
         if decision.gave_up:
             self.say_final(claim, decision, error)
-        elif self.asked:
+        elif self.by_name:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._stays(decision.state)}")
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
@@ -220,7 +222,7 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     return Decision(state, status, uses_attempt=False)
 
 
-def _remembered(decision: Decision, ended: "Ended") -> Decision:
+def _remembered(decision: Decision, ended: "AttemptResult") -> Decision:
     """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
     state, fetched = decision.state, ended.fetched
     if fetched.remember is not None:
@@ -228,7 +230,7 @@ def _remembered(decision: Decision, ended: "Ended") -> Decision:
     return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
 
 
-def _attempt(ended: "Ended", decision: Decision) -> Attempt:
+def _attempt(ended: "AttemptResult", decision: Decision) -> Attempt:
     claim = ended.claim
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
     return Attempt(
@@ -238,7 +240,7 @@ def _attempt(ended: "Ended", decision: Decision) -> Attempt:
         duration_s=ended.duration_s,
         calls=ended.fetched.calls,
         outcome="success" if failure is None else ("failed" if decision.uses_attempt else "left"),
-        used=decision.uses_attempt,
+        uses_attempt=decision.uses_attempt,
         failure=failure,
         evidence=ended.evidence,
         account=ended.fetched.account or HOUSE,

@@ -65,9 +65,9 @@ class ClaimsRefusedError(Exception):
 
 def unknown(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
     """What is said of a reference that is none, with the nearest one."""
-    near = unknown_claim(claims, reference).near
-    facts = {"reference": clean(reference, 100), "near": clean(near or "", 100)}
-    return ClaimRefusal("near" if near else Unfit.UNKNOWN, facts)
+    suggestion = unknown_claim(claims, reference).suggestion
+    facts = {"reference": clean(reference, 100), "near": clean(suggestion or "", 100)}
+    return ClaimRefusal("near" if suggestion else Unfit.UNKNOWN, facts)
 
 
 def not_wanted(claim: Claim) -> ClaimRefusal:

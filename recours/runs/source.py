@@ -43,16 +43,16 @@ UNFIT: dict[str, str] = {
 
 
 class RefusedClaim(NamedTuple):
-    """A claim that was asked for by name and cannot be fetched. `near`: the reference that was meant, perhaps."""
+    """A claim that was asked for by name and cannot be fetched. `suggestion`: the reference that was meant, perhaps."""
 
     reference: str
     why: Unfit
-    near: str | None = None
+    suggestion: str | None = None
     status: str = ""  # its own, where that is why
 
     def sentence(self, language: str = "en") -> str:
-        text = translate(language, UNFIT["near" if self.near else self.why])
-        facts = {"reference": self.reference, "near": self.near or "", "status": self.status}
+        text = translate(language, UNFIT["near" if self.suggestion else self.why])
+        facts = {"reference": self.reference, "near": self.suggestion or "", "status": self.status}
         return text.format(**{name: clean(fact, 100) for name, fact in facts.items()})
 
 
@@ -72,20 +72,20 @@ class DueClaims:
     _stage: Stage
     _lanes: Collection[str] = ()
 
-    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
+    def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         """What is there to be leased in each of these lanes (none named: in all); see `ClaimRepository.ready_by_carrier`."""
-        return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._lanes)
+        return self._claims.ready_by_carrier(self._stage, now, limit, lanes or self._lanes)
 
     def lease(
-        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
+        self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Hold some of them, the most urgent first; fewer than `most` only if no more are there.
+        """Hold some of them, the most urgent first; fewer than `limit` only if no more are there.
 
         `unnumbered`: of those without a number only.
         """
         if unnumbered and self._stage is Stage.NEW:
             return []  # of those that are pending they are at a stage of their own
-        return self._claims.lease(self._stage, lanes, most, lease, now, unnumbered=unnumbered)
+        return self._claims.lease(self._stage, lanes, limit, lease, now, unnumbered=unnumbered)
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         self._claims.release([(claim, claim.state) for claim in claims], lease)
@@ -96,11 +96,11 @@ class NamedClaims:
     """Claims that someone asked for, whatever their backoff."""
 
     _repository: "ClaimRepository"
-    _left: list[Claim]  # as `find_named` gives them
+    _claims: list[Claim]  # as `find_named` gives them
 
-    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        del most
-        claims = [claim for claim in self._left if not lanes or claim.account_key in lanes]
+    def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
+        del limit
+        claims = [claim for claim in self._claims if not lanes or claim.account_key in lanes]
         heads: dict[str, Urgency] = {}
         for claim in claims:
             place = urgency(claim.state, now)
@@ -109,21 +109,21 @@ class NamedClaims:
         return {key: Ready(counts[key], head) for key, head in heads.items()}
 
     def lease(
-        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
+        self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
         leased_claims: list[Claim] = []
-        claims = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
+        claims = [claim for claim in self._claims if claim.number is None] if unnumbered else self._claims
         for claim in [claim for claim in claims if claim.account_key in lanes]:
-            if len(leased_claims) == most:
+            if len(leased_claims) == limit:
                 break
-            self._left.remove(claim)
+            self._claims.remove(claim)
             if leased := self._repository.lease_named(claim, lease, now):
                 leased_claims.append(leased)
         return leased_claims
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
         self._repository.release([(claim, claim.state) for claim in claims], lease)
-        self._left += claims
+        self._claims += claims
 
 
 Source = DueClaims | NamedClaims

@@ -109,7 +109,7 @@ def _longest(usage: dict[str, list[Usage]]) -> dict[str, dict[str, Any]]:
 
 def _usage_json(use: Usage) -> dict[str, Any]:
     return {
-        "used": use.used,
+        "used": use.calls,
         "limit": use.limit.number,
         "window": use.limit.window.label,
         "resets_at": use.resets_at.isoformat(),
@@ -124,7 +124,7 @@ def usage_line(name: str, use: Usage, minute: Minute) -> str:
 
 def usage_text(use: Usage, minute: Minute) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
-    text = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
+    text = f"{use.calls}/{use.limit.number} per {use.limit.window.label}"
     return text if use.limit.window.is_short else f"{text}, resets {minute(use.resets_at)}"
 
 

@@ -75,10 +75,10 @@ class Worker(ABC):
     carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts
 
     def __post_init__(self) -> None:
-        asked = bool(self.options.claims) and not self.options.as_scheduled
+        by_name = bool(self.options.claims) and not self.options.as_scheduled
         token = self.token or self.run_id
         self._recorder = Recorder(
-            self.deps, self.stats, self.run_id, self.local, asked=asked, token=token, prefix=self.prefix
+            self.deps, self.stats, self.run_id, self.local, by_name=by_name, token=token, prefix=self.prefix
         )
         self._stop = threading.Event()
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time

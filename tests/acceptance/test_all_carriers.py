@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.runs.leasing import with_spare
+from recours.runs.leasing import thread_count
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import JOINED, Service
@@ -18,7 +18,7 @@ from tests.fakes.hostile import AnyStep, Attack
 S = Scenario
 EACH = 50
 UNDER_WAY = (
-    with_spare(4) - 1
+    thread_count(4) - 1
 )  # claims in hand besides the one that shows an outage, at the default of four calls
 OUT_OF_ORDER: dict[str, AnyStep] = {
     "chronopost": S.MAINTENANCE,

@@ -23,8 +23,8 @@ from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability
 from recours.evidence.store import DocumentStore
-from recours.runs.attempt import attempt, without_call
-from recours.runs.ports import Fetched
+from recours.runs.attempt import attempt, known_failure
+from recours.runs.ports import FetchResult
 from recours.sandbox import SimulatedClock
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, PDF, canonical, envelope, xml_text
@@ -532,7 +532,7 @@ def test_a_tracking_shows_nothing_of_our_account() -> None:
 )
 def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
-    answers = iter([Fetched(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
+    answers = iter([FetchResult(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None
     deps: Any = SimpleNamespace(
         documents=DocumentStore(tmp_path), clock=SimulatedClock(), policy=Policy(PARIS)
@@ -584,11 +584,11 @@ def test_a_claim_without_a_number_or_a_carrier_costs_no_call() -> None:
     from recours.carriers.registry import CATALOG  # noqa: PLC0415 (of this test only)
 
     nothing = Claim(id=1, reference="CLM-1", carrier="chronopost", carrier_name="Chronopost")
-    failure = without_call(nothing, CATALOG)
+    failure = known_failure(nothing, CATALOG)
     assert failure is not None
     assert failure.kind is ErrorKind.INVALID_TRACKING
     nobody = Claim(id=1, reference="CLM-1", carrier_name="Nobody", number=NUMBER)
-    failure = without_call(nobody, CATALOG)
+    failure = known_failure(nobody, CATALOG)
     assert failure is not None
     assert failure.kind is ErrorKind.UNSUPPORTED_CARRIER
     assert "Nobody" in failure.message

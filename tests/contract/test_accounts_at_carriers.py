@@ -17,7 +17,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability, Limit, Window
 from recours.database.engine import Database
-from recours.runs.ports import Asked, Fetched
+from recours.runs.ports import FetchResult, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from tests.carriers.cases import CASES
@@ -68,10 +68,10 @@ class Several:
         self.box.parcels[number] = Parcel(steps or (S.DELIVERED,), owner=owner)
         return number
 
-    def fetch(self, name: str, number: str) -> Fetched:
+    def fetch(self, name: str, number: str) -> FetchResult:
         (reservation,), refusal = self.queue.reserve(self.keys[name], [self.spec.calls_for(None)])
         assert refusal is None, refusal
-        (fetched,) = self.queue.fetch_bundle([reservation], self.keys[name], [Asked(number, None)])
+        (fetched,) = self.queue.fetch_bundle([reservation], self.keys[name], [ParcelQuery(number, None)])
         return fetched
 
     def ask(self, name: str, number: str) -> Outcome:
@@ -150,7 +150,7 @@ def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -
     numbers = [several.parcel_of(owner) for owner in (FIRST, SECOND, FIRST)]
     key = several.keys[FIRST]
     reservations, _ = several.queue.reserve(key, [several.spec.calls_for(None)] * len(numbers))
-    asked = [Asked(number, None) for number in numbers]
+    asked = [ParcelQuery(number, None) for number in numbers]
     mine, others, mine_too = [one.outcome for one in several.queue.fetch_bundle(reservations, key, asked)]
     several.is_brought(mine)
     several.is_brought(mine_too)

@@ -143,4 +143,4 @@ def test_the_latest_actions_on_some_subjects_and_whatever_others_spoilt(database
         "UPDATE recours_actions SET what = 'of somebody', details = '[]', \"by\" = :by",
         by="x\x1b[31m",
     )
-    assert {(one.what, one.by, *one.details) for one in log.latest()} == {("of somebody", "x\\x1b[31m")}
+    assert {(one.kind, one.by, *one.details) for one in log.latest()} == {("of somebody", "x\\x1b[31m")}

@@ -20,7 +20,7 @@ from recours.core.quota import Capability, parse_limits
 from recours.core.sentences import Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Asked, Fetched, Reservation
+from recours.runs.ports import FetchResult, ParcelQuery, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
 from tests.fakes.documents import PDF
@@ -169,14 +169,14 @@ class Bundles:
         self.quota = QuotaTables(database)
         self.queue = APIRequestQueue({"listed": account}, self.quota, clock)
 
-    def reserved(self, asked: Sequence[Asked]) -> list[Reservation]:
-        grants, refusal = self.queue.reserve("listed", SPEC.calls_for_bundle([one.known for one in asked]))
+    def reserved(self, asked: Sequence[ParcelQuery]) -> list[Reservation]:
+        grants, refusal = self.queue.reserve("listed", SPEC.calls_for_bundle([one.delivery for one in asked]))
         assert refusal is None, refusal
         return grants
 
-    def fetch(self, *asked: str | Asked) -> list[Fetched]:
+    def fetch(self, *asked: str | ParcelQuery) -> list[FetchResult]:
         """Of each claim; a letter stands for one whose delivery is not known and whose id is its code."""
-        bundle = [Asked(one, None, ord(one)) if isinstance(one, str) else one for one in asked]
+        bundle = [ParcelQuery(one, None, ord(one)) if isinstance(one, str) else one for one in asked]
         return list(self.queue.fetch_bundle(self.reserved(bundle), "listed", bundle))
 
     def counts(self) -> tuple[int, int]:
@@ -195,11 +195,11 @@ def bundles_of(database: Database, clock: SimulatedClock) -> Callable[[str], Bun
     return lambda limits: Bundles(database, clock, limits)
 
 
-def kinds(fetched: Sequence[Fetched]) -> list[ErrorKind | None]:
+def kinds(fetched: Sequence[FetchResult]) -> list[ErrorKind | None]:
     return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
 
 
-def failure(fetched: Fetched) -> Failure:
+def failure(fetched: FetchResult) -> Failure:
     assert isinstance(fetched.outcome, Failure), fetched
     return fetched.outcome
 
@@ -221,7 +221,7 @@ def test_a_bundle_shares_one_tracking_call_and_its_unit(
 ) -> None:
     bundles.script.tracking |= {"B": DELIVERY, "C": UNKNOWN, "E": DELIVERY}
     bundles.script.proofs["E"] = PENDING
-    fetched = bundles.fetch("A", "B", "C", Asked("D", DELIVERY, 4), "E")
+    fetched = bundles.fetch("A", "B", "C", ParcelQuery("D", DELIVERY, 4), "E")
     assert kinds(fetched) == [K.NOT_DELIVERED_YET, None, K.NOT_FOUND, None, K.POD_NOT_AVAILABLE_YET]
     assert [one.calls for one in fetched] == [1, 1, 0, 1, 1]
     assert all(one.accepted for one in fetched)
@@ -240,13 +240,13 @@ def test_two_claims_about_the_same_parcel_are_tracked_once(bundles: Bundles) -> 
 
 def test_a_bundle_with_one_parcel_to_track_asks_about_it_alone(bundles: Bundles) -> None:
     bundles.script.whole["A"] = BROKEN
-    assert kinds(bundles.fetch(Asked("B", DELIVERY), "A")) == [None, K.NOT_DELIVERED_YET]
+    assert kinds(bundles.fetch(ParcelQuery("B", DELIVERY), "A")) == [None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["pod B", "tracking A"]
 
 
 def test_answers_come_one_by_one_and_settle_their_units(bundles: Bundles) -> None:
     bundles.script.tracking["A"] = DELIVERY
-    asked = [Asked(number, None) for number in "ABC"]
+    asked = [ParcelQuery(number, None) for number in "ABC"]
     with closing_bundle(bundles, asked) as answers:
         assert bundles.counts() == (0, 4)
         next(answers)
@@ -257,7 +257,7 @@ def test_answers_come_one_by_one_and_settle_their_units(bundles: Bundles) -> Non
     assert bundles.counts() == (2, 0)
 
 
-def closing_bundle(bundles: Bundles, asked: Sequence[Asked]) -> Any:
+def closing_bundle(bundles: Bundles, asked: Sequence[ParcelQuery]) -> Any:
     answers: Any = bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
     return closing(answers)
 
@@ -270,10 +270,12 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
     ends = bundles.clock.now() + timedelta(seconds=30)
 
-    def fetched() -> list[Fetched]:
+    def fetched() -> list[FetchResult]:
         needed = SPEC.calls_for_bundle([None] * 3)
         grants, _ = bundles.queue.reserve("listed", needed, go_on=lambda: bundles.clock.now() < ends)
-        return list(bundles.queue.fetch_bundle(grants, "listed", [Asked(number, None) for number in "ABC"]))
+        return list(
+            bundles.queue.fetch_bundle(grants, "listed", [ParcelQuery(number, None) for number in "ABC"])
+        )
 
     (first,) = fetched()
     assert (failure(first).kind, failure(first).delivery, first.calls) == (K.RATE_LIMITED, DELIVERY, 1)
@@ -288,7 +290,7 @@ def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None
     bundles.script.tracking = {"A": DELIVERY}
     bundles.script.during = lambda: called.append(1)
     grants, _ = bundles.queue.reserve("listed", SPEC.calls_for_bundle([None]), go_on=lambda: not called)
-    (fetched,) = bundles.queue.fetch_bundle(grants, "listed", [Asked("A", None)])
+    (fetched,) = bundles.queue.fetch_bundle(grants, "listed", [ParcelQuery("A", None)])
     assert (failure(fetched).kind, failure(fetched).delivery, fetched.calls) == (K.RATE_LIMITED, DELIVERY, 1)
     assert not failure(fetched).closes_carrier
     assert bundles.counts() == (1, 0)
@@ -304,7 +306,7 @@ def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles
     fetched = bundles.fetch(*"ABCDE")
     assert bundles.script.asked == [f"tracking {numbers}" for numbers in ("A,B,C,D,E", "A,B,C", "D,E", "A")]
     assert kinds(fetched) == [whole.kind] * 5
-    assert [(one.calls, one.asked, one.shows_outage, one.upsets) for one in fetched] == [
+    assert [(one.calls, one.was_asked, one.shows_outage, one.upsets) for one in fetched] == [
         (4, True, True, False),
         *[(0, False, False, False)] * 4,
     ]
@@ -331,7 +333,7 @@ def test_a_call_that_could_not_connect_uses_nothing_up(bundles: Bundles) -> None
 
 def test_too_many_calls_hold_for_the_whole_bundle(bundles: Bundles) -> None:
     bundles.script.whole["B"] = TOO_MANY
-    fetched = bundles.fetch(Asked("A", DELIVERY), "B", Asked("C", DELIVERY), "D")
+    fetched = bundles.fetch(ParcelQuery("A", DELIVERY), "B", ParcelQuery("C", DELIVERY), "D")
     assert kinds(fetched) == [None, *[K.RATE_LIMITED] * 3]
     assert {failure(one).retry_at for one in fetched[1:]} == {TOO_MANY.retry_at}
     assert [one.calls for one in fetched] == [1, 1, 0, 0]
@@ -345,7 +347,7 @@ def test_too_many_calls_hold_for_the_whole_bundle(bundles: Bundles) -> None:
 def test_what_the_shared_call_told_is_kept_when_the_carrier_asks_to_wait_later(bundles: Bundles) -> None:
     bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
     bundles.script.proofs["A"] = TOO_MANY
-    fetched = bundles.fetch("A", "B", "C", Asked("D", None))
+    fetched = bundles.fetch("A", "B", "C", ParcelQuery("D", None))
     assert kinds(fetched) == [K.RATE_LIMITED, K.NOT_DELIVERED_YET, K.RATE_LIMITED, K.NOT_DELIVERED_YET]
     assert [failure(one).delivery for one in fetched] == [DELIVERY, None, DELIVERY, None]
     assert bundles.script.asked == ["tracking A,B,C,D", "pod A"]
@@ -405,7 +407,7 @@ def test_where_most_numbers_are_bad_the_rest_is_asked_about_in_turn(bundles: Bun
 
 def test_nothing_more_is_asked_about_halves_once_the_run_ends(bundles: Bundles) -> None:
     bundles.script.whole["A"] = BROKEN
-    asked = [Asked(number, None) for number in "ABCD"]
+    asked = [ParcelQuery(number, None) for number in "ABCD"]
     answers = bundles.queue.fetch_bundle(
         bundles.reserved(asked), "listed", asked, lambda: len(bundles.script.asked) < 2
     )
@@ -421,7 +423,7 @@ def test_where_no_unit_is_left_the_numbers_that_are_not_answered_wait(
     bundles = bundles_of("4/day@UTC")
     bundles.script.whole["C"] = BROKEN
     grants, _ = bundles.queue.reserve("listed", [{C.TRACKING: 1}, {}, {}, {}])
-    asked = [Asked(number, None) for number in "ABCD"]
+    asked = [ParcelQuery(number, None) for number in "ABCD"]
     bundles.script.tracking["C"] = BROKEN
     fetched = list(bundles.queue.fetch_bundle(grants, "listed", asked))
     assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.SERVER_ERROR, K.RATE_LIMITED]
@@ -466,7 +468,7 @@ def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundle
 
 def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
-    asked = [Asked(number, None) for number in "ABC"]
+    asked = [ParcelQuery(number, None) for number in "ABC"]
     answers = bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
     assert kinds([next(answers)]) == [K.NOT_DELIVERED_YET]
     with pytest.raises(KeyError):

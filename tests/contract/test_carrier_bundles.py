@@ -31,7 +31,7 @@ from recours.core.outcome import Failure
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Asked, Fetched
+from recours.runs.ports import FetchResult, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from tests.conftest import Kind
@@ -132,9 +132,9 @@ class Run:
         self.box.parcels[number] = Parcel(steps)
         return number
 
-    def fetch(self, *asked: Asked) -> list[Fetched]:
+    def fetch(self, *asked: ParcelQuery) -> list[FetchResult]:
         grants, refusal = self.queue.reserve(
-            self.carrier, self.spec.calls_for_bundle([one.known for one in asked])
+            self.carrier, self.spec.calls_for_bundle([one.delivery for one in asked])
         )
         assert refusal is None, refusal
         used, calls = self.used, len(self.box.calls)
@@ -143,9 +143,9 @@ class Run:
         assert self.held == 0
         return fetched
 
-    def fetch_all(self, *scenarios: AnyStep) -> list[Fetched]:
+    def fetch_all(self, *scenarios: AnyStep) -> list[FetchResult]:
         numbers = [self.number(scenario, serial=serial) for serial, scenario in enumerate(scenarios)]
-        return self.fetch(*(Asked(number, None, serial) for serial, number in enumerate(numbers)))
+        return self.fetch(*(ParcelQuery(number, None, serial) for serial, number in enumerate(numbers)))
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedCloc
     return Run(request.param, database, clock)
 
 
-def told(fetched: Fetched) -> Any:
+def told(fetched: FetchResult) -> Any:
     """What counts of an outcome. Words may be another step's of the script."""
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
@@ -168,7 +168,7 @@ def told(fetched: Fetched) -> Any:
     return outcome.kind, said, outcome.http_status, outcome.delivery, outcome.alone, outcome.unknown
 
 
-def kinds(fetched: Sequence[Fetched]) -> list[ErrorKind | None]:
+def kinds(fetched: Sequence[FetchResult]) -> list[ErrorKind | None]:
     return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
 
 
@@ -202,10 +202,10 @@ def test_in_any_bundle_a_claim_ends_as_it_does_alone(
     ]
 
 
-def asked_of(run: Run, mix: Mix) -> list[Asked]:
+def asked_of(run: Run, mix: Mix) -> list[ParcelQuery]:
     known = Delivery(run.clock.now(), "DUPONT")
     return [
-        Asked(run.number(scenario), known if is_known else None, n)
+        ParcelQuery(run.number(scenario), known if is_known else None, n)
         for n, (scenario, is_known) in enumerate(mix)
     ]
 
@@ -242,7 +242,8 @@ def test_a_bundle_goes_over_http_as_one_call(
     found, spec = load(tmp_path, sandbox.environment(carrier), CATALOG), CATALOG.specs[carrier]
     queue = make_queue(found, database, clock, lambda: 0.5)
     asked = [
-        Asked(sandbox.example(carrier, "10", serial), None, serial) for serial in range(spec.numbers_per_call)
+        ParcelQuery(sandbox.example(carrier, "10", serial), None, serial)
+        for serial in range(spec.numbers_per_call)
     ]
     grants, _ = queue.reserve(carrier, spec.calls_for_bundle([None] * len(asked)))
     fetched = list(queue.fetch_bundle(grants, carrier, asked))
@@ -347,7 +348,7 @@ def test_no_bundle_makes_more_calls_than_are_left(
     clock.advance(timedelta(days=1))
     run = Run(carrier, database, clock, f"{limit}/day@UTC")
     asked = asked_of(run, mix)
-    grants, _ = run.queue.reserve(carrier, run.spec.calls_for_bundle([one.known for one in asked]))
+    grants, _ = run.queue.reserve(carrier, run.spec.calls_for_bundle([one.delivery for one in asked]))
     fetched = list(run.queue.fetch_bundle(grants, carrier, asked[: len(grants)]))
     assert sum(one.calls for one in fetched) == len(run.box.calls) == run.used <= limit
     assert run.held == 0

@@ -577,7 +577,7 @@ def test_where_another_program_writes_nothing_is_recorded_or_put_back(
             run.claims.record([(attempt_at(answered, decision, TIMED_OUT), decision)], run.lease(), NOW)
         with pytest.raises(DatabaseError):
             run.put_back(waiting)
-    assert fault.value.written == {}
+    assert fault.value.recorded == {}
     assert [row["lease_token"] for row in joined_rows(database)] == [run.token] * 2
     assert rows(database, "SELECT * FROM recours_attempts") == []
     hasty.close()
@@ -601,7 +601,7 @@ def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_look
     ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
     with pytest.raises(NotRecordedError) as fault:
         run.claims.record(ended, run.lease(), NOW)
-    assert fault.value.written == {first.id: True, edited.id: False}
+    assert fault.value.recorded == {first.id: True, edited.id: False}
     told = [row["claim_id"] for row in rows(run.database, "SELECT claim_id FROM recours_attempts")]
     assert told == [first.id, edited.id]
 

@@ -349,7 +349,7 @@ def test_a_person_confirms_that_it_is_the_same_client(accounts: ClientAccounts) 
     assert accounts.confirm(moved, "lea", LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
     assert not row_of(accounts, account.id)["is_applied"]
-    assert [action.what for action in ActionLog(accounts.database).latest([account.key], 1)] == ["confirmed"]
+    assert [action.kind for action in ActionLog(accounts.database).latest([account.key], 1)] == ["confirmed"]
 
 
 def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccounts) -> None:

@@ -20,7 +20,7 @@ from recours.core.pauses import Blocked
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Asked, Fetched
+from recours.runs.ports import FetchResult, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
@@ -108,14 +108,16 @@ def scene(store: QuotaTables) -> Iterator[Scene]:
         yield Scene(box, clock, store)
 
 
-def fetch(queue: APIRequestQueue, key: str, number: str = NUMBER, known: Delivery | None = None) -> Fetched:
+def fetch(
+    queue: APIRequestQueue, key: str, number: str = NUMBER, known: Delivery | None = None
+) -> FetchResult:
     reservations, refusal = queue.reserve(key, [SPEC.calls_for(known)])
     assert refusal is None, refusal
-    with closing(queue.fetch_bundle(reservations, key, [Asked(number, known, 7)])) as answers:
+    with closing(queue.fetch_bundle(reservations, key, [ParcelQuery(number, known, 7)])) as answers:
         return next(answers)
 
 
-def kind(fetched: Fetched) -> ErrorKind | None:
+def kind(fetched: FetchResult) -> ErrorKind | None:
     return fetched.outcome.kind if isinstance(fetched.outcome, Failure) else None
 
 
@@ -313,7 +315,7 @@ def test_a_check_asks_no_other_account(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, OF_HOUSE)
     checked = queue.check_credentials(KEYS[0], NUMBER)
-    assert isinstance(checked, Fetched)
+    assert isinstance(checked, FetchResult)
     assert kind(checked) is ErrorKind.ACCESS_DENIED
     assert OF_HOUSE not in scene.asked_with()
 
@@ -327,13 +329,13 @@ def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
         queue = scene.queue()
         numbers = [scene.parcel(f"XY0000000{n:02}FR", OF_HOUSE) for n in range(20)]
 
-        def ask(place: int) -> Fetched | None:
+        def ask(place: int) -> FetchResult | None:
             key = KEYS[place % 5] if place % 2 else "chronopost"
             reservations, _ = queue.reserve(key, [BOTH])
             if not reservations:
                 return None
             with closing(
-                queue.fetch_bundle(reservations, key, [Asked(numbers[place], None, place)])
+                queue.fetch_bundle(reservations, key, [ParcelQuery(numbers[place], None, place)])
             ) as answers:
                 return next(answers)
 

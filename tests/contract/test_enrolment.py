@@ -270,7 +270,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     found, wanted = enrolment(service), EnrollCriteria(carriers=("chronopost",), since=NOW - 9 * DAY)
     counts = count_candidates(found.candidates(), wanted, POLICY, CATALOG)
     assert dict(counts.open) == {("chronopost", "submitted"): 1}
-    assert sum(counts.left.values()) == 2
+    assert sum(counts.skipped.values()) == 2
     assert counts.calls["chronopost"] == 2
     assert found.enroll_all(wanted, POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1]

@@ -53,7 +53,7 @@ class Side:
         taken = self.claims.lease(Stage.READY, ["chronopost"], 100, lease, now)
         decided = [(claim, decide(claim, TIMED_OUT, now, FORGETFUL)) for claim in taken]
         ended = [
-            (Attempt(claim, 1, now, 0.5, 1, "failed", used=True, failure=TIMED_OUT), decision)
+            (Attempt(claim, 1, now, 0.5, 1, "failed", uses_attempt=True, failure=TIMED_OUT), decision)
             for claim, decision in decided
         ]
         assert all(self.claims.record(ended, lease, now))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
@@ -24,10 +24,14 @@ from tests.fakes.intake import assessor_of
 from tests.own_rows import joined_row, joined_rows, set_own
 
 DELIVERY = Delivery(NOW - timedelta(days=1), "DUPONT", place="LILLE")
-SHOWN = Shown(is_readable=True, number=True, signatory="DUPONT", delivered="2026-02-01", place="LILLE")
-LETTER = StoredDocument("/pods/a.pdf", "a" * 64, 99, "application/pdf", DELIVERY, "ups track", shown=SHOWN)
-SIGNATURE = replace(LETTER, path="/pods/b.png", sha256="b" * 64, kind=EvidenceKind.SIGNATURE, shown=Shown())
-BLANK = replace(LETTER, path="/pods/refused/c.pdf", sha256="c" * 64, refused="it is blank", shown=Shown())
+SHOWN = Findings(is_readable=True, number=True, signatory="DUPONT", delivered="2026-02-01", place="LILLE")
+LETTER = StoredDocument("/pods/a.pdf", "a" * 64, 99, "application/pdf", DELIVERY, "ups track", findings=SHOWN)
+SIGNATURE = replace(
+    LETTER, path="/pods/b.png", sha256="b" * 64, kind=EvidenceKind.SIGNATURE, findings=Findings()
+)
+BLANK = replace(
+    LETTER, path="/pods/refused/c.pdf", sha256="c" * 64, refused="it is blank", findings=Findings()
+)
 LATER = NOW + timedelta(days=1)
 
 
@@ -70,7 +74,7 @@ def test_every_piece_has_a_row_and_the_attempt_names_the_best(run: Run) -> None:
             media_type="application/pdf",
             run_id="run-1",
             refused=document.refused,
-            shown=document.shown,
+            findings=document.findings,
             delivery=DELIVERY,
         )
         for document in (SIGNATURE, BLANK, LETTER)
@@ -95,7 +99,7 @@ def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhil
     (claim,) = run.take()
     with run.database.write() as connection:
         connection.execute(text("UPDATE claims SET tracking_number = 'XY000000001FR'"))
-    attempt = Attempt(claim, 0, NOW, 0.0, 0, ATTACHED, used=False, evidence=(LETTER,), by="Anna")
+    attempt = Attempt(claim, 0, NOW, 0.0, 0, ATTACHED, uses_attempt=False, evidence=(LETTER,), by="Anna")
     assert run.claims.record([(attempt, attach(claim, DELIVERY, SHOWN))], run.lease(), NOW) == [False]
     assert read(run) == []
     for table in ("recours_attempts", "recours_changes"):

@@ -84,7 +84,7 @@ def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequest
 def counts(queue: APIRequestQueue) -> list[int]:
     """Units taken of every limit, the longest window last, once this run has given back what it did not send."""
     queue._quota.settle()
-    return [use.used for use in queue.usages(["chronopost"])["chronopost"]]
+    return [use.calls for use in queue.usages(["chronopost"])["chronopost"]]
 
 
 # ---------------------------------------------------------------- many processes
@@ -101,7 +101,7 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     run.leave()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
     moments = (midnight - timedelta(minutes=10), midnight)
-    assert [QuotaTables(database).uses([limit], at)[0].used for at in moments] == [0, 1]
+    assert [QuotaTables(database).uses([limit], at)[0].calls for at in moments] == [0, 1]
 
 
 def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
@@ -179,8 +179,8 @@ def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> Non
     day, hour = limits_of("10/day,5/hour")
     short = quota.reserve([QuotaRequest(day, 6), QuotaRequest(hour, 6)], NOW)
     assert isinstance(short, Exhausted)
-    assert (short.limit, short.left, short.at_best) == (hour, 5, 5)
-    assert [use.used for use in quota.uses([day, hour], NOW)] == [0, 0]
+    assert (short.limit, short.available, short.at_best) == (hour, 5, 5)
+    assert [use.calls for use in quota.uses([day, hour], NOW)] == [0, 0]
 
 
 def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
@@ -382,7 +382,7 @@ def test_a_window_that_ends_between_reserve_and_use(
     reservation.consume(Capability.TRACKING)
     assert counts(run) == [1]
     yesterday = QuotaTables(database).uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
-    assert [use.used for use in yesterday] == [0]
+    assert [use.calls for use in yesterday] == [0]
     reservation.consume(Capability.POD)
     assert counts(run) == [2]
 
@@ -439,7 +439,7 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
     for limit in limits_of(limits):
         in_window = Counter(limit.window.around(at) for at in called)
         assert max(in_window.values()) <= limit.number, (str(limit), called)
-        assert [use.used for use in QuotaTables(database).uses([limit], clock.now())] == [
+        assert [use.calls for use in QuotaTables(database).uses([limit], clock.now())] == [
             in_window[limit.window.around(clock.now())]
         ]
 
@@ -495,7 +495,7 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     clock.advance(timedelta(days=2))
     run.leave()
     before = QuotaTables(database).uses(limits_of("5/second,100/day"), NOW)
-    assert [use.used for use in before] == [0, 1]
+    assert [use.calls for use in before] == [0, 1]
 
 
 # ---------------------------------------------------------------- pauses
@@ -820,7 +820,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
     known = Delivery(NOW - timedelta(days=1), "DUPONT")
     GoneAway.gone = True
     assert isinstance(fetch_one(run, reservation, "chronopost", NUMBER, known).outcome, Retrieved)
-    assert [use.used for use in run.usages(["chronopost"])["chronopost"]] == [4]
+    assert [use.calls for use in run.usages(["chronopost"])["chronopost"]] == [4]
     GoneAway.gone = False
     assert isinstance(fetch_one(run, other, "chronopost", NUMBER, known).outcome, Retrieved)
     assert run._quota.carrier_state("chronopost").account == AccountState(claim=7)

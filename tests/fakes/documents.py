@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
-from recours.core.outcome import Kept, Label, Piece, Retrieved, StoredDocument, best_proof
+from recours.core.outcome import Label, Piece, RecoveredEvidence, Retrieved, StoredDocument, best_proof
 
 PDF = b"%PDF-1.4 signed"
 
@@ -33,9 +33,9 @@ class FakeDocuments:
     def secure(self, documents: Iterable[StoredDocument]) -> None:
         self.secured += [document.path for document in documents]
 
-    def find(self, label: Label) -> Kept:
+    def find(self, label: Label) -> RecoveredEvidence:
         stored = self.stored.get(label, [])
-        return Kept(tuple(stored), is_complete=best_proof(stored) is not None)
+        return RecoveredEvidence(tuple(stored), is_complete=best_proof(stored) is not None)
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
         self.on_record += [document.path for document in documents]

@@ -9,7 +9,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
 from recours.database.claims import ClaimRepository
-from recours.runs.lane import Leased
+from recours.runs.lane import LeasedClaim
 from recours.runs.leasing import Leasing
 from recours.runs.ports import Clock, Dependencies, Limits
 from recours.runs.recorder import Recorder
@@ -45,7 +45,7 @@ class Slice:
     catalog: Catalog
     clock: Clock
     limits: Limits
-    under_way: list[list[Leased]] = field(default_factory=list)
+    under_way: list[list[LeasedClaim]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         queue = FakeQueue(
@@ -63,7 +63,7 @@ class Slice:
             documents=unused,
             policy=policy,
         )
-        recorder = Recorder(deps, Stats(), "slice", lambda at: at, asked=False, token="slice")
+        recorder = Recorder(deps, Stats(), "slice", lambda at: at, by_name=False, token="slice")
         source = DueClaims(self.claims, Stage.READY)
         self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source, lambda: True)
         self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))

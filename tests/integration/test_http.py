@@ -37,7 +37,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Fetched
+from recours.runs.ports import FetchResult
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.fakes.hostile import AnyStep, Attack, Pace
 from tests.needs import program
@@ -613,7 +613,7 @@ def test_tls_that_breaks_after_the_request_counts_as_sent(
 
 
 @dataclass
-class Asked:
+class ParcelQuery:
     """A queue, and what asking over it once came to."""
 
     database: Database
@@ -638,7 +638,7 @@ class Asked:
         )
         self.queue = APIRequestQueue({"chronopost": account}, QuotaTables(self.database), clock)
 
-    def fetch(self) -> Fetched:
+    def fetch(self) -> FetchResult:
         both = {Capability.TRACKING: 1, Capability.POD: 1}
         (reservation,), refusal = self.queue.reserve("chronopost", [both])
         assert refusal is None
@@ -677,7 +677,7 @@ def test_what_is_repeated_once_with_its_unit_and_what_is_not(
 ) -> None:
     kind, calls = expected
     scripted(sandbox, scenario)
-    asked = Asked(database, clock, sandbox.url, patience_s=1 if scenario is Attack.SLOW else 10)
+    asked = ParcelQuery(database, clock, sandbox.url, patience_s=1 if scenario is Attack.SLOW else 10)
     begun = clock.now()
     fetched = asked.fetch()
     assert isinstance(fetched.outcome, Failure)
@@ -691,7 +691,7 @@ def test_what_is_repeated_once_with_its_unit_and_what_is_not(
 
 def test_a_repeat_that_mends_it(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
     scripted(sandbox, Scenario.BAD_GATEWAY, Scenario.DELIVERED)
-    asked = Asked(database, clock, sandbox.url)
+    asked = ParcelQuery(database, clock, sandbox.url)
     assert isinstance(asked.fetch().outcome, Retrieved)
     assert asked.units == (3, 0)
     assert [call.operation for call in sandbox.calls] == ["trackSkybillV2", "trackSkybillV2", "searchPOD"]
@@ -701,7 +701,7 @@ def test_a_repeat_that_mends_it(database: Database, clock: SimulatedClock, sandb
 def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock, status: int) -> None:
     answer = b"HTTP/1.1 %d Gateway\r\nContent-Length: 0\r\n\r\n" % status
     with Server(says(answer, answer, answer)) as server:
-        fetched = Asked(database, clock, server.url).fetch()
+        fetched = ParcelQuery(database, clock, server.url).fetch()
     assert isinstance(fetched.outcome, Failure)
     assert (fetched.outcome.kind, fetched.outcome.http_status) == (ErrorKind.SERVER_ERROR, status)
     assert len(server.received) == 2
@@ -712,12 +712,12 @@ def test_gateways_are_asked_once_more(database: Database, clock: SimulatedClock,
 def test_other_statuses_are_not_repeated(database: Database, clock: SimulatedClock, status: int) -> None:
     answer = b"HTTP/1.1 %d Something\r\nContent-Length: 0\r\n\r\n" % status
     with Server(says(answer, answer)) as server:
-        Asked(database, clock, server.url).fetch()
+        ParcelQuery(database, clock, server.url).fetch()
     assert len(server.received) == 1
 
 
 def test_a_connection_that_is_refused_gives_its_unit_back(database: Database, clock: SimulatedClock) -> None:
-    asked = Asked(database, clock, f"http://127.0.0.1:{free_port()}")
+    asked = ParcelQuery(database, clock, f"http://127.0.0.1:{free_port()}")
     fetched = asked.fetch()
     assert isinstance(fetched.outcome, Failure)
     assert (fetched.outcome.kind, fetched.outcome.connected) == (ErrorKind.NETWORK, False)
@@ -733,7 +733,7 @@ def test_a_machine_without_files_is_at_fault_itself(
             raise OSError(errno.EMFILE, f"Too many open files: {address}")
 
     with Server(says(ANSWER)) as server:
-        asked = Asked(database, clock, server.url)
+        asked = ParcelQuery(database, clock, server.url)
         with monkeypatch.context() as patched:
             patched.setattr(socket, "socket", NoSocket)
             with pytest.raises(RunError, match=r"no file or no memory left\. Raise the limit"):

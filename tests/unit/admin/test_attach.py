@@ -9,7 +9,7 @@ import pytest
 
 from recours.admin.attach import Attacher, Attachment, NotAttachedError
 from recours.admin.results import ResultSentences
-from recours.core.appraisal import Appraisal, EvidenceKind, Shown
+from recours.core.appraisal import Appraisal, EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
 from recours.core.outcome import BY_HAND, KeptEvidence, StoredDocument
@@ -20,7 +20,10 @@ NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 CLAIM = Claim(
     1, "CLM-1", carrier_name="DPD", carrier="dpd", number="01234567890123", fetch_status=FetchStatus.SUCCESS
 )
-SIGNED, UNSIGNED = Shown(is_readable=True, has_signature=True), Shown(is_readable=True, has_signature=False)
+SIGNED, UNSIGNED = (
+    Findings(is_readable=True, has_signature=True),
+    Findings(is_readable=True, has_signature=False),
+)
 PRESENT = KeptEvidence(
     claim_id=1,
     carrier="dpd",
@@ -32,7 +35,7 @@ PRESENT = KeptEvidence(
     sha256="a" * 64,
     size=9,
     media_type="application/pdf",
-    shown=SIGNED,
+    findings=SIGNED,
     delivery=Delivery(),
 )
 MINE = replace(PRESENT, source=BY_HAND, by="Anna")
@@ -40,7 +43,10 @@ LETTER, SIGNATURE, PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, Evidence
 
 
 def attached(
-    present: KeptEvidence | None, kind: EvidenceKind, shown: Shown, pod_url: str | None = "/pods/present.pdf"
+    present: KeptEvidence | None,
+    kind: EvidenceKind,
+    shown: Findings,
+    pod_url: str | None = "/pods/present.pdf",
 ) -> tuple[str, Mock]:
     document = StoredDocument(
         "/pods/new.pdf", "b" * 64, 9, "application/pdf", Delivery(), BY_HAND, kind, shown
@@ -61,9 +67,9 @@ def attached(
     ("present", "kind", "shown", "is_pod"),
     [
         (PRESENT, LETTER, SIGNED, False),
-        (replace(PRESENT, shown=UNSIGNED), LETTER, SIGNED, True),
-        (replace(PRESENT, shown=UNSIGNED), LETTER, UNSIGNED, False),
-        (replace(PRESENT, shown=UNSIGNED, delivery=Delivery(signatory="DUPONT")), LETTER, SIGNED, False),
+        (replace(PRESENT, findings=UNSIGNED), LETTER, SIGNED, True),
+        (replace(PRESENT, findings=UNSIGNED), LETTER, UNSIGNED, False),
+        (replace(PRESENT, findings=UNSIGNED, delivery=Delivery(signatory="DUPONT")), LETTER, SIGNED, False),
         (replace(PRESENT, kind=SIGNATURE), LETTER, UNSIGNED, True),
         (replace(PRESENT, kind=PHOTO), SIGNATURE, SIGNED, True),
         (MINE, LETTER, SIGNED, True),
@@ -73,7 +79,7 @@ def attached(
     ],
 )
 def test_which_piece_is_the_claim_s_pod(
-    present: KeptEvidence | None, kind: EvidenceKind, shown: Shown, is_pod: bool
+    present: KeptEvidence | None, kind: EvidenceKind, shown: Findings, is_pod: bool
 ) -> None:
     path, claims = attached(present, kind, shown)
     assert path == ("/pods/new.pdf" if is_pod else "/pods/present.pdf")

@@ -8,7 +8,7 @@ import pytest
 from recours.carriers.queue import Bundle
 from recours.core.outcome import Failure
 from recours.core.sentences import Sentence
-from recours.runs.ports import Asked
+from recours.runs.ports import ParcelQuery
 
 DOWN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
 SILENT = Failure.of(Sentence.NO_ANSWER, "Listed")
@@ -21,7 +21,7 @@ def calls_of(
     bad: Collection[str], failure: Failure = DOWN, *, alone: bool = True
 ) -> tuple[list[int], Bundle]:
     """The sizes of the calls about thirty numbers; whether a bad one fails `alone` too."""
-    bundle = Bundle([Asked(number, None) for number in THIRTY])
+    bundle = Bundle([ParcelQuery(number, None) for number in THIRTY])
     sizes = []
     while numbers := bundle.next_call(bundle.parcels[0]):
         sizes.append(len(numbers))
@@ -62,7 +62,7 @@ def test_a_carrier_that_is_down_takes_four_calls() -> None:
 
 
 def test_failures_of_several_kinds_in_a_row_are_an_outage_too() -> None:
-    bundle = Bundle([Asked(number, None) for number in THIRTY])
+    bundle = Bundle([ParcelQuery(number, None) for number in THIRTY])
     for failure in (REJECTED, DOWN, SILENT, DOWN):
         bundle.note_tracking(bundle.next_call(bundle.parcels[0]), failure)
     assert (bundle.next_call(bundle.parcels[0]), bundle.outage) == ((), DOWN)

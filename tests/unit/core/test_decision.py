@@ -233,7 +233,7 @@ def test_a_paid_claim_is_set_aside(status: str, fetch_status: str) -> None:
     paid = claim(fetch_status, claim_status=status, updated_at=NOW - HOUR)
     assert assess(paid, NOW, POLICY).stage is Stage.SHELVED
     assert next_action(paid, NOW, POLICY) is Action.SHELVE
-    assert next_action(paid, NOW, POLICY, asked=True) is Action.SHELVE
+    assert next_action(paid, NOW, POLICY, by_name=True) is Action.SHELVE
 
 
 @pytest.mark.parametrize("status", [None, "", "submitted", "unpaid"])
@@ -405,7 +405,7 @@ def test_what_a_turn_is_used_for(retries: int, most: int, stage: Stage, what: Ac
 
 def test_who_is_asked_for_is_called_whatever_its_turn() -> None:
     for row in (at_retry(9, Stage.GIVEN_UP), at_retry(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
-        assert next_action(row, NOW, POLICY, asked=True) is Action.CALL
+        assert next_action(row, NOW, POLICY, by_name=True) is Action.CALL
 
 
 def test_a_pending_claim_is_called_whatever_its_count() -> None:
@@ -416,7 +416,7 @@ def test_a_pending_claim_is_called_whatever_its_count() -> None:
 def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int, what: Action) -> None:
     assert MOST_INTERRUPTIONS == 3
     assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
-    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, asked=True) is Action.CALL
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, by_name=True) is Action.CALL
 
 
 @pytest.mark.parametrize(
@@ -539,7 +539,7 @@ def test_what_gave_up_keeps_its_rank() -> None:
 @pytest.mark.parametrize("asked", [False, True])
 def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
     row = at_retry(retries, interruptions=1, kind=ErrorKind.TIMEOUT)
-    decision = decide(row, failing(kind), NOW, POLICY, asked=asked)
+    decision = decide(row, failing(kind), NOW, POLICY, by_name=asked)
     assert decision.state == row.state
     assert (decision.uses_attempt, decision.gave_up, decision.events) == (False, False, ())
     assert (decision.fetch_status, decision.kind, decision.error) == (FetchStatus.FAILED, kind, None)
@@ -682,8 +682,8 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
     stage: Stage, kind: ErrorKind, retries: int
 ) -> None:
     before = at_retry(retries, stage)
-    decision = decide(before, failing(kind), NOW, POLICY, asked=True)
-    assert decision.state.asked  # and was not before
+    decision = decide(before, failing(kind), NOW, POLICY, by_name=True)
+    assert decision.state.was_asked  # and was not before
     learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery, expire_from=None)
     assert learnt == before.state
     assert (decision.events, decision.gave_up, decision.uses_attempt) == ((), False, True)
@@ -691,16 +691,16 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
 
 @pytest.mark.parametrize("status", ["pending", None, "manual", "not_available"])
 def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: str | None) -> None:
-    decision = decide(claim(status), failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    decision = decide(claim(status), failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
     assert not decision.tells_service
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP])
 def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stage: Stage) -> None:
     before = at_retry(4, stage, kind=ErrorKind.ACCESS_DENIED)
-    passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, asked=True)
+    passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
     assert (passing.state.kind, passing.tells_service) == (ErrorKind.ACCESS_DENIED, False)
-    lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, asked=True)
+    lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, by_name=True)
     assert (lasting.state.kind, lasting.tells_service) == (ErrorKind.INVALID_TRACKING, True)
 
 

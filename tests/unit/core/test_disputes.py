@@ -5,13 +5,13 @@ from itertools import product
 
 import pytest
 
-from recours.core.appraisal import Shown
+from recours.core.appraisal import Findings
 from recours.core.claim import Delivery
-from recours.core.disputes import DisputeVerdict, Missing, Support, support, told, verdict_sentence
+from recours.core.disputes import DisputeVerdict, Missing, Support, findings_text, support, verdict_sentence
 from recours.core.localized import Localized
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
-LETTER = Shown(
+LETTER = Findings(
     is_readable=True,
     number=True,
     signatory="DUPONT",
@@ -19,10 +19,10 @@ LETTER = Shown(
     delivered="2026-10-05T10:31",
     place="Lille",
 )
-UNSIGNED = Shown(is_readable=True, number=True, has_signature=False, delivered="2026-10-05")
-UNDATED = Shown(is_readable=True, number=True, signatory="DUPONT")
-IMAGE = Shown(has_signature=True)
-SCAN = Shown()
+UNSIGNED = Findings(is_readable=True, number=True, has_signature=False, delivered="2026-10-05")
+UNDATED = Findings(is_readable=True, number=True, signatory="DUPONT")
+IMAGE = Findings(has_signature=True)
+SCAN = Findings()
 TRACKED = Delivery(AT, "DUPONT")
 M = Missing
 
@@ -61,7 +61,7 @@ ZONE = timezone(timedelta(hours=2))
     ],
 )
 def test_a_dispute_takes_more_than_a_delivery(
-    dispute: str, pieces: list[Shown], delivery: Delivery | None, expected: DisputeVerdict
+    dispute: str, pieces: list[Findings], delivery: Delivery | None, expected: DisputeVerdict
 ) -> None:
     assert support(dispute, pieces, delivery) == expected
 
@@ -70,7 +70,7 @@ def test_a_dispute_takes_more_than_a_delivery(
 def test_more_evidence_never_proves_less(dispute: str) -> None:
     strength = [Support.NOT, Support.UNKNOWN, Support.PARTLY, Support.PROVES]
     pieces = [
-        Shown(is_readable=True, number=number, signatory=name, has_signature=signed, delivered=at)
+        Findings(is_readable=True, number=number, signatory=name, has_signature=signed, delivered=at)
         for number, name, signed, at in product(
             (None, False, True), (None, "X"), (None, False, True), (None, "2026-10-05")
         )
@@ -96,13 +96,13 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             "sans signature, livré le 5 oct. 2026 ; le numéro y figure",
         ),
         (
-            Shown(is_readable=True, number=False, signatory="DUPONT"),
+            Findings(is_readable=True, number=False, signatory="DUPONT"),
             Delivery(AT),
             "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026, 10:31 UTC+02:00",
             "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 5 oct. 2026, 10:31 UTC+02:00",
         ),
         (
-            Shown(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
+            Findings(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
             None,
             "neither name nor signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; the number is on it",
             "ni nom ni signature, livré le 5 oct. 2026, 10:31 UTC+02:00 ; le numéro y figure",
@@ -121,7 +121,7 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             "sans texte lisible",
         ),
         (
-            Shown(is_readable=True),
+            Findings(is_readable=True),
             None,
             "neither name nor signature, no date",
             "ni nom ni signature, sans date",
@@ -129,10 +129,10 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
     ],
 )
 def test_what_a_document_shows_in_two_languages(
-    shown: Shown, delivery: Delivery | None, english: str, french: str
+    shown: Findings, delivery: Delivery | None, english: str, french: str
 ) -> None:
-    assert told(shown, delivery, Localized("en", ZONE)) == english
-    assert told(shown, delivery, Localized("fr", ZONE)) == french
+    assert findings_text(shown, delivery, Localized("en", ZONE)) == english
+    assert findings_text(shown, delivery, Localized("fr", ZONE)) == french
 
 
 def test_a_verdict_says_what_is_missing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recours.core.assessment import as_next_run_finds, assess, go_on, retimed
+from recours.core.assessment import assess, go_on, retimed, state_for_next_run
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
@@ -341,7 +341,7 @@ def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
 @pytest.mark.parametrize("policy", [ON, OFF])
 def test_one_that_is_set_is_made_whatever_the_settings_say_by_then(most: int, policy: Policy) -> None:
     policy = replace(policy, max_retries=most)
-    assert as_next_run_finds(waiting(), START, policy) == waiting().state
+    assert state_for_next_run(waiting(), START, policy) == waiting().state
     assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL
     assert made(policy=policy).gave_up is (most < 6)
 
@@ -354,9 +354,9 @@ def test_under_a_lowered_limit_one_that_waits_for_a_retry_is_given_up_without_a_
 
 def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
     over = claim(replace(ready(4, kind=ErrorKind.TIMEOUT), stage=Stage.GIVEN_UP, next_at=None))
-    assert as_next_run_finds(over, START, ON) == over.state
+    assert state_for_next_run(over, START, ON) == over.state
     waits = claim(replace(ready(3, kind=ErrorKind.TIMEOUT), stage=Stage.WAITING))
-    assert as_next_run_finds(waits, START, ON) == waits.state
+    assert state_for_next_run(waits, START, ON) == waits.state
     assert awaits_last_attempt(decide(waits, fail(), START, ON).state)
 
 

@@ -86,7 +86,7 @@ def test_a_delivery_that_is_learnt_moves_the_end_of_the_evidence() -> None:
     delivery = Delivery(created(115))
     for kind in (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.RATE_LIMITED):
         for by_hand in (False, True):
-            learnt = decide(claim, Failure(kind, "", delivery=delivery), NOW, POLICY, asked=by_hand).state
+            learnt = decide(claim, Failure(kind, "", delivery=delivery), NOW, POLICY, by_name=by_hand).state
             assert (learnt.rank_at, learnt.rank_is_deadline) == (NOW + 5 * DAY, True), (kind, by_hand)
     nothing_new = decide(claim, Failure(ErrorKind.TIMEOUT, ""), NOW, POLICY).state
     assert nothing_new.rank_at == NOW + 20 * DAY

@@ -125,7 +125,7 @@ class Small:
     def _turn(self, answer: Outcome, *, asked: bool) -> None:
         claim = self.claim
         self.taken = claim.state
-        what = next_action(claim, self.now, self.policy, asked=asked)
+        what = next_action(claim, self.now, self.policy, by_name=asked)
         if what is Action.SHELVE:
             self._write(replace(claim.state, stage=Stage.SHELVED))
         elif what is Action.GIVE_UP:
@@ -133,7 +133,7 @@ class Small:
         elif what is Action.CALL and isinstance(answer, Retrieved):
             self._record("call", succeed(claim, answer, self.now))
         elif what is Action.CALL and isinstance(answer, Failure):
-            self._record("call", decide(claim, answer, self.now, self.policy, asked=asked))
+            self._record("call", decide(claim, answer, self.now, self.policy, by_name=asked))
 
     def _record(self, what: str, decision: Decision) -> None:
         self._note(what, decision)

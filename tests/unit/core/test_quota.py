@@ -219,7 +219,7 @@ def test_another_number_in_the_same_window_is_the_same_window() -> None:
 
 @pytest.mark.parametrize(("used", "left"), [(0, 10), (5, 5), (10, 0), (13, 0)])
 def test_what_is_left_is_never_less_than_nothing(used: int, left: int) -> None:
-    assert Usage(Limit("ups", 10, Window()), used, utc(2026, 1, 1)).left == left
+    assert Usage(Limit("ups", 10, Window()), used, utc(2026, 1, 1)).remaining == left
 
 
 # ---------------------------------------------------------------- left to the other worker

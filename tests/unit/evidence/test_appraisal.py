@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from reportlab.pdfgen.canvas import Canvas
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.evidence import numbers
 from recours.evidence.appraisal import appraise, appraise_reading
 from recours.evidence.reading import Cell, Reading, Row
@@ -41,10 +41,10 @@ def judged(text: str, number: str = NUMBER, carrier: str = "chronopost", **more:
     return appraise_reading(Reading(rows=rows_of(text), **more), Expected(carrier, number))
 
 
-def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Shown:
+def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findings:
     found = judged(text, number, carrier)
     assert found.hollow is None
-    return found.shown
+    return found.findings
 
 
 # ---------------------------------------------------------------- who signed
@@ -118,7 +118,7 @@ def test_the_signatory_is_a_persons_name(text: str, name: str | None) -> None:
     ],
 )
 def test_the_time_is_that_of_the_delivery(text: str, delivered: str | None) -> None:
-    assert judged(f"{NUMBER} delivered\n{text}").shown.delivered == delivered
+    assert judged(f"{NUMBER} delivered\n{text}").findings.delivered == delivered
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_date_that_may_be_two_is_none(date: str, delivered: str | None) -> Non
     ],
 )
 def test_the_place_is_a_town(text: str, town: str | None) -> None:
-    assert judged(f"{NUMBER} delivered\n{text}").shown.place == town
+    assert judged(f"{NUMBER} delivered\n{text}").findings.place == town
 
 
 def test_of_a_list_of_parcels_ours_counts() -> None:
@@ -246,7 +246,7 @@ def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str)
     signed = "Livré le 05/10/2026\nSigné par DUPONT"
     assert judged(f"{text}\n{signed}", number).hollow == f"it shows another parcel's number ({other})"
     beside_ours = judged(f"{text}\nColis n° {number}\n{signed}", number)
-    assert (beside_ours.hollow, beside_ours.shown.number) == (None, True)
+    assert (beside_ours.hollow, beside_ours.findings.number) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str)
 def test_other_numbers_are_no_parcels(text: str) -> None:
     for number in ("98765432109876", "31000001", "9876543210"):
         found = judged(f"{text}\nLivré le 05/10/2026\nSigné par DUPONT", number)
-        assert (found.hollow, found.shown.number) == (None, False)
+        assert (found.hollow, found.findings.number) == (None, False)
 
 
 def test_the_address_of_a_delivery_is_no_number_of_letters_and_digits() -> None:
@@ -295,7 +295,7 @@ def test_a_number_of_our_form_is_one(text: str, is_like: bool) -> None:
 def test_a_signature_is_told_only_if_it_can_be(
     text: str, reading: dict[str, bool], expected: bool | None
 ) -> None:
-    assert judged(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).shown.has_signature is expected
+    assert judged(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).findings.has_signature is expected
 
 
 @pytest.mark.parametrize(("signed", "hollow"), [(True, False), (False, True)])
@@ -326,7 +326,7 @@ def test_an_image_of_a_signature_has_one() -> None:
     content = encoded(sheet, "image/png")
     for kind, expected in ((EvidenceKind.SIGNATURE, True), (EvidenceKind.PHOTO, None)):
         found = appraise(content, "image/png", Expected("ups", NUMBER, kind))
-        assert found == Appraisal(Shown(has_signature=expected))
+        assert found == Appraisal(Findings(has_signature=expected))
 
 
 def test_a_signature_drawn_on_a_page_is_seen_and_a_logo_or_a_table_is_not() -> None:
@@ -340,7 +340,7 @@ def test_a_signature_drawn_on_a_page_is_seen_and_a_logo_or_a_table_is_not() -> N
         return pdf(draw)
 
     def has_signature(content: bytes) -> bool | None:
-        return appraise(content, "application/pdf", Expected("chronopost", NUMBER)).shown.has_signature
+        return appraise(content, "application/pdf", Expected("chronopost", NUMBER)).findings.has_signature
 
     assert has_signature(page(signed=True)) is True
     assert has_signature(page(signed=False)) is None
@@ -384,12 +384,12 @@ def test_a_menu_of_links_names_no_paper() -> None:
     assert appraise(page(f"<ul>{links}</ul>"), "text/html", expected).hollow is None
     assert appraise(page("<h1>Réclamation</h1>"), "text/html", expected).hollow
     linked = f'<p>Livré le 05/10/2026, colis</p><p><a href="/">{NUMBER}</a></p>'
-    assert appraise(web_page("DPD", linked), "text/html", expected).shown.number
+    assert appraise(web_page("DPD", linked), "text/html", expected).findings.number
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Signature not required", "Signature not on file"])
 def test_what_stands_where_nobody_signed_is_no_signatory(words: str) -> None:
-    assert judged(f"{NUMBER} delivered\nReceived by: {words}").shown.signatory is None
+    assert judged(f"{NUMBER} delivered\nReceived by: {words}").findings.signatory is None
 
 
 def test_a_footer_with_the_day_of_the_answer_is_no_number() -> None:
@@ -405,13 +405,13 @@ def test_a_login_beside_a_delivery_of_the_parcel_is_no_login_page() -> None:
 
 
 def test_what_a_picture_may_show_is_not_denied() -> None:
-    assert judged("Scanned with PocketScan", has_picture=True) == Appraisal(Shown())
+    assert judged("Scanned with PocketScan", has_picture=True) == Appraisal(Findings())
     letters_without_meaning = "\ufffd" * 50
-    assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Shown())
+    assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Findings())
 
 
 def test_a_number_that_is_not_known_is_not_missed() -> None:
-    assert judged("Livré. Page 1/1", number="") == Appraisal(Shown(is_readable=True))
+    assert judged("Livré. Page 1/1", number="") == Appraisal(Findings(is_readable=True))
     assert judged("Page 1/1", number="").hollow == "it tells of no delivery"
 
 
@@ -506,7 +506,7 @@ def test_a_web_page_is_read_in_rows_and_cells() -> None:
         Expected("dpd", NUMBER),
     )
     assert found == Appraisal(
-        Shown(is_readable=True, number=True, signatory="DUPONT", delivered="2026-10-05", place="Lille")
+        Findings(is_readable=True, number=True, signatory="DUPONT", delivered="2026-10-05", place="Lille")
     )
 
 
@@ -520,7 +520,7 @@ def test_text_in_a_form_and_beside_its_label_is_read() -> None:
         canvas.translate(200, 700)
         canvas.doForm("overlay")
 
-    found = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).shown
+    found = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).findings
     assert (found.number, found.signatory) == (True, "DUPONT")
 
 
@@ -532,7 +532,9 @@ def test_a_picture_in_a_letter_is_no_signature_by_itself() -> None:
         write(canvas, 60, 700, [f"Colis {NUMBER} livré le 05/10/2026"])
         place(canvas, sheet, (60, 500, 150, 60))
 
-    assert appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).shown.has_signature is None
+    assert (
+        appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).findings.has_signature is None
+    )
 
 
 @pytest.mark.sample("other words without end", every=4)

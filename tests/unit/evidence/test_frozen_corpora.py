@@ -141,7 +141,7 @@ class Result:
 
     def facts(self, name: str) -> tuple[str | None, str | None]:
         """What the document shows, and what was read."""
-        truth, shown = self.document.truth, self.appraisal.shown
+        truth, shown = self.document.truth, self.appraisal.findings
         if name == "delivered":
             at = truth.delivered
             form = "%Y-%m-%dT%H:%M" if isinstance(at, datetime) else "%Y-%m-%d"
@@ -171,9 +171,9 @@ def legible(results: list[Result]) -> list[Result]:
 
 def test_the_number_is_read_on_every_proof_but_on_pictures(results: list[Result]) -> None:
     numbers = {
-        result.document.name: result.appraisal.shown.number
+        result.document.name: result.appraisal.findings.number
         for result in results
-        if result.appraisal.shown.number != result.document.truth.number_shown
+        if result.appraisal.findings.number != result.document.truth.number_shown
     }
     assert numbers == {}
 
@@ -192,6 +192,6 @@ def test_no_signature_is_claimed_or_denied_wrongly(legible: list[Result]) -> Non
     wrong = [
         result.document.name
         for result in legible
-        if result.appraisal.shown.has_signature is (not result.document.truth.has_signature)
+        if result.appraisal.findings.has_signature is (not result.document.truth.has_signature)
     ]
     assert wrong == []

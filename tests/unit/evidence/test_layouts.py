@@ -38,6 +38,6 @@ def test_a_layout_is_judged_and_read_rightly(*, is_hollow: bool) -> None:
         with row(name):
             assert bool(appraisal.hollow) is is_hollow
             if not is_hollow:
-                shown = appraisal.shown
+                shown = appraisal.findings
                 assert shown.number is True
                 assert [shown.signatory or "-", shown.delivered or "-", shown.place or "-"] == facts[:3]

@@ -17,14 +17,14 @@ from PIL import Image, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import (
-    Kept,
     Label,
     NotADocumentError,
     Piece,
+    RecoveredEvidence,
     Retrieved,
     StoredDocument,
     best_proof,
@@ -635,7 +635,7 @@ def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
     store.discard_notes(documents)
     store.discard_notes(documents)
     assert note(store).name == "B_8_XY123456789FR.jsonl"
-    assert store.find(LABEL) == Kept()
+    assert store.find(LABEL) == RecoveredEvidence()
     assert len(files(store)) == 3
     store.discard_notes([other])
     assert list((store.folder / ".parts").iterdir()) == []
@@ -698,7 +698,7 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
 ) -> None:
     """A record may point to it."""
     with monkeypatch.context() as patched:
-        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Shown()))
+        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings()))
         path = Path(stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
     again = stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
     assert (again.refused, again.path) == ("it is blank", str(path))
@@ -710,7 +710,7 @@ def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
 ) -> None:
     """Its row names one file: nobody would ever delete the other."""
     with monkeypatch.context() as patched:
-        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
+        patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings(), "it is blank"))
         refused = stored(store, LABEL, PROOF)
     assert files(store) == [Path(refused.path)]
     document = stored(store, LABEL, PROOF)
@@ -794,7 +794,7 @@ def test_all_pieces_are_kept_each_content_once(
         assert Path(document.path).parents[2] == folder / "chronopost"
         assert Path(document.path).read_bytes() == piece.content
     assert best_proof(documents) == (None if best is None else documents[best])
-    assert store.find(LABEL) == Kept(tuple(documents), is_complete=best is not None)
+    assert store.find(LABEL) == RecoveredEvidence(tuple(documents), is_complete=best is not None)
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -802,11 +802,11 @@ def test_an_answer_of_which_a_piece_is_missing_is_not_complete(lost: int, store:
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
     Path(documents[lost].path).write_bytes(b"")
     left = documents[1 - lost]
-    assert store.find(LABEL) == Kept((left,))
+    assert store.find(LABEL) == RecoveredEvidence((left,))
     other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
-    assert store.find(LABEL) == Kept((other, left), is_complete=True)
+    assert store.find(LABEL) == RecoveredEvidence((other, left), is_complete=True)
     assert store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY)) == documents
-    assert store.find(LABEL) == Kept((*documents, other), is_complete=True)
+    assert store.find(LABEL) == RecoveredEvidence((*documents, other), is_complete=True)
 
 
 @pytest.mark.parametrize("is_moved", [False, True])
@@ -855,7 +855,7 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
         "application/json",
         None,
     )
-    assert document.shown == Shown(
+    assert document.findings == Findings(
         is_readable=True,
         number=True,
         signatory="DUPONT é",
@@ -864,5 +864,5 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
     )
     assert best_proof([document]) is None
     found = store.find(LABEL)
-    assert found == Kept((document,))
+    assert found == RecoveredEvidence((document,))
     assert found.documents[0].delivery.place == "LILLE"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Delivery
 from recours.core.disputes import Support
 from recours.core.localized import Localized
@@ -26,14 +26,14 @@ LETTER = KeptEvidence(
     size=2000,
     media_type="application/pdf",
     delivery=Delivery(),
-    shown=Shown(
+    findings=Findings(
         is_readable=True, number=True, signatory="DUPONT", has_signature=True, delivered="2026-10-05T10:31"
     ),
 )
-SCAN = replace(LETTER, shown=Shown())
+SCAN = replace(LETTER, findings=Findings())
 HOLLOW = replace(LETTER, refused="it is blank")
 RECORD = replace(LETTER, kind=EvidenceKind.RECORD, delivery=Delivery(AT, "DURAND"))
-UNNUMBERED = replace(LETTER, shown=Shown(is_readable=True, number=False, signatory="DUPONT"))
+UNNUMBERED = replace(LETTER, findings=Findings(is_readable=True, number=False, signatory="DUPONT"))
 BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
 
 
@@ -60,7 +60,7 @@ PARIS = ZoneInfo("Europe/Paris")
             "sans texte lisible ; saisi par Anna : DURAND, 5 oct. 2026, 10:31 CEST",
         ),
         (
-            replace(BY_HAND, shown=LETTER.shown, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
+            replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
             "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
             "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure ; saisi par Anna : DURAND",
         ),

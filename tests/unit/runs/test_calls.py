@@ -17,7 +17,7 @@ from recours.core.outcome import Failure, Label, Retrieved
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
 from recours.runs import engine
-from recours.runs.ports import Asked, Fetched, Lease, Reservation
+from recours.runs.ports import FetchResult, Lease, ParcelQuery, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT
@@ -49,7 +49,7 @@ def retries_of(world: World) -> list[int]:
 
 
 def outcomes_of(world: World) -> list[tuple[str, bool]]:
-    return [(attempt.outcome, attempt.used) for attempt in world.claims.attempts]
+    return [(attempt.outcome, attempt.uses_attempt) for attempt in world.claims.attempts]
 
 
 def nothing_is_held(world: World) -> bool:
@@ -122,9 +122,9 @@ def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threadi
     def held_up(
         reservations: Sequence[Reservation],
         key: str,
-        asked: Sequence[Asked],
+        asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[Fetched, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         if asked[0].number == number:
             reached.set()
             meanwhile()
@@ -218,9 +218,9 @@ def bundles_of(world: World) -> list[list[str]]:
     def noted(
         reservations: Sequence[Reservation],
         key: str,
-        asked: Sequence[Asked],
+        asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[Fetched, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         bundles.append([one.number for one in asked])
         return fetch_bundle(reservations, key, asked, go_on)
 

@@ -14,8 +14,8 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.evidence.store import DocumentStore
-from recours.runs.attempt import Ended, attempt, ended_by_kept
-from recours.runs.ports import Fetched
+from recours.runs.attempt import AttemptResult, attempt, ended_by_kept
+from recours.runs.ports import FetchResult
 from recours.sandbox import SimulatedClock
 from recours.sandbox import documents as simulated
 
@@ -44,9 +44,9 @@ def claim_of(interruptions: int = 0, delivery: Delivery | None = None) -> Claim:
     )
 
 
-def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[Ended, bool]:
+def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[AttemptResult, bool]:
     """How the attempt ended, and whether the carrier was asked."""
-    answers = iter([Fetched(outcome, 1, 0)])
+    answers = iter([FetchResult(outcome, 1, 0)])
     reservation: Any = SimpleNamespace(release=lambda: None)
     deps: Any = SimpleNamespace(documents=store, clock=CLOCK, policy=Policy(PARIS))
     found = attempt(claim, None, reservation, answers, deps)
@@ -62,7 +62,7 @@ def dead_run_stored(store: DocumentStore, *pieces: Piece, lost: int | None = Non
     return documents
 
 
-def contents(found: Ended) -> list[bytes]:
+def contents(found: AttemptResult) -> list[bytes]:
     return [Path(piece.path).read_bytes() for piece in found.evidence]
 
 

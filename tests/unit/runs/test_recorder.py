@@ -17,7 +17,7 @@ def world() -> World:
 
 
 def recorder(world: World, stats: Stats) -> Recorder:
-    return Recorder(world.deps(), stats, "run-1", local, asked=False, token="run-1")
+    return Recorder(world.deps(), stats, "run-1", local, by_name=False, token="run-1")
 
 
 def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(

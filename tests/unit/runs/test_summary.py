@@ -146,8 +146,8 @@ def test_spans_are_said_in_words(hours: float, words: str) -> None:
 
 
 def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
-    second = Usage(Limit("dhl", 1, Window(1)), used=1, resets_at=MIDNIGHT)
-    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, resets_at=MIDNIGHT)
+    second = Usage(Limit("dhl", 1, Window(1)), calls=1, resets_at=MIDNIGHT)
+    day = Usage(Limit("dhl", 250, Window(0, "UTC")), calls=7, resets_at=MIDNIGHT)
     assert worth_showing([second, day]) == [day]
     assert worth_showing([second]) == [second]
     assert usage_line("La Poste", second, minute) == "La Poste: 1/1 per second"
