@@ -1,9 +1,9 @@
 """What the answers of several carriers have in common: failures, parcel statuses, documents, and whose delivery it is."""
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import Enum, auto
@@ -22,7 +22,6 @@ PARIS = ZoneInfo("Europe/Paris")
 NEVER = datetime.min.replace(tzinfo=UTC)  # earlier than any time that an answer tells
 LONGEST_NAME = 100
 _LONGEST_LABEL = 80
-_SERVER_ERRORS = 500
 
 # ---------------------------------------------------------------- failures
 
@@ -40,7 +39,7 @@ Meaning = Sentence | Detailed
 
 def unreadable(name: str, answer: Response) -> Failure:
     """An answer that is not what was asked for: the server's own trouble, or nothing that can be read."""
-    if answer.status >= _SERVER_ERRORS:
+    if answer.is_server_error:
         return out_of_order(name, answer)
     fault = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
     message = f"{name} sent {fault} (HTTP {answer.status})"
@@ -57,17 +56,20 @@ def failure_of(name: str, meaning: Meaning, answer: Response, carrier_text: str 
     return Failure.of(key, name, carrier_text, answer.status, detail=detail)
 
 
-def by_status(
+def error(
     name: str,
-    meanings: Mapping[int, Meaning],
     answer: Response,
+    codes: Mapping[str, Meaning],
+    statuses: Mapping[int, Meaning],
     code: str | None = None,
     carrier_text: str | None = None,
 ) -> Failure:
-    """What an answer means by its HTTP status. `code`: one that our tables do not have."""
-    if answer.status in meanings:
-        failure = failure_of(name, meanings[answer.status], answer, carrier_text)
-    elif answer.status >= _SERVER_ERRORS:
+    """What an error means: by its code, else by its HTTP status. A code that no table has is reported."""
+    if code and code in codes:
+        return failure_of(name, codes[code], answer, carrier_text)
+    if answer.status in statuses:
+        failure = failure_of(name, statuses[answer.status], answer, carrier_text)
+    elif answer.is_server_error:
         failure = out_of_order(name, answer, carrier_text)
     else:
         return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
@@ -83,15 +85,6 @@ def unknown_code(name: str, answer: Response, code: str | None, carrier_text: st
     report = f"the error code {text} (HTTP {answer.status}{quoted(carrier_text)})"
     words = f"{text}{quoted(carrier_text)}"
     return Failure.of(Sentence.CODE_UNKNOWN, name, words, answer.status, message=message, unknown=report)
-
-
-def by_code(
-    name: str, table: dict[str, Meaning], answer: Response, code: str | None, carrier_text: str | None = None
-) -> Failure:
-    """What an error means by its code alone; without one, the answer cannot be read."""
-    if code in table:
-        return failure_of(name, table[code], answer, carrier_text)
-    return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
 
 
 def report_code(
@@ -146,26 +139,15 @@ def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> Parcel
     return min(statuses, key=lambda status: status.value, default=None)
 
 
-def not_handed_over(
-    name: str,
-    answer: Response,
-    label: str | None,
-    *,
-    code: str | None,
-    table: Mapping[str, ParcelStatus],
-    status: ParcelStatus | None = None,
-) -> Failure:
-    """What to say of a parcel that its recipient does not have. `code` decides it, unless `status` is known otherwise.
-
-    A code that the table does not have is reported with the failure.
-    """
-    status = status or table.get(code or "")
-    carrier_text = clean(label or code or "no details", _LONGEST_LABEL)
-    if status in FINAL:
-        return Failure.of(FINAL[status], name, carrier_text, answer.status)
-    unknown = f"the event code {clean(code, 60)} ({carrier_text})" if code and code not in table else None
+def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[str, ParcelStatus]) -> Failure:
+    """What to say of a parcel that its recipient does not have. A code that the table does not have is reported."""
+    carrier_text = clean(scan.label or scan.code or "no details", _LONGEST_LABEL)
+    if scan.status in FINAL:
+        return Failure.of(FINAL[scan.status], name, carrier_text, answer.status)
+    is_strange = scan.code and scan.code not in table
+    unknown = f"the event code {clean(scan.code or '', 60)} ({carrier_text})" if is_strange else None
     message = f"The parcel is not delivered yet ({carrier_text})"
-    words = label or code
+    words = scan.label or scan.code
     return Failure.of(Sentence.NOT_DELIVERED, name, words, answer.status, message=message, unknown=unknown)
 
 
@@ -176,14 +158,6 @@ def about_another(name: str, answer: Response) -> Failure:
 
 
 # ---------------------------------------------------------------- documents
-
-
-def decoded(encoded: str) -> bytes | None:
-    """The bytes of a base64 text, strictly, but for line breaks; None if it is none."""
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 # More than any carrier documents for one parcel: an answer may hold as many as fit in it.
@@ -202,13 +176,13 @@ def evidence(
 ) -> Outcome:
     """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
 
-    What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
+    What is no base64 is left out; what is wrong with the rest, the appraisal says.
     """
-    pieces = [
-        Piece(content, piece.source, piece.kind, piece.html)
-        for piece in encoded_pieces[:MOST_PIECES]
-        if (content := decoded(piece.encoded)) is not None
-    ]
+    pieces: list[Piece] = []
+    for piece in encoded_pieces[:MOST_PIECES]:
+        with suppress(ValueError):
+            content = base64.b64decode("".join(piece.encoded.split()), validate=True)
+            pieces.append(Piece(content, piece.source, piece.kind, piece.html))
     if pieces:
         return Retrieved(tuple(sorted(pieces, key=lambda piece: not is_document(piece))), delivery)
     message = f"{name} sent a proof that is not valid base64"
@@ -316,6 +290,24 @@ class Scan:
     label: str | None = None
     body: Any = field(default=None, repr=False)  # this part of the answer, for facts that few carriers give
 
+    @classmethod
+    def of(
+        cls,
+        body: Any,
+        code: str | None,
+        table: Mapping[str, ParcelStatus],
+        at: datetime | None,
+        label: str | None,
+        *,
+        by_label: bool = False,
+    ) -> "Scan":
+        """An event with a code of the carrier's table. `by_label`: a label that tells of a return counts more."""
+        status = table.get(code or "")
+        if by_label and turns_back(label) and status is not ParcelStatus.RETURNED:
+            is_end = status is ParcelStatus.DELIVERED
+            status = ParcelStatus.RETURNED if is_end else ParcelStatus.GOING_BACK
+        return cls(status=status, at=at, code=code, label=label, body=body)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shipment:
@@ -404,30 +396,22 @@ def _forms(number: str) -> set[str]:
     return {form.lstrip("0") for form in forms}
 
 
-def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:
-    """The parcel with this number and the latest scan; None if the answer is only about other parcels.
-
-    If no parcel has this number, parcels without any number count.
-    """
-    parcels = list(shipments)
-    ours = [parcel for parcel in parcels if any(same_number(number, other) for other in parcel.numbers)]
-    unnumbered = [parcel for parcel in parcels if not parcel.numbers]
-    return max(ours or unnumbered, key=lambda parcel: parcel.latest, default=None)
-
-
 def handover(
     name: str,
     number: str,
-    shipments: Iterable[Shipment],
+    shipments: Sequence[Shipment],
     answer: Response,
     table: Mapping[str, ParcelStatus],
 ) -> Handover | Failure:
     """The delivery of the parcel with this number to its recipient, or why the answer shows none.
 
-    `shipments`: all in the answer of the carrier called `name`. A delivery after the parcel turned back went to its sender. A
-    partial delivery does not count. A delivery before the acceptance belongs to another parcel with the same number.
+    `shipments`: all in the answer of the carrier called `name`. The newest with the number counts; if none has it, the newest
+    without any number. A delivery after the parcel turned back went to its sender. A partial delivery does not count. A
+    delivery before the acceptance belongs to another parcel with the same number.
     """
-    shipment = newest_about(number, shipments)
+    ours = [parcel for parcel in shipments if any(same_number(number, other) for other in parcel.numbers)]
+    unnumbered = [parcel for parcel in shipments if not parcel.numbers]
+    shipment = max(ours or unnumbered, key=lambda parcel: parcel.latest, default=None)
     if shipment is None:
         return about_another(name, answer)
     scans = current_way(shipment.scans)
@@ -442,7 +426,7 @@ def handover(
             label = caption(last.label) or "delivered"
             return Failure.of(Sentence.RETURN_DELIVERED, name, label, answer.status)
         last = returns[-1]  # after the delivery: the recipient did not keep the parcel
-    return not_handed_over(name, answer, last.label, code=last.code, table=table, status=last.status)
+    return not_handed_over(name, answer, last, table)
 
 
 def current_way(scans: Collection[Scan]) -> list[Scan]:
@@ -453,13 +437,15 @@ def current_way(scans: Collection[Scan]) -> list[Scan]:
     """
     by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
     ordered = [next(by_time) if scan.at else scan for scan in scans]
-    start, has_ended = 0, False
+    start = 0
+    has_ended = False
     for place, scan in enumerate(ordered):
         is_accepted = scan.status is ParcelStatus.ACCEPTED and has_ended
         previous = ordered[place - 1].at if place else None
         is_after_gap = bool(scan.at and previous and scan.at - previous > REUSED_AFTER)
         if is_accepted or (is_after_gap and scan.status in _WITH_CARRIER):
-            start, has_ended = place, False
+            start = place
+            has_ended = False
         has_ended = has_ended or scan.status in _ENDS
     return ordered[start:]
 

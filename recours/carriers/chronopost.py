@@ -6,20 +6,10 @@ said otherwise. Nothing was tried against the live service.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from recours.carriers import answers, soap
-from recours.carriers.answers import (
-    PARIS,
-    EncodedPiece,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    handover,
-    same_number,
-)
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.appraisal import EvidenceKind
@@ -53,7 +43,6 @@ _PATH = "/tracking-cxf/TrackingServiceWS"
 _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
-_SERVER_ERRORS = 500
 
 # Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
 CODES = answers.status_table(
@@ -125,30 +114,20 @@ class Chronopost(Client):
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
-        answer = session.call(Capability.POD, self._pod_request(number, pdf=True))
+        account = [self.settings[name] for name in SPEC.credentials[0]]
+        answer = session.call(Capability.POD, pod_request(number, *account))
         outcome = parse_pod(answer, delivery)
         # Of a parcel that may not be delivered, an image is as unlikely as the PDF.
         if delivery.is_assumed or not _may_have_an_image(outcome, answer):
             return outcome
         try:
-            answer = session.call(Capability.POD, self._pod_request(number, pdf=False))
+            answer = session.call(Capability.POD, pod_request(number, *account, pdf=False))
         except CallError as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
                 return outcome  # our quota has no call left for this
             raise
         image = parse_pod(answer, delivery, EvidenceKind.SIGNATURE)
-        return image if _is_document(image) else outcome
-
-    def check_credentials(self, session: CarrierSession) -> Outcome:
-        """One `searchPOD`: no image is asked for with the sample number."""
-        request = self._pod_request(self.spec.sample_number, pdf=True)
-        outcome = parse_pod(session.call(Capability.POD, request), Delivery())
-        self.note_accepted(outcome, session)
-        return outcome
-
-    def _pod_request(self, number: str, *, pdf: bool) -> Request:
-        account, password = self.settings["CHRONOPOST_ACCOUNT"], self.settings["CHRONOPOST_PASSWORD"]
-        return pod_request(number, account, password, pdf=pdf)
+        return image if isinstance(image, Retrieved) and answers.is_document(image.best) else outcome
 
 
 def tracking_request(number: str) -> Request:
@@ -184,21 +163,20 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     parcel = soap.child(result, "listEventInfoComp")
     own = soap.text(parcel, "skybillNumber") if parcel is not None else None
     events = soap.children(parcel, "events") if parcel is not None else []
-    if not events and (own is None or same_number(own, number)):
+    if not events and (own is None or answers.same_number(own, number)):
         # One public client's notes: an unknown number is answered with its echo and no events, but not with HTTP 500.
-        if answer.status >= _SERVER_ERRORS:
+        if answer.is_server_error:
             return answers.out_of_order(SPEC.name, answer)
-        return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
+        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     shipment = Shipment(numbers=(own,) if own else (), scans=tuple(map(_scan, events)))
-    outcome = handover(SPEC.name, number, [shipment], answer, CODES)
+    outcome = answers.handover(SPEC.name, number, [shipment], answer, CODES)
     return outcome if isinstance(outcome, Failure) else _delivery(outcome.scans)
 
 
 def _scan(event: Any) -> Scan:
     """The times of the service have an offset; one without is taken for French time (inferred)."""
-    code, at = soap.text(event, "code"), answers.parse_time(soap.text(event, "eventDate"), PARIS)
-    label = soap.text(event, "eventLabel")
-    return Scan(status=CODES.get(code or ""), at=at, code=code, label=label, body=event)
+    at = answers.parse_time(soap.text(event, "eventDate"), PARIS)
+    return Scan.of(event, soap.text(event, "code"), CODES, at, soap.text(event, "eventLabel"))
 
 
 def _delivery(scans: Sequence[Scan]) -> Delivery:
@@ -234,53 +212,46 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
-        return replace(result, delivery=delivery)
+        return result
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return answers.evidence(
-            SPEC.name, [EncodedPiece(encoded, "chronopost searchPOD", kind)], delivery, answer
-        )
+        texts = [answers.EncodedPiece(encoded, "chronopost searchPOD", kind)]
+        return answers.evidence(SPEC.name, texts, delivery, answer)
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
         message = "Chronopost says that there is a proof, but sent none"
-        return Failure.of(
-            Sentence.PROOF_UNUSABLE, SPEC.name, None, answer.status, message=message, delivery=delivery
-        )
-    key = POD_STATUS.get(status or 0, Sentence.PROOF_PENDING)
-    return Failure.of(key, SPEC.name, None, answer.status, delivery=delivery)
+        return Failure.of(Sentence.PROOF_UNUSABLE, SPEC.name, None, answer.status, message=message)
+    return answers.failure_of(SPEC.name, POD_STATUS.get(status or 0, Sentence.PROOF_PENDING), answer)
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
     """Tell whether asking for an image is worth a call: no document came, no error, and no status that says why."""
     if isinstance(outcome, Retrieved):
-        return not _is_document(outcome)
+        return not answers.is_document(outcome.best)
     result = _result(answer, "searchPOD")
     return not isinstance(result, Failure) and _whole(soap.text(result, "statusCode")) not in POD_STATUS
-
-
-def _is_document(outcome: Outcome) -> bool:
-    return isinstance(outcome, Retrieved) and answers.is_document(outcome.best)
 
 
 def _result(answer: Response, operation: str) -> Any | Failure:
     """The `return` element of an answer without error."""
 
-    def of_fault(fault: Any) -> Failure:
+    def read_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR
         return answers.failure_of(SPEC.name, key, answer, soap.text(fault, "faultstring") or "no details")
 
-    result = soap.result_of(SPEC.name, answer, operation, "return", of_fault)
+    result = soap.result_of(SPEC.name, answer, operation, "return", read_fault)
     if isinstance(result, Failure):
         return result
-    text, message = soap.text(result, "errorCode"), soap.text(result, "errorMessage")
+    text = soap.text(result, "errorCode")
+    message = soap.text(result, "errorMessage")
     code = _whole(text)
-    if code == 0 or (text is None and answer.status < _SERVER_ERRORS):
+    if code == 0 or (text is None and not answer.is_server_error):
         return result
     if code in ERROR_CODES:
         return answers.failure_of(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
         return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
-    return answers.by_status(SPEC.name, {}, answer, text, message)
+    return answers.error(SPEC.name, answer, {}, {}, text, message)
 
 
 def _whole(text: str | None) -> int | None:

@@ -12,18 +12,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import (
-    NEVER,
-    PARIS,
-    S10,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    handover,
-    same_number,
-)
-from recours.carriers.client import Client, further_evidence
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
@@ -39,8 +29,8 @@ SPEC = CarrierSpec(
     limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
-    # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
-    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{S10.pattern}"),
+    # 6A, 6C, 8Q and so on, some products with a digit in the second place; or answers.S10.
+    number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{answers.S10.pattern}"),
     number_example="6A12345678900",
     calls={Capability.TRACKING: 1, Capability.POD: 2},  # further documents only if calls are left
     sample_number="6A00000000000",
@@ -51,7 +41,6 @@ _TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
 _DOCUMENTS = "/api-document/rest/documents"
 _DOCUMENT = "/api-document/rest/document"
 _LANGUAGE = "fr_FR"
-_OK_STATUS = 200
 
 # ---------------------------------------------------------------- tables of the tracking
 
@@ -196,7 +185,7 @@ class Colissimo(Client):
                 break
             further = further_evidence(session, document_request(number, other, self.settings))
             outcome = outcome.with_pieces_of(parse_document(further, delivery, other) if further else None)
-        return outcome
+        return add_delivery(outcome, delivery)
 
 
 def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
@@ -210,20 +199,14 @@ def documents_request(number: str, settings: Mapping[str, str]) -> Request:
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
     """`document`: the bytes. Of whichever kind they are, so any type is accepted (the facts name none)."""
-    content = {
-        "credential": _credential(settings),
-        "lang": _LANGUAGE,
-        "cab": number,
-        "path": listed.path,
-        "uuid": listed.uuid,
-    }
-    return json_api.post(_DOCUMENT, content, {"Accept": "*/*"})
+    content = {"credential": _credential(settings), "lang": _LANGUAGE, "cab": number}
+    place = {"path": listed.path, "uuid": listed.uuid}
+    return json_api.post(_DOCUMENT, content | place, {"Accept": "*/*"})
 
 
 def _credential(settings: Mapping[str, str]) -> dict[str, str]:
-    login, password = settings.get("COLISSIMO_LOGIN"), settings.get("COLISSIMO_PASSWORD")
-    if login and password:
-        return {"login": login, "password": password}
+    if settings.get("COLISSIMO_LOGIN") and settings.get("COLISSIMO_PASSWORD"):
+        return {"login": settings["COLISSIMO_LOGIN"], "password": settings["COLISSIMO_PASSWORD"]}
     return {"apiKey": settings["COLISSIMO_API_KEY"]}
 
 
@@ -235,12 +218,10 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     tree = json_api.tree(answer.body)
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
-    if code == _OK and answer.status == _OK_STATUS:
+    if code == _OK and answer.is_ok:
         return _whereabouts(json_api.at(tree, "parcel"), answer, number)
     carrier_text = json_api.text(status, 0, "message") or _error_text(tree)
-    if code in TIMELINE_CODES:
-        return answers.failure_of(SPEC.name, TIMELINE_CODES[code], answer, carrier_text)
-    return _by_status(answer, None if code == _OK else code, carrier_text)
+    return _error(answer, TIMELINE_CODES, None if code == _OK else code, carrier_text)
 
 
 def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failure:
@@ -257,24 +238,24 @@ def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failu
         events.insert(0, _step(arrived[0]))
     own = json_api.text(parcel, "parcelNumber")
     shipment = Shipment(numbers=(own,) if own else (), scans=tuple(events))
-    outcome = handover(SPEC.name, number, [shipment], answer, CODES)
+    outcome = answers.handover(SPEC.name, number, [shipment], answer, CODES)
     if isinstance(outcome, Failure):
         return outcome
     at = outcome.scan.at or _time(json_api.at(arrived, 0))
     delivery = outcome.delivery(at, place=json_api.text(outcome.scan.body, "siteName"))
-    product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
-    if product in PRODUCTS_WITHOUT_SIGNATURE:
+    if json_api.first_text(parcel, "productCode", "service.productCode") in PRODUCTS_WITHOUT_SIGNATURE:
         return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
     return delivery
 
 
 def _scan(event: Any) -> Scan:
-    code, label = json_api.text(event, "code"), json_api.text(event, "labelLong")
-    return Scan(status=CODES.get(code or ""), at=_time(event), code=code, label=label, body=event)
+    return Scan.of(
+        event, json_api.text(event, "code"), CODES, _time(event), json_api.text(event, "labelLong")
+    )
 
 
 def _step(step: Any) -> Scan:
-    label = json_api.text(step, "labelLong") or json_api.text(step, "labelShort")
+    label = json_api.first_text(step, "labelLong", "labelShort")
     is_last = json_api.text(step, "stepId") == _ARRIVED[0]
     return Scan(status=ParcelStatus.DELIVERED if is_last else None, at=_time(step), label=label)
 
@@ -290,16 +271,18 @@ def _time(dated: Any) -> datetime | None:
 def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     """The documents of a delivered parcel, the best first, or why there is none; of each type the latest."""
     tree = json_api.tree(answer.body)
-    if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
+    if json_api.text(tree, "errorCode") != _ALL_WELL or not answer.is_ok:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return answers.unreadable(SPEC.name, answer)
     entries = json_api.items(tree, "documents")
-    ours = [e for e in entries if same_number(json_api.text(e, "cab") or number, number)]
+    ours = [e for e in entries if answers.same_number(json_api.text(e, "cab") or number, number)]
     if entries and not ours:
         return answers.about_another(SPEC.name, answer)
     documents = [listed for entry in ours if (listed := _listed(entry))]
-    latest = {listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or NEVER)}
+    latest = {
+        listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or answers.NEVER)
+    }
     # Which product it is, and so whether a proof will come, is not told.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer
@@ -321,10 +304,10 @@ def _usable(value: Any) -> str | None:
 
 def parse_document(answer: Response, delivery: Delivery, listed: Listed) -> Outcome:
     """The bytes as they came; JSON or a web page in their place is no document."""
-    if answer.status == _OK_STATUS and not _is_text_of_a_service(answer):
+    if answer.is_ok and not _is_text_of_a_service(answer):
         kind = EvidenceKind.PHOTO if listed.type in _PHOTOS else EvidenceKind.LETTER
         return Retrieved.single(answer.body, delivery, "colissimo document", kind=kind)
-    return replace(_refusal(json_api.tree(answer.body), answer), delivery=delivery)
+    return _refusal(json_api.tree(answer.body), answer)
 
 
 def _is_text_of_a_service(answer: Response) -> bool:
@@ -335,7 +318,8 @@ def _is_text_of_a_service(answer: Response) -> bool:
 
 def _refusal(tree: Any, answer: Response) -> Failure:
     """What an error of the documents service means: by its codes, and only then by its HTTP status."""
-    code, carrier_text = json_api.text(tree, "errorCode"), _error_text(tree)
+    code = json_api.text(tree, "errorCode")
+    carrier_text = _error_text(tree)
     inner = list(filter(None, (json_api.text(error, "code") for error in json_api.items(tree, "errors"))))
     meaning = next((INNER_CODES[text] for text in inner if text in INNER_CODES), None)
     if meaning is not None:
@@ -346,25 +330,22 @@ def _refusal(tree: Any, answer: Response) -> Failure:
         failure = answers.failure_of(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
     if not inner and code in (None, _ALL_WELL):
-        return _by_status(answer, json_api.text(json_api.items(tree, "messages"), 0, "id"), carrier_text)
-    return _by_status(answer, strange, carrier_text)
+        return _error(answer, {}, json_api.first_text(tree, "messages.id"), carrier_text)
+    return _error(answer, {}, strange, carrier_text)
 
 
 # ---------------------------------------------------------------- answers of either
 
 
-def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> Failure:
-    """What an answer means whose codes say nothing."""
+def _error(
+    answer: Response, codes: Mapping[str, Meaning], code: str | None, carrier_text: str | None
+) -> Failure:
     statuses = STATUSES if code else STATUSES | _NOT_READ
-    return answers.by_status(SPEC.name, statuses, answer, code, carrier_text)
+    return answers.error(SPEC.name, answer, codes, statuses, code, carrier_text)
 
 
 def _error_text(tree: Any) -> str | None:
     """The words of an error, in whichever of the shapes that were seen."""
-    return (
-        json_api.text(json_api.items(tree, "errors"), 0, "message")
-        or json_api.text(tree, "errorLabel")
-        or json_api.text(json_api.items(tree, "messages"), 0, "messageContent")
-        or json_api.text(tree, "message")
-        or json_api.text(tree, "error")
+    return json_api.first_text(
+        tree, "errors.message", "errorLabel", "messages.messageContent", "message", "error"
     )

@@ -6,11 +6,12 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment, handover, turns_back
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
@@ -53,7 +54,6 @@ STATUSES = answers.status_table(
     }
 )
 
-_OK, _BAD_REQUEST = 200, 400
 _MEANINGS: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
     # Inferred. The service has no owners of parcels: what it denies, it denies the key.
@@ -81,7 +81,7 @@ class Dhl(Client):
             return add_delivery(tracked, delivery)
         delivery = tracked.completed_by(delivery or Delivery())
         session.delivery_known(delivery)
-        return _followed(delivery, session)
+        return add_delivery(_followed(delivery, session), delivery)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """`GET /track/shipments`. The hints of the delivery are the links to proofs, by the names of their fields."""
@@ -105,20 +105,20 @@ def tracking_request(number: str, key: str) -> Request:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    if answer.status != _OK:
+    if not answer.is_ok:
         return _error(answer, number)
     listed = json_api.items(json_api.tree(answer.body), "shipments")
     shipments = [_shipment(body) for body in listed if json_api.text(body, "status", "statusCode")]
     if not shipments:
         return answers.unreadable(SPEC.name, answer)
-    outcome = handover(SPEC.name, number, shipments, answer, STATUSES)
+    outcome = answers.handover(SPEC.name, number, shipments, answer, STATUSES)
     if isinstance(outcome, Failure):
         return outcome
     proof = json_api.at(outcome.shipment.body, "details", "proofOfDelivery")
     at = answers.parse_time(json_api.text(proof, "timestamp"), PARIS) or outcome.scan.at
     signed = json_api.at(proof, "signed")
-    parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
-    signatory = json_api.text(signed, "name") or " ".join(parts)
+    parts = (json_api.text(signed, "givenName"), json_api.text(signed, "familyName"))
+    signatory = json_api.text(signed, "name") or " ".join(filter(None, parts))
     links = {name: url for name in _LINKS if (url := json_api.text(proof, name))}
     place = json_api.text(outcome.scan.body, "location", "address", "addressLocality")
     return replace(outcome.delivery(at, signatory, place), hints=links)
@@ -126,10 +126,9 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 def _shipment(body: Any) -> Shipment:
     """`returnFlag`: the carrier's OpenAPI file has it, and recorded answers do; what it marks is inferred."""
-    events = [_scan(event) for event in reversed(json_api.items(body, "events"))]  # listed from the newest on
     return Shipment(
         numbers=_numbers(body),
-        scans=tuple(events),
+        scans=tuple(map(_scan, reversed(json_api.items(body, "events")))),  # listed from the newest on
         present=_scan(json_api.at(body, "status")),
         is_return=json_api.at(body, "returnFlag") is True,
         body=body,
@@ -155,19 +154,15 @@ def _scan(event: Any) -> Scan:
 
     A return has the codes of any other parcel: only the words tell.
     """
-    code = json_api.text(event, "statusCode")
-    label = json_api.text(event, "description") or json_api.text(event, "status")
+    label = json_api.first_text(event, "description", "status")
     at = answers.parse_time(json_api.text(event, "timestamp"), PARIS)
-    status = STATUSES.get(code or "")
-    if turns_back(label):
-        status = ParcelStatus.RETURNED if code == DELIVERED else ParcelStatus.GOING_BACK
-    return Scan(status=status, at=at, code=code, label=label, body=event)
+    return Scan.of(event, json_api.text(event, "statusCode"), STATUSES, at, label, by_label=True)
 
 
 def _error(answer: Response, number: str) -> Failure:
     problem = problem_of(answer)
-    if answer.status != _BAD_REQUEST:
-        return answers.by_status(SPEC.name, _MEANINGS, answer, carrier_text=problem.carrier_text)
+    if answer.status != HTTPStatus.BAD_REQUEST:
+        return answers.error(SPEC.name, answer, {}, _MEANINGS, carrier_text=problem.carrier_text)
     is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
     return answers.failure_of(SPEC.name, key, answer, problem.carrier_text)
@@ -186,7 +181,7 @@ def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
     if not requests:
         key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
         detail = "it leads elsewhere, so it was not followed" if links else ""
-        return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
+        return Failure.of(key, SPEC.name, None, HTTPStatus.OK, detail=detail)
     (name, request), *other_requests = requests
     try:
         answer = session.call(Capability.POD, request)
@@ -194,8 +189,7 @@ def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
         # An answer came that cannot be one, such as a redirect to a login.
         if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
             raise
-        status = failed.failure.http_status
-        return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)
+        return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, failed.failure.http_status)
     outcome = parse_document(answer, delivery, name)
     if isinstance(outcome, Retrieved) and other_requests:
         name, request = other_requests[0]
@@ -211,15 +205,11 @@ def link_request(url: str) -> Request | None:
         return None
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        is_secure = parts.scheme == "https" and parts.port in (None, _HTTPS)
     except ValueError:
         return None
-    if (
-        parts.scheme != "https"
-        or "@" in parts.netloc
-        or port not in (None, _HTTPS)
-        or not _OF_DHL.fullmatch(host)
-    ):
+    host = parts.hostname or ""
+    if not is_secure or "@" in parts.netloc or not _OF_DHL.fullmatch(host):
         return None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
@@ -227,6 +217,6 @@ def link_request(url: str) -> Request | None:
 
 def parse_document(answer: Response, delivery: Delivery, link: str) -> Outcome:
     """What a link gave, if it is a document. A web page (a login form, say) is none."""
-    if answer.status == _OK and begins_as(answer.body):
+    if answer.is_ok and begins_as(answer.body):
         return Retrieved.single(answer.body, delivery, f"dhl {link}", kind=_LINKS[link])
-    return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, answer.status, delivery=delivery)
+    return answers.failure_of(SPEC.name, Sentence.PROOF_LINK_EMPTY, answer)

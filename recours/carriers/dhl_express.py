@@ -8,21 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import (
-    NEVER,
-    PARIS,
-    EncodedPiece,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    handover,
-)
+from recours.carriers.answers import PARIS, Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client, add_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
@@ -59,11 +51,6 @@ _PIECE = re.compile(r"J[A-Z]{1,3}[0-9]{9,18}")
 _WAYBILL = re.compile(r"[0-9]{10,11}")
 
 
-def _check_digit_fits(number: str) -> bool:
-    """Ten digits: the last is the remainder of the others by seven (the project jkeen/tracking_number_data)."""
-    return len(number) != _DIGITS or int(number[:-1]) % 7 == int(number[-1])
-
-
 SPEC = CarrierSpec(
     key="dhl_express",
     name="DHL Express",
@@ -75,7 +62,8 @@ SPEC = CarrierSpec(
     number_example="1234567891",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * _DIGITS,
-    check_digit_fits=_check_digit_fits,
+    # Of ten digits the last is the remainder of the others by seven (the project jkeen/tracking_number_data).
+    check_digit_fits=lambda number: len(number) != _DIGITS or int(number[:-1]) % 7 == int(number[-1]),
     untracked_form=_WAYBILL,  # of a piece, the tracking tells the waybill that the proof is asked for with
 )
 
@@ -89,7 +77,6 @@ _TRACKING = {
 _CONTENT = "epod-summary"
 _HINT = "waybill"
 
-_OK, _NOT_FOUND = 200, 404
 # 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
 _STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 # By what a bad request (of the OpenAPI document) names. The account: one public note on the POD call.
@@ -98,7 +85,9 @@ _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
 # One public note of a live answer: a number of another account, or none, gives the same answer as a missing proof.
-_NO_PROOF = "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
+_NO_PROOF = Detailed(
+    Sentence.PROOF_FOR_PARTIES, "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
+)
 
 
 class DhlExpress(Client):
@@ -167,7 +156,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     shipments = _shipments(answer, number)
     if isinstance(shipments, Failure):
         return shipments
-    outcome = handover(SPEC.name, number, shipments, answer, DHL_EXPRESS_CODES)
+    outcome = answers.handover(SPEC.name, number, shipments, answer, DHL_EXPRESS_CODES)
     if isinstance(outcome, Failure):
         return outcome
     # The waybill goes into the address of the next call: one of another form is none.
@@ -176,16 +165,16 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     )
     if waybill is None or not _WAYBILL.fullmatch(waybill):
         return answers.unreadable(SPEC.name, answer)
-    names = (name for scan in outcome.scans if (name := _signatory(scan.body)))
+    names = filter(None, (_signatory(scan.body) for scan in outcome.scans))
     place = json_api.text(json_api.items(outcome.scan.body, "serviceArea"), 0, "description")
     return replace(outcome.delivery(None, next(names, None), place), hints={_HINT: waybill})
 
 
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
     """At least one. The `status` of each is the request's, not the parcel's."""
-    if answer.status == _NOT_FOUND:
+    if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
-    if answer.status != _OK:
+    if not answer.is_ok:
         return _error(answer, number)
     # A shipment without events yet has its number.
     shipments = [
@@ -203,13 +192,13 @@ def _shipment(body: Any, number: str) -> Shipment:
         pieces.append(number)
     numbers = json_api.text(body, "shipmentTrackingNumber"), *pieces
     # The sources disagree on the order of the events.
-    events = sorted(json_api.items(body, "events"), key=lambda event: _time(event) or NEVER)
+    events = sorted(json_api.items(body, "events"), key=lambda event: _time(event) or answers.NEVER)
     return Shipment(numbers=tuple(filter(None, numbers)), scans=tuple(map(_scan, events)), body=body)
 
 
 def _scan(event: Any) -> Scan:
-    code, label = json_api.text(event, "typeCode"), json_api.text(event, "description")
-    return Scan(status=DHL_EXPRESS_CODES.get(code or ""), at=_time(event), code=code, label=label, body=event)
+    label = json_api.text(event, "description")
+    return Scan.of(event, json_api.text(event, "typeCode"), DHL_EXPRESS_CODES, _time(event), label)
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
@@ -234,27 +223,26 @@ def _time(event: Any) -> datetime | None:
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
-    if answer.status == _NOT_FOUND:
-        carrier_text, key = problem_of(answer).carrier_text, Sentence.PROOF_FOR_PARTIES
-        return Failure.of(key, SPEC.name, carrier_text, answer.status, detail=_NO_PROOF, delivery=delivery)
-    if answer.status != _OK:
-        return replace(_error(answer, number, Sentence.SERVICE_DENIED), delivery=delivery)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
+    if not answer.is_ok:
+        return _error(answer, number, Sentence.SERVICE_DENIED)
     tree = json_api.tree(answer.body)
     if not isinstance(json_api.at(tree, "documents"), list):
-        return replace(answers.unreadable(SPEC.name, answer), delivery=delivery)
+        return answers.unreadable(SPEC.name, answer)
     documents = json_api.items(tree, "documents")
     proofs = [document for document in documents if json_api.text(document, "typeCode") == "POD"]
     if pieces := [piece for document in proofs or documents if (piece := _piece(document))]:
         return answers.evidence(SPEC.name, pieces, delivery, answer)
-    return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
+    return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
-def _piece(document: Any) -> EncodedPiece | None:
+def _piece(document: Any) -> answers.EncodedPiece | None:
     """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
     form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
     encoded = json_api.text(document, "content")
     return (
-        EncodedPiece(encoded, f"dhl_express proof-of-delivery {form}".strip())
+        answers.EncodedPiece(encoded, f"dhl_express proof-of-delivery {form}".strip())
         if encoded is not None
         else None
     )
@@ -267,7 +255,7 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     """`of_account`: what a bad request means that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        return answers.by_status(SPEC.name, _STATUSES, answer, carrier_text=problem.carrier_text)
+        return answers.error(SPEC.name, answer, {}, _STATUSES, carrier_text=problem.carrier_text)
     key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED

@@ -12,17 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.carriers import answers, soap
-from recours.carriers.answers import (
-    NEVER,
-    Detailed,
-    EncodedPiece,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    handover,
-    turns_back,
-)
+from recours.carriers.answers import Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.appraisal import EvidenceKind
@@ -191,7 +181,8 @@ def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):
         return outcome
-    delivery, images = outcome.completed_by(defaults), _images(result)
+    delivery = outcome.completed_by(defaults)
+    images = _images(result)
     if not images:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return answers.evidence(SPEC.name, images, delivery, answer)
@@ -199,12 +190,14 @@ def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
     table = CODES | dict.fromkeys(delivered_codes, ParcelStatus.DELIVERED)
-    traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or NEVER)
+    traces = sorted(
+        soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or answers.NEVER
+    )
     if not traces:
         return _not_known(answer)
     # No number is compared: asked about a part of a shipment, the service may answer about the whole (manual of 2022).
     shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=_is_return(result))
-    outcome = handover(SPEC.name, "", [shipment], answer, table)
+    outcome = answers.handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
         return outcome
     at = outcome.scan.at or answers.parse_french_time(soap.text(result, "DeliveryDate"))
@@ -212,12 +205,8 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
 
 
 def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
-    """Words that tell of a return count, whatever the code."""
-    code, label = soap.text(trace, "StatusNumber"), soap.text(trace, "StatusDescription")
-    status = table.get(code or "")
-    if turns_back(label) and status is not ParcelStatus.RETURNED:
-        status = ParcelStatus.RETURNED if status is ParcelStatus.DELIVERED else ParcelStatus.GOING_BACK
-    return Scan(status=status, at=_time(trace), code=code, label=label, body=trace)
+    label = soap.text(trace, "StatusDescription")
+    return Scan.of(trace, soap.text(trace, "StatusNumber"), table, _time(trace), label, by_label=True)
 
 
 def _is_return(result: Any) -> bool:
@@ -228,23 +217,21 @@ def _is_return(result: Any) -> bool:
 
 def _not_known(answer: Response) -> Failure:
     """Inferred: no source shows the answer to an unknown number."""
-    return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
+    return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
 
 
 def _time(trace: Any) -> datetime | None:
     return answers.parse_french_time(soap.text(trace, "ScanDate"), soap.text(trace, "ScanTime"))
 
 
-def _images(result: Any) -> list[EncodedPiece]:
+def _images(result: Any) -> list[answers.EncodedPiece]:
     """The images that prove a delivery and are not empty, the best first. Their bytes tell the file type, which is not documented."""
     images = soap.listed(result, "images", "Image")
-    encoded = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
-    return [
-        EncodedPiece(text, f"dpd {_OPERATION} {name}", kind)
-        for name, kind in PROOFS.items()
-        for label, text in encoded
-        if label == name and text
-    ]
+    pieces: list[answers.EncodedPiece] = []
+    for name, kind in PROOFS.items():
+        texts = [soap.text(image, "image") for image in images if soap.text(image, "type") == name]
+        pieces += [answers.EncodedPiece(text, f"dpd {_OPERATION} {name}", kind) for text in texts if text]
+    return pieces
 
 
 def _result(answer: Response) -> Any | Failure:

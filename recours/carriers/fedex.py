@@ -9,22 +9,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import (
-    PARIS,
-    Detailed,
-    EncodedPiece,
-    Handover,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    by_number,
-    handover,
-)
-from recours.carriers.client import TOO_MANY, Client, add_delivery
+from recours.carriers.answers import PARIS, Detailed, Handover, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.client import TOO_MANY, Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec
@@ -71,7 +61,6 @@ _TRACKING = "/track/v1/trackingnumbers"
 _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
-_OK_STATUS, _FORBIDDEN, _SERVER_ERRORS = 200, 403, 500
 # By what FedEx tells a parcel from others of its number. That is only ever sent back.
 _HINTS = ("carrierCode", "trackingNumberUniqueId")
 _LONGEST_ECHO = 100  # signs
@@ -139,7 +128,7 @@ IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
-    _FORBIDDEN: CODES["FORBIDDEN.ERROR"],
+    403: CODES["FORBIDDEN.ERROR"],
     TOO_MANY: Sentence.TOO_MANY_CALLS,
 }
 
@@ -162,7 +151,7 @@ class FedEx(Client):
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""
-        if capability is Capability.TOKEN and answer.status == _FORBIDDEN:
+        if capability is Capability.TOKEN and answer.status == HTTPStatus.FORBIDDEN:
             return Wait(now + _TOKEN_PENALTY)
         if answer.status == TOO_MANY and _DAY_IS_USED_UP.search(answer.body):
             today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -213,12 +202,11 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
-    items = by_number(numbers, complete, _numbers)
-    results = {
-        number: [result for entry in about for result in json_api.items(entry, "trackResults")]
-        for number, about in items.items()
-    }
-    parcels = {number: _parcel_answer(number, entry, answer) for number, entry in results.items() if entry}
+    items = answers.by_number(numbers, complete, _numbers)
+    parcels: dict[str, Delivery | Failure] = {}
+    for number, entries in items.items():
+        if results := [result for entry in entries for result in json_api.items(entry, "trackResults")]:
+            parcels[number] = _parcel_answer(number, results, answer)
     if parcels or items or not complete:
         return parcels or answers.unreadable(SPEC.name, answer)
     return answers.about_another(SPEC.name, answer)
@@ -226,19 +214,19 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 def _numbers(complete: Any) -> list[str | None]:
     """The number of the request, else the parcels' own (in the carrier's sample the two differ), and that of a door tag."""
-    results = json_api.items(complete, "trackResults")
-    own = [json_api.text(result, "trackingNumberInfo", "trackingNumber") for result in results]
     requested = json_api.text(complete, "trackingNumber")
-    identifiers = [
-        identifier
-        for result in results
-        for identifier in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers")
-        if json_api.text(identifier, "type") == _NUMBER_OR_TAG
-    ]
-    # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
-    values = [json_api.text(identifier, "value") for identifier in identifiers]
-    values += [json_api.text(value) for part in identifiers for value in json_api.items(part, "values")]
-    return [*([requested] if requested else own), *values]
+    own: list[str | None] = []
+    tags: list[str | None] = []
+    for result in json_api.items(complete, "trackResults"):
+        own.append(json_api.text(result, "trackingNumberInfo", "trackingNumber"))
+        for identifier in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers"):
+            if json_api.text(identifier, "type") == _NUMBER_OR_TAG:
+                # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
+                tags += [
+                    json_api.text(identifier, "value"),
+                    *map(json_api.text, json_api.items(identifier, "values")),
+                ]
+    return [*([requested] if requested else own), *tags]
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
@@ -250,7 +238,7 @@ def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Del
     shipments = [shipment for result in good if (shipment := _shipment(result)).present]
     if not shipments:
         return answers.unreadable(SPEC.name, answer)
-    outcome = handover(SPEC.name, number, shipments, answer, FEDEX_CODES)
+    outcome = answers.handover(SPEC.name, number, shipments, answer, FEDEX_CODES)
     return outcome if isinstance(outcome, Failure) else _delivery(outcome)
 
 
@@ -258,11 +246,10 @@ def _shipment(result: Any) -> Shipment:
     events = [_scan(event) for event in reversed(json_api.items(result, "scanEvents"))]
     dates = [_dated(date) for date in json_api.items(result, "dateAndTimes")]
     latest = json_api.at(result, "latestStatusDetail")
-    code = json_api.text(latest, "code") or json_api.text(latest, "derivedCode")
-    label = json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
     # Where the present status is missing, the latest event tells it.
     present = answers.latest([event for event in events if event.code], lambda event: event.at)
-    if code:
+    if code := json_api.first_text(latest, "code", "derivedCode"):
+        label = json_api.first_text(latest, "statusByLocale", "description")
         present = Scan(status=FEDEX_CODES.get(code), code=code, label=label)
     return Shipment(scans=(*dates, *events), present=present, body=result)
 
@@ -291,13 +278,15 @@ def _dated(date: Any) -> Scan:
 
 def _delivery(arrival: Handover) -> Delivery:
     result = arrival.shipment.body
-    details, info = json_api.at(result, "deliveryDetails"), json_api.at(result, "trackingNumberInfo")
+    info = json_api.at(result, "trackingNumberInfo")
+    details = json_api.at(result, "deliveryDetails")
     names = (answers.person(json_api.text(details, name)) for name in ("signedByName", "receivedByName"))
     values = {name: json_api.text(info, name) or "" for name in _HINTS}
     times = [scan.at for scan in arrival.scans if scan.at]
     exact = [scan.at for scan in arrival.scans if scan.at and scan.code in _DATES]
+    at = max(exact or times, default=None)
     cities = (json_api.text(scan.body, "scanLocation", "city") for scan in arrival.scans)
-    at, place = max(exact or times, default=None), next(filter(None, cities), None)
+    place = next(filter(None, cities), None)
     hints = {name: value for name, value in values.items() if 0 < len(value) <= _LONGEST_ECHO}
     return replace(arrival.delivery(at, next(filter(None, names), None), place), hints=hints)
 
@@ -308,29 +297,24 @@ def _delivery(arrival: Handover) -> Delivery:
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     tree = json_api.tree(answer.body)
-    outcome = _error(tree, answer, DOCUMENT_CODES) or _document(json_api.at(tree, "output"), delivery, answer)
-    return add_delivery(outcome, delivery)
-
-
-def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """Of the texts that are not empty: the carrier's schema and its sample do not call their list the same."""
+    if failure := _error(tree, answer, DOCUMENT_CODES):
+        return failure
+    output = json_api.at(tree, "output")
     if not isinstance(output, dict):
         return answers.unreadable(SPEC.name, answer)
+    # The carrier's schema and its sample do not call their list the same.
     listed = [text for name in ("documents", "document") for text in _listed(output.get(name))]
-    texts_given = [text for text in listed if text is not None]
-    if not all(isinstance(text, str) for text in texts_given):
+    if not all(isinstance(text, str | None) for text in listed):
         return answers.unreadable(SPEC.name, answer)
-    texts = [EncodedPiece(text, _SOURCE) for text in texts_given if text.strip()]
-    return (
-        answers.evidence(SPEC.name, texts, delivery, answer) if texts else _without_document(output, answer)
-    )
+    texts = [answers.EncodedPiece(text, _SOURCE) for text in listed if text and text.strip()]
+    return answers.evidence(SPEC.name, texts, delivery, answer) if texts else _no_document(output, answer)
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _without_document(output: Any, answer: Response) -> Failure:
+def _no_document(output: Any, answer: Response) -> Failure:
     """By its alerts; without any, it is as if the data were missing."""
     alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
     alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
@@ -360,29 +344,27 @@ def _alerts(output: Any) -> list[Coded]:
 
 
 def _coded(error: Any) -> Coded | None:
-    code, carrier_text = json_api.text(error, "code"), json_api.text(error, "message")
-    return (code, carrier_text) if code or carrier_text else None
+    coded = (json_api.text(error, "code"), json_api.text(error, "message"))
+    return coded if any(coded) else None
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
     errors = [coded for error in json_api.items(tree, "errors") if (coded := _coded(error))]
     first = next((coded for coded in errors if coded[0] in table), errors[0] if errors else None)
-    if first is None and answer.status == _OK_STATUS:
+    if first is None and answer.is_ok:
         return None
     return _meaning(answer, first or (None, None), table)
 
 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
     code, carrier_text = coded
-    if code in table:
-        return answers.failure_of(SPEC.name, table[code], answer, carrier_text)
-    if code and code.startswith(_OF_THE_NUMBER):
+    if code and code.startswith(_OF_THE_NUMBER) and code not in table:
         failure = answers.failure_of(SPEC.name, _INVALID, answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, code, carrier_text)
     # A page is not of the service, and must not settle a claim.
-    page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
-    statuses = {} if page else STATUSES
-    if carrier_text and not code and answer.status not in statuses and answer.status < _SERVER_ERRORS:
+    is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
+    statuses = {} if is_page else STATUSES
+    if carrier_text and not code and answer.status not in statuses and not answer.is_server_error:
         return answers.unknown_code(SPEC.name, answer, None, carrier_text)
-    return answers.by_status(SPEC.name, statuses, answer, code, carrier_text)
+    return answers.error(SPEC.name, answer, table, statuses, code, carrier_text)

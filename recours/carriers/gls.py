@@ -9,24 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import (
-    LONGEST_NAME,
-    PARIS,
-    Detailed,
-    EncodedPiece,
-    Meaning,
-    ParcelStatus,
-    Scan,
-    Shipment,
-    by_number,
-    handover,
-    same_number,
-    turns_back,
-)
-from recours.carriers.client import Client
+from recours.carriers.answers import PARIS, Detailed, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.client import Client, add_delivery
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec, Option
@@ -103,7 +91,6 @@ TRACKING_ERRORS: dict[str, Meaning] = {
     "E_500_01": Sentence.CARRIER_ERROR,
 }
 
-_OK, _UNAUTHORIZED = 200, 401
 _TRACKING_STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
@@ -113,7 +100,6 @@ _SHIPIT_STATUSES: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
     403: Sentence.SERVICE_DENIED,  # inferred
 }
-_SERVER_ERRORS = 500
 # ShipIT's own status for what it understood and refuses (live); its manual shows the same headers with 400.
 _REFUSALS = frozenset({400, 490})
 
@@ -121,7 +107,8 @@ _REFUSALS = frozenset({400, 490})
 # INVALID_SHIPMENT_ID: of ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
-_WRONG_STATE, _WRONG_STATE_TEXT = "POD.WRONG_STATE", "wrong state"
+_WRONG_STATE = "POD.WRONG_STATE"
+_WRONG_STATE_TEXT = "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
@@ -162,7 +149,8 @@ class Gls(Client):
                 return details
             delivery = delivery.completed_by(details)
             session.delivery_known(delivery)
-        return parse_pod(self._ask("parcelpod", number, session), number, delivery)
+        outcome = parse_pod(self._ask("parcelpod", number, session), number, delivery)
+        return add_delivery(outcome, delivery)
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
         return self.call(Capability.POD, shipit_request(operation, number), session)
@@ -194,23 +182,18 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     The signatory is not told here.
     """
     tree = json_api.tree(answer.body)
-    if answer.status != _OK:
+    if not answer.is_ok:
         # The gateway's faults (401, 429) have another shape than the service's own errors.
-        carrier_text = (
-            json_api.text(tree, "fault", "faultstring")
-            or json_api.text(tree, "detail")
-            or json_api.text(tree, "title")
-        )
-        return answers.by_status(SPEC.name, _TRACKING_STATUSES, answer, carrier_text=carrier_text)
+        carrier_text = json_api.first_text(tree, "fault.faultstring", "detail", "title")
+        return answers.error(SPEC.name, answer, {}, _TRACKING_STATUSES, carrier_text=carrier_text)
     if json_api.at(tree, "parcels") == []:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    items = by_number(numbers, parcels, _numbers)
-    results = {
-        number: _parcel_answer(number, about, answer)
-        for number, about in items.items()
-        if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
-    }
+    items = answers.by_number(numbers, parcels, _numbers)
+    results: dict[str, Delivery | Failure] = {}
+    for number, entries in items.items():
+        if len(numbers) == 1 or json_api.text(entries[0], "errorCode") != _TOO_MANY_NUMBERS:
+            results[number] = _parcel_answer(number, entries, answer)
     if results or not any(map(_numbers, parcels)):
         return results or answers.unreadable(SPEC.name, answer)
     return answers.about_another(SPEC.name, answer)
@@ -222,27 +205,21 @@ def _numbers(parcel: Any) -> list[str]:
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
     """`parcels`: those with this number; if one of them has a status, errors of the others do not count."""
-    shipments = [_shipment(parcel) for parcel in parcels if _has_status(parcel)]
+    good = [parcel for parcel in parcels if json_api.text(parcel, "errorCode") is None]
+    shipments = [_shipment(parcel) for parcel in good if json_api.text(parcel, "status")]
     if not shipments:
-        return _parcel_error(parcels[0], answer)
+        code = json_api.text(parcels[0], "errorCode")
+        carrier_text = json_api.text(parcels[0], "errorMessage")
+        return answers.error(SPEC.name, answer, TRACKING_ERRORS, {}, code, carrier_text)
     own = [
         shipment
         for shipment in shipments
-        if same_number(number, json_api.text(shipment.body, "unitno") or "")
+        if answers.same_number(number, json_api.text(shipment.body, "unitno") or "")
     ]
-    outcome = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
+    outcome = answers.handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
     if isinstance(outcome, Failure):
         return outcome
     return outcome.delivery(place=json_api.text(outcome.scan.body, "city"))
-
-
-def _has_status(parcel: Any) -> bool:
-    return json_api.text(parcel, "errorCode") is None and json_api.text(parcel, "status") is not None
-
-
-def _parcel_error(parcel: Any, answer: Response) -> Failure:
-    error, carrier_text = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
-    return answers.by_code(SPEC.name, TRACKING_ERRORS, answer, error, carrier_text)
 
 
 def _shipment(parcel: Any) -> Shipment:
@@ -264,7 +241,7 @@ def _shipment(parcel: Any) -> Shipment:
 
 def _scan(event: Any) -> Scan:
     label = json_api.text(event, "description")
-    status = ParcelStatus.GOING_BACK if turns_back(label) else ParcelStatus.ON_ITS_WAY
+    status = ParcelStatus.GOING_BACK if answers.turns_back(label) else ParcelStatus.ON_ITS_WAY
     return Scan(status=status, at=_time(event), label=label, body=event)
 
 
@@ -297,50 +274,41 @@ def _time(event: Any) -> datetime | None:
 
 def parse_details(answer: Response) -> Delivery | Failure:
     """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
-    if answer.status == _UNAUTHORIZED:
-        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_text=_header(answer, "message"))
-    unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.status == _OK else None
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return _shipit_error(answer, "")
+    unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.is_ok else None
     signed = json_api.text(unit, "Signature") or ""
     # Not documented: a text too long for a name would be a picture.
-    name = signed if len(signed) <= LONGEST_NAME else None
+    name = signed if len(signed) <= answers.LONGEST_NAME else None
     return Delivery(answers.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), answers.person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why there is none; `delivery` goes with it."""
-    if answer.status != _OK:
-        return replace(_shipit_error(answer, number), delivery=delivery)
-    encoded = _images(answer)
-    if isinstance(encoded, Failure):
-        return replace(encoded, delivery=delivery)
-    return answers.evidence(
-        SPEC.name, [EncodedPiece(text, "gls parcelpod") for text in encoded], delivery, answer
-    )
-
-
-def _images(answer: Response) -> list[str] | Failure:
-    """The base64 texts of an answer, at least one. The sources disagree on two names and a type: all are read."""
-    if not answer.body.strip():
-        return answers.failure_of(SPEC.name, _NO_RESULT, answer)
+    """The document, or why there is none. The sources disagree on two names and a type: all are read."""
+    if not answer.is_ok:
+        return _shipit_error(answer, number)
     tree = json_api.tree(answer.body)
-    if tree == {}:
+    if tree == {} or not answer.body.strip():
         return answers.failure_of(SPEC.name, _NO_RESULT, answer)
     items = json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem")
     if not items:
         return answers.unreadable(SPEC.name, answer)
     texts: list[str | None] = []
     for item in items:
-        single = json_api.text(item, "ImageData")
-        texts += [single] if single else [json_api.text(part) for part in json_api.items(item, "ImageData")]
-    return [text for text in texts if text] or answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
+        texts += [json_api.text(item, "ImageData"), *map(json_api.text, json_api.items(item, "ImageData"))]
+    if pieces := [answers.EncodedPiece(text, "gls parcelpod") for text in texts if text]:
+        return answers.evidence(SPEC.name, pieces, delivery, answer)
+    return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
     """The body of a refusal is empty: all is in the headers."""
-    code, carrier_text = _header(answer, "error"), _header(answer, "message")
+    code = _header(answer, "error")
+    carrier_text = _header(answer, "message")
     if answer.status not in _REFUSALS or not (code or carrier_text):
-        carrier_text = carrier_text or code if answer.status >= _SERVER_ERRORS else carrier_text
-        return answers.by_status(SPEC.name, _SHIPIT_STATUSES, answer, carrier_text=carrier_text)
+        if answer.is_server_error:
+            carrier_text = carrier_text or code
+        return answers.error(SPEC.name, answer, {}, _SHIPIT_STATUSES, carrier_text=carrier_text)
     text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
         return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)
@@ -351,7 +319,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
         return answers.failure_of(SPEC.name, key, answer, carrier_text)
-    return answers.by_code(SPEC.name, SHIPIT_ERRORS, answer, code or "none", carrier_text)
+    return answers.error(SPEC.name, answer, SHIPIT_ERRORS, {}, code or "none", carrier_text)
 
 
 def _header(answer: Response, name: str) -> str | None:

@@ -76,6 +76,17 @@ def text(tree: Any, *path: str | int) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
+def first_text(tree: Any, *paths: str) -> str | None:
+    """The first text at one of these paths, such as `errors.message`, if any; of a list the first item counts."""
+    for path in paths:
+        value = tree
+        for name in path.split("."):
+            value = at(next(iter(items(value)), None), name)
+        if result := text(value):
+            return result
+    return None
+
+
 # ---------------------------------------------------------------- errors as application/problem+json
 
 

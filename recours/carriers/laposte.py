@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment, by_number, handover
+from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.core.carrier import CarrierSpec
@@ -39,8 +40,7 @@ SPEC = CarrierSpec(
 
 _PATH = "/suivi/v2/idships/"
 _LANGUAGE = "fr_FR"
-_OK_STATUS, _SERVER_ERRORS = 200, 500
-_GOOD = frozenset({_OK_STATUS, 207})
+_GOOD = frozenset({HTTPStatus.OK, HTTPStatus.MULTI_STATUS})
 _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
@@ -89,7 +89,7 @@ class LaPoste(StatusClient):
     def no_proof(delivery: Delivery) -> Failure:
         """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
         day = answers.french_day(delivery.at) if delivery.at else None
-        return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, _OK_STATUS, delivery=delivery)
+        return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, HTTPStatus.OK, delivery=delivery)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """The words of a 429 name the window; no header does."""
@@ -116,13 +116,11 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
-    items = by_number(numbers, tree if several else [tree], _numbers)
-    results = {
-        number: _parcel_answer(
-            number, [(item, _answer_of(item, answer) if several else answer) for item in about]
-        )
-        for number, about in items.items()
-    }
+    items = answers.by_number(numbers, tree if several else [tree], _numbers)
+    results: dict[str, Failure] = {}
+    for number, entries in items.items():
+        alone = [(item, _answer_of(item, answer) if several else answer) for item in entries]
+        results[number] = _parcel_answer(number, alone)
     # An error without a number may be the answer to the whole call.
     if results or several or json_api.at(tree, "shipment") is not None:
         return results or answers.about_another(SPEC.name, answer)
@@ -131,14 +129,14 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
 
 def _numbers(item: Any) -> list[str]:
     """`inputIdShip`: the number of the request, where the answer has another form of it (ha-parcel-integrations/ha-laposte)."""
-    numbers = [json_api.text(item, *path) for path in (("shipment", "idShip"), ("idShip",), ("inputIdShip",))]
-    return [number for number in numbers if number]
+    paths = ("shipment.idShip", "idShip", "inputIdShip")
+    return [number for path in paths if (number := json_api.first_text(item, path))]
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
     """The answer as it would be if the parcel had been asked about alone: the HTTP status of several says nothing of it."""
     code = json_api.text(item, "returnCode") or ""
-    return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else _OK_STATUS)
+    return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else HTTPStatus.OK)
 
 
 def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
@@ -146,13 +144,15 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")
-        is_good = answer.status == _OK_STATUS and json_api.text(item, "returnCode") in _WELL
+        is_good = answer.is_ok and json_api.text(item, "returnCode") in _WELL
         if is_good and isinstance(json_api.at(shipment, "event"), list):
             shipments.append(_shipment(item))
     item, answer = items[0]
     if not shipments:
         return _error(item, answer)
-    outcome = handover(SPEC.name, number, shipments, replace(answer, status=_OK_STATUS), CODES_OF_EVENTS)
+    outcome = answers.handover(
+        SPEC.name, number, shipments, replace(answer, status=HTTPStatus.OK), CODES_OF_EVENTS
+    )
     if isinstance(outcome, Failure):
         return outcome
     at = outcome.scan.at or answers.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
@@ -170,20 +170,19 @@ def _shipment(item: Any) -> Shipment:
 
 
 def _scan(event: Any) -> Scan:
-    code, label = json_api.text(event, "code"), json_api.text(event, "label")
     at = answers.parse_time(json_api.text(event, "date"), PARIS)
-    return Scan(status=CODES_OF_EVENTS.get(code or ""), at=at, code=code, label=label, body=event)
+    return Scan.of(event, json_api.text(event, "code"), CODES_OF_EVENTS, at, json_api.text(event, "label"))
 
 
 def _error(item: Any, answer: Response) -> Failure:
     functional = json_api.text(item, "returnMessage")
     carrier_text = functional or json_api.text(item, "message")
-    if answer.status >= _SERVER_ERRORS:
+    if answer.is_server_error:
         return answers.out_of_order(SPEC.name, answer, carrier_text)
     code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
     if code in _WELL:
-        return answers.by_code(SPEC.name, {}, answer, json_api.text(item, "code"), carrier_text)
-    return answers.by_code(SPEC.name, CODES, answer, code, carrier_text)
+        return answers.error(SPEC.name, answer, {}, {}, json_api.text(item, "code"), carrier_text)
+    return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

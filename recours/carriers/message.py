@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 from recours.core.claim import Delivery
@@ -31,6 +32,14 @@ class Response:
     status: int
     headers: Mapping[str, str]  # found whatever the case of the name
     body: bytes = field(repr=False)
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == HTTPStatus.OK
+
+    @property
+    def is_server_error(self) -> bool:
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Wait(NamedTuple):

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.carriers import answers, soap
-from recours.carriers.answers import Detailed, Meaning, ParcelStatus, Scan, Shipment, handover, turns_back
+from recours.carriers.answers import Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import StatusClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.carrier import CarrierSpec
@@ -160,7 +160,8 @@ def parse_tracing(answer: Response) -> Failure:
     result = _result(answer)
     if isinstance(result, Failure):
         return result
-    status, label = soap.text(result, "STAT"), soap.text(result, "Libelle01")
+    status = soap.text(result, "STAT")
+    label = soap.text(result, "Libelle01")
     if status is None:
         return answers.unreadable(SPEC.name, answer)
     # The latest of the events, of which some may be nil.
@@ -172,7 +173,7 @@ def parse_tracing(answer: Response) -> Failure:
         return _delivered(result, dated, last, label, answer)
     if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
         carrier_text = carrier_text or f"STAT {status}"
-    return answers.by_code(SPEC.name, STATS, answer, status, carrier_text)
+    return answers.error(SPEC.name, answer, STATS, {}, status, carrier_text)
 
 
 def _delivered(
@@ -182,15 +183,15 @@ def _delivered(
     text = plain(words)
     if not _HANDED_OVER.search(text):
         if _SENT_BACK.search(text):
-            back = ParcelStatus.RETURNED
-            return answers.not_handed_over(SPEC.name, answer, words, code=None, table={}, status=back)
+            scan = Scan(status=ParcelStatus.RETURNED, label=words)
+            return answers.not_handed_over(SPEC.name, answer, scan, {})
         if _AT_A_RELAY.search(text):
             return answers.failure_of(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
     carrier_text = _field(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=carrier_text)
     # The answer has no number of the parcel.
     shipment = Shipment(scans=tuple(map(_scan, events)), present=present)
-    outcome = handover(SPEC.name, "", [shipment], answer, {})
+    outcome = answers.handover(SPEC.name, "", [shipment], answer, {})
     if isinstance(outcome, Failure):
         return outcome
     place = _field(last, "Emplacement") or soap.text(result, "Relais_Libelle")
@@ -201,7 +202,7 @@ def _scan(event: Any) -> Scan:
     label = soap.text(event, "Libelle")
     text = plain((label or "")[:_READ_OF_TEXTS])
     status = next((status for status, words in _TEXTS if words.search(text)), ParcelStatus.ON_ITS_WAY)
-    status = ParcelStatus.GOING_BACK if turns_back(label) else status
+    status = ParcelStatus.GOING_BACK if answers.turns_back(label) else status
     return Scan(status=status, at=_time(event), label=label, body=event)
 
 
@@ -221,10 +222,10 @@ def _field(event: Any | None, name: str) -> str | None:
 def _result(answer: Response) -> Any | Failure:
     """The result element of an answer."""
 
-    def of_fault(fault: Any) -> Failure:
+    def read_fault(fault: Any) -> Failure:
         carrier_text = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
             return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
         return answers.out_of_order(SPEC.name, answer, carrier_text)
 
-    return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", of_fault)
+    return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", read_fault)

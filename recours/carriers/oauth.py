@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from recours.carriers import json_api
@@ -21,7 +22,6 @@ from recours.core.text import clean
 _EARLY = timedelta(minutes=2)
 _USUAL_LIFE_S = 3600
 _LONGEST_LIFE = timedelta(days=1)
-_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
 # What UPS says, of this call too, to an account whose credentials are right.
 _BLOCKED = "blocked merchant"
@@ -70,7 +70,7 @@ class Tokens:
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)
-        while answer.status == _UNAUTHORIZED and use not in self._in_vain:
+        while answer.status == HTTPStatus.UNAUTHORIZED and use not in self._in_vain:
             use = self._current(session, refused=use), capability
             answer = self._send(use, request, session)
         return answer
@@ -79,7 +79,7 @@ class Tokens:
         token, capability = use
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
         answer: Response = session.call(capability, replace(request, headers=headers))
-        if answer.status != _UNAUTHORIZED:
+        if answer.status != HTTPStatus.UNAUTHORIZED:
             self._in_vain.discard(use)
         return answer
 
@@ -132,17 +132,12 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     tree = json_api.tree(answer.body)
     if answer.status in _REFUSALS:
         # In whichever of the usual places.
-        first = json_api.at(json_api.items(tree, "errors") or json_api.items(tree, "response", "errors"), 0)
-        carrier_text = clean(
-            json_api.text(first, "message")
-            or json_api.text(tree, "error_description")
-            or json_api.text(tree, "error")
-            or ""
-        )
-        is_blocked = answer.status == _FORBIDDEN and _BLOCKED in carrier_text.lower()
+        places = ("errors.message", "response.errors.message", "error_description", "error")
+        carrier_text = clean(json_api.first_text(tree, *places) or "")
+        is_blocked = answer.status == HTTPStatus.FORBIDDEN and _BLOCKED in carrier_text.lower()
         key = Sentence.SERVICE_DENIED if is_blocked else Sentence.CREDENTIALS_REJECTED
         raise CallError(failure_of(name, key, answer, carrier_text or None))
-    token = json_api.text(tree, "access_token") if answer.status == _OK else None
+    token = json_api.text(tree, "access_token") if answer.is_ok else None
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))
     life = json_api.text(tree, "expires_in") or ""

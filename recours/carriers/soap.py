@@ -136,7 +136,7 @@ def body_of(root: Any) -> Any | None:
 
 
 def result_of(
-    name: str, answer: Response, operation: str, result: str, of_fault: Callable[[Any], Failure]
+    name: str, answer: Response, operation: str, result: str, read_fault: Callable[[Any], Failure]
 ) -> Any | Failure:
     """The element called `result` of the response to an operation, in the answer of a carrier called `name`."""
     root = read(name, answer)
@@ -144,7 +144,7 @@ def result_of(
         return root
     body = body_of(root)
     if body is not None and body.tag == "Fault":
-        return of_fault(body)
+        return read_fault(body)
     is_response = body is not None and body.tag == f"{operation}Response"
     element = child(body, result) if is_response else None
     return unreadable(name, answer) if element is None else element

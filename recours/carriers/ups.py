@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import EncodedPiece, Handover, Meaning, ParcelStatus, Scan, Shipment, handover
+from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
@@ -67,7 +68,6 @@ _TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begin
 _DETAILS = "/api/track/v1/details/"
 _QUERY = "locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
 _SOURCE = "ups track"
-_OK_STATUS, _FORBIDDEN, _UNKNOWN, _SERVER_ERRORS = 200, 403, 404, 500
 
 # ---------------------------------------------------------------- tables
 
@@ -84,7 +84,7 @@ UPS_CODES = answers.status_table(
         ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
         # Held or ready for pick-up; delivered to an agent, to a post office, to an Access Point.
         ParcelStatus.AT_A_POINT: "017 040 143 144 161",
-        # Damage Reported, EncodedPiece to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
+        # Damage Reported, answers.EncodedPiece to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
         # Delivery Photo, Commercial Inside Release, no information.
         ParcelStatus.UNCLEAR: """
             000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
@@ -137,8 +137,8 @@ CODES: dict[str, Meaning] = {
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
-    _FORBIDDEN: Sentence.SERVICE_DENIED,
-    _UNKNOWN: Sentence.NUMBER_UNKNOWN,
+    403: Sentence.SERVICE_DENIED,
+    404: Sentence.NUMBER_UNKNOWN,
     429: Sentence.TOO_MANY_CALLS,
 }
 
@@ -156,9 +156,9 @@ class Ups(OneCallClient):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._ask(number, session), number, delivery)
-        refused = outcome.kind is ErrorKind.INVALID_TRACKING
+        is_refused = outcome.kind is ErrorKind.INVALID_TRACKING
         # It refuses good numbers now and then, as was reported of TV1002.
-        if refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
+        if is_refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()
             outcome = parse(self._ask(number, session), number, delivery)
         return outcome
@@ -181,7 +181,7 @@ def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments
-    outcome = handover(SPEC.name, number, shipments, answer, _KNOWN)
+    outcome = answers.handover(SPEC.name, number, shipments, answer, _KNOWN)
     if isinstance(outcome, Failure):
         return outcome
     return _document(outcome.shipment.body, _delivery(outcome).completed_by(defaults), answer)
@@ -222,7 +222,7 @@ def _shipment(package: Any) -> Shipment:
 def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan:
     codes = _codes(status) or list(filter(None, [json_api.text(status, "type")]))
     code = next((code for code in codes if code in _KNOWN), codes[0] if codes else None)
-    label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
+    label = json_api.first_text(status, "description", "simplifiedTextDescription")
     return Scan(status=_means(status), at=at, code=code, label=label, body=activity)
 
 
@@ -231,7 +231,7 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
     error = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
     code, carrier_text = error or (None, None)
-    return answers.by_code(SPEC.name, CODES, answer, code or ("none" if error else None), carrier_text)
+    return answers.error(SPEC.name, answer, CODES, {}, code or ("none" if error else None), carrier_text)
 
 
 # ---------------------------------------------------------------- the status
@@ -384,9 +384,9 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
         for path in (("pod", "content"), ("signature", "image"), ("deliveryPhoto", "photo"))
     )
     listed = (
-        EncodedPiece(page, _SOURCE, html=True),
-        EncodedPiece(image, _SOURCE, EvidenceKind.SIGNATURE),
-        EncodedPiece(photo, _SOURCE, EvidenceKind.PHOTO),
+        answers.EncodedPiece(page, _SOURCE, html=True),
+        answers.EncodedPiece(image, _SOURCE, EvidenceKind.SIGNATURE),
+        answers.EncodedPiece(photo, _SOURCE, EvidenceKind.PHOTO),
     )
     if pieces := [piece for piece in listed if piece.encoded]:
         return answers.evidence(SPEC.name, pieces, delivery, answer)
@@ -401,12 +401,20 @@ Coded = tuple[str | None, str | None]  # a code, and words
 def _error(tree: Any, answer: Response) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
     error = _first_known(_coded_errors(tree))
-    if error is None and answer.status == _OK_STATUS:
+    if error is None and answer.is_ok:
         return None
     code, carrier_text = error or (None, None)
-    if code in CODES:
-        return answers.failure_of(SPEC.name, CODES[code], answer, carrier_text)
-    return _by_status(answer, code, carrier_text)
+    # Something in front of UPS that refuses us must not settle a claim: a page, a wrong address.
+    is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
+    is_silent = not (code or carrier_text)
+    is_nowhere = answer.status == HTTPStatus.NOT_FOUND and is_silent
+    statuses = {} if is_page or is_nowhere else STATUSES
+    is_reported = code not in CODES and answer.status not in statuses and not answer.is_server_error
+    if is_reported and not is_silent:
+        return answers.unknown_code(SPEC.name, answer, code, carrier_text)
+    # A code that only repeats the status is no news.
+    news = None if code == str(answer.status) else code
+    return answers.error(SPEC.name, answer, CODES, statuses, news, carrier_text)
 
 
 def _coded_errors(tree: Any) -> list[Coded]:
@@ -421,17 +429,3 @@ def _coded_errors(tree: Any) -> list[Coded]:
 
 def _first_known(errors: list[Coded]) -> Coded | None:
     return next((error for error in errors if error[0] in CODES), errors[0] if errors else None)
-
-
-def _by_status(answer: Response, code: str | None, carrier_text: str | None) -> Failure:
-    """What an answer means whose codes say nothing to us."""
-    # Something in front of UPS that refuses us must not settle a claim: a page, a wrong address.
-    page = answer.status == _FORBIDDEN and answer.body.lstrip().startswith(b"<")
-    nowhere = answer.status == _UNKNOWN and not (code or carrier_text)
-    statuses = {} if page or nowhere else STATUSES
-    if (code or carrier_text) and answer.status not in statuses and answer.status < _SERVER_ERRORS:
-        return answers.unknown_code(SPEC.name, answer, code, carrier_text)
-    # A code that only repeats the status is no news.
-    return answers.by_status(
-        SPEC.name, statuses, answer, None if code == str(answer.status) else code, carrier_text
-    )

@@ -10,7 +10,7 @@ from recours.carriers.answers import (
     ParcelStatus,
     Scan,
     Shipment,
-    by_code,
+    error,
     evidence,
     handover,
     parse_time,
@@ -101,5 +101,5 @@ def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
 
 
 def _failure(answer: Response, tree: Any) -> Failure:
-    code, said = json_api.text(tree, "error", "code"), json_api.text(tree, "error", "message")
-    return by_code(SPEC.name, CODES, answer, code, said)
+    code = json_api.text(tree, "error", "code")
+    return error(SPEC.name, answer, CODES, {}, code, json_api.text(tree, "error", "message"))
