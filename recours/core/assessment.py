@@ -18,6 +18,7 @@ from recours.core.claim import (
     urgency,
 )
 from recours.core.errors import ErrorKind, is_persistent
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.policy import Policy, evidence_end
 from recours.core.sentences import classify
 
@@ -243,6 +244,13 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     if state.last_attempt_at and state.last_attempt_at > now:
         next_at = state.last_attempt_at
     return replace(state, next_at=next_at, failed_at=failed_at)
+
+
+def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The claim's state with a next retry that the waits can have set: an impossible one is recomputed."""
+    state = claim.state
+    is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
+    return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
 
 
 def comes_last(state: State, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from math import inf
 from operator import itemgetter
 from typing import Any
 
-from recours.core.assessment import assess, is_expired, ranked_anew, retimed, state_for_next_run
+from recours.core.assessment import assess, is_expired, ranked_anew, state_for_next_run, with_possible_time
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State, urgency
 from recours.core.decision import (
@@ -31,7 +31,6 @@ from recours.core.decision import (
     put_off,
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.last_attempt import awaits_last_attempt
 from recours.core.localized import Localized
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
@@ -109,9 +108,7 @@ def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = Fa
     state = assess(claim, now, policy) if edited else state_for_next_run(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
         return None
-    is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
-    if is_impossible and not awaits_last_attempt(state):
-        state = retimed(state, now, policy)
+    state = with_possible_time(replace(claim, state=state), now, policy)
     return replace(claim, state=state, carrier_name="", error_text=None, explanation=None, assessed=None)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from recours.core.assessment import assess, go_on, retimed
+from recours.core.assessment import assess, go_on, with_possible_time
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
 from recours.core.text import format_minute
@@ -56,7 +56,9 @@ class PODRetryScheduler(Worker):
         for _ in maintenance.revive_exhausted(limit, lambda claim: self._go_on(claim, now), now, carriers):
             pass
         horizon = policy.horizon(now)
-        for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):
+        for claim in maintenance.repair_times(
+            horizon, lambda claim: with_possible_time(claim, now, policy), now
+        ):
             at = format_minute(claim.state.next_at, self.local)
             log.warning(f"{claim.reference}: its next try ({at}) cannot come from the backoff; recomputed")
         due_until = policy.due_until(now)
