@@ -28,22 +28,8 @@ from recours.core.outcome import (
     make_outcome,
     refusal_text,
 )
-from recours.core.pauses import (
-    PUT_OFF,
-    SAME_CLAIM_AFTER,
-    Blame,
-    Blocked,
-    Refusal,
-    pause_until,
-)
-from recours.core.quota import (
-    CallBudget,
-    Capability,
-    Exhausted,
-    QuotaRequest,
-    kept_for_others,
-    kept_until,
-)
+from recours.core.pauses import PUT_OFF, SAME_CLAIM_AFTER, Blame, Blocked, Refusal, pause_until
+from recours.core.quota import CallBudget, Capability, Exhausted, QuotaRequest, kept_for_others, kept_until
 from recours.core.sentences import Sentence
 from recours.core.text import Minute, Redactor, plural
 from recours.database.quota import QuotaTables

@@ -5,9 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from recours.sandbox.scenarios import PROOF, WHEREABOUTS, ParcelState, Scenario
 
@@ -65,7 +63,7 @@ class Question:
         return self.credentials[1] if self.credentials else ""
 
 
-class NotUnderstoodError(Exception):
+class BadRequestError(Exception):
     """A request that breaks the carrier's rules, with the answer it gets."""
 
     def __init__(self, answer: Answer) -> None:
@@ -89,7 +87,7 @@ class SimulatedCarrier(ABC):
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Question:
-        """Understand a request. Raises NotUnderstoodError."""
+        """Understand a request. Raises BadRequestError."""
 
     def answer(self, question: Question, state: ParcelState) -> Answer:
         """Answer in the carrier's own form. What `ready_made` covers counts as DELIVERED here."""
@@ -160,11 +158,6 @@ class GivesTokens(SimulatedCarrier):
     @abstractmethod
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
-
-
-def french_time(at: datetime) -> datetime:
-    """A time as clocks there show it."""
-    return at.astimezone(ZoneInfo("Europe/Paris"))
 
 
 def key_of(account: str, password: str) -> str:

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT, ParcelState, Scenario
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT, ParcelState, Scenario, french_time
 from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
 PATH = "/tracking-cxf/TrackingServiceWS"
@@ -117,57 +117,44 @@ class Chronopost(soap.SoapCarrier):
         return f"XY{digits}{serial:07d}FR"
 
 
-def _bad_request(reason: str) -> NotUnderstoodError:
+def _bad_request(reason: str) -> BadRequestError:
     """A refusal of the request in CXF's words, to be raised."""
-    return NotUnderstoodError(soap.fault("soap:Client", f"Unmarshalling Error: {reason}"))
+    return BadRequestError(soap.fault("soap:Client", f"Unmarshalling Error: {reason}"))
 
 
 def _result(question: Question, state: ParcelState) -> str:
+    """Of the tracking: events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
     if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
-    return _tracking(question, state) if question.tracking else _pod(question, state)
+    if not question.tracking:
+        return _pod(question, state)
+    events = "" if state.scenario is Scenario.UNKNOWN else _events(question, state)
+    parcel = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
+    return element("errorCode", 0) + parcel
 
 
 def _error(code: int, message: str) -> str:
     return elements([("errorCode", code), ("errorMessage", message)])
 
 
-def _tracking(question: Question, state: ParcelState) -> str:
-    """Events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
-    events = "" if state.scenario is Scenario.UNKNOWN else _events(question, state)
-    parcel = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
-    return element("errorCode", 0) + parcel
-
-
 def _events(question: Question, state: ParcelState) -> str:
     french = question.details["language"] == "fr_FR"
-    delivered, end = state.is_delivered, state.last_at
-    last = len(_ON_THE_WAY) - 1
-    parts = [
-        _event(
-            code,
-            label if french else english,
-            end - age,
-            decides=not delivered and n == last,
-            info=_items(_BESIDE_A_MESSAGE) if french and code == "TA" else "",
-        )
-        for n, (code, label, english, age) in enumerate(_ON_THE_WAY)
-    ]
+    end = state.last_at
+    parts = []
+    for code, label, english, age in _ON_THE_WAY:
+        info = _items(_BESIDE_A_MESSAGE) if french and code == "TA" else ""
+        decides = not state.is_delivered and code == _ON_THE_WAY[-1][0]
+        parts.append(_event(code, label if french else english, end - age, decides=decides, info=info))
     if state.scenario is Scenario.RETURNED_TO_SENDER:
         label = "Colis en retour expéditeur" if french else "Parcel returned to sender"
         parts.append(_event("R", label, end - timedelta(hours=2), decides=False))
-    if delivered:
-        parts.append(_delivered(state, end, french=french))
+    if state.is_delivered:
+        signatory = documents.signatory_of(state)
+        name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
+        items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
+        info = _items([*items, *([(name, signatory)] if signatory else [])])
+        parts.append(_event("D", "Livré" if french else "Delivered", end, decides=True, info=info))
     return "".join(parts)
-
-
-def _delivered(state: ParcelState, end: datetime, *, french: bool) -> str:
-    """Other items stand before the name."""
-    signatory = documents.signatory_of(state)
-    name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-    items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
-    info = _items(items) + (_items([(name, signatory)]) if signatory else "")
-    return _event("D", "Livré" if french else "Delivered", end, decides=True, info=info)
 
 
 def _items(items: Iterable[tuple[str, str]]) -> str:

@@ -20,12 +20,11 @@ from uuid import NAMESPACE_URL, uuid5
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
+    BadRequestError,
     HttpRequest,
-    NotUnderstoodError,
     Question,
     SimulatedCarrier,
     account_of,
-    french_time,
 )
 from recours.sandbox.scenarios import (
     ALL_PIECES,
@@ -33,6 +32,7 @@ from recours.sandbox.scenarios import (
     DOCUMENT_IS_THERE,
     ParcelState,
     Scenario,
+    french_time,
 )
 
 TIMELINE = "/tracking-timeline-ws/rest/tracking/timelineCompany"
@@ -70,6 +70,15 @@ _TIMELINE_ERRORS = {
     Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # its words are invented
 }
 
+# HTTP status, error, message.
+_TROUBLES = {
+    Scenario.FAULT_CLIENT: (400, "Bad Request", "The request was refused"),
+    Scenario.FAULT_SERVER: (500, "Internal Server Error", "Fault occurred while processing"),
+}
+_DOCUMENT_TROUBLES = {
+    Scenario.SYSTEM_ERROR: (500, "Internal Server Error", "Erreur système"),
+    Scenario.ACCOUNT_DENIED: (403, "Forbidden", "Access denied"),
+}
 # HTTP status, errorCode, errorLabel, inner code and its message. 144, 150, 153: recorded.
 _DOCUMENT_ERRORS: dict[Scenario, tuple[int, str, str, int | None, str]] = {
     Scenario.UNKNOWN: (404, "001", "CAB NOT FOUND", 153, "Colis non trouvé"),
@@ -117,21 +126,21 @@ class Colissimo(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         if request.path not in _FORMS:
-            raise NotUnderstoodError(_trouble(404, "Not Found", "No message available"))
+            raise BadRequestError(_trouble(404, "Not Found", "No message available"))
         json_api.needs(request, "POST", _trouble(405, "Method Not Allowed", "Use POST"))
         tree = json_api.read_tree(request, _trouble(400, "Bad Request", "The body must be a JSON object"))
-        tracking, operation = request.path == TIMELINE, request.path.rpartition("/")[2]
+        tracking = request.path == TIMELINE
+        operation = request.path.rpartition("/")[2]
         if tracking and "application/json" not in request.headers.get("accept", ""):
             raise _refused("Accept must be application/json")
         credential: Any = tree if tracking else tree.get("credential")
         by_key = isinstance(credential, dict) and "apiKey" in credential
         form = _API_KEY if by_key else _LOGIN
-        forms: dict[str, json_api.Form] = {**form} if tracking else {"credential": form}
-        json_api.check(tree, _FORMS[request.path] | forms, _refused)
+        json_api.check(tree, _FORMS[request.path] | (form if tracking else {"credential": form}), _refused)
         number = tree["parcelNumber" if tracking else "cab"]
         if not NUMBER.fullmatch(number):
             bad_number = _timeline_error("101", "Numéro de colis invalide")
-            raise NotUnderstoodError(bad_number if tracking else _document_error(*_BAD_NUMBER))
+            raise BadRequestError(bad_number if tracking else _document_error(*_BAD_NUMBER))
         return Question(
             operation,
             number,
@@ -156,13 +165,12 @@ class Colissimo(SimulatedCarrier):
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
-        if scenario is Scenario.FAULT_CLIENT:
-            return _trouble(400, "Bad Request", "The request was refused")
-        if scenario is Scenario.FAULT_SERVER:
-            return _trouble(500, "Internal Server Error", "Fault occurred while processing")
-        if question.tracking and scenario in _TIMELINE_ERRORS:
-            return _timeline_error(*_TIMELINE_ERRORS[scenario])
-        return None if question.tracking else _refused_documents(scenario)
+        troubles = _TROUBLES if question.tracking else _TROUBLES | _DOCUMENT_TROUBLES
+        if scenario in troubles:
+            return _trouble(*troubles[scenario])
+        if question.tracking:
+            return _timeline_error(*_TIMELINE_ERRORS[scenario]) if scenario in _TIMELINE_ERRORS else None
+        return _document_error(*_DOCUMENT_ERRORS[scenario]) if scenario in _DOCUMENT_ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         if question.tracking:
@@ -174,8 +182,8 @@ class Colissimo(SimulatedCarrier):
         return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
 
-def _refused(reason: str) -> NotUnderstoodError:
-    return NotUnderstoodError(_trouble(400, "Bad Request", reason))
+def _refused(reason: str) -> BadRequestError:
+    return BadRequestError(_trouble(400, "Bad Request", reason))
 
 
 def _trouble(status: int, error: str, message: str) -> Answer:
@@ -187,12 +195,11 @@ def _trouble(status: int, error: str, message: str) -> Answer:
 
 
 def _timeline(question: Question, state: ParcelState) -> Answer:
-    delivered, at = state.is_delivered, state.last_at
     product = {"productCode": "DOM"} if state.scenario is Scenario.POD_NEVER else {}
     parcel = {
         "parcelNumber": question.number,
         "contractNumber": question.account,
-        "statusDelivery": delivered,
+        "statusDelivery": state.is_delivered,
         "consigneeInformation": {
             "name": "MARTIN",
             "firstName": "ALICE",
@@ -200,8 +207,8 @@ def _timeline(question: Question, state: ParcelState) -> Answer:
         },
         "removalPoint": None,
         "service": {"deliveryChoice": ""} | product,
-        "step": _steps(5 if delivered else 3, at),
-        "event": _events(at, state),
+        "step": _steps(5 if state.is_delivered else 3, state.last_at),
+        "event": _events(state),
     }
     status = [{"code": "0", "message": "OK"}]
     return json_api.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
@@ -225,15 +232,15 @@ def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _events(at: datetime, state: ParcelState) -> list[dict[str, Any]]:
+def _events(state: ParcelState) -> list[dict[str, Any]]:
     last: tuple[tuple[str, str, timedelta], ...] = _DELIVERED
     if state.scenario is Scenario.IN_TRANSIT:
         last = ()
     elif state.scenario is Scenario.RETURNED_TO_SENDER:
-        last = _RETURNED[state.tries % 2]
+        last = state.in_turn(_RETURNED)
     return [
         {
-            "date": _naive(at - age),
+            "date": _naive(state.last_at - age),
             "code": code,
             "labelLong": label,
             "siteCode": "000001",
@@ -249,15 +256,6 @@ def _naive(at: datetime) -> str:
 
 
 # ---------------------------------------------------------------- the documents
-
-
-def _refused_documents(scenario: Scenario) -> Answer | None:
-    """The error of the list, which the call for the document itself gives too."""
-    if scenario is Scenario.SYSTEM_ERROR:
-        return _trouble(500, "Internal Server Error", "Erreur système")
-    if scenario is Scenario.ACCOUNT_DENIED:
-        return _trouble(403, "Forbidden", "Access denied")
-    return _document_error(*_DOCUMENT_ERRORS[scenario]) if scenario in _DOCUMENT_ERRORS else None
 
 
 def _document_error(status: int, code: str, label: str, inner: int | None, message: str) -> Answer:

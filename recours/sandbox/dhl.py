@@ -17,19 +17,19 @@ from urllib.parse import urlencode
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
+    BadRequestError,
     HttpRequest,
-    NotUnderstoodError,
     Question,
     SimulatedCarrier,
     account_of,
-    french_time,
     page,
 )
-from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, ParcelState, Scenario, french_time
 
 _PATH = "/track/shipments"
 _LINKS = "/webPOD/"
-_DOCUMENT_LINK, _SIGNATURE_LINK = f"{_LINKS}DHLePODRequest", f"{_LINKS}DHLSignatureRequest"
+_DOCUMENT_LINK = f"{_LINKS}DHLePODRequest"
+_SIGNATURE_LINK = f"{_LINKS}DHLSignatureRequest"
 _LINKED_HOST = "https://webpod.dhl.com"
 _PROBLEM = "application/problem+json"
 
@@ -73,7 +73,12 @@ class Dhl(SimulatedCarrier):
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
             return _read_link(request)
-        values = _checked(request)
+        values, wrong = json_api.parameters(request, _PARAMETERS)
+        if "trackingNumber" not in values:
+            wrong.insert(0, "trackingNumber")
+        if wrong:
+            detail = f"Missing or invalid parameter: {', '.join(wrong)}"
+            raise BadRequestError(_problem(400, "Bad Request", detail))
         return Question(
             "shipments",
             values["trackingNumber"],
@@ -98,21 +103,11 @@ class Dhl(SimulatedCarrier):
         return _tracking(question, state) if question.tracking else _linked(question, state)
 
 
-def _checked(request: HttpRequest) -> dict[str, str]:
-    values, wrong = json_api.parameters(request, _PARAMETERS)
-    if "trackingNumber" not in values:
-        wrong.insert(0, "trackingNumber")
-    if wrong:
-        detail = f"Missing or invalid parameter: {', '.join(wrong)}"
-        raise NotUnderstoodError(_problem(400, "Bad Request", detail))
-    return values
-
-
 def _read_link(request: HttpRequest) -> Question:
     """A link is good as it was given only."""
     values = json_api.first_values(request.query)
     if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
-        raise NotUnderstoodError(page(404, "Not found", ""))
+        raise BadRequestError(page(404, "Not found", ""))
     return Question("webPOD", values["trackingNumber"], details={"path": request.path})
 
 
@@ -123,17 +118,16 @@ def _problem(status: int, title: str, detail: str) -> Answer:
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
-    delivered, end = state.is_delivered, state.last_at
     returned = state.scenario is Scenario.RETURNED_TO_SENDER
-    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
-    events = [_event(code, status, text, end - age) for code, status, text, age in past]
-    if delivered:
-        events.append(_event(*(_RETURNED if returned else _DELIVERED), end))
+    past = _ON_THE_WAY if state.is_delivered else (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
+    events = [_event(code, status, text, state.last_at - age) for code, status, text, age in past]
+    if state.is_delivered:
+        events.append(_event(*(_RETURNED if returned else _DELIVERED), state.last_at))
     shipment = {
         "id": question.number,
         "service": "parcel-de",
         "status": events[-1],
-        "details": {"proofOfDelivery": _proof(question.number, state)} if delivered else {},
+        "details": {"proofOfDelivery": _proof(question.number, state)} if state.is_delivered else {},
         "events": events[::-1],
         "returnFlag": returned,
     }

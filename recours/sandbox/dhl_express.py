@@ -16,15 +16,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    SimulatedCarrier,
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, SimulatedCarrier
+from recours.sandbox.scenarios import (
+    DELIVERED_BY_TRACKING,
+    NO_DOCUMENT_IS_THERE,
+    ParcelState,
+    Scenario,
     french_time,
 )
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 _PATH = re.compile(r"/mydhlapi/shipments/([^/]+)/(tracking|proof-of-delivery)")
 _BY_PIECE = "/mydhlapi/tracking"
@@ -129,38 +128,38 @@ def waybill_of(piece: str) -> str:
 
 
 def _check_headers(request: HttpRequest) -> None:
-    """See that the version is named, and that the reference is none or short enough. Raises NotUnderstoodError."""
+    """The version must be named, the reference may be missing. Raises BadRequestError."""
     wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
     if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
         wrong.append("Message-Reference")
     if wrong:
         detail = f"Headers missing or not having correct format: {', '.join(wrong)}"
-        raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
+        raise BadRequestError(_problem(_instance(request), 400, "Bad request", detail))
 
 
 def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
-    """The waybill, the operation, and the parameters. Raises NotUnderstoodError."""
+    """The waybill, the operation, and the parameters. Raises BadRequestError."""
     if request.path == _BY_PIECE:
         values = _checked(request, "tracking of a piece", [])
         if "pieceTrackingNumber" not in values:
             detail = "A shipmentTrackingNumber or a pieceTrackingNumber is needed"
-            raise NotUnderstoodError(_problem(_instance(request), 400, "Bad request", detail))
+            raise BadRequestError(_problem(_instance(request), 400, "Bad request", detail))
         return waybill_of(values["pieceTrackingNumber"]), "tracking", values
     match = _PATH.fullmatch(request.path)
     if match is None:
-        raise NotUnderstoodError(_problem(request.path, 404, "Not Found", "No such resource"))
+        raise BadRequestError(_problem(request.path, 404, "Not Found", "No such resource"))
     number, operation = match.groups()
     wrong = [] if _WAYBILL.fullmatch(number) else ["shipmentTrackingNumber"]
     return number, operation, _checked(request, operation, wrong)
 
 
 def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
-    """The parameters. Raises NotUnderstoodError for those that cannot be one, and for what is `wrong` already."""
+    """The parameters. Raises BadRequestError for those that cannot be one, and for what is `wrong` already."""
     values, strange = json_api.parameters(request, _PARAMETERS[operation])
     wrong = wrong + strange
     if wrong:
         detail = f"Parameters not having correct format: {', '.join(wrong)} (see the specification)"
-        raise NotUnderstoodError(_problem(_instance(request), 400, "Wrong format", detail))
+        raise BadRequestError(_problem(_instance(request), 400, "Wrong format", detail))
     return values
 
 
@@ -199,13 +198,12 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
     """As much of them as the view shows. The offset comes only if it was asked for."""
-    delivered, end = state.is_delivered, state.last_at
     offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
     steps = _steps(state)
-    events = [_event(code, label, end - age, offsets) for code, label, age in steps]
-    if delivered and steps[-1] != _RETURNED:
+    events = [_event(code, label, state.last_at - age, offsets) for code, label, age in steps]
+    if state.is_delivered and steps[-1] != _RETURNED:
         signed = {"signedBy": documents.signatory_of(state)}
-        events.append(_event("OK", "Delivered", end, offsets) | signed)
+        events.append(_event("OK", "Delivered", state.last_at, offsets) | signed)
     view = parameters.get("trackingView", "last-checkpoint")
     return events if view in _ALL_EVENTS else events[-1:]
 
@@ -213,7 +211,7 @@ def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str,
 def _steps(state: ParcelState) -> tuple[tuple[str, str, timedelta], ...]:
     """What happened before the handing over, if there was one, the oldest first. A return has one in every second answer."""
     if state.scenario is Scenario.IN_TRANSIT:
-        return (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
+        return (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
     if state.scenario is Scenario.RETURNED_TO_SENDER:
         processed = [("PL", "Processed", timedelta(minutes=30))] if state.tries % 2 else []
         return (*_ON_THE_WAY, _RETURNED, *processed)

@@ -7,8 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from recours.sandbox.answers import french_time
-from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario, french_time
 
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height

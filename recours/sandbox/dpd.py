@@ -15,16 +15,17 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
 from recours.sandbox.json_api import base64_text
-from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario, french_time
 from recours.sandbox.soap import element, elements
 
 PATH = "/trace-service/Webtrace_Service.asmx"
 NAMESPACE = "http://www.cargonet.software/"
 OPERATION = "GetShipmentTraceSingle"
 
-COUNTRY, CENTER = "250", "77"
+COUNTRY = "250"
+CENTER = "77"
 
 _HEADER: soap.Form = (("UserCredentials?", ("userid", "password")),)
 _FORM: soap.Form = (
@@ -110,7 +111,7 @@ class Dpd(soap.SoapCarrier):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
-            return _error(*_DENIED[state.tries % 2])
+            return _error(*state.in_turn(_DENIED))
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])
         if question.details["customer"] != _customer_of(question.account):
@@ -127,9 +128,9 @@ def _customer_of(account: str) -> str:
 
 
 def _see_that_values_are_good(fields: dict[str, str]) -> None:
-    """The customer first. Raises NotUnderstoodError."""
+    """The customer first. Raises BadRequestError."""
     if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
-        raise NotUnderstoodError(_error(*_CUSTOMER_DENIED))
+        raise BadRequestError(_error(*_CUSTOMER_DENIED))
     if not re.fullmatch(r"[A-Z]{2}", fields["Language"]):
         raise _invalid("Language")
     if not re.fullmatch(r"[0-9]{14}", fields["ShipmentNumber"]):
@@ -141,9 +142,9 @@ def _see_that_values_are_good(fields: dict[str, str]) -> None:
             raise _invalid(name)
 
 
-def _invalid(reason: str) -> NotUnderstoodError:
+def _invalid(reason: str) -> BadRequestError:
     """A refusal of the request, to be raised."""
-    return NotUnderstoodError(_error("InvalidInput", f"Invalid input: {reason}"))
+    return BadRequestError(_error("InvalidInput", f"Invalid input: {reason}"))
 
 
 def _error(code: str, message: str) -> Answer:

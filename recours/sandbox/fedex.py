@@ -19,16 +19,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    GivesTokens,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    TracksSeveral,
-    french_time,
-)
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
+from recours.sandbox.answers import Answer, BadRequestError, GivesTokens, HttpRequest, Question, TracksSeveral
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario, french_time
 
 TOKEN = "/oauth/token"  # noqa: S105 (a path)
 TRACKING = "/track/v1/trackingnumbers"
@@ -59,7 +51,8 @@ _GOES_ON = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
 
 # HTTP status, code, message.
 _Error = tuple[int, str, str]
-_UNAUTHORIZED, _TRY_AGAIN = "NOT.AUTHORIZED.ERROR", "Please modify your request and try again."
+_UNAUTHORIZED = "NOT.AUTHORIZED.ERROR"
+_TRY_AGAIN = "Please modify your request and try again."
 _BAD_TOKEN: _Error = (401, _UNAUTHORIZED, f"Access token expired. {_TRY_AGAIN}")
 _BAD_CLIENT: _Error = (401, _UNAUTHORIZED, f"The given client credentials were not valid. {_TRY_AGAIN}")
 _TOO_MANY: _Error = (
@@ -139,7 +132,7 @@ class FedEx(GivesTokens, TracksSeveral):
     def read(self, request: HttpRequest) -> Question:
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
         if request.path not in readers:
-            raise NotUnderstoodError(
+            raise BadRequestError(
                 _error(404, "NOT.FOUND.ERROR", "The resource you requested is no longer available.")
             )
         json_api.needs(request, "POST", _error(405, "METHOD.NOT.ALLOWED.ERROR", "Use POST"))
@@ -191,7 +184,7 @@ def _read_token(request: HttpRequest) -> Question:
     refusal = _error(400, _BAD_REQUEST, "The form has a grant_type, a client_id and a client_secret")
     form = json_api.read_form(request, refusal)
     if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
-        raise NotUnderstoodError(refusal)
+        raise BadRequestError(refusal)
     client = form["client_id"], form["client_secret"]
     return Question("token", credentials=client, asks_token=True)
 
@@ -199,7 +192,7 @@ def _read_token(request: HttpRequest) -> Question:
 def _read_tracking(request: HttpRequest) -> Question:
     listed = _body(request)["trackingInfo"]
     if len(listed) > _MOST_NUMBERS:
-        raise NotUnderstoodError(_error(400, *_TOO_MANY_NUMBERS))
+        raise BadRequestError(_error(400, *_TOO_MANY_NUMBERS))
     number, *also = (_parcel(entry)["trackingNumber"] for entry in listed)
     return Question(
         "trackingnumbers",
@@ -234,10 +227,10 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _parcel(entry: dict[str, Any]) -> dict[str, str]:
-    """What a request says of a parcel: its number, and between which days it was sent. Raises NotUnderstoodError."""
+    """What a request says of a parcel: its number, and between which days it was sent. Raises BadRequestError."""
     info: dict[str, str] = entry["trackingNumberInfo"]
     if not info["trackingNumber"]:
-        raise NotUnderstoodError(_error(400, *_EMPTY))
+        raise BadRequestError(_error(400, *_EMPTY))
     days_sent = {name: entry[name] for name in ("shipDateBegin", "shipDateEnd") if name in entry}
     try:
         days = [date.fromisoformat(day) for day in days_sent.values()]
@@ -248,8 +241,8 @@ def _parcel(entry: dict[str, Any]) -> dict[str, str]:
     return info | days_sent
 
 
-def _refused(reason: str) -> NotUnderstoodError:
-    return NotUnderstoodError(_error(400, _BAD_REQUEST, reason))
+def _refused(reason: str) -> BadRequestError:
+    return BadRequestError(_error(400, _BAD_REQUEST, reason))
 
 
 def _error(status: int, code: str, message: str) -> Answer:
@@ -267,7 +260,8 @@ def _tracked(number: str, state: ParcelState) -> Answer:
     """That a number is unknown stands in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
         return _of_number(number, {"error": _coded(*_NOT_FOUND)})
-    end, steps = state.last_at, _steps(state)
+    end = state.last_at
+    steps = _steps(state)
     code, label, _ = steps[0]
     result: dict[str, Any] = {
         "latestStatusDetail": {
@@ -294,7 +288,7 @@ def _tracked(number: str, state: ParcelState) -> Answer:
 def _steps(state: ParcelState) -> tuple[_Step, ...]:
     """The scans, the newest first."""
     if state.scenario is Scenario.IN_TRANSIT:
-        return (_NOT_YET[state.tries % len(_NOT_YET)], *_ON_THE_WAY[1:])
+        return (state.in_turn(_NOT_YET), *_ON_THE_WAY[1:])
     back = (_TURNED_BACK,) if state.scenario is Scenario.RETURNED_TO_SENDER else ()
     return (_ARRIVED, *back, *_ON_THE_WAY)
 

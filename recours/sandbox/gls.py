@@ -19,16 +19,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    GivesTokens,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
-    TracksSeveral,
-    french_time,
-)
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
+from recours.sandbox.answers import Answer, BadRequestError, GivesTokens, HttpRequest, Question, TracksSeveral
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario, french_time
 
 _TOKEN = "/oauth2/v2/token"  # noqa: S105 (an address)
 _TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
@@ -115,7 +107,7 @@ def _read_token(request: HttpRequest) -> Question:
     json_api.needs(request, "POST", _no_token("Use POST"))
     form = json_api.read_form(request, _no_token("Unsupported media type"))
     if form.get("grant_type") != "client_credentials":
-        raise NotUnderstoodError(_no_token("Unsupported grant type"))
+        raise BadRequestError(_no_token("Unsupported grant type"))
     return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
@@ -136,7 +128,7 @@ def _read_tracking(request: HttpRequest) -> Question:
         size = len(also) + 1
         detail = f"Provided references of size '{size}' is more than allowed limit of {_MOST_NUMBERS}"
     if detail:
-        raise NotUnderstoodError(_problem(request.path, 400, "Bad Request", detail))
+        raise BadRequestError(_problem(request.path, 400, "Bad Request", detail))
     return Question(
         "trackids",
         number,
@@ -153,20 +145,20 @@ def _read_shipit(request: HttpRequest) -> Question:
     operation = request.path.removeprefix(_SHIPIT)
     json_api.needs(request, "POST", Answer(405))
     if operation not in _OPERATIONS:
-        raise NotUnderstoodError(Answer(404))
+        raise BadRequestError(Answer(404))
     for name in ("content-type", "accept"):
         if request.headers.get(name) != _SHIPIT_TYPE:
-            raise NotUnderstoodError(_refusal(400, "VALIDATION.MEDIA_TYPE", f"The {name} is not supported."))
+            raise BadRequestError(_refusal(400, "VALIDATION.MEDIA_TYPE", f"The {name} is not supported."))
     field, number = _identifier(request.body)
     if not re.fullmatch(_IDENTIFIERS[field], number):
-        raise NotUnderstoodError(_invalid_field(field, number))
+        raise BadRequestError(_invalid_field(field, number))
     goes_on = _GOES_ON if operation == "parceldetails" else ()
     details = {"field": field}
     return Question(operation, number, goes_on=goes_on, bearer=json_api.bearer(request), details=details)
 
 
 def _identifier(body: bytes) -> tuple[str, str]:
-    """The field that identifies the parcel, and its value. Raises NotUnderstoodError."""
+    """The field that identifies the parcel, and its value. Raises BadRequestError."""
     try:
         tree = json.loads(body)
     except (ValueError, RecursionError):
@@ -174,7 +166,7 @@ def _identifier(body: bytes) -> tuple[str, str]:
     fields = list(tree.items()) if isinstance(tree, dict) else []
     if len(fields) != 1 or fields[0][0] not in _IDENTIFIERS or not isinstance(fields[0][1], str):
         message = "A parcel is identified by one of its numbers."
-        raise NotUnderstoodError(_refusal(400, "MANDATORY_PARAMETER_NOT_SET", message))
+        raise BadRequestError(_refusal(400, "MANDATORY_PARAMETER_NOT_SET", message))
     return fields[0]
 
 
@@ -196,7 +188,8 @@ def _wrong_parcel(number: str, code: str, message: str) -> Answer:
 
 
 def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
-    number, path = question.number, question.details["path"]
+    number = question.number
+    path = question.details["path"]
     errors = {
         Scenario.AUTH_REFUSED: _fault(
             401, "The Token has expired: policy(Verify-JWT)", "steps.jwt.TokenExpired"
@@ -211,12 +204,11 @@ def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
     """The parcel, its events the newest first."""
-    delivered, end = state.is_delivered, state.last_at
-    past = _ON_THE_WAY if delivered else (*_ON_THE_WAY[:-1], _NOT_YET[state.tries % len(_NOT_YET)])
-    steps = [(status, code, text, end - age) for status, code, text, age in past]
-    if delivered:
-        closed = state.scenario is Scenario.RETURNED_TO_SENDER
-        steps.append((*(_CLOSED if closed else _DELIVERED), end))
+    past = _ON_THE_WAY if state.is_delivered else (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
+    steps = [(status, code, text, state.last_at - age) for status, code, text, age in past]
+    if state.is_delivered:
+        is_closed = state.scenario is Scenario.RETURNED_TO_SENDER
+        steps.append((*(_CLOSED if is_closed else _DELIVERED), state.last_at))
     parcel: dict[str, Any] = {
         "requested": question.number,
         "unitno": question.number,
@@ -243,12 +235,11 @@ def _stamp(at: datetime) -> str:
 
 def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
     """An empty body: all is in the headers, in the signs that a header can hold."""
-    headers = {"error": code, "message": message, "args": json.dumps(args)}
-    latin = {name: value.encode("latin-1", "ignore").decode("latin-1") for name, value in headers.items()}
-    clean = {
-        name: "".join(sign if sign.isprintable() else " " for sign in value) for name, value in latin.items()
-    }
-    return Answer(status, b"", _SHIPIT_TYPE, tuple(clean.items()))
+    headers: list[tuple[str, str]] = []
+    for name, value in (("error", code), ("message", message), ("args", json.dumps(args))):
+        latin = value.encode("latin-1", "ignore").decode("latin-1")
+        headers.append((name, "".join(sign if sign.isprintable() else " " for sign in latin)))
+    return Answer(status, b"", _SHIPIT_TYPE, tuple(headers))
 
 
 def _invalid_field(field: str, number: str) -> Answer:
@@ -284,10 +275,9 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
 def _details(question: Question, state: ParcelState) -> dict[str, Any]:
     """Signatory and time only of a delivery."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
-    if state.scenario is not Scenario.IN_TRANSIT:
+    if state.is_delivered:
         details["DeliveryDate"] = french_time(state.delivered_at).isoformat()
-        signatory = documents.signatory_of(state)
-        if signatory:
+        if signatory := documents.signatory_of(state):
             details["Signature"] = signatory
     return details
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -24,20 +24,20 @@ def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **hea
 
 
 def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
-    """See that the method is this one. Raises NotUnderstoodError with a 405 in the refusal's words."""
+    """See that the method is this one. Raises BadRequestError with a 405 in the refusal's words."""
     if request.method != method:
-        raise NotUnderstoodError(Answer(405, refusal.body, refusal.content_type, (("Allow", method),)))
+        raise BadRequestError(Answer(405, refusal.body, refusal.content_type, (("Allow", method),)))
 
 
 def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
-    """The JSON object of a request. Raises NotUnderstoodError with the refusal."""
+    """The JSON object of a request. Raises BadRequestError with the refusal."""
     _needs_type(request, "application/json", refusal)
     try:
         tree = json.loads(request.body)
     except (ValueError, RecursionError):
-        raise NotUnderstoodError(refusal) from None
+        raise BadRequestError(refusal) from None
     if not isinstance(tree, dict):
-        raise NotUnderstoodError(refusal)
+        raise BadRequestError(refusal)
     return tree
 
 
@@ -46,7 +46,7 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
 Form: TypeAlias = "str | type[Any] | UnionType | list[Form] | Mapping[str, Form]"
 
 
-def check(value: Any, form: Form, refuse: Callable[[str], NotUnderstoodError], where: str = "body") -> None:
+def check(value: Any, form: Form, refuse: Callable[[str], BadRequestError], where: str = "body") -> None:
     """See that a value of a request has this form. Raises what `refuse` makes for a reason."""
     if isinstance(form, Mapping):
         _check_object(value, form, refuse, where)
@@ -63,7 +63,7 @@ def check(value: Any, form: Form, refuse: Callable[[str], NotUnderstoodError], w
 
 
 def _check_object(
-    value: Any, forms: Mapping[str, Form], refuse: Callable[[str], NotUnderstoodError], where: str
+    value: Any, forms: Mapping[str, Form], refuse: Callable[[str], BadRequestError], where: str
 ) -> None:
     if not isinstance(value, dict):
         raise refuse(f"{where} must be an object")
@@ -76,14 +76,14 @@ def _check_object(
 
 
 def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
-    """The fields of a form. Raises NotUnderstoodError with the refusal."""
+    """The fields of a form. Raises BadRequestError with the refusal."""
     _needs_type(request, "application/x-www-form-urlencoded", refusal)
     return first_values(request.body.decode("utf-8", "replace"))
 
 
 def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != content_type:
-        raise NotUnderstoodError(refusal)
+        raise BadRequestError(refusal)
 
 
 def parameters(request: HttpRequest, forms: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -21,22 +21,22 @@ from urllib.parse import unquote
 from recours.sandbox import json_api
 from recours.sandbox.answers import (
     Answer,
+    BadRequestError,
     HttpRequest,
-    NotUnderstoodError,
     Question,
     TracksSeveral,
     account_of,
-    french_time,
     part_of,
 )
-from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
 PATH = "/suivi/v2/idships/"
 NUMBER = re.compile(r"[A-Z0-9]{11,15}")
 MOST_NUMBERS = 10
 LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
 
-_OK, _SEVERAL_STATUSES = 200, 207
+_OK = 200
+_SEVERAL_STATUSES = 207
 _BAD_NUMBER = "Le numéro que vous avez saisi n'est pas valide. Vérifiez les signes qui le composent."
 _UNKNOWN = "Ressource non trouvée"
 
@@ -71,14 +71,14 @@ class LaPoste(TracksSeveral):
         json_api.needs(request, "GET", _gateway(405, "METHOD_NOT_ALLOWED", "Use GET"))
         key = request.headers.get("x-okapi-key", "")
         if not key:
-            raise NotUnderstoodError(_unauthorized())
+            raise BadRequestError(_unauthorized())
         if not request.path.startswith(PATH):
-            raise NotUnderstoodError(_gateway(404, "NOT_FOUND", "No such resource"))
+            raise BadRequestError(_gateway(404, "NOT_FOUND", "No such resource"))
         language = _language(request)
         names = request.path.removeprefix(PATH)
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
-            raise NotUnderstoodError(_functional(400, _BAD_NUMBER, names, language))
+            raise BadRequestError(_functional(400, _BAD_NUMBER, names, language))
         details = {"lang": language}
         return Question(
             "idships", number, tuple(also), tracking=True, credentials=account_of(key), details=details
@@ -104,7 +104,9 @@ class LaPoste(TracksSeveral):
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        number, language, scenario = question.number, question.details["lang"], state.scenario
+        number = question.number
+        language = question.details["lang"]
+        scenario = state.scenario
         if scenario is Scenario.AUTH_REFUSED:
             return _unauthorized()
         if not NUMBER.fullmatch(number):
@@ -116,7 +118,8 @@ class LaPoste(TracksSeveral):
         return _gateway(*_GATEWAY_ERRORS[scenario]) if scenario in _GATEWAY_ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
-        delivered, at = state.is_delivered, state.last_at
+        delivered = state.is_delivered
+        at = state.last_at
         back = state.scenario is Scenario.RETURNED_TO_SENDER
         last = _SENT_BACK if back else _DELIVERED if delivered else ()
         events = [
@@ -147,11 +150,11 @@ class LaPoste(TracksSeveral):
 
 def _language(request: HttpRequest) -> str:
     if "application/json" not in request.headers.get("accept", ""):
-        raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
+        raise BadRequestError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
     values = json_api.first_values(request.query)
     language = values.pop("lang", "")
     if values or language not in LANGUAGES:
-        raise NotUnderstoodError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
+        raise BadRequestError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
     return language
 
 

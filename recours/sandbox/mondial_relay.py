@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, french_time
-from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
+from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 from recours.sandbox.soap import elements
 
 PATH = "/Web_Services.asmx"
@@ -41,7 +41,8 @@ _STATS = {
     Scenario.AUTH_REFUSED: "97",
     Scenario.SYSTEM_ERROR: "98",
 }
-_DELIVERED, _ON_ITS_WAY = "82", "81"
+_DELIVERED = "82"
+_ON_ITS_WAY = "81"
 _DENIED = ("95", "96")  # in turn
 
 # Text and place of an event, how long before the last one.
@@ -69,7 +70,7 @@ class MondialRelay(soap.SoapCarrier):
         _, values, _ = soap.SoapReader(NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable).read(request)
         for name, form, status in _RULES:
             if not re.fullmatch(form, values[name]):
-                raise NotUnderstoodError(_answer(status))
+                raise BadRequestError(_answer(status))
         return Question(
             OPERATION,
             values["Expedition"],
@@ -97,13 +98,14 @@ class MondialRelay(soap.SoapCarrier):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
-            return _answer(_DENIED[state.tries % 2])
+            return _answer(state.in_turn(_DENIED))
         return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The events, the oldest first. A parcel on its way has not come to its relay."""
         del question
-        delivered, end = state.is_delivered, french_time(state.last_at)
+        delivered = state.is_delivered
+        end = french_time(state.last_at)
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
         events = [_event(label, place, end - age) for label, place, age in passed]
         if delivered:
@@ -118,9 +120,9 @@ def _brand_of(account: str) -> str:
     return f"TS{account[-6:]:0>6}"
 
 
-def _unreadable(reason: str) -> NotUnderstoodError:
+def _unreadable(reason: str) -> BadRequestError:
     """A refusal of the request, to be raised."""
-    return NotUnderstoodError(soap.fault("soap:Client", f"Server was unable to read request. ---> {reason}"))
+    return BadRequestError(soap.fault("soap:Client", f"Server was unable to read request. ---> {reason}"))
 
 
 def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), events: str = "") -> Answer:

@@ -1,13 +1,14 @@
 """What a simulated carrier does with a parcel, in names that hold for every carrier; and the clock of the simulation."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from recours.sandbox.answers import Answer, Question, SimulatedCarrier
@@ -22,7 +23,8 @@ class Scenario(StrEnum):
     def __new__(cls, value: str, digits: str, story: str) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
-        member.digits, member.story = digits, story
+        member.digits = digits
+        member.story = story
         return member
 
     # 0: it ends well
@@ -82,6 +84,7 @@ class Scenario(StrEnum):
     )
 
 
+_Item = TypeVar("_Item")
 _S = Scenario
 
 # What comes does not even begin like a document.
@@ -152,7 +155,8 @@ def _story(steps: tuple[Scenario, ...]) -> str:
     """`tries 1 to 2: on its way; from try 3: delivered`, shortened."""
     if len(steps) == 1:
         return steps[0].story
-    parts, first = [], 1
+    parts = []
+    first = 1
     for scenario, run in groupby(steps[:-1]):
         last = first + len(list(run)) - 1
         when = f"try {first}" if first == last else f"tries {first} to {last}"
@@ -179,6 +183,10 @@ class ParcelState:
     def is_delivered(self) -> bool:
         """Tell whether the parcel has arrived somewhere: IN_TRANSIT is the one scenario in which it has not."""
         return self.scenario is not Scenario.IN_TRANSIT
+
+    def in_turn(self, items: Sequence[_Item]) -> _Item:
+        """Another one at each try."""
+        return items[self.tries % len(items)]
 
     @property
     def last_at(self) -> datetime:
@@ -224,23 +232,26 @@ class ScriptProgress:
         step = script.steps[min(progress.steps_used, len(script.steps) - 1)]
         if hidden and step in hidden:
             step = Scenario.NOT_OURS
-        scenario, override = (step, None) if isinstance(step, Scenario) else (Scenario.DELIVERED, step)
-        if refused:
-            scenario, override = Scenario.AUTH_REFUSED, None
         delivered = not refused and step in DELIVERED_BY_TRACKING
+        played = Scenario.AUTH_REFUSED if refused else step
         state = ParcelState(
-            scenario,
+            played if isinstance(played, Scenario) else Scenario.DELIVERED,
             script,
             progress.steps_used,
             progress.first_seen,
             progress.delivered_at or at + script.delivered_after,
-            override,
+            None if isinstance(played, Scenario) else played,
         )
         if delivered:
             progress.delivered_at = state.delivered_at
         if hidden is None and (refused or step not in goes_on):
             progress.steps_used += 1
         return state
+
+
+def french_time(at: datetime) -> datetime:
+    """A time as clocks in France show it."""
+    return at.astimezone(ZoneInfo("Europe/Paris"))
 
 
 # ---------------------------------------------------------------- time that moves only when told to

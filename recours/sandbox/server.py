@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from recours.sandbox.answers import (
     Answer,
+    BadRequestError,
     GivesTokens,
     HttpRequest,
-    NotUnderstoodError,
     Question,
     SimulatedCarrier,
     TracksSeveral,
@@ -155,7 +155,7 @@ class Sandbox:
             return Answer(404, b"No carrier is simulated at this path")
         try:
             question = carrier.read(request)
-        except NotUnderstoodError as refusal:
+        except BadRequestError as refusal:
             self.record_unknown(carrier.key)
             return refusal.answer
         if question.asks_token and isinstance(carrier, GivesTokens):

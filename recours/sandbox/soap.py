@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, SimulatedCarrier
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState, Scenario
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ class SoapReader:
 
     namespace: str
     operations: Mapping[str, Form]
-    refuse: Callable[[str], NotUnderstoodError]
+    refuse: Callable[[str], BadRequestError]
     header: Form = ()
     asmx: bool = True
 
     def read(self, request: HttpRequest) -> tuple[str, dict[str, str], dict[str, str]]:
         """The operation called, its parameters, and what the header holds, by paths such as `request/Customer/number`.
 
-        Raises NotUnderstoodError.
+        Raises BadRequestError.
         """
         if request.method != "POST":
-            raise NotUnderstoodError(Answer(405, b"Use POST", headers=(("Allow", "POST"),)))
+            raise BadRequestError(Answer(405, b"Use POST", headers=(("Allow", "POST"),)))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/xml":
             raise self.refuse("the Content-Type must be text/xml")
         if "soapaction" not in request.headers:

@@ -20,22 +20,22 @@ from typing import Any
 from urllib.parse import unquote
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import (
-    Answer,
-    GivesTokens,
-    HttpRequest,
-    NotUnderstoodError,
-    Question,
+from recours.sandbox.answers import Answer, BadRequestError, GivesTokens, HttpRequest, Question
+from recours.sandbox.scenarios import (
+    ALL_PIECES,
+    NO_DOCUMENT,
+    NO_DOCUMENT_IS_THERE,
+    ParcelState,
+    Scenario,
     french_time,
 )
-from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
 DETAILS = "/api/track/v1/details/"
 _ISSUED_AT = "1791200000000"  # milliseconds
 
 _NUMBER = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
-_FEWEST, _MOST = 7, 34  # signs of a number
+_LENGTHS = range(7, 35)  # of a number
 _PARAMETERS = {
     "locale": "[a-z]{2}_[A-Z]{2}",
     **dict.fromkeys(("returnSignature", "returnPOD", "returnMilestones"), "true|false"),
@@ -95,7 +95,7 @@ class Ups(GivesTokens):
             return _read_token(request)
         if request.path.startswith(DETAILS):
             return _read_details(request)
-        raise NotUnderstoodError(_error(404, "404", "No such resource"))
+        raise BadRequestError(_error(404, "404", "No such resource"))
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         """All values are texts."""
@@ -147,7 +147,7 @@ def _read_token(request: HttpRequest) -> Question:
     json_api.needs(request, "POST", _error(405, "405", "Use POST"))
     refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
     if json_api.read_form(request, refusal) != {"grant_type": "client_credentials"}:
-        raise NotUnderstoodError(refusal)
+        raise BadRequestError(refusal)
     return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
@@ -160,13 +160,13 @@ def _read_details(request: HttpRequest) -> Question:
     if wrong:
         raise _refused(f"{wrong[0]} is no parameter, or not of its form")
     number = unquote(request.path.removeprefix(DETAILS))
-    if not _FEWEST <= len(number) <= _MOST:
-        raise NotUnderstoodError(_error(*_BAD_NUMBER))
+    if len(number) not in _LENGTHS:
+        raise BadRequestError(_error(*_BAD_NUMBER))
     return Question("details", number, tracking=True, bearer=json_api.bearer(request), details=values)
 
 
-def _refused(reason: str) -> NotUnderstoodError:
-    return NotUnderstoodError(_error(400, "400", reason))
+def _refused(reason: str) -> BadRequestError:
+    return BadRequestError(_error(400, "400", reason))
 
 
 def _error(status: int, code: str, message: str) -> Answer:
@@ -183,15 +183,16 @@ def _shipment(question: Question, **fields: Any) -> Answer:
 def _steps(state: ParcelState) -> tuple[_Step, ...]:
     """The activities, the newest first."""
     if state.scenario is Scenario.IN_TRANSIT:
-        present = _NOT_YET[state.tries % len(_NOT_YET)]
-        return (present, *_ON_THE_WAY[1:])
+        return (state.in_turn(_NOT_YET), *_ON_THE_WAY[1:])
     if state.scenario is Scenario.RETURNED_TO_SENDER:
-        return (_BACK if state.tries % 2 == 0 else _ARRIVED, _GOING_BACK, *_ON_THE_WAY)
+        return (state.in_turn((_BACK, _ARRIVED)), _GOING_BACK, *_ON_THE_WAY)
     return (_ARRIVED, *_ON_THE_WAY)
 
 
 def _package(question: Question, state: ParcelState) -> dict[str, Any]:
-    delivered, end, steps = state.is_delivered, state.last_at, _steps(state)
+    delivered = state.is_delivered
+    end = state.last_at
+    steps = _steps(state)
     kind, code, _, label, _ = steps[0]
     package: dict[str, Any] = {
         "trackingNumber": question.number,
@@ -250,8 +251,8 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
     if state.scenario in _WITHOUT_PROOF:
         return information
     if question.details.get("returnSignature") == "true" and signatory and state.scenario not in _NO_PROOF:
-        gif = state.scenario is Scenario.DELIVERED_GIF
-        picture = documents.signature_gif if gif else documents.signature_png
+        is_gif = state.scenario is Scenario.DELIVERED_GIF
+        picture = documents.signature_gif if is_gif else documents.signature_png
         information["signature"] = {"image": json_api.base64_text(picture(question.number))}
     if question.details.get("returnPOD") == "true" and state.scenario not in _PICTURES:
         information["pod"] = {"content": _proof(question, state)}
@@ -266,8 +267,8 @@ def _proof(question: Question, state: ParcelState) -> str:
         return json_api.base64_text(_HOLLOW_PAGE)
     if state.scenario in _NO_PROOF:
         return documents.document_text(state, "UPS", question.number)
-    signatory, when = documents.signatory_of(state), french_time(state.delivered_at)
-    return json_api.base64_text(proof_page(question.number, signatory, when))
+    page = proof_page(question.number, documents.signatory_of(state), french_time(state.delivered_at))
+    return json_api.base64_text(page)
 
 
 def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:

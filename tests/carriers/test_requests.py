@@ -17,7 +17,7 @@ import pytest
 from xmlschema import XMLSchema
 
 from recours.carriers.registry import CATALOG, CLIENTS
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError
+from recours.sandbox.answers import BadRequestError, HttpRequest
 from recours.sandbox.registry import SIMULATED
 from tests.carriers.cases import CASES
 from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
@@ -324,7 +324,7 @@ def test_a_simulated_carrier_refuses_what_the_schema_rejects(name: str) -> None:
                 continue
             path, _, query = wrong.path.partition("?")
             headers = {key.lower(): value for key, value in wrong.headers.items()}
-            with row(part, wrong), pytest.raises(NotUnderstoodError):
+            with row(part, wrong), pytest.raises(BadRequestError):
                 simulated.read(HttpRequest(wrong.method, path, headers, wrong.body, query))
             refused += 1
     assert refused

@@ -5,8 +5,8 @@ import re
 from recours.sandbox import documents, json_api
 from recours.sandbox.answers import (
     Answer,
+    BadRequestError,
     HttpRequest,
-    NotUnderstoodError,
     Question,
     SimulatedCarrier,
     account_of,
@@ -34,10 +34,10 @@ class Acme(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _error(405, "BAD_REQUEST", "Use GET"))
         if request.headers.get("accept") != "application/json":
-            raise NotUnderstoodError(_error(406, "BAD_REQUEST", "JSON is all there is"))
+            raise BadRequestError(_error(406, "BAD_REQUEST", "JSON is all there is"))
         found = _PATH.fullmatch(request.path)
         if found is None:
-            raise NotUnderstoodError(_error(404, "BAD_REQUEST", "No such resource"))
+            raise BadRequestError(_error(404, "BAD_REQUEST", "No such resource"))
         number, proof = found.groups()
         return Question(
             "proof" if proof else "parcel",
