@@ -122,6 +122,6 @@ def metrics_text(app: App) -> str:
     reports = Reports(replace(app))
     now = reports.overview(days=1)
     well = {
-        name: run for name in WORKERS if (run := reports.records.last_success(name, now.at + CLOCKS_DIFFER))
+        name: run for name in WORKERS if (run := reports.system.last_success(name, now.at + CLOCKS_DIFFER))
     }
     return exposition(metrics(now, well))

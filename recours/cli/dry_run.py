@@ -21,7 +21,7 @@ from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.host import logs
 from recours.reporting.plan import Preview, preview, preview_named
-from recours.reporting.survey import survey
+from recours.reporting.reader import survey
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line

@@ -24,13 +24,12 @@ from recours.host.installation import pasteable
 from recours.reporting.claim_reports import explanation_of, references_of
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.reporting.explain import Explanation
-from recours.reporting.figures import Rate
 from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.reporting.labels import colon as colon_of
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
 from recours.reporting.snapshot import Reports
-from recours.reporting.system import Health, Overview
+from recours.reporting.system import Health, Overview, Rate
 
 if TYPE_CHECKING:
     from recours.dashboard.texts import PageTexts

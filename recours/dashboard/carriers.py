@@ -17,8 +17,7 @@ from recours.core.position import Closing, closing_of
 from recours.core.text import clean, names_text
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.reporting.labels import account_reason, author_text, reason_of
-from recours.reporting.records import Backlog
-from recours.reporting.system import CarrierNow
+from recours.reporting.system import Backlog, CarrierNow
 from recours.runs.summary import worth_showing
 
 _ACCOUNTS_SHOWN = 50

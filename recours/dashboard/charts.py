@@ -10,7 +10,7 @@ from datetime import date
 from itertools import accumulate
 
 from recours.dashboard.texts import PageTexts
-from recours.reporting.figures import Rate
+from recours.reporting.system import Rate
 
 # Names of colours in page.css, told apart by people who see no red and green, on light and dark grounds.
 GOOD = "good"

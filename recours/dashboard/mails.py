@@ -34,7 +34,7 @@ def show(visit: Visit) -> Response:
     waiting = waiting_mails(database, _WAITING + 1)
     return visit.page(
         "mails.html",
-        held=Reports(app).records.mails(app.clock.now()).get(MailState.HELD, Pile()).count,
+        held=Reports(app).system.mails(app.clock.now()).get(MailState.HELD, Pile()).count,
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
         latest=latest_mails(database, _LATEST),

@@ -19,9 +19,9 @@ from recours.dashboard.visit import Visit
 from recours.host.installation import readable
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
-from recours.reporting.records import COUNTED_UP_TO, Run
+from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.snapshot import Reports
-from recours.reporting.system import Health, Overview, Success
+from recours.reporting.system import Health, Overview, Run, Success
 
 _K = ProblemKind
 PERIODS = {7: N_("{count} days"), 30: N_("{count} days"), 84: N_("{weeks} weeks")}  # days, each with its name

@@ -34,6 +34,7 @@ from recours.fleet.job_queue import HandOn, Wake, WorkerLane
 from recours.host.logs import local, run_log
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.system import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status, signs
+from recours.reporting.system_reader import SystemReader
 from recours.runs.lane import OUTAGE_AFTER
 from recours.runs.ports import NotRecordedError
 from recours.runs.source import RefusedError, can_be_reference
@@ -562,8 +563,8 @@ class Station:
 
     def _find_silence(self) -> str | None:
         now = self.clock.now()
-        latest = self._records.runs(since=now - SINCE, limit=MOST_RECORDS)
-        status = fleet_status([run for run in latest if run.worker in WORKERS], now)
+        runs = SystemReader(self._records.database, self._catalog).runs(since=now - SINCE, limit=MOST_RECORDS)
+        status = fleet_status(runs, now)
         signs = [self._began_at, self._ticked_at, status and status.ticked_at]
         last = max(sign for sign in signs if sign)
         if now - last <= SILENT_AFTER:

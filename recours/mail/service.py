@@ -83,9 +83,9 @@ class MailService:
             return
         from recours.reporting.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
         from recours.reporting.problems import ProblemKind  # noqa: PLC0415 (see above)
-        from recours.reporting.survey import DatabaseTroubles  # noqa: PLC0415 (needed by few runs)
+        from recours.reporting.system_reader import SystemReader  # noqa: PLC0415 (needed by few runs)
 
-        read = DatabaseTroubles(self.outbox.database, self.outbox.catalog)
+        read = SystemReader(self.outbox.database, self.outbox.catalog)
         now = self.clock.now()
         mail = self._settings.mail
         zone = self._settings.policy.zone
@@ -148,16 +148,15 @@ class MailService:
         database = self.outbox.database
         reports = self._reports()
         zone = settings.policy.zone
-        records = reports.records
         week = Week(monday, zone)
         days_before = week.weeks_ago(1).days
         return WeekReport(
             week,
             reports.overview(days=1),
-            success_of(records.tallies(week.days, zone), week.days),
-            success_of(records.tallies(days_before, zone), days_before).all,
-            records.secured(week.start, week.end),
-            bool(records.runs(limit=1, until=week.end)),
+            success_of(reports.system.tallies(week.days, zone), week.days),
+            success_of(reports.system.tallies(days_before, zone), days_before).all,
+            reports.system.secured(week.start, week.end),
+            bool(reports.system.runs(limit=1, until=week.end)),
             DatabaseCustody(database, settings.pod_dir).last(),
         )
 
@@ -186,7 +185,7 @@ class MailService:
 
     def blocked(self) -> dict[str, int]:
         """How many claims wait for a call, by the key of their account, as `recours status` counts them. Raises RunError."""
-        return {backlog.carrier: backlog.in_progress for backlog in self._reports().records.backlogs()}
+        return {backlog.carrier: backlog.in_progress for backlog in self._reports().system.backlogs()}
 
     def _reports(self) -> "Reports":
         from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)

@@ -14,8 +14,8 @@ from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked
 from recours.reporting.problems import OF_ACCOUNTS, ProblemKind, problems
-from recours.reporting.records import COUNTED_UP_TO, Backlog, Run
-from recours.reporting.system import CarrierNow, Overview
+from recours.reporting.records import COUNTED_UP_TO
+from recours.reporting.system import Backlog, CarrierNow, Overview, Run
 
 # Keys of a run's `--json` that count claims, by what the metric calls the outcome.
 OUTCOMES = {

@@ -24,10 +24,10 @@ from recours.reporting.plan import (
     opening_of,
     stands_in_line,
 )
+from recours.reporting.reader import most_urgent_claims, survey
 from recours.reporting.records import ClaimFilter, ListedClaim
-from recours.reporting.snapshot import Reports, latest_runs
-from recours.reporting.survey import most_urgent_claims, survey
-from recours.reporting.system import is_by_fleet, is_of_fleet, of_last_day
+from recours.reporting.snapshot import Reports
+from recours.reporting.system import is_by_fleet, is_of_fleet
 from recours.runs.source import can_be_reference
 from recours.runs.worker import Options
 from recours.runs.workers import WORKERS
@@ -136,7 +136,7 @@ def plan_for(
 def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
     """What the coming runs go by. Raises DatabaseError."""
     now = app.clock.now()
-    runs = latest_runs(Reports(app).records, now)
+    runs = Reports(app).system.latest_runs(now)
     last_runs: dict[str, datetime] = {}
     for run in runs:
         if run.started_at <= now and not is_of_fleet(run):
@@ -146,7 +146,7 @@ def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = 
         catalog=app.catalog,
         batch_sizes={name: worker.usual_batch for name, worker in WORKERS.items()} | dict(batch_sizes or {}),
         last_runs=last_runs,
-        by_fleet=is_by_fleet(of_last_day(runs, now), now),
+        by_fleet=is_by_fleet(runs, now),
         concurrency=Options(0).concurrency,
         carrier_concurrency=app.settings.carrier_concurrency,
     )

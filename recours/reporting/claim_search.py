@@ -1,14 +1,12 @@
-"""Which claims a person looks at: filtered, searched and sorted; and how many of each account are at each stage.
+"""Which claims a person looks at: filtered, searched and sorted.
 
 What recours knows of claims is looked for by the indexes of its own table, and the claims are joined. What the service
 knows is looked for in its table, in the order of its keys: that ends as soon as a page is full, or is one pass over all.
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +22,6 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    literal,
     or_,
     select,
 )
@@ -36,8 +33,7 @@ from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.claims import of_carriers
 from recours.database.tables import at_stage, claims
-from recours.reporting.figures import Concerned
-from recours.reporting.records import COUNTED_UP_TO, Backlog, ClaimFilter, Sort
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, Sort
 
 _c = claims.c
 _LONGEST_TYPED = 1000
@@ -275,50 +271,3 @@ def _anywhere(typed: str) -> str:
     """What LIKE takes, with / as its escape, to find a text in any place; NUL stands for any one sign."""
     escaped = re.sub("[/%_]", r"/\g<0>", typed)
     return f"%{escaped}%".replace("\0", "_")
-
-
-# ---------------------------------------------------------------- what is not done, counted by account and stage
-
-# Of these the oldest is the one that failed first.
-_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
-
-
-def backlogs_of(connection: Connection, due_until: datetime | None, limit: int) -> list[Backlog]:
-    """Those of each account that has claims, in the order of their keys; each stage counted up to `limit`.
-
-    By a few reads of one index for each account, however many claims there are. Waiting claims whose retry comes by
-    `due_until` are counted as ready.
-    """
-    first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
-    next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
-    lanes = first.union_all(select(next_lane).where(first.c.lane.is_not(None)))
-
-    def some(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
-        return select(*columns).where(_c.lane == lanes.c.lane, at_stage(stage)).correlate(lanes)
-
-    counts = [
-        select(func.count()).select_from(some(stage, literal(1)).limit(limit).subquery()) for stage in Stage
-    ]
-    new = some(Stage.NEW, _c.since).limit(limit).subquery()
-    oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
-    columns = [look.scalar_subquery() for look in (*counts, *oldest)]
-    is_due = _c.next_at <= due_until if due_until else false()
-    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
-    of_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
-    query = select(lanes.c.lane, func.coalesce(of_lane.c.count, 0), *columns).select_from(
-        lanes.outerjoin(of_lane, of_lane.c.lane == lanes.c.lane)
-    )
-    rows = connection.execute(query.where(lanes.c.lane.is_not(None)))
-    backlogs = [_backlog(lane, values, come, limit) for lane, come, *values in rows]
-    return sorted(backlogs, key=lambda backlog: backlog.carrier)
-
-
-def _backlog(lane: str, values: Sequence[Any], come: int, limit: int) -> Backlog:
-    """`values`: the counts of all stages, then the oldest; `come`: so many of the waiting ones count as ready."""
-    stages = Counter(dict(zip(Stage, values, strict=False)))
-    stages[Stage.READY] += come
-    if stages[Stage.WAITING] < limit:  # else it means "or more", and goes on to
-        stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
-    counts = {stage: min(count, limit) for stage, count in stages.items() if count}
-    oldest = min((at for at in values[len(Stage) :] if at), default=None)
-    return Backlog(lane, counts, oldest, counted_up_to=limit)

@@ -38,8 +38,8 @@ from recours.core.policy import Policy
 from recours.core.position import Closing, Position, Why, closing_of, position
 from recours.core.quota import CallBudget, Limit, Usage, kept_for_others
 from recours.core.translations import N_
-from recours.reporting.figures import counted_by_hour, usual_calls
 from recours.reporting.records import iso
+from recours.reporting.system import counted_by_hour, usual_calls
 from recours.runs.attempt import known_failure
 from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import Worker, has_run_lately

@@ -11,7 +11,7 @@ from recours.core.translations import N_, Counted
 from recours.host.installation import pasteable
 from recours.reporting.labels import author_text, quoted
 from recours.reporting.problems import Problem, ProblemKind, Verdict
-from recours.reporting.records import Differences
+from recours.reporting.system import Differences
 from recours.scheduling.jobs import SUBCOMMANDS
 
 _K = ProblemKind

@@ -23,9 +23,8 @@ from recours.core.mail import MailState
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
-from recours.reporting.figures import Concerned, Stake
-from recours.reporting.records import Backlog, iso
-from recours.reporting.system import REFUSED_LONG, CarrierNow, Health, Overview, Pile
+from recours.reporting.records import Concerned, iso
+from recours.reporting.system import REFUSED_LONG, Backlog, CarrierNow, Health, Overview, Pile, Stake
 
 
 class ProblemKind(StrEnum):

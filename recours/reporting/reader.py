@@ -1,76 +1,75 @@
-"""What commands and the page read of claims, runs, attempts and mails: see `recours.reporting.records`."""
+"""What commands and the page read of claims and mails: see `recours.reporting.records`; nothing is changed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     RowMapping,
     Select,
-    case,
-    func,
-    literal,
-    literal_column,
+    and_,
+    false,
+    or_,
     select,
     true,
-    union_all,
 )
 
-from recours.core.accounts import carrier_of
 from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.carrier import Catalog
-from recours.core.claim import Delivery, Stage
+from recours.core.claim import DUE, Claim, Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.outcome import KeptEvidence
-from recours.core.pauses import CLOCKS_DIFFER
-from recours.core.policy import Adoption
 from recours.core.sentences import stored
 from recours.core.text import clean
-from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
-from recours.database.claim_rows import Reader, claim_columns, const, in_parts, read_claim
+from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
+from recours.database.claim_rows import (
+    Reader,
+    as_dicts,
+    claim_columns,
+    const,
+    free,
+    in_parts,
+    moments,
+    read_claim,
+    read_claims,
+    reading,
+    reading_all,
+    reading_without_ours,
+)
+from recours.database.claims import leasable_ids
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.intake import adoption_of
+from recours.database.schema.inspection import Schema
 from recours.database.tables import (
+    OPEN_STAGES,
     at_stage,
     attempts,
     changes,
     claims,
     events,
     evidence,
-    intake,
     mail_events,
     mails,
-    runs,
 )
-from recours.reporting.claim_search import Search, backlogs_of
-from recours.reporting.figures import Concerned, Stake, stake_of
+from recours.reporting.claim_search import Search
 from recours.reporting.records import (
     COUNTED_UP_TO,
-    GAVE_UP,
-    OWED_LONG,
-    Backlog,
     ClaimFilter,
     ClaimPage,
-    Differences,
     ListedClaim,
     ListedMail,
     Matching,
     Message,
     PastAttempt,
     PastChange,
-    Run,
     Sort,
-    Tally,
     WrittenMail,
 )
-from recours.reporting.survey import Mark, read_mark, unassessed, united
-from recours.reporting.system import MAIL_WAITS, MOST_RECORDS, UNDECIDED_FOR, Pile
+from recours.reporting.system_reader import conditions_without_row, read_mark
 
 _c = claims.c
 _a = attempts.c
@@ -91,12 +90,6 @@ _OF_PIECE = (
 )  # fmt: skip
 
 
-class IntakeRecord(NamedTuple):
-    adoption: Adoption | None
-    mark: Mark
-    differences: Differences
-
-
 @dataclass(frozen=True)
 class DatabaseRecords:
     """Records of one database whose schema is current."""
@@ -104,78 +97,6 @@ class DatabaseRecords:
     database: Database
     catalog: Catalog
     redact: Callable[[str], str] = str
-
-    # ---------------------------------------------------------------- runs and attempts
-
-    def runs(
-        self,
-        worker: str | None = None,
-        since: datetime | None = None,
-        limit: int = 50,
-        until: datetime | None = None,
-    ) -> list[Run]:
-        """The latest runs, the newest first; of those that began up to `until` if it is given."""
-        query = select(runs).order_by(runs.c.started_at.desc()).limit(limit)
-        if worker is not None:
-            query = query.where(runs.c.worker == worker)
-        if since is not None:
-            query = query.where(runs.c.started_at >= since)
-        if until is not None:
-            query = query.where(runs.c.started_at <= until)
-        return [_run(row) for row in self.database.mappings(query)]
-
-    def latest_runs(
-        self, workers: Sequence[str], limit: int, now: datetime, since: datetime | None = None
-    ) -> list[Run]:
-        """The latest runs, up to `limit` of each worker and of all, the newest first; all that began `since` then, up to MOST_RECORDS.
-
-        Those that a wrong clock dated into the future, of which there may be many, hide no other.
-        """
-        began_at = runs.c.started_at
-        has_begun = began_at <= now + CLOCKS_DIFFER
-        latest = select(runs.c.id).order_by(began_at.desc())
-        queries = [latest.where(runs.c.worker == name).limit(limit) for name in workers]
-        queries += [query.where(has_begun) for query in queries]
-        queries.append(latest.limit(limit))
-        if since is not None:
-            queries.append(latest.where(began_at >= since, has_begun).limit(MOST_RECORDS))
-        ids = union_all(*(select(query.subquery()) for query in queries))
-        rows = self.database.mappings(select(runs).where(runs.c.id.in_(ids)).order_by(began_at.desc()))
-        return [_run(row) for row in rows]
-
-    def last_success(self, worker: str, until: datetime) -> Run | None:
-        query = select(runs).where(runs.c.worker == worker, runs.c.started_at <= until)
-        query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
-        query = query.order_by(runs.c.started_at.desc()).limit(1)
-        return next(map(_run, self.database.mappings(query)), None)
-
-    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
-        """Attempts of these days (as they fall in `zone`), and claims that were given up then, counted."""
-        if not days:
-            return []
-        alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
-        queries = []  # two of each day, which read that part of an index alone
-        for place, day in enumerate(days):
-            start, end = (datetime.combine(d, time(), zone) for d in (day, day + timedelta(days=1)))
-            of_day: ColumnElement[int] = literal_column(str(place))
-            attempted = select(of_day, *alike, func.count()).group_by(*alike)
-            queries.append(attempted.where(_a.started_at >= start, _a.started_at < end))
-            no_retry: ColumnElement[int] = literal_column("0")
-            closed = (_c.lane, no_retry, const(GAVE_UP), _c.kind)
-            given_up = select(of_day, *closed, func.count()).group_by(_c.lane, _c.kind)
-            in_day = _c.written_at >= start, _c.written_at < end
-            queries.append(given_up.where(at_stage(Stage.GIVEN_UP), *in_day))
-        rows = self.database.all(union_all(*queries))
-        return [
-            Tally(days[place], carrier_of(key or "") if outcome == GAVE_UP else key, retry, outcome, *more)
-            for place, key, retry, outcome, *more in rows
-        ]
-
-    def secured(self, since: datetime, until: datetime) -> Mapping[str, float]:
-        """The money in dispute of claims whose proofs were fetched in that time, by currency."""
-        in_time = _a.started_at >= since, _a.started_at < until, _a.outcome == "success"
-        fetched = select(_a.claim_id).distinct().where(*in_time).limit(COUNTED_UP_TO)
-        return stake_in(self.database, Concerned(ids=self.database.scalars(fetched))).amounts
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
@@ -185,24 +106,6 @@ class DatabaseRecords:
         """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
         pieces = select(evidence).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
         return [_piece(row) for row in self.database.mappings(pieces)]
-
-    # ---------------------------------------------------------------- backlogs
-
-    def backlogs(
-        self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
-    ) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `limit`. `mark`: None reads it.
-
-        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
-        """
-        with self.database.read() as connection:
-            backlogs = {backlog.carrier: backlog for backlog in backlogs_of(connection, due_until, limit)}
-            mark = mark or read_mark(connection)
-            count_unassessed = unassessed(connection, self.database.border, mark, limit)
-        if count_unassessed:
-            of_none = backlogs.get("", Backlog("", {}, counted_up_to=limit))
-            backlogs = {"": of_none} | backlogs | {"": replace(of_none, unassessed=count_unassessed)}
-        return [backlog for backlog in backlogs.values() if backlog.stages or backlog.unassessed]
 
     # ---------------------------------------------------------------- claims
 
@@ -328,39 +231,8 @@ class DatabaseRecords:
         )
         return [Message(*row) for row in self.database.all(query)]
 
-    def intake(self, now: datetime) -> IntakeRecord:
-        """How far the claims have been taken in; owed claims are counted up to COUNTED_UP_TO."""
-        long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
-        owed = select(func.count()).select_from(long_owed.subquery()).subquery()
-        query = select(owed.c[0].label("owed"), *intake.c).select_from(
-            owed.join(intake, true(), isouter=True)
-        )
-        (row,) = self.database.mappings(query)
-        return IntakeRecord(
-            adoption_of(row),
-            Mark(row["mark"], row["swept_at"] is not None),
-            Differences(row["repaired"] or 0, row["owed"]),
-        )
-
-    def mails(self, now: datetime) -> dict[MailState, Pile]:
-        """Mails that are not ended (ready, held, or being sent), and those that were left undecided lately."""
-        overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
-        of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
-        of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
-        newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_NEWEST_MAILS).subquery().c
-        undecided = const(MailState.UNDECIDED)
-        of_undecided = select(undecided, func.count(), func.min(newest.ended_at), literal_column("0")).where(
-            newest.state == undecided, newest.ended_at >= now - UNDECIDED_FOR
-        )
-        rows = self.database.all(union_all(of_open, of_undecided))
-        return {MailState(state): Pile(*pile) for state, *pile in rows if pile[0]}
-
 
 # ---------------------------------------------------------------- rows of recours's tables
-
-
-def _run(row: RowMapping) -> Run:
-    return Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
 
 
 def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
@@ -433,40 +305,68 @@ def _listed(row: RowMapping) -> ListedMail:
     )
 
 
-def stake_in(database: Database, concerned: Concerned, limit: int = COUNTED_UP_TO) -> Stake:
-    """What these claims are about, of the first `limit` of them; the schema is current. Raises DatabaseError."""
-    return stakes_in(database, [concerned], limit)[0]
+# ---------------------------------------------------------------- all claims that runs have to do with
 
 
-def stakes_in(database: Database, several: Sequence[Concerned], limit: int = COUNTED_UP_TO) -> list[Stake]:
-    """The same of the claims of several problems, by few statements."""
-    queries = [
-        query for place, claims in enumerate(several) for query in _amounts(database, claims, place, limit)
-    ]
-    rows = [Reader(row) for statement in united(queries) for row in database.mappings(statement)]
-    amounts: list[list[tuple[str, float]]] = [[] for _ in several]
-    for row in rows:
-        amount = clean(row.text("currency") or "", 8), row.amount("amount_requested")
-        amounts[int(row.text("place") or 0)].append(amount)
-    return [
-        stake_of(of_one[:limit], is_more=len(claims.ids) > limit or len(of_one) > limit)
-        for claims, of_one in zip(several, amounts, strict=True)
-    ]
+@dataclass(frozen=True)
+class SurveyedClaim:
+    """A claim as it was read. `edited`: the next run assesses it first. `leased`: a run has it in hand."""
+
+    claim: Claim
+    edited: bool
+    leased: bool
 
 
-def _amounts(
-    database: Database, concerned: Concerned, place: int, limit: int
-) -> Iterator[Select[*tuple[Any, ...]]]:
+def survey(
+    database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
+) -> Iterator[SurveyedClaim]:
+    """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema."""
     border = database.border
-    columns: list[ColumnElement[Any]] = [
-        border.text("amount_requested").label("amount_requested"),
-        border.text("currency").label("currency"),
-        literal_column(str(place)).label("place"),
+    with database.read() as connection:
+        if schema.is_current:
+            is_edited = or_(_c.to_assess == 1, border.differs)
+            is_leased = ~free(now)
+            queries = [reading(border, where) for where in _of_a_run(border, due_until, max_retries)]
+            queries = [
+                query.add_columns(is_edited.label("edited"), is_leased.label("leased")) for query in queries
+            ]
+            conditions = conditions_without_row(border, read_mark(connection))
+            queries += [_as_new(reading_all(border, *where)) for where in conditions]
+        elif border.has("pod_fetch_status"):
+            queries = [_as_new(reading_without_ours(border, border.is_worked_on))]
+        else:
+            queries = []
+        for query in queries:
+            for row in as_dicts(connection.execution_options(yield_per=_AT_ONCE).execute(query)):
+                yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
+
+
+def _as_new(query: Select[Any]) -> Select[Any]:
+    return query.add_columns(true().label("edited"), false().label("leased"))
+
+
+def _of_a_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
+    """The claims that we have rows of, in parts that an index answers each."""
+    retry_comes = and_(at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
+    goes_on = at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
+    is_edited = or_(_c.to_assess == 1, border.differs)
+    is_tried_again = and_(_c.retries_used < max_retries, _c.expired_at.is_(None))
+    return [
+        and_(at_stage(*OPEN_STAGES), or_(goes_on, retry_comes, is_edited)),
+        at_stage(Stage.SHELVED),
+        and_(at_stage(Stage.GIVEN_UP), or_(is_tried_again, is_edited)),
     ]
-    query = select(*columns)
-    ids = concerned.ids[:limit]
-    for first in range(0, len(ids), _AT_ONCE):  # of more, a database may read the whole table
-        yield query.select_from(border.claims).where(border.key.in_(ids[first : first + _AT_ONCE]))
-    if concerned.accounts:
-        of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
-        yield query.select_from(border.joined()).where(*of_accounts).limit(limit + 1)
+
+
+def most_urgent_claims(
+    database: Database, catalog: Catalog, lane: str, limit: int, now: datetime
+) -> list[Claim]:
+    """The most urgent ready claims of an account, up to `limit` of each worker, by their index."""
+    parameters = {"most": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
+    with database.read() as connection:
+        ids = [
+            claim_id
+            for stage in DUE
+            for claim_id in connection.scalars(leasable_ids(stage, database.dialect, locks=False), parameters)
+        ]
+        return read_claims(connection.execute(reading(database.border, _c.claim_id.in_(ids))), catalog)

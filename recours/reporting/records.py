@@ -1,23 +1,23 @@
-"""Runs, attempts, backlogs and claims as they were recorded; `recours.reporting.reader` reads them.
+"""Claims, their attempts, changes and mails as they were recorded; `recours.reporting.reader` reads them.
 
 Reads are answered by an index of recours's own tables and count no further than their caller wants, however many claims
 there are; but those that go through all of them (`each_…`), and lists that only the service's table can answer: what it
 says of claims is searched, filtered and sorted in one pass.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.accounts import carrier_of
-from recours.core.claim import DUE, IN_PROGRESS, Claim, Stage
+from recours.core.claim import IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import SentenceParts
-from recours.reporting.figures import Concerned, InLine
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
+
+# A backlog is counted so far; a number that has reached it means "so many, or more".
+COUNTED_UP_TO = 10_000
 
 
 def iso(at: date | None) -> str | None:
@@ -26,107 +26,24 @@ def iso(at: date | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""
+class Concerned:
+    """The claims that a problem is about: those of accounts at these stages, or those with these ids.
 
-    id: str
-    worker: str
-    started_at: datetime
-    ended_at: datetime | None = None
-    exit_status: int | None = None
-    stats: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Attempts of one day that are alike, or claims that were given up, counted.
-
-    `retry` 0 is the fetch worker's; `kind`: the error's, None on success.
+    `accounts`: keys; "" for the claims of no carrier that is known. Without an account, those that nobody has assessed
+    are not among them.
     """
 
-    day: date
-    carrier: str  # its key, or the name that the claim had
-    retry: int
-    outcome: str  # success, failed, left, attached; or GAVE_UP
-    kind: str | None
-    count: int
+    accounts: Sequence[str] = ()
+    stages: Sequence[Stage] = IN_PROGRESS
+    ids: Sequence[Any] = ()
 
 
-# The outcome in a tally of claims that were given up, which is no attempt's.
-GAVE_UP = "given_up"
-
-
-# A backlog is counted so far; a number that has reached it means "so many, or more".
-COUNTED_UP_TO = 10_000
-
-
-@dataclass(frozen=True)
-class Backlog:
-    """The claims of one account (its key; "": of no carrier that we know) that are not done, counted by stage.
-
-    Of all accounts of a carrier where they were put together (see `by_carrier`).
-    `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
-    oldest of those that are still tried has failed, or is new. `to_correct`: at whichever stage. `counted_up_to`: no
-    number is counted further.
-    """
-
-    carrier: str
-    stages: Mapping[Stage, int]
-    oldest: datetime | None = None
-    unassessed: int = 0
-    counted_up_to: int = COUNTED_UP_TO
-    to_correct: int = 0
-
-    @property
-    def due(self) -> int:
-        """Claims that a run would take now: of the scheduler and of the fetch worker."""
-        return self.capped(sum(self.stages.get(stage, 0) for stage in DUE))
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Claims by stage, and those that are due, to correct or not assessed, by the names that programs have for them."""
-        stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
-        return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
-
-    @property
-    def in_progress(self) -> int:
-        """Claims for which a call is still to come."""
-        return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
-
-    def capped(self, number: int) -> int:
-        """A sum, which means "or more" as soon as one of its parts does."""
-        return min(number, self.counted_up_to)
-
-
-def by_carrier(backlogs: Sequence[Backlog]) -> list[Backlog]:
-    """The same, with the accounts of each carrier together under its key."""
-    return _by_key(replace(backlog, carrier=carrier_of(backlog.carrier)) for backlog in backlogs)
-
-
-def with_lines(backlogs: Sequence[Backlog], lines: Mapping[str, Sequence[InLine]]) -> list[Backlog]:
-    """The same, with due claims that no run has assessed yet (by account) at the stages that they will have."""
-    of_lines = [Backlog(key, Counter(entry.stage for entry in line)) for key, line in lines.items()]
-    return _by_key([*backlogs, *of_lines])
-
-
-def _by_key(backlogs: Iterable[Backlog]) -> list[Backlog]:
-    backlogs_by_key: dict[str, Backlog] = {}
-    for backlog in backlogs:
-        key = backlog.carrier
-        backlogs_by_key[key] = _together(backlogs_by_key[key], backlog) if key in backlogs_by_key else backlog
-    return list(backlogs_by_key.values())
-
-
-def _together(first: Backlog, second: Backlog) -> Backlog:
-    oldest = [at for at in (first.oldest, second.oldest) if at]
-    stages = {
-        stage: first.capped(first.stages.get(stage, 0) + second.stages.get(stage, 0))
-        for stage in {**first.stages, **second.stages}
-    }
-    unassessed = first.capped(first.unassessed + second.unassessed)
-    to_correct = first.to_correct + second.to_correct
-    return Backlog(
-        first.carrier, stages, min(oldest, default=None), unassessed, first.counted_up_to, to_correct
+def together(concerned: Sequence[Concerned]) -> Concerned:
+    """The claims of several problems of one kind, which look at the same stages."""
+    return Concerned(
+        [key for part in concerned for key in part.accounts],
+        concerned[0].stages if concerned else IN_PROGRESS,
+        [claim_id for part in concerned for claim_id in part.ids],
     )
 
 
@@ -275,18 +192,6 @@ class ClaimPage:
 
     claims: list[ListedClaim]
     count: int
-
-
-# The service is told what it could not be told at once by the next run, at the latest.
-OWED_LONG = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Differences:
-    """How recours's rows and the service's do not agree; both counts are 0 at rest."""
-
-    repaired: int = 0  # rows of ours that only the sweep over all claims found to differ
-    owed: int = 0  # claims of which the service has not been told something for more than OWED_LONG
 
 
 @dataclass(frozen=True)

@@ -1,59 +1,54 @@
 """The state of the system, each thing read once: status, the page, the check, mails and metrics show it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from heapq import nsmallest
-from itertools import chain, islice
-from math import inf
+from itertools import accumulate, chain, islice
+from math import ceil, inf
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.accounts.health import AccountHealth, AccountReader, ListedAccount
 from recours.app import App
 from recours.core.accounts import ServiceClient
 from recours.core.actions import PastAction
-from recours.core.claim import DUE, Claim
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import DUE, Claim, Stage, deadline_end
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.core.position import Position, position
+from recours.core.position import Position, Why, position
+from recours.core.quota import Capability, Limit
 from recours.database.journal import ActionLog
-from recours.reporting.figures import (
-    NEAR,
+from recours.reporting.problems import Problem, ProblemKind, problems
+from recours.reporting.reader import DatabaseRecords
+from recours.reporting.records import COUNTED_UP_TO, ListedClaim
+from recours.reporting.system import (
+    REFUSED_LONG,
+    Backlog,
+    CarrierNow,
     InLine,
     OverlongBacklog,
-    Pace,
-    ToCorrect,
-    daily_pace,
-    in_line,
-    is_late,
-    loses_evidence,
-    overlong_backlog,
-)
-from recours.reporting.problems import Problem, ProblemKind, problems
-from recours.reporting.reader import DatabaseRecords, stakes_in
-from recours.reporting.records import COUNTED_UP_TO, Backlog, ListedClaim, Run, with_lines
-from recours.reporting.survey import DatabaseTroubles, Mark
-from recours.reporting.system import (
-    RECENT_RUNS,
-    REFUSED_LONG,
-    SINCE,
-    CarrierNow,
     Overview,
+    ToCorrect,
     Troubles,
+    counted_by_hour,
     days_until,
     fleet_status,
     is_by_fleet,
-    of_last_day,
+    merge_backlogs,
     success_of,
+    usual_calls,
     worker_status,
 )
+from recours.reporting.system_reader import Mark, SystemReader
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import WORKERS
 from recours.settings.model import redactor
 
+_A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
 _ACTIONS_SHOWN = 10  # of each carrier
 # Claims between two reads of the carriers' states.
@@ -62,11 +57,9 @@ _POSITIONS_AT_ONCE = 1000
 _LONGEST_STREAK = timedelta(days=60)
 # The same of clients' accounts, of which there may be many.
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
-
-
-def latest_runs(records: DatabaseRecords, now: datetime) -> list[Run]:
-    """The latest of each worker, and those of a day, the newest first. Raises DatabaseError."""
-    return records.latest_runs(list(WORKERS), RECENT_RUNS, now, now - SINCE)
+# How far ahead deadlines are looked at.
+NEAR = timedelta(days=7)
+_NO_PROOF_IS_DUE = (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.SHELVED)
 
 
 @dataclass(frozen=True)
@@ -80,25 +73,21 @@ class Reports:
         return DatabaseRecords(self.app.database, self.app.catalog, redactor(self.app.settings))
 
     @cached_property
-    def troubles(self) -> DatabaseTroubles:
-        return DatabaseTroubles(self.app.database, self.app.catalog, redactor(self.app.settings))
-
-    @property
-    def policy(self) -> Policy:
-        return self.app.policy
+    def system(self) -> SystemReader:
+        return SystemReader(self.app.database, self.app.catalog, redactor(self.app.settings))
 
     @property
     def is_by_fleet(self) -> bool:
         """Tell whether long-lived workers do the work."""
         now = self.app.clock.now()
-        return is_by_fleet(of_last_day(latest_runs(self.records, now), now), now)
+        return is_by_fleet(self.system.latest_runs(now), now)
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
         app = self.app
         statuses = app.queue().statuses(app.catalog.specs)
         credentials = app.settings.credentials
-        unavailable = self.troubles.unavailable(app.clock.now())
+        unavailable = self.system.unavailable(app.clock.now())
         return [
             CarrierNow(
                 key=key,
@@ -137,7 +126,7 @@ class Reports:
             if claim.account_key:
                 refusal = statuses[claim.account_key].refusal_for(document=claim.state.delivery is not None)
             is_leased = listed.leased_until(now) is not None
-            positions[claim.id] = position(claim, now, self.policy, refusal=refusal, leased=is_leased)
+            positions[claim.id] = position(claim, now, self.app.policy, refusal=refusal, leased=is_leased)
         return positions
 
     def with_positions(self, claims: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
@@ -153,24 +142,24 @@ class Reports:
 
     def overview(self, days: int = 7) -> Overview:
         """The state now, with what became of the attempts of so many days, and the money at stake."""
-        policy = self.policy
-        records = self.records
+        policy = self.app.policy
+        system = self.system
         now = self.app.clock.now()
         carriers = self.carriers_now()
         accounts = self.accounts_now()
         today = now.astimezone(policy.zone).date()
         last_days = days_until(today, days)
         recent_days = days_until(today, _RECENT_DAYS)
-        tallies = records.tallies(max(last_days, recent_days, key=len), policy.zone)
-        intake = records.intake(now)
-        to_correct = self.troubles.to_correct(now, policy.skip_claim_statuses, COUNTED_UP_TO)
+        tallies = system.tallies(max(last_days, recent_days, key=len), policy.zone)
+        intake = system.intake(now)
+        to_correct = system.to_correct(now, policy.skip_claim_statuses, COUNTED_UP_TO)
         count = Counter(claim.lane for claim in to_correct)
         backlogs = [
             replace(backlog, to_correct=count[backlog.carrier])
-            for backlog in records.backlogs(policy.due_until(now), mark=intake.mark)
+            for backlog in system.backlogs(policy.due_until(now), mark=intake.mark)
         ]
-        runs = latest_runs(records, now)
-        fleet = fleet_status(of_last_day(runs, now), now)
+        runs = system.latest_runs(now)
+        fleet = fleet_status(runs, now)
         workers = [worker_status(name, worker.schedule, runs, now) for name, worker in WORKERS.items()]
         batches = {} if fleet else {worker.worker: worker.largest_batch for worker in workers}
         overview = Overview(
@@ -182,14 +171,14 @@ class Reports:
             carriers=carriers,
             runs=runs,
             accounts=accounts,
-            mails=records.mails(now),
+            mails=system.mails(now),
             troubles=self._troubles(now, carriers, accounts, to_correct, backlogs, batches, intake.mark),
             undecided=self.app.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
             differences=intake.differences,
             fleet=fleet,
         )
         current = problems(overview)
-        stakes = stakes_in(records.database, [problem.claims for problem in current])
+        stakes = system.stakes([problem.claims for problem in current])
         keys = [(problem.kind, problem.carrier) for problem in current]
         return replace(overview, stakes=dict(zip(keys, stakes, strict=True)))
 
@@ -203,16 +192,17 @@ class Reports:
         batches: Mapping[str, int],
         mark: Mark,
     ) -> Troubles:
-        read = self.troubles
+        system = self.system
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
             listed.account.key: Refusal(Blocked.CARRIER, listed.why or "", listed.until)
             for listed in accounts
             if listed.health is not AccountHealth.OPEN
         }
-        unassessed = read.unassessed(mark) if any(backlog.unassessed for backlog in backlogs) else []
-        new = in_line(unassessed, now, self.policy)
-        with_new = with_lines(backlogs, new)
+        unassessed = system.unassessed(mark) if any(backlog.unassessed for backlog in backlogs) else []
+        new = _lines_of(unassessed, now, self.app.policy)
+        of_new = [Backlog(key, Counter(entry.stage for entry in line)) for key, line in new.items()]
+        with_new = merge_backlogs([*backlogs, *of_new])
         paces = self._paces(carriers, accounts, with_new)
         overlong = self._overlong(paces, with_new, refusals, new, now)
         soon = [claim_id for backlog in overlong.values() for claim_id in backlog.late_soon]
@@ -227,19 +217,19 @@ class Reports:
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
         refused = [listed.account.id for listed in accounts if listed.health is AccountHealth.REFUSED]
         return Troubles(
-            streaks=read.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
+            streaks=system.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
             late=late,
             forgotten=forgotten,
             to_correct=to_correct,
             backlogs=beyond,
-            refused=read.refused_documents(now - timedelta(days=1)),
-            account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
+            refused=system.refused_documents(now - _A_DAY),
+            account_streaks=system.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
             without_account=self._without_account(carriers) if accounts else {},
         )
 
     def _without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
         """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
-        clients = self.troubles.clients_of([carrier.key for carrier in carriers if not carrier.configured])
+        clients = self.system.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})
         return {
             key: [ServiceClient(client_id, emails.get(client_id, "")) for client_id in ids]
@@ -252,17 +242,17 @@ class Reports:
         carriers: Sequence[CarrierNow],
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
-    ) -> dict[str, Pace]:
+    ) -> dict[str, "Pace"]:
         """At which pace the quota of each account lets claims through, where it is limited."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
         of_clients = {listed.account.key: listed.account for listed in accounts if listed.health in usable}
         paces = {}
         for backlog in backlogs:
-            spec = self.records.catalog.spec_of(backlog.carrier)
-            account = of_clients.get(backlog.carrier)
+            spec = self.app.catalog.spec_of(backlog.carrier)
             if spec is None:
                 continue
+            account = of_clients.get(backlog.carrier)
             client_limits = spec.limits_of_client(account.key, account.limits) if account else None
             pace = daily_pace(
                 limits.get(backlog.carrier, ()) if client_limits is None else client_limits, spec
@@ -273,35 +263,32 @@ class Reports:
 
     def _overlong(
         self,
-        paces: Mapping[str, Pace],
+        paces: Mapping[str, "Pace"],
         backlogs: Sequence[Backlog],
         refusals: Mapping[str, Refusal],
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
         """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do, or that are paused."""
-
-        def opens_at(key: str) -> datetime | None:
-            return refusals[key].until if key in refusals else None
-
+        openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:
             pace = paces.get(backlog.carrier)
-            if pace and (backlog.due > pace.claims or opens_at(backlog.carrier) is not None):
+            if pace and (backlog.due > pace.claims or openings.get(backlog.carrier) is not None):
                 held_up.append(backlog)
-        lines = self.troubles.lines([backlog.carrier for backlog in held_up], DUE, now, COUNTED_UP_TO)
+        lines = self.system.lines([backlog.carrier for backlog in held_up], DUE, now, COUNTED_UP_TO)
         overlong = {}
         for backlog in held_up:
             key = backlog.carrier
             line = [*lines[key], *new.get(key, ())]
-            if result := overlong_backlog(paces[key], backlog.due, line, now, opens_at(key)):
+            if result := overlong_backlog(paces[key], backlog.due, line, now, openings.get(key)):
                 overlong[key] = result
         return overlong
 
     def _behind_batches(
         self,
         batches: Mapping[str, int],
-        paces: Mapping[str, Pace],
+        paces: Mapping[str, "Pace"],
         backlogs: Sequence[Backlog],
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
@@ -311,19 +298,18 @@ class Reports:
         `backlogs`: of accounts that take calls. Those that their quotas hold back fill batches at their paces.
         """
         late: list[Any] = []
-        limited = [
-            backlog
-            for backlog in backlogs
-            if backlog.carrier in paces and backlog.due > paces[backlog.carrier].claims
-        ]
-        free = [backlog for backlog in backlogs if backlog not in limited]
-        held_back = sum(paces[backlog.carrier].claims for backlog in limited)
+        free = []
+        held_back = 0.0
+        for backlog in backlogs:
+            if backlog.carrier in paces and backlog.due > paces[backlog.carrier].claims:
+                held_back += paces[backlog.carrier].claims
+            else:
+                free.append(backlog)
         for worker in WORKERS.values():
             due = {backlog.carrier: count for backlog in free if (count := backlog.stages.get(worker.stage))}
-            runs_a_day = timedelta(days=1) / worker.schedule
-            pace = max(batches.get(worker.name, inf) * runs_a_day - held_back, 1)
+            pace = max(batches.get(worker.name, inf) * (_A_DAY / worker.schedule) - held_back, 1)
             if sum(due.values()) > pace:
-                lines = self.troubles.lines(due, [worker.stage], now, COUNTED_UP_TO)
+                lines = self.system.lines(due, [worker.stage], now, COUNTED_UP_TO)
                 line = nsmallest(COUNTED_UP_TO, chain(*lines.values()), key=attrgetter("rank_at"))
                 line += [entry for key in due for entry in new.get(key, ()) if entry.stage is worker.stage]
                 overlong = overlong_backlog(Pace(pace, keeps=True), sum(due.values()), line, now)
@@ -341,11 +327,11 @@ class Reports:
 
         `behind`: the ids of those whose turn in the backlog comes too late.
         """
-        policy = self.policy
+        policy = self.app.policy
         forgotten = []
-        late = {claim.id: claim for claim in self.troubles.read(behind)} if behind else {}
+        late = {claim.id: claim for claim in self.system.read(behind)} if behind else {}
         late |= {claim.id: claim for claim in unassessed if claim.id in set(behind)}
-        for claim in [*self.troubles.near_deadline(now, now + NEAR, refusals), *unassessed]:
+        for claim in [*self.system.near_deadline(now, now + NEAR, refusals), *unassessed]:
             where = position(claim, now, policy, refusal=refusals.get(claim.account_key))
             if where.evidence and loses_evidence(where, now):
                 forgotten.append((where.evidence.ends_at, claim))
@@ -353,3 +339,94 @@ class Reports:
                 late[claim.id] = claim
         nearest = sorted(late.values(), key=lambda claim: (str(claim.deadline), claim.reference))
         return nearest, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
+
+
+# ---------------------------------------------------------------- late
+
+
+def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
+    """Tell whether a claim passes its deadline within a week without being tried before, whatever its stage."""
+    if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
+        return False
+    return _passes(where, deadline_end(claim.deadline, policy.zone), now)
+
+
+def loses_evidence(where: Position, now: datetime) -> bool:
+    """Tell whether a claim's evidence ends within a week, and before its deadline, without it being tried before."""
+    evidence = where.evidence
+    if evidence is None or not evidence.counts or not where.is_open:
+        return False
+    return where.why is not Why.IN_HAND and _passes(where, evidence.ends_at, now)
+
+
+def _passes(where: Position, end: datetime, now: datetime) -> bool:
+    return now < end <= now + NEAR and (where.next_at is None or where.next_at >= end)
+
+
+# ---------------------------------------------------------------- the pace of quotas
+
+
+class Pace(NamedTuple):
+    """How many claims a day an account's narrowest limit lets through.
+
+    `keeps`: each worker leaves calls within it to the other one's more urgent claims.
+    """
+
+    claims: float
+    keeps: bool
+
+
+def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
+    """At which pace these limits let claims through; None: none of them limits claims."""
+    paces = []
+    bundle = spec.calls_for_bundle([None] * spec.numbers_per_call)
+    for limit in map(counted_by_hour, limits):
+        units_per_call = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
+        if not units_per_call:
+            continue
+        # A fetch begins only while its document could be had too; where little is left, fewer parcels share a call.
+        reserved = list(accumulate(limit.units(calls) for calls in bundle))
+        units_left = limit.number
+        if Capability.TOKEN in spec.limits:
+            units_left -= limit.units({Capability.TOKEN: 1})
+        full = max((units_left - reserved[-1]) // units_per_call + 1, 0)
+        claims = full * len(bundle)
+        units_left -= full * units_per_call
+        while units_left >= reserved[0]:
+            claims += sum(units <= units_left for units in reserved)
+            units_left -= units_per_call
+        window_s = limit.window.seconds or _A_DAY.total_seconds()
+        paces.append(Pace(max(claims, 1) * _A_DAY.total_seconds() / window_s, not limit.window.seconds))
+    return min(paces, default=None)
+
+
+def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
+    """Those of these claims, which no run has assessed yet, that will be due and whose ranks are to come, by account."""
+    lines = defaultdict[str, list[InLine]](list)
+    for claim in claims:
+        where = position(claim, now, policy)
+        rank_at = where.state.rank_at
+        if where.why in (Why.NEW, Why.DUE) and rank_at and rank_at >= now:
+            stage = Stage.NEW if claim.is_pending else Stage.READY
+            lines[claim.account_key].append(InLine(claim.id, rank_at, where.state.rank_is_deadline, stage))
+    return lines
+
+
+def overlong_backlog(
+    pace: Pace, due: int, line: Sequence[InLine], now: datetime, opens_at: datetime | None = None
+) -> OverlongBacklog | None:
+    """The backlog of so many due claims, if deadlines fall within it; else None.
+
+    `line`: those whose ranks are to come. `opens_at`: when the account takes calls again; None: it does now.
+    """
+    in_order = sorted(line, key=attrgetter("rank_at"))
+    if not pace.keeps:  # the fetch worker, which runs more often, takes all calls
+        in_order.sort(key=lambda entry: entry.stage is not Stage.NEW)
+    begins_at = opens_at or now
+    turns = [(entry, begins_at + (place + 1) / pace.claims * _A_DAY) for place, entry in enumerate(in_order)]
+    late = [entry for entry, at in turns if entry.is_deadline and entry.rank_at < at]
+    if not late:
+        return None
+    soon = [entry.id for entry in late if entry.rank_at <= now + NEAR]
+    days = ceil(due / pace.claims)
+    return OverlongBacklog(due, days, max(int(pace.claims), 1), [entry.id for entry in late], soon)

@@ -4,26 +4,235 @@ Pure: what was read, what the queue knows of each carrier, and the time come in.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ServiceClient, carrier_of
-from recours.core.claim import Claim
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage
 from recours.core.custody import Manifest
+from recours.core.errors import ErrorKind, is_persistent
 from recours.core.mail import OPEN_STATES, MailState, week_label
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
-from recours.core.quota import Usage
-from recours.reporting.figures import OverlongBacklog, Rate, Stake, ToCorrect
-from recours.reporting.records import GAVE_UP, Backlog, Differences, Run, Tally, by_carrier, iso
+from recours.core.quota import CallBudget, Capability, Limit, Usage, Window
+from recours.reporting.records import COUNTED_UP_TO, iso
 from recours.runs.ports import ATTACHED
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.worker import LATE_AFTER, STOPPED
 from recours.runs.workers import WORKERS
+
+_HOUR_S = 3600
+
+# ---------------------------------------------------------------- what is counted
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""
+
+    id: str
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    exit_status: int | None = None
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Attempts of one day that are alike, or claims that were given up, counted.
+
+    `retry` 0 is the fetch worker's; `kind`: the error's, None on success.
+    """
+
+    day: date
+    carrier: str  # its key, or the name that the claim had
+    retry: int
+    outcome: str  # success, failed, left, attached; or GAVE_UP
+    kind: str | None
+    count: int
+
+
+# The outcome in a tally of claims that were given up, which is no attempt's.
+GAVE_UP = "given_up"
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The claims of one account (its key; "": of no carrier that we know) that are not done, counted by stage.
+
+    Of all accounts of a carrier where they were put together.
+    `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
+    oldest of those that are still tried has failed, or is new. `to_correct`: at whichever stage. `counted_up_to`: no
+    number is counted further.
+    """
+
+    carrier: str
+    stages: Mapping[Stage, int]
+    oldest: datetime | None = None
+    unassessed: int = 0
+    counted_up_to: int = COUNTED_UP_TO
+    to_correct: int = 0
+
+    @property
+    def due(self) -> int:
+        """Claims that a run would take now: of the scheduler and of the fetch worker."""
+        return self.capped(sum(self.stages.get(stage, 0) for stage in DUE))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Claims by stage, and those that are due, to correct or not assessed, by the names that programs have for them."""
+        stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
+        return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
+
+    @property
+    def in_progress(self) -> int:
+        """Claims for which a call is still to come."""
+        return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
+
+    def capped(self, number: int) -> int:
+        """A sum, which means "or more" as soon as one of its parts does."""
+        return min(number, self.counted_up_to)
+
+
+def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
+    """The same, with those of one key together."""
+    merged: dict[str, Backlog] = {}
+    for backlog in backlogs:
+        other = merged.get(backlog.carrier)
+        if other is None:
+            merged[backlog.carrier] = backlog
+            continue
+        beginnings = [at for at in (other.oldest, backlog.oldest) if at]
+        merged[backlog.carrier] = Backlog(
+            backlog.carrier,
+            {
+                stage: other.capped(other.stages.get(stage, 0) + backlog.stages.get(stage, 0))
+                for stage in {**other.stages, **backlog.stages}
+            },
+            min(beginnings, default=None),
+            other.capped(other.unassessed + backlog.unassessed),
+            other.counted_up_to,
+            other.to_correct + backlog.to_correct,
+        )
+    return list(merged.values())
+
+
+# The service is told what it could not be told at once by the next run, at the latest.
+OWED_LONG = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How recours's rows and the service's do not agree; both counts are 0 at rest."""
+
+    repaired: int = 0  # rows of ours that only the sweep over all claims found to differ
+    owed: int = 0  # claims of which the service has not been told something for more than OWED_LONG
+
+
+@dataclass(frozen=True)
+class Stake:
+    """Sums by currency; "" if the service's table does not name it. `is_more`: not all claims were added up."""
+
+    amounts: Mapping[str, float] = field(default_factory=dict)
+    is_more: bool = False
+
+
+# No call for them is to come unless somebody acts; of these, errors that a correction ends are to correct.
+ENDED = (Stage.SETTLED, Stage.GIVEN_UP)
+CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_retry=True))
+
+
+class ToCorrect(NamedTuple):
+    """A claim for which no call is made until somebody corrects it, while that is still of use.
+
+    Not one whose carrier is unknown, which is a matter of its own.
+    `deadline`: as the service's table has it; "": it has none.
+    """
+
+    id: Any
+    lane: str
+    reference: str
+    deadline: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Claims that were closed, and attempts. A proof that a person attached is none of them.
+
+    `success`: proofs, each of one claim and of one attempt; `given_up`: claims. `failed`: attempts. `left`: attempts that
+    used no retry, such as at a limit of the carrier's; they are outside both rates.
+    """
+
+    success: int = 0
+    failed: int = 0
+    left: int = 0
+    given_up: int = 0
+
+    @property
+    def closed(self) -> int:
+        return self.success + self.given_up
+
+    @property
+    def percent(self) -> float | None:
+        """Success: proofs in a hundred closed claims, one decimal; None: none was closed."""
+        return round(100 * self.success / self.closed, 1) if self.closed else None
+
+    @property
+    def percent_of_attempts(self) -> float | None:
+        attempts = self.success + self.failed
+        return round(100 * self.success / attempts, 1) if attempts else None
+
+    def __add__(self, other: "Rate") -> "Rate":
+        return Rate(
+            self.success + other.success,
+            self.failed + other.failed,
+            self.left + other.left,
+            self.given_up + other.given_up,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"success_rate": self.percent, "attempt_success_rate": self.percent_of_attempts}
+
+
+class InLine(NamedTuple):
+    """A due claim. `rank_at`: by which due claims are tried."""
+
+    id: Any
+    rank_at: datetime
+    is_deadline: bool
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class OverlongBacklog:
+    """Due claims of one account whose deadlines pass before their turn comes, at the pace that its quota allows."""
+
+    due: int
+    days: int  # until the last one's turn
+    pace: int  # claims a day
+    late: Sequence[Any]  # the ids of the claims that are too late
+    late_soon: Sequence[Any]  # those of them that are late within a week
+
+
+def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
+    """The calls that a fetch makes if it brings no proof: of a parcel that is not delivered no document is asked for."""
+    return calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)}
+
+
+def counted_by_hour(limit: Limit) -> Limit:
+    """A limit of seconds or of a minute, which runs wait out, as one of an hour; any other one as it is."""
+    if not limit.window.is_short:
+        return limit
+    number = limit.number * _HOUR_S // limit.window.seconds
+    return limit._replace(number=number, window=Window(_HOUR_S))
+
+
+# ---------------------------------------------------------------- the fleet
 
 # How often a worker looks for what is due, and how many claims it then takes at a time.
 TICK = timedelta(minutes=1)
@@ -43,13 +252,8 @@ _STOPPED = "stopped"
 
 
 def next_tick(at: datetime) -> datetime:
-    """When long-lived workers look for what is due, at this time or next."""
-    return first_full(at, TICK)
-
-
-def first_full(at: datetime, unit: timedelta) -> datetime:
-    """The first full minute, or hour, that is not before then."""
-    return at + (datetime.min.replace(tzinfo=UTC) - at) % unit
+    """When long-lived workers look for what is due, at this time or next: at each full minute."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at) % TICK
 
 
 @dataclass(frozen=True)
@@ -58,16 +262,10 @@ class FleetStatus:
 
     ticked_at: datetime  # when one of its workers last looked for what is due, or the first of them began
     is_silent: bool  # none does any more, and nothing else does the work as it should
+    is_replaced: bool = False  # none does any more, and cron has gone on with the work
 
     def as_json(self) -> dict[str, Any]:
         return {"ticked_at": self.ticked_at.isoformat(), "silent": self.is_silent}
-
-
-def of_last_day(runs: Sequence[Run], now: datetime) -> list[Run]:
-    """Those by which it is seen whether a fleet works."""
-    return [
-        run for run in runs if run.worker in WORKERS and now - SINCE <= run.started_at <= now + CLOCKS_DIFFER
-    ][:MOST_RECORDS]
 
 
 def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[str, Any]:
@@ -76,26 +274,26 @@ def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[st
 
 
 def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
-    """What the latest runs say of a fleet; None if they are those of cron alone."""
+    """What the runs of the last day say of a fleet; None if they are those of cron alone."""
+    runs = [
+        run for run in runs if run.worker in WORKERS and now - SINCE <= run.started_at <= now + CLOCKS_DIFFER
+    ][:MOST_RECORDS]
     of_fleet = [run for run in runs if is_of_fleet(run)]
     if not of_fleet:
         return None
     ticks = [datetime.fromisoformat(at) for run in of_fleet if (at := run.stats[_TICKED_AT])]
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
-    is_silent = now - ticked_at > SILENT_AFTER
-    if is_silent and not _died(of_fleet, ticked_at):
-        # They were stopped. That is in order where cron goes on with the work.
-        is_silent = not any(run.started_at > ticked_at for run in runs if not is_of_fleet(run))
-    return FleetStatus(ticked_at, is_silent)
+    is_still = now - ticked_at > SILENT_AFTER
+    goes_on = any(run.started_at > ticked_at for run in runs if not is_of_fleet(run))
+    # If they were stopped, that is in order where cron goes on.
+    is_silent = is_still and (not goes_on or _died(of_fleet, ticked_at))
+    return FleetStatus(ticked_at, is_silent, is_replaced=is_still and goes_on)
 
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
     """Tell whether long-lived workers do the work, or are to go on with it: nothing has taken their place."""
     fleet = fleet_status(runs, now)
-    return fleet is not None and (
-        now - fleet.ticked_at <= SILENT_AFTER
-        or not any(run.started_at > fleet.ticked_at for run in runs if not is_of_fleet(run))
-    )
+    return fleet is not None and not fleet.is_replaced
 
 
 def is_of_fleet(run: Run) -> bool:
@@ -113,8 +311,6 @@ def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
         for run in newest.values()
     )
 
-
-_Key = TypeVar("_Key")
 
 # Three hourly runs have tried to send a mail that waits so long.
 MAIL_WAITS = timedelta(hours=3)
@@ -237,23 +433,6 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
     return replace(status, health=Health.FAILED) if health is Health.FINE and status.failed else status
 
 
-def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
-    rates_by_key: dict[_Key, Rate] = {}
-    for tally in of_attempts(tallies):
-        key = by(tally)
-        field_name = tally.outcome if tally.outcome in _COUNTED_APART else "left"
-        rates_by_key[key] = rates_by_key.get(key, Rate()) + Rate(**{field_name: tally.count})
-    return rates_by_key
-
-
-_COUNTED_APART = ("success", "failed", GAVE_UP)
-
-
-def of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
-    """Without what a person attached."""
-    return [tally for tally in tallies if tally.outcome != ATTACHED]
-
-
 def days_until(last: date, count: int) -> list[date]:
     """So many days, the last of them included, in their order."""
     return [last - timedelta(days=back) for back in range(count - 1, -1, -1)]
@@ -282,17 +461,27 @@ class Success:
         }
 
 
-def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
+def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
+    """What these came to, without what a person attached."""
+    by_day: dict[date, Rate] = {}
+    by_carrier: dict[str, Rate] = {}
+    by_retry: dict[int, Rate] = {}
     errors: Counter[str] = Counter()
-    for tally in of_attempts(tallies):
-        if tally.kind and tally.outcome != GAVE_UP:
-            errors[tally.kind] += tally.count
-    by_day = rates(tallies, by=lambda tally: tally.day)
-    attempted = [tally for tally in tallies if tally.outcome != GAVE_UP]
+    for tally in tallies:
+        if tally.outcome == ATTACHED:
+            continue
+        is_apart = tally.outcome in ("success", "failed", GAVE_UP)
+        rate = Rate(**{tally.outcome if is_apart else "left": tally.count})
+        by_day[tally.day] = by_day.get(tally.day, Rate()) + rate
+        by_carrier[tally.carrier] = by_carrier.get(tally.carrier, Rate()) + rate
+        if tally.outcome != GAVE_UP:
+            by_retry[tally.retry] = by_retry.get(tally.retry, Rate()) + rate
+            if tally.kind:
+                errors[tally.kind] += tally.count
     return Success(
         by_day={day: by_day.get(day, Rate()) for day in days},
-        by_carrier=dict(sorted(rates(tallies, by=lambda tally: tally.carrier).items())),
-        by_retry=dict(sorted(rates(attempted, by=lambda tally: tally.retry).items())),
+        by_carrier=dict(sorted(by_carrier.items())),
+        by_retry=dict(sorted(by_retry.items())),
         errors=dict(sorted(errors.items(), key=lambda kind: (-kind[1], kind[0]))),
     )
 
@@ -310,7 +499,7 @@ class CarrierNow:
     rejected: Refusal | None = None
     documents: Refusal | None = None  # why it gives none for now, while it tracks
     stopped: Stop | None = None  # by a person
-    unavailable_since: datetime | None = None  # see `recours.reporting.figures`; None: it is available
+    unavailable_since: datetime | None = None  # see `unavailable_since`; None: it is available
     source: str = ""  # where its credentials come from
     missing: str = ""  # which of its settings are not set
 
@@ -340,15 +529,6 @@ class CarrierNow:
             "closed": closed,
             "unavailable_since": iso(self.unavailable_since),
         }
-
-
-def _backlog_json(backlog: Backlog) -> dict[str, Any]:
-    return {
-        "carrier": backlog.carrier or None,
-        **backlog.counts,
-        "counted_up_to": backlog.counted_up_to,
-        "oldest": iso(backlog.oldest),
-    }
 
 
 @dataclass(frozen=True)
@@ -383,7 +563,9 @@ class Overview:
 
     @property
     def backlogs_by_carrier(self) -> list[Backlog]:
-        return by_carrier(self.backlogs)
+        return merge_backlogs(
+            replace(backlog, carrier=carrier_of(backlog.carrier)) for backlog in self.backlogs
+        )
 
     @property
     def blocked(self) -> int:
@@ -398,25 +580,30 @@ class Overview:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `recours status --json`."""
+        """The object of `recours status --json`; without accounts if no client has one."""
+        due = Counter({backlog.carrier: backlog.due for backlog in self.backlogs})
+        accounts = [account_json(listed) | {"due": due[listed.account.key]} for listed in self.accounts]
+        backlogs = [
+            {
+                "carrier": backlog.carrier or None,
+                **backlog.counts,
+                "counted_up_to": backlog.counted_up_to,
+                "oldest": iso(backlog.oldest),
+            }
+            for backlog in self.backlogs_by_carrier
+        ]
         return {
             "at": self.at.isoformat(),
             "workers": [worker.as_json() for worker in self.workers],
             "success": self.success.as_json(),
-            "backlogs": [_backlog_json(backlog) for backlog in self.backlogs_by_carrier],
+            "backlogs": backlogs,
             "carriers": [carrier.as_json() for carrier in self.carriers],
-            **self._accounts_json(),
+            **({"accounts": accounts} if accounts else {}),
             "not_enrolled": self.not_enrolled,
             "mails": {state.value: count for state, count in self.open_mails.items()},
             "differences": asdict(self.differences),
             "fleet": self.fleet and self.fleet.as_json(),
         }
-
-    def _accounts_json(self) -> dict[str, Any]:
-        """Nothing for an installation whose clients have no accounts."""
-        due = Counter({backlog.carrier: backlog.due for backlog in self.backlogs})
-        accounts = [account_json(listed) | {"due": due[listed.account.key]} for listed in self.accounts]
-        return {"accounts": accounts} if accounts else {}
 
 
 def account_json(listed: ListedAccount) -> dict[str, Any]:

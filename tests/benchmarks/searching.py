@@ -9,9 +9,8 @@ from sqlalchemy import URL, text
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.reporting.figures import Concerned
 from recours.reporting.reader import DatabaseRecords
-from recours.reporting.records import ClaimFilter, Sort
+from recours.reporting.records import ClaimFilter, Concerned, Sort
 
 BOUND_S = 1.0  # for a million claims
 _PAGE = 50

@@ -30,7 +30,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.database.tables import DONE
-from recours.reporting.survey import most_urgent_claims
+from recours.reporting.reader import most_urgent_claims
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.worker import Options
 from recours.runs.workers import PODRetryScheduler

@@ -21,8 +21,9 @@ from recours.database.journal import add_events
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.tables import attempts, events, mail_events, mails, runs
 from recours.reporting.reader import DatabaseRecords
-from recours.reporting.records import Backlog, ClaimFilter, ClaimPage, Differences, Sort
-from recours.reporting.system import Pile
+from recours.reporting.records import ClaimFilter, ClaimPage, Sort
+from recours.reporting.system import Backlog, Differences, Pile
+from recours.reporting.system_reader import SystemReader
 from tests.conftest import Kind
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
@@ -51,6 +52,10 @@ ATTEMPT: dict[str, Any] = {
 @pytest.fixture
 def records(database: Database) -> DatabaseRecords:
     return DatabaseRecords(database, CATALOG)
+
+
+def system_of(records: DatabaseRecords) -> SystemReader:
+    return SystemReader(records.database, records.catalog)
 
 
 Add = Callable[..., None]
@@ -93,11 +98,11 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
         {"id": "b", "worker": "pod_retry_scheduler", "started_at": hours[1]},
         {"id": "c", "worker": "pod_fetch_worker", "started_at": hours[2], "exit_status": 130, "stats": None},
     )  # fmt: skip
-    assert [run.id for run in records.runs()] == ["c", "b", "a"]
-    assert [run.id for run in records.runs("pod_fetch_worker")] == ["c", "a"]
-    assert [run.id for run in records.runs(limit=1)] == ["c"]
-    assert [run.id for run in records.runs(since=hours[1])] == ["c", "b"]
-    stopped, unended, ended = records.runs()
+    assert [run.id for run in system_of(records).runs()] == ["c", "b", "a"]
+    assert [run.id for run in system_of(records).runs("pod_fetch_worker")] == ["c", "a"]
+    assert [run.id for run in system_of(records).runs(limit=1)] == ["c"]
+    assert [run.id for run in system_of(records).runs(since=hours[1])] == ["c", "b"]
+    stopped, unended, ended = system_of(records).runs()
     assert (ended.started_at, ended.ended_at, ended.exit_status, ended.stats) == (
         hours[0],
         hours[0],
@@ -162,8 +167,8 @@ def test_money_is_secured_by_the_proofs_of_that_time(
         ATTEMPT | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE},
         ATTEMPT | {"claim_id": mine, "started_at": NOW + MINUTE},
     )
-    assert records.secured(NOW - 5 * MINUTE, NOW + MINUTE) == {"EUR": 120.5}
-    assert records.secured(NOW - 9 * MINUTE, NOW - 5 * MINUTE) == {}
+    assert system_of(records).secured(NOW - 5 * MINUTE, NOW + MINUTE) == {"EUR": 120.5}
+    assert system_of(records).secured(NOW - 9 * MINUTE, NOW - 5 * MINUTE) == {}
 
 
 def test_a_service_that_knows_no_amounts_secures_none(
@@ -174,7 +179,7 @@ def test_a_service_that_knows_no_amounts_secures_none(
     for column in ("amount_requested", "currency"):
         sql(database, f"ALTER TABLE claims DROP COLUMN {column}")
     database.look_again()
-    assert records.secured(NOW - MINUTE, NOW + MINUTE) == {}
+    assert system_of(records).secured(NOW - MINUTE, NOW + MINUTE) == {}
 
 
 # ---------------------------------------------------------------- tallies
@@ -191,16 +196,18 @@ def test_attempts_are_counted_by_what_they_are_alike_in(database: Database, reco
         ATTEMPT | {"claim_id": 1, "started_at": NOW - timedelta(days=1)},
     )
     day = date(2026, 2, 2)
-    found = {(t.carrier, t.retry, t.outcome, t.kind): t.count for t in records.tallies([day], PARIS)}
+    found = {
+        (t.carrier, t.retry, t.outcome, t.kind): t.count for t in system_of(records).tallies([day], PARIS)
+    }
     assert found == {
         ("chronopost", 1, "failed", "not_found"): 3,
         ("chronopost", 2, "failed", "not_found"): 1,
         ("chronopost", 1, "success", None): 1,
         ("Unknown & Co", 1, "failed", "not_found"): 1,
     }
-    both = records.tallies([day - timedelta(days=1), day], PARIS)
+    both = system_of(records).tallies([day - timedelta(days=1), day], PARIS)
     assert [t.count for t in both if t.day == day - timedelta(days=1)] == [1]
-    assert records.tallies([], PARIS) == []
+    assert system_of(records).tallies([], PARIS) == []
 
 
 @pytest.mark.parametrize(
@@ -225,14 +232,14 @@ def test_a_day_is_as_long_as_its_zone_makes_it(
         attempts,
         *(ATTEMPT | {"claim_id": 1, "carrier": n, "started_at": at} for n, at in moments.items()),
     )
-    assert sorted(t.carrier for t in records.tallies([day], ZoneInfo(zone))) == ["first", "last"]
+    assert sorted(t.carrier for t in system_of(records).tallies([day], ZoneInfo(zone))) == ["first", "last"]
 
 
 # ---------------------------------------------------------------- backlogs
 
 
 def backlog_of(records: DatabaseRecords, key: str, **more: Any) -> Backlog:
-    return {backlog.carrier: backlog for backlog in records.backlogs(**more)}[key]
+    return {backlog.carrier: backlog for backlog in system_of(records).backlogs(**more)}[key]
 
 
 def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
@@ -260,7 +267,7 @@ def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
     )
     run_over(database)
     chronopost = {Stage.READY: 1, Stage.WAITING: 1, Stage.UNNUMBERED: 1, Stage.SHELVED: 1}
-    assert records.backlogs() == [
+    assert system_of(records).backlogs() == [
         Backlog("", {Stage.READY: 1}, NOW - timedelta(hours=2)),
         Backlog("chronopost", chronopost, old),
         Backlog("other", {Stage.WAITING: 1, Stage.NEW: 1}, NOW - timedelta(days=9)),
@@ -272,9 +279,9 @@ def test_what_no_run_has_looked_at_is_not_hidden(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}, {"pod_fetch_status": "success"}])
-    assert records.backlogs() == [Backlog("", {}, None, unassessed=2)]
+    assert system_of(records).backlogs() == [Backlog("", {}, None, unassessed=2)]
     run_over(database)
-    assert [(b.carrier, b.unassessed) for b in records.backlogs()] == [("chronopost", 0)]
+    assert [(b.carrier, b.unassessed) for b in system_of(records).backlogs()] == [("chronopost", 0)]
     add_claims(database, [{"claim_reference": "later"}])
     assert backlog_of(records, "").unassessed == 1
     assert backlog_of(records, "", limit=1).unassessed == 1
@@ -311,10 +318,10 @@ def test_backlogs_are_counted_no_further_than_told(
 
 
 def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
-    assert records.backlogs(NOW) == []
+    assert system_of(records).backlogs(NOW) == []
     assert records.page(ClaimFilter(), 50).claims == []
     assert records.page(ClaimFilter(), 50) == ClaimPage([], 0)
-    assert records.mails(NOW) == {}
+    assert system_of(records).mails(NOW) == {}
     assert list(records.each_claim()) == []
 
 
@@ -371,7 +378,7 @@ def test_a_spoilt_claim_hides_no_other(
     assert "CLM-00000" in references(records, ClaimFilter(statuses=["failed"]))
     assert "CLM-00000" in references(records, ClaimFilter(carriers=["chronopost"], stages=[Stage.READY]))
     assert references(records, ClaimFilter(text="clm-00000")) == ["CLM-00000"]
-    assert sum(backlog.due for backlog in records.backlogs(NOW)) >= 1
+    assert sum(backlog.due for backlog in system_of(records).backlogs(NOW)) >= 1
     assert backlog_of(records, "chronopost").oldest == NOW - timedelta(hours=2)
     for listed in records.page(ClaimFilter(), 9).claims:
         assert listed.leased_until(NOW) is None
@@ -420,12 +427,12 @@ def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
 ) -> None:
     add_claims(database, [{}, {}, {}])
     run_over(database)
-    assert records.intake(NOW).differences == Differences(0, 0)
+    assert system_of(records).intake(NOW).differences == Differences(0, 0)
     hour = timedelta(hours=1)
     set_own(database, "CLM-00000", owed_since=NOW - hour)
     set_own(database, "CLM-00001", owed_since=NOW - hour + timedelta(seconds=1))
     sql(database, "UPDATE recours_intake SET repaired = 7")
-    assert records.intake(NOW).differences == Differences(repaired=7, owed=1)
+    assert system_of(records).intake(NOW).differences == Differences(repaired=7, owed=1)
 
 
 # ---------------------------------------------------------------- what was told
@@ -463,7 +470,7 @@ def test_mails_that_are_not_ended_are_counted(database: Database, records: Datab
             "html": "h", "run_id": "r", "created_at": NOW, "tries": 0}  # fmt: skip
     states = ["ready", "ready", "held", "sending", "sent", "failed", "cancelled", "undecided"]
     put(database, mails, *(mail | {"message_id": str(n), "state": state} for n, state in enumerate(states)))
-    assert records.mails(NOW) == {
+    assert system_of(records).mails(NOW) == {
         MailState.READY: Pile(2, NOW),
         MailState.HELD: Pile(1, NOW),
         MailState.SENDING: Pile(1, NOW),
@@ -473,19 +480,19 @@ def test_mails_that_are_not_ended_are_counted(database: Database, records: Datab
 # ---------------------------------------------------------------- how they are found
 
 CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
-    "runs": (lambda r: r.runs(), {"ix_recours_runs_day"}),
-    "runs of a worker": (lambda r: r.runs("w"), {"ix_recours_runs_worker"}),
-    "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
-    "secured": (lambda r: r.secured(NOW - timedelta(days=1), NOW), {"ix_recours_attempts_day"}),
+    "runs": (lambda r: system_of(r).runs(), {"ix_recours_runs_day"}),
+    "runs of a worker": (lambda r: system_of(r).runs("w"), {"ix_recours_runs_worker"}),
+    "tallies": (lambda r: system_of(r).tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
+    "secured": (lambda r: system_of(r).secured(NOW - timedelta(days=1), NOW), {"ix_recours_attempts_day"}),
     "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),
     "backlogs": (
-        lambda r: r.backlogs(NOW),
+        lambda r: system_of(r).backlogs(NOW),
         {"ix_recours_claims_lane", "ix_recours_claims_waiting"},
     ),
     "first page": (lambda r: r.claims(ClaimFilter(), 50), set()),
     "a stage": (lambda r: r.page(ClaimFilter(stages=[Stage.UNNUMBERED]), 50), {"ix_recours_claims_stage"}),
     "search": (lambda r: r.page(ClaimFilter(text="b-77"), 50, sort=Sort.DEADLINE), set()),
-    "intake": (lambda r: r.intake(NOW), {"ix_recours_claims_owed"}),
+    "intake": (lambda r: system_of(r).intake(NOW), {"ix_recours_claims_owed"}),
     "messages": (lambda r: r.messages(7), {"uq_recours_events"}),
 }  # fmt: skip
 

@@ -7,10 +7,10 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.schema.inspection import look
-from recours.reporting.figures import Concerned, Stake
-from recours.reporting.reader import DatabaseRecords, stake_in
-from recours.reporting.records import Backlog, ClaimFilter, Sort
-from recours.reporting.survey import DatabaseTroubles, most_urgent_claims, survey
+from recours.reporting.reader import DatabaseRecords, most_urgent_claims, survey
+from recours.reporting.records import ClaimFilter, Concerned, Sort
+from recours.reporting.system import Backlog, Stake
+from recours.reporting.system_reader import SystemReader
 from tests.contract.test_border import NUMBER, prepare
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in
@@ -74,16 +74,14 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
 )
 def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
     database, schema = filled.database, look(filled.database)
-    [backlog] = [
-        one for one in DatabaseRecords(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"
-    ]
+    [backlog] = [one for one in SystemReader(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"]
     assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)
     assert sum(backlog.stages.values()) == backlog.due == 2
-    assert stake_in(database, Concerned(["dpd"])) == Stake({"": 21.0})
+    assert SystemReader(database, CATALOG).stakes([Concerned(["dpd"])]) == [Stake({"": 21.0})]
     assert [claim.reference for claim in most_urgent_claims(database, CATALOG, "dpd", 9, NOW)][:1] == [
         "CLM-1"
     ]
-    troubles = DatabaseTroubles(database, CATALOG)
+    troubles = SystemReader(database, CATALOG)
     first, second = sorted(map(str, troubles.clients_of(["dpd"])["dpd"]))
     assert (len(first), first != second) == (len(second), True)
     near = troubles.near_deadline(NOW, NOW + 7 * DAY, ["dpd"])

@@ -6,15 +6,21 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, text
 
+from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.engine import Database
 from recours.database.tables import DONE, claims
-from recours.reporting.figures import Concerned, Stake
-from recours.reporting.reader import stake_in
+from recours.reporting.records import COUNTED_UP_TO, Concerned
+from recours.reporting.system import Stake
+from recours.reporting.system_reader import SystemReader
 from tests.contract.test_claims import POLICY, Run
 from tests.own_rows import set_own
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
+
+
+def stake_in(database: Database, concerned: Concerned, limit: int = COUNTED_UP_TO) -> Stake:
+    return SystemReader(database, CATALOG).stakes([concerned], limit)[0]
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ from recours.core.carrier import Catalog
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.tables import actions, attempts, evidence, mails
-from recours.reporting.reader import DatabaseRecords
-from recours.reporting.survey import DatabaseTroubles
 from recours.reporting.system import Pile
+from recours.reporting.system_reader import SystemReader
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY, Run
 
@@ -25,8 +24,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def troubles(database: Database) -> DatabaseTroubles:
-    return DatabaseTroubles(database, CATALOG)
+def troubles(database: Database) -> SystemReader:
+    return SystemReader(database, CATALOG)
 
 
 def attempt(days_ago: float, kind: str | None, carrier: str = "ups", calls: int = 1) -> dict[str, Any]:
@@ -65,7 +64,7 @@ OF_FIVE = [(days * HOURS, "timeout") for days in (2, 3, 4, 5, 6)]
     ],
 )  # fmt: skip
 def test_since_when_a_carrier_is_unavailable(
-    troubles: DatabaseTroubles,
+    troubles: SystemReader,
     answers: list[tuple[float, str | None]],
     check: tuple[float, str | None] | None,
     days: float | None,
@@ -86,7 +85,7 @@ def test_since_when_a_carrier_is_unavailable(
     assert troubles.unavailable(NOW) == ({"ups": NOW - days * DAY} if days else {})
 
 
-def test_since_when_the_houses_account_is_refused(troubles: DatabaseTroubles) -> None:
+def test_since_when_the_houses_account_is_refused(troubles: SystemReader) -> None:
     with troubles.database.write() as connection:
         for row in (
             attempt(12, None),
@@ -98,7 +97,7 @@ def test_since_when_the_houses_account_is_refused(troubles: DatabaseTroubles) ->
     assert troubles.house_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
 
 
-def test_since_when_accounts_of_clients_are_refused(troubles: DatabaseTroubles) -> None:
+def test_since_when_accounts_of_clients_are_refused(troubles: SystemReader) -> None:
     rows = [
         (4, attempt(9, "auth_failed")),
         (4, attempt(8, "timeout", calls=0)),  # the carrier had no say in it
@@ -118,7 +117,7 @@ def test_since_when_accounts_of_clients_are_refused(troubles: DatabaseTroubles) 
 
 
 def test_the_clients_whose_claims_wait_under_an_account(
-    troubles: DatabaseTroubles, add_claims: Callable[..., None]
+    troubles: SystemReader, add_claims: Callable[..., None]
 ) -> None:
     with troubles.database.write() as connection:
         for number in (1, 2, 3, 4):
@@ -137,7 +136,7 @@ def test_the_clients_whose_claims_wait_under_an_account(
     assert troubles.clients_of(["chronopost#4"])["chronopost#4"] == []
 
 
-def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
+def test_mails_that_lie_there(troubles: SystemReader) -> None:
     texts = dict.fromkeys(("subject", "plain", "html", "kind", "recipient"), "x")
     with troubles.database.write() as connection:
         for n, (state, hours) in enumerate(
@@ -149,7 +148,7 @@ def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
                 "ended_at": at if state in ("sent", "undecided") else None,
             }  # fmt: skip
             connection.execute(insert(mails).values(texts | row))
-    assert DatabaseRecords(troubles.database, CATALOG).mails(NOW) == {
+    assert troubles.mails(NOW) == {
         MailState.READY: Pile(3, NOW - 30 * HOUR, overdue=2),
         MailState.HELD: Pile(1, NOW - HOUR),
         MailState.UNDECIDED: Pile(1, NOW - 5 * HOUR),
@@ -157,7 +156,7 @@ def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:
 
 
 def test_claims_near_their_deadline_and_no_more(
-    troubles: DatabaseTroubles, add_claims: Callable[..., None]
+    troubles: SystemReader, add_claims: Callable[..., None]
 ) -> None:
     """Those that no run has assessed are not at a stage yet: the next run looks at them."""
     add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
@@ -192,7 +191,7 @@ def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
         with database.write() as connection:
             connection.execute(text("ALTER TABLE claims DROP COLUMN response_deadline"))
         database.look_again()
-    found = DatabaseTroubles(database, catalog).near_deadline(NOW, NOW + 7 * DAY, ["chronopost", "other"])
+    found = SystemReader(database, catalog).near_deadline(NOW, NOW + 7 * DAY, ["chronopost", "other"])
     expected = {"ready", "new", "unnumbered", "waiting"} | ({"over, and due"} if with_deadlines else set())
     assert sorted(claim.reference for claim in found) == sorted(expected)
 
@@ -206,7 +205,7 @@ def piece(claim_id: int, days_ago: float = 0.5, carrier: str = "ups", **columns:
     } | columns  # fmt: skip
 
 
-def test_documents_that_were_refused_lately_of_parcels_without_a_proof(troubles: DatabaseTroubles) -> None:
+def test_documents_that_were_refused_lately_of_parcels_without_a_proof(troubles: SystemReader) -> None:
     pieces = [
         piece(1),
         piece(2, carrier="dhl"),

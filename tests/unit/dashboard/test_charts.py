@@ -7,7 +7,7 @@ import pytest
 from recours.dashboard import charts
 from recours.dashboard.charts import Series, ceiling_of, stacked
 from recours.dashboard.texts import PageTexts
-from recours.reporting.figures import Rate
+from recours.reporting.system import Rate
 
 EN, FR = PageTexts("en"), PageTexts("fr")
 NAMES = {"ups": "UPS", "gls": "GLS"}

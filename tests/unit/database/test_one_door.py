@@ -29,7 +29,7 @@ SAID = {
     "recours/admin/backup.py": "a name that it asks the border by",
     "recours/reporting/claim_search.py": "names that it asks the border by",
     "recours/reporting/reader.py": "names that it asks the border by",
-    "recours/reporting/survey.py": "names that it asks the border by",
+    "recours/reporting/system_reader.py": "names that it asks the border by",
 }
 SQL = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+"?(?:{"|".join(TABLES)})\b')
 

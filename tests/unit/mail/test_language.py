@@ -18,7 +18,7 @@ from recours.core.sentences import Sentence, SentenceParts, facts_of
 from recours.mail import weekly
 from recours.mail.render import Branding, Rendered, render
 from recours.reporting.problems import Problem, ProblemKind, Verdict
-from recours.reporting.records import Backlog, Tally
+from recours.reporting.system import Backlog, Tally
 from tests.needs import missing, program
 from tests.unit.reporting.test_problems import seen
 from tests.unit.reporting.test_weekly import week_report

@@ -10,8 +10,7 @@ from recours.core.claim import Stage
 from recours.core.localized import Localized
 from recours.reporting import checks
 from recours.reporting.checks import CheckResult, CheckState
-from recours.reporting.records import Backlog, Run
-from recours.reporting.system import worker_status
+from recours.reporting.system import Backlog, Run, worker_status
 from recours.scheduling.jobs import Entry
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)

@@ -7,7 +7,8 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.quota import parse_limits
-from recours.reporting.figures import InLine, OverlongBacklog, Pace, daily_pace, overlong_backlog
+from recours.reporting.snapshot import Pace, daily_pace, overlong_backlog
+from recours.reporting.system import InLine, OverlongBacklog
 
 NOW = datetime(2026, 2, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.reporting.records import Run
-from recours.reporting.system import fleet_status, is_by_fleet, next_tick, signs
+from recours.reporting.system import Run, fleet_status, is_by_fleet, next_tick, signs
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 

@@ -17,16 +17,21 @@ from recours.core.sentences import carrier_message
 from recours.core.translations import LANGUAGES
 from recours.reporting import checks
 from recours.reporting.checks import CheckState
-from recours.reporting.figures import OverlongBacklog, Stake, ToCorrect
 from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
 from recours.reporting.problems import Problem, ProblemKind, problems, verdict
-from recours.reporting.records import Backlog, Differences, Run, Tally
 from recours.reporting.system import (
+    Backlog,
     CarrierNow,
+    Differences,
     FleetStatus,
+    OverlongBacklog,
     Overview,
     Pile,
     RefusedPiece,
+    Run,
+    Stake,
+    Tally,
+    ToCorrect,
     Troubles,
     success_of,
     worker_status,

@@ -1,16 +1,17 @@
-"""The state of the system at a glance: health of workers, rates, and what needs a hand."""
+"""The state of the system at a glance: health of workers, and what needs a hand."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from recours.core.claim import Stage
-from recours.reporting.figures import Rate
-from recours.reporting.records import Backlog, Run, Tally
 from recours.reporting.system import (
+    Backlog,
     Health,
+    Rate,
+    Run,
+    Tally,
     days_until,
-    rates,
     success_of,
     worker_status,
 )
@@ -99,12 +100,6 @@ def test_what_is_beside_the_attempts_counts_for_no_rate() -> None:
     """Proofs that a person attached."""
     beside = Tally(DAY, "chronopost", 7, "attached", None, 4)
     assert success_of([*TALLIES, beside], [DAY]) == success_of(TALLIES, [DAY])
-
-
-def test_rates_of_any_group() -> None:
-    found = rates(TALLIES, by=lambda tally: (tally.carrier, tally.kind))
-    assert found["chronopost", None].percent == 100.0
-    assert rates([], by=lambda tally: tally.day) == {}
 
 
 @pytest.mark.parametrize(

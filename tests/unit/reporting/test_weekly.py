@@ -12,11 +12,9 @@ from recours.core.claim import Stage
 from recours.core.custody import Manifest
 from recours.mail.render import Branding, Rendered
 from recours.mail.weekly import render_report
-from recours.reporting.figures import Rate
 from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import verdict
-from recours.reporting.records import Backlog, Tally
-from recours.reporting.system import Overview, Week, WeekReport, success_of
+from recours.reporting.system import Backlog, Overview, Rate, Tally, Week, WeekReport, success_of
 from tests.unit.reporting.test_problems import CASES, seen
 
 PARIS = ZoneInfo("Europe/Paris")

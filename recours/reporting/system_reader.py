@@ -1,0 +1,599 @@
+"""What is read of the system's state: runs, results, backlogs, mails, and claims that may need a person; nothing is changed.
+
+Each statement is answered by an index of recours's own tables, and counts no further than its caller wants.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from itertools import product, takewhile
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from recours.core.accounts import carrier_of
+from recours.core.actions import ActionKind
+from recours.core.carrier import Catalog
+from recours.core.claim import IN_PROGRESS, Claim, Stage
+from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, TRAITS
+from recours.core.mail import OPEN_STATES, MailState
+from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.policy import Adoption
+from recours.core.text import clean
+from recours.database.border import Border
+from recours.database.claim_rows import Reader, const, read_claims, reading, reading_all
+from recours.database.claims import of_carriers
+from recours.database.engine import Database
+from recours.database.intake import adoption_of
+from recours.database.tables import (
+    actions,
+    at_stage,
+    attempts,
+    awaits_retry,
+    claims,
+    evidence,
+    intake,
+    mails,
+    runs,
+)
+from recours.reporting.records import COUNTED_UP_TO, Concerned
+from recours.reporting.system import (
+    CORRECTABLE,
+    ENDED,
+    GAVE_UP,
+    MAIL_WAITS,
+    MOST_RECORDS,
+    OWED_LONG,
+    RECENT_RUNS,
+    SINCE,
+    UNDECIDED_FOR,
+    Backlog,
+    Differences,
+    InLine,
+    Pile,
+    RefusedPiece,
+    Run,
+    Stake,
+    Tally,
+    ToCorrect,
+)
+from recours.runs.workers import WORKERS
+
+_a = attempts.c
+_c = claims.c
+_m = mails.c
+_n = actions.c
+_r = runs.c
+_v = evidence.c
+_A_DAY = timedelta(days=1)
+_AT_ONCE = 1000  # rows in memory
+_UNITED = 100  # queries in one statement: SQLite takes no more than 500
+# Mails and attempts that one look goes through at most, and how far back.
+_MOST = 5_000
+_LONGEST_STREAK = timedelta(days=60)
+_FIRST_ANSWERS = 50  # of a carrier; more only where all of them are failures
+# Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
+_MOST_CLAIMS = 2_000
+# Of these the oldest is the one that failed first.
+_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+_IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
+
+
+class Mark(NamedTuple):
+    """How far the claims have been taken in."""
+
+    key: Any  # the highest that was; None: keys are no numbers, or there was no claim
+    is_swept: bool  # whether the sweep has come to the end once
+
+
+class IntakeRecord(NamedTuple):
+    adoption: Adoption | None
+    mark: Mark
+    differences: Differences
+
+
+@dataclass(frozen=True)
+class SystemReader:
+    """Reads one database whose schema is current."""
+
+    database: Database
+    catalog: Catalog
+    redact: Callable[[str], str] = str
+
+    # ---------------------------------------------------------------- runs and results
+
+    def runs(
+        self,
+        worker: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
+        query = select(runs).order_by(_r.started_at.desc()).limit(limit)
+        if worker is not None:
+            query = query.where(_r.worker == worker)
+        if since is not None:
+            query = query.where(_r.started_at >= since)
+        if until is not None:
+            query = query.where(_r.started_at <= until)
+        return self._runs(query)
+
+    def latest_runs(self, now: datetime) -> list[Run]:
+        """The latest RECENT_RUNS of each worker and of all, and those of a day up to MOST_RECORDS, the newest first.
+
+        Those that a wrong clock dated into the future, of which there may be many, hide no other.
+        """
+        has_begun = _r.started_at <= now + CLOCKS_DIFFER
+        latest = select(_r.id).order_by(_r.started_at.desc())
+        queries = [latest.where(_r.worker == name).limit(RECENT_RUNS) for name in WORKERS]
+        queries += [query.where(has_begun) for query in queries]
+        queries.append(latest.limit(RECENT_RUNS))
+        queries.append(latest.where(_r.started_at >= now - SINCE, has_begun).limit(MOST_RECORDS))
+        ids = union_all(*(select(query.subquery()) for query in queries))
+        return self._runs(select(runs).where(_r.id.in_(ids)).order_by(_r.started_at.desc()))
+
+    def last_success(self, worker: str, until: datetime) -> Run | None:
+        query = select(runs).where(_r.worker == worker, _r.started_at <= until)
+        query = query.where(_r.exit_status == 0, _r.ended_at.is_not(None))
+        return next(iter(self._runs(query.order_by(_r.started_at.desc()).limit(1))), None)
+
+    def _runs(self, query: Select[Any]) -> list[Run]:
+        return [
+            Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
+            for row in self.database.mappings(query)
+        ]
+
+    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
+        """Attempts of these days (as they fall in `zone`), and claims that were given up then, counted."""
+        if not days:
+            return []
+        alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
+        no_retry: ColumnElement[int] = literal_column("0")
+        closed = (_c.lane, no_retry, const(GAVE_UP), _c.kind)
+        queries = []  # two of each day, which read that part of an index alone
+        for place, day in enumerate(days):
+            start = datetime.combine(day, time(), zone)
+            end = datetime.combine(day + _A_DAY, time(), zone)
+            of_day: ColumnElement[int] = literal_column(str(place))
+            attempted = select(of_day, *alike, func.count()).group_by(*alike)
+            queries.append(attempted.where(_a.started_at >= start, _a.started_at < end))
+            given_up = select(of_day, *closed, func.count()).group_by(_c.lane, _c.kind)
+            in_day = _c.written_at >= start, _c.written_at < end
+            queries.append(given_up.where(at_stage(Stage.GIVEN_UP), *in_day))
+        rows = self.database.all(union_all(*queries))
+        return [
+            Tally(days[place], carrier_of(key or "") if outcome == GAVE_UP else key, retry, outcome, *more)
+            for place, key, retry, outcome, *more in rows
+        ]
+
+    def secured(self, since: datetime, until: datetime) -> Mapping[str, float]:
+        """The money in dispute of claims whose proofs were fetched in that time, by currency."""
+        in_time = _a.started_at >= since, _a.started_at < until, _a.outcome == "success"
+        fetched = select(_a.claim_id).distinct().where(*in_time).limit(COUNTED_UP_TO)
+        return self.stakes([Concerned(ids=self.database.scalars(fetched))])[0].amounts
+
+    def stakes(self, problems: Sequence[Concerned], limit: int = COUNTED_UP_TO) -> list[Stake]:
+        """What the claims of each of these problems are about, of the first `limit` of each, by few statements."""
+        border = self.database.border
+        queries: list[Select[Any]] = []
+        for place, concerned in enumerate(problems):
+            columns: list[ColumnElement[Any]] = [
+                border.text("amount_requested").label("amount_requested"),
+                border.text("currency").label("currency"),
+                literal_column(str(place)).label("place"),
+            ]
+            query = select(*columns)
+            ids = concerned.ids[:limit]
+            for first in range(0, len(ids), _AT_ONCE):  # of more, a database may read the whole table
+                some = border.key.in_(ids[first : first + _AT_ONCE])
+                queries.append(query.select_from(border.claims).where(some))
+            if concerned.accounts:
+                of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
+                queries.append(query.select_from(border.joined()).where(*of_accounts).limit(limit + 1))
+        amounts: list[list[tuple[str, float]]] = [[] for _ in problems]
+        for statement in united(queries):
+            for row in map(Reader, self.database.mappings(statement)):
+                amount = clean(row.text("currency") or "", 8), row.amount("amount_requested")
+                amounts[int(row.text("place") or 0)].append(amount)
+        stakes = []
+        for concerned, of_one in zip(problems, amounts, strict=True):
+            sums: dict[str, float] = defaultdict(float)
+            for currency, amount_requested in of_one[:limit]:
+                if amount_requested:  # else it is unknown
+                    sums[currency] += amount_requested
+            totals = {currency: round(total, 2) for currency, total in sorted(sums.items())}
+            stakes.append(Stake(totals, is_more=len(concerned.ids) > limit or len(of_one) > limit))
+        return stakes
+
+    # ---------------------------------------------------------------- claims that wait, and mails
+
+    def intake(self, now: datetime) -> IntakeRecord:
+        """How far the claims have been taken in; owed claims are counted up to COUNTED_UP_TO."""
+        long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
+        owed = select(func.count()).select_from(long_owed.subquery()).subquery()
+        query = select(owed.c[0].label("owed"), *intake.c)
+        (row,) = self.database.mappings(query.select_from(owed.join(intake, true(), isouter=True)))
+        return IntakeRecord(
+            adoption_of(row),
+            Mark(row["mark"], row["swept_at"] is not None),
+            Differences(row["repaired"] or 0, row["owed"]),
+        )
+
+    def backlogs(
+        self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
+    ) -> list[Backlog]:
+        """What is not done, by account; each stage counted up to `limit`. `mark`: None reads it.
+
+        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
+        border = self.database.border
+        unassessed = 0
+        with self.database.read() as connection:
+            rows = connection.execute(_counting_stages(due_until, limit)).all()
+            for where in conditions_without_row(border, mark or read_mark(connection)):
+                some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(limit)
+                unassessed += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+        backlogs = {}
+        for lane, come, *values in sorted(rows, key=itemgetter(0)):
+            stages = Counter(dict(zip(Stage, values, strict=False)))
+            stages[Stage.READY] += come
+            if stages[Stage.WAITING] < limit:  # else it means "or more", and goes on to
+                stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+            counts = {stage: min(count, limit) for stage, count in stages.items() if count}
+            oldest = min((at for at in values[len(Stage) :] if at), default=None)
+            if counts:
+                backlogs[lane] = Backlog(lane, counts, oldest, counted_up_to=limit)
+        if unassessed:
+            unknown = backlogs.pop("", Backlog("", {}, counted_up_to=limit))
+            return [replace(unknown, unassessed=unassessed), *backlogs.values()]
+        return list(backlogs.values())
+
+    def unassessed(self, mark: Mark) -> list[Claim]:
+        """Claims that are worked on and that no run has taken in yet, up to a limit."""
+        border = self.database.border
+        with self.database.read() as connection:
+            conditions = conditions_without_row(border, mark)
+            queries = [reading_all(border, *where).limit(_MOST_CLAIMS) for where in conditions]
+            rows = [connection.execute(query) for query in queries]
+            return [claim for some in rows for claim in read_claims(some, self.catalog, self.redact)]
+
+    def lines(
+        self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, limit: int
+    ) -> dict[str, list[InLine]]:
+        """The due claims of each of these accounts whose ranks are to come, in their order; up to `limit` of each."""
+        queries = [
+            select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
+            .where(at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
+            .order_by(_c.rank_at)
+            .limit(limit)
+            for lane, stage, is_deadline in product(lanes, stages, (0, 1))
+        ]
+        in_line: dict[str, list[InLine]] = {lane: [] for lane in lanes}
+        for statement in united(queries):
+            for lane, claim_id, rank_at, is_deadline, stage in self.database.all(statement):
+                in_line[lane].append(InLine(claim_id, rank_at, bool(is_deadline), Stage(stage)))
+        return {lane: sorted(some, key=attrgetter("rank_at"))[:limit] for lane, some in in_line.items()}
+
+    def mails(self, now: datetime) -> dict[MailState, Pile]:
+        """Mails that are not ended (ready, held, or being sent), and those that were left undecided lately."""
+        overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
+        of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
+        of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
+        newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_MOST).subquery().c
+        undecided = const(MailState.UNDECIDED)
+        of_undecided = select(undecided, func.count(), func.min(newest.ended_at), literal_column("0")).where(
+            newest.state == undecided, newest.ended_at >= now - UNDECIDED_FOR
+        )
+        rows = self.database.all(union_all(of_open, of_undecided))
+        return {MailState(state): Pile(*pile) for state, *pile in rows if pile[0]}
+
+    # ---------------------------------------------------------------- carriers and accounts that answer no more
+
+    def unavailable(self, now: datetime) -> dict[str, datetime]:
+        """Since when carriers have been unavailable, by their keys; see `unavailable_since`."""
+        latest_checks = select(_n.subject, _n.at, _n.details).order_by(_n.id.desc()).limit(_MOST)
+        latest_checks = latest_checks.where(_n.what == ActionKind.CHECKED, _n.at >= now - _LONGEST_STREAK)
+        lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _IS_OUTAGE)
+        with self.database.read() as connection:
+            # Of each carrier the latest, with whichever account.
+            checks = {
+                carrier_of(subject): Check(at, is_failure=details.get("kind") in OUTAGE_KINDS)
+                for subject, at, details in reversed(connection.execute(latest_checks).all())
+            }
+            failing = {
+                *connection.scalars(lately),
+                *(key for key, check in checks.items() if check.is_failure),
+            }
+            answers = _answers(connection, sorted(failing), now)
+        streaks = {key: unavailable_since(answers[key], checks.get(key), now) for key in sorted(failing)}
+        return {key: since for key, since in streaks.items() if since}
+
+    def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
+        """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
+        return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
+
+    def house_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
+        """The same of the default account at each of these carriers."""
+        of_house = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
+        return self._refused_since(_a.carrier, *of_house, _a.started_at >= since)
+
+    def _refused_since(self, key: ColumnElement[Any], *where: ColumnElement[bool]) -> dict[Any, datetime]:
+        refused = _a.error_kind.in_(REFUSED_KINDS)
+        query = select(key, _a.started_at, refused).where(*where, or_(_a.calls > 0, refused))
+        first: dict[Any, datetime] = {}
+        accepted = set()
+        for account, started_at, is_refused in self.database.all(
+            query.order_by(_a.started_at.desc()).limit(_MOST)
+        ):
+            if not is_refused:
+                accepted.add(account)
+            elif account not in accepted:
+                first[account] = started_at
+        return first
+
+    def clients_of(self, keys: Collection[str]) -> dict[str, list[Any]]:
+        """The clients of claims under each of these accounts' keys for which a call is still to come, most claims first."""
+        border = self.database.border
+        clients: dict[str, list[Any]] = {key: [] for key in keys}
+        if not border.has("client_id"):
+            return clients
+        client = border.column("client_id").label("client_id")
+        some = select(_c.lane, client).select_from(border.joined()).where(at_stage(*IN_PROGRESS)).limit(_MOST)
+        for statement in united([some.where(_c.lane == key) for key in keys]):
+            rows = statement.subquery().c
+            query = select(rows.lane, rows.client_id).where(rows.client_id.is_not(None))
+            query = query.group_by(rows.lane, rows.client_id).order_by(func.count().desc(), rows.client_id)
+            for key, client_id in self.database.all(query):
+                clients[key].append(client_id)
+        return clients
+
+    # ---------------------------------------------------------------- claims that may need a person
+
+    def to_correct(self, now: datetime, skipped: Collection[str], limit: int) -> list[ToCorrect]:
+        """Claims to correct, those first that run out of time; up to `limit`. `skipped`: claim statuses, lower case."""
+        status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
+        query = select(_c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline).where(
+            at_stage(*ENDED),
+            _c.rank_at > now,
+            _c.lane != const(""),
+            _c.kind.in_(sorted(CORRECTABLE)),
+            status.not_in(sorted(skipped)),
+        )
+        rows = self.database.all(query.order_by(_c.rank_at, _c.claim_id).limit(limit))
+        return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
+
+    def settled_since(self, since: datetime) -> int:
+        """How many claims an answer has settled since then, counted up to a limit."""
+        kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
+        answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
+        settled = select(_c.claim_id).where(_c.claim_id.in_(answered.limit(_MOST)), at_stage(Stage.SETTLED))
+        settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
+        return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
+
+    def refused_documents(self, since: datetime) -> dict[str, list[RefusedPiece]]:
+        """The latest that carriers gave and that were refused, of claims without a proof, by the carriers' keys."""
+        proof = evidence.alias("proof").c
+        has_proof = exists().where(
+            proof.claim_id == _v.claim_id, proof.refused.is_(None), proof.kind != "record"
+        )
+        query = select(_v.carrier, _v.claim_id, _v.path, _v.obtained_at).where(
+            _v.refused.is_not(None), _v.obtained_at >= since, _v.by.is_(None), ~has_proof
+        )
+        pieces: dict[str, list[RefusedPiece]] = {}
+        for carrier, *piece in self.database.all(query.order_by(_v.obtained_at.desc()).limit(_MOST)):
+            pieces.setdefault(carrier, []).append(RefusedPiece(*piece))
+        return pieces
+
+    def read(self, ids: Sequence[Any], *where: ColumnElement[bool]) -> list[Claim]:
+        """The claims of these ids, of which the next run sees nothing new; `where`: what else is true of them."""
+        border = self.database.border
+        rows: list[Claim] = []
+        with self.database.read() as connection:
+            for first in range(0, len(ids), _AT_ONCE):
+                some = _c.claim_id.in_(ids[first : first + _AT_ONCE])
+                query = reading(border, some, *where, ~border.is_edited)
+                rows += read_claims(connection.execute(query), self.catalog, self.redact)
+        return rows
+
+    def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
+        """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
+        day = self.database.border.text("response_deadline")
+        # A day more on both sides: the zone of deadlines is looked at by the rules.
+        is_near = and_(
+            day >= (now - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
+        )
+        is_ranked = and_(_c.rank_is_deadline == 1, _c.rank_at >= now, _c.rank_at <= until)
+        # Those that wait for a number have a place only once they get it.
+        is_unnumbered = and_(at_stage(Stage.UNNUMBERED), of_carriers(self.catalog.evidence_days))
+        with self.database.read() as connection:
+            of_clients = sorted(key for key in closed if carrier_of(key) != key)
+            queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed, of_clients)]
+            parameters = self.database.dialect.lanes_named(of_clients)
+            ids: dict[Any, None] = {}
+            for statement in united(queries):
+                ids |= dict.fromkeys(connection.scalars(statement, parameters))
+        near = self.read(list(ids), or_(is_ranked, is_unnumbered, is_near))
+        return sorted(near, key=lambda claim: (str(claim.deadline), claim.reference))
+
+    def _near(
+        self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
+    ) -> Iterator[Select[Any]]:
+        """Ids by each index that can answer; what it yields is looked at again by the rules."""
+        lanes = self.database.dialect.lanes()
+        to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
+        over = _c.rank_is_deadline == 1, _c.rank_at < now
+        of_house = ([key] for key in sorted(closed) if key not in of_clients)
+        for keys in (*of_house, *([of_clients] if of_clients else [])):
+            yield self._first_of(lanes, keys, at_stage(Stage.READY), *to_come)
+            yield self._first_of(lanes, keys, at_stage(Stage.NEW), *to_come)
+            if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
+                # Their evidence is over, but perhaps not their deadline.
+                yield self._first_of(lanes, keys, at_stage(Stage.READY), *over, latest=True)
+                yield self._first_of(lanes, keys, at_stage(Stage.NEW), *over, latest=True)
+        # The latest next retries are the likeliest to come after a deadline.
+        yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
+        yield select(_c.claim_id).where(at_stage(*ENDED), *to_come).order_by(_c.rank_at)
+        of_known = of_carriers(["", *self.catalog.specs])
+        yield select(_c.claim_id).where(of_known, at_stage(Stage.UNNUMBERED))
+
+    def _first_of(
+        self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
+    ) -> Select[Any]:
+        """The ids of the first claims by rank under one of these accounts' keys; `latest`: of the last ones.
+
+        Each account's are found by an index; those of all clients' accounts, `lanes`, in one query.
+        """
+        order = _c.rank_at.desc() if latest else _c.rank_at
+        if len(keys) == 1:
+            return select(_c.claim_id).where(_c.lane == keys[0], *where).order_by(order)
+        first = select(_c.claim_id).where(_c.lane == lanes.c.carrier_key, *where).order_by(order)
+        first = first.add_columns(_c.rank_at).limit(_MOST_CLAIMS)
+        ranked = self.database.dialect.first_of_each(lanes, first).subquery()
+        rank = ranked.c.rank_at
+        return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
+
+
+# ---------------------------------------------------------------- parts of queries
+
+
+def united(queries: Sequence[Select[*tuple[Any, ...]]]) -> Iterator[CompoundSelect[Any]]:
+    """What these queries find, each in its own order and up to its own limit, by few statements; in no order."""
+    for first in range(0, len(queries), _UNITED):
+        parts = [query.subquery() for query in queries[first : first + _UNITED]]
+        yield union_all(*(select(part) for part in parts))
+
+
+def read_mark(connection: Connection) -> Mark:
+    row = connection.execute(select(intake.c.mark, intake.c.swept_at)).first()
+    return Mark(row.mark, row.swept_at is not None) if row else Mark(None, is_swept=False)
+
+
+def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]]:
+    """The claims that are worked on and that no run has taken in: none, or the condition under which they are found.
+
+    After the first round of the sweep only by their keys, or by the optional index.
+    """
+    has_no_row = [_c.claim_id.is_(None), border.is_worked_on]
+    if not mark.is_swept:
+        return [has_no_row]
+    if border.key_is_number and mark.key is not None:
+        return [[*has_no_row, border.key > mark.key]]
+    return [[*has_no_row, border.is_pending]] if border.has_index else []
+
+
+def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
+    """Of each account that has claims: its key, waiting ones that are due, the counts of all stages, then the oldest.
+
+    By a few reads of one index for each account, however many claims there are.
+    """
+    first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
+    next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
+    lanes = first.union_all(select(next_lane).where(first.c.lane.is_not(None)))
+
+    def of_lane(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
+        return select(*columns).where(_c.lane == lanes.c.lane, at_stage(stage)).correlate(lanes)
+
+    counts = [
+        select(func.count()).select_from(of_lane(stage, literal(1)).limit(limit).subquery())
+        for stage in Stage
+    ]
+    new = of_lane(Stage.NEW, _c.since).limit(limit).subquery()
+    oldest = [select(func.min(new.c.since))] + [of_lane(stage, func.min(_c.failed_at)) for stage in _FAILED]
+    columns = [look.scalar_subquery() for look in (*counts, *oldest)]
+    is_due = _c.next_at <= due_until if due_until else false()
+    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
+    by_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
+    query = select(lanes.c.lane, func.coalesce(by_lane.c.count, 0), *columns)
+    return query.select_from(lanes.outerjoin(by_lane, by_lane.c.lane == lanes.c.lane)).where(
+        lanes.c.lane.is_not(None)
+    )
+
+
+# ---------------------------------------------------------------- unavailable
+
+
+class FetchAnswer(NamedTuple):
+    """What came of one fetch at a carrier. `is_failure`: of its service, not about the parcel."""
+
+    at: datetime
+    claim_id: Any
+    is_failure: bool
+    is_connected: bool
+
+
+class Check(NamedTuple):
+    """A check of credentials; `is_failure` as above."""
+
+    at: datetime
+    is_failure: bool
+
+
+# Fewer parcels may be what the carrier stumbles over.
+SEVERAL_PARCELS = 5
+# The next runs try again.
+OUTAGE_LASTS = timedelta(hours=1)
+
+
+def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: datetime) -> datetime | None:
+    """Since when a carrier's service has given no answer for parcels in general; None: it is not known to be unavailable.
+
+    Several parcels show that, a connection that cannot be made, or a check that fails. An answer about any parcel, or to a
+    check, ends it. `answers`: the newest first; `check`: the latest.
+    """
+    answered_at = check.at if check and not check.is_failure else None
+    streak = list(
+        takewhile(lambda answer: answer.is_failure and (not answered_at or answer.at > answered_at), answers)
+    )
+    unreachable = list(takewhile(lambda answer: not answer.is_connected, streak))
+    is_general = len({answer.claim_id for answer in streak if answer.is_connected}) >= SEVERAL_PARCELS
+    signs = [answer.at for answer in (streak if is_general else unreachable)]
+    has_answered = answers and not answers[0].is_failure and check and answers[0].at > check.at
+    if check and check.is_failure and not has_answered:
+        signs = [check.at, *(answer.at for answer in streak)]
+    if not signs or now - max(signs) > _A_DAY or now - min(signs) < OUTAGE_LASTS:
+        return None
+    return min(signs)
+
+
+def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:
+    """The answers of each carrier, newest first, at least back to its last good one. Attempts without a call are left out."""
+    query = (
+        select(_a.carrier, _a.started_at, _a.claim_id, _IS_OUTAGE, _a.calls > 0, _a.id)
+        .where(_a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _IS_OUTAGE))
+        .order_by(_a.started_at.desc(), _a.id.desc())
+    )
+    answers: dict[str, list[FetchAnswer]] = {key: [] for key in carriers}
+    unsure = list(carriers)  # those of which all answers that were read are failures
+    for limit in (_FIRST_ANSWERS, _MOST):
+        answers |= {key: [] for key in unsure}
+        of_each = [query.where(_a.carrier == key).limit(limit) for key in unsure]
+        rows = [row for statement in united(of_each) for row in connection.execute(statement)]
+        for key, at, about, is_failure, has_called, _ in sorted(rows, key=itemgetter(1, 5), reverse=True):
+            answers[key].append(FetchAnswer(at, about, bool(is_failure), bool(has_called)))
+        unsure = [
+            key
+            for key in unsure
+            if len(answers[key]) == limit and all(answer.is_failure for answer in answers[key])
+        ]
+    return answers
