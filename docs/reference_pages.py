@@ -38,8 +38,7 @@ from recours.reporting.problem_texts import PROBLEMS
 from recours.runs.summary import Report, Stats
 from recours.runs.workers import WORKERS
 from recours.settings.model import (
-    OTHERS,
-    HttpLimits,
+    GENERAL,
     MailSettings,
     MonitoringSettings,
     Setting,
@@ -111,8 +110,7 @@ _QUOTAS = (
 
 def settings_page() -> str:
     groups = {
-        "Database, credentials and waits": OTHERS,
-        "Calls to carriers": tuple(rows_of(HttpLimits).values()),
+        "Database, credentials and waits": GENERAL,
         "Mail": tuple(rows_of(MailSettings).values()),
         "Monitoring": tuple(rows_of(MonitoringSettings).values()),
         "Runs, files and the page": tuple(rows_of(Settings).values()),

@@ -14,12 +14,13 @@ from recours.cli.common import confirmed, home, report_faults, yes_option
 from recours.cli.console import FAILED
 from recours.cli.workers import parse_options
 from recours.core.text import clean
+from recours.host.files import SETTING as SHARED_GROUP
 from recours.host.home import CODE
 from recours.host.installation import is_checkout, own_python, pasteable
 from recours.runs.workers import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.systems import Crontab
-from recours.settings.loading import access_of, has_password
+from recours.settings.loading import has_password, load_one
 from recours.settings.sources import process_environment
 
 _LONGEST_LINE = 2000
@@ -55,7 +56,7 @@ def crontab() -> Crontab:
 def _make_logs() -> None:
     """The folder of cron.log, and the file, which the shell would make readable by everybody."""
     root = home()
-    access = access_of(root, process_environment())
+    access = load_one(SHARED_GROUP, root, process_environment())
     log = root / "logs" / "cron.log"
     access.make_folder(log.parent)
     access.create(log)

@@ -38,11 +38,12 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.host import logs
+from recours.host.files import SETTING as SHARED_GROUP
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
-from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
+from recours.settings.loading import has_password, home_of, load_at_home, load_one
 from recours.settings.model import Settings, SettingsError, redactor
 from recours.settings.sources import process_environment
 
@@ -309,7 +310,7 @@ def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, fau
     """Report it to the check that RECOURS_PING_URL names, whatever else is wrong; the faults hold no secret."""
     environment = process_environment()
     try:
-        url = "" if options["dry_run"] else ping_url_of(home_of(environment), environment)
+        url = "" if options["dry_run"] else load_one("RECOURS_PING_URL", home_of(environment), environment)
     except SettingsError:
         return status
     if url:
@@ -322,8 +323,8 @@ def _note_in_log(name: str, sentence: str) -> None:
     try:
         environment = process_environment()
         home = home_of(environment)
-        path = log_dir_of(home, environment) / f"{name}.log"
-        log = logs.set_up(logs.LogFile(path, access=access_of(home, environment)), quiet=True)
+        path = load_one("RECOURS_LOG_DIR", home, environment) / f"{name}.log"
+        log = logs.set_up(logs.LogFile(path, access=load_one(SHARED_GROUP, home, environment)), quiet=True)
     except (RunError, SettingsError):
         return
     logs.run_log().error(sentence)

@@ -4,23 +4,21 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.policy import DEFAULT_WAITS, Policy, faults_of
+from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text, nearest
 from recours.database.border import TableNames
 from recours.database.engine import SECRET_QUERY
-from recours.host.files import Access
 from recours.host.home import SETTING as HOME
 from recours.host.home import NoHomeError, find_home
 from recours.settings.model import (
-    BACKOFF_HOURS,
     CLAIMS_COLUMNS,
     CLAIMS_TABLE,
     POLICY,
@@ -38,7 +36,7 @@ from recours.settings.model import (
     yes_or_no,
 )
 from recours.settings.model import path as parse_path
-from recours.settings.sources import ENVIRONMENT, FoundSettings, find
+from recours.settings.sources import ENVIRONMENT, find
 
 # A part of a check's URL as long as that is its key.
 _KEY_LENGTH = 16
@@ -50,11 +48,10 @@ def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
     """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
-    sources = find(root, environment)
-    read = _Reading(sources, root, catalog)
-    settings = read.settings(database_url)
-    if sources.faults:
-        raise SettingsError(sources.faults)
+    reading = _Reading(root, environment, catalog)
+    settings = reading.settings(database_url)
+    if reading.sources.faults:
+        raise SettingsError(reading.sources.faults)
     return settings
 
 
@@ -73,33 +70,19 @@ def load_at_home(
     return load(home_of(environment), environment, catalog, database_url=database_url)
 
 
-def log_dir_of(root: Path, environment: Mapping[str, str]) -> Path:
-    """The folder of the logs, also where other settings are at fault: the log must be able to say so."""
-    return cast("Path", _alone(rows_of(Settings)["log_dir"], root, environment))
-
-
-def access_of(root: Path, environment: Mapping[str, str]) -> Access:
-    """Who may read the logs, also where other settings are at fault."""
-    return cast("Access", _alone(rows_of(Settings)["access"], root, environment))
-
-
-def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
-    """The check that runs ping, also where other settings are at fault; "": none, or it is itself at fault."""
-    return str(_alone(rows_of(MonitoringSettings)["ping_url"], root, environment))
-
-
-def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
-    return _Reading(find(root, environment), root, Catalog(())).value(row)
+def load_one(name: str, root: Path, environment: Mapping[str, str]) -> Any:
+    """One setting, also where others are at fault; its default if it is at fault itself."""
+    return _Reading(root, environment, Catalog(())).value(SETTINGS[name])
 
 
 class _Reading:
     """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
 
-    def __init__(self, sources: FoundSettings, root: Path, catalog: Catalog) -> None:
-        self.found = sources
+    def __init__(self, root: Path, environment: Mapping[str, str], catalog: Catalog) -> None:
+        self.sources = find(root, environment)
+        self.warnings = self.sources.warnings
         self.root = root
         self.catalog = catalog
-        self.warnings = sources.warnings
 
     def settings(self, database_url: str | None) -> Settings:
         self._check_names()
@@ -116,7 +99,7 @@ class _Reading:
             limits={key: self._limits(spec) for key, spec in specs},
             credentials={key: self._credentials(spec) for key, spec in specs},
             base_urls={
-                key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url, ""))
+                key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url))
                 for key, spec in specs
             },
             mail=MailSettings(**mail | {"sender": mail["sender"] or mail["user"]}),
@@ -130,9 +113,9 @@ class _Reading:
         """What must never be shown: also what is set, but not used."""
         names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
         for name in (*sorted(names), "SMTP_PASSWORD", "RECOURS_DASHBOARD_PASSWORD_HASH"):
-            yield from (value.text for value in self.found.values.get(name, ()))
+            yield from (value.text for value in self.sources.values.get(name, ()))
         yield from (part for part in urlsplit(ping_url).path.split("/") if len(part) >= _KEY_LENGTH)
-        for keys in self.found.values.get("RECOURS_ACCOUNTS_KEY", ()):
+        for keys in self.sources.values.get("RECOURS_ACCOUNTS_KEY", ()):
             yield from split_keys(keys.text)
         if url.password:
             yield str(url.password)
@@ -140,7 +123,7 @@ class _Reading:
 
     def value(self, row: Setting) -> Any:
         """What is set, or the default. A path that is not absolute begins at the folder of the installation."""
-        source = self.found.get(row.name)
+        source = self.sources.get(row.name)
         value = row.parse(row.default)
         if source:
             try:
@@ -150,41 +133,38 @@ class _Reading:
                 if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no account of the house
                     self.warnings.append(f"{fault} Until then no client's own account can be used.")
                 else:
-                    self._fault(fault)
+                    self.sources.faults.append(fault)
         return (self.root / value).absolute() if isinstance(value, Path) else value
 
     def _fields(self, part: type) -> dict[str, Any]:
         return {name: self.value(row) for name, row in rows_of(part).items()}
 
-    def _fault(self, sentence: str) -> None:
-        self.found.faults.append(sentence)
-
     # ---------------------------------------------------------------- groups of settings
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        names = {row.name for row in SETTINGS}
+        names = {*SETTINGS}
         for spec in self.catalog.specs.values():
             names |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
             self._check_document_first(spec)
             names |= {option.name for option in spec.options}
-        for name, values in self.found.values.items():
+        for name, values in self.sources.values.items():
             if name in names:
                 for value in values:
                     if not is_text(value.text):
-                        self._fault(f"{name} in {value.source} is not UTF-8 text.")
+                        self.sources.faults.append(f"{name} in {value.source} is not UTF-8 text.")
                 continue
             source = values[0].source
             if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
                 continue
-            remarks = self.found.faults if name.startswith("QUOTA_") else self.warnings
+            remarks = self.sources.faults if name.startswith("QUOTA_") else self.warnings
             if name.startswith(("RECOURS_", "QUOTA_")):
                 near = nearest(name, names)
                 hint = f" Did you mean {near}?" if near else ""
                 remarks.append(f"{name} in {source} is not a setting.{hint}")
 
     def _check_document_first(self, spec: CarrierSpec) -> None:
-        value = self.found.get(spec.document_first_setting)
+        value = self.sources.get(spec.document_first_setting)
         if value and not spec.untracked_form:
             self.warnings.append(
                 f"{spec.document_first_setting} in {value.source} changes nothing: {spec.name} is always tracked first."
@@ -194,8 +174,8 @@ class _Reading:
         """The URL, and whether nothing named a database."""
         if option is not None:
             return self._url("--database-url", option), False
-        url = self.found.get("DATABASE_URL")
-        path = self.found.get("DATABASE_PATH")
+        url = self.sources.get("DATABASE_URL")
+        path = self.sources.get("DATABASE_PATH")
         if url and path:
             self.warnings.append(
                 f"DATABASE_URL in {url.source} wins; DATABASE_PATH in {path.source} is not used."
@@ -208,7 +188,7 @@ class _Reading:
         try:
             url = _database_url(text)
         except ValueError as error:
-            self._fault(f"{named} {error}.")
+            self.sources.faults.append(f"{named} {error}.")
             return self._sqlite(EMBEDDED)
         if url.get_backend_name() == "sqlite":
             return self._sqlite(str(url.database)).update_query_dict(dict(url.query))
@@ -218,53 +198,42 @@ class _Reading:
         try:
             path = parse_path(text)
         except ValueError as error:
-            self._fault(f"The path of the database: {error}.")
+            self.sources.faults.append(f"The path of the database: {error}.")
             path = Path(EMBEDDED)
         return URL.create("sqlite", database=str((self.root / path).absolute()))
 
     def _policy(self) -> Policy:
-        waits = self.value(BACKOFF_HOURS)
-        if faults := faults_of(waits):
-            self._fault(f"{BACKOFF_HOURS.name}: {'; '.join(faults)}.")
-            waits = DEFAULT_WAITS
         rules = {name: self.value(row) for name, row in POLICY.items()}
         document_first = frozenset(
             spec.key
             for spec in self.catalog.specs.values()
-            if spec.untracked_form
-            and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
+            if spec.untracked_form and self.value(Setting(spec.document_first_setting, "false", yes_or_no))
         )
-        return Policy(
-            waits=waits,
-            document_first=document_first,
-            evidence_days=self.catalog.evidence_days,
-            **rules,
-        )
+        return Policy(document_first=document_first, evidence_days=self.catalog.evidence_days, **rules)
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (
-            Setting(name, spec.limits.get(capability, ""), partial(spec.limits_of, capability), "")
+            Setting(name, spec.limits.get(capability, ""), partial(spec.limits_of, capability))
             for name, capability in _quota_names(spec).items()
         )
         return tuple(limit for row in rows for limit in self.value(row))
 
     def _credentials(self, spec: CarrierSpec) -> Credentials:
-        values = {name: value for name in spec.credential_names if (value := self.found.get(name))}
+        values = {name: value for name in spec.credential_names if (value := self.sources.get(name))}
         for name, value in values.items():
             if not is_one_line(value.text):
-                self._fault(f"{name} in {value.source} holds a line break or another control character.")
-            for other in self.found.differing(name):
+                self.sources.faults.append(
+                    f"{name} in {value.source} holds a line break or another control character."
+                )
+            for other in self.sources.differing(name):
                 self.warnings.append(
                     f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
                 )
         options = {
-            option.name: self.value(Setting(option.name, option.default, option.parse, ""))
+            option.name: self.value(Setting(option.name, option.default, option.parse))
             for option in spec.options
         }
         return credentials_of(spec, values, options)
-
-
-# ---------------------------------------------------------------- what a carrier's settings say
 
 
 def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:

@@ -20,7 +20,7 @@ from sqlalchemy import URL
 from recours.core.carrier import CarrierSpec
 from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
-from recours.core.policy import EnrollNew, Policy
+from recours.core.policy import EnrollNew, Policy, faults_of
 from recours.core.quota import Limit
 from recours.core.text import Redactor, is_one_line, nearest
 from recours.core.translations import LANGUAGES
@@ -67,9 +67,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def hours(text: str) -> tuple[timedelta, ...]:
+def waits(text: str) -> tuple[timedelta, ...]:
+    """Hours between commas, by which retries can be timed."""
     parse = between(-1e6, 1e6)
-    return tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
+    result = tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
+    if faults := faults_of(result):
+        raise ValueError("; ".join(faults))
+    return result
 
 
 def zone(text: str) -> ZoneInfo:
@@ -77,10 +81,6 @@ def zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"'{text[:40]}' is not a time zone; write for example Europe/Paris") from None
-
-
-def statuses(text: str) -> frozenset[str]:
-    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -101,12 +101,8 @@ def yes_or_no(text: str) -> bool:
 
 
 def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
+    """What is made of a value that could be read."""
     return lambda text: make(parse(text))
-
-
-def days(parse: Callable[[str], float]) -> Callable[[str], timedelta | None]:
-    """A number of days; 0: None."""
-    return lambda text: timedelta(days=parse(text)) or None
 
 
 def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
@@ -120,12 +116,6 @@ def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
             raise ValueError(f"{error}, or 0") from error
 
     return parse
-
-
-def megabytes(low: float, high: float) -> Callable[[str], int]:
-    """A number of megabytes, in bytes."""
-    within = between(low, high)
-    return lambda text: int(within(text) * 1024 * 1024)
 
 
 def path(text: str) -> Path:
@@ -307,11 +297,11 @@ class Setting(NamedTuple):
     name: str
     default: str  # as text
     parse: Callable[[str], Any]
-    meaning: str
+    meaning: str = ""
     is_secret: bool = False
 
 
-def _set_by(
+def _setting(
     name: str, default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:
     return field(repr=not secret, metadata={"setting": Setting(name, default, parse, meaning, secret)})
@@ -323,12 +313,12 @@ def rows_of(model: type) -> dict[str, Setting]:
 
 # ---------------------------------------------------------------- settings that are more, or less, than a field
 
-BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before retry 1, 2, 3, …; the last wait is repeated")  # fmt: skip
 # By the fields of the policy.
 POLICY = {
+    "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; the last wait is repeated"),
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends, and of the times that people read"),
-    "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
-    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "how many days after its response_deadline a claim is given up, 0: never"),
+    "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", then(names, lambda parts: frozenset(map(str.lower, parts))), "claims with one of these statuses are not fetched"),
+    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", then(whole(0, 3650), lambda number: timedelta(days=number) or None), "how many days after its response_deadline a claim is given up, 0: never"),
     "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
@@ -345,13 +335,12 @@ CLAIMS_COLUMNS = Setting(
     column_names,
     "columns that have other names in it, between commas: tracking_number:suivi,carrier:transporteur",
 )
-OTHERS = (
+GENERAL = (
     Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name", is_secret=True),
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
     CLAIMS_TABLE,
     CLAIMS_COLUMNS,
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
-    BACKOFF_HOURS,
     *POLICY.values(),
 )  # fmt: skip
 
@@ -405,20 +394,20 @@ class MailSettings:
     """How mail is written and sent. "": not set."""
 
     # fmt: off
-    host: str = _set_by("SMTP_HOST", "", line, "the mail server; without it mails wait")
-    port: int = _set_by("SMTP_PORT", "587", whole(1, 65535), "its port")
-    security: str = _set_by("SMTP_SECURITY", "starttls", one_of("starttls", "tls", "none"), "starttls, tls, or none")
-    user: str = _set_by("SMTP_USER", "", line, "the login, if the server requires one")
-    password: str = _set_by("SMTP_PASSWORD", "", line, "its password", secret=True)
-    sender: str = _set_by("SMTP_FROM", "", address, "the sender's address; SMTP_USER if it is not set")
-    admin: str = _set_by("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
-    language: str = _set_by("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
-    send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
-    redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
-    service: str = _set_by("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
-    reply_to: str = _set_by("RECOURS_REPLY_TO", "", address, "where answers to mails go")
-    claim_url: str = _set_by("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it; without it, mails bring the proofs along, up to 2 MB")
-    weekly_report: bool = _set_by("RECOURS_WEEKLY_REPORT", "true", yes_or_no, "a report to ADMIN_EMAIL every Monday after 8:00")
+    host: str = _setting("SMTP_HOST", "", line, "the mail server; without it mails wait")
+    port: int = _setting("SMTP_PORT", "587", whole(1, 65535), "its port")
+    security: str = _setting("SMTP_SECURITY", "starttls", one_of("starttls", "tls", "none"), "starttls, tls, or none")
+    user: str = _setting("SMTP_USER", "", line, "the login, if the server requires one")
+    password: str = _setting("SMTP_PASSWORD", "", line, "its password", secret=True)
+    sender: str = _setting("SMTP_FROM", "", address, "the sender's address; SMTP_USER if it is not set")
+    admin: str = _setting("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
+    language: str = _setting("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
+    send_limit: int = _setting("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
+    redirect: str = _setting("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
+    service: str = _setting("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
+    reply_to: str = _setting("RECOURS_REPLY_TO", "", address, "where answers to mails go")
+    claim_url: str = _setting("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it; without it, mails bring the proofs along, up to 2 MB")
+    weekly_report: bool = _setting("RECOURS_WEEKLY_REPORT", "true", yes_or_no, "a report to ADMIN_EMAIL every Monday after 8:00")
     # fmt: on
 
 
@@ -428,8 +417,8 @@ class MonitoringSettings:
 
     # fmt: off
     # With {worker}, or not; "": none. A secret: those who know it can ping.
-    ping_url: str = _set_by("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
-    metrics_file: Path | None = _set_by("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
+    ping_url: str = _setting("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
+    metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
     # fmt: on
 
 
@@ -448,21 +437,21 @@ class Settings:
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
     # fmt: off
-    enroll_new: EnrollNew = _set_by("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
-    carrier_concurrency: int = _set_by("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "concurrent calls of one process to one carrier, 1 to 64")
-    pod_dir: Path = _set_by("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
-    log_dir: Path = _set_by("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")
+    enroll_new: EnrollNew = _setting("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
+    carrier_concurrency: int = _setting("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "concurrent calls of one process to one carrier, 1 to 64")
+    pod_dir: Path = _setting("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
+    log_dir: Path = _setting("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")
     # To what is made in these folders, and to the embedded database.
-    access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
-    log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
-    tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
-    tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
+    access: Access = _setting(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
+    log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size at which a log file is rotated")
+    tsa_url: str = _setting("RECOURS_TSA_URL", "", tsa_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
+    tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     # The first seals the credentials of clients in the database, any opens them.
-    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
-    dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
-    page_user_header: str = _set_by("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
-    page_proxies: tuple[Network, ...] = _set_by("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")
-    page_operators: tuple[str, ...] = _set_by("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")
+    accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
+    dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
+    page_user_header: str = _setting("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
+    page_proxies: tuple[Network, ...] = _setting("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")
+    page_operators: tuple[str, ...] = _setting("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")
     # fmt: on
 
     http: HttpLimits = HttpLimits()
@@ -472,10 +461,16 @@ class Settings:
         return frozenset(key for key, credentials in self.credentials.items() if not credentials.missing)
 
 
-SETTINGS = (
-    *OTHERS,
-    *(row for part in (MailSettings, MonitoringSettings, Settings) for row in rows_of(part).values()),
-)
+SETTINGS = {
+    row.name: row
+    for rows in (
+        GENERAL,
+        rows_of(MailSettings).values(),
+        rows_of(MonitoringSettings).values(),
+        rows_of(Settings).values(),
+    )
+    for row in rows
+}
 
 
 def redactor(settings: Settings) -> Redactor:

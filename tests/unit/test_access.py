@@ -165,7 +165,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
 def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those of the settings, nor under a name that somebody made up like them; but what they need themselves."""
     of_carriers = (name for spec in CATALOG.specs.values() for name in spec.credential_names)
-    secrets = [*(row.name for row in SETTINGS if row.is_secret), *of_carriers, "RECOURS_PAGE_TOKEN"]
+    secrets = [*(row.name for row in SETTINGS.values() if row.is_secret), *of_carriers, "RECOURS_PAGE_TOKEN"]
     needed = ["PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "PGPASSWORD", "PGSSLKEY", "PGUSER"]
     for name in (*secrets, *needed):
         monkeypatch.setenv(name, "planted")

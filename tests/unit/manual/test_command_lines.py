@@ -223,7 +223,7 @@ def test_options_by_themselves_exist() -> None:
 
 
 def test_settings_that_can_be_copied_are_valid() -> None:
-    read = {setting.name: setting.parse for setting in SETTINGS}
+    read = {setting.name: setting.parse for setting in SETTINGS.values()}
     copied = 0
     for block in blocks("ini"):
         if "[" in block.text:  # a unit of systemd

@@ -32,7 +32,7 @@ CHANGELOG = text_of("CHANGELOG.md")
 def general_settings() -> dict[str, str]:
     """Settings that are not the same for every carrier, with their defaults."""
     options = {option.name: option.default for spec in CATALOG.specs.values() for option in spec.options}
-    return {setting.name: setting.default for setting in SETTINGS} | options
+    return {setting.name: setting.default for setting in SETTINGS.values()} | options
 
 
 def all_settings() -> dict[str, str]:

@@ -49,7 +49,7 @@ def test_the_help_of_no_command_has_one() -> None:
 
 
 def test_no_setting_is_explained_by_one() -> None:
-    assert found_in("\n".join(setting.meaning for setting in SETTINGS)) == []
+    assert found_in("\n".join(setting.meaning for setting in SETTINGS.values())) == []
 
 
 def test_what_is_banned_is_found() -> None:

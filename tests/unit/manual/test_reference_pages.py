@@ -31,7 +31,7 @@ def first_cells(text: str) -> list[str]:
 
 
 def test_every_setting_once_with_its_default(pages: dict[str, str]) -> None:
-    defaults = {setting.name: setting.default for setting in SETTINGS}
+    defaults = {setting.name: setting.default for setting in SETTINGS.values()}
     for spec in CATALOG.specs.values():
         defaults |= settings_of(spec)
     shown = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? *\|", pages["settings"], re.MULTILINE)

@@ -15,7 +15,7 @@ from recours.core.carrier import Catalog, Option
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit, Window
 from recours.host.home import NoHomeError, find_home
-from recours.settings.loading import load, log_dir_of, ping_url_of
+from recours.settings.loading import load, load_one
 from recours.settings.model import SETTINGS, HttpLimits, Settings, SettingsError
 from recours.settings.sources import find, flattened
 from tests.fakes.carriers import CHRONOPOST
@@ -129,7 +129,9 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
 
 
 def test_each_default_is_one_that_may_be_set(tmp_path: Path) -> None:
-    defaults = {s.name: s.default for s in SETTINGS if s.default and s.name != "RECOURS_SECRETS_FILE"}
+    defaults = {
+        s.name: s.default for s in SETTINGS.values() if s.default and s.name != "RECOURS_SECRETS_FILE"
+    }
     assert load(tmp_path, defaults, CATALOG) == load(tmp_path, {}, CATALOG)
 
 
@@ -219,7 +221,7 @@ def test_a_setting_is_read(
 
 def test_every_setting_is_in_these_tables() -> None:
     elsewhere = {"DATABASE_URL", "DATABASE_PATH", "RECOURS_SECRETS_FILE"}
-    assert {s.name for s in SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
+    assert {*SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
 
 
 def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Callable[..., Settings]) -> None:
@@ -580,9 +582,9 @@ def test_the_key_of_a_check_is_never_shown(tmp_path: Path) -> None:
 
 def test_a_check_is_known_whatever_else_is_wrong(tmp_path: Path) -> None:
     good = {"RECOURS_PING_URL": "https://h/x", "RECOURS_TIMEZONE": "x"}
-    assert ping_url_of(tmp_path, good) == "https://h/x"
-    assert ping_url_of(tmp_path, {"RECOURS_PING_URL": "http://h/x"}) == ""
-    assert ping_url_of(tmp_path, {}) == ""
+    assert load_one("RECOURS_PING_URL", tmp_path, good) == "https://h/x"
+    assert load_one("RECOURS_PING_URL", tmp_path, {"RECOURS_PING_URL": "http://h/x"}) == ""
+    assert load_one("RECOURS_PING_URL", tmp_path, {}) == ""
 
 
 def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
@@ -595,17 +597,20 @@ def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, 
 def test_the_log_has_its_folder_whatever_else_is_wrong(
     tmp_path: Path, write: Callable[[str, str], Path]
 ) -> None:
-    assert log_dir_of(tmp_path, {}) == tmp_path / "logs"
-    assert log_dir_of(tmp_path, {"RECOURS_LOG_DIR": "l", "RECOURS_TIMEZONE": "x"}) == tmp_path / "l"
+    assert load_one("RECOURS_LOG_DIR", tmp_path, {}) == tmp_path / "logs"
+    assert (
+        load_one("RECOURS_LOG_DIR", tmp_path, {"RECOURS_LOG_DIR": "l", "RECOURS_TIMEZONE": "x"})
+        == tmp_path / "l"
+    )
     write(".env", "RECOURS_LOG_DIR=from-env\n")
-    assert log_dir_of(tmp_path, {}) == tmp_path / "from-env"
+    assert load_one("RECOURS_LOG_DIR", tmp_path, {}) == tmp_path / "from-env"
     write(".streamlit/secrets.toml", "broken")
-    assert log_dir_of(tmp_path, {"QUOTA_X": "1"}) == tmp_path / "from-env"
+    assert load_one("RECOURS_LOG_DIR", tmp_path, {"QUOTA_X": "1"}) == tmp_path / "from-env"
 
 
 def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -> None:
     environment = {"RECOURS_LOG_DIR": "~/logs"}
-    assert log_dir_of(tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
+    assert load_one("RECOURS_LOG_DIR", tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
 
 
 def test_a_home_that_no_disk_could_have_is_a_sentence() -> None:
