@@ -5,6 +5,7 @@ They work in the caller's process with the settings of this checkout, and put no
 no log handler beyond the call.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date
@@ -28,7 +29,6 @@ from recours.reporting.claim_status import ClaimStatus
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
-from recours.settings.sources import process_environment
 
 
 def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:
@@ -146,7 +146,7 @@ def _translating_errors(language: str | None) -> Iterator[tuple[Settings, Result
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
-        settings = load_at_home(process_environment(), CATALOG)
+        settings = load_at_home(os.environ, CATALOG)
     except SettingsError as fault:
         raise ResultSentences(language or LANGUAGES[0]).bad_settings(fault.faults) from fault
     sentences = ResultSentences(language or settings.mail.language, settings.policy.zone)

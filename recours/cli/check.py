@@ -3,6 +3,7 @@
 The facts are gathered here; `recours.reporting.checks` assesses them.
 """
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +46,7 @@ from recours.runs.workers import WORKERS
 from recours.scheduling.jobs import Entry, ScheduleError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError, redactor
-from recours.settings.sources import SECRETS_SETTING, find, process_environment
+from recours.settings.sources import SECRETS_SETTING, find
 
 if TYPE_CHECKING:
     from recours.mail.smtp import SmtpSettings
@@ -65,7 +66,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     """Look at everything that runs depend on. Each line is ok, or says what to do; no carrier is called."""
     redact = Redactor([])
     try:
-        settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
+        settings = load_at_home(os.environ, CATALOG, database_url=database_url)
     except SettingsError as error:
         checks = _checks_without_settings(error)
         faulty = USAGE
@@ -267,7 +268,7 @@ def _problems(context: CheckContext) -> Iterator[CheckResult]:
 
 def _secret_files() -> Iterator[CheckResult]:
     root = home()
-    named = find(root, process_environment()).get(SECRETS_SETTING)
+    named = find(root, os.environ).get(SECRETS_SETTING)
     for name in (".env", named.text if named else ".streamlit/secrets.toml"):
         path = root / name
         if path.exists():

@@ -1,6 +1,7 @@
 """What the operator's commands share: options, settings, an opened database, faults as sentences."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -35,7 +36,6 @@ from recours.runs import source
 from recours.runs.refusals import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
-from recours.settings.sources import process_environment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -80,12 +80,12 @@ def known_carrier(context: click.Context, parameter: click.Parameter, name: str 
 def home() -> Path:
     """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
     with report_faults():
-        return home_of(process_environment())
+        return home_of(os.environ)
 
 
 def settings_for(database_url: str | None = None) -> Settings:
     with report_faults():
-        return load_at_home(process_environment(), CATALOG, database_url=database_url)
+        return load_at_home(os.environ, CATALOG, database_url=database_url)
 
 
 @contextmanager

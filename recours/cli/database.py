@@ -1,5 +1,6 @@
 """`recours init-db`, `backup`, `restore` and `uninstall`: the database made, copied with its documents, put back, cleared."""
 
+import os
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -34,7 +35,6 @@ from recours.host.home import make_home
 from recours.host.installation import pasteable, quoted_word
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.settings.sources import process_environment
 
 
 @click.command("init-db")
@@ -46,7 +46,7 @@ from recours.settings.sources import process_environment
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
 def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bool, as_sql: bool) -> None:
     """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes."""
-    environment = process_environment()
+    environment = os.environ
     with report_faults():
         settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
     try:

@@ -1,5 +1,6 @@
 """`recours demo`: the real scheduler over five simulated days; `recours sandbox`: the simulated carriers alone."""
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -26,7 +27,6 @@ from recours.runs.workers import PODRetryScheduler
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from recours.settings.sources import process_environment
 
 FOLDER = Path("data") / "demo"
 BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ def command() -> None:
     """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
     started_at = time.monotonic()
     with report_faults():
-        folder = make_home(process_environment()) / FOLDER
+        folder = make_home(os.environ) / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     clock = SimulatedClock(BEGINS)
     with Sandbox(now=clock.now) as box, MailSandbox(folder / "mails") as post:

@@ -21,7 +21,6 @@ from recours.runs.workers import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.systems import Crontab
 from recours.settings.loading import has_password, load_one
-from recours.settings.sources import process_environment
 
 _LONGEST_LINE = 2000
 # Options with which a worker does nothing that belongs into a schedule.
@@ -56,7 +55,7 @@ def crontab() -> Crontab:
 def _make_logs() -> None:
     """The folder of cron.log, and the file, which the shell would make readable by everybody."""
     root = home()
-    access = load_one(SHARED_GROUP, root, process_environment())
+    access = load_one(SHARED_GROUP, root, os.environ)
     log = root / "logs" / "cron.log"
     access.make_folder(log.parent)
     access.create(log)

@@ -1,6 +1,7 @@
 """The two workers' command line: options, exit status, signals."""
 
 import logging
+import os
 import signal
 import uuid
 from datetime import timedelta
@@ -45,7 +46,6 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 from recours.settings.loading import has_password, home_of, load_at_home, load_one
 from recours.settings.model import Settings, SettingsError, redactor
-from recours.settings.sources import process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +183,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
         )
     run_id = uuid.uuid4().hex
     try:
-        settings = load_at_home(process_environment(), CATALOG, database_url=options["database_url"])
+        settings = load_at_home(os.environ, CATALOG, database_url=options["database_url"])
     except SettingsError as faults:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
@@ -308,7 +308,7 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
 
 def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
     """Report it to the check that RECOURS_PING_URL names, whatever else is wrong; the faults hold no secret."""
-    environment = process_environment()
+    environment = os.environ
     try:
         url = "" if options["dry_run"] else load_one("RECOURS_PING_URL", home_of(environment), environment)
     except SettingsError:
@@ -321,7 +321,7 @@ def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, fau
 def _note_in_log(name: str, sentence: str) -> None:
     """The sentence that explains an exit status 2 is in the log file too, where one can be written."""
     try:
-        environment = process_environment()
+        environment = os.environ
         home = home_of(environment)
         path = load_one("RECOURS_LOG_DIR", home, environment) / f"{name}.log"
         log = logs.set_up(logs.LogFile(path, access=load_one(SHARED_GROUP, home, environment)), quiet=True)

@@ -1,7 +1,6 @@
 """Where settings come from: the environment, `.env`, `.streamlit/secrets.toml`, in that order."""
 
 import errno
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -137,8 +136,3 @@ def _exists(path: Path, sources: FoundSettings) -> bool:
 
 def _named(key: str) -> str:
     return key.strip().upper().replace("-", "_").replace(" ", "_")
-
-
-def process_environment() -> dict[str, str]:
-    """The environment of this process. On Windows its names are upper case already."""
-    return dict(os.environ)

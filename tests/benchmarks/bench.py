@@ -199,10 +199,9 @@ from pathlib import Path
 from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
 from recours.database.engine import SystemClock
-from recours.settings.sources import process_environment
 from recours.app import open_database
 from recours.mail.service import MailService
-settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
+settings = load(Path(sys.argv[1]), os.environ, CATALOG)
 opened = open_database(settings)
 begun = time.process_time()
 MailService(settings, opened.database, opened.schema, SystemClock(), uuid.uuid4().hex).notify(lambda: True)
