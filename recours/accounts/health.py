@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from random import random
 
 from recours.accounts.opened import accounts, make_queue
 from recours.accounts.rules import AccountRefusedError, usable_credentials
-from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
+from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import CarrierState, lasts
@@ -40,20 +39,21 @@ class ListedAccount:
     """
 
     account: ClientAccount
-    client: ServiceClient
     health: AccountHealth
     why: str | None = None
     until: datetime | None = None
     is_stopped: bool = False
 
+    @property
+    def client(self) -> ServiceClient:
+        return self.account.client
 
-def listed(
-    account: ClientAccount, client: ServiceClient, state: CarrierState, trouble: str | None, now: datetime
-) -> ListedAccount:
+
+def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now: datetime) -> ListedAccount:
     """`trouble`: why its credentials or limits cannot be used."""
     health, why, until = _health(state, trouble, now)
     is_stopped = state.own_stop is not None
-    return ListedAccount(account, client, health, clean(why, 300) if why else None, until, is_stopped)
+    return ListedAccount(account, health, clean(why, 300) if why else None, until, is_stopped)
 
 
 def _health(
@@ -74,68 +74,58 @@ def _health(
     return AccountHealth.OPEN, None, None
 
 
-@dataclass(frozen=True)
-class AccountReader:
-    """Reads the state of clients' accounts in one database. No carrier is called. All methods raise DatabaseError."""
+def list_accounts(
+    settings: Settings, database: Database, clock: Clock, accounts: Sequence[ClientAccount]
+) -> list[ListedAccount]:
+    """These accounts with their health. No carrier is called. Raises DatabaseError."""
+    if not accounts:  # as in a database that no run has worked on yet, which has no such tables
+        return []
+    now = clock.now()
+    sealed = ClientAccounts(database).sealed()
+    states = QuotaTables(database).carrier_states([account.key for account in accounts])
+    seals = _what_is_missing(settings) or Seals(settings.accounts_keys)
+    return [
+        listed(account, states[account.key], _trouble(account, sealed.get(account.id, ""), seals), now)
+        for account in accounts
+    ]
 
-    settings: Settings
-    database: Database
-    clock: Clock
 
-    @cached_property
-    def missing(self) -> str | None:
-        """What credentials can neither be sealed nor opened without; None: it is all there."""
-        if not is_installed():
-            return f"the package {PACKAGE} is not installed ({INSTALL})"
-        return None if self.settings.accounts_keys else f"{SETTING} is not set, or holds no key"
+def _what_is_missing(settings: Settings) -> str | None:
+    """What credentials can neither be sealed nor opened without; None: it is all there."""
+    if not is_installed():
+        return f"the package {PACKAGE} is not installed ({INSTALL})"
+    return None if settings.accounts_keys else f"{SETTING} is not set, or holds no key"
 
-    def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
-        """These with their health. No carrier is called."""
-        chosen = list(accounts)
-        now = self.clock.now()
-        if not chosen:  # as in a database that no run has worked on yet, which has no such tables
-            return []
-        sealed = ClientAccounts(self.database).sealed()
-        quotas = QuotaTables(self.database)
-        states = quotas.carrier_states([account.key for account in chosen])
-        seals = None if self.missing else seals_of(self.settings)
-        return [
-            listed(
-                account,
-                account.client,
-                states[account.key],
-                self._trouble(account, sealed.get(account.id, ""), seals),
-                now,
-            )
-            for account in chosen
-        ]
 
-    def uses(self, keys: Sequence[str]) -> dict[str, list[Usage]]:
-        """How far the limits of these accounts are used, where a call was made; by the keys of those that have limits."""
-        opened = accounts(self.settings, self.clock, random, database=self.database)
-        opened_keys = [key for key in keys if key in opened]
-        opened.open_all(opened_keys)
-        queue = make_queue(self.settings, self.database, self.clock, random, opened)
-        return {
-            key: [use for use in worth_showing(uses) if use.calls]
-            for key, uses in queue.usages(opened_keys).items()
-        }
+def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | None:
+    """Why its credentials or its limits cannot be used; None: they can. `seals`: or why there are none."""
+    spec = CATALOG.spec_of(account.carrier)
+    if spec is None:
+        return "its carrier is not supported"
+    try:
+        spec.limits_of_client(account.key, account.limits)
+    except ValueError as error:
+        return f"its limits cannot be used: {error}"
+    if account.is_moved:
+        return account.moved_text
+    if isinstance(seals, str):
+        return seals
+    try:
+        usable_credentials(spec, seals.open(sealed, account.owner))
+    except (AccountRefusedError, SealError) as error:
+        return str(error)
+    return None
 
-    def _trouble(self, account: ClientAccount, sealed: str, seals: Seals | None) -> str | None:
-        """Why its credentials or its limits cannot be used; None: they can."""
-        spec = CATALOG.spec_of(account.carrier)
-        if spec is None:
-            return "its carrier is not supported"
-        try:
-            spec.limits_of_client(account.key, account.limits)
-        except ValueError as error:
-            return f"its limits cannot be used: {error}"
-        if account.is_moved:
-            return account.moved_text
-        if seals is None:
-            return self.missing
-        try:
-            usable_credentials(spec, seals.open(sealed, account.owner))
-        except (AccountRefusedError, SealError) as error:
-            return str(error)
-        return None
+
+def account_uses(
+    settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
+) -> dict[str, list[Usage]]:
+    """How far the limits of these accounts are used, where a call was made, by their keys. Raises DatabaseError."""
+    opened = accounts(settings, clock, random, database=database)
+    opened_keys = [key for key in keys if key in opened]
+    opened.open_all(opened_keys)
+    queue = make_queue(settings, database, clock, random, opened)
+    return {
+        key: [use for use in worth_showing(uses) if use.calls]
+        for key, uses in queue.usages(opened_keys).items()
+    }

@@ -1,6 +1,6 @@
-"""Clients' accounts at carriers: added, changed and removed by a person or by the service's application, one or a file of them.
+"""What is checked of clients' accounts before they are kept: credentials, limits, a file of them, and what one call showed.
 
-Credentials come in, are sealed and go to the database. No sentence holds one of them, nor a name that may be one by mistake.
+No sentence holds a credential, nor a name that may be one by mistake.
 """
 
 import csv
@@ -173,9 +173,6 @@ def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
     return usable_limits(spec, result)
 
 
-# ---------------------------------------------------------------- new ones
-
-
 @dataclass(frozen=True)
 class NewAccount:
     """An account as it is given: everything in it can be used."""
@@ -188,9 +185,6 @@ class NewAccount:
     def __repr__(self) -> str:
         """Never the credentials."""
         return f"NewAccount({self.client.id}, {self.spec.key})"
-
-
-# ---------------------------------------------------------------- how an account does
 
 
 # ---------------------------------------------------------------- one real call
@@ -261,14 +255,17 @@ def account_check(result: FetchResult | Refusal) -> AccountCheck:
         ErrorKind.ACCESS_DENIED: CheckVerdict.KNOWN,
     }
     verdict = verdicts.get(outcome.kind, CheckVerdict.NOT_TRIED)
-    explanation = (
-        outcome.explanation.words if outcome.explanation and verdict is not CheckVerdict.NOT_TRIED else None
-    )
-    return AccountCheck(verdict, outcome.kind, _shown(explanation or outcome.message), outcome.explanation)
+    error = outcome.message
+    if outcome.explanation and verdict is not CheckVerdict.NOT_TRIED:
+        error = outcome.explanation.words or error
+    return AccountCheck(verdict, outcome.kind, _shown(error), outcome.explanation)
 
 
 def _shown(error: str) -> str:
     return clean(error, 500).rstrip(".")
+
+
+# ---------------------------------------------------------------- a file of accounts
 
 
 LARGEST = 10 * 1024 * 1024
@@ -278,9 +275,6 @@ LIMITS = "limits"
 _DELIMITERS = ",;\t"
 _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
 _MOST_SHOWN = 100  # sentences about rows
-
-
-# ---------------------------------------------------------------- a file of accounts
 
 
 class FileRefusedError(ClaimsRefusedError):

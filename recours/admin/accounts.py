@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
-from recours.accounts.health import AccountReader
 from recours.accounts.rules import (
     AccountCheck,
     AccountFile,
@@ -24,7 +22,6 @@ from recours.app import App
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.actions import ActionKind, OperatorAction
-from recours.core.carrier import CarrierSpec
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.text import clean
 from recours.database.client_accounts import ClientAccounts
@@ -41,10 +38,6 @@ class AccountActions:
     def store(self) -> ClientAccounts:
         return ClientAccounts(self.app.database)
 
-    @cached_property
-    def reader(self) -> AccountReader:
-        return AccountReader(self.app.settings, self.app.database, self.app.clock)
-
     def seals(self) -> Seals:
         """What seals and opens credentials."""
         if not is_installed():
@@ -58,9 +51,6 @@ class AccountActions:
         """By address or id."""
         return client_named(self.store.client_of(named), named)
 
-    def find(self, client: Any, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
-        return self.client(client), carrier_named(CATALOG, carrier)
-
     def accounts_of(self, named: Any) -> list[ClientAccount]:
         """All of a client, who may be gone."""
         clients = self.store.client_of(named)
@@ -69,9 +59,6 @@ class AccountActions:
             [] if clients else [account for account in self.store.all() if str(account.client_id) == text]
         )
         return of_gone or self.store.all([client_named(clients, named).id])
-
-    def now(self) -> datetime:
-        return self.app.clock.now()
 
     def account(self, client: Any, carrier: str) -> ClientAccount:
         """That of a client, who may be gone, by address or id."""
@@ -86,7 +73,7 @@ class AccountActions:
     def confirm(self, client: Any, by: str) -> list[ClientAccount]:
         """Have the accounts under this client's id be those of this client; those that were not."""
         moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
-        return [account for account in moved if self.store.confirm(account, by, self.now())]
+        return [account for account in moved if self.store.confirm(account, by, self.app.clock.now())]
 
     def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
         """One real call with each of these accounts, the house's or clients'. A trouble of one costs the others nothing.
@@ -106,7 +93,7 @@ class AccountActions:
                     action = OperatorAction(
                         ActionKind.CHECKED, key, by, {"verdict": checked.verdict, **failed}
                     )
-                    ActionLog(app.database).note(action, self.now())
+                    ActionLog(app.database).note(action, self.app.clock.now())
                 yield checked
         finally:
             queue.leave()
@@ -119,9 +106,9 @@ class AccountActions:
         limits: Mapping[str, str] | None,
     ) -> NewAccount:
         """An account whose every part can be used."""
-        owner, spec = self.find(client, carrier)
+        spec = carrier_named(CATALOG, carrier)
         return NewAccount(
-            owner,
+            self.client(client),
             spec,
             usable_credentials(spec, credentials),
             usable_limits(spec, limits) if limits else None,
@@ -134,12 +121,12 @@ class AccountActions:
         for new in accounts:
             owner = owner_of(new.client.id, new.spec.key)
             rows.append((new.client.id, new.spec.key, seals.seal(new.credentials, owner), new.limits))
-        present = self.store.put_all(rows, by, self.now(), replace=replace)
+        present = self.store.put_all(rows, by, self.app.clock.now(), replace=replace)
         if present is not None:
             new = accounts[present]
             raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
 
-    def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
+    def read_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
         """`replace`: also those that are there already. Raises FileRefusedError."""
         current = () if replace else self.store.all()
         present = {(account.client_id, account.carrier) for account in current}

@@ -373,7 +373,7 @@ class Actions:
         with self._translating_errors():
             accounts, account, names = self._account(client, carrier)
             own = limits_in(CATALOG.specs[account.carrier], text.split()) if text.strip() else None
-            if not accounts.store.set_limits(account, own, self.by, accounts.now()):
+            if not accounts.store.set_limits(account, own, self.by, self.app.clock.now()):
                 raise AccountRefusedError("changed", **names)
         key = "limits_changed" if own else "limits_default"
         return self._result(account.key, key, **names, limits=limits_text(own or {}))
@@ -382,7 +382,7 @@ class Actions:
         """Delete the credentials of a client's account."""
         with self._translating_errors():
             accounts, account, names = self._account(client, carrier)
-            if not accounts.store.remove(account, self.by, accounts.now()):
+            if not accounts.store.remove(account, self.by, self.app.clock.now()):
                 raise AccountRefusedError("changed", **names)
         return self._result(account.key, "account_removed", **names)
 

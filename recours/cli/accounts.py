@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from recours.accounts.health import ListedAccount
-from recours.accounts.rules import LARGEST, AccountRefusedError, limits_in, limits_text
+from recours.accounts.health import ListedAccount, account_uses
+from recours.accounts.rules import LARGEST, AccountRefusedError, carrier_named, limits_in, limits_text
 from recours.admin.accounts import AccountActions
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
@@ -31,6 +31,7 @@ from recours.core.localized import Localized
 from recours.core.text import clean, plural
 from recours.host.files import open_to_all, read_regular
 from recours.host.installation import pasteable
+from recours.reporting.snapshot import Reports
 from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
 
@@ -97,7 +98,8 @@ def add(
     with with_actions(database_url) as actions:
         accounts = AccountActions(actions.app)
         accounts.seals()  # else nothing need be asked for
-        owner, spec = accounts.find(client, carrier)
+        owner = accounts.client(client)
+        spec = carrier_named(CATALOG, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
         if not replace and accounts.store.all([owner.id], [spec.key]):
             raise AccountRefusedError("has_account", client=owner.named, carrier=spec.name)
@@ -145,13 +147,14 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
 @json_option
 def list_(database_url: str | None, as_json: bool) -> None:
     """Every account with its limits and its health; no carrier is called, and no credential is shown."""
-    with _opened(database_url) as accounts:
-        texts = Localized("en", accounts.app.settings.policy.zone)
-        listed = accounts.reader.listed(accounts.store.all())
+    with with_app(database_url) as app:
+        texts = Localized("en", app.settings.policy.zone)
+        listed = Reports(app).accounts_now()
         if as_json:
-            tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(entry) for entry in listed]})
+            at = app.clock.now().isoformat()
+            tell_json({"at": at, "accounts": [_as_json(entry) for entry in listed]})
             return
-        uses = accounts.reader.uses([entry.account.key for entry in listed])
+        uses = account_uses(app.settings, app.database, app.clock, [entry.account.key for entry in listed])
     if not listed:
         click.echo("No client has an account of its own.")
         return
@@ -294,7 +297,7 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
     content = _content_of(file)
     with _opened(database_url) as accounts:
         accounts.seals()  # else nothing need be read
-        new = accounts.from_file(content, replace=replace)
+        new = accounts.read_file(content, replace=replace)
         if not dry_run:
             accounts.put_all(new, person(), replace=replace)
     verb = "added or replaced" if replace else "added"

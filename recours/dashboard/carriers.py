@@ -8,9 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.accounts.health import AccountHealth, ListedAccount
+from recours.accounts.health import AccountHealth, ListedAccount, account_uses, list_accounts
 from recours.accounts.rules import limits_text
-from recours.admin.accounts import AccountActions
 from recours.admin.actions import ActionResult, Actions
 from recours.app import App
 from recours.core.position import Closing, closing_of
@@ -115,27 +114,28 @@ def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[Li
 
 
 def show_account(visit: Visit) -> Response:
-    accounts = AccountActions(visit.app)
-    client_account = _account(visit, accounts)
-    account = client_account.account
+    app = visit.app
+    listed = _account(visit)
+    account = listed.account
+    uses = account_uses(app.settings, app.database, app.clock, [account.key])
     return visit.page(
         "account.html",
-        found=client_account,
-        carrier=visit.app.catalog.name_of(account.carrier, account.carrier),
+        found=listed,
+        carrier=app.catalog.name_of(account.carrier, account.carrier),
         named=str(account.client_id),
         tones=_ACCOUNT_TONES,
-        reason=account_reason(visit.texts.language, client_account),
+        reason=account_reason(visit.texts.language, listed),
         limits=limits_text(account.limits or {}),
-        uses=accounts.reader.uses([account.key]).get(account.key, ()),
+        uses=uses.get(account.key, ()),
     )
 
 
-def _account(visit: Visit, accounts: AccountActions) -> ListedAccount:
+def _account(visit: Visit) -> ListedAccount:
+    app = visit.app
     number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
-    if number and (owner := accounts.store.owner(number)):
-        of_client = accounts.store.all([owner.id])
-        for listed in accounts.reader.listed(account for account in of_client if account.id == number):
-            return listed
+    accounts = [account for account in app.client_accounts if account.id == number]
+    for listed in list_accounts(app.settings, app.database, app.clock, accounts):
+        return listed
     raise HTTPException(HTTP_404_NOT_FOUND)
 
 

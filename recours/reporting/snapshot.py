@@ -11,7 +11,7 @@ from math import ceil, inf
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from recours.accounts.health import AccountHealth, AccountReader, ListedAccount
+from recours.accounts.health import AccountHealth, ListedAccount, list_accounts
 from recours.app import App
 from recours.core.accounts import ServiceClient
 from recours.core.actions import PastAction
@@ -108,7 +108,7 @@ class Reports:
     def accounts_now(self) -> list[ListedAccount]:
         """The accounts of clients, with their health at this moment. Calls nobody."""
         app = self.app
-        return AccountReader(app.settings, app.database, app.clock).listed(app.client_accounts)
+        return list_accounts(app.settings, app.database, app.clock, app.client_accounts)
 
     def actions_now(self) -> dict[str, list[PastAction]]:
         """What people did to each carrier last, by its key, the latest first."""

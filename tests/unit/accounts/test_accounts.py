@@ -156,7 +156,7 @@ def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
         (stopped_alone, "no key", AccountHealth.PAUSED, "by lea: unpaid", None),
     ]
     for state, trouble, health, why, until in cases:
-        one = listed(ACCOUNT, SHOP, state, trouble, NOW)
+        one = listed(ACCOUNT, state, trouble, NOW)
         assert (one.health, one.why, one.until) == (health, why, until)
         assert one.is_stopped == (state is stopped_alone)
 

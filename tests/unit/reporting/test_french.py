@@ -8,7 +8,7 @@ from itertools import product
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.rules import AccountCheck, CheckVerdict
-from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.accounts import ClientAccount
 from recours.core.claim import Claim, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
@@ -169,7 +169,7 @@ def test_the_health_and_the_checks_of_accounts_are_french() -> None:
     kept = f"Chronopost rejects the credentials of client 5: {ENGLISH}"
     whys = (None, ENGLISH, kept)
     texts = {
-        account_reason("fr", ListedAccount(account, ServiceClient(5, ""), health, why, until))
+        account_reason("fr", ListedAccount(account, health, why, until))
         for health, why, until in product(AccountHealth, whys, (None, LATER))
     }
     assert f"« {ENGLISH} »" in texts

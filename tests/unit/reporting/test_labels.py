@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recours.accounts.health import AccountHealth, ListedAccount
-from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.accounts import ClientAccount
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, authored
 from recours.reporting.labels import account_reason, author_text, person_named
 
@@ -40,6 +40,6 @@ def test_who_and_why(stored: str, english: str, french: str) -> None:
 
 def test_why_an_account_is_paused() -> None:
     account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
-    paused = ListedAccount(account, ServiceClient(5, ""), AccountHealth.PAUSED, "by operator: unpaid", None)
+    paused = ListedAccount(account, AccountHealth.PAUSED, "by operator: unpaid", None)
     assert account_reason("fr", paused) == "par l'opérateur : « unpaid »"
     assert account_reason("en", paused) == 'by the operator: "unpaid"'

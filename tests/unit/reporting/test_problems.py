@@ -78,8 +78,8 @@ def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
 
 
 def account(number: int, health: AccountHealth, why: str | None = None) -> ListedAccount:
-    owned = ClientAccount(number, number, "x", None, NOW, "me", NOW)
-    return ListedAccount(owned, ServiceClient(number, f"c{number}@shop.example"), health, why)
+    owned = ClientAccount(number, number, "x", None, NOW, "me", NOW, email=f"c{number}@shop.example")
+    return ListedAccount(owned, health, why)
 
 
 H = AccountHealth
