@@ -75,7 +75,7 @@ def make_worker(
         send_mails=mailing.notify if mails else None,
         note_troubles=mailing.note_troubles,
         enrolment=enrolment_of(settings, assessor),
-        write_manifests=partial(write_manifests, settings, database, run_id, clock),
+        closing_tasks=(partial(write_manifests, settings, database, run_id, clock),),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)
     return kind(deps, catalog, options, run_id, local, token, prefix)

@@ -181,6 +181,6 @@ class Dependencies:
     # Mails what is due, as long as its argument answers True; None: this run mails nothing.
     send_mails: Callable[[Callable[[], bool]], None] | None = None
     enrolment: "ClaimEnrolment | None" = None
-    write_manifests: Callable[[], None] = lambda: None  # names new files in a manifest; what fails is logged
+    closing_tasks: tuple[Callable[[], None], ...] = ()  # for the end of a run; each logs what fails
     # Notes what the operator is to hear of at once, after failures of these kinds.
     note_troubles: Callable[[Collection[ErrorKind]], None] = lambda _: None

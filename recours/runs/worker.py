@@ -197,13 +197,14 @@ class Worker(ABC):
         self._recorder.unknown.mention()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
-        """What is not urgent: name new files in a manifest, say which claims are set aside, adopt those that were exhausted before.
+        """What is not urgent: a manifest of new files and such tasks, which claims are set aside, which were exhausted before.
 
         For `longest`; by default for what is left of the run. Raises RunError.
         """
         if longest is not None:
             self._end_after(longest)
-        self.deps.write_manifests()
+        for task in self.deps.closing_tasks:
+            task()
         self._mention_set_aside()
         self._adopt_exhausted()
 
