@@ -38,6 +38,8 @@ from recours.settings.model import (
 from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, find
 
+# Of these a part is hidden, or each.
+_PARTLY_SECRET = {"DATABASE_URL", "RECOURS_PING_URL", "RECOURS_ACCOUNTS_KEY"}
 # A part of a check's URL as long as that is its key.
 _KEY_LENGTH = 16
 
@@ -112,7 +114,8 @@ class _Reading:
     def _secrets(self, url: URL, ping_url: str) -> Iterator[str]:
         """What must never be shown: also what is set, but not used."""
         names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
-        for name in (*sorted(names), "SMTP_PASSWORD", "RECOURS_DASHBOARD_PASSWORD_HASH"):
+        names |= {row.name for row in SETTINGS.values() if row.is_secret} - _PARTLY_SECRET
+        for name in sorted(names):
             yield from (value.text for value in self.sources.values.get(name, ()))
         yield from (part for part in urlsplit(ping_url).path.split("/") if len(part) >= _KEY_LENGTH)
         for keys in self.sources.values.get("RECOURS_ACCOUNTS_KEY", ()):
