@@ -8,11 +8,11 @@ tracking of some carriers, do not wait.
 
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from recours.carriers.reservation import Account
@@ -183,7 +183,8 @@ class Refusals:
         `goes_on`: the fetch has asked for a document already.
         """
         while True:
-            right, now = self.documents(key), self._clock.now()
+            right = self.documents(key)
+            now = self._clock.now()
             if right.is_paused(now) and not goes_on:
                 return False
             if self._quota.set_documents(key, right.after_call(now), right):
@@ -191,11 +192,11 @@ class Refusals:
 
     def note_documents_refused(self, key: str, words: str) -> bool:
         """A document call was refused to an account that may track; False if it has had documents: then it is the parcel's."""
-        right, now = self.documents(key), self._clock.now()
-        if right.is_shown(now):
+        right = self.documents(key)
+        if right.is_shown(self._clock.now()):
             return False
         self._grants_documents.discard(key)
-        self._quota.set_documents(key, right.after_refusal(now, words))
+        self._quota.set_documents(key, right.after_refusal(self._clock.now(), words))
         return True
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
@@ -291,11 +292,13 @@ class AccountGate:
 
     def statuses(self, keys: Collection[str]) -> dict[str, AccountStatus]:
         """The same of several accounts, in as many reads as for one. Raises DatabaseError."""
-        states, usages = self._quota.carrier_states(keys), self.usages(keys)
+        states = self._quota.carrier_states(keys)
+        usages = self.usages(keys)
         return {key: self._status(key, states[key], usages[key]) for key in keys}
 
     def _status(self, key: str, state: CarrierState, uses: Sequence[Usage]) -> AccountStatus:
-        account, right = state.account, state.documents
+        account = state.account
+        right = state.documents
         used_up = next((use for use in uses if not use.limit.window.is_short and not use.remaining), None)
         documents = self._documents_refusal(key, right) if right.refused_at else None
         is_refused = account.refusals and not self.refusals.has_new_credentials(key, account)
@@ -324,10 +327,15 @@ class AccountGate:
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
         """How far the limits of these accounts are used: those for one capability first, the longest window last."""
-        limits = {key: _in_order(self._accounts[key].limits) for key in keys}
-        together = [limit for of_one in limits.values() for limit in of_one]
+        limits: dict[str, list[Limit]] = {}
+        for key in keys:
+            limits[key] = sorted(
+                self._accounts[key].limits,
+                key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9),
+            )
+        together = list(chain(*limits.values()))
         uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
-        return {key: list(islice(uses, len(of_one))) for key, of_one in limits.items()}
+        return {key: list(islice(uses, len(limits_of_one))) for key, limits_of_one in limits.items()}
 
     # ---------------------------------------------------------------- what a person may do
 
@@ -400,11 +408,6 @@ class AccountGate:
         return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, explanation=explanation)
 
 
-def _in_order(limits: Iterable[Limit]) -> list[Limit]:
-    """Those for one capability first, the longest window last."""
-    return sorted(limits, key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9))
-
-
 # ---------------------------------------------------------------- turns
 
 
@@ -412,10 +415,8 @@ class NotPresentedError(CallError):
     """The call was not made: another's answer closed the account meanwhile, or its right to documents (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
-        kind, reason, at = refusal.kind, refusal.reason, refusal.until
-        super().__init__(
-            Failure(kind, reason, retry_at=at, alone=of_document, explanation=refusal.explanation)
-        )
+        failure = Failure(refusal.kind, refusal.reason, None, refusal.until, alone=of_document)
+        super().__init__(replace(failure, explanation=refusal.explanation))
 
 
 @dataclass(eq=False)
@@ -465,7 +466,8 @@ class WaitingReservation:
             raise NotPresentedError(refusal)
 
     def _wait_for_documents(self) -> None:
-        key, refusals = self._turns.key, self._turns.gate.refusals
+        key = self._turns.key
+        refusals = self._turns.gate.refusals
         if refusals.grants_documents(key):
             return
         goes_on = self._asks_document
@@ -486,13 +488,10 @@ class WaitingReservation:
             self._turns.first.release()
 
     def called(self) -> None:
-        """As the reservation's."""
         self._reservation.called()
 
     def refund(self) -> None:
-        """As the reservation's."""
         self._reservation.refund()
 
     def release(self) -> None:
-        """As the reservation's."""
         self._reservation.release()

@@ -99,11 +99,8 @@ class _Answer(NamedTuple):
     @property
     def is_proof_of_rights(self) -> bool:
         """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
-        outcome = self.outcome
-        tells_of_parcel = (
-            isinstance(outcome, Retrieved) or self.delivery is not None or outcome.kind in KNOWS_PARCEL
-        )
-        return tells_of_parcel and bool(self.accepted)
+        tells_of_delivery = isinstance(self.outcome, Retrieved) or self.delivery is not None
+        return bool(self.accepted) and (tells_of_delivery or self.outcome.kind in KNOWS_PARCEL)
 
     @property
     def grants_documents(self) -> bool:
@@ -295,39 +292,31 @@ class APIRequestQueue(AccountGate):
     def _reserve_units(
         self, key: str, fetches: Sequence[CallBudget], urgent: CallBudget, go_on: GoOn
     ) -> list[Reservation] | Exhausted:
-        account, now = self._accounts[key], self._clock.now()
-        requests = [
-            QuotaRequest(limit, units, kept_for_others(limit, urgent, now))
-            for limit in account.limits
-            if not limit.window.is_short and (units := sum(limit.units(calls) for calls in fetches))
-        ]
+        account = self._accounts[key]
+        now = self._clock.now()
+        requests: list[QuotaRequest] = []
+        for limit in account.limits:
+            units = sum(limit.units(calls) for calls in fetches)
+            if units and not limit.window.is_short:
+                requests.append(QuotaRequest(limit, units, kept_for_others(limit, urgent, now)))
         reserved = self._quota.reserve(requests, now)
         if isinstance(reserved, Exhausted):
             return reserved
-        slots = self._slots_for(key)
-        return [
-            QuotaReservation(
-                self._quota,
-                self._clock,
-                account,
-                {window: window.limit.units(calls) for window in reserved},
-                go_on,
-                slots,
-            )
-            for calls in fetches
-        ]
-
-    def _slots_for(self, key: str) -> Sequence[threading.Semaphore]:
-        """What bounds the calls under way with an account."""
         slots = [self._slots] if self._slots else []
         if self._carrier_concurrency:
             fresh = threading.Semaphore(self._carrier_concurrency)
             slots.insert(0, self._slots_of.setdefault(key, fresh))
-        return slots
+        reservations: list[Reservation] = []
+        for calls in fetches:
+            units_of = {window: window.limit.units(calls) for window in reserved}
+            reservations.append(QuotaReservation(self._quota, self._clock, account, units_of, go_on, slots))
+        return reservations
 
     def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
         """The refusal of a fetch; it passes if the units that this run holds would be enough."""
-        limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
+        limit = short.limit
+        needed = limit.units(calls)
+        now = self._clock.now()
         for_others = kept_for_others(limit, urgent, now)
         if short.at_best < needed <= short.at_best + for_others:
             name = self._accounts[key].name
@@ -531,7 +520,8 @@ class APIRequestQueue(AccountGate):
 
     def _mention_failures(self, key: str, bundle: Bundle) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
-        name, parcels = self._accounts[key].name, plural(len(bundle.numbers), "parcel")
+        name = self._accounts[key].name
+        parcels = plural(len(bundle.numbers), "parcel")
         if upsetting := len(bundle.upsetting):
             why = f" ({self._mask(key)(bundle.failure.message)})" if bundle.failure else ""
             log.warning(
@@ -551,7 +541,8 @@ class APIRequestQueue(AccountGate):
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
         about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
         """
-        house, delivery = carrier_of(key), denied.outcome.delivery
+        house = carrier_of(key)
+        delivery = denied.outcome.delivery
         parcel = parcel._replace(delivery=delivery or parcel.delivery)
         calls = self._accounts[house].spec.calls_for(parcel.delivery)
         reservations, refusal = self.reserve(house, [calls], go_on=go_on)
@@ -564,9 +555,14 @@ class APIRequestQueue(AccountGate):
         outcome = fetched.outcome if fetched else None
         remember: int | None = HOUSE
         if outcome and outcome.kind in _SEES_NOTHING:
-            outcome, remember = denied.outcome, None
+            outcome = denied.outcome
+            remember = None
         elif outcome is None or outcome.kind is ErrorKind.RATE_LIMITED:
-            outcome = self._left_to_house(key, parcel, delivery)
+            name = self._accounts[key].name
+            message = f"{name} denied this parcel, and our own account takes no call now; it is asked next"
+            carrier = self._accounts[house].name
+            limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
+            outcome = make_outcome(limit, self._case(house, _Answer(limit, delivery), parcel))
         if fetched is None:
             return replace(denied, outcome=outcome, remember=remember)
         return replace(
@@ -577,15 +573,6 @@ class APIRequestQueue(AccountGate):
             account=HOUSE,
             remember=remember,
         )
-
-    def _left_to_house(self, key: str, parcel: ParcelQuery, delivery: Delivery | None) -> Outcome:
-        """The parcel is denied to a client's account, and the house's has no call for it now."""
-        house = carrier_of(key)
-        name = self._accounts[key].name
-        message = f"{name} denied this parcel, and our own account takes no call now; it is asked next"
-        carrier = self._accounts[house].name
-        limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
-        return make_outcome(limit, self._case(house, _Answer(limit, delivery), parcel))
 
     # ---------------------------------------------------------------- our account refused
 
@@ -647,7 +634,8 @@ class APIRequestQueue(AccountGate):
 
     def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: ParcelQuery) -> Case:
         """What a refusal of our account in the answer about a parcel means: it may be the parcel's alone."""
-        key, case = fetch.key, self._case(fetch.key, answer, parcel)
+        key = fetch.key
+        case = self._case(key, answer, parcel)
         blamed, closed_by = self._blamed(fetch, answer, failure.kind, parcel.claim)
         if blamed is Blame.ACCOUNT:
             return self._closing(key, failure, case, closed_by)
@@ -657,8 +645,8 @@ class APIRequestQueue(AccountGate):
         now = self._clock.now()
         if blamed is Blame.DOCUMENTS and self.refusals.note_documents_refused(key, words):
             # The claim whose call told it is not the next to ask for a document.
-            refusal, retry_at = self.why_no_documents(key), now + SAME_CLAIM_AFTER
-            return replace(case, blame=blamed, documents=refusal, retry_at=retry_at)
+            refusal = self.why_no_documents(key)
+            return replace(case, blame=blamed, documents=refusal, retry_at=now + SAME_CLAIM_AFTER)
         if blamed is Blame.CLAIM_LATER:
             return replace(case, blame=blamed, retry_at=now + PUT_OFF)
         return replace(case, blame=Blame.CLAIM, retry_at=None)
@@ -668,13 +656,13 @@ class APIRequestQueue(AccountGate):
 
         `claim`: None: the call was about several.
         """
-        key, last = fetch.key, answer.last
-        blamed = self.refusals.blame(key, kind, claim, last, answer.accepted)
+        blamed = self.refusals.blame(fetch.key, kind, claim, answer.last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
             return blamed, claim
         check = self._check(fetch)
+        is_refused = check.refusal is not None
         blamed = self.refusals.blame_after_check(
-            key, claim, last, accepted=check.shows_account, refused=check.refusal is not None
+            fetch.key, claim, answer.last, accepted=check.shows_account, refused=is_refused
         )
         return blamed, None if check.refusal else claim
 

@@ -189,10 +189,14 @@ class QuotaReservation:
             while missing := self._missing(limits):
                 # Units of the short windows all at once, or a wait for them; only then those of the long ones.
                 if short := [limit for limit in missing if limit.window.is_short]:
-                    self._last += self._in_short_windows(short)
+                    take = partial(self._reserve, short)
+                    units = self._account.short_windows.wait(short, take, self._clock, self._go_on)
+                    if not units:
+                        self._may_still_begin()
+                    self._last += units
                 else:
                     for limit in missing:
-                        self._last.append(self._in_long_window(limit))
+                        self._last.append(self._take_long_window(limit))
         except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
             self.refund()
             self.called()
@@ -238,18 +242,13 @@ class QuotaReservation:
     def _reserve(self, limits: Sequence[Limit], units: int) -> list[Reserved] | Exhausted:
         return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], self._clock.now())
 
-    def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
-        take = partial(self._reserve, limits)
-        while not (units := self._account.short_windows.wait(limits, take, self._clock, self._go_on)):
-            self._may_still_begin()
-        return units
-
-    def _in_long_window(self, limit: Limit) -> Reserved:
+    def _take_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
         if reserved is None:  # for a repeated call, or in a window that began since
             more = self._reserve([limit], 1)
             if isinstance(more, Exhausted):
-                name, at = self._account.name, more.resets_at
+                name = self._account.name
+                at = more.resets_at
                 raise CallError(Failure.of(Sentence.LIMIT_REACHED, name, detail=str(limit), retry_at=at))
             reserved = more[0]
             self._reserved[reserved] = 1
