@@ -101,9 +101,6 @@ def attach(
         )
 
 
-# ---------------------------------------------------------------- a client's account at a carrier
-
-
 def set_account(
     client: Any,
     carrier: str,
@@ -135,9 +132,6 @@ def check_account(
     """
     with _acting(by, language) as actions:
         return actions.check_account(client, carrier)
-
-
-# ---------------------------------------------------------------- what all need
 
 
 @contextmanager

@@ -77,8 +77,6 @@ class Accounts(Mapping[str, Account]):
     def __len__(self) -> int:
         return len(self._of_house)
 
-    # ---------------------------------------------------------------- those of clients
-
     def open_all(self, keys: Iterable[str]) -> None:
         """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
         with self._lock:

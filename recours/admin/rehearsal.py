@@ -65,9 +65,6 @@ def kind_of(outcome: Outcome) -> str:
     return outcome.kind.value if isinstance(outcome, Failure) else "success"
 
 
-# ---------------------------------------------------------------- recording
-
-
 @dataclass(frozen=True)
 class _Recorder:
     """Notes every call, and what came of it."""
@@ -129,9 +126,6 @@ def _written(request: Request, answer: Response | HttpError, redact: Redactor) -
 def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[str, Any]:
     text = redact(body.decode("utf-8", "surrogateescape"))
     return {"headers": {name: redact(value) for name, value in headers.items()}, "body": text}
-
-
-# ---------------------------------------------------------------- reading again
 
 
 def read_again(recording: Recording) -> Outcome:

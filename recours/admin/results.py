@@ -200,8 +200,6 @@ class ResultSentences(Localized):
         label = self(TRAITS[kind].label)
         return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
 
-    # ---------------------------------------------------------------- a file that was attached
-
     def attached(
         self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
     ) -> AttachResult:
@@ -228,15 +226,11 @@ class ResultSentences(Localized):
         text = self(REFUSED[refused.why], **facts)
         return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
 
-    # ---------------------------------------------------------------- a client's account
-
     def account_refused(self, refused: AccountRefusedError) -> RecoursError:
         text = refused.sentences(self.language)
         if refused.why in OF_INSTALLATION:
             return AskOperatorError(text, (text,))
         return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
-
-    # ---------------------------------------------------------------- what stood in the way
 
     def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
         """The error for a claim that cannot be fetched."""

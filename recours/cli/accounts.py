@@ -55,9 +55,6 @@ _client_argument = click.argument("client", metavar="CLIENT")
 _carrier_argument = click.argument("carrier", metavar="CARRIER")
 
 
-# ---------------------------------------------------------------- add
-
-
 def _from_stdin_alone(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """What is typed instead of a dash may be a password: it is not repeated."""
     if value not in (None, "-"):
@@ -139,9 +136,6 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
     return values
 
 
-# ---------------------------------------------------------------- list
-
-
 @command.command("list")
 @database_option
 @json_option
@@ -190,9 +184,6 @@ def _health_text(listed: ListedAccount, texts: Localized) -> str:
     return f"{listed.health}{until}{why}"
 
 
-# ---------------------------------------------------------------- check
-
-
 @command.command("check")
 @click.argument("client", metavar="[CLIENT]", required=False)
 @click.argument("carrier", metavar="[CARRIER]", required=False)
@@ -229,9 +220,6 @@ def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -
     if not chosen:
         click.echo("There is no account to try.")
     return chosen
-
-
-# ---------------------------------------------------------------- changes
 
 
 @command.command("limits")
@@ -275,9 +263,6 @@ def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> No
         return
     with with_actions(database_url) as actions:
         say(actions.remove_account(client, carrier))
-
-
-# ---------------------------------------------------------------- import
 
 
 @command.command("import")

@@ -198,9 +198,6 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
         raise SystemExit(USAGE)
 
 
-# ---------------------------------------------------------------- the first meeting with a carrier
-
-
 @command.command("rehearse", short_help="Fetch one proof on trial, and record what came.")
 @click.argument("spec", metavar="NAME", callback=known_carrier)
 @click.option(
@@ -285,9 +282,6 @@ def _parcel_text(outcome: Outcome, texts: Localized) -> str:
 def _refusal_text(refusal: Refusal, texts: Localized) -> str:
     until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
     return f"{refusal.reason}{until}"
-
-
-# ---------------------------------------------------------------- pause and resume
 
 
 _account_option = click.option(

@@ -160,9 +160,6 @@ class CheckContext:
         return facts
 
 
-# ---------------------------------------------------------------- the checks
-
-
 def _checks(context: CheckContext) -> dict[str, Check]:
     return {
         "settings": partial(_settings, context),

@@ -154,9 +154,6 @@ def unknown_claim(app: App, reference: str) -> click.BadParameter:
     return click.BadParameter(sentence, param_hint="CLAIM")
 
 
-# ---------------------------------------------------------------- what the page does too: see `recours.admin.actions`
-
-
 @contextmanager
 def with_actions(database_url: str | None) -> Iterator[Actions]:
     """What a person does on the configured database; see `acting`."""

@@ -119,9 +119,6 @@ def _has_lost() -> bool:
     return lost
 
 
-# ---------------------------------------------------------------- tables
-
-
 _LONGEST_CELL = 200
 
 
@@ -165,9 +162,6 @@ def _show_plain(table: Table, rows: Sequence[Sequence[str]]) -> None:
             for name, cell, width in zip(table.columns, row, widths, strict=True)
         ]
         click.echo(("  " + "  ".join(cells)).rstrip())
-
-
-# ---------------------------------------------------------------- values of options
 
 
 def number_option(

@@ -182,9 +182,6 @@ def _say_restored(result: Restored, made_at: str) -> None:
     click.echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))
 
 
-# ---------------------------------------------------------------- uninstall
-
-
 @click.command("uninstall")
 @click.option(
     "--columns",

@@ -164,9 +164,6 @@ _INSERT = """
 """
 
 
-# ---------------------------------------------------------------- what became of them
-
-
 def _show_stories(database: str | Path) -> None:
     click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
     first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
@@ -193,9 +190,6 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
     ).fetchone()
     end = f"   [{retries} retries, {stage}]" if status != "success" else ""
     return " → ".join(attempts) + end
-
-
-# ---------------------------------------------------------------- the simulated carriers by themselves
 
 
 MAILS = Path("data") / "sandbox-mails"

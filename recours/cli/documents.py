@@ -144,9 +144,6 @@ def _time(text: str | None) -> date | None:
         raise click.BadParameter(fault, param_hint="--at") from None
 
 
-# ---------------------------------------------------------------- prune
-
-
 _SHOWN_FILES = 20
 
 
@@ -221,9 +218,6 @@ def _json_of(counts: Pruned) -> dict[str, int]:
     facts = {"bytes" if name == "size" else name: value for name, value in vars(counts).items()}
     del facts["left"]
     return facts
-
-
-# ---------------------------------------------------------------- verify
 
 
 _PROGRESS = 1000  # proofs

@@ -134,9 +134,6 @@ def _say_enrolled(app: App, count: int, enrolled: int) -> None:
         )
 
 
-# ---------------------------------------------------------------- exclude
-
-
 @click.command("exclude")
 @click.argument("references", metavar="CLAIM…", nargs=-1, required=True)
 @click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
@@ -148,9 +145,6 @@ def exclude_command(references: tuple[str, ...], why: str, database_url: str | N
     """
     with with_actions(database_url) as actions:
         say_each(actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
-
-
-# ---------------------------------------------------------------- reopen
 
 
 @click.command("reopen")

@@ -65,9 +65,6 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
         show_problems(late, sentences, plan.made_at)
 
 
-# ---------------------------------------------------------------- for people
-
-
 def _show(plan: Plan, texts: Localized) -> None:
     click.echo(
         f"Estimate from {texts.minute(plan.made_at)} to {texts.minute(plan.until)}, assuming every attempt "

@@ -61,9 +61,6 @@ def _make_logs() -> None:
     access.create(log)
 
 
-# ---------------------------------------------------------------- commands
-
-
 @click.group("schedule")
 def command() -> None:
     """Have the crontab of this user start both workers: the fetch worker every 30 minutes, the scheduler every hour."""

@@ -154,9 +154,6 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
     return Table(title, columns, rows, frozenset(columns[1:]))
 
 
-# ---------------------------------------------------------------- why
-
-
 @click.command("why")
 @click.argument("typed", metavar="CLAIM")
 @number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "As the scheduler is given it.")

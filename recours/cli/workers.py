@@ -123,9 +123,6 @@ def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
     )
 
 
-# ---------------------------------------------------------------- the command line
-
-
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
     """Run the worker of that name; returns its exit status. `typed_as`: how a person starts it; its script by default."""
     make_tolerant()
@@ -170,9 +167,6 @@ def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
     if shortcuts := {"--help", "-h", "--version"} & set(arguments):
         raise click.UsageError(f"{min(shortcuts)} only prints something and ends.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
-
-
-# ---------------------------------------------------------------- a run
 
 
 def _run(name: str, options: dict[str, Any]) -> int:

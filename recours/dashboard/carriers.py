@@ -110,9 +110,6 @@ def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[Li
     )
 
 
-# ---------------------------------------------------------------- one account
-
-
 def show_account(visit: Visit) -> Response:
     app = visit.app
     listed = _account(visit)
@@ -137,9 +134,6 @@ def _account(visit: Visit) -> ListedAccount:
     for listed in list_accounts(app.settings, app.database, app.clock, accounts):
         return listed
     raise HTTPException(HTTP_404_NOT_FOUND)
-
-
-# ---------------------------------------------------------------- what is done
 
 
 def pause(visit: Visit) -> Response:

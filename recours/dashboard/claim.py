@@ -135,9 +135,6 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     return f"{reason[:1].upper()}{reason[1:]}."
 
 
-# ---------------------------------------------------------------- who, what, how much, until when
-
-
 def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
     claim = listed.claim
     texts = visit.texts
@@ -182,9 +179,6 @@ def _deadline(visit: Visit, claim: Claim) -> str:
     return f"{texts.day(claim.deadline)} ({texts.ago(end, visit.now)})"
 
 
-# ---------------------------------------------------------------- the evidence
-
-
 def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
     """`about`: when it came, and where it is from; `is_proof`: it is no record, which recours wrote."""
     texts = visit.texts
@@ -202,9 +196,6 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
     }
 
 
-# ---------------------------------------------------------------- what can be done
-
-
 def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     """The actions that would not be refused."""
     app = visit.app
@@ -214,9 +205,6 @@ def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
     if claim.carrier and where.standing is not Standing.IN_HAND:
         possible |= {"resume" if app.queue().status(claim.carrier).stopped else "pause"}
     return possible
-
-
-# ---------------------------------------------------------------- what is done
 
 
 def correct(visit: Visit) -> Response:

@@ -210,9 +210,6 @@ def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageT
     return clean(error_of(texts.language, listed.claim) or "", 200)
 
 
-# ---------------------------------------------------------------- what is done
-
-
 def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
     action = visit.field("do")

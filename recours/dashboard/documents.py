@@ -115,9 +115,6 @@ def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = Non
     return Document(real.name, kind, content, is_changed)
 
 
-# ---------------------------------------------------------------- what is sent
-
-
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 _SHOWN = (*PICTURES, "text/html")
 # X-Frame-Options says for browsers that do not know frame-ancestors what that says.

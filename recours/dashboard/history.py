@@ -48,8 +48,6 @@ class History:
         ]
         return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
-    # ---------------------------------------------------------------- attempts
-
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
         """`by`: the person who attached its document."""
         texts = self.texts
@@ -88,8 +86,6 @@ class History:
             yield texts.counted(
                 "{count} call, {seconds} s", "{count} calls, {seconds} s", attempt.calls, seconds=seconds
             )
-
-    # ---------------------------------------------------------------- mails and changes
 
     def _message(self, message: Message) -> HistoryEntry:
         texts = self.texts

@@ -193,9 +193,6 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
     return "bad", texts("failed ({status})", status=run.exit_status)
 
 
-# ---------------------------------------------------------------- the buttons that deal with a problem
-
-
 @dataclass(frozen=True)
 class Fix:
     """`label`: to be translated. With `fields` it is done at once, by a form that sends them; else it is a link."""

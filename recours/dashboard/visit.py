@@ -218,9 +218,6 @@ class Visit:
         return RedirectResponse(with_parameters(target.path, QueryParams(target.query), notice=key), 303)
 
 
-# ---------------------------------------------------------------- actions
-
-
 def actions_of(visit: Visit) -> Actions:
     return Actions(visit.app, visit.visitor.name, visit.texts.language)
 

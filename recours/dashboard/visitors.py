@@ -116,9 +116,6 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
     return bool(origin) and origin == headers.get("host", "")
 
 
-# ---------------------------------------------------------------- the session
-
-
 def new_session(password: PasswordHash, nonce: str) -> str:
     """What the cookie of somebody holds who typed the password. Another password ends all sessions."""
     return _sessions(password).dumps(nonce)

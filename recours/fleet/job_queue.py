@@ -52,9 +52,6 @@ HandOn = Callable[[str], None]
 NoteReady = Callable[[bool], None]
 
 
-# ---------------------------------------------------------------- the extra `fleet`
-
-
 PACKAGE = "procrastinate"
 # As in pyproject.toml; a test compares them.
 OLDEST = (3, 10)
@@ -103,9 +100,6 @@ def open_queue(settings: Settings) -> "ProcrastinateQueue":
     from recours.fleet.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 (an extra)
 
     return ProcrastinateQueue(settings.database_url)
-
-
-# ---------------------------------------------------------------- Procrastinate's tables and functions
 
 
 _MIGRATIONS = "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html"
