@@ -1,5 +1,6 @@
 """One opened installation: its settings, its database and what works over it."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,19 +24,19 @@ from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
-from recours.host.logs import LogFile
+from recours.host.logs import LogFile, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings, redactor
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
-OF_PEOPLE = Waits(statement=Waits.long_statement)
+INTERACTIVE_WAITS = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
 # Clocks that are kept right differ by less.
 CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
 # How the remarks on an opened database begin that someone should read.
-TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
+_WARNINGS = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
 def open_database(settings: Settings, *, connections: int | None = None) -> "App":
@@ -59,18 +60,6 @@ def open_database(settings: Settings, *, connections: int | None = None) -> "App
     except DatabaseError:
         database.close()
         raise
-
-
-def current_schema(database: Database) -> Schema:
-    """What a database holds, if a run could work with it as it is. Raises DatabaseError."""
-    schema = look(database)
-    require_claims(database, schema)
-    if not schema.is_current:
-        raise DatabaseError(
-            f"The schema of {database.safe_url} is not current: a run of either worker brings it up to date, or "
-            "'recours init-db'."
-        )
-    return schema
 
 
 def clock_remarks(offset: timedelta) -> list[str]:
@@ -101,12 +90,12 @@ def enrolment_of(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
     return ClaimEnrolment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
-def clock_of(database: Database) -> SystemClock:
+def read_clock(database: Database) -> SystemClock:
     """The time, by the database's clock. Raises DatabaseError."""
     return SystemClock(clock_offset(database))
 
 
-def is_to_be_made(settings: Settings) -> bool:
+def needs_creation(settings: Settings) -> bool:
     """Tell whether the embedded database is used and is not there yet. Raises DatabaseError."""
     return settings.database_is_embedded and not named(settings).is_there()
 
@@ -119,7 +108,7 @@ def create_embedded(settings: Settings) -> bool:
     )
 
 
-def named(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
+def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
     """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
     try:
         return Database(
@@ -132,7 +121,7 @@ def named(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None 
         ) from error
 
 
-def connect(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
+def connect(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
     """The database that the settings name. Raises DatabaseError if its file is missing, or its driver."""
     database = named(settings, waits, connections)
     if not database.is_there():
@@ -186,6 +175,11 @@ class App:
         """Raises DatabaseError."""
         return ClaimRepository(self.database, self.catalog, "", "operations", redactor(self.settings))
 
+    def log_remarks(self) -> None:
+        """In the log of runs: those that someone should read as WARNING."""
+        for remark in self.remarks:
+            run_log().log(logging.WARNING if remark.startswith(_WARNINGS) else logging.INFO, remark)
+
     def queue(self) -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
         return make_queue(self.settings, self.database, self.clock, random)
@@ -229,9 +223,18 @@ def open_app(settings: Settings) -> App:
     """The app over a database whose schema is current. Changes nothing. Raises DatabaseError."""
     database = connect(settings)
     try:
-        schema = current_schema(database)
-        clock = clock_of(database)
+        return App(settings, database, _current_schema(database), read_clock(database))
     except DatabaseError:
         database.close()
         raise
-    return App(settings, database, schema, clock)
+
+
+def _current_schema(database: Database) -> Schema:
+    schema = look(database)
+    require_claims(database, schema)
+    if not schema.is_current:
+        raise DatabaseError(
+            f"The schema of {database.safe_url} is not current: a run of either worker brings it up to date, or "
+            "'recours init-db'."
+        )
+    return schema

@@ -1,13 +1,12 @@
 """Claims that somebody asks for, fetched now by a run of the scheduler."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from recours.admin.results import FetchResult, RecoursError, ResultSentences
-from recours.app import TO_BE_READ, App, log_file, open_database
+from recours.app import App, log_file, open_database
 from recours.bootstrap import make_worker
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
@@ -55,7 +54,7 @@ def _fetch(
         options = Options(batch_size=len(remaining), claims=remaining, by=by)
         worker = make_worker(PODRetryScheduler, app, options, mails=False)
         try:
-            report = _run(worker, app.remarks, on_start)
+            report = _run(worker, app, on_start)
         except RefusedError as refused:
             for claim in refused.refused:
                 listed = Reports(app).records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
@@ -65,11 +64,10 @@ def _fetch(
     return [results[reference] for reference in references]
 
 
-def _run(worker: Worker, remarks: Sequence[str], on_start: Callable[[Worker], None]) -> Report:
+def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report:
     log = run_log()
     worker.greet(len(worker.options.claims), worker.policy.max_retries)
-    for remark in remarks:
-        log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+    app.log_remarks()
     on_start(worker)
     try:
         report = worker.run()

@@ -1,8 +1,9 @@
 """`recours carriers`: what each carrier's account, quota and state are; `check` and `rehearse` one; `pause` and `resume`."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.opened import catalog_of
-from recours.app import App, clock_of, connect, is_to_be_made, open_database
+from recours.app import App, connect, needs_creation, open_database, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
     acting,
@@ -24,7 +25,7 @@ from recours.cli.common import (
     with_actions,
 )
 from recours.cli.console import FAILED, USAGE, harmless, say_error
-from recours.core.actions import ActionKind
+from recours.core.actions import ActionKind, PastAction
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
 from recours.core.errors import REFUSED_KINDS, TRAITS
@@ -52,37 +53,49 @@ def command(context: click.Context, database_url: str | None, as_json: bool) -> 
     context.obj = settings_for(database_url)
     if context.invoked_subcommand is None:
         with report_faults():
-            app = _app_to_read(context.obj)
+            listing = _listing(context.obj)
             if as_json:
-                tell_json({"carriers": _as_json(context.obj, app)})
+                tell_json({"carriers": listing.as_json()})
             else:
-                _show(context.obj, app)
+                _show(context.obj, listing)
     elif as_json:
         raise click.UsageError("--json belongs to 'recours carriers' alone.")
 
 
-def _as_json(settings: Settings, app: App | None) -> list[dict[str, Any]]:
-    reports = Reports(app) if app else None
-    accounts = reports.accounts_now() if reports else []
-    carriers = reports.carriers_now() if reports else _known_without_database(settings)
-    actions = reports.actions_now() if reports else {}
-    return [
-        carrier.as_json()
-        | {
-            "source": carrier.source,
-            "missing": carrier.missing or None,
-            "accounts": [
-                account_json(listed) for listed in accounts if listed.account.carrier == carrier.key
-            ],
-            "actions": [action.as_json() for action in actions.get(carrier.key, ())],
-        }
-        for carrier in carriers
-    ]
+@dataclass(frozen=True)
+class _Listing:
+    """The carriers, the accounts of clients there, and what people did to each carrier last."""
+
+    carriers: Sequence[CarrierNow]
+    accounts: Sequence[ListedAccount] = ()
+    actions: Mapping[str, Sequence[PastAction]] = field(default_factory=dict)
+
+    def accounts_at(self, key: str) -> list[ListedAccount]:
+        return [listed for listed in self.accounts if listed.account.carrier == key]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            carrier.as_json()
+            | {
+                "source": carrier.source,
+                "missing": carrier.missing or None,
+                "accounts": list(map(account_json, self.accounts_at(carrier.key))),
+                "actions": [action.as_json() for action in self.actions.get(carrier.key, ())],
+            }
+            for carrier in self.carriers
+        ]
 
 
-def _known_without_database(settings: Settings) -> list[CarrierNow]:
+def _listing(settings: Settings) -> _Listing:
+    """Without the database where no run has made the tables yet. Raises DatabaseError."""
+    if not needs_creation(settings):
+        with closing(connect(settings)) as database:
+            schema = look(database)
+            if schema.is_current:
+                reports = Reports(App(settings, database, schema, read_clock(database)))
+                return _Listing(reports.carriers_now(), reports.accounts_now(), reports.actions_now())
     credentials = settings.credentials
-    return [
+    carriers = [
         CarrierNow(
             key,
             spec.name,
@@ -92,10 +105,11 @@ def _known_without_database(settings: Settings) -> list[CarrierNow]:
         )
         for key, spec in CATALOG.specs.items()
     ]
+    return _Listing(carriers)
 
 
-def _show(settings: Settings, app: App | None) -> None:
-    rows = list(_rows(settings, app))
+def _show(settings: Settings, listing: _Listing) -> None:
+    rows = list(_rows(settings, listing))
     head = ("Carrier", "Credentials", "Calls")
     widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
     for row, notes in [(head, []), *rows]:
@@ -111,14 +125,10 @@ def _show(settings: Settings, app: App | None) -> None:
             click.echo(f"{claimed} claims{number} use the {served_by} account.")
 
 
-def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
-    """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
-    reports = Reports(app) if app else None
-    carriers = reports.carriers_now() if reports else _known_without_database(settings)
+def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+    """A row of three columns for each carrier, and lines below it."""
     texts = Localized("en", settings.policy.zone)
-    accounts = reports.accounts_now() if reports else []
-    actions = reports.actions_now() if reports else {}
-    for carrier in sorted(carriers, key=lambda carrier: carrier.name.casefold()):
+    for carrier in sorted(listing.carriers, key=lambda carrier: carrier.name.casefold()):
         key = carrier.key
         refusal = carrier.refusal or carrier.documents
         limits = [named_usage(use, texts.minute) for use in worth_showing(carrier.uses)] or [
@@ -130,14 +140,14 @@ def _rows(settings: Settings, app: App | None) -> Iterator[tuple[tuple[str, str,
         elif carrier.unavailable_since:
             since = texts.minute(carrier.unavailable_since)
             notes.append(f"unavailable: no call has been answered since {since}")
-        latest = next(iter(actions.get(key, ())), None)
+        latest = next(iter(listing.actions.get(key, ())), None)
         if latest and latest.kind == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
-        notes += _of_clients([listed for listed in accounts if listed.account.carrier == key], texts)
+        notes += _client_notes(listing.accounts_at(key), texts)
         yield (carrier.name, "missing" if carrier.missing else carrier.source, "; ".join(limits)), notes
 
 
-def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str]:
+def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[str]:
     """A line for each account of a client that needs attention, up to so many, and how many more there are."""
     if not accounts:
         return []
@@ -156,16 +166,6 @@ def _of_clients(accounts: Sequence[ListedAccount], texts: Localized) -> list[str
         noun = plural(count, "more account" if troubled else "account")
         lines.append(f"{'and ' if troubled else ''}{noun} of clients {are} open")
     return lines
-
-
-def _app_to_read(settings: Settings) -> App | None:
-    """To be read from; None where no run has made the tables yet."""
-    if is_to_be_made(settings):
-        return None
-    database = connect(settings)
-    click.get_current_context().call_on_close(database.close)
-    schema = look(database)
-    return App(settings, database, schema, clock_of(database)) if schema.is_current else None
 
 
 @command.command("check")

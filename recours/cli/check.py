@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from recours.app import CLOCKS_AGREE, App, clock_of, connect, is_to_be_made
+from recours.app import CLOCKS_AGREE, App, connect, needs_creation, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.common import database_option, home, json_option, tell_json
@@ -137,7 +137,7 @@ class CheckContext:
     def facts(self) -> _DatabaseFacts:
         facts = _DatabaseFacts()
         try:
-            facts.is_new = is_to_be_made(self.settings)
+            facts.is_new = needs_creation(self.settings)
             if facts.is_new:
                 return facts
             database = connect(self.settings)
@@ -151,7 +151,7 @@ class CheckContext:
         facts.schema = schema
         try:
             if schema.is_current:
-                app = App(self.settings, database, schema, clock_of(database))
+                app = App(self.settings, database, schema, read_clock(database))
                 facts.overview = Reports(app).overview(days=1)
                 facts.claims = app.claims.count()
                 facts.app = app

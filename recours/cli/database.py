@@ -10,7 +10,7 @@ import click
 
 from recours import __version__
 from recours.admin.backup import Backup, BackupFacts, Restored, make_backup, open_backup, put_back
-from recours.app import clock_of, connect, named
+from recours.app import connect, named, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
     confirmed,
@@ -64,7 +64,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         else:
             database = connect(settings)
             queue_is_new = job_queue is not None and create_tables(database, job_queue.schema())
-            notes = complete(database, clock_of(database))
+            notes = complete(database, read_clock(database))
             notes += ["the tables of the job queue were created"] if queue_is_new else []
             notes = notes or ["Nothing was missing."]
             if grant_to:
@@ -91,7 +91,9 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     with report_faults(), closing(connect(settings)) as database:
         require_claims(database, look(database))
         parent = (folder or settings.root / "data" / "backups").absolute()
-        target, facts = make_backup(database, parent, settings.pod_dir, __version__, clock_of(database).now())
+        target, facts = make_backup(
+            database, parent, settings.pod_dir, __version__, read_clock(database).now()
+        )
     _warn(facts)
     if as_json:
         tell_json(asdict(facts) | {"folder": str(target)})
@@ -204,7 +206,7 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
         if not removal.statements:
             click.echo(f"There is nothing of recours in {database.safe_url}.")
             return
-        clock = clock_of(database)
+        clock = read_clock(database)
         if work := work_under_way(database, clock.now()):
             raise RunError(
                 f"A run is under way in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "

@@ -8,7 +8,7 @@ from random import random
 from typing import Any
 
 from recours.accounts.opened import catalog_of, directory_of, make_queue
-from recours.app import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, read_policy
+from recours.app import assessor_of, connect, enrolment_of, needs_creation, read_clock, read_policy
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -46,7 +46,7 @@ class _DryRun:
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
     """Log the preview, and print it if asked for as JSON; returns the exit status. Raises RunError, RefusedError."""
     log = logs.run_log()
-    if is_to_be_made(settings):
+    if needs_creation(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
     dry_run = _read(kind, settings, options)
@@ -66,7 +66,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         require_claims(database, schema)
         policy = read_policy(settings, database) if schema.is_current else settings.policy
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
-        clock = clock_of(database)
+        clock = read_clock(database)
         now = clock.now()
         catalog = catalog_of(settings, directory_of(database))
         keys = catalog.accounts_of(catalog.specs)

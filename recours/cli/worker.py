@@ -1,6 +1,5 @@
 """`recours worker`: a long-lived worker of a fleet."""
 
-import logging
 import os
 import signal
 import threading
@@ -11,7 +10,7 @@ import click
 
 from recours import __version__
 from recours.accounts.opened import catalog_of
-from recours.app import TO_BE_READ, App, log_file, open_database
+from recours.app import App, log_file, open_database
 from recours.cli.common import database_option, report_faults, settings_for
 from recours.cli.console import carriers_option, number_option, status_of, verbose_option
 from recours.core.errors import RunError
@@ -83,9 +82,7 @@ def _work(
     app = _wait_for_database(settings, asked_to_stop)
     if app is None:
         return
-    for remark in app.remarks:
-        level = logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO
-        logs.run_log().log(level, remark)
+    app.log_remarks()
     station = Station(app, threads, carriers, max_retries)
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: station.stop())

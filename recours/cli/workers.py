@@ -1,6 +1,5 @@
 """The two workers' command line: options, exit status, signals."""
 
-import logging
 import os
 import signal
 import uuid
@@ -11,7 +10,7 @@ import click
 
 from recours import __version__
 from recours.accounts.opened import catalog_of
-from recours.app import TO_BE_READ, App, log_file, open_database
+from recours.app import App, log_file, open_database
 from recours.bootstrap import leave_metrics, make_pings, make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
@@ -261,8 +260,7 @@ def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) ->
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
     _stop_on_signals(worker, app.database)
-    for remark in app.remarks:
-        log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+    app.log_remarks()
     if app.settings.database_is_embedded:
         log.warning(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {app.database.path} is used"

@@ -230,7 +230,7 @@ def attach(visit: Visit) -> Response:
     except ValueError:
         return visit.back(Notice(texts("'{text}' is no date.", text=clean(day, 40)), is_good=False))
     kind = visit.field("kind")
-    attached = actions_of(visit).attach(
+    result = actions_of(visit).attach(
         visit.field("reference"),
         content,
         file.filename,
@@ -238,7 +238,7 @@ def attach(visit: Visit) -> Response:
         signed_by=visit.field("signed_by") or None,
         at=at,
     )
-    return visit.back(Notice(attached.sentence))
+    return visit.back(Notice(result.sentence))
 
 
 def accept(visit: Visit) -> Response:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -11,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.admin.actions import MOST_CLAIMS, ActionResult
+from recours.admin.actions import MOST_CLAIMS, ActionResult, Actions
 from recours.app import App
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
@@ -25,10 +24,6 @@ from recours.reporting.problem_texts import VerdictSentences
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort, together
 from recours.reporting.snapshot import Reports
-
-if TYPE_CHECKING:
-    from recours.admin.actions import Actions
-
 
 PAGE = 50
 EXPORTED = 10_000
@@ -214,19 +209,13 @@ def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
     action = visit.field("do")
     references, remaining = _references(visit, MOST_CLAIMS)
-    notes = (
-        [
-            (
-                visit.texts(
-                    "{count} more claims match: they were left as they are. Do it again for the rest.",
-                    count=visit.texts.number(remaining),
-                ),
-                False,
-            )
-        ]
-        if remaining
-        else []
-    )
+    notes = []
+    if remaining:
+        text = visit.texts(
+            "{count} more claims match: they were left as they are. Do it again for the rest.",
+            count=visit.texts.number(remaining),
+        )
+        notes.append((text, False))
     if not references:
         return visit.back(
             Notice(visit.texts("Choose claims first: tick their boxes, or all that match."), is_good=False)

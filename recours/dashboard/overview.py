@@ -187,8 +187,7 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
         return ("bad", texts("never ended")) if never else ("", texts("under way"))
     if run.exit_status == 0:
         return "good", texts("done")
-    is_stopped = run.exit_status > _SIGNAL
-    if is_stopped:
+    if run.exit_status > _SIGNAL:
         return "warn", texts("stopped ({status})", status=run.exit_status)
     return "bad", texts("failed ({status})", status=run.exit_status)
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -92,18 +93,13 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
         "counted": texts.counted,
         "labels": page_texts,
         "path": request.url.path,
-        "here": here(request),
+        # Without what was to be shown once. A path may begin with two slashes, and would then lead to another site.
+        "here": own_path(with_parameters(request.url.path, request.query_params, notice=None)),
         "notice": None,
         "visitor": None,
     }
     content = _templates.get_template(template).render({**context, "views": {}, "zone": "", **facts})
     return HTMLResponse(typeset(content, texts.language), status)
-
-
-def here(request: Request) -> str:
-    """The address of the page that is shown, without what was to be shown once."""
-    # A path may begin with two slashes, and would then lead to another site.
-    return own_path(with_parameters(request.url.path, request.query_params, notice=None))
 
 
 def with_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
@@ -237,23 +233,18 @@ def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]
     text = visit.texts(
         "Done with {done} of {total}.", done=visit.texts.number(count), total=visit.texts.number(len(results))
     )
-    lines = [
-        (result.sentence, result.is_done) for result in sorted(results, key=lambda result: result.is_done)
-    ]
+    lines = sorted(((result.sentence, result.is_done) for result in results), key=itemgetter(1))
     return Notice(text, is_good=count == len(results), lines=lines)
 
 
 def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
     notice = Notice(is_over=False, total=1)
-    settings = visit.settings
-    name = visit.visitor.name
-    language = visit.texts.language
 
     def work() -> None:
-        app = open_app(settings)
+        app = open_app(visit.settings)
         with closing(app.database):
-            result = do(Actions(app, name, language))
+            result = do(Actions(app, visit.visitor.name, visit.texts.language))
         notice.text = result.sentence
         notice.is_good = result.is_done
 
@@ -281,7 +272,7 @@ def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[
             notice.text = texts(
                 "{fetched} of {total} fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
             )
-            notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
+            notice.lines = [*faults, *before, *sorted(lines, key=itemgetter(1))]
 
     return _begun(work, notice)
 
