@@ -34,7 +34,7 @@ from recours.database.schema.creation import create_file
 from recours.database.schema.rights import Need, needs_of
 from recours.database.tables import DONE, NOT_ENROLLED, metadata
 from recours.host.home import SETTING as HOME
-from recours.reporting.problem_texts import PROBLEMS
+from recours.reporting.problems import PROBLEMS
 from recours.runs.summary import Report, Stats
 from recours.runs.workers import WORKERS
 from recours.settings.model import (

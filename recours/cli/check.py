@@ -37,8 +37,7 @@ from recours.host.logs import FILES_KEPT, files_of
 from recours.mail.service import MailService, mail_server
 from recours.reporting import checks
 from recours.reporting.checks import CheckResult, CheckState, fault, ok, remark
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Overview
 from recours.runs.ports import CLAIMS_MOST

@@ -30,8 +30,7 @@ from recours.core.errors import RunError
 from recours.fleet.job_queue import NoFleetError
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import Problem
+from recours.reporting.problems import Problem, VerdictSentences
 from recours.runs import source
 from recours.runs.refusals import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home

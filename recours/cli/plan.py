@@ -20,8 +20,7 @@ from recours.core.text import plural
 from recours.host.installation import pasteable
 from recours.reporting.claim_reports import plan_for
 from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import OF_LATE_CLAIMS
+from recours.reporting.problems import OF_LATE_CLAIMS, VerdictSentences
 from recours.reporting.snapshot import Reports
 from recours.runs.workers import PODRetryScheduler
 

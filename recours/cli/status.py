@@ -26,8 +26,7 @@ from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, so
 from recours.reporting.explain import Explanation
 from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.reporting.labels import colon as colon_of
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Rate
 
@@ -70,17 +69,17 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     """
     with with_app(database_url) as app:
         overview = Reports(app).overview(days)
-    judgement = verdict(overview)
+    verdict_now = verdict(overview)
     sentences = VerdictSentences("en", app.settings.policy.zone)
     if as_json:
-        facts = {"at": judgement.at.isoformat()} if check else overview.as_json()
-        problems = [sentences.as_json(problem, judgement.at) for problem in judgement.problems]
-        tell_json(facts | {"verdict": sentences.verdict(judgement), "problems": problems})
+        facts = {"at": verdict_now.at.isoformat()} if check else overview.as_json()
+        problems = [sentences.as_json(problem, verdict_now.at) for problem in verdict_now.problems]
+        tell_json(facts | {"verdict": sentences.verdict(verdict_now), "problems": problems})
     else:
-        click.echo(harmless(sentences.verdict(judgement)))
-        show_problems(judgement.problems, sentences, judgement.at)
+        click.echo(harmless(sentences.verdict(verdict_now)))
+        show_problems(verdict_now.problems, sentences, verdict_now.at)
     if check:
-        raise SystemExit(DONE if judgement.is_well else FAILED)
+        raise SystemExit(FAILED if verdict_now.problems else DONE)
     if not as_json:
         _show_overview(overview, app.catalog, app.database.safe_url, sentences)
         for sentence in sentences.differences(overview.differences):

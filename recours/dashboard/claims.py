@@ -20,8 +20,7 @@ from recours.dashboard.texts import FETCH_STATUSES, PageTexts
 from recours.dashboard.visit import Notice, Visit, done_with_each, fetched_now, number_in
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.reporting.labels import error_of, reason_of
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort, together
 from recours.reporting.snapshot import Reports
 

@@ -17,8 +17,7 @@ from recours.dashboard.claim import address_of
 from recours.dashboard.texts import WORKERS, PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, verdict
+from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, VerdictSentences, verdict
 from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Run, Success
@@ -48,13 +47,13 @@ def show(visit: Visit) -> Response:
     texts = visit.texts
     overview = Reports(app).overview(days)
     names = {key: spec.name for key, spec in app.catalog.specs.items()}
-    judgement = verdict(overview)
+    verdict_now = verdict(overview)
     sentences = VerdictSentences(texts.language, texts.zone)
     return visit.page(
         "overview.html",
-        verdict=judgement,
-        sentence=clean(sentences.verdict(judgement), _LONGEST),
-        problems=[_problem(problem, overview, sentences, texts) for problem in judgement.problems],
+        verdict=verdict_now,
+        sentence=clean(sentences.verdict(verdict_now), _LONGEST),
+        problems=[_problem(problem, overview, sentences, texts) for problem in verdict_now.problems],
         cards=_cards(overview, texts),
         workers=[(worker, *_BADGES[worker.health]) for worker in overview.workers],
         differences=sentences.differences(overview.differences),

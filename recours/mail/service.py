@@ -81,8 +81,7 @@ class MailService:
         is_refused = ErrorKind.BAD_RESPONSE in kinds
         if not (is_settled or is_outage or is_refused):
             return
-        from recours.reporting.problem_texts import VerdictSentences  # noqa: PLC0415 (see above)
-        from recours.reporting.problems import ProblemKind  # noqa: PLC0415 (see above)
+        from recours.reporting.problems import ProblemKind, VerdictSentences  # noqa: PLC0415 (see above)
         from recours.reporting.system_reader import SystemReader  # noqa: PLC0415 (needed by few runs)
 
         read = SystemReader(self.outbox.database, self.outbox.catalog)

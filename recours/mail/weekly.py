@@ -8,8 +8,7 @@ from recours.core.text import clean
 from recours.core.translations import translate
 from recours.mail.render import Branding, Item, Rendered, mail_of
 from recours.reporting.labels import UNKNOWN_CARRIER, kind_name
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.system import Rate, WeekReport
 
 _MOST_ERRORS = 12

@@ -11,8 +11,7 @@ from typing import Any
 
 from recours.core.localized import Localized
 from recours.core.text import plural
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import ProblemKind, Verdict
+from recours.reporting.problems import ProblemKind, Verdict, VerdictSentences
 from recours.reporting.system import Health, WorkerStatus
 from recours.runs.workers import PODFetchWorker
 from recours.scheduling.jobs import SUBCOMMANDS, Entry

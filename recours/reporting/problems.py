@@ -5,12 +5,13 @@ A problem is something that stays until a person acts, or that has lasted so lon
 - an outage of less than an hour, mails that have waited for less than three hours: the next runs try again;
 - a backlog within which no deadline falls.
 
-Pure. To add one: a kind, a rule below, and its text in `recours.reporting.problem_texts`.
+Pure. To add one: a kind, a rule, and its text in `PROBLEMS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
@@ -19,12 +20,25 @@ from recours.accounts.health import AccountHealth
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Stage
 from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import carrier_message
-from recours.core.text import clean
+from recours.core.text import clean, names_text
+from recours.core.translations import N_, Counted
+from recours.host.installation import pasteable
+from recours.reporting.labels import author_text, quoted
 from recours.reporting.records import Concerned, iso
-from recours.reporting.system import REFUSED_LONG, Backlog, CarrierNow, Health, Overview, Pile, Stake
+from recours.reporting.system import (
+    REFUSED_LONG,
+    Backlog,
+    Differences,
+    Health,
+    Overview,
+    Pile,
+    Stake,
+)
+from recours.scheduling.jobs import SUBCOMMANDS
 
 
 class ProblemKind(StrEnum):
@@ -103,18 +117,6 @@ class Problem:
     claims: Concerned = field(default_factory=Concerned, compare=False)
     stake: Stake = field(default_factory=Stake)
 
-    def as_facts(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "count": self.count,
-            "since": iso(self.since),
-            "until": iso(self.until),
-            "carrier": self.carrier or None,
-            "facts": dict(self.facts),
-            "amounts": dict(self.stake.amounts),
-            "amounts_at_least": self.stake.is_more,
-        }
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -126,10 +128,6 @@ class Verdict:
     in_progress: int
     blocked: int
     is_more: bool = False  # there are more claims in progress than were counted
-
-    @property
-    def is_well(self) -> bool:
-        return not self.problems
 
 
 def verdict(overview: Overview) -> Verdict:
@@ -172,9 +170,6 @@ def _of_workers(overview: Overview) -> Iterator[Problem]:
         if worker.ahead:
             latest = worker.ahead[0].started_at
             yield Problem(_K.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
-
-
-def _of_fleet(overview: Overview) -> Iterator[Problem]:
     if overview.fleet and overview.fleet.is_silent:
         yield Problem(_K.FLEET_SILENT, since=overview.fleet.ticked_at)
 
@@ -193,41 +188,42 @@ def _of_carriers(overview: Overview) -> Iterator[Problem]:
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
     for carrier in overview.carriers:
-        all_accounts = carrier.stopped is not None
-        keys = _accounts_of(carrier, overview)
-        backlog = (of_all if all_accounts else of_house).get(carrier.key, Backlog(carrier.key, {}))
-        without = overview.troubles.without_account.get(carrier.key, ())
+        keys = [
+            backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key
+        ]
+        backlog = (of_all if carrier.stopped else of_house).get(carrier.key, Backlog(carrier.key, {}))
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
         kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
         if refusal and kind and (carrier.configured or backlog.in_progress):
-            yield Problem(
-                _K.NO_ACCOUNT if without and kind is _K.NOT_CONFIGURED else kind,
-                backlog.in_progress,
-                _closed_since(carrier, kind, backlog, overview),
-                refusal.until,
-                carrier.key,
-                {
-                    "name": carrier.name,
-                    "said": clean(carrier_message(refusal.reason), 100),
-                    "source": carrier.source,
-                    "missing": carrier.missing,
-                    "by": clean(
-                        (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else "", 100
-                    ),
-                    **(_named("clients", without) if without else {}),
-                },
-                Concerned(keys if all_accounts else [carrier.key]),
-            )
+            facts: dict[str, str | int] = {
+                "name": carrier.name,
+                "said": clean(carrier_message(refusal.reason), 100),
+                "source": carrier.source,
+                "missing": carrier.missing,
+                "by": "",
+            }
+            if carrier.stopped:
+                facts["by"] = clean((carrier.stopped.why or "").removeprefix("by "), 100)
+            clients = overview.troubles.without_account.get(carrier.key)
+            if clients:
+                facts |= _named("clients", clients)
+            since = overview.troubles.streaks.get(carrier.key)
+            if kind is _K.CARRIER_PAUSED:
+                since = carrier.stopped.at if carrier.stopped else None
+            elif kind is _K.NOT_CONFIGURED:
+                since = backlog.oldest
+                kind = _K.NO_ACCOUNT if clients else kind
+            concerned = Concerned(keys if carrier.stopped else [carrier.key])
+            yield Problem(kind, backlog.in_progress, since, refusal.until, carrier.key, facts, concerned)
         elif (carrier.configured or carrier.key in with_accounts) and carrier.unavailable_since:
-            since = carrier.unavailable_since
-            facts = {"name": carrier.name}
-            count = of_all[carrier.key].in_progress if carrier.key in of_all else 0
-            yield Problem(_K.OUTAGE, count, since, carrier=carrier.key, facts=facts, claims=Concerned(keys))
-
-
-def _accounts_of(carrier: CarrierNow, overview: Overview) -> list[str]:
-    """The keys of those of its accounts for which there are claims."""
-    return [backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key]
+            yield Problem(
+                _K.OUTAGE,
+                of_all[carrier.key].in_progress if carrier.key in of_all else 0,
+                carrier.unavailable_since,
+                carrier=carrier.key,
+                facts={"name": carrier.name},
+                claims=Concerned(keys),
+            )
 
 
 _OF_HEALTH = {
@@ -278,14 +274,6 @@ def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]
     """How many they are, and the first of them by name."""
     names = ", ".join(clean(client.named, 100) for client in clients[:_NAMED])
     return {label: len(clients), f"{label}_named": names, f"{label}_more": max(len(clients) - _NAMED, 0)}
-
-
-def _closed_since(
-    carrier: CarrierNow, kind: ProblemKind, backlog: Backlog, overview: Overview
-) -> datetime | None:
-    if kind is _K.CARRIER_PAUSED:
-        return carrier.stopped.at if carrier.stopped else None
-    return backlog.oldest if kind is _K.NOT_CONFIGURED else overview.troubles.streaks.get(carrier.key)
 
 
 def _of_backlogs(overview: Overview) -> Iterator[Problem]:
@@ -365,7 +353,6 @@ def _of_mails(overview: Overview) -> Iterator[Problem]:
 # Every rule, in the order in which problems are shown.
 RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_workers,
-    _of_fleet,
     _of_carriers,
     _of_accounts,
     _of_backlogs,
@@ -373,3 +360,344 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_documents,
     _of_mails,
 )
+
+
+# ---------------------------------------------------------------- what is said of them
+
+
+@dataclass(frozen=True)
+class ProblemText:
+    """What is said of one kind of problem.
+
+    `remedy`: what to do, with the command that does it. `sentence`: what the problem is.
+    Markers: the facts of the problem, and {count}; {since} and {at} (its time, after a preposition or alone), {next}
+    (a sentence about the next try) and {blocked} (a sentence about the claims that wait), each empty if not known.
+    """
+
+    short: str
+    remedy: str
+    sentence: str | Counted
+
+
+PROBLEMS: Mapping[ProblemKind, ProblemText] = {
+    _K.NEVER_RAN: ProblemText(
+        N_("{worker} has never run"),
+        N_("recours check"),
+        N_("{worker} has never run on this database. It should run every {often}."),
+    ),
+    _K.OVERDUE: ProblemText(
+        N_("{worker} is overdue"),
+        N_(
+            "See whether cron, the timer or the task still starts it (recours check); then try it by hand: recours {command}"
+        ),
+        N_(
+            "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?"
+        ),
+    ),
+    _K.RUN_FAILED: ProblemText(
+        N_("{worker} failed"),
+        N_("The end of its log says why: tail -n 50 logs/{worker}.log"),
+        N_("The last run of {worker} ({at}) failed with exit status {exit_status}."),
+    ),
+    _K.RUNS_KILLED: ProblemText(
+        N_("killed runs of {worker}"),
+        N_("See what its log says: tail -n 50 logs/{worker}.log"),
+        Counted(
+            "{count} run of {worker} never ended ({at}): it was killed, or the machine went down.",
+            "{count} runs of {worker} never ended, the latest of {at}: they were killed, or the machine went down.",
+        ),
+    ),
+    _K.CLOCK_AHEAD: ProblemText(
+        N_("a clock that is ahead"),
+        N_(
+            "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs"
+        ),
+        Counted(
+            "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
+            "{count} runs of {worker} began in the future, the latest at {at}: the clock of a machine is or was wrong.",
+        ),
+    ),
+    _K.FLEET_SILENT: ProblemText(
+        N_("long-lived workers that stand still"),
+        N_("On each of their machines: systemctl --user status recours-worker"),
+        N_("No long-lived worker has looked for claims that are due{since}. One should every minute."),
+    ),
+    _K.CREDENTIALS_REJECTED: ProblemText(
+        N_("the credentials of {name}"),
+        N_("Correct them, then: recours carriers check {carrier}"),
+        N_("{name} rejects our credentials ({quote}from {source}).{blocked}{next}"),
+    ),
+    _K.ACCOUNT_DENIED: ProblemText(
+        N_("the account at {name}"),
+        N_("Ask {name} to enable it, then: recours carriers check {carrier}"),
+        N_("{name} accepts our account but does not let it use this service{quoted}.{blocked}{next}"),
+    ),
+    _K.NOT_CONFIGURED: ProblemText(
+        N_("{name} has no credentials"),
+        N_("Set {missing} in .env, then: recours carriers check {carrier}"),
+        N_("{name} has no credentials.{blocked}"),
+    ),
+    _K.NO_ACCOUNT: ProblemText(
+        N_("no account at {name}"),
+        N_("recours accounts add CLIENT {carrier}, or set {missing} in .env for all clients"),
+        N_("There is no account at {name} for {clients}.{blocked}"),
+    ),
+    _K.ACCOUNTS_REFUSED: ProblemText(
+        N_("accounts of clients at {name}"),
+        N_("Ask the clients to correct them, then: recours accounts check"),
+        N_("{name} refuses {accounts}.{blocked}{long}"),
+    ),
+    _K.ACCOUNTS_UNUSABLE: ProblemText(
+        N_("credentials of clients at {name}"),
+        N_("recours accounts list"),
+        N_("The credentials of {accounts} at {name} cannot be used{quoted}.{blocked}"),
+    ),
+    _K.CARRIER_PAUSED: ProblemText(
+        N_("{name} is paused"),
+        N_("recours resume {carrier}"),
+        N_("{name} is paused{since}{author}.{blocked}"),
+    ),
+    _K.OUTAGE: ProblemText(
+        N_("{name} is unavailable"),
+        N_("recours carriers check {carrier}"),
+        N_("{name} is unavailable: no call has been answered{since}.{blocked}"),
+    ),
+    _K.BACKLOG: ProblemText(
+        N_("{name}'s backlog"),
+        N_("Ask {name} for more calls, then raise {setting}. What comes when: recours plan"),
+        N_(
+            "At this pace ({pace} a day) the last of {count} due claims at {name} is tried in {days} days, and {late} of them "
+            "after their deadline: the quota is the limit."
+        ),
+    ),
+    _K.UNKNOWN_CARRIER: ProblemText(
+        N_("claims of an unknown carrier"),
+        N_(
+            "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names"
+        ),
+        Counted(
+            "{count} claim names a carrier that recours does not know.",
+            "{count} claims name a carrier that recours does not know.",
+        ),
+    ),
+    _K.TO_CORRECT: ProblemText(
+        N_("claims to correct"),
+        N_("The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run"),
+        Counted(
+            "{count} claim is not asked for until it is corrected{money}{nearest}.",
+            "{count} claims are not asked for until they are corrected{money}{nearest}.",
+        ),
+    ),
+    _K.DEADLINES: ProblemText(
+        N_("deadlines"),
+        N_("recours why {reference}"),
+        Counted(
+            "{count} claim will not be tried before its deadline: {reference}, due on {day}.",
+            "{count} claims will not be tried before their deadlines; the first is {reference}, due on {day}.",
+        ),
+    ),
+    _K.EVIDENCE: ProblemText(
+        N_("evidence that vanishes"),
+        N_("recours why {reference}"),
+        Counted(
+            "{count} claim will not be tried before its carrier forgets the parcel: {reference}, on {day} at the latest.",
+            "{count} claims will not be tried before their carriers forget the parcels; the first is {reference}, on {day} at "
+            "the latest.",
+        ),
+    ),
+    _K.REFUSED_DOCUMENTS: ProblemText(
+        N_("refused documents of {name}"),
+        N_("Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT"),
+        N_(
+            "Documents of {count} parcels of {name} were refused within a day: it may have changed its layout ({files})."
+        ),
+    ),
+    _K.NOT_ENROLLED: ProblemText(
+        N_("claims that are not enrolled"),
+        N_("To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false"),
+        Counted(
+            "{count} open claim with a tracking number is not enrolled, so no POD is fetched for it.",
+            "{count} open claims with a tracking number are not enrolled, so no POD is fetched for them.",
+        ),
+    ),
+    _K.INTERNAL_ERRORS: ProblemText(
+        N_("internal errors"),
+        N_("grep -A 20 Traceback logs/*.log"),
+        Counted(
+            "{count} attempt ended in an internal error of recours since yesterday.",
+            "{count} attempts ended in an internal error of recours since yesterday.",
+        ),
+    ),
+    _K.MAILS_WAITING: ProblemText(
+        N_("mails that cannot be sent"),
+        N_("recours mail test you@example.com"),
+        Counted(
+            "{count} mail has waited for the mail server{since}.",
+            "{count} mails have waited for the mail server{since}.",
+        ),
+    ),
+    _K.MAILS_HELD: ProblemText(
+        N_("mails that are held"),
+        N_("recours mail release"),
+        Counted(
+            "{count} mail is held by the send limit (RECOURS_MAIL_BRAKE){since}.",
+            "{count} mails are held by the send limit (RECOURS_MAIL_BRAKE){since}.",
+        ),
+    ),
+    _K.MAILS_UNDECIDED: ProblemText(
+        N_("mails that may not have arrived"),
+        N_("Ask the recipients: logs/email_sender.log names them"),
+        Counted(
+            "{count} mail may not have arrived: a run died while sending it.",
+            "{count} mails may not have arrived: a run died while sending them.",
+        ),
+    ),
+}
+
+_NAMED_TEXTS = {
+    "clients": Counted("{count} client ({named})", "{count} clients ({named})"),
+    "accounts": Counted("{count} account of a client ({named})", "{count} accounts of clients ({named})"),
+    "long": Counted(" For more than a week: {named}.", " For more than a week: {named}."),
+}
+_DIFFERENCES = {
+    "repaired": Counted(
+        "The sweep over all claims had to repair {count} row that differed from its claim.",
+        "The sweep over all claims had to repair {count} rows that differed from their claims.",
+    ),
+    "owed": Counted(
+        "The service's table has been without a result of {count} claim for more than an hour.",
+        "The service's table has been without results of {count} claims for more than an hour.",
+    ),
+}
+
+
+class VerdictSentences(Localized):
+    """Problems and verdicts in one language."""
+
+    def verdict(self, verdict: Verdict) -> str:
+        """The one sentence that says whether all is well."""
+        if verdict.problems:
+            things = ", ".join(self._filled(PROBLEMS[p.kind].short, p, verdict.at) for p in verdict.problems)
+            return self.counted(
+                "{count} thing needs you: {things}.",
+                "{count} things need you: {things}.",
+                len(verdict.problems),
+                things=things,
+            )
+        more = "+" if verdict.is_more else ""
+        blocked = self("nothing blocked")
+        if verdict.blocked:
+            blocked = self("{count} of them until a limit resets", count=self.number(verdict.blocked))
+        return self(
+            "All is well: {proofs}, {in_progress}, {blocked}.",
+            proofs=self.counted("{count} proof today", "{count} proofs today", verdict.proofs_today),
+            in_progress=self.counted(
+                "{count} claim in progress",
+                "{count} claims in progress",
+                verdict.in_progress,
+                count=f"{self.number(verdict.in_progress)}{more}",
+            ),
+            blocked=blocked,
+        )
+
+    def differences(self, differences: Differences) -> list[str]:
+        """A sentence for each way in which recours's rows and the service's do not agree; none at rest."""
+        return [
+            self.counted(*_DIFFERENCES[name], count) for name, count in asdict(differences).items() if count
+        ]
+
+    def sentence(self, problem: Problem, now: datetime) -> str:
+        """What the problem is."""
+        return self._filled(PROBLEMS[problem.kind].sentence, problem, now)
+
+    def remedy(self, problem: Problem, now: datetime) -> str:
+        """What to do: a command, or what must be done before it."""
+        return pasteable(self._filled(PROBLEMS[problem.kind].remedy, problem, now))
+
+    def as_json(self, problem: Problem, now: datetime) -> dict[str, Any]:
+        """A problem for programs."""
+        return {
+            "kind": problem.kind,
+            "count": problem.count,
+            "since": iso(problem.since),
+            "until": iso(problem.until),
+            "carrier": problem.carrier or None,
+            "facts": dict(problem.facts),
+            "amounts": dict(problem.stake.amounts),
+            "amounts_at_least": problem.stake.is_more,
+            "sentence": self.sentence(problem, now),
+            "remedy": self.remedy(problem, now),
+        }
+
+    def _filled(self, message: str | Counted, problem: Problem, now: datetime) -> str:
+        facts = problem.facts
+        since = self._since(problem.since, now) if problem.since else ""
+        day = str(facts.get("deadline") or facts.get("evidence_until", ""))
+        with suppress(ValueError):
+            day = self.day(datetime.fromisoformat(day) if "T" in day else date.fromisoformat(day))
+        optional = ("at", "blocked", "quote", "quoted", "author", "money", "nearest", "often", *_NAMED_TEXTS)
+        values: dict[str, Any] = dict(facts) | dict.fromkeys(optional, "")
+        values |= {
+            "source": names_text(self.language, str(facts.get("source", ""))),
+            "missing": names_text(self.language, str(facts.get("missing", ""))),
+            "count": self.number(problem.count),
+            "carrier": problem.carrier,
+            "command": SUBCOMMANDS.get(str(facts.get("worker")), ""),
+            "since": since,
+            "next": self._next_try(problem.until, now),
+            "day": day,
+        }
+        if problem.since:
+            values["at"] = self._at(problem.since, now, exact=True)
+        if problem.count:
+            singular = message if isinstance(message, str) else message.one
+            values["blocked"] = self.counted(
+                " {count} claim blocked{since}.",
+                " {count} claims blocked{since}.",
+                problem.count,
+                since="" if "{since}" in singular else since,
+            )
+        if facts.get("said"):
+            quote = quoted(self.language, str(facts["said"]))
+            values |= {"quote": f"{quote}, ", "quoted": f" ({quote})"}
+        if facts.get("by"):
+            values["author"] = self(" (by {by})", by=author_text(self.language, f"by {facts['by']}"))
+        if money := self.sums(problem.stake.amounts):
+            values["money"] = self("; in dispute: {money}", money=money)
+        if facts.get("deadline"):
+            values["nearest"] = self(
+                "; the nearest deadline is that of {reference}, on {day}",
+                reference=facts["reference"],
+                day=day,
+            )
+        if minutes := int(facts.get("schedule_minutes", 0)):
+            is_in_minutes = minutes % 60 or (self.language == "fr" and minutes == 60)  # noqa: PLR2004 (an hour)
+            values["often"] = f"{minutes} min" if is_in_minutes else f"{minutes // 60} h"
+        for name in _NAMED_TEXTS.keys() & facts.keys():
+            named = facts[f"{name}_named"]
+            if more := int(facts.get(f"{name}_more", 0)):
+                named = self("{named} and {count} more", count=self.number(more), named=named)
+            values[name] = self.counted(*_NAMED_TEXTS[name], int(facts[name]), named=named)
+        return (
+            self(message, **values)
+            if isinstance(message, str)
+            else self.counted(*message, problem.count, **values)
+        )
+
+    def _at(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
+        """Of today the time, of other days the day; `exact`: both."""
+        if self.is_same_day(at, now):
+            return self.time(at)
+        return self.minute(at) if exact else self.day(at)
+
+    def _since(self, at: datetime, now: datetime) -> str:
+        if self.is_same_day(at, now):
+            return self.in_context("today", " since {at}", at=self._at(at, now))
+        return self(" since {at}", at=self._at(at, now))
+
+    def _next_try(self, at: datetime | None, now: datetime) -> str:
+        if at is None or at <= now:
+            return self(" Next try: at the next run.")
+        if self.is_same_day(at, now):
+            return self.in_context("today", " Next try {at}.", at=self._at(at, now, exact=True))
+        return self(" Next try {at}.", at=self._at(at, now, exact=True))

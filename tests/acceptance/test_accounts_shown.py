@@ -11,8 +11,7 @@ from recours.admin.accounts import AccountActions
 from recours.app import App, open_app, open_database
 from recours.bootstrap import metrics_text
 from recours.reporting.claim_reports import explanation_of, plan_for
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person

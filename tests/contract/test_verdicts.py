@@ -17,8 +17,7 @@ from recours.core.translations import LANGUAGES
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.runs.workers import WORKERS
 from recours.sandbox import SimulatedClock

@@ -33,8 +33,7 @@ from recours.database.engine import Database
 from recours.database.tables import account_state, mails, quota
 from recours.mail.service import MailService
 from recours.reporting.claim_reports import explanation_of
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import ProblemKind, verdict
+from recours.reporting.problems import ProblemKind, VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.runs.eligibility import why_not_reopen
 from recours.sandbox import Sandbox

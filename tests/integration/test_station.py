@@ -344,7 +344,7 @@ def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet
     other.keep_record()
     station.keep_record()
     assert (station.fault, other.fault) == (None, None)
-    assert verdict(Reports(app).overview()).is_well
+    assert not verdict(Reports(app).overview()).problems
 
 
 def test_a_fault_of_our_own_is_not_met_again_each_minute(

@@ -4,8 +4,7 @@ import pytest
 
 from recours.core.translations import LANGUAGES, translate
 from recours.dashboard.overview import fixes_of, with_command
-from recours.reporting.problem_texts import PROBLEMS
-from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind
 
 K = ProblemKind
 

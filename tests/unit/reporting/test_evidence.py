@@ -15,8 +15,7 @@ from recours.core.policy import Policy
 from recours.core.position import position
 from recours.reporting.claim_status import StatusSentences
 from recours.reporting.explain import Explanation, Facts, explain
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import Problem, ProblemKind
+from recours.reporting.problems import Problem, ProblemKind, VerdictSentences
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import is_late, loses_evidence
 

@@ -19,8 +19,7 @@ from recours.reporting.advice import advice
 from recours.reporting.claim_status import StatusSentences
 from recours.reporting.labels import account_reason, check_error, evidence_text, explain_or_quote, reason_of
 from recours.reporting.plan import day_in_line_text
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import Problem, ProblemKind, Verdict
+from recours.reporting.problems import Problem, ProblemKind, Verdict, VerdictSentences
 from recours.reporting.records import ListedClaim
 from tests.french import not_french
 

@@ -17,8 +17,7 @@ from recours.core.sentences import carrier_message
 from recours.core.translations import LANGUAGES
 from recours.reporting import checks
 from recours.reporting.checks import CheckState
-from recours.reporting.problem_texts import PROBLEMS, VerdictSentences
-from recours.reporting.problems import Problem, ProblemKind, problems, verdict
+from recours.reporting.problems import PROBLEMS, Problem, ProblemKind, VerdictSentences, problems, verdict
 from recours.reporting.system import (
     Backlog,
     CarrierNow,
@@ -432,14 +431,14 @@ def test_a_problem_says_what_its_claims_are_about() -> None:
     overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
     (problem,) = problems(overview)
     assert problem.claims.accounts == ["x"]  # not those of clients, which the house's refusal does not close
-    assert problem.as_facts()["amounts"] == {}
+    assert WORDS["en"].as_json(problem, NOW)["amounts"] == {}
     denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
     stakes: dict[tuple[str, str], Stake] = {
         (K.ACCOUNT_DENIED, "x"): denied,
         (K.ACCOUNT_DENIED, "y"): of_others,
     }
     (problem,) = problems(replace(overview, stakes=stakes))
-    facts = problem.as_facts()
+    facts = WORDS["en"].as_json(problem, NOW)
     assert (facts["amounts"], facts["amounts_at_least"]) == ({"EUR": 12.5}, True)
 
 

@@ -12,8 +12,7 @@ from recours.core.claim import Stage
 from recours.core.custody import Manifest
 from recours.mail.render import Branding, Rendered
 from recours.mail.weekly import render_report
-from recours.reporting.problem_texts import VerdictSentences
-from recours.reporting.problems import verdict
+from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.system import Backlog, Overview, Rate, Tally, Week, WeekReport, success_of
 from tests.unit.reporting.test_problems import CASES, seen
 
