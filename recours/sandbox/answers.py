@@ -78,6 +78,8 @@ class SimulatedCarrier(ABC):
     paths: ClassVar[tuple[str, ...]]  # and those below one that ends with a slash
     # The settings that hold account and password; a single one holds a key that stands for both.
     credentials: ClassVar[tuple[str, ...]]
+    number_form: ClassVar[str]  # of `example`, where the number has no check digit
+    prefix: ClassVar[int] = 0  # signs of a number before the digits that choose
     # Whether its tracking tells every account where a parcel is, and keeps the proof alone for the owner's.
     tracks_for_all: ClassVar[bool] = True
 
@@ -90,8 +92,15 @@ class SimulatedCarrier(ABC):
         """Understand a request. Raises BadRequestError."""
 
     def answer(self, question: Question, state: ParcelState) -> Answer:
-        """Answer in the carrier's own form. What `ready_made` covers counts as DELIVERED here."""
-        return self.refusal(question, state) or self.good(question, state)
+        """Answer in the carrier's own form, or as what stands in front of its service does."""
+        if state.scenario in _READY_MADE:
+            return _READY_MADE[state.scenario]
+        refusal = self.refusal(question, state)
+        if state.scenario is Scenario.RATE_LIMITED:
+            wait = state.parcel.retry_after
+            headers = (("Retry-After", wait),) if wait is not None else ()
+            return replace(refusal or Answer(429, b"Too many requests"), headers=headers)
+        return refusal or self.good(question, state)
 
     @abstractmethod
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
@@ -100,17 +109,6 @@ class SimulatedCarrier(ABC):
     @abstractmethod
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The answer that is no error."""
-
-    def too_many_calls(self) -> Answer:
-        """The answer to RATE_LIMITED, as far as it does not depend on the parcel."""
-        return Answer(429, b"Too many requests")
-
-    def ready_made(self, state: ParcelState) -> Answer | None:
-        """The answer that comes from in front of the carrier's service; None if there is none."""
-        if state.scenario is Scenario.RATE_LIMITED:
-            wait = state.parcel.retry_after
-            return replace(self.too_many_calls(), headers=() if wait is None else (("Retry-After", wait),))
-        return _READY_MADE.get(state.scenario)
 
     def hides(self, question: Question) -> Collection[Scenario]:
         """The scenarios in which the carrier says to other accounts that the parcel is not theirs."""
@@ -125,16 +123,16 @@ class SimulatedCarrier(ABC):
         values = (account, password) if len(self.credentials) > 1 else (key_of(account, password),)
         return dict(zip(self.credentials, values, strict=True))
 
-    @abstractmethod
     def example(self, digits: str, serial: int) -> str:
         """A number of the carrier's form, check digit included, whose two `digits` choose what happens to its parcel.
 
         `serial`: below 100,000; another one gives another number.
         """
+        return self.number_form.format(digits=digits, serial=serial)
 
     def digits_of(self, number: str) -> str:
         """The two digits of a number that choose what happens to its parcel; anything else: it is unknown."""
-        return "".join(re.findall(r"[0-9]", number))[:2]
+        return "".join(re.findall(r"[0-9]", number[self.prefix :]))[:2]
 
 
 class TracksSeveral(SimulatedCarrier):

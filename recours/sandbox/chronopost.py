@@ -78,6 +78,7 @@ _POD_ERRORS = {
 class Chronopost(soap.SoapCarrier):
     key = "chronopost"
     paths = (PATH,)
+    number_form = "XY{digits}{serial:07d}FR"
     credentials = ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_CLIENT: "Unmarshalling Error: the request was refused",
@@ -111,10 +112,6 @@ class Chronopost(soap.SoapCarrier):
         name = f"ns2:{question.operation}Response"
         result = f'<{name} xmlns:ns2="{NAMESPACE}"><return>{_result(question, state)}</return></{name}>'
         return Answer(200, soap.envelope(result), CONTENT_TYPE)
-
-    def example(self, digits: str, serial: int) -> str:
-        """Two letters, nine digits and two letters."""
-        return f"XY{digits}{serial:07d}FR"
 
 
 def _bad_request(reason: str) -> BadRequestError:

@@ -120,6 +120,8 @@ _RETURNED = (
 class Colissimo(SimulatedCarrier):
     key = "colissimo"
     paths = (TIMELINE, "/api-document/")
+    number_form = "6A{digits}{serial:09d}"
+    prefix = 2
     # The better of the two sets; an API key is `key_of` the two.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
     tracks_for_all = False
@@ -155,13 +157,6 @@ class Colissimo(SimulatedCarrier):
                 "uuid": tree.get("uuid") or "",
             },
         )
-
-    def example(self, digits: str, serial: int) -> str:
-        return f"6A{digits}{serial:09d}"
-
-    def digits_of(self, number: str) -> str:
-        """The third and the fourth sign, whichever of the forms the number has."""
-        return number[2:4]
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario

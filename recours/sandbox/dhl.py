@@ -54,7 +54,9 @@ _NOT_YET = (
 _IMAGES = {Scenario.DELIVERED_PNG: "image/png", Scenario.DELIVERED_GIF: "image/gif"}
 
 _LINKED = DOCUMENT_IS_THERE | {Scenario.POD_UNSAID}
+_TOO_MANY = "Too many requests within defined time period, please try again later."
 _ERRORS = {
+    Scenario.RATE_LIMITED: (429, "Too Many Requests", _TOO_MANY),
     Scenario.UNKNOWN: (404, "No result found", "No shipment with given tracking number found."),
     Scenario.ACCOUNT_DENIED: (403, "Forbidden", "You are not allowed to use this service."),
     Scenario.AUTH_REFUSED: (401, "Unauthorized", "Unauthorized for given resource."),
@@ -67,6 +69,7 @@ _ERRORS = {
 class Dhl(SimulatedCarrier):
     key = "dhl"
     paths = (_PATH, _LINKS)
+    number_form = "JJD{digits}{serial:016d}"
     credentials = ("DHL_API_KEY",)
 
     def read(self, request: HttpRequest) -> Question:
@@ -86,13 +89,6 @@ class Dhl(SimulatedCarrier):
             goes_on=_LINKED,
             credentials=account_of(request.headers.get("dhl-api-key", "")),
         )
-
-    def example(self, digits: str, serial: int) -> str:
-        return f"JJD{digits}{serial:016d}"
-
-    def too_many_calls(self) -> Answer:
-        detail = "Too many requests within defined time period, please try again later."
-        return _problem(429, "Too Many Requests", detail)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if not question.tracking:

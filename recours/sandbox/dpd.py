@@ -74,6 +74,7 @@ _NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 class Dpd(soap.SoapCarrier):
     key = "dpd"
     paths = (PATH,)
+    number_form = "{digits}{serial:012d}"  # without the check sign that may follow, which is not sent
     credentials = ("DPD_USER", "DPD_PASSWORD")
     tracks_for_all = False
     # Without an ErrorId.
@@ -103,10 +104,6 @@ class Dpd(soap.SoapCarrier):
     def settings(self, account: str, password: str) -> dict[str, str]:
         customer = {"DPD_CENTER_NUMBER": CENTER, "DPD_CUSTOMER_NUMBER": _customer_of(account)}
         return super().settings(account, password) | customer
-
-    def example(self, digits: str, serial: int) -> str:
-        """Fourteen digits; the check sign that may follow them is not part of what is sent."""
-        return f"{digits}{serial:012d}"
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario

@@ -69,6 +69,7 @@ _OWN_ERROR: _Error = (
 )
 _DENIED = "We could not authorize your credentials. Please check your permissions and try again."
 _ERRORS = {
+    Scenario.RATE_LIMITED: _TOO_MANY,
     Scenario.AUTH_REFUSED: _BAD_TOKEN,
     Scenario.ACCOUNT_DENIED: (403, "FORBIDDEN.ERROR", _DENIED),
     Scenario.SYSTEM_ERROR: _OWN_ERROR,
@@ -154,9 +155,6 @@ class FedEx(GivesTokens, TracksSeveral):
         body = f"{digits}{serial:09d}"
         total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
         return f"{body}{total % 11 % 10}"
-
-    def too_many_calls(self) -> Answer:
-        return _error(*_TOO_MANY)
 
     def joined(self, items: Sequence[Any]) -> Answer:
         return _output({"completeTrackResults": list(items)})

@@ -61,6 +61,7 @@ _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NO
 class Gls(GivesTokens, TracksSeveral):
     key = "gls"
     paths = (_TOKEN, _TRACK, _SHIPIT)
+    number_form = "{digits}{serial:09d}"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
     items_path = ("parcels",)  # an error of a parcel is there too
 
@@ -76,19 +77,13 @@ class Gls(GivesTokens, TracksSeveral):
             return _no_token("Invalid client identifier")
         return json_api.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
 
-    def example(self, digits: str, serial: int) -> str:
-        """A parcel number of eleven digits, without a check digit."""
-        return f"{digits}{serial:09d}"
-
-    def too_many_calls(self) -> Answer:
-        """The gateway sends them, in its own form."""
-        text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
-        return _fault(429, text, "policies.ratelimit.QuotaViolation")
-
     def joined(self, items: Sequence[Any]) -> Answer:
         return json_api.answer({"parcels": list(items)})
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        if state.scenario is Scenario.RATE_LIMITED:  # the gateway says so of either service, in its own form
+            text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
+            return _fault(429, text, "policies.ratelimit.QuotaViolation")
         if not question.tracking:
             return _refused_shipit(question, state)
         if not _NUMBER.fullmatch(question.number):

@@ -42,6 +42,7 @@ _UNKNOWN = "Ressource non trouvée"
 
 # HTTP status, code, message.
 _GATEWAY_ERRORS = {
+    Scenario.RATE_LIMITED: (429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)"),
     Scenario.ACCOUNT_DENIED: (403, "FORBIDDEN", "This application has no subscription to the API"),
     Scenario.FAULT_CLIENT: (400, "BAD_REQUEST", "The request was refused"),
     Scenario.FAULT_SERVER: (500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
@@ -65,6 +66,8 @@ _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de li
 class LaPoste(TracksSeveral):
     key = "laposte"
     paths = ("/suivi/v2/",)
+    number_form = "6A{digits}{serial:09d}"
+    prefix = 2
     credentials = ("LAPOSTE_API_KEY",)
 
     def read(self, request: HttpRequest) -> Question:
@@ -84,16 +87,6 @@ class LaPoste(TracksSeveral):
             "idships", number, tuple(also), tracking=True, credentials=account_of(key), details=details
         )
 
-    def example(self, digits: str, serial: int) -> str:
-        return f"6A{digits}{serial:09d}"
-
-    def digits_of(self, number: str) -> str:
-        return number[2:4]
-
-    def too_many_calls(self) -> Answer:
-        """The gateway's 429 names count and window."""
-        return _gateway(429, "TOO_MANY_REQUESTS", "max quota reached (10 calls per 1s)")
-
     def items_of(self, answer: Answer) -> list[Any] | None:
         """An error of the service is one parcel's; one of the gateway is the call's."""
         return [json.loads(answer.body)] if isinstance(part_of(answer, "returnCode"), int) else None
@@ -109,13 +102,15 @@ class LaPoste(TracksSeveral):
         scenario = state.scenario
         if scenario is Scenario.AUTH_REFUSED:
             return _unauthorized()
+        if scenario in _GATEWAY_ERRORS:
+            return _gateway(*_GATEWAY_ERRORS[scenario])
         if not NUMBER.fullmatch(number):
             return _functional(400, _BAD_NUMBER, number, language)
         if scenario is Scenario.UNKNOWN:
             return _functional(404, _UNKNOWN, number, language)
         if scenario is Scenario.SYSTEM_ERROR:
             return _functional(500, "Erreur système", number, language)
-        return _gateway(*_GATEWAY_ERRORS[scenario]) if scenario in _GATEWAY_ERRORS else None
+        return None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         delivered = state.is_delivered

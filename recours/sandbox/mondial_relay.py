@@ -59,6 +59,7 @@ _SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
 class MondialRelay(soap.SoapCarrier):
     key = "mondial_relay"
     paths = (PATH,)
+    number_form = "{digits}{serial:06d}"
     credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
     tracks_for_all = False
     faults: ClassVar[Mapping[Scenario, str]] = {
@@ -91,9 +92,6 @@ class MondialRelay(soap.SoapCarrier):
     def settings(self, account: str, password: str) -> dict[str, str]:
         """A brand of eight signs, made of the account, and its private key."""
         return super().settings(_brand_of(account), password)
-
-    def example(self, digits: str, serial: int) -> str:
-        return f"{digits}{serial:06d}"
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario

@@ -161,7 +161,10 @@ class Sandbox:
         if question.asks_token and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
         states = self._record(carrier, question)
-        answers = [_played(carrier, alone, state) for alone, state in states]
+        answers: list[Answer] = []
+        for alone, state in states:
+            override = state.override and state.override(carrier, alone, state)
+            answers.append(override or carrier.answer(alone, state))
         if isinstance(carrier, TracksSeveral) and question.also:
             return self._together(carrier, answers)
         return answers[0]
@@ -261,13 +264,6 @@ class Sandbox:
             refused=account is None or not has_right,
             hidden=None if is_owner else carrier.hides(question),
         )
-
-
-def _played(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
-    """The answer about one parcel. A wrong password is AUTH_REFUSED by now, which is nothing ready-made."""
-    if state.override is not None:
-        return state.override(carrier, question, state)
-    return carrier.ready_made(state) or carrier.answer(question, state)
 
 
 class _Server(ThreadingHTTPServer):

@@ -45,10 +45,10 @@ _NEEDED = ("transid", "transactionsrc")  # headers
 _BAD_NUMBER = (400, "TV1002", "Invalid inquiry number")
 _BAD_TOKEN = (401, "250002", "Invalid Authentication Information.")
 _BAD_CLIENT = (401, "10401", "ClientId is Invalid")
-_TOO_MANY = (429, "10429", "Too Many Requests")
 
 # HTTP status, code, message.
 _ERRORS = {
+    Scenario.RATE_LIMITED: (429, "10429", "Too Many Requests"),
     Scenario.AUTH_REFUSED: _BAD_TOKEN,
     Scenario.ACCOUNT_DENIED: (403, "403", "Blocked Merchant"),
     Scenario.SYSTEM_ERROR: (500, "500", "Internal server error"),
@@ -123,9 +123,6 @@ class Ups(GivesTokens):
     def digits_of(self, number: str) -> str:
         """The two after 1Z; in numbers of another form the first two."""
         return number[2:4] if _NUMBER.fullmatch(number) else super().digits_of(number)
-
-    def too_many_calls(self) -> Answer:
-        return _error(*_TOO_MANY)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if state.scenario in _ERRORS:

@@ -26,6 +26,7 @@ class Acme(SimulatedCarrier):
 
     key = "acme"
     credentials = ("ACME_KEY",)
+    number_form = "AC{digits}{serial:08d}"
 
     def owns(self, path: str) -> bool:
         """Everything about parcels."""
@@ -46,10 +47,6 @@ class Acme(SimulatedCarrier):
             goes_on=() if proof else DELIVERED_BY_TRACKING,
             credentials=account_of(request.headers.get("x-key", "")),
         )
-
-    def example(self, digits: str, serial: int) -> str:
-        """Two letters and ten digits."""
-        return f"AC{digits}{serial:08d}"
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         del question
