@@ -16,9 +16,9 @@ from recours.cli.console import carriers_option, number_option, status_of, verbo
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.fleet import LOG_NAME
+from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.job_queue import open_queue
 from recours.fleet.process import Process
-from recours.fleet.station import Station
 from recours.host import logs
 from recours.settings.model import Settings
 
@@ -83,14 +83,14 @@ def _work(
     if app is None:
         return
     app.log_remarks()
-    station = Station(app, threads, carriers, max_retries)
+    fleet_worker = FleetWorker(app, threads, carriers, max_retries)
     for number in _STOP_SIGNALS:
-        signal.signal(number, lambda *_: station.stop())
+        signal.signal(number, lambda *_: fleet_worker.stop())
     if asked_to_stop.is_set():
-        station.stop()
+        fleet_worker.stop()
     watchdog = os.environ.get("WATCHDOG_USEC", "")
     process = Process(
-        station,
+        fleet_worker,
         queue,
         slots,
         watchdog_s=int(watchdog) / 1e6 if watchdog.isdigit() else None,

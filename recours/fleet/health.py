@@ -20,7 +20,7 @@ from typing import Any
 
 from recours.bootstrap import metrics_text
 from recours.core.errors import RunError
-from recours.fleet.station import Station
+from recours.fleet.fleet_worker import FleetWorker
 from recours.host.logs import run_log
 from recours.settings.model import redactor
 
@@ -44,10 +44,10 @@ class _Answer:
 class _Pages:
     """What there is to ask. A page that uses the database has one of its connections at most, however many ask."""
 
-    def __init__(self, station: Station, is_ready: Callable[[], bool]) -> None:
-        self._station = station
+    def __init__(self, fleet_worker: FleetWorker, is_ready: Callable[[], bool]) -> None:
+        self._worker = fleet_worker
         self._is_ready = is_ready
-        self._redact = redactor(station.app.settings)
+        self._redact = redactor(fleet_worker.app.settings)
         self._pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
         self._health_lock = threading.Lock()
         self._metrics_lock = threading.Lock()
@@ -69,29 +69,29 @@ class _Pages:
     def _health(self) -> _Answer:
         with _alone(self._health_lock, "/health"):
             began = time.perf_counter()
-            with self._station.app.database.read() as connection:
+            with self._worker.app.database.read() as connection:
                 connection.exec_driver_sql("SELECT 1")
             took = time.perf_counter() - began
-        fault = self._station.fault
+        fault = self._worker.fault
         facts = {
             "ok": True,
             "database_s": round(took, 4),
             "fault": None if fault is None else self._redact(fault),
-            "done": self._station.facts(),
+            "done": self._worker.facts(),
         }
         return _Answer(200, json.dumps(facts))
 
     def _ready(self) -> _Answer:
-        is_ready = self._is_ready() and not self._station.is_silent
+        is_ready = self._is_ready() and not self._worker.is_silent
         return _Answer(200 if is_ready else 503, json.dumps({"ready": is_ready}))
 
     def _metrics(self) -> _Answer:
         with _alone(self._metrics_lock, "/metrics"):
             now = time.monotonic()
             if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
-                self._recorded = now, metrics_text(self._station.app)
+                self._recorded = now, metrics_text(self._worker.app)
             recorded = self._recorded[1]
-        facts = self._station.facts().items()
+        facts = self._worker.facts().items()
         own = [
             "# HELP recours_worker_jobs_total Pieces of work that this process has done.",
             "# TYPE recours_worker_jobs_total counter",
@@ -120,9 +120,9 @@ class HealthServer(ThreadingHTTPServer):
 
     daemon_threads = True  # they end with the process
 
-    def __init__(self, station: Station, port: int, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, fleet_worker: FleetWorker, port: int, is_ready: Callable[[], bool]) -> None:
         """Raises RunError if the port is taken."""
-        self.pages = _Pages(station, is_ready)
+        self.pages = _Pages(fleet_worker, is_ready)
         self._began: dict[socket.socket, float] = {}  # connections that are open
         try:
             super().__init__((_LOOPBACK, port), _Handler)

@@ -1,4 +1,4 @@
-"""What a job queue and the `Station` whose jobs it does have to do with each other.
+"""What a job queue and the `FleetWorker` whose jobs it does have to do with each other.
 
 A job is a wake-up call: which claims, in which order, within which quota and when again is written in recours's own
 tables. A queue needs no retries, no locks and no results; a job that is lost, or comes twice, does no harm. Every minute
@@ -42,11 +42,11 @@ class WorkerLane:
 
 
 # Has a slice of that lane begin as soon as some process is free; does nothing if one waits already. Raises QueueError.
-Wake = Callable[[WorkerLane], None]
+Enqueue = Callable[[WorkerLane], None]
 
 
 # Has a process that works for this carrier take the job instead. Raises QueueError.
-HandOn = Callable[[str], None]
+Requeue = Callable[[str], None]
 
 # What a queue says of itself several times a second: True while it does jobs, False when it ends.
 NoteReady = Callable[[bool], None]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.engine import SystemClock, clock_offset
+from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.health import HealthServer
 from recours.fleet.job_queue import NoFleetError, remove_strange_jobs
-from recours.fleet.station import Station
 from recours.host.logs import run_log
 from recours.runs.log import log
 
@@ -57,7 +57,7 @@ _FAULT_AGAIN_S = 60.0  # a fault that lasts is logged that often
 class Process:
     """The parts of the process that are not work: records, health, and the job queue's beginning and end."""
 
-    station: Station
+    fleet_worker: FleetWorker
     queue: "ProcrastinateQueue"
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
@@ -69,8 +69,8 @@ class Process:
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
-        """Work until the station is stopped. `port`: of /health; 0: none. Raises RunError if it cannot begin."""
-        health = HealthServer(self.station, port, lambda: self.is_ready) if port else None
+        """Work until the worker is stopped. `port`: of /health; 0: none. Raises RunError if it cannot begin."""
+        health = HealthServer(self.fleet_worker, port, lambda: self.is_ready) if port else None
         threads = [
             threading.Thread(target=self._every, args=(_RECORD_EVERY_S, self._keep_record), daemon=True)
         ]
@@ -88,10 +88,10 @@ class Process:
                 thread.join()
             if health:
                 health.close()
-            self.station.close()
+            self.fleet_worker.close()
 
     def _supervise(self) -> None:
-        """Have jobs done until the station is stopped and its work is over. Raises what ended them before.
+        """Have jobs done until the worker is stopped and its work is over. Raises what ended them before.
 
         A queue whose database does not answer may never end. It is left behind, in a thread that ends with the process.
         """
@@ -99,7 +99,7 @@ class Process:
         threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
         worked_at = monotonic()
         while not jobs.done():
-            if not self.station.stopped or self.station.is_working:
+            if not self.fleet_worker.stopped or self.fleet_worker.is_working:
                 worked_at = monotonic()
             elif monotonic() - worked_at >= _QUEUE_ENDS_WITHIN_S:
                 run_log().warning("The job queue did not end: its database does not answer")
@@ -116,20 +116,20 @@ class Process:
             ending.set_result(None)
 
     def _do_jobs(self) -> None:
-        """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""
+        """Begin anew whenever the database went away, until the worker is stopped. Raises NoFleetError."""
         log = run_log()
         told_at = 0.0
-        while not self.station.stopped:
+        while not self.fleet_worker.stopped:
             self._alive_at = monotonic()
             try:
-                self.queue.run(self.station, self.slots, self._note_ready)
+                self.queue.run(self.fleet_worker, self.slots, self._note_ready)
             except NoFleetError:  # a person must act, and a service that failed is seen
                 raise
             except RunError as fault:
-                if str(fault) != self.station.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
+                if str(fault) != self.fleet_worker.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
                     log.error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
                     told_at = monotonic()
-                self.station.queue_fault = str(fault)
+                self.fleet_worker.queue_fault = str(fault)
                 self._ended.wait(_AGAIN_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
@@ -139,11 +139,11 @@ class Process:
             self._ready_since = now
             systemd_notify("READY=1")
         self.is_ready = is_ready
-        is_well = self.station.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
+        is_well = self.fleet_worker.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
         if is_ready and is_well and not self._has_said:
             run_log().info("Ready: jobs are done as they come")
         if is_ready and is_well:
-            self.station.queue_fault = None
+            self.fleet_worker.queue_fault = None
         self._has_said = is_ready and is_well
 
     def _report_alive(self) -> None:
@@ -157,10 +157,10 @@ class Process:
 
     def _keep_record(self) -> None:
         try:
-            if isinstance(self.station.clock, SystemClock):
-                self.station.clock.adjust(clock_offset(self.station.app.database))
-            self.station.keep_record()
-            if removed := remove_strange_jobs(self.station.app.database):
+            if isinstance(self.fleet_worker.clock, SystemClock):
+                self.fleet_worker.clock.adjust(clock_offset(self.fleet_worker.app.database))
+            self.fleet_worker.keep_record()
+            if removed := remove_strange_jobs(self.fleet_worker.app.database):
                 run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
         except RunError as fault:
             run_log().warning(f"What was done could not be recorded: {fault}")

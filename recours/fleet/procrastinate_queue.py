@@ -24,7 +24,7 @@ from recours.fleet.connections import NO_TABLES, NOW, POOL, conninfo_of, defer_f
 from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerLane
 
 if TYPE_CHECKING:
-    from recours.fleet.station import Station
+    from recours.fleet.fleet_worker import FleetWorker
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S = 2.0
@@ -49,7 +49,7 @@ class ProcrastinateQueue:
         with _translated():
             defer_fetch(self._conninfo, reference)
 
-    def run(self, jobs: "Station", slots: int, ready: NoteReady) -> None:
+    def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
 
         Not in Windows' usual loop, in which psycopg cannot work. Raises QueueError if the database goes away: the caller
@@ -66,7 +66,7 @@ class ProcrastinateQueue:
             tasks = _with_tasks(app, jobs, runner.get_loop())
             runner.run(self._work(tasks, jobs, slots, ready))
 
-    async def _work(self, app: App, jobs: "Station", slots: int, ready: NoteReady) -> None:
+    async def _work(self, app: App, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
         """Raises QueueError, and what ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
         async with app.open_async():
@@ -98,13 +98,13 @@ def _of(key: str) -> str:
     return f"recours_{carrier_of(key) or 'none'}"
 
 
-def _with_tasks(app: App, jobs: "Station", loop: asyncio.AbstractEventLoop) -> App:
+def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) -> App:
     def put(job: JobDeferrer, **arguments: Any) -> None:
         """Put a job into the queue, from another thread than the loop's."""
         with _translated():
             asyncio.run_coroutine_threadsafe(job.defer_async(**arguments), loop).result(_PUT_WITHIN_S)
 
-    def wake(lane: WorkerLane) -> None:
+    def enqueue(lane: WorkerLane) -> None:
         # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.
         with suppress(AlreadyEnqueued, AssertionError):
             lock = f"recours {lane.worker} {lane.carrier}"
@@ -114,19 +114,19 @@ def _with_tasks(app: App, jobs: "Station", loop: asyncio.AbstractEventLoop) -> A
     @app.periodic(cron="* * * * *")
     @app.task(name="recours.tick", queue=NOW, priority=10)
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
-        jobs.tick(wake)
+        jobs.tick(enqueue)
 
     # A program that may write to the queue's tables may write anything.
     @app.task(name="recours.slice")
     def work(worker: Any = None, carrier: Any = None, **_: Any) -> None:
-        jobs.slice(WorkerLane(worker, carrier), wake)
+        jobs.slice(WorkerLane(worker, carrier), enqueue)
 
     @app.task(name="recours.fetch_now", queue=NOW)
     def fetch_now(reference: Any = None, asked_at: float | None = None, **_: Any) -> None:
-        def hand_on(carrier: str) -> None:
+        def requeue(carrier: str) -> None:
             put(fetch_now.configure(queue=_of(carrier), priority=10), reference=reference, asked_at=asked_at)
 
-        jobs.fetch_now(reference, asked_at, hand_on)
+        jobs.fetch_now(reference, asked_at, requeue)
 
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="recours.sweep", queue=NOW, priority=5)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.database.engine import Database
-from recours.fleet.job_queue import HandOn, Wake, WorkerLane, create_tables, remove_strange_jobs
+from recours.fleet.job_queue import Enqueue, Requeue, WorkerLane, create_tables, remove_strange_jobs
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
 from tests.conftest import Kind
 from tests.processes_of_fleet import add_jobs, wait_for
@@ -28,16 +28,16 @@ class RecordedJobs:
     fetched: list[tuple[str, float | None]] = field(default_factory=list)
     ticks: int = 0
 
-    def tick(self, wake: Wake) -> None:
-        del wake
+    def tick(self, enqueue: Enqueue) -> None:
+        del enqueue
         self.ticks += 1
 
-    def slice(self, lane: WorkerLane, wake: Wake) -> None:
-        del wake
+    def slice(self, lane: WorkerLane, enqueue: Enqueue) -> None:
+        del enqueue
         self.slices.append(lane)
 
-    def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
-        del hand_on
+    def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
+        del requeue
         self.fetched.append((reference, asked_at))
 
     def sweep(self) -> None:

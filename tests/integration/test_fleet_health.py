@@ -18,10 +18,10 @@ import pytest
 
 from recours.app import open_database
 from recours.core.errors import RunError
+from recours.fleet import fleet_worker as module
 from recours.fleet import health
-from recours.fleet import station as station_module
+from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.health import HealthServer
-from recours.fleet.station import Station
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
 from tests.planted import MARK
@@ -31,16 +31,16 @@ SECRET = f"{MARK}-of-the-account"
 
 
 @pytest.fixture
-def station(settings_of: Callable[..., Settings], url: str, sandbox: Sandbox) -> Iterator[Station]:
+def fleet_worker(settings_of: Callable[..., Settings], url: str, sandbox: Sandbox) -> Iterator[FleetWorker]:
     settings = settings_of(url, sandbox, COLISSIMO_API_KEY=SECRET)
-    station = Station(open_database(settings))
-    yield station
-    station.app.database.close()
+    fleet_worker = FleetWorker(open_database(settings))
+    yield fleet_worker
+    fleet_worker.app.database.close()
 
 
 @pytest.fixture
-def server(station: Station) -> Iterator[HealthServer]:
-    server = HealthServer(station, 0, lambda: True)
+def server(fleet_worker: FleetWorker) -> Iterator[HealthServer]:
+    server = HealthServer(fleet_worker, 0, lambda: True)
     yield server
     server.close()
 
@@ -86,10 +86,10 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 
 
 def test_what_metrics_read_from_the_database_is_kept_for_a_while(
-    server: HealthServer, station: Station, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    server: HealthServer, fleet_worker: FleetWorker, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "recours_reading 1" in get(server, "/metrics")[1]
-    station.tick(lambda _: None)
+    fleet_worker.tick(lambda _: None)
     shown = get(server, "/metrics")[1]
     assert "recours_reading 1" in shown
     assert 'recours_worker_jobs_total{job="tick"} 2' in shown, "its own counts are those of now"
@@ -97,9 +97,9 @@ def test_what_metrics_read_from_the_database_is_kept_for_a_while(
     assert "recours_reading 2" in get(server, "/metrics")[1]
 
 
-def test_metrics_say_when_a_worker_last_looked(server: HealthServer, station: Station) -> None:
-    station.tick(lambda _: None)
-    station.keep_record()
+def test_metrics_say_when_a_worker_last_looked(server: HealthServer, fleet_worker: FleetWorker) -> None:
+    fleet_worker.tick(lambda _: None)
+    fleet_worker.keep_record()
     (line,) = [
         line for line in get(server, "/metrics")[1].splitlines() if line.startswith("recours_fleet_last_tick")
     ]
@@ -137,11 +137,11 @@ def fails(error: Exception) -> Callable[..., Any]:
 
 
 def test_a_fault_of_the_work_is_shown_without_secrets(
-    server: HealthServer, station: Station, add_claims: Callable[..., None]
+    server: HealthServer, fleet_worker: FleetWorker, add_claims: Callable[..., None]
 ) -> None:
     assert json.loads(get(server, "/health")[1])["fault"] is None
-    add_claims(station.app.database, [{}])
-    station.tick(fails(RunError(f"No lane can be woken with {SECRET}")))
+    add_claims(fleet_worker.app.database, [{}])
+    fleet_worker.tick(fails(RunError(f"No lane can be woken with {SECRET}")))
     assert json.loads(get(server, "/health")[1])["fault"] == "No lane can be woken with ***"
 
 
@@ -154,12 +154,12 @@ def test_a_page_that_cannot_be_had_says_why_without_secrets(
 
 
 def test_a_process_of_a_fleet_that_looks_for_nothing_is_not_ready(
-    server: HealthServer, station: Station, monkeypatch: pytest.MonkeyPatch
+    server: HealthServer, fleet_worker: FleetWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    station.keep_record()
+    fleet_worker.keep_record()
     assert get(server, "/ready") == (200, '{"ready": true}')
-    monkeypatch.setattr(station_module, "SILENT_AFTER", timedelta(0))
-    station.keep_record()
+    monkeypatch.setattr(module, "SILENT_AFTER", timedelta(0))
+    fleet_worker.keep_record()
     assert get(server, "/ready") == (503, '{"ready": false}')
     assert "has looked for claims that are due" in get(server, "/health")[1]
 

@@ -22,8 +22,8 @@ from recours.core.pauses import DocumentRight
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.database.tables import runs
+from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.job_queue import WorkerLane
-from recours.fleet.station import Station
 from recours.reporting.problems import ProblemKind, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import SLICE
@@ -44,28 +44,30 @@ def hand_on_nothing(carrier: str) -> None:
 class QueueInHand:
     """Lanes that were woken, each worked on when the test says so; as the real one, none waits twice."""
 
-    def __init__(self, station: Station) -> None:
-        self.station = station
+    def __init__(self, fleet_worker: FleetWorker) -> None:
+        self.fleet_worker = fleet_worker
         self.waiting: deque[WorkerLane] = deque()
         self.woken: list[WorkerLane] = []
 
-    def wake(self, lane: WorkerLane) -> None:
+    def enqueue(self, lane: WorkerLane) -> None:
         self.woken.append(lane)
         if lane not in self.waiting:
             self.waiting.append(lane)
 
     def work(self) -> int:
-        """Until nothing waits that the station can do; how many slices that were."""
+        """Until nothing waits that the worker can do; how many slices that were."""
         slices = 0
-        while lane := next((lane for lane in self.waiting if lane.carrier in self.station.workable), None):
+        while lane := next(
+            (lane for lane in self.waiting if lane.carrier in self.fleet_worker.workable), None
+        ):
             self.waiting.remove(lane)
-            self.station.slice(lane, self.wake)
+            self.fleet_worker.slice(lane, self.enqueue)
             slices += 1
         return slices
 
     def turn(self) -> None:
         """Look for lanes with work, and do it."""
-        self.station.tick(self.wake)
+        self.fleet_worker.tick(self.enqueue)
         self.work()
 
 
@@ -78,14 +80,14 @@ class Fleet:
     clock: SimulatedClock
     settings_of: Callable[..., Settings]
     add_claims: Callable[..., None]
-    stations: list[Station] = field(default_factory=list)
+    fleet_workers: list[FleetWorker] = field(default_factory=list)
 
-    def station(self, **more: str) -> Station:
+    def fleet_worker(self, **more: str) -> FleetWorker:
         """That of another process, with these settings beside the usual ones."""
         url = self.database.url.render_as_string(hide_password=False)
         settings = self.settings_of(url, self.sandbox, **more)
-        self.stations.append(Station(replace(open_database(settings), clock=self.clock)))
-        return self.stations[-1]
+        self.fleet_workers.append(FleetWorker(replace(open_database(settings), clock=self.clock)))
+        return self.fleet_workers[-1]
 
     def add(self, claims: list[dict[str, Any]]) -> None:
         self.add_claims(self.database, claims)
@@ -108,8 +110,8 @@ def fleet(
 ) -> Iterator[Fleet]:
     fleet = Fleet(database, sandbox, clock, settings_of, add_claims)
     yield fleet
-    for station in fleet.stations:
-        station.app.database.close()
+    for fleet_worker in fleet.fleet_workers:
+        fleet_worker.app.database.close()
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -129,8 +131,8 @@ def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(fleet: Fleet) 
     count = 2 * SLICE + 5
     fleet.add([{} for _ in range(count - 1)] + [{"pod_fetch_status": "pending"}])
     fleet.deliver(count)
-    queue = QueueInHand(fleet.station())
-    queue.station.tick(queue.wake)
+    queue = QueueInHand(fleet.fleet_worker())
+    queue.fleet_worker.tick(queue.enqueue)
     assert set(queue.waiting) == {RETRIES, NEW}
     assert queue.work() <= 8
     assert fleet.rows("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
@@ -144,7 +146,7 @@ def test_numbers_of_claims_in_the_log_tell_slices_apart(
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None}
     fleet.add([{}, {}, new, new])
     fleet.deliver(4)
-    queue = QueueInHand(fleet.station())
+    queue = QueueInHand(fleet.fleet_worker())
     queue.turn()
     numbers = [match.groups() for line in caplog.messages if (match := re.match(r"\[(\d+)\.(\d+)\] ", line))]
     assert len({slice_ for slice_, _ in numbers}) == 2
@@ -154,10 +156,10 @@ def test_numbers_of_claims_in_the_log_tell_slices_apart(
 def test_more_than_one_slice_of_work_wakes_another_process_at_once(fleet: Fleet) -> None:
     fleet.add([{} for _ in range(SLICE + 1)])
     fleet.deliver(SLICE + 1)
-    station = fleet.station()
-    station.tick(lambda _: None)
+    fleet_worker = fleet.fleet_worker()
+    fleet_worker.tick(lambda _: None)
     calls_when_woken = []
-    station.slice(RETRIES, lambda _: calls_when_woken.append(len(fleet.sandbox.calls)))
+    fleet_worker.slice(RETRIES, lambda _: calls_when_woken.append(len(fleet.sandbox.calls)))
     assert calls_when_woken[0] == 0
 
 
@@ -165,17 +167,17 @@ def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(fleet: Fle
     fleet.add([{} for _ in range(3)])
     fleet.deliver(2)
     fleet.sandbox.parcels["XY000000002FR"] = Parcel((Scenario.IN_TRANSIT,))
-    queue = QueueInHand(fleet.station())
+    queue = QueueInHand(fleet.fleet_worker())
     for _ in range(3):
         queue.turn()
-        queue.station.keep_record()
+        queue.fleet_worker.keep_record()
         fleet.clock.advance(timedelta(minutes=1))
     query = "SELECT worker, exit_status, ended_at IS NOT NULL FROM recours_runs ORDER BY worker"
     kept = [("pod_fetch_worker", 0, True), ("pod_retry_scheduler", 0, True)]
     assert fleet.rows(query) == kept
     fleet.clock.advance(timedelta(hours=1))
-    queue.station.tick(queue.wake)
-    queue.station.keep_record()
+    queue.fleet_worker.tick(queue.enqueue)
+    queue.fleet_worker.keep_record()
     assert fleet.rows(query) == sorted(kept * 2)
     assert stats_of(fleet.database, "pod_retry_scheduler") == [
         {"success": 2, "failed": 1, "total": 3},
@@ -188,7 +190,7 @@ def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(fleet: Fle
 def test_an_outage_costs_a_few_attempts_and_not_one_for_each_slice(fleet: Fleet) -> None:
     fleet.add([{} for _ in range(40)])
     fleet.deliver(40, Scenario.MAINTENANCE)
-    queue = QueueInHand(fleet.station())
+    queue = QueueInHand(fleet.fleet_worker())
     for _ in range(20):
         queue.turn()
         fleet.clock.advance(timedelta(minutes=1))
@@ -204,14 +206,14 @@ def test_a_pause_holds_and_its_end_is_seen_at_once(fleet: Fleet, caplog: pytest.
     caplog.set_level(logging.INFO, logger="__main__")
     fleet.add([{}])
     fleet.deliver(1)
-    queue = QueueInHand(fleet.station())
-    queue.station._queue.stop("chronopost", "lea", "contract under review")
+    queue = QueueInHand(fleet.fleet_worker())
+    queue.fleet_worker._queue.stop("chronopost", "lea", "contract under review")
     for _ in range(5):
         queue.turn()
         fleet.clock.advance(timedelta(minutes=1))
     assert not fleet.sandbox.calls
     assert len([line for line in caplog.messages if "contract under review" in line]) == 1
-    queue.station._queue.take_up("chronopost", "lea")
+    queue.fleet_worker._queue.take_up("chronopost", "lea")
     queue.turn()
     assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 
@@ -222,13 +224,13 @@ def test_a_used_up_quota_is_said_once_and_counted_once(
     caplog.set_level(logging.INFO, logger="__main__")
     fleet.add([{} for _ in range(10)])
     fleet.deliver(10)
-    queue = QueueInHand(fleet.station(QUOTA_CHRONOPOST="8/day"))
+    queue = QueueInHand(fleet.fleet_worker(QUOTA_CHRONOPOST="8/day"))
     for _ in range(10):
         queue.turn()
         fleet.clock.advance(timedelta(minutes=1))
     assert len(fleet.sandbox.calls) == 8
     assert len([line for line in caplog.messages if "at its limit" in line]) == 1
-    queue.station.keep_record()
+    queue.fleet_worker.keep_record()
     (stats,) = fleet.rows("SELECT stats FROM recours_runs WHERE worker = 'pod_retry_scheduler'")
     assert '"skipped_rate_limit": 6' in str(stats[0]) or stats[0]["skipped_rate_limit"] == 6
 
@@ -237,7 +239,7 @@ def test_a_used_up_quota_is_said_once_and_counted_once(
 def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(fleet: Fleet, *, fails: bool) -> None:
     fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
     fleet.deliver(1, Scenario.IN_TRANSIT if fails else Scenario.DELIVERED)
-    fleet.station().fetch_now("CLM-00000", None, hand_on_nothing)
+    fleet.fleet_worker().fetch_now("CLM-00000", None, hand_on_nothing)
     ((status, stage, worker, used),) = rows(
         fleet.database,
         "SELECT pod_fetch_status, stage, worker, used FROM claims JOIN recours_claims ON recours_claims.claim_id = claims.id"
@@ -252,32 +254,32 @@ def test_a_job_that_comes_late_costs_no_second_call(fleet: Fleet, asked: str) ->
     """As of a trigger, whose job a tick's slice was faster than; or of a button that was pressed twice."""
     fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
     fleet.deliver(1, Scenario.IN_TRANSIT)
-    queue, asked_at = QueueInHand(fleet.station()), fleet.clock.now().timestamp()
+    queue, asked_at = QueueInHand(fleet.fleet_worker()), fleet.clock.now().timestamp()
     fleet.clock.advance(timedelta(seconds=1))
     queue.turn()
     assert len(fleet.sandbox.calls) == 1
-    queue.station.fetch_now("CLM-00000", None if asked == "by nobody" else asked_at, hand_on_nothing)
+    queue.fleet_worker.fetch_now("CLM-00000", None if asked == "by nobody" else asked_at, hand_on_nothing)
     assert len(fleet.sandbox.calls) == 1
     fleet.clock.advance(timedelta(seconds=1))
-    queue.station.fetch_now("CLM-00000", fleet.clock.now().timestamp(), hand_on_nothing)
+    queue.fleet_worker.fetch_now("CLM-00000", fleet.clock.now().timestamp(), hand_on_nothing)
     assert len(fleet.sandbox.calls) == 2, "somebody asked for it after the attempt"
 
 
 def test_claims_that_are_wanted_one_by_one_meet_an_outage_three_times(fleet: Fleet) -> None:
     fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None} for _ in range(8)])
     fleet.deliver(8, Scenario.MAINTENANCE)
-    station = fleet.station()
+    fleet_worker = fleet.fleet_worker()
     for n in range(8):
-        station.fetch_now(f"CLM-{n:05d}", None, hand_on_nothing)
+        fleet_worker.fetch_now(f"CLM-{n:05d}", None, hand_on_nothing)
     assert fleet.rows("SELECT count(*) FROM recours_attempts") == [(3,)]
 
 
 def test_a_process_for_other_carriers_hands_the_job_on(fleet: Fleet) -> None:
     fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
-    station = fleet.station()
-    station.only = ("ups",)
+    fleet_worker = fleet.fleet_worker()
+    fleet_worker.only = ("ups",)
     handed_on: list[str] = []
-    station.fetch_now("CLM-00000", None, handed_on.append)
+    fleet_worker.fetch_now("CLM-00000", None, handed_on.append)
     assert (handed_on, fleet.sandbox.calls) == (["chronopost"], [])
 
 
@@ -285,65 +287,65 @@ def test_a_process_for_other_carriers_hands_the_job_on(fleet: Fleet) -> None:
 def test_a_job_that_names_no_claim_is_no_fault(
     fleet: Fleet, reference: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    station = fleet.station()
-    station.fetch_now(reference, None, hand_on_nothing)
-    assert station.fault is None
+    fleet_worker = fleet.fleet_worker()
+    fleet_worker.fetch_now(reference, None, hand_on_nothing)
+    assert fleet_worker.fault is None
     assert "names no claim" in caplog.text
 
 
 def test_a_job_that_names_no_lane_is_logged_and_harms_nothing(
     fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    station = fleet.station()
+    fleet_worker = fleet.fleet_worker()
     carrier: Any = {"a": 1}
-    station.slice(WorkerLane("pod_fetch_worker", carrier), lambda _: None)
-    assert station.fault is None
+    fleet_worker.slice(WorkerLane("pod_fetch_worker", carrier), lambda _: None)
+    assert fleet_worker.fault is None
     assert "names no lane" in caplog.text
 
 
 def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    station = fleet.station()
+    fleet_worker = fleet.fleet_worker()
     usual = PODFetchWorker.maintain
 
     def maintain(worker: Worker) -> None:
         raise RunError("it cannot be done")
 
     monkeypatch.setattr(PODFetchWorker, "maintain", maintain)
-    station.tick(lambda _: None)
-    assert station.fault == "it cannot be done"
-    station.keep_record()
+    fleet_worker.tick(lambda _: None)
+    assert fleet_worker.fault == "it cannot be done"
+    fleet_worker.keep_record()
     query = "SELECT worker, exit_status FROM recours_runs ORDER BY worker"
     assert fleet.rows(query) == [("pod_fetch_worker", 1), ("pod_retry_scheduler", 0)]
     monkeypatch.setattr(PODFetchWorker, "maintain", usual)
-    station.tick(lambda _: None)
-    station.keep_record()
-    assert station.fault is None
+    fleet_worker.tick(lambda _: None)
+    fleet_worker.keep_record()
+    assert fleet_worker.fault is None
     assert fleet.rows(query) == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
 
 
 def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet: Fleet) -> None:
     """Its processes are there, and the job queue does not call them: as it was with a periodic job that got stuck."""
-    station, other = fleet.station(), fleet.station()
+    fleet_worker, other = fleet.fleet_worker(), fleet.fleet_worker()
     for _ in range(12):
         other.tick(lambda _: None)
-        for one in (station, other):
+        for one in (fleet_worker, other):
             one.keep_record()
         fleet.clock.advance(timedelta(minutes=1))
-    assert not station.is_silent, "another process looks"
+    assert not fleet_worker.is_silent, "another process looks"
     fleet.clock.advance(timedelta(minutes=10))
-    for one in (station, other):
+    for one in (fleet_worker, other):
         one.keep_record()
         assert one.is_silent
         assert "No long-lived worker has looked for claims that are due since" in (one.fault or "")
     assert fleet.rows("SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
-    app = App(station.app.settings, fleet.database, station.app.schema, fleet.clock)
+    app = App(fleet_worker.app.settings, fleet.database, fleet_worker.app.schema, fleet.clock)
     assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(Reports(app).overview()).problems]
     other.tick(lambda _: None)
     other.keep_record()
-    station.keep_record()
-    assert (station.fault, other.fault) == (None, None)
+    fleet_worker.keep_record()
+    assert (fleet_worker.fault, other.fault) == (None, None)
     assert not verdict(Reports(app).overview()).problems
 
 
@@ -352,7 +354,7 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
 ) -> None:
     fleet.add([{} for _ in range(5)])
     fleet.deliver(5)
-    queue = QueueInHand(fleet.station())
+    queue = QueueInHand(fleet.fleet_worker())
     met: list[int] = []
 
     def slice_(*_: Any, **__: Any) -> None:
@@ -364,7 +366,7 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
         queue.turn()
         fleet.clock.advance(timedelta(minutes=1))
     assert len(met) == 1
-    assert queue.station.fault == "the disk is full"
+    assert queue.fleet_worker.fault == "the disk is full"
 
 
 def test_a_fault_of_the_database_is_no_reason_to_leave_the_carrier_to_others(
@@ -372,14 +374,14 @@ def test_a_fault_of_the_database_is_no_reason_to_leave_the_carrier_to_others(
 ) -> None:
     fleet.add([{}])
     fleet.deliver(1)
-    queue = QueueInHand(fleet.station())
+    queue = QueueInHand(fleet.fleet_worker())
     usual = PODRetryScheduler.slice
 
     def slice_(*_: Any, **__: Any) -> None:
         raise DatabaseError("the server is gone")
 
     monkeypatch.setattr(PODRetryScheduler, "slice", slice_)
-    queue.station.tick(queue.wake)
+    queue.fleet_worker.tick(queue.enqueue)
     assert queue.work() == 1
     monkeypatch.setattr(PODRetryScheduler, "slice", usual)
     fleet.clock.advance(timedelta(minutes=1))
@@ -394,12 +396,12 @@ def test_a_machine_that_cannot_store_documents_leaves_the_work_to_others(
     fleet.add([{} for _ in range(count)])
     fleet.deliver(count)
     (tmp_path / "file").touch()
-    broken, sound = fleet.station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), fleet.station()
+    broken, sound = fleet.fleet_worker(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), fleet.fleet_worker()
     queue = QueueInHand(broken)
     queue.turn()
     assert "Documents cannot be stored" in (broken.fault or "")
     assert (list(queue.waiting), fleet.sandbox.calls) == ([RETRIES], []), "it waits for another process"
-    queue.station = sound
+    queue.fleet_worker = sound
     queue.work()
     assert fleet.rows("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
     fleet.clock.advance(timedelta(hours=1))
@@ -412,31 +414,31 @@ def test_what_cannot_be_fetched_is_logged_and_harms_nothing(
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
     fleet.add([{"pod_fetch_status": "success"}])
-    station = fleet.station()
-    station.fetch_now(reference, None, hand_on_nothing)
+    fleet_worker = fleet.fleet_worker()
+    fleet_worker.fetch_now(reference, None, hand_on_nothing)
     assert reference in caplog.text
-    assert station.fault is None
+    assert fleet_worker.fault is None
     assert not fleet.sandbox.calls
 
 
-def test_a_stopped_station_begins_nothing(fleet: Fleet) -> None:
+def test_a_stopped_worker_begins_nothing(fleet: Fleet) -> None:
     fleet.add([{}])
     fleet.deliver(1)
-    queue = QueueInHand(fleet.station())
-    queue.station.tick(queue.wake)
-    queue.station.stop()
+    queue = QueueInHand(fleet.fleet_worker())
+    queue.fleet_worker.tick(queue.enqueue)
+    queue.fleet_worker.stop()
     queue.work()
     assert not fleet.sandbox.calls
     assert fleet.rows("SELECT stage FROM recours_claims") == [("ready",)]
 
 
 def test_a_column_that_the_service_adds_is_seen_within_the_hour(fleet: Fleet) -> None:
-    station = fleet.station()
-    fleet.database = station.app.database
+    fleet_worker = fleet.fleet_worker()
+    fleet.database = fleet_worker.app.database
     with fleet.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE claims ADD COLUMN customer_name TEXT")
     assert not fleet.database.border.has("customer_name")
-    station.sweep()
+    fleet_worker.sweep()
     assert fleet.database.border.has("customer_name")
 
 
@@ -451,11 +453,11 @@ def test_hours_by_cron_and_by_workers_leave_the_same_rows(tmp_path: Path) -> Non
         return hour
 
     def by_workers(app: App) -> Callable[[], None]:
-        queue = QueueInHand(Station(app))
+        queue = QueueInHand(FleetWorker(app))
 
         def hour() -> None:
             queue.turn()
-            queue.station.sweep()
+            queue.fleet_worker.sweep()
 
         return hour
 

@@ -9,8 +9,8 @@ import pytest
 
 from recours.app import open_database
 from recours.database.engine import Database
+from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.job_queue import WorkerLane
-from recours.fleet.station import Station
 from recours.runs.worker import Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
@@ -25,17 +25,17 @@ def woken() -> list[WorkerLane]:
 
 
 @pytest.fixture
-def station(
+def fleet_worker(
     url: str, sandbox: Sandbox, clock: SimulatedClock, settings_of: Callable[..., Settings]
-) -> Iterator[Station]:
+) -> Iterator[FleetWorker]:
     settings = settings_of(url, sandbox, QUOTA_CHRONOPOST="4/second")  # as many as a slice has threads
-    station = Station(replace(open_database(settings), clock=clock))
-    yield station
-    station.close()
+    fleet_worker = FleetWorker(replace(open_database(settings), clock=clock))
+    yield fleet_worker
+    fleet_worker.close()
 
 
 def test_a_lane_that_finds_its_carrier_busy_comes_after_the_slice_that_was_at_work(
-    station: Station,
+    fleet_worker: FleetWorker,
     database: Database,
     clock: SimulatedClock,
     add_claims: Callable[..., None],
@@ -44,25 +44,25 @@ def test_a_lane_that_finds_its_carrier_busy_comes_after_the_slice_that_was_at_wo
 ) -> None:
     """Else a backlog of retries, slice after slice, would keep new claims waiting until its end."""
     _add(add_claims, database, clock.now(), count=2)
-    station.tick(woken.append)
+    fleet_worker.tick(woken.append)
     assert set(woken) == {RETRIES, NEW}
     woken.clear()
 
     def meanwhile(self: Worker, *_: Any, **__: Any) -> None:
         """Its work takes as long as another thread needs for this."""
         for lane in (RETRIES, NEW):
-            station.slice(lane, woken.append)
+            fleet_worker.slice(lane, woken.append)
         assert woken == [], "the carrier is busy"
 
     monkeypatch.setattr(Worker, "slice", meanwhile)
-    station.slice(RETRIES, woken.append)
+    fleet_worker.slice(RETRIES, woken.append)
     assert woken == [NEW, RETRIES, RETRIES], (
         "the second one of these does nothing: it waits in the queue already"
     )
 
 
 def test_lanes_of_other_carriers_do_not_wait(
-    station: Station,
+    fleet_worker: FleetWorker,
     database: Database,
     clock: SimulatedClock,
     add_claims: Callable[..., None],
@@ -83,15 +83,15 @@ def test_lanes_of_other_carriers_do_not_wait(
             }
         ],
     )
-    station.tick(woken.append)
+    fleet_worker.tick(woken.append)
 
     def meanwhile(self: Worker, carriers: tuple[str, ...], **_: Any) -> None:
         begun.extend(carriers)
         if carriers == (RETRIES.carrier,):
-            station.slice(other, woken.append)
+            fleet_worker.slice(other, woken.append)
 
     monkeypatch.setattr(Worker, "slice", meanwhile)
-    station.slice(RETRIES, woken.append)
+    fleet_worker.slice(RETRIES, woken.append)
     assert begun == ["chronopost", "colissimo"]
 
 

@@ -1,4 +1,4 @@
-"""A long-lived process's part in the work: its database, accounts and connections are kept, and slices of work done with them.
+"""The work of a long-lived process: its database, accounts and connections are kept, and slices of work done with them.
 
 No job queue is known here. Whatever decides when something is done calls `tick`, `slice`, `fetch_now` and `sweep`, from
 any thread and in any number. Each is a wake-up call and no more: claims, leases, quotas, backoff and order are those of
@@ -30,7 +30,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError
 from recours.database.journal import RunJournal
-from recours.fleet.job_queue import HandOn, Wake, WorkerLane
+from recours.fleet.job_queue import Enqueue, Requeue, WorkerLane
 from recours.host.logs import local, run_log
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.system import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status, signs
@@ -46,13 +46,13 @@ from recours.settings.model import redactor
 # ---------------------------------------------------------------- the record of a worker that never ends
 
 
-SHIFT = timedelta(hours=1)
+RECORD_SPAN = timedelta(hours=1)
 
 # What a slice left behind: the next one meets the same claims again.
 _LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
-class Shift:
+class RunRecord:
     """An hour of the fetch worker, or of the retry scheduler, in this process. Used by any number of threads."""
 
     def __init__(self, kind: type[Worker], journal: RunJournal, now: datetime, monotonic: float) -> None:
@@ -72,10 +72,10 @@ class Shift:
         journal.begin(self.run_id, kind.name, now)
 
     def has_ended(self, monotonic: float) -> bool:
-        return monotonic - self._started >= SHIFT.total_seconds()
+        return monotonic - self._started >= RECORD_SPAN.total_seconds()
 
     def tidy_once(self) -> bool:
-        """Tell whether what is done once in a shift is still to be done; it counts as done then."""
+        """Tell whether what is done once an hour is still to be done; it counts as done then."""
         with self._guard:
             is_due = not self._is_tidied
             self._is_tidied = True
@@ -113,7 +113,7 @@ class Shift:
         with self._guard:
             return set(self._asked)
 
-    def record(
+    def save(
         self,
         report: Report,
         now: datetime,
@@ -160,7 +160,7 @@ def _of_carrier(lane: WorkerLane) -> WorkerLane:
 
 
 @dataclass
-class Station:
+class FleetWorker:
     """Used by any number of threads."""
 
     app: App
@@ -195,10 +195,10 @@ class Station:
         self._records = DatabaseRecords(database, self._catalog, redactor(settings))
         self._queue = make_queue(settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
-        self._shifts: dict[str, Shift] = {}
-        self._over: list[Shift] = []  # whose last pieces of work are under way
+        self._run_records: dict[str, RunRecord] = {}
+        self._over: list[RunRecord] = []  # whose last pieces of work are under way
         self._closed: dict[WorkerLane, _Closed] = {}
-        self._outs: dict[WorkerLane, _Closed] = {}  # by carrier: an outage closes all its accounts
+        self._carriers_out: dict[WorkerLane, _Closed] = {}  # by carrier: an outage closes all its accounts
         self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
         self._slices: Counter[str] = Counter()  # at work, by account
         self._waiting: list[WorkerLane] = []  # for the end of one of these
@@ -216,8 +216,8 @@ class Station:
 
     # ---------------------------------------------------------------- pieces of work
 
-    def tick(self, wake: Wake) -> None:
-        """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch, the most urgent first.
+    def tick(self, enqueue: Enqueue) -> None:
+        """Bring the rows up to date, for all processes, and enqueue the lanes with claims to fetch, the most urgent first.
 
         Of all carriers: other processes may work for others. One at a time: a tick that takes long is not repeated beside.
         """
@@ -235,15 +235,15 @@ class Station:
                     lanes += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
             with self._logged("wake", PODFetchWorker):
                 for _, lane in sorted(lanes, key=itemgetter(0)):
-                    wake(lane)
+                    enqueue(lane)
         finally:
             self._ticked_at = self.clock.now()
             self._ticking.release()
 
-    def slice(self, lane: WorkerLane, wake: Wake) -> None:
+    def slice(self, lane: WorkerLane, enqueue: Enqueue) -> None:
         """Fetch the most urgent claims of a lane.
 
-        `wake` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
+        `enqueue` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
         than one slice of work: as many processes work on a lane as there is work for.
         """
         # A program that may write to the queue's tables may write anything.
@@ -261,19 +261,19 @@ class Station:
             try:
                 if not self._is_closed(lane):
                     with self._logged("slice", kind):
-                        is_more = self._slice(kind, lane, wake)
+                        is_more = self._slice(kind, lane, enqueue)
             finally:
                 waiting = self._leave(lane)
             is_left = carrier not in self.workable  # for another process, perhaps
             for next_lane in (*waiting, *([lane] if is_more or is_left else ())):
-                wake(next_lane)
+                enqueue(next_lane)
 
-    def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> bool:
+    def _slice(self, kind: type[Worker], lane: WorkerLane, enqueue: Enqueue) -> bool:
         """Do a slice of the lane; tell whether there is work for another one. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
-                wake(lane)
+                enqueue(lane)
             if not ready:
                 return False
             try:
@@ -281,10 +281,10 @@ class Station:
             except RunError as fault:
                 self._leave_to_others(carrier_of(lane.carrier), fault, kind)
                 raise
-            self._heed(worker, lane)
+            self._apply_refusal(worker, lane)
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
-    def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
+    def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
         """Fetch one claim before all others. Why one is not fetched is logged: as a rule, a run was faster.
 
         A new claim gets its first attempt. Another one is fetched only if somebody asked for it (`asked_at`) and
@@ -304,7 +304,7 @@ class Station:
                     self._fetch_one(claim, asked_at)
             finally:
                 if carrier not in self.workable:
-                    hand_on(carrier)
+                    requeue(carrier)
 
     def _fetch_one(self, claim: Claim, asked_at: float | None) -> None:
         if claim.is_pending:
@@ -364,7 +364,7 @@ class Station:
                     worker.deps.send_mails(lambda: not self.stopped)
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
-                    if self._shifts[kind.name].tidy_once():
+                    if self._run_records[kind.name].tidy_once():
                         with self.app.database.read() as connection:
                             self.app.database.look_again(connection)
                         worker.tidy(longest=LONGEST_TIDY)
@@ -420,13 +420,13 @@ class Station:
     def _is_closed(self, lane: WorkerLane) -> bool:
         """Tell whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
         now = self.clock.monotonic()
-        closings = self._closed.get(lane), self._outs.get(_of_carrier(lane))
+        closings = self._closed.get(lane), self._carriers_out.get(_of_carrier(lane))
         closed = [closing for closing in closings if closing and closing.until > now]
         return any(not closing.is_known for closing in closed) or (
             bool(closed) and self._refusal(lane.carrier) is not None
         )
 
-    def _heed(self, worker: Worker, lane: WorkerLane) -> None:
+    def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
         """Leave an account alone that took no more calls, as long as it would be left alone between two runs.
 
         A run asks it no more after a few failures. The next slice would begin that count anew, and cost many claims an
@@ -443,7 +443,7 @@ class Station:
         is_known = self._refusal(lane.carrier) is not None
         closed = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
         if is_outage:
-            self._outs[_of_carrier(lane)] = closed
+            self._carriers_out[_of_carrier(lane)] = closed
         else:
             self._closed[lane] = closed
 
@@ -484,9 +484,9 @@ class Station:
     ) -> Iterator[Worker]:
         """A worker for a piece of work. Raises RunError."""
         is_kept = options is None and not mails
-        with self._shift_in_use(kind) as shift:
+        with self._record_in_use(kind) as record:
             self._accounts.refresh()
-            worker = (self._kept(shift) if is_kept else None) or self._make(shift, options, mails=mails)
+            worker = (self._kept(record) if is_kept else None) or self._make(record, options, mails=mails)
             self._at_work.add(worker)
             if self.stopped:  # before it was among them
                 worker.stop(SIGTERM)
@@ -497,24 +497,24 @@ class Station:
             finally:
                 self._at_work.discard(worker)
                 worker.mention_unknown()
-                shift.give_back(worker, usable=usable)
+                record.give_back(worker, usable=usable)
         with self._guard:
             self._done[name] += 1
 
-    def _kept(self, shift: Shift) -> Worker | None:
+    def _kept(self, record: RunRecord) -> Worker | None:
         """A worker that was used before, and knows the accounts of clients as they are now."""
-        while (worker := shift.take()) and worker.catalog.of_clients is not self._accounts.of_clients:
+        while (worker := record.take()) and worker.catalog.of_clients is not self._accounts.of_clients:
             pass
         return worker
 
-    def _make(self, shift: Shift, options: Options | None, *, mails: bool) -> Worker:
+    def _make(self, record: RunRecord, options: Options | None, *, mails: bool) -> Worker:
         options = replace(options or Options(batch_size=SLICE), concurrency=self.threads)
         return make_worker(
-            shift.kind,
+            record.kind,
             self.app,
             options,
             max_retries=self.max_retries,
-            run_id=shift.run_id,
+            run_id=record.run_id,
             token=uuid.uuid4().hex,
             prefix=f"{next(self._numbers)}.",
             mails=mails,
@@ -523,38 +523,40 @@ class Station:
 
     # ---------------------------------------------------------------- records
 
-    def _shift(self, kind: type[Worker]) -> Shift:
+    def _run_record(self, kind: type[Worker]) -> RunRecord:
         """The present one of this worker; the guard is held. Raises RunError."""
-        shift = self._shifts.get(kind.name)
-        if shift is None or shift.has_ended(self.clock.monotonic()):
-            self._shifts[kind.name] = Shift(kind, self._journal, self.clock.now(), self.clock.monotonic())
-            self._over += [shift] if shift else []
-        return self._shifts[kind.name]
+        record = self._run_records.get(kind.name)
+        if record is None or record.has_ended(self.clock.monotonic()):
+            self._run_records[kind.name] = RunRecord(
+                kind, self._journal, self.clock.now(), self.clock.monotonic()
+            )
+            self._over += [record] if record else []
+        return self._run_records[kind.name]
 
     @contextmanager
-    def _shift_in_use(self, kind: type[Worker]) -> Iterator[Shift]:
+    def _record_in_use(self, kind: type[Worker]) -> Iterator[RunRecord]:
         """It does not end before this does. Raises RunError."""
         with self._guard:
-            shift = self._shift(kind)
-            shift.in_use += 1
+            record = self._run_record(kind)
+            record.in_use += 1
         try:
-            yield shift
+            yield record
         finally:
             with self._guard:
-                shift.in_use -= 1
+                record.in_use -= 1
 
     def keep_record(self) -> None:
         """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
         self._silence = self._find_silence()
         for kind in WORKERS.values():
             with self._guard:
-                shift = self._shift(kind)
-            report = self._report(shift)
-            shift.record(report, self.clock.now(), self._ticked_at)
+                record = self._run_record(kind)
+            report = self._report(record)
+            record.save(report, self.clock.now(), self._ticked_at)
             self._ping(kind, report)
-        for shift in [shift for shift in self._over if not shift.in_use]:
-            self._end(shift)
-            self._over.remove(shift)
+        for record in [record for record in self._over if not record.in_use]:
+            self._end(record)
+            self._over.remove(record)
 
     @property
     def is_silent(self) -> bool:
@@ -584,17 +586,17 @@ class Station:
             pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.app.settings))
             pings.ended(report.exit_status, [fault] if fault else report.lines())
 
-    def _report(self, shift: Shift) -> Report:
-        exit_status = 1 if self._fault_of(shift.kind) else 0
-        report = shift.report(self.clock.monotonic(), exit_status)
-        report.add_usage(self._queue.usages(sorted(shift.carriers_asked)), self._catalog)
+    def _report(self, record: RunRecord) -> Report:
+        exit_status = 1 if self._fault_of(record.kind) else 0
+        report = record.report(self.clock.monotonic(), exit_status)
+        report.add_usage(self._queue.usages(sorted(record.carriers_asked)), self._catalog)
         return report
 
-    def _end(self, shift: Shift) -> None:
-        """Write the summary of a shift and record it. Raises RunError."""
-        report = self._report(shift)
-        shift.record(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
-        shift.say(report)
+    def _end(self, record: RunRecord) -> None:
+        """Log the summary of an hour and record it. Raises RunError."""
+        report = self._report(record)
+        record.save(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
+        record.say(report)
 
     def facts(self) -> dict[str, Any]:
         """What the process has done so far: pieces of work, by name."""
@@ -618,6 +620,6 @@ class Station:
     def close(self) -> None:
         """End the records, when nothing works any more, and close the database."""
         with suppress(RunError):  # a database that is gone: the records stand as they were last kept
-            for shift in [*self._over, *self._shifts.values()]:
-                self._end(shift)
+            for record in [*self._over, *self._run_records.values()]:
+                self._end(record)
         self.app.database.close()
