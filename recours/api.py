@@ -26,7 +26,8 @@ from recours.core.translations import LANGUAGES
 from recours.database.engine import DatabaseError
 from recours.reporting.claim_reports import explanation_of
 from recours.reporting.claim_status import ClaimStatus
-from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
+from recours.runs.refusals import ClaimRefusal, Unfit
+from recours.runs.source import can_be_reference, unknown_claim
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 
@@ -60,7 +61,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
     with _translating_errors(language) as (settings, sentences):
         if not can_be_reference(reference):
-            raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+            raise sentences.refused(ClaimRefusal(Unfit.UNKNOWN, reference))
         open_queue(settings).defer_fetch(reference)
 
 

@@ -50,8 +50,8 @@ from recours.runs.eligibility import (
     why_not_exclude,
     why_not_reopen,
 )
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, unknown
-from recours.runs.source import RefusedError, Unfit, can_be_reference
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
+from recours.runs.source import can_be_reference, unknown_claim
 
 LONGEST_WHY = 300
 MOST_CLAIMS = 5000  # of one action
@@ -214,7 +214,7 @@ class Actions:
             corrected = ClaimCorrections(app.assessor).correct(claim, correction, self.by, now)
             if corrected is None:
                 why = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
-                raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
+                raise ClaimsRefusedError(ClaimRefusal(why, claim.reference, facts={"what": claim.reference}))
         key = "doubtful" if correction.doubtful else "corrected"
         return self._result(corrected.reference, key, reference=corrected.reference, number=corrected.number)
 
@@ -293,7 +293,9 @@ class Actions:
                 following=following,
             ):
                 why_not = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
-                raise ClaimsRefusedError(ClaimRefusal.of(claim, why_not, what=claim.reference))
+                raise ClaimsRefusedError(
+                    ClaimRefusal(why_not, claim.reference, facts={"what": claim.reference})
+                )
             if apart != path:
                 path.unlink(missing_ok=True)
             write_manifests(app.settings, app.database, DETACH, app.clock)
@@ -303,7 +305,7 @@ class Actions:
     def _listed(self, reference: str) -> ListedClaim:
         listed = self.reports.records.find(reference) if can_be_reference(reference) else None
         if listed is None:
-            raise ClaimsRefusedError(unknown(self.app.claims, reference))
+            raise ClaimsRefusedError(unknown_claim(self.app.claims, reference))
         return listed
 
     # ---------------------------------------------------------------- carriers
@@ -491,7 +493,7 @@ class Actions:
             results: dict[str, ActionResult] = {}
             for reference in references:
                 claim = listed[reference].claim if reference in listed else None
-                refusal = refusal_of(claim) if claim else unknown(self.app.claims, reference)
+                refusal = refusal_of(claim) if claim else unknown_claim(self.app.claims, reference)
                 if refusal:
                     text = refusal.sentence(self.language)
                     results[reference] = ActionResult(reference, text, is_done=False)
@@ -533,14 +535,14 @@ class Actions:
             elif len(claims) > 1:
                 yield from self._do_with_all([claim], do)
             else:
-                refusal = ClaimRefusal("changed", {"what": claim.reference})
+                refusal = ClaimRefusal("changed", facts={"what": claim.reference})
                 yield claim, fault or refusal.sentence(self.language)
 
     def _require_few(self, references: Sequence[str]) -> None:
         count = len(references)
         if count > MOST_CLAIMS:
             facts = {"count": str(count), "most": str(MOST_CLAIMS)}
-            raise ClaimsRefusedError(ClaimRefusal("too_many", facts))
+            raise ClaimsRefusedError(ClaimRefusal("too_many", facts=facts))
 
     @property
     def _sentences(self) -> ResultSentences:
@@ -562,8 +564,8 @@ class Actions:
             raise sentences.account_refused(refused) from refused
         except NotAttachedError as refused:
             raise sentences.not_attached(refused) from refused
-        except RefusedError as refused:
-            raise sentences.refused(refused.refused[0]) from refused
+        except UnfitClaimsError as refused:
+            raise sentences.refused(refused.refusals[0]) from refused
         except ClaimsRefusedError as refused:
             raise CorrectRequestError(refused.sentences(self.language)) from refused
         except DatabaseError as fault:

@@ -29,15 +29,8 @@ from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
-from recours.runs.refusals import ClaimsRefusedError
-from recours.runs.source import (
-    RefusedClaim,
-    RefusedError,
-    Unfit,
-    can_be_reference,
-    named_state,
-    unknown_claim,
-)
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
+from recours.runs.source import can_be_reference, named_state, unknown_claim
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
@@ -110,12 +103,12 @@ class Attacher:
     def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
         """Store a file as evidence of a claim, which has its proof from then on; and what its `pod_url` names then.
 
-        Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
+        Raises NotAttachedError; UnfitClaimsError if there is no such claim, or a run is fetching it; RunError.
         """
         reference = attachment.reference
         listed = self.records.find(reference) if can_be_reference(reference) else None
         if listed is None:
-            raise RefusedError([unknown_claim(self.claims, reference)])
+            raise UnfitClaimsError(unknown_claim(self.claims, reference))
         claim = listed.claim
         pieces = self.records.evidence(claim.id)
         digest = sha256(attachment.content).hexdigest()
@@ -149,7 +142,7 @@ class Attacher:
         """Why a claim could not be leased."""
         if not self.claims.is_leased(claim, now):
             return NotAttachedError("changed", reference=claim.reference)
-        return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
+        return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
         """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""

@@ -12,7 +12,8 @@ from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.host.logs import lines_to, run_log
 from recours.reporting.snapshot import Reports
-from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
+from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError
+from recours.runs.source import can_be_reference
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import PODRetryScheduler
@@ -46,7 +47,7 @@ def _fetch(
     on_start: Callable[[Worker], None],
 ) -> list[FetchResult | RecoursError]:
     results: dict[str, FetchResult | RecoursError] = {
-        reference: sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+        reference: sentences.refused(ClaimRefusal(Unfit.UNKNOWN, reference))
         for reference in references
         if not can_be_reference(reference)
     }
@@ -55,8 +56,8 @@ def _fetch(
         worker = make_worker(PODRetryScheduler, app, options, mails=False)
         try:
             report = _run(worker, app, on_start)
-        except RefusedError as refused:
-            for claim in refused.refused:
+        except UnfitClaimsError as refused:
+            for claim in refused.refusals:
                 listed = Reports(app).records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
                 results[claim.reference] = sentences.refused(claim, listed.pod_url if listed else None)
         else:
@@ -71,7 +72,7 @@ def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report
     on_start(worker)
     try:
         report = worker.run()
-    except RefusedError as refused:
+    except UnfitClaimsError as refused:
         for sentence in str(refused).splitlines():
             log.error(sentence)
         raise
@@ -93,7 +94,7 @@ def _outcome(
     reports = Reports(app)
     listed = reports.records.find(reference)
     if listed is None:
-        return sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+        return sentences.refused(ClaimRefusal(Unfit.UNKNOWN, reference))
     attempts = reports.records.attempts(listed.claim.id)
     attempt = next((attempt for attempt in reversed(attempts) if attempt.run_id == worker.run_id), None)
     if attempt and attempt.outcome == "success":
@@ -107,7 +108,7 @@ def _outcome(
     if refusal := worker.refusals.get(listed.claim.account_key):
         return sentences.not_asked(listed, refusal, worker.run_id, next_at)
     # Another run was faster, or somebody edited the claim.
-    return sentences.refused(RefusedClaim(reference, Unfit.LEASED))
+    return sentences.refused(ClaimRefusal(Unfit.LEASED, reference))
 
 
 # Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run

@@ -23,7 +23,7 @@ from recours.reporting.labels import (
     reason_of,
 )
 from recours.reporting.records import ListedClaim, PastAttempt
-from recours.runs.source import RefusedClaim, Unfit
+from recours.runs.refusals import ClaimRefusal, Unfit
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class ResultSentences(Localized):
             return AskOperatorError(text, (text,))
         return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
 
-    def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
+    def refused(self, refused: ClaimRefusal, pod_path: str | None = None) -> RecoursError:
         """The error for a claim that cannot be fetched."""
         text = refused.sentence(self.language)
         if refused.why is Unfit.UNKNOWN:

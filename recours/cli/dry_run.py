@@ -44,7 +44,7 @@ class _DryRun:
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
-    """Log the preview, and print it if asked for as JSON; returns the exit status. Raises RunError, RefusedError."""
+    """Log the preview, and print it if asked for as JSON; returns the exit status. Raises RunError, UnfitClaimsError."""
     log = logs.run_log()
     if needs_creation(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
@@ -60,7 +60,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 
 
 def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _DryRun:
-    """Look at the database and close it. Raises RunError, RefusedError."""
+    """Look at the database and close it. Raises RunError, UnfitClaimsError."""
     with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)

@@ -40,7 +40,7 @@ from recours.database.engine import Database
 from recours.host import logs
 from recours.host.files import SETTING as SHARED_GROUP
 from recours.runs.ports import CLAIMS_MOST
-from recours.runs.source import RefusedError
+from recours.runs.refusals import UnfitClaimsError
 from recours.runs.worker import STOPPED, Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
 from recours.settings.loading import has_password, home_of, load_at_home, load_one
@@ -242,7 +242,7 @@ def _logged_run(
     except RunError as fault:
         log.error(str(fault))  # not its SQL, which could not be copied from lines of a log
         return Ending(status_of(fault), (str(fault),))
-    except RefusedError as refused:
+    except UnfitClaimsError as refused:
         sentences = tuple(str(refused).splitlines())
         for sentence in sentences:
             log.error(sentence)

@@ -64,7 +64,7 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
     for name, value in values.items():
         if not border.takes(name, value):
             facts = {"column": border.column(name).name, "type": border.type_of(name), "text": value}
-            raise ClaimsRefusedError(ClaimRefusal("no_room", facts))
+            raise ClaimsRefusedError(ClaimRefusal("no_room", facts=facts))
 
 
 def locked(

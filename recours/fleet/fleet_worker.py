@@ -37,7 +37,8 @@ from recours.reporting.system import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, f
 from recours.reporting.system_reader import SystemReader
 from recours.runs.lane import OUTAGE_AFTER
 from recours.runs.ports import NotRecordedError
-from recours.runs.source import RefusedError, can_be_reference
+from recours.runs.refusals import UnfitClaimsError
+from recours.runs.source import can_be_reference
 from recours.runs.summary import Report, Stats
 from recours.runs.worker import Options, Worker
 from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
@@ -342,7 +343,7 @@ class FleetWorker:
             try:
                 worker.find_named()
                 worker.slice(longest=_LONGEST_FETCH)
-            except RefusedError as refused:
+            except UnfitClaimsError as refused:
                 run_log().info(str(refused))
             except RunError as fault:
                 self._leave_to_others(carrier_of(claim.account_key), fault, PODFetchWorker)

@@ -15,8 +15,7 @@ from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, not_wanted
-from recours.runs.source import Unfit
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, not_wanted
 
 # Claims with one of these are left out unless they are asked for: their money is back.
 LEFT_OUT = frozenset({"refunded"})
@@ -85,18 +84,18 @@ def count_candidates(
 
 def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, Unfit.HAS_POD)
+        return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if claim.fetch_status == FetchStatus.FAILED:
-        return ClaimRefusal.of(claim, "has_failed")
+        return ClaimRefusal("has_failed", claim.reference)
     if claim.is_pending:
-        return ClaimRefusal.of(claim, "is_pending")
+        return ClaimRefusal("is_pending", claim.reference)
     return not_wanted(claim) if policy.sets_aside(claim) else None
 
 
 def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, Unfit.HAS_POD)
-    return ClaimRefusal.of(claim, "excluded") if claim.fetch_status == MANUAL else None
+        return ClaimRefusal(Unfit.HAS_POD, claim.reference)
+    return ClaimRefusal("excluded", claim.reference) if claim.fetch_status == MANUAL else None
 
 
 _LONGEST = 60  # characters of a number of a carrier that recours does not know
@@ -127,20 +126,20 @@ def correction_of(
     `spellings`: all names of carriers that the service's column can hold; none: it holds any.
     """
     if claim.fetch_status == FetchStatus.SUCCESS:
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, Unfit.HAS_POD))
+        raise ClaimsRefusedError(ClaimRefusal(Unfit.HAS_POD, claim.reference))
     name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, spellings)
-    typed = claim.number if number is None else _number(claim, number)
+    typed = claim.number if number is None else _number(number)
     served_by = catalog.resolve(name, typed, claim.client_id)
     spec = catalog.specs[served_by] if served_by else None
     if spec and typed and not spec.number_form.fullmatch(typed):
-        raise ClaimsRefusedError(_not_of(claim, typed, spec))
+        raise ClaimsRefusedError(_not_of(typed, spec))
     correction = Correction(
         number=typed if typed != claim.number else None,
         carrier=name if name != claim.carrier_name else None,
         doubtful=bool(spec and typed and spec.is_doubtful(typed)),
     )
     if correction.number is None and correction.carrier is None:
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_correction"))
+        raise ClaimsRefusedError(ClaimRefusal("no_correction", claim.reference))
     return correction
 
 
@@ -149,23 +148,23 @@ def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequenc
     of_all = catalog.with_accounts(())
     key = of_all.resolve(typed) if isinstance(typed, str) else None
     if key is None:
-        names = ", ".join(catalog.names)
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_carrier", carrier=clean(typed, 60), known=names))
+        facts = {"carrier": clean(typed, 60), "known": ", ".join(catalog.names)}
+        raise ClaimsRefusedError(ClaimRefusal("no_carrier", facts=facts))
     if of_all.resolve(claim.carrier_name) == key:
         return claim.carrier_name
     return next((word for word in spellings if of_all.resolve(word) == key), of_all.specs[key].name)
 
 
-def _number(claim: Claim, typed: str) -> str:
+def _number(typed: str) -> str:
     number = tidy_number(typed) if is_text(typed) and "\0" not in typed else None
     if number is None or len(number) > _LONGEST:
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_number", longest=str(_LONGEST)))
+        raise ClaimsRefusedError(ClaimRefusal("no_number", facts={"longest": str(_LONGEST)}))
     return number
 
 
-def _not_of(claim: Claim, number: str, spec: CarrierSpec) -> ClaimRefusal:
+def _not_of(number: str, spec: CarrierSpec) -> ClaimRefusal:
     facts = {"number": clean(number, _LONGEST), "carrier": spec.name, "example": spec.number_example}
-    return ClaimRefusal.of(claim, "not_of_carrier", **facts)
+    return ClaimRefusal("not_of_carrier", facts=facts)
 
 
 @dataclass(frozen=True)
@@ -203,13 +202,13 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
 def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRefusal | None:
     """Why a claim cannot start over; None if it can. `is_leased`: a run holds it."""
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, Unfit.HAS_POD)
+        return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):
         return not_wanted(claim)
     if is_leased:
-        return ClaimRefusal.of(claim, Unfit.LEASED)
+        return ClaimRefusal(Unfit.LEASED, claim.reference)
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
-        return ClaimRefusal.of(claim, "reopened")
+        return ClaimRefusal("reopened", claim.reference)
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    return ClaimRefusal.of(claim, "not_given_up")
+    return ClaimRefusal("not_given_up", claim.reference)

@@ -2,19 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import StrEnum
 
 from recours.core.claim import Claim
 from recours.core.text import clean
 from recours.core.translations import N_, translate
-from recours.runs.source import UNFIT, Unfit, unknown_claim
 
-if TYPE_CHECKING:
-    from recours.database.claims import ClaimRepository
+
+class Unfit(StrEnum):
+    """Why a claim that was asked for by name cannot be fetched."""
+
+    UNKNOWN = "unknown"
+    HAS_POD = "has_pod"
+    NOT_WANTED = "not_wanted"  # its claim status says so
+    LEASED = "held"  # by a run, at this moment
+
 
 NO_CARRIER = N_("There is no carrier '{carrier}'; known: {known}.")
 
+# {reference}, {near} and other facts are filled in.
 _SENTENCES: dict[str, str] = {
+    Unfit.UNKNOWN: N_("There is no claim '{reference}'."),
+    "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
+    Unfit.HAS_POD: N_("{reference} already has its proof of delivery; nothing was done."),
+    Unfit.NOT_WANTED: N_(
+        "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+    ),
+    Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
     "changed": N_("{what} changed at this very moment; nothing was done, try again."),
     "has_failed": N_(
         "{reference} is enrolled: its first fetch failed. 'recours why {reference}' says what comes next."
@@ -39,37 +53,33 @@ _SENTENCES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class ClaimRefusal:
-    """What was asked for cannot be done with a claim. `why`: the key of its sentence; `facts`: what is filled in."""
+    """`why`: the key of its sentence. `suggestion`: the reference that was meant, perhaps. `facts`: what else is filled in."""
 
     why: str
+    reference: str = ""
+    suggestion: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, claim: Claim, why: str, **facts: str) -> "ClaimRefusal":
-        return cls(why, {"reference": claim.reference, **facts})
-
-    def sentence(self, language: str) -> str:
-        return translate(language, (UNFIT | _SENTENCES)[self.why]).format(**self.facts)
+    def sentence(self, language: str = "en") -> str:
+        facts = {"reference": clean(self.reference, 100), "near": clean(self.suggestion, 100), **self.facts}
+        return translate(language, _SENTENCES["near" if self.suggestion else self.why]).format(**facts)
 
 
 class ClaimsRefusedError(Exception):
-    """With what was named, what was asked for cannot be done: a sentence for each, a line each."""
+    """What was asked for cannot be done with what was named: a sentence for each, a line each."""
 
-    def __init__(self, *refused: ClaimRefusal | str) -> None:
-        super().__init__("\n".join(one if isinstance(one, str) else one.sentence("en") for one in refused))
-        self.refused = tuple(one for one in refused if isinstance(one, ClaimRefusal))
+    def __init__(self, *refusals: ClaimRefusal | str) -> None:
+        super().__init__("\n".join(text if isinstance(text, str) else text.sentence() for text in refusals))
+        self.refusals = tuple(refusal for refusal in refusals if isinstance(refusal, ClaimRefusal))
 
     def sentences(self, language: str) -> str:
-        return "\n".join(one.sentence(language) for one in self.refused)
+        return "\n".join(refusal.sentence(language) for refusal in self.refusals)
 
 
-def unknown(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
-    """What is said of a reference that is none, with the nearest one."""
-    suggestion = unknown_claim(claims, reference).suggestion
-    facts = {"reference": clean(reference, 100), "near": clean(suggestion or "", 100)}
-    return ClaimRefusal("near" if suggestion else Unfit.UNKNOWN, facts)
+class UnfitClaimsError(ClaimsRefusedError):
+    """Claims that were asked for by name cannot be fetched."""
 
 
 def not_wanted(claim: Claim) -> ClaimRefusal:
     """Its own status sets it aside."""
-    return ClaimRefusal.of(claim, Unfit.NOT_WANTED, status=clean(claim.claim_status, 30))
+    return ClaimRefusal(Unfit.NOT_WANTED, claim.reference, facts={"status": clean(claim.claim_status, 30)})

@@ -4,64 +4,20 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
-from recours.core.text import clean, is_text, nearest
-from recours.core.translations import N_, translate
+from recours.core.text import is_text, nearest
 from recours.runs.ports import Lease, Ready
+from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, not_wanted
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
 _LONGEST_REFERENCE = 1000
-
-
-class Unfit(StrEnum):
-    """Why a claim that was asked for by name cannot be fetched."""
-
-    UNKNOWN = "unknown"
-    HAS_POD = "has_pod"
-    NOT_WANTED = "not_wanted"  # its claim status says so
-    LEASED = "held"  # by a run, at this moment
-
-
-# Also said of what else cannot be done with a claim. {reference}, {near} and {status} are filled in.
-UNFIT: dict[str, str] = {
-    Unfit.UNKNOWN: N_("There is no claim '{reference}'."),
-    "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
-    Unfit.HAS_POD: N_("{reference} already has its proof of delivery; nothing was done."),
-    Unfit.NOT_WANTED: N_(
-        "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
-    ),
-    Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
-}
-
-
-class RefusedClaim(NamedTuple):
-    """A claim that was asked for by name and cannot be fetched. `suggestion`: the reference that was meant, perhaps."""
-
-    reference: str
-    why: Unfit
-    suggestion: str | None = None
-    status: str = ""  # its own, where that is why
-
-    def sentence(self, language: str = "en") -> str:
-        text = translate(language, UNFIT["near" if self.suggestion else self.why])
-        facts = {"reference": self.reference, "near": self.suggestion or "", "status": self.status}
-        return text.format(**{name: clean(fact, 100) for name, fact in facts.items()})
-
-
-class RefusedError(Exception):
-    """Claims that were asked for by name cannot be fetched: a sentence for each."""
-
-    def __init__(self, refused: Sequence[RefusedClaim]) -> None:
-        super().__init__("\n".join(claim.sentence() for claim in refused))
-        self.refused = tuple(refused)
 
 
 @dataclass(eq=False)
@@ -139,18 +95,19 @@ def can_be_reference(value: object) -> bool:
 def find_named(
     claims: "ClaimRepository", references: Sequence[str], policy: Policy, now: datetime
 ) -> list[Claim]:
-    """The claims of these references, assessed. Raises RefusedError if one of them cannot be fetched."""
-    named, refused = [], []
+    """The claims of these references, assessed. Raises UnfitClaimsError if one of them cannot be fetched."""
+    named = []
+    refusals = []
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
-            refused.append(unknown_claim(claims, reference))
-        elif fault := _fault(claims, claim, policy, now):
-            refused.append(fault._replace(reference=reference))
+            refusals.append(unknown_claim(claims, reference))
+        elif refusal := _why_unfit(claims, claim, policy, now):
+            refusals.append(replace(refusal, reference=reference))
         else:
             named.append(replace(claim, state=named_state(claim, policy, now)))
-    if refused:
-        raise RefusedError(refused)
+    if refusals:
+        raise UnfitClaimsError(*refusals)
     return named
 
 
@@ -167,15 +124,15 @@ def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
     return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
 
 
-def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:
+def _why_unfit(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetime) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return RefusedClaim(claim.reference, Unfit.HAS_POD)
+        return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):
-        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, status=clean(claim.claim_status, 30))
-    return RefusedClaim(claim.reference, Unfit.LEASED) if claims.is_leased(claim, now) else None
+        return not_wanted(claim)
+    return ClaimRefusal(Unfit.LEASED, claim.reference) if claims.is_leased(claim, now) else None
 
 
-def unknown_claim(claims: "ClaimRepository", reference: str) -> RefusedClaim:
-    """What is said of a reference that is none."""
+def unknown_claim(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
+    """What is said of a reference that is none, with the nearest one."""
     likely = claims.references_like(reference) if can_be_reference(reference) else []
-    return RefusedClaim(reference, Unfit.UNKNOWN, nearest(reference, likely, cutoff=0.5))
+    return ClaimRefusal(Unfit.UNKNOWN, reference, nearest(reference, likely, cutoff=0.5) or "")

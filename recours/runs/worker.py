@@ -128,7 +128,7 @@ class Worker(ABC):
     # ---------------------------------------------------------------- the run
 
     def run(self) -> Report:
-        """Do the run. Raises RefusedError, RunError if it cannot begin; a later fault is in the report."""
+        """Do the run. Raises UnfitClaimsError, RunError if it cannot begin; a later fault is in the report."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -136,7 +136,7 @@ class Worker(ABC):
         return self.close()
 
     def open(self) -> None:
-        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises RefusedError, RunError."""
+        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises UnfitClaimsError, RunError."""
         clock = self.deps.clock
         self._started_at, self._start = clock.now(), clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
@@ -147,7 +147,7 @@ class Worker(ABC):
         self.deps.journal.begin(self.run_id, name, self._started_at)
 
     def find_named(self) -> None:
-        """Look for the claims that the options name, for the next slice. Raises RefusedError, RunError."""
+        """Look for the claims that the options name, for the next slice. Raises UnfitClaimsError, RunError."""
         now = self.deps.clock.now()
         self._named = find_named(self.deps.claims, self.options.claims, self.policy, now)
         if self._named and self.options.by:

@@ -11,7 +11,7 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
-from recours.runs.source import RefusedError
+from recours.runs.refusals import UnfitClaimsError
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from tests.fakes.carriers import CATALOG
@@ -436,7 +436,7 @@ def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) 
     world.table.add("CLM-2024-004", fetch_status="success")
     world.table.lease("CLM-2024-003", world.now + HOUR)
     asked = ("CLM-2024-0O1", "zzz", "CLM-2024-002", "CLM-2024-003", "CLM-2024-004", "CLM-2024-001")
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(UnfitClaimsError) as refused:
         world.retry(claims=asked)
     assert str(refused.value).splitlines() == [
         "There is no claim 'CLM-2024-0O1'. Did you mean CLM-2024-001?",
