@@ -36,7 +36,7 @@ from recours.database.tables import DONE, NOT_ENROLLED, metadata
 from recours.host.home import SETTING as HOME
 from recours.reporting.problems import PROBLEMS
 from recours.runs.summary import Report, Stats
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.settings.model import (
     GENERAL,
     MailSettings,

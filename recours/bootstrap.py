@@ -23,8 +23,7 @@ from recours.evidence.store import DocumentStore, erase
 from recours.host.logs import local, run_log
 from recours.mail.service import MailService
 from recours.runs.ports import Dependencies
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS, Options, Worker
 from recours.settings.model import Settings, redactor
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 import recours.database.engine
 from recours.database.border import USUAL_NAMES, Border, TableNames
 from recours.reporting.snapshot import Reports
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 
 

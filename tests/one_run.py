@@ -6,8 +6,7 @@ from dataclasses import replace
 from recours.app import open_database
 from recours.bootstrap import make_worker
 from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler, Worker
 from recours.sandbox import SimulatedClock
 from recours.settings.model import Settings
 

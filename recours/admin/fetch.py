@@ -15,8 +15,7 @@ from recours.reporting.snapshot import Reports
 from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError
 from recours.runs.source import can_be_reference
 from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler, Worker
 from recours.settings.model import Settings
 
 

@@ -41,7 +41,7 @@ from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Overview
 from recours.runs.ports import CLAIMS_MOST
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.scheduling.jobs import Entry, ScheduleError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError, redactor

@@ -22,8 +22,7 @@ from recours.cli.console import FAILED, number_option, say_error
 from recours.core.carrier import CarrierSpec
 from recours.host import logs
 from recours.host.home import make_home
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.settings.loading import load
 from recours.settings.model import Settings

@@ -22,7 +22,7 @@ from recours.reporting.claim_reports import plan_for
 from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
 from recours.reporting.problems import OF_LATE_CLAIMS, VerdictSentences
 from recours.reporting.snapshot import Reports
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import PODRetryScheduler
 
 LONGEST_HOURS = 720
 _SHOWN_ACCOUNTS = 10  # of clients

@@ -17,7 +17,7 @@ from recours.core.text import clean
 from recours.host.files import SETTING as SHARED_GROUP
 from recours.host.home import CODE
 from recours.host.installation import is_checkout, own_python, pasteable
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.systems import Crontab
 from recours.settings.loading import has_password, load_one

@@ -41,8 +41,7 @@ from recours.host import logs
 from recours.host.files import SETTING as SHARED_GROUP
 from recours.runs.ports import CLAIMS_MOST
 from recours.runs.refusals import UnfitClaimsError
-from recours.runs.worker import STOPPED, Options, Worker
-from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import STOPPED, WORKERS, Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.settings.loading import has_password, home_of, load_at_home, load_one
 from recours.settings.model import Settings, SettingsError, redactor
 

@@ -42,11 +42,11 @@ class Actor(StrEnum):
 class Traits(NamedTuple):
     """What a kind means, and how it is called."""
 
-    persistent: bool
-    uses_attempt: bool
     actor: Actor
     label: str
     advice: str  # to the operator; {carrier} is its name
+    persistent: bool = False
+    uses_attempt: bool = True
     # The same of a client's own account, by who can act; "": no other. {client}, {typed}: what names it to people and on
     # the command line.
     advice_of_client: str = ""
@@ -55,21 +55,18 @@ class Traits(NamedTuple):
 TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.INVALID_TRACKING: Traits(
         persistent=True,
-        uses_attempt=True,
         actor=Actor.CLIENT,
         label=N_("invalid tracking number"),
         advice=N_("Ask the client for the right tracking number, then correct the claim: it starts over."),
     ),
     ErrorKind.POD_NEVER_AVAILABLE: Traits(
         persistent=True,
-        uses_attempt=True,
         actor=Actor.CLIENT,
         label=N_("no POD will exist"),
         advice=N_("Ask the client or {carrier} for another proof, then add it with 'recours attach'."),
     ),
     ErrorKind.ACCESS_DENIED: Traits(
         persistent=True,
-        uses_attempt=True,
         actor=Actor.CLIENT,
         label=N_("parcel not on our contract"),
         advice=N_(
@@ -83,21 +80,17 @@ TRAITS: dict[ErrorKind, Traits] = {
     ),
     ErrorKind.RETURNED_TO_SENDER: Traits(
         persistent=True,
-        uses_attempt=True,
         actor=Actor.CLIENT,
         label=N_("returned to the sender"),
         advice=N_("{carrier} took the parcel back to its sender. Ask the client whether it came back."),
     ),
     ErrorKind.UNSUPPORTED_CARRIER: Traits(
         persistent=True,
-        uses_attempt=True,
         actor=Actor.OPERATOR,
         label=N_("carrier not supported"),
         advice=N_("Correct the carrier's name in the claim; 'recours carriers' lists the supported ones."),
     ),
     ErrorKind.NOT_FOUND: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.CLIENT,
         label=N_("number unknown to the carrier"),
         advice=N_(
@@ -105,36 +98,26 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.NOT_DELIVERED_YET: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.NOBODY,
         label=N_("not delivered yet"),
         advice=N_("Nothing to do as long as the parcel may still arrive: it is retried automatically."),
     ),
     ErrorKind.POD_NOT_AVAILABLE_YET: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.NOBODY,
         label=N_("POD not there yet"),
         advice=N_("Nothing to do: carriers file proofs later. It is retried automatically."),
     ),
     ErrorKind.SERVER_ERROR: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.CARRIER,
         label=N_("carrier unavailable"),
         advice=N_("Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status"),
     ),
     ErrorKind.TIMEOUT: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.CARRIER,
         label=N_("no answer in time"),
         advice=N_("Nothing to do unless it lasts: {carrier} answers too slowly."),
     ),
     ErrorKind.NETWORK: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.CARRIER,
         label=N_("network"),
         advice=N_(
@@ -142,8 +125,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.BAD_RESPONSE: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.CARRIER,
         label=N_("unusable answer"),
         advice=N_(
@@ -151,7 +132,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.RATE_LIMITED: Traits(
-        persistent=False,
         uses_attempt=False,
         actor=Actor.NOBODY,
         label=N_("quota or pause"),
@@ -163,7 +143,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.AUTH_FAILED: Traits(
-        persistent=False,
         uses_attempt=False,
         actor=Actor.OPERATOR,
         label=N_("credentials rejected"),
@@ -174,7 +153,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.ACCOUNT_DENIED: Traits(
-        persistent=False,
         uses_attempt=False,
         actor=Actor.OPERATOR,
         label=N_("account may not use this service"),
@@ -187,7 +165,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.NOT_CONFIGURED: Traits(
-        persistent=False,
         uses_attempt=False,
         actor=Actor.OPERATOR,
         label=N_("no credentials"),
@@ -197,8 +174,6 @@ TRAITS: dict[ErrorKind, Traits] = {
         ),
     ),
     ErrorKind.INTERNAL_ERROR: Traits(
-        persistent=False,
-        uses_attempt=True,
         actor=Actor.OPERATOR,
         label=N_("internal error"),
         advice=N_("This is an error in recours. Please report it with the traceback in that run's log."),

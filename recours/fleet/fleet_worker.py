@@ -40,8 +40,7 @@ from recours.runs.ports import NotRecordedError
 from recours.runs.refusals import UnfitClaimsError
 from recours.runs.source import can_be_reference
 from recours.runs.summary import Report, Stats
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import WORKERS, Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.settings.model import redactor
 
 # ---------------------------------------------------------------- the record of a worker that never ends

@@ -13,7 +13,7 @@ from recours.core.localized import Localized
 from recours.core.text import plural
 from recours.reporting.problems import ProblemKind, Verdict, VerdictSentences
 from recours.reporting.system import Health, WorkerStatus
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.scheduling.jobs import SUBCOMMANDS, Entry
 
 MB = 1024 * 1024

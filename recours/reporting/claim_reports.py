@@ -29,8 +29,7 @@ from recours.reporting.records import ClaimFilter, ListedClaim
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import is_by_fleet, is_of_fleet
 from recours.runs.source import can_be_reference
-from recours.runs.worker import Options
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS, Options
 
 _MOST_FOUND = 20  # claims that hold what was typed
 _IN_LINE = 1000  # claims of an account that may go before one

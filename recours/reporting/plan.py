@@ -42,8 +42,7 @@ from recours.reporting.records import iso
 from recours.reporting.system import counted_by_hour, usual_calls
 from recours.runs.attempt import known_failure
 from recours.runs.leasing import MOST_DEADLINES, may_share
-from recours.runs.worker import Worker, has_run_lately
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS, Worker, has_run_lately
 
 _A_DAY = timedelta(days=1)
 # Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.

@@ -45,7 +45,7 @@ from recours.reporting.system import (
 )
 from recours.reporting.system_reader import Mark, SystemReader
 from recours.runs.summary import MOST_NOT_ENROLLED
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.settings.model import redactor
 
 _A_DAY = timedelta(days=1)

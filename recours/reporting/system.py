@@ -22,8 +22,7 @@ from recours.core.quota import CallBudget, Capability, Limit, Usage, Window
 from recours.reporting.records import COUNTED_UP_TO, iso
 from recours.runs.ports import ATTACHED
 from recours.runs.summary import MOST_NOT_ENROLLED
-from recours.runs.worker import LATE_AFTER, STOPPED
-from recours.runs.workers import WORKERS
+from recours.runs.worker import LATE_AFTER, STOPPED, WORKERS
 
 _HOUR_S = 3600
 

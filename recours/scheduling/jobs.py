@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
-from recours.runs.workers import WORKERS, PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import WORKERS, PODFetchWorker, PODRetryScheduler
 
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}

@@ -12,8 +12,7 @@ from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
 from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Parcel, Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import HttpLimits, Settings

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service

@@ -15,7 +15,7 @@ from recours.cli.carriers import command as carriers
 from recours.cli.enroll import reopen_command
 from recours.cli.status import command as status
 from recours.cli.status import why_command as why
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service, services
 

@@ -20,7 +20,7 @@ from recours.app import open_app
 from recours.bootstrap import metrics_text
 from recours.dashboard.app import make_app
 from recours.database.engine import SystemClock
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import QuickPerson
 from tests.acceptance.simulation import Service

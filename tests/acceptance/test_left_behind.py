@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 

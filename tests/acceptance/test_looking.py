@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.localized import Localized
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service

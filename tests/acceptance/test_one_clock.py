@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import PODRetryScheduler
 from recours.sandbox import Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service

@@ -8,7 +8,7 @@ import pytest
 
 from recours.carriers.chronopost import SPEC
 from recours.carriers.registry import CATALOG
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 

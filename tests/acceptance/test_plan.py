@@ -27,8 +27,7 @@ from recours.reporting.claim_reports import plan_for
 from recours.reporting.plan import Plan, Simulation
 from recours.reporting.snapshot import Reports
 from recours.runs.log import log
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.assumed import AssumedAccounts

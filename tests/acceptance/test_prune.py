@@ -14,7 +14,7 @@ from sqlalchemy import Table, make_url
 from recours.database.engine import Database
 from recours.database.pruning import DatabasePast, OldFile, Part, prune
 from recours.evidence.store import erase
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service

@@ -9,7 +9,7 @@ from sqlalchemy import func, inspect, select
 
 from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.tables import claims, intake
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service

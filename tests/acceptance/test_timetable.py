@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 

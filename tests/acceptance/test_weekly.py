@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, html_of, text_of

@@ -28,8 +28,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import SystemClock
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import MailSandbox, Sandbox, Scenario
 from recours.settings.loading import load
 from tests.at_commit import ROOT

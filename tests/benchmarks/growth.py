@@ -19,8 +19,7 @@ from recours.app import open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.database.tables import quota
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.settings.loading import load
 from tests.benchmarks import beside, cost, documents, fleet, plan, searching
 from tests.benchmarks.fixtures import (

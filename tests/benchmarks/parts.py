@@ -31,8 +31,7 @@ from recours.evidence.store import DocumentStore
 from recours.runs.engine import Engine
 from recours.runs.leasing import Leasing
 from recours.runs.recorder import Recorder
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Scenario
 from recours.settings.loading import load
 from tests.benchmarks.fixtures import (

@@ -26,8 +26,7 @@ from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Attempt, Dependencies, Lease
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsError

@@ -15,7 +15,7 @@ import recours.app
 import recours.cli.workers
 import tests.processes.child
 from recours.core.errors import ErrorKind
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import Service
 from tests.benchmarks.population import START, Case, Population

@@ -14,8 +14,7 @@ from recours.app import open_database
 from recours.bootstrap import make_worker
 from recours.database.engine import Database
 from recours.database.tables import attempts, quota
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
 from tests.long_form import IS_LONG

@@ -20,7 +20,7 @@ from recours.database.evidence import DatabaseCustody
 from recours.database.schema.creation import complete
 from recours.database.tables import attempts, events, evidence, quota
 from recours.evidence.verification import Verification
-from recours.runs.workers import PODFetchWorker
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from tests.conftest import SERVICE_CLAIMS, START, Databases, claim_row, environment_of
 from tests.own_rows import joined_rows

@@ -32,8 +32,7 @@ from recours.database.schema.inspection import look
 from recours.database.tables import DONE
 from recours.reporting.reader import most_urgent_claims
 from recours.runs.ports import Attempt, Lease, NotRecordedError
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
 from tests.fakes.intake import take_in

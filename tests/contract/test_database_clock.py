@@ -14,8 +14,7 @@ from recours.app import clock_remarks, open_database
 from recours.bootstrap import make_worker
 from recours.cli import workers
 from recours.database.engine import Database, SystemClock, clock_offset, offset_between
-from recours.runs.worker import Options
-from recours.runs.workers import PODRetryScheduler
+from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
 

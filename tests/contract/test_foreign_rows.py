@@ -14,8 +14,7 @@ from recours.bootstrap import make_worker
 from recours.core.policy import EnrollNew
 from recours.database.engine import Database
 from recours.runs.summary import Report
-from recours.runs.worker import Options
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
 from tests.conftest import KINDS

@@ -19,7 +19,7 @@ from recours.database.schema.inspection import look
 from recours.database.tables import account_state, actions, attempts, runs
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from tests.conftest import environment_of

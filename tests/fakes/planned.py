@@ -10,7 +10,7 @@ from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage, parse_limits
 from recours.reporting.plan import AccountFacts, Terms, as_planned
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 
 NOW = datetime(2026, 2, 2, 8, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

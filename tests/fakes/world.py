@@ -12,8 +12,7 @@ from recours.core.policy import Policy
 from recours.database.maintenance import ClaimMaintenance
 from recours.runs.ports import Dependencies
 from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
 from tests.fakes.database import memory_database

@@ -27,8 +27,7 @@ from recours.fleet.job_queue import WorkerLane
 from recours.reporting.problems import ProblemKind, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import SLICE
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings

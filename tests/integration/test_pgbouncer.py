@@ -20,8 +20,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
 from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
-from recours.runs.workers import PODFetchWorker, PODRetryScheduler
+from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
 from tests import postgres

@@ -13,7 +13,7 @@ import click
 
 from docs.reference_pages import commands
 from recours.cli import workers
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.settings.model import SETTINGS
 from tests.rows import row
 from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, everything, text_of, written

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.systems import find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
