@@ -77,7 +77,7 @@ from recours.reporting.system import (
     Tally,
     ToCorrect,
 )
-from recours.runs.workers import WORKERS
+from recours.runs.worker import WORKERS
 
 _a = attempts.c
 _c = claims.c

@@ -21,7 +21,7 @@ class ScheduleError(RunError):
 class ScheduledJob:
     """A worker that is to be started regularly, with these options."""
 
-    worker: str  # its name, as in runs.workers.WORKERS
+    worker: str  # its name, as in runs.worker.WORKERS
     options: tuple[str, ...] = ()
 
 

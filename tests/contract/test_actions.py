@@ -47,7 +47,7 @@ def dying(database: Database) -> Iterator[None]:
 def recorded(database: Database) -> list[tuple[str, str, str, Any]]:
     """The oldest first: what, of what (the number of an account left out), by whom, and details."""
     return [
-        (one.what, re.sub(r"#\d+", "#N", one.subject), one.by, dict(one.details))
+        (one.kind, re.sub(r"#\d+", "#N", one.subject), one.by, dict(one.details))
         for one in reversed(ActionLog(database).latest())
     ]
 
