@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from recours.carriers.message import CarrierSession, Request, Response, Wait
-from recours.carriers.oauth import Tokens
+from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ABOUT_PARCEL, ErrorKind, RunError
@@ -29,11 +29,18 @@ class Client(ABC):
     tracking_shows_account: bool = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
-    _tokens: Tokens | None = None  # where a token goes with each call: made with the client
+    # Where a token goes with each call: the path to ask for it at, and whether with the account in the form.
+    token_path: ClassVar[str] = ""
+    has_account_in_form: ClassVar[bool] = False
+    _tokens: Tokens | None = None
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""
         self.settings = settings
+        if self.token_path:
+            account = [settings[name] for name in self.spec.credentials[0][:2]]
+            request = token_request(self.token_path, *account, in_form=self.has_account_in_form)
+            self._tokens = Tokens(self.spec.name, request)
 
     # ---------------------------------------------------------------- what the carriers differ in
 

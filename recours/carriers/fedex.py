@@ -16,7 +16,6 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Detailed, Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import TOO_MANY, Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
-from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -56,7 +55,6 @@ SPEC = CarrierSpec(
     check_digit_fits=_check_digit_fits,
 )
 
-_TOKEN = "/oauth/token"  # noqa: S105 (a path)
 _TRACKING = "/track/v1/trackingnumbers"
 _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
@@ -139,15 +137,8 @@ class FedEx(Client):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
     spec = SPEC
-
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        fields = {
-            "grant_type": "client_credentials",
-            "client_id": settings["FEDEX_CLIENT_ID"],
-            "client_secret": settings["FEDEX_CLIENT_SECRET"],
-        }
-        self._tokens = Tokens(SPEC.name, token_request(_TOKEN, fields))
+    token_path = "/oauth/token"  # noqa: S105 (a path)
+    has_account_in_form = True
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""

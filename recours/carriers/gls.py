@@ -16,7 +16,6 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client, add_delivery
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.oauth import Tokens, token_request
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -49,7 +48,6 @@ SPEC = CarrierSpec(
     ),
 )
 
-_TOKEN_PATH = "/oauth2/v2/token"  # noqa: S105 (an address)
 _TRACK_PATH = "/track-and-trace-v1/tracking/simple/trackids"
 _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
@@ -118,17 +116,11 @@ class Gls(Client):
     """The client: the status, then the signatory, then the proof."""
 
     spec = SPEC
-
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        client_id, secret = (settings[name] for name in SPEC.credentials[0])
-        request = token_request(_TOKEN_PATH, {"grant_type": "client_credentials"}, basic=(client_id, secret))
-        self._tokens = Tokens(SPEC.name, request)
-        self._gives_proofs = settings["GLS_POD"] == "yes"
+    token_path = "/oauth2/v2/token"  # noqa: S105 (an address)
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client; no call is made for a delivered parcel of an account without proofs."""
-        if delivery is not None and not self._gives_proofs:
+        if delivery is not None and self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         return super().fetch(number, delivery, session)
 
@@ -141,7 +133,7 @@ class Gls(Client):
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
-        if not self._gives_proofs:
+        if self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         if delivery.signatory is None:
             details = parse_details(self._ask("parceldetails", number, session))

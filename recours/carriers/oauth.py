@@ -3,7 +3,6 @@
 import base64
 import threading
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -112,11 +111,14 @@ class Tokens:
 # ---------------------------------------------------------------- the call for a token
 
 
-def token_request(path: str, fields: Mapping[str, str], basic: tuple[str, str] | None = None) -> Request:
-    """A request for a token: form fields, and the credentials in them or as `basic` authentication."""
+def token_request(path: str, user: str, password: str, *, in_form: bool) -> Request:
+    """A request for a token, with the account in the form, or by Basic authentication."""
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    if basic:
-        headers["Authorization"] = basic_auth(*basic)
+    fields = {"grant_type": "client_credentials"}
+    if in_form:
+        fields |= {"client_id": user, "client_secret": password}
+    else:
+        headers["Authorization"] = basic_auth(user, password)
     return Request("POST", path, headers, urlencode(fields).encode())
 
 

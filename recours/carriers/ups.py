@@ -5,7 +5,6 @@ their repository, and karrio's connector. Nothing was tried against the live ser
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -19,7 +18,6 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.oauth import Tokens, token_request
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -64,7 +62,6 @@ SPEC = CarrierSpec(
     check_digit_fits=_check_digit_fits,
 )
 
-_TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begins with /api, this one does not)
 _DETAILS = "/api/track/v1/details/"
 _QUERY = "locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
 _SOURCE = "ups track"
@@ -147,11 +144,7 @@ class Ups(OneCallClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
-
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        account = settings["UPS_CLIENT_ID"], settings["UPS_CLIENT_SECRET"]
-        self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
+    token_path = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begins with /api, this one does not)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
