@@ -180,11 +180,7 @@ def _number_of(account: str) -> str:
 
 def _read_token(request: HttpRequest) -> Question:
     refusal = _error(400, _BAD_REQUEST, "The form has a grant_type, a client_id and a client_secret")
-    form = json_api.read_form(request, refusal)
-    if form.pop("grant_type", "") != "client_credentials" or form.keys() != {"client_id", "client_secret"}:
-        raise BadRequestError(refusal)
-    client = form["client_id"], form["client_secret"]
-    return Question("token", credentials=client, asks_token=True)
+    return json_api.read_token(request, refusal, "client_id", "client_secret")
 
 
 def _read_tracking(request: HttpRequest) -> Question:

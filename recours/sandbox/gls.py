@@ -67,7 +67,7 @@ class Gls(GivesTokens, TracksSeveral):
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == _TOKEN:
-            return _read_token(request)
+            return json_api.read_token(request, _no_token("Unsupported grant type"))
         return _read_shipit(request) if request.path.startswith(_SHIPIT) else _read_tracking(request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
@@ -95,15 +95,6 @@ class Gls(GivesTokens, TracksSeveral):
 
 
 # ---------------------------------------------------------------- requests
-
-
-def _read_token(request: HttpRequest) -> Question:
-    """The credentials come by Basic authentication."""
-    json_api.needs(request, "POST", _no_token("Use POST"))
-    form = json_api.read_form(request, _no_token("Unsupported media type"))
-    if form.get("grant_type") != "client_credentials":
-        raise BadRequestError(_no_token("Unsupported grant type"))
-    return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
 def _no_token(message: str) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
-from recours.sandbox.answers import Answer, BadRequestError, HttpRequest
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -79,6 +79,16 @@ def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
     """The fields of a form. Raises BadRequestError with the refusal."""
     _needs_type(request, "application/x-www-form-urlencoded", refusal)
     return first_values(request.body.decode("utf-8", "replace"))
+
+
+def read_token(request: HttpRequest, refusal: Answer, *fields: str) -> Question:
+    """A request for a token, with the account by Basic authentication, or in two fields of the form. Raises BadRequestError."""
+    needs(request, "POST", refusal)
+    form = read_form(request, refusal)
+    if form.keys() != {"grant_type", *fields} or form["grant_type"] != "client_credentials":
+        raise BadRequestError(refusal)
+    account, password = [form[name] for name in fields] or basic_account(request)
+    return Question("token", credentials=(account, password), asks_token=True)
 
 
 def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:

@@ -92,7 +92,8 @@ class Ups(GivesTokens):
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == TOKEN:
-            return _read_token(request)
+            refusal = "The form must have grant_type=client_credentials, and nothing else"
+            return json_api.read_token(request, _error(400, "400", refusal))
         if request.path.startswith(DETAILS):
             return _read_details(request)
         raise BadRequestError(_error(404, "404", "No such resource"))
@@ -138,14 +139,6 @@ class Ups(GivesTokens):
 
 
 # ---------------------------------------------------------------- requests
-
-
-def _read_token(request: HttpRequest) -> Question:
-    json_api.needs(request, "POST", _error(405, "405", "Use POST"))
-    refusal = _error(400, "400", "The form must have grant_type=client_credentials, and nothing else")
-    if json_api.read_form(request, refusal) != {"grant_type": "client_credentials"}:
-        raise BadRequestError(refusal)
-    return Question("token", credentials=json_api.basic_account(request), asks_token=True)
 
 
 def _read_details(request: HttpRequest) -> Question:
