@@ -53,7 +53,7 @@ class Item:
     """A section of a mail: its lines, each a label and a text."""
 
     title: str
-    lines: tuple[tuple[str, str], ...]
+    lines: Sequence[tuple[str, str]]
     link: str = ""
 
 
@@ -81,12 +81,8 @@ def render(
     )
     items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
     if more := [_reference(event) for event in alone[MOST_CLAIMS:]]:
-        items.append(
-            Item(
-                texts.counted("{count} more claim", "{count} more claims", len(more)),
-                ((texts("Claims"), _named(more, texts)),),
-            )
-        )
+        title = texts.counted("{count} more claim", "{count} more claims", len(more))
+        items.append(Item(title, [(texts("Claims"), _named(more, texts))]))
     items += [_expired(expired, texts)] if expired else []
     items += _accounts_of_clients(of_clients, texts, catalog)
     addressee = clean(name, _LONGEST_NAME) if name else ""
@@ -141,7 +137,7 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
     ]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
-        lines += _retrieved(event, texts)
+        lines += _retrieved(event.facts, texts)
     elif kind is MailKind.OPERATOR_SUMMARY:  # what a client could do is none of their business
         lines.append((texts("What happened"), _error(event, carrier, texts)))
         if event.name is EventName.GAVE_UP:
@@ -149,70 +145,53 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
     else:
         lines += _failed(event, carrier, texts)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
-    return Item(reference, tuple(lines), link)
+    return Item(reference, lines, link)
 
 
 def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     references = [_reference(event) for event in events]
-    days = max(event.facts["days"] for event in events)
+    title = texts.counted(
+        "{count} claim given up: deadline passed", "{count} claims given up: deadline passed", len(events)
+    )
+    happened = texts.counted(
+        "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
+        "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
+        max(event.facts["days"] for event in events),
+    )
+    remedy = texts(
+        "If a proof is still of use, have the claim start over: recours reopen {reference}",
+        reference=references[0],
+    )
     return Item(
-        texts.counted(
-            "{count} claim given up: deadline passed", "{count} claims given up: deadline passed", len(events)
-        ),
-        (
-            (
-                texts("What happened"),
-                texts.counted(
-                    "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
-                    "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
-                    days,
-                ),
-            ),
+        title,
+        [
+            (texts("What happened"), happened),
             (texts("Claims"), _named(references, texts)),
-            (
-                texts("What you can do"),
-                pasteable(
-                    texts(
-                        "If a proof is still of use, have the claim start over: recours reopen {reference}",
-                        reference=references[0],
-                    )
-                ),
-            ),
-        ),
+            (texts("What you can do"), pasteable(remedy)),
+        ],
     )
 
 
 def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Item]:
     """One thing for each carrier, however many accounts it refuses."""
+    by_carrier: dict[str, dict[str, list[str]]] = {}  # and by what is wrong
+    for event in events:
+        kind = kind_of(event)
+        label = texts(TRAITS[kind].label) if kind else texts("What happened")
+        clients = by_carrier.setdefault(carrier_of(event.carrier), {}).setdefault(label, [])
+        clients.append(clean(event.facts.get("client") or event.carrier, 100))
     items = []
-    for carrier in dict.fromkeys(carrier_of(event.carrier) for event in events):
-        clients: dict[str, list[str]] = {}  # by what is wrong
-        for event in events:
-            if carrier_of(event.carrier) == carrier:
-                kind = kind_of(event)
-                label = texts(TRAITS[kind].label) if kind else texts("What happened")
-                clients.setdefault(label, []).append(clean(event.facts.get("client") or event.carrier, 100))
-        count = sum(map(len, clients.values()))
+    for carrier, clients_by_label in by_carrier.items():
         title = texts.counted(
             "{carrier}: {count} account of clients",
             "{carrier}: {count} accounts of clients",
-            count,
+            sum(map(len, clients_by_label.values())),
             carrier=catalog.name_of(carrier, carrier),
         )
-        lines = [(label, _named(names, texts)) for label, names in clients.items()]
-        items.append(
-            Item(
-                title,
-                (
-                    *lines,
-                    (
-                        texts("What you can do"),
-                        pasteable(texts("To see which ones and why: recours accounts list")),
-                    ),
-                ),
-            )
-        )
+        lines = [(label, _named(names, texts)) for label, names in clients_by_label.items()]
+        remedy = pasteable(texts("To see which ones and why: recours accounts list"))
+        items.append(Item(title, [*lines, (texts("What you can do"), remedy)]))
     return items
 
 
@@ -222,97 +201,82 @@ def _named(names: Sequence[str], texts: Localized) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (texts(" and {count} more", count=more) if more > 0 else "")
 
 
-def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[str, str], ...]:
+def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
     """For the client whose account it is, with the carrier's own message as a detail."""
     happened = N_("{carrier} rejects the credentials of your account.")
-    do = N_(
+    meaning = N_(
+        "Your {carrier} claims wait. No attempt is lost: the search goes on once the account is accepted."
+    )
+    remedy = N_(
         "Check with {carrier} whether the password or key was changed or has expired. Then give us the new credentials the way you gave us the first ones, but never by e-mail."
     )
     if kind_of(event) is ErrorKind.ACCOUNT_DENIED:
         happened = N_("{carrier} knows your account, but does not let it use this service.")
-        do = N_("Ask {carrier} to give this account access by API to tracking and proofs of delivery.")
-    words = clean(event.facts.get("words") or "", _LONGEST_ERROR)
-    return (
+        remedy = N_("Ask {carrier} to give this account access by API to tracking and proofs of delivery.")
+    lines = [
         (texts("What happened"), texts(happened, carrier=carrier)),
-        (
-            texts("What it means"),
-            texts(
-                "Your {carrier} claims wait. No attempt is lost: the search goes on once the account is accepted.",
-                carrier=carrier,
-            ),
-        ),
-        (texts("What you can do"), texts(do, carrier=carrier)),
-        *([(texts("Technical detail"), quoted(texts.language, words))] if words else []),
-    )
-
-
-def _retrieved(event: OutboxEvent, texts: Localized) -> list[tuple[str, str]]:
-    is_by_hand = event.facts.get("by_hand")
-    how = (
-        texts("attached by hand")
-        if is_by_hand
-        else texts.counted(
-            "obtained after {count} attempt", "obtained after {count} attempts", event.facts["attempts"]
-        )
-    )
-    lines = [(texts("What happened"), how)]
-    if document := event.facts.get("shown"):
-        shows = findings_text(Findings(**document), None, texts)
-        lines.append((texts("What it shows"), clean(shows)))
-    if delivered := _delivered(event.facts, texts):
-        lines.append((texts("Delivered on"), delivered))
-    if signatory := event.facts.get("signatory"):
-        lines.append((texts("Signed by"), clean(signatory, 100)))
+        (texts("What it means"), texts(meaning, carrier=carrier)),
+        (texts("What you can do"), texts(remedy, carrier=carrier)),
+    ]
+    if words := clean(event.facts.get("words") or "", _LONGEST_ERROR):
+        lines.append((texts("Technical detail"), quoted(texts.language, words)))
     return lines
 
 
-def _delivered(facts: Mapping[str, Any], texts: Localized) -> str | None:
-    """Without the time of day, where the carrier gave none."""
-    at = facts.get("delivered_at")
-    day = facts.get("delivered_day")
-    if at:
+def _retrieved(facts: Mapping[str, Any], texts: Localized) -> list[tuple[str, str]]:
+    happened = texts("attached by hand")
+    if not facts.get("by_hand"):
+        happened = texts.counted(
+            "obtained after {count} attempt", "obtained after {count} attempts", facts["attempts"]
+        )
+    lines = [(texts("What happened"), happened)]
+    if document := facts.get("shown"):
+        lines.append((texts("What it shows"), clean(findings_text(Findings(**document), None, texts))))
+    if at := facts.get("delivered_at"):
         local = texts.local(datetime.fromisoformat(at))
         hour = f"{local:à %H h %M %Z}" if texts.language == "fr" else f"{local:%H:%M %Z}"
-        return f"{texts.day(local)} {hour}"
-    return texts.day(date.fromisoformat(day)) if day else None
+        lines.append((texts("Delivered on"), f"{texts.day(local)} {hour}"))
+    elif day := facts.get("delivered_day"):
+        lines.append((texts("Delivered on"), texts.day(date.fromisoformat(day))))
+    if signatory := facts.get("signatory"):
+        lines.append((texts("Signed by"), clean(signatory, 100)))
+    return lines
 
 
 def _end(event: OutboxEvent, texts: Localized) -> str:
     """After how many attempts a claim gave up, and whether a last attempt was among them."""
     kind = kind_of(event)
     has_last = event.facts.get("last_attempt")
+    if kind and is_persistent(kind) and has_last:
+        return texts(
+            "Given up after a last attempt before the deadline: the error is final, so no further call was made"
+        )
     if kind and is_persistent(kind):
-        if has_last:
-            return texts(
-                "Given up after a last attempt before the deadline: the error is final, so no further call was made"
-            )
         return texts("Given up: the error is final, so no further call was made")
-    attempts = event.facts["attempts"]
     if has_last:
         return texts.counted(
             "Given up after {count} attempt and a last attempt before the deadline",
             "Given up after {count} attempts and a last attempt before the deadline",
-            attempts,
+            event.facts["attempts"],
         )
-    return texts.counted("Given up after {count} attempt", "Given up after {count} attempts", attempts)
+    return texts.counted(
+        "Given up after {count} attempt", "Given up after {count} attempts", event.facts["attempts"]
+    )
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
     """For the client, with the sentence about this very failure as a detail."""
     kind = kind_of(event)
+    advice = ADVICE.get(kind or "", ADVICE["other"])
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
         advice = ADVICE["no_number"]
-    else:
-        advice = ADVICE.get(kind or "", ADVICE["other"])
-    happened, means, do = (texts(text) for text in advice)
-    after_last = event.facts.get("final") and event.facts.get("last_attempt")
-    return [
-        (texts("What happened"), happened),
-        (texts("What it means"), means),
-        *([(texts("How it ended"), _end(event, texts))] if after_last else []),
-        (texts("What you can do"), do),
-        (texts("Technical detail"), _error(event, carrier, texts, to_client=True)),
-    ]
+    happened, meaning, remedy = map(texts, advice)
+    lines = [(texts("What happened"), happened), (texts("What it means"), meaning)]
+    if event.facts.get("final") and event.facts.get("last_attempt"):
+        lines.append((texts("How it ended"), _end(event, texts)))
+    lines.append((texts("What you can do"), remedy))
+    lines.append((texts("Technical detail"), _error(event, carrier, texts, to_client=True)))
+    return lines
 
 
 def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: bool = False) -> str:
@@ -321,19 +285,23 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
     return explain_or_quote(texts.language, explanation, kind_of(event), text, to_client=to_client)
 
 
-def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> tuple[tuple[str, str], ...]:
+def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
     """Of a carrier's account, of a run, or a problem. The English text has details for the operator, such as a command."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
-        return (texts("What happened"), clean(problem, _LONGEST_PROBLEM)), (texts("What you can do"), remedy)
+        return [
+            (texts("What happened"), clean(problem, _LONGEST_PROBLEM)),
+            (texts("What you can do"), remedy),
+        ]
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if texts.language == "en":
-        return ((texts("What happened"), text),)
+        return [(texts("What happened"), text)]
     if explanation := explanation_in(event.facts, carrier):
-        return ((texts("What happened"), sentence(texts.language, explanation)),)
-    kind = kind_of(event)
-    named = ((texts("What happened"), texts(TRAITS[kind].label)),) if kind else ()
-    return (*named, (texts("Technical detail"), quoted(texts.language, text)))
+        return [(texts("What happened"), sentence(texts.language, explanation))]
+    lines = [(texts("Technical detail"), quoted(texts.language, text))]
+    if kind := kind_of(event):
+        lines.insert(0, (texts("What happened"), texts(TRAITS[kind].label)))
+    return lines
 
 
 # ---------------------------------------------------------------- what is said to people

@@ -22,29 +22,26 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     current = verdict(report.now)
     rate = report.success.all
     number = report.week.label.partition("-W")[2].lstrip("0")
-    subject = (
-        texts.counted("{count} proof this week", "{count} proofs this week", rate.success)
-        if rate.success
-        else texts("No proof this week")
-    )
+    subject = texts("No proof this week")
+    if rate.success:
+        subject = texts.counted("{count} proof this week", "{count} proofs this week", rate.success)
     if secured := texts.sums(report.secured, cents=False):
         subject += texts(", {money} secured", money=secured)
     if current.problems:
         subject += texts.counted("; {count} thing to do", "; {count} things to do", len(current.problems))
-    problems = [
+    items = [
         Item(
             sentences.sentence(problem, current.at),
-            ((texts("What you can do"), sentences.remedy(problem, current.at)),),
+            [(texts("What you can do"), sentences.remedy(problem, current.at))],
         )
         for problem in current.problems
     ]
-    first, last = (texts.day(day) for day in (report.week.days[0], report.week.days[-1]))
-    figures = Item(
-        texts("Week {week}, from {first} to {last}", week=number, first=first, last=last),
-        tuple(_figures(report, texts, catalog)),
-    )
-    waiting = tuple(_waiting(report, texts, catalog))
-    items = [*problems, figures, *([Item(texts("Waiting"), waiting)] if waiting else [])]
+    first = texts.day(report.week.days[0])
+    last = texts.day(report.week.days[-1])
+    title = texts("Week {week}, from {first} to {last}", week=number, first=first, last=last)
+    items.append(Item(title, list(_figures(report, texts, catalog))))
+    if waiting := list(_waiting(report, texts, catalog)):
+        items.append(Item(texts("Waiting"), waiting))
     return mail_of(subject, sentences.verdict(current), items, texts, head)
 
 
@@ -71,22 +68,20 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
     yield texts("Success rate"), _rate(rate, texts)
     yield texts("The week before"), _rate(report.previous, texts)
     if rate.percent_of_attempts is not None:
-        tried = texts.number(rate.success + rate.failed)
-        percent = texts.percent(rate.percent_of_attempts)
-        proofs = texts.number(rate.success)
-        yield (
-            texts("Per attempt"),
-            texts("{percent} ({success} of {tried})", percent=percent, success=proofs, tried=tried),
+        of_attempts = texts(
+            "{percent} ({success} of {tried})",
+            percent=texts.percent(rate.percent_of_attempts),
+            success=texts.number(rate.success),
+            tried=texts.number(rate.success + rate.failed),
         )
+        yield texts("Per attempt"), of_attempts
     if rate.left:
-        yield (
-            texts("Not counted"),
-            texts.counted(
-                "{count} more attempt: quota, account or network",
-                "{count} more attempts: quota, account or network",
-                rate.left,
-            ),
+        beside = texts.counted(
+            "{count} more attempt: quota, account or network",
+            "{count} more attempts: quota, account or network",
+            rate.left,
         )
+        yield texts("Not counted"), beside
     for carrier, of_carrier in report.success.by_carrier.items():
         yield _name(carrier, texts, catalog), _rate(of_carrier, texts)
     errors = [
@@ -96,15 +91,13 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
         yield texts("Errors"), ", ".join(errors[:_MOST_ERRORS])
     if secured := texts.sums(report.secured):
         yield texts("Amounts in dispute secured"), secured
-    if last := report.manifest:
-        yield (
-            texts("Last manifest"),
-            texts(
-                "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
-                name=last.name,
-                sha256=last.sha256,
-            ),
+    if report.manifest:
+        manifest = texts(
+            "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
+            name=report.manifest.name,
+            sha256=report.manifest.sha256,
         )
+        yield texts("Last manifest"), manifest
 
 
 def _waiting(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -112,11 +105,8 @@ def _waiting(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
     for backlog in report.now.backlogs_by_carrier:
         counts = {name: backlog.counts[name] for name in ("due", "waiting", "to_correct", "given_up")}
         if any(counts.values()):
-            numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
-            yield (
-                _name(backlog.carrier, texts, catalog),
-                texts(
-                    "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up",
-                    **numbers_by_stage,
-                ),
+            numbers = {name: texts.number(count) for name, count in counts.items()}
+            stages = texts(
+                "{due} due, {waiting} waiting, {to_correct} to correct, {given_up} given up", **numbers
             )
+            yield _name(backlog.carrier, texts, catalog), stages
