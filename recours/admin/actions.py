@@ -37,7 +37,7 @@ from recours.database.engine import DatabaseError
 from recours.evidence.by_hand import appraise_file, read_file
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import DocumentStore, is_inside
-from recours.mail.trials import mail_service, send_test
+from recours.mail.service import mail_service, send_test
 from recours.reporting.claim_reports import evidence_of
 from recours.reporting.labels import check_error, reason_of
 from recours.reporting.records import ListedClaim

@@ -5,7 +5,7 @@ import click
 from recours.cli.common import database_option, say, with_actions, with_app
 from recours.core.mail import MailKind
 from recours.core.translations import LANGUAGES
-from recours.mail.trials import example_mail
+from recours.mail.service import example_mail
 
 
 @click.group("mail")

@@ -1,4 +1,4 @@
-"""The mail service: what is rendered, and how it is sent."""
+"""The mail service: what is rendered, and how it is sent; and mails on trial."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from recours.accounts.opened import catalog_of
 from recours.app import App, log_file
+from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, TRAITS, Actor, ErrorKind, RunError
-from recours.core.mail import Event, EventName, MailState, OutgoingMail, is_address, reported_week, week_label
+from recours.core.mail import (
+    Event,
+    EventName,
+    MailKind,
+    MailState,
+    OutboxEvent,
+    OutgoingMail,
+    is_address,
+    reported_week,
+    week_label,
+)
 from recours.core.outcome import NotADocumentError
-from recours.core.text import plural
+from recours.core.sentences import Sentence, SentenceParts, facts_of
+from recours.core.text import clean, plural
 from recours.database.engine import Database
+from recours.database.journal import ActionLog
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema.inspection import Schema
 from recours.host.logs import file_of, run_log
@@ -258,3 +271,72 @@ def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSetti
         return None
     sender = next(filter(is_address, (sender, user)), "")
     return SmtpSettings(host, port, security, user, sender, mail.password)
+
+
+# ---------------------------------------------------------------- mails on trial, which are not kept
+
+_ABOUT = {
+    MailKind.POD_FAILED: EventName.POD_FAILED,
+    MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED,
+    MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
+    MailKind.OPERATOR_SUMMARY: EventName.GAVE_UP,
+}
+# Of a claim that is made up.
+_FACTS: dict[str, Any] = {
+    "reference": "CLM-2026-0001",
+    "kind": ErrorKind.INVALID_TRACKING,
+    **facts_of(SentenceParts(Sentence.NUMBER_REJECTED)),
+    "attempts": 5,
+    "final": True,
+    "signatory": "DUPONT",
+    "delivered_day": "2026-01-15",
+}
+_REFUSED = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
+_TEST = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
+
+
+def mail_service(app: App) -> MailService:
+    return MailService(app.settings, app.database, app.schema, app.clock, uuid.uuid4().hex, app.catalog)
+
+
+def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
+    """The mail about a claim that is made up; the report is that of the last week that is over. Raises RunError."""
+    from recours.mail.render import render  # noqa: PLC0415 (loaded with the first mail)
+
+    service = mail_service(app)
+    now = app.clock.now()
+    if kind is MailKind.WEEKLY_REPORT:
+        today = now.astimezone(app.settings.policy.zone).date()
+        return service.rendered(service.report(today - timedelta(days=today.weekday() + 7)), language)
+    facts = _REFUSED if kind is MailKind.ACCOUNT_REFUSED else _FACTS
+    event = OutboxEvent(0, _ABOUT[kind], None, "chronopost", "XY123456789FR", now, facts)
+    return render(kind, [event], language, None, service.branding(), app.catalog)
+
+
+def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None", str]:
+    """Send one mail, RECOURS_MAIL_REDIRECT or not; also what was refused is recorded. Raises RunError.
+
+    The mail server, None if none is set, and what went wrong, "" if nothing did. `by`: the person.
+    """
+    from recours.mail import smtp  # noqa: PLC0415 (loaded with the first mail)
+    from recours.mail.sender import Envelope, message_of  # noqa: PLC0415 (as above)
+
+    server = mail_service(app).server()
+    now = app.clock.now()
+    if server is None:
+        return None, ""
+    message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
+    kind = MailKind.OPERATOR_SUMMARY
+    html = f"<p>{_TEST}</p>"
+    mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test", _TEST, html, 0, now, ())
+    envelope = Envelope(server.sender, app.settings.mail.reply_to, "")
+    details = {"to": recipient}
+    fault = ""
+    try:
+        with smtp.SmtpConnection(server) as connection:
+            connection.send(recipient, message_of(mail, recipient, envelope), lambda: True)
+    except (smtp.MailServerError, smtp.MailRefusedError, smtp.OutcomeUnknownError) as error:
+        fault = str(error)
+        details["error"] = clean(fault, 300)
+    ActionLog(app.database).note(OperatorAction(ActionKind.TESTED, MAILS, by, details), now)
+    return server, fault
