@@ -23,9 +23,9 @@ from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.main import recours
 from recours.core.actions import MAILS, SERVICE, ActionKind, ChangeKind
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import MANUAL, FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Sentence, SentenceParts, kind_of, sentence
 from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, POD_COLUMNS, SETTING_COLUMNS

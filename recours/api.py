@@ -18,8 +18,8 @@ from recours.admin.fetch import fetch_claims
 from recours.admin.results import AttachResult, FetchResult, RecoursError, ResultSentences
 from recours.app import open_app
 from recours.carriers.registry import CATALOG
-from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES

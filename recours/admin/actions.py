@@ -25,9 +25,9 @@ from recours.app import App
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, account_name, carrier_of
 from recours.core.actions import MAILS
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, ErrorKind, RunError
+from recours.core.evidence import EvidenceKind
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean

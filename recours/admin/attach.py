@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
+from recours.core.evidence import Appraisal, DocumentFlaw, EvidenceKind, Expected, Findings
 from recours.core.outcome import (
     BY_HAND,
     PROOF_KINDS,
@@ -24,7 +24,6 @@ from recours.core.outcome import (
     StoredDocument,
 )
 from recours.core.policy import Policy
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.records import ListedClaim

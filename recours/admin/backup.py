@@ -23,8 +23,8 @@ from typing import Any
 
 from sqlalchemy import URL, Column, Connection, func, inspect, literal, select, union, update
 
-from recours.core.custody import FOLDER, Manifest
 from recours.core.errors import RunError
+from recours.core.evidence import FOLDER, Manifest
 from recours.core.text import clean
 from recours.database.border import TableNames
 from recours.database.claim_rows import owed_in, owed_text

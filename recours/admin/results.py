@@ -11,10 +11,10 @@ from typing import Any
 from recours.accounts.rules import OF_INSTALLATION, AccountRefusedError
 from recours.admin.attach import REFUSED, NotAttachedError
 from recours.core.errors import TRAITS, ErrorKind
+from recours.core.evidence import DocumentFlaw
 from recours.core.localized import Localized
 from recours.core.outcome import StoredDocument
 from recours.core.pauses import Refusal
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.evidence import ClaimEvidence, piece_text, source_name

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.carriers.message import Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import REUSED_AFTER, Delivery
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved, begins_as
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain

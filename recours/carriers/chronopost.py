@@ -12,10 +12,10 @@ from recours.carriers import answers, soap
 from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

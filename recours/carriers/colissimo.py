@@ -15,9 +15,9 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

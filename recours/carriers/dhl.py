@@ -15,10 +15,10 @@ from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipmen
 from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

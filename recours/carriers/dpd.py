@@ -15,9 +15,9 @@ from recours.carriers import answers, soap
 from recours.carriers.answers import Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

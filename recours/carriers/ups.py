@@ -18,10 +18,10 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

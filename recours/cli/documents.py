@@ -23,7 +23,7 @@ from recours.cli.common import (
     yes_option,
 )
 from recours.cli.console import FAILED, harmless, past_time, person, time_of
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import plural

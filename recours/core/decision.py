@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.appraisal import Findings
 from recours.core.assessment import ABANDONED_AFTER, asked_about, ranked, ranked_anew
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
+from recours.core.evidence import Findings
 from recours.core.last_attempt import (
     attempts_beside_last,
     awaits_last_attempt,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recours.core.appraisal import Findings
 from recours.core.claim import Delivery
+from recours.core.evidence import Findings
 from recours.core.localized import Localized
 from recours.core.translations import N_, translate
 

@@ -15,7 +15,7 @@ from recours.core.claim import Claim
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
-from recours.core.translations import LANGUAGES
+from recours.core.translations import LANGUAGES, N_, RecordedPhrase
 
 # Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
 _DIGEST_HOUR = 8
@@ -101,6 +101,31 @@ OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 # What is kept with an event that was not mailed, since its claim was corrected first. Such a one, and no other, is to
 # be told after all if its reason comes back.
 LAPSED = "its claim was mended before anybody was told"
+
+
+class MailTrouble(RecordedPhrase):
+    """Why a mail did not go out, or perhaps did. `{where}`: the server; `{said}`: what it said, or the system."""
+
+    REFUSES_RECIPIENT = N_("the server refuses the recipient: {said}")
+    REFUSES_MESSAGE = N_("the server refuses the message: {said}")
+    REFUSES_US = N_("the server refuses us: {said}")
+    TOO_LARGE = N_("the server takes no message larger than {size} bytes")
+    LINE_BROKE = N_("the line broke after the message was given away ({said})")
+    RUN_DIED = N_("the run died while sending it")
+    RUN_ENDED = N_("the run was to end")
+    MENDED = N_("its claims were mended meanwhile")
+    ACCEPTED_AGAIN = N_("the account is accepted again")
+    BROKE_CONNECTION = N_("The mail server {where} broke the connection ({said})")
+    TAKES_NO_MORE = N_("The mail server {where} takes no more: {said}")
+    NO_HOST = N_(
+        "The mail server {where} cannot be used: that, or this machine's own name, is not the name of a host"
+    )
+    REFUSES_LOGIN = N_("The mail server {where} refuses the login of {user}: {said}")
+    NOT_OFFERED = N_("The mail server {where} does not offer what is asked of it: {said}")
+    INSECURE = N_("The mail server {where} cannot be reached securely: {said}")
+    UNUSABLE = N_("The mail server {where} cannot be used: {said}")
+    REFUSES_SENDER = N_("The mail server refuses the sender {sender}: {said}")
+    NO_SENDER = N_("There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings")
 
 
 class Preferences(NamedTuple):

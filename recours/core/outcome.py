@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, overload
 
-from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ABOUT_PARCEL, REFUSED_KINDS, ErrorKind
+from recours.core.evidence import EvidenceKind, Findings
 from recours.core.pauses import Blame, Refusal
 from recours.core.sentences import (
     LONGEST_MESSAGE,

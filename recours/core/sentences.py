@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from recours.core.accounts import account_name
 from recours.core.errors import ErrorKind
-from recours.core.text import clean, names_text, plain
+from recours.core.text import clean, plain
 from recours.core.translations import LANGUAGES, N_, translate
 
 LONGEST_NAME, LONGEST_MESSAGE = 60, 200
@@ -237,6 +237,16 @@ def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
     return f"{before.format(**names)}{more}{quoted}{after.format(**names)}"
+
+
+_BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere"))
+
+
+def names_text(language: str, names: str) -> str:
+    """Names of settings, or of where they stand, as they are listed in English: `A and B, or C`."""
+    for word in _BETWEEN_NAMES:
+        names = names.replace(word, translate(language, word))
+    return names
 
 
 @cache

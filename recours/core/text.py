@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from urllib.parse import quote, quote_plus
 
-from recours.core.translations import N_, translate
-
 LIMIT = 300
 
 LocalTime = Callable[[datetime], datetime]  # an aware time, in the time zone of its reader
@@ -54,16 +52,6 @@ def plain(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 attempt`, `2 attempts`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-_BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere"))
-
-
-def names_text(language: str, names: str) -> str:
-    """Names of settings, or of where they stand, as they are listed in English: `A and B, or C`."""
-    for word in _BETWEEN_NAMES:
-        names = names.replace(word, translate(language, word))
-    return names
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:

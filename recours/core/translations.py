@@ -5,9 +5,13 @@ The file is read as translators write it, so that a checkout needs no build step
 
 import gettext
 import json
+import re
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from recours.core.text import clean
 
 if TYPE_CHECKING:
     from gettext import _TranslationsReader
@@ -75,3 +79,38 @@ def translations(language: str) -> gettext.NullTranslations:
 def translate(language: str, message: str) -> str:
     """The message in a language, with its markers."""
     return translations(language).gettext(message)
+
+
+# ---------------------------------------------------------------- phrases that are recorded in English
+
+_LONGEST = 200  # signs, of a fact
+
+
+class RecordedPhrase(Enum):
+    """A phrase that is recorded without its key, with its facts as markers. A set of phrases is a subclass."""
+
+    value: str
+
+    def text(self, **facts: str | int) -> str:
+        """The phrase that is recorded."""
+        return self.value.format(**facts)
+
+    @classmethod
+    def translated(cls, language: str, recorded: str) -> str:
+        """The recorded phrase in a reader's language; where it is none of these, it is quoted."""
+        if language == "en":
+            return clean(recorded)
+        for phrase, pattern in cls._patterns():
+            if match := pattern.fullmatch(recorded):
+                facts = {name: clean(fact, _LONGEST) for name, fact in match.groupdict().items()}
+                return translate(language, phrase.value).format(**facts)
+        return f"« {clean(recorded)} »"
+
+    @classmethod
+    @cache
+    def _patterns(cls) -> "list[tuple[RecordedPhrase, re.Pattern[str]]]":
+        marker = re.compile(r"\\\{(\w+)\\\}")
+        return [
+            (phrase, re.compile(marker.sub(r"(?P<\1>.+?)", re.escape(phrase.value)), re.DOTALL))
+            for phrase in cls
+        ]

@@ -13,7 +13,8 @@ from recours.accounts.rules import limits_text
 from recours.admin.actions import ActionResult, Actions
 from recours.app import App
 from recours.core.position import Closing, closing_of
-from recours.core.text import clean, names_text
+from recours.core.sentences import names_text
+from recours.core.text import clean
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.reporting.labels import account_reason, author_text, reason_of
 from recours.reporting.system import Backlog, CarrierNow

@@ -11,11 +11,10 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from recours.admin.results import ResultSentences
 from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, deadline_end
+from recours.core.evidence import DocumentFlaw, EvidenceKind
 from recours.core.outcome import PROOF_KINDS, KeptEvidence
 from recours.core.position import Position, Standing
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.core.translations import translate
 from recours.dashboard.claims import TONES

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import KeptEvidence, NotADocumentError
 from recours.core.text import clean
 from recours.dashboard.visit import Visit, number_in

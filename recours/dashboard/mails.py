@@ -4,8 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.core.mail import MailState
-from recours.core.recorded_phrases import MailTrouble
+from recours.core.mail import MailState, MailTrouble
 from recours.dashboard.visit import Visit, done, done_in_background, number_in
 from recours.reporting.reader import find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail

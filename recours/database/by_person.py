@@ -25,9 +25,9 @@ from sqlalchemy import (
 from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
 from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
+from recours.core.evidence import DocumentFlaw
 from recours.core.mail import LAPSED, EventName
 from recours.core.policy import Adoption, EnrollNew, Policy
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.database.border import Border
 from recours.database.claim_rows import (
     CHUNK,

@@ -1,4 +1,4 @@
-"""The pieces of evidence, and the manifests that name their files: see `recours.core.custody`.
+"""The pieces of evidence, and the manifests that name their files: see `recours.core.evidence`.
 
 A piece is written with the attempt that brought it, in the same transaction.
 """
@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import Claim, FetchStatus
-from recours.core.custody import (
+from recours.core.evidence import (
     ERASED,
     NOTHING_BEFORE,
     Manifest,

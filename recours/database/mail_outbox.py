@@ -34,13 +34,13 @@ from recours.core.mail import (
     EventName,
     MailKind,
     MailState,
+    MailTrouble,
     OutboxEvent,
     OutgoingMail,
     Reasons,
     Recipient,
     key_of,
 )
-from recours.core.recorded_phrases import MailTrouble
 from recours.core.sentences import carrier_message
 from recours.database.border import Border
 from recours.database.claim_rows import const, read_claims, reading_all

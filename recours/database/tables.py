@@ -267,7 +267,7 @@ evidence = Table(
     Column("claim_id", CLAIM_KEY, nullable=False),
     Column("carrier", Text, nullable=False),
     Column("tracking_number", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # see recours.core.appraisal.EvidenceKind
+    Column("kind", Text, nullable=False),  # see recours.core.evidence.EvidenceKind
     Column("source", Text, nullable=False),
     Column("obtained_at", Utc, nullable=False),
     Column("run_id", String(32)),  # NULL: by hand
@@ -276,7 +276,7 @@ evidence = Table(
     Column("size", Integer, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("refused", Text),  # why it proves nothing; NULL: it may prove something
-    Column("shown", JSON, nullable=False),  # see recours.core.appraisal.Findings
+    Column("shown", JSON, nullable=False),  # see recours.core.evidence.Findings
     # Of the delivery, as far as it was known beside the piece.
     Column("signatory", Text),
     Column("delivered_at", Utc),
@@ -454,7 +454,7 @@ leases = Table(
     Column("held_until", Utc, nullable=False),
 )
 
-# Each names files of evidence that were stored or erased, and the manifest before: see `recours.core.custody`.
+# Each names files of evidence that were stored or erased, and the manifest before: see `recours.core.evidence`.
 manifests = Table(
     "recours_manifests",
     metadata,

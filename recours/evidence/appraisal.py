@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
-from recours.core.recorded_phrases import DocumentFlaw
+from recours.core.evidence import Appraisal, DocumentFlaw, EvidenceKind, Expected, Findings
 from recours.core.text import clean
 from recours.evidence import numbers, phrases
 from recours.evidence.dates import begins_with_date

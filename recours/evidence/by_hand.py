@@ -3,9 +3,8 @@
 import stat
 from pathlib import Path
 
-from recours.core.appraisal import Appraisal, Expected
+from recours.core.evidence import Appraisal, DocumentFlaw, Expected
 from recours.core.outcome import NotADocumentError
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.evidence.appraisal import appraise
 from recours.evidence.kinds import kind_of
 from recours.host.files import read_regular

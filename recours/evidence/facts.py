@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from recours.core.appraisal import Expected
+from recours.core.evidence import Expected
 from recours.evidence import labels
 from recours.evidence.dates import dates_in, read_date, read_time
 from recours.evidence.labels import Kind

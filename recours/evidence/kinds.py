@@ -1,7 +1,7 @@
 """Which kind of document bytes are, if they are any."""
 
+from recours.core.evidence import DocumentFlaw
 from recours.core.outcome import NotADocumentError, begins_as
-from recours.core.recorded_phrases import DocumentFlaw
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 

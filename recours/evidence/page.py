@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
-from recours.core.appraisal import Expected
+from recours.core.evidence import Expected
 from recours.evidence import labels, numbers
 from recours.evidence.dates import MONTH, begins_with_date, has_date, read_time
 from recours.evidence.labels import FactLabel, Kind, labels_in

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
+from recours.core.evidence import DocumentFlaw
 from recours.core.outcome import NotADocumentError
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.evidence import pdf_child
 from recours.evidence.kinds import kind_of

@@ -18,10 +18,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
-from recours.core.custody import FOLDER as MANIFESTS
 from recours.core.errors import RunError
+from recours.core.evidence import FOLDER as MANIFESTS
+from recours.core.evidence import EvidenceKind, Expected
 from recours.core.outcome import (
     MEDIA_TYPE,
     Label,

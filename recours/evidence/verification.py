@@ -8,9 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recours.core.appraisal import EvidenceKind, Expected
-from recours.core.custody import ERASED, NOTHING_BEFORE, PREVIOUS, Manifest, digest_of
 from recours.core.errors import RunError
+from recours.core.evidence import (
+    ERASED,
+    NOTHING_BEFORE,
+    PREVIOUS,
+    EvidenceKind,
+    Expected,
+    Manifest,
+    digest_of,
+)
 from recours.core.outcome import NotADocumentError
 from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from recours.core.accounts import carrier_of
-from recours.core.appraisal import Findings
 from recours.core.carrier import Catalog
 from recours.core.disputes import findings_text
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
+from recours.core.evidence import Findings
 from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import explanation_in, sentence

@@ -14,9 +14,8 @@ from itertools import starmap
 from mimetypes import guess_type
 from pathlib import PurePath
 
-from recours.core.mail import MailKind, MailState, OutgoingMail, still_holds
+from recours.core.mail import MailKind, MailState, MailTrouble, OutgoingMail, still_holds
 from recours.core.outcome import NotADocumentError
-from recours.core.recorded_phrases import MailTrouble
 from recours.core.text import clean, is_one_line, plural
 from recours.database.mail_outbox import MailOutbox
 from recours.mail.smtp import (

@@ -19,7 +19,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from recours.core.recorded_phrases import MailTrouble
+from recours.core.mail import MailTrouble
 from recours.core.text import Redactor, clean
 
 T = TypeVar("T")

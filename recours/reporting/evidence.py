@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.disputes import DisputeVerdict, findings_text, support, verdict_sentence
+from recours.core.evidence import DocumentFlaw, EvidenceKind, Findings
 from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND, KeptEvidence
-from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.records import iso

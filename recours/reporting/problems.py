@@ -23,8 +23,8 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.position import Closing, closing_of
-from recours.core.sentences import carrier_message
-from recours.core.text import clean, names_text
+from recours.core.sentences import carrier_message, names_text
+from recours.core.text import clean
 from recours.core.translations import N_, Counted
 from recours.host.installation import pasteable
 from recours.reporting.labels import author_text, quoted

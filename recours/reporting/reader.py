@@ -18,9 +18,9 @@ from sqlalchemy import (
     true,
 )
 
-from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.carrier import Catalog
 from recours.core.claim import DUE, Claim, Delivery, Stage
+from recours.core.evidence import EvidenceKind, Findings
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.outcome import KeptEvidence
 from recours.core.sentences import stored

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage
-from recours.core.custody import Manifest
 from recours.core.errors import ErrorKind, is_persistent
+from recours.core.evidence import Manifest
 from recours.core.mail import OPEN_STATES, MailState, week_label
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import CallBudget, Capability, Limit, Usage, Window

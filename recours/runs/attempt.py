@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from recours.core.appraisal import Findings
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import TRAITS
+from recours.core.evidence import Findings
 from recours.core.outcome import (
     Case,
     Failure,

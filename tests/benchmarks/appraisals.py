@@ -16,7 +16,7 @@ from tests.corpus import first
 _TURNS = 3
 _APPRAISE = """
 import base64, json, sys
-from recours.core.appraisal import EvidenceKind, Expected
+from recours.core.evidence import EvidenceKind, Expected
 from recours.evidence.appraisal import appraise
 for line in sys.stdin:
     content, carrier, number, kind = json.loads(line)

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from unittest.mock import patch
 
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Label, Retrieved
 from recours.evidence.store import DocumentStore
 from tests.benchmarks.fixtures import new_folder

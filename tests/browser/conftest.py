@@ -18,9 +18,8 @@ from sqlalchemy import insert, make_url, update
 
 from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
-from recours.core.mail import MailKind, MailState
+from recours.core.mail import MailKind, MailState, MailTrouble
 from recours.core.pauses import Stop
-from recours.core.recorded_phrases import MailTrouble
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables

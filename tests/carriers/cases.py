@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recours.core.appraisal import EvidenceKind
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.sandbox import Scenario
 from tests.fakes.hostile import AnyStep, Attack
 from tests.fakes.simulated import NO_DOCUMENT, PDF_TYPE, PNG_TYPE

@@ -16,9 +16,9 @@ import pytest
 from recours.carriers.answers import PARIS
 from recours.carriers.chronopost import Chronopost
 from recours.carriers.message import Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability

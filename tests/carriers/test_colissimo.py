@@ -26,9 +26,9 @@ from recours.carriers.colissimo import (
 from recours.carriers.colissimo import parse_documents as parse_documents_of
 from recours.carriers.colissimo import parse_tracking as parse_tracking_of
 from recours.carriers.message import Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo

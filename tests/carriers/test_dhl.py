@@ -10,9 +10,9 @@ import pytest
 
 from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request, parse_tracking
 from recours.carriers.message import Request, Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

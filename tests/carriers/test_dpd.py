@@ -13,9 +13,9 @@ import pytest
 from recours.carriers.answers import ParcelStatus
 from recours.carriers.dpd import CODES, PROOFS, SPEC, Dpd, parse
 from recours.carriers.message import Response
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence

@@ -14,9 +14,9 @@ import pytest
 from recours.carriers.answers import ParcelStatus
 from recours.carriers.message import Response
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, NotADocumentError, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.evidence.pdf_process import media_type_of

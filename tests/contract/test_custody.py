@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, make_url
 
-from recours.core.custody import NOTHING_BEFORE
+from recours.core.evidence import NOTHING_BEFORE
 from recours.database.engine import Database
 from recours.database.evidence import PORTION, DatabaseCustody, add_evidence, evidence_rows
 from recours.database.tables import evidence

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind, Findings
 from recours.core.outcome import Failure, KeptEvidence, Retrieved, StoredDocument
 from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database

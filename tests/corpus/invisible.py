@@ -11,7 +11,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObjec
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.first.case import Case, by_language, html, paragraphs, table
 from tests.corpus.first.sheet import canvas, encode
 from tests.corpus.first.words import MESSAGES

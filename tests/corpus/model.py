@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from random import Random
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from zlib import compress
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject, StreamObject
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.first.case import UNREAD, Case, by_language
 from tests.corpus.first.sheet import MEDIA_TYPES, Picture, Sheet, encode, scan, with_fpdf, with_reportlab
 from tests.corpus.model import Made, Template

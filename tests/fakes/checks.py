@@ -1,8 +1,8 @@
 """What the tests of all carriers look at in the same way."""
 
-from recours.core.appraisal import Expected
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
+from recours.core.evidence import Expected
 from recours.core.outcome import Failure, NotADocumentError, Outcome
 from recours.evidence.appraisal import appraise
 from recours.evidence.pdf_process import media_type_of

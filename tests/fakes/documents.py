@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Label, Piece, RecoveredEvidence, Retrieved, StoredDocument, best_proof
 
 PDF = b"%PDF-1.4 signed"

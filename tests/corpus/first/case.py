@@ -8,7 +8,7 @@ from html import escape
 from random import Random
 from zlib import crc32
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.first.sheet import Sheet, pdf
 from tests.corpus.first.words import WORDS, Words, date_with_truth
 from tests.corpus.model import Made, Parcel, Template, Truth

@@ -13,7 +13,7 @@ from random import Random
 from PIL import Image, ImageDraw
 from reportlab.lib.utils import ImageReader
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.first.case import (
     PDF,
     UNREAD,

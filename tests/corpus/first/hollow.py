@@ -6,7 +6,7 @@ from html import escape
 
 from PIL import Image
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.first.case import (
     HOLLOW,
     PDF,

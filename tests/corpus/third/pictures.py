@@ -4,7 +4,7 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from recours.core.appraisal import EvidenceKind
+from recours.core.evidence import EvidenceKind
 from tests.corpus.model import Made, Parcel, Truth
 from tests.corpus.parcels import NAMES
 from tests.corpus.third.paper import CAPTION_FONT, encoded, grained, signature

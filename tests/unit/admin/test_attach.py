@@ -9,9 +9,9 @@ import pytest
 
 from recours.admin.attach import Attacher, Attachment, NotAttachedError
 from recours.admin.results import ResultSentences
-from recours.core.appraisal import Appraisal, EvidenceKind, Findings
 from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
+from recours.core.evidence import Appraisal, EvidenceKind, Findings
 from recours.core.outcome import BY_HAND, KeptEvidence, StoredDocument
 from recours.core.policy import Policy
 from recours.reporting.records import ListedClaim

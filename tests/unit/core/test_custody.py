@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from recours.core.custody import (
+from recours.core.evidence import (
     ERASED,
     NOTHING_BEFORE,
     digest_of,

@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
-from recours.core.appraisal import Findings
 from recours.core.claim import Delivery
 from recours.core.disputes import DisputeVerdict, Missing, Support, findings_text, support, verdict_sentence
+from recours.core.evidence import Findings
 from recours.core.localized import Localized
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)

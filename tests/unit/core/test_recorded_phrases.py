@@ -2,8 +2,9 @@
 
 import pytest
 
-from recours.core.recorded_phrases import DocumentFlaw, MailTrouble, RecordedPhrase
-from recours.core.translations import translate
+from recours.core.evidence import DocumentFlaw
+from recours.core.mail import MailTrouble
+from recours.core.translations import RecordedPhrase, translate
 
 FACTS: dict[str, str | int] = {
     "size": 12, "error": "PdfReadError", "said": "550 refused: (why)", "number": "XY1", "where": "mx.example:25",

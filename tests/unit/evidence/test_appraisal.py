@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from reportlab.pdfgen.canvas import Canvas
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
+from recours.core.evidence import Appraisal, EvidenceKind, Expected, Findings
 from recours.evidence import numbers
 from recours.evidence.appraisal import appraise, appraise_reading
 from recours.evidence.reading import Cell, Reading, Row

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.core.appraisal import Expected
+from recours.core.evidence import Expected
 from recours.core.outcome import NotADocumentError
 from recours.evidence.by_hand import LARGEST_MB, appraise_file, read_file
 from recours.sandbox.documents import signature_png

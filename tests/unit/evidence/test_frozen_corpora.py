@@ -14,7 +14,7 @@ from zlib import ZLIB_RUNTIME_VERSION
 
 import pytest
 
-from recours.core.appraisal import Appraisal, Expected
+from recours.core.evidence import Appraisal, Expected
 from recours.core.outcome import NotADocumentError
 from recours.evidence.appraisal import appraise
 from tests.corpus import first, invisible, third, undecodable

@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
-from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import RunError
+from recours.core.evidence import Appraisal, EvidenceKind, Expected, Findings
 from recours.core.outcome import (
     Label,
     NotADocumentError,

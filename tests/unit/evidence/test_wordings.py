@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.core.appraisal import Expected
+from recours.core.evidence import Expected
 from recours.evidence.appraisal import appraise_reading
 from recours.evidence.reading import Cell, Reading
 

@@ -11,8 +11,8 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.custody import Manifest
 from recours.core.errors import ErrorKind
+from recours.core.evidence import Manifest
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Sentence, SentenceParts, facts_of
 from recours.mail import weekly

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.appraisal import EvidenceKind, Findings
 from recours.core.claim import Delivery
 from recours.core.disputes import Support
+from recours.core.evidence import EvidenceKind, Findings
 from recours.core.localized import Localized
 from recours.core.outcome import KeptEvidence
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text

@@ -9,7 +9,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.custody import Manifest
+from recours.core.evidence import Manifest
 from recours.mail.render import Branding, Rendered
 from recours.mail.weekly import render_report
 from recours.reporting.problems import VerdictSentences, verdict

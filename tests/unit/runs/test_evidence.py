@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from recours.carriers.answers import PARIS
-from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery, FetchStatus, State
 from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.evidence.store import DocumentStore
