@@ -17,7 +17,7 @@ from recours.dashboard.claim import address_of
 from recours.dashboard.texts import WORKERS, PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
-from recours.reporting.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind, VerdictSentences, verdict
+from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind, VerdictSentences, verdict
 from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Run, Success
@@ -215,13 +215,11 @@ _WAITING_FOR = {
     "pod_retry_scheduler": "/claims?status=failed&sort=next_try",
 }
 _WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
-# Those that are dealt with on a machine itself, by the command at the end of what to do.
-_TYPED = OF_WORKERS - {_K.CLOCK_AHEAD} | {_K.FLEET_SILENT, _K.INTERNAL_ERRORS}
 
 
 def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
     """The remedy without its command, and the command to type; "" if there is no command, or the page has a button for it."""
-    if problem.kind not in _TYPED:
+    if not PROBLEMS[problem.kind].is_typed:
         return remedy, ""
     advice, colon, command = remedy.rpartition(": ")
     return advice + colon.rstrip(), command

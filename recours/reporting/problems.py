@@ -71,9 +71,7 @@ class ProblemKind(StrEnum):
     MAILS_UNDECIDED = "mails_undecided"
 
 
-# Those about a worker, whose name is among the facts.
 _K = ProblemKind
-OF_WORKERS = frozenset({_K.NEVER_RAN, _K.OVERDUE, _K.RUN_FAILED, _K.RUNS_KILLED, _K.CLOCK_AHEAD})
 # Those that only an installation whose clients have accounts can have.
 OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
 # Those that count claims.
@@ -369,7 +367,8 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
 class ProblemText:
     """What is said of one kind of problem.
 
-    `remedy`: what to do, with the command that does it. `sentence`: what the problem is.
+    `remedy`: what to do, with the command that does it. `sentence`: what the problem is. `is_typed`: the command is for the
+    machine itself, so that the page shows it; without that, the page has a button.
     Markers: the facts of the problem, and {count}; {since} and {at} (its time, after a preposition or alone), {next}
     (a sentence about the next try) and {blocked} (a sentence about the claims that wait), each empty if not known.
     """
@@ -377,6 +376,7 @@ class ProblemText:
     short: str
     remedy: str
     sentence: str | Counted
+    is_typed: bool = False
 
 
 PROBLEMS: Mapping[ProblemKind, ProblemText] = {
@@ -384,6 +384,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("{worker} has never run"),
         N_("recours check"),
         N_("{worker} has never run on this database. It should run every {often}."),
+        is_typed=True,
     ),
     _K.OVERDUE: ProblemText(
         N_("{worker} is overdue"),
@@ -393,11 +394,13 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_(
             "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?"
         ),
+        is_typed=True,
     ),
     _K.RUN_FAILED: ProblemText(
         N_("{worker} failed"),
         N_("The end of its log says why: tail -n 50 logs/{worker}.log"),
         N_("The last run of {worker} ({at}) failed with exit status {exit_status}."),
+        is_typed=True,
     ),
     _K.RUNS_KILLED: ProblemText(
         N_("killed runs of {worker}"),
@@ -406,6 +409,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
             "{count} run of {worker} never ended ({at}): it was killed, or the machine went down.",
             "{count} runs of {worker} never ended, the latest of {at}: they were killed, or the machine went down.",
         ),
+        is_typed=True,
     ),
     _K.CLOCK_AHEAD: ProblemText(
         N_("a clock that is ahead"),
@@ -421,6 +425,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("long-lived workers that stand still"),
         N_("On each of their machines: systemctl --user status recours-worker"),
         N_("No long-lived worker has looked for claims that are due{since}. One should every minute."),
+        is_typed=True,
     ),
     _K.CREDENTIALS_REJECTED: ProblemText(
         N_("the credentials of {name}"),
@@ -527,6 +532,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
             "{count} attempt ended in an internal error of recours since yesterday.",
             "{count} attempts ended in an internal error of recours since yesterday.",
         ),
+        is_typed=True,
     ),
     _K.MAILS_WAITING: ProblemText(
         N_("mails that cannot be sent"),
