@@ -13,13 +13,9 @@ from recours.host.installation import pasteable, quoted_word
 from recours.runs.attempt import known_failure
 from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_reopen
 
-_K = ErrorKind
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
-# {carrier}: its name for people. Kinds that use no attempt are told so.
-
-
-# Whatever its kind. {reference} is the claim's, {key} its carrier's.
+# Whatever the error's kind. {reference} is the claim's, {key} its carrier's, {carrier} the name of that for people.
 TEXTS: dict[str, str] = {
     "no_account": N_(
         "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all clients."
@@ -67,30 +63,33 @@ def advice(
     `carrier`, `client`: their names for people; no client: none has an account of its own. `possible`: the actions on the
     claim that would not be refused.
     """
-    of_kind = _of_kind(language, where.kind, is_clients=claim.account != HOUSE, client=client)
-    messages = {key: translate(language, text) for key, text in TEXTS.items()} | {_OF_KIND: of_kind}
-    keys = _whatever_its_kind(where, possible)
-    if not keys and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
-        keys = _against(where.kind, where)
-    keys = tuple(key for key in keys if _ACTIONS.get(key) in (None, *possible))
     facts = {
         "reference": quoted_word(claim.reference),
-        "carrier": carrier or messages["the_carrier"],
+        "carrier": carrier or translate(language, TEXTS["the_carrier"]),
         "key": claim.carrier,
         "client": client,
         "typed": f"{quoted_word(claim.client_text or '')} {claim.carrier}",
     }
-    return tuple(pasteable(messages[key].format(**facts)) for key in keys)
-
-
-_OF_KIND = "of_kind"  # stands for the advice against the error's kind
-# What a text has a person do with the claim.
-_ACTIONS = {"again": "fetch", "start_over": "reopen"}
+    texts = [translate(language, TEXTS[key]) for key in _whatever_its_kind(where, possible)]
+    if not texts and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
+        is_given_up = where.state.stage is Stage.GIVEN_UP
+        if is_given_up and passes_by_itself(where.kind):
+            texts.append(translate(language, TEXTS["passed"]))
+        else:
+            texts.append(_against(language, where.kind, claim, client))
+        if is_given_up and "reopen" in possible:
+            texts.append(translate(language, TEXTS["start_over"]))
+        elif where.state.stage in _OF_FAILED and not where.refusal and "fetch" in possible:
+            texts.append(translate(language, TEXTS["again"]))
+    return tuple(pasteable(text.format(**facts)) for text in texts)
 
 
 def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str, ...]:
+    """The keys of texts that do not depend on the error."""
+    if where.why is Why.LEFT_ALONE and "enroll" not in possible:
+        return ("set_aside",)
     if where.why is Why.LEFT_ALONE:
-        return ("enroll", "again") if "enroll" in possible else ("set_aside",)
+        return ("enroll", "again") if "fetch" in possible else ("enroll",)
     if where.state.expired_at and "reopen" in possible:
         return ("expired",)
     if where.why is Why.SHELVED:
@@ -100,20 +99,12 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
     return ("resume",) if where.refusal and closing_of(where.refusal) is Closing.STOPPED else ()
 
 
-def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
-    if where.state.stage is Stage.GIVEN_UP:
-        return ("passed" if passes_by_itself(kind) else _OF_KIND), "start_over"
-    may_try = where.state.stage in _OF_FAILED and not where.refusal
-    return (_OF_KIND, "again") if may_try else (_OF_KIND,)
-
-
-def _of_kind(language: str, kind: ErrorKind | None, *, is_clients: bool, client: str) -> str:
-    if kind is None:
-        return ""
+def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
+    """What could be done against an error of this kind; of one that uses no attempt it says so."""
     text = TRAITS[kind].advice
-    if client and is_clients:
+    if client and claim.account != HOUSE:
         text = TRAITS[kind].advice_of_client or text
-    elif client and kind is _K.NOT_CONFIGURED:
+    elif client and kind is ErrorKind.NOT_CONFIGURED:
         text = TEXTS["no_account"]
     text = translate(language, text)
     return f"{text} {translate(language, TEXTS['no_attempt'])}" if kind in ACCOUNT_KINDS else text

@@ -9,7 +9,7 @@ from recours.core.position import Position, Standing, Why, closing_of
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.evidence import ClaimEvidence, piece_text
-from recours.reporting.labels import CLOSINGS, colon, error_of, evidence_text, times_asked
+from recours.reporting.labels import ASKED, CLOSINGS, colon, error_of, evidence_text
 from recours.reporting.plan import day_in_line_text
 from recours.reporting.records import ListedClaim
 
@@ -103,31 +103,39 @@ class StatusSentences(Localized):
         `not_before`: the day before which its turn does not come, as of `now`; None: it does not wait for others.
         """
         claim = listed.claim
-        stands = where.standing
+        standing = where.standing
         language = self.language
         carrier = clean(carrier, 60)
-        is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
-        error = None if stands is Standing.FETCHED else error_of(language, claim)
+        form = INSTEAD.get(where.why) or STATUS[standing]
+        if not_before is not None and where.why in (Why.NEW, Why.DUE):
+            form = INSTEAD.get("last_in_line" if where.is_last else f"{standing}_in_line", form)
+        elif where.is_last:
+            form = INSTEAD.get(f"last_{where.why}", form)
+        error = None if standing is Standing.FETCHED else error_of(language, claim)
         closing = translate(language, CLOSINGS[closing_of(where.refusal)]) if where.refusal else ""
-        form = self._form(where, waits=not_before is not None)
-        waits = f" {day_in_line_text(self, not_before, now)}" if not_before and now else ""
-        end = self(END[where.is_due], at=self.minute(where.state.next_at))
-        return ClaimStatus(
-            reference=claim.reference,
-            stage=stands,
-            sentence=self(
+        sentences = [
+            self(
                 form,
                 reference=clean(claim.reference, 100),
                 at=self.minute(listed.fetched_at),
                 next=self.minute(where.next_at),
-                asked=times_asked(language, asked_count),
+                asked=self(ASKED[min(asked_count, 2)], count=asked_count),
                 missing=self(MISSING[claim.number is not None]),
-                end=end,
+                end=self(END[where.is_due], at=self.minute(where.state.next_at)),
                 closing=closing.format(carrier=carrier),
                 error=f"{colon(language)}{error.rstrip('.')}" if error else "",
             )
-            + waits
-            + self._evidence(where, carrier),
+        ]
+        if not_before and now:
+            sentences.append(day_in_line_text(self, not_before, now))
+        if where.evidence and where.evidence.counts:
+            sentences.append(evidence_text(self, where.evidence, carrier))
+        is_open = standing not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
+        pod = next((piece for piece in evidence.pieces if piece.path == listed.pod_url), None)
+        return ClaimStatus(
+            reference=claim.reference,
+            stage=standing,
+            sentence=" ".join(sentences),
             carrier=carrier,
             attempts=where.state.attempts,
             next_try_at=where.next_at,
@@ -139,26 +147,7 @@ class StatusSentences(Localized):
             actor=where.actor,
             evidence_until=where.evidence.ends_at if where.evidence else None,
             not_before=not_before,
-            shows=self._shows(evidence, listed.pod_url),
+            shows=piece_text(pod, self) if pod else None,
             support=evidence.verdict.support if evidence.verdict else None,
             verdict=evidence.verdict_text(language) or None,
         )
-
-    def _shows(self, evidence: ClaimEvidence, pod_url: str | None) -> str | None:
-        pod = next((piece for piece in evidence.pieces if piece.path == pod_url), None)
-        return piece_text(pod, self) if pod else None
-
-    def _evidence(self, where: Position, carrier: str) -> str:
-        """A sentence to follow, where the end of the evidence counts."""
-        if where.evidence is None or not where.evidence.counts:
-            return ""
-        return " " + evidence_text(self, where.evidence, carrier)
-
-    def _form(self, where: Position, *, waits: bool) -> str:
-        """The sentence about where a claim stands, with what is to be filled in."""
-        key = ""
-        if waits and where.why in (Why.NEW, Why.DUE):
-            key = "last_in_line" if where.is_last else f"{where.standing}_in_line"
-        elif where.is_last:
-            key = f"last_{where.why}"
-        return INSTEAD.get(key) or INSTEAD.get(where.why) or STATUS[where.standing]

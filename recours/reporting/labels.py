@@ -1,7 +1,5 @@
 """What standings, kinds of error, carriers' states, recorded errors and changes are called."""
 
-from typing import Any
-
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.rules import AccountCheck, CheckVerdict
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, ChangeKind, author_and_reason
@@ -43,10 +41,6 @@ ASKED = (
 def kind_name(texts: Localized, kind: str) -> str:
     """What a kind is called; one that this version does not know stands for itself."""
     return texts(TRAITS[ErrorKind(kind)].label) if kind in set(ErrorKind) else kind
-
-
-def times_asked(language: str, times: int) -> str:
-    return translate(language, ASKED[min(times, 2)]).format(count=times)
 
 
 # Of the evidence of a claim: it ends, or it is over.
@@ -107,11 +101,9 @@ def explain_or_quote(
     """The sentence that `explanation` stands for; without one, the kind and the recorded text in quotation marks."""
     if explanation:
         return sentence(language, explanation, to_client=to_client)
-    return (
-        f"{translate(language, TRAITS[kind].label)}{colon(language)}{quoted(language, text)}"
-        if kind
-        else quoted(language, text)
-    )
+    if kind:
+        return f"{translate(language, TRAITS[kind].label)}{colon(language)}{quoted(language, text)}"
+    return quoted(language, text)
 
 
 def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
@@ -149,8 +141,7 @@ def author_text(language: str, text: str) -> str:
 def account_reason(language: str, listed: ListedAccount) -> str:
     """Why no work is done with a client's account; "": its health says all there is to say."""
     why = listed.why or ""
-    is_by_person = listed.health is AccountHealth.PAUSED and not listed.until
-    if why and is_by_person:
+    if why and listed.health is AccountHealth.PAUSED and not listed.until:
         return translate(language, "by {who}").format(who=author_text(language, why))
     if language == "en" or not why:
         return why
@@ -166,14 +157,10 @@ def check_error(language: str, check: AccountCheck) -> str:
     error = check.error or ""
     if language == "en":
         return error
-    is_carriers = (
-        check.explanation and check.explanation.words and check.verdict is not CheckVerdict.NOT_TRIED
-    )
-    return (
-        sentence(language, check.explanation)
-        if check.explanation and not is_carriers
-        else quoted(language, error)
-    )
+    explanation = check.explanation
+    if explanation and (not explanation.words or check.verdict is CheckVerdict.NOT_TRIED):
+        return sentence(language, explanation)
+    return quoted(language, error)
 
 
 # ---------------------------------------------------------------- what happened to a claim beside its attempts
@@ -208,24 +195,23 @@ def _quoted(language: str, value: str) -> str:
 
 def change_text(language: str, change: PastChange) -> str:
     """`edited: carrier UPS → DHL, response_deadline none → 2026-03-09`."""
-    # Of a claim that is set aside or taken up again, the status is its own.
-    is_own = change.what in (ChangeKind.SET_ASIDE, ChangeKind.RESUMED)
     names = _COLUMNS | {name: translate(language, part) for name, part in _PARTS.items()}
-    if is_own:
-        names["status"] = "status"
-
-    def part(name: str, value: Any) -> str:
-        shown_name = names.get(name, clean(name, 40))
+    if change.what in (ChangeKind.SET_ASIDE, ChangeKind.RESUMED):
+        names["status"] = "status"  # its own
+    parts = []
+    for name, value in change.details.items():
+        label = names.get(name, clean(name, 40))
         match name, value:
+            case _, None:
+                continue
             case "why", _:
-                return _quoted(language, clean(value, _LONGEST_WHY))
-            case _, [old, new]:
-                old_text, new_text = (
-                    translate(language, "none") if text is None else clean(text, 60) for text in (old, new)
+                parts.append(_quoted(language, clean(value, _LONGEST_WHY)))
+            case _, [_, _]:
+                old, new = (
+                    clean(translate(language, "none") if text is None else text, 60) for text in value
                 )
-                return f"{shown_name} {old_text} → {new_text}"
-        return f"{shown_name} {_quoted(language, clean(value, 60))}"
-
-    what = translate(language, CHANGES[change.what]) if change.what in CHANGES else change.what
-    parts = [part(name, value) for name, value in change.details.items() if value is not None]
-    return f"{what}{colon(language)}{', '.join(parts)}" if parts else what
+                parts.append(f"{label} {old} → {new}")
+            case _:
+                parts.append(f"{label} {_quoted(language, clean(value, 60))}")
+    title = translate(language, CHANGES[change.what]) if change.what in CHANGES else change.what
+    return f"{title}{colon(language)}{', '.join(parts)}" if parts else title
