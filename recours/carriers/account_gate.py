@@ -212,7 +212,6 @@ class Refusals:
             self._documents_came.add(key)
 
     def leave(self) -> None:
-        """Tries that were not made are left to the next run."""
         for key, state in self._trying_again.items():
             self._quota.set_account_state(key, state)
         self._trying_again.clear()

@@ -330,8 +330,6 @@ class Shipment:
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """The delivery of a parcel to its recipient."""
-
     scan: Scan  # the one that decided
     scans: Sequence[Scan]  # all delivery scans of this parcel, the latest first
     shipment: Shipment

@@ -103,8 +103,6 @@ _OF_THE_ACCOUNT = ("password", "mot de passe", "contract", "contrat")
 
 
 class Chronopost(Client):
-    """The client: `trackSkybillV2` first, `searchPOD` only for a delivered parcel."""
-
     spec = SPEC
     denies_by_parcel = True
     tracking_shows_account = False

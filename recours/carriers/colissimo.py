@@ -158,8 +158,6 @@ class Listed(NamedTuple):
 
 
 class Colissimo(Client):
-    """The client: `timelineCompany`, then `documents` and `document` for a delivered parcel."""
-
     spec = SPEC
     denies_by_parcel = True
 

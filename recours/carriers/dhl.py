@@ -70,8 +70,6 @@ _HTTPS = 443
 
 
 class Dhl(Client):
-    """The client: the status, and the document that it links to, if it does."""
-
     spec = SPEC
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:

@@ -91,8 +91,6 @@ _NO_PROOF = Detailed(
 
 
 class DhlExpress(Client):
-    """The client: the events first, the proof only for a delivered shipment."""
-
     spec = SPEC
 
     def __init__(self, settings: Mapping[str, str]) -> None:

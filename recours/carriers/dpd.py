@@ -140,8 +140,6 @@ _READ_OF_TEXTS = 300  # signs
 
 
 class Dpd(OneCallClient):
-    """The client: one call tells the status and brings the proof."""
-
     spec = SPEC
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
@@ -196,7 +194,9 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     if not traces:
         return _not_known(answer)
     # No number is compared: asked about a part of a shipment, the service may answer about the whole (manual of 2022).
-    shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=_is_return(result))
+    is_marked = plain(soap.text(result, "IsRetour") or "") in _TRUE
+    is_return = is_marked or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
+    shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=is_return)
     outcome = answers.handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
         return outcome
@@ -207,12 +207,6 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
 def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
     label = soap.text(trace, "StatusDescription")
     return Scan.of(trace, soap.text(trace, "StatusNumber"), table, _time(trace), label, by_label=True)
-
-
-def _is_return(result: Any) -> bool:
-    """Tell whether this parcel is a return to its sender."""
-    is_marked = plain(soap.text(result, "IsRetour") or "") in _TRUE
-    return is_marked or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
 
 
 def _not_known(answer: Response) -> Failure:

@@ -134,8 +134,6 @@ Coded = tuple[str | None, str | None]  # of an error or an alert: its code, its 
 
 
 class FedEx(Client):
-    """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
-
     spec = SPEC
     token_path = "/oauth/token"  # noqa: S105 (a path)
     has_account_in_form = True

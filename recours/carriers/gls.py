@@ -113,8 +113,6 @@ _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no resul
 
 
 class Gls(Client):
-    """The client: the status, then the signatory, then the proof."""
-
     spec = SPEC
     token_path = "/oauth2/v2/token"  # noqa: S105 (an address)
 
@@ -149,7 +147,6 @@ class Gls(Client):
 
 
 def tracking_request(numbers: Sequence[str]) -> Request:
-    """The status and the events of parcels."""
     headers = {"Accept": "application/json", "Accept-Language": "FR"}
     return Request("GET", f"{_TRACK_PATH}/{','.join(numbers)}?showEvents=true", headers)
 

@@ -76,8 +76,6 @@ _QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
 
 
 class LaPoste(StatusClient):
-    """The client: the status only."""
-
     spec = SPEC
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:

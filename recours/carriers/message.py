@@ -27,8 +27,6 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """The whole answer."""
-
     status: int
     headers: Mapping[str, str]  # found whatever the case of the name
     body: bytes = field(repr=False)

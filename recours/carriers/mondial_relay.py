@@ -93,8 +93,6 @@ _READ_OF_TEXTS = 300  # signs
 
 
 class MondialRelay(StatusClient):
-    """The client: the status only."""
-
     spec = SPEC
 
     def __init__(self, settings: Mapping[str, str]) -> None:
@@ -220,7 +218,6 @@ def _field(event: Any | None, name: str) -> str | None:
 
 
 def _result(answer: Response) -> Any | Failure:
-    """The result element of an answer."""
 
     def read_fault(fault: Any) -> Failure:
         carrier_text = soap.text(fault, "faultstring")

@@ -92,7 +92,9 @@ class Tokens:
                 raise NoTokenError(self._failed)
             self._token = self._failed = None
             try:
-                self._token = self._fetched(session)
+                text, life = parse_token(self._name, session.call(Capability.TOKEN, self._request))
+                self._recent.appendleft(text)
+                self._token = AccessToken(text, session.now() + max(life - _EARLY, life / 2))
             except CallError as error:
                 self._failed = error.failure
                 raise
@@ -101,11 +103,6 @@ class Tokens:
             if refused is not None:
                 self._in_vain.add((self._token.text, refused[1]))
             return self._token.text
-
-    def _fetched(self, session: CarrierSession) -> AccessToken:
-        text, life = parse_token(self._name, session.call(Capability.TOKEN, self._request))
-        self._recent.appendleft(text)
-        return AccessToken(text, session.now() + max(life - _EARLY, life / 2))
 
 
 # ---------------------------------------------------------------- the call for a token

@@ -51,8 +51,6 @@ class ShortWindows:
 
 @dataclass(eq=False)
 class _Waiter:
-    """One thread that waits."""
-
     units: Sequence[Reserved] = ()
     called: threading.Event = field(default_factory=threading.Event)  # it has units, or is the first
 
@@ -61,8 +59,7 @@ class _Queue:
     """Threads that wait for units of the same limits, in the order in which they came."""
 
     def __init__(self, size: int) -> None:
-        """`size`: how many units there are in a window."""
-        self._size = size
+        self._size = size  # units in a window
         self._waiters: deque[_Waiter] = deque()
         self._guard = threading.Lock()
 
@@ -125,11 +122,9 @@ class Account:
 
     @property
     def name(self) -> str:
-        """What people call it."""
         return account_name(self.spec.name, self.client_address)
 
     def says(self, key: Sentence, words: str = "") -> SentenceParts:
-        """A sentence about it."""
         return SentenceParts(key, self.spec.name, words, self.client_address)
 
     def presents(self, capability: Capability) -> bool:
@@ -216,7 +211,6 @@ class QuotaReservation:
         raise CallError(Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, alone=True))
 
     def called(self) -> None:
-        """The call is over."""
         if self._is_calling:
             self._is_calling = False
             for slot in self._slots:

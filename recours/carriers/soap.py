@@ -119,7 +119,6 @@ def children(element: Any, name: str) -> list[Any]:
 
 
 def child(element: Any, name: str) -> Any | None:
-    """The first child of that name."""
     return next(iter(children(element, name)), None)
 
 

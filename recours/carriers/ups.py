@@ -5,6 +5,7 @@ their repository, and karrio's connector. Nothing was tried against the live ser
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -64,7 +65,12 @@ SPEC = CarrierSpec(
 
 _DETAILS = "/api/track/v1/details/"
 _QUERY = "locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
-_SOURCE = "ups track"
+# A web page, the image of the signature, a photo of the parcel where it was left.
+_PIECES = {
+    "pod.content": EvidenceKind.LETTER,
+    "signature.image": EvidenceKind.SIGNATURE,
+    "deliveryPhoto.photo": EvidenceKind.PHOTO,
+}
 
 # ---------------------------------------------------------------- tables
 
@@ -141,8 +147,6 @@ STATUSES: dict[int, Meaning] = {
 
 
 class Ups(OneCallClient):
-    """The client: one call gives the status and the proof."""
-
     spec = SPEC
     token_path = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begins with /api, this one does not)
 
@@ -222,7 +226,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 def _warned(shipments: list[Any], answer: Response) -> Failure:
     """Why a shipment has no package: a warning in a good answer says so."""
     warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
-    error = _first_known([(json_api.text(w, "code"), json_api.text(w, "message")) for w in warnings])
+    error = _first_known(warnings)
     code, carrier_text = error or (None, None)
     return answers.error(SPEC.name, answer, CODES, {}, code or ("none" if error else None), carrier_text)
 
@@ -370,30 +374,24 @@ def _compact(
 
 
 def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """The proof, a web page; the image of the signature; a photo of the parcel where it was left."""
-    information = json_api.at(package, "deliveryInformation")
-    page, image, photo = (
-        json_api.text(information, *path) or ""
-        for path in (("pod", "content"), ("signature", "image"), ("deliveryPhoto", "photo"))
-    )
-    listed = (
-        answers.EncodedPiece(page, _SOURCE, html=True),
-        answers.EncodedPiece(image, _SOURCE, EvidenceKind.SIGNATURE),
-        answers.EncodedPiece(photo, _SOURCE, EvidenceKind.PHOTO),
-    )
-    if pieces := [piece for piece in listed if piece.encoded]:
+    pieces: list[answers.EncodedPiece] = []
+    for path, kind in _PIECES.items():
+        if text := json_api.first_text(json_api.at(package, "deliveryInformation"), path):
+            pieces.append(answers.EncodedPiece(text, "ups track", kind, html=kind is EvidenceKind.LETTER))
+    if pieces:
         return answers.evidence(SPEC.name, pieces, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 
 # ---------------------------------------------------------------- errors
 
-Coded = tuple[str | None, str | None]  # a code, and words
-
 
 def _error(tree: Any, answer: Response) -> Failure | None:
     """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
-    error = _first_known(_coded_errors(tree))
+    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # of older services
+    legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
+    errors = json_api.items(tree, "response", "errors")
+    error = _first_known(errors) or _first_known(legacy, "Code", "Description")
     if error is None and answer.is_ok:
         return None
     code, carrier_text = error or (None, None)
@@ -410,15 +408,9 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     return answers.error(SPEC.name, answer, CODES, statuses, news, carrier_text)
 
 
-def _coded_errors(tree: Any) -> list[Coded]:
-    """The errors of an answer; else those of the shape that older services have."""
-    errors = json_api.items(tree, "response", "errors")
-    if errors:
-        return [(json_api.text(error, "code"), json_api.text(error, "message")) for error in errors]
-    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")
-    legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
-    return [(json_api.text(error, "Code"), json_api.text(error, "Description")) for error in legacy]
-
-
-def _first_known(errors: list[Coded]) -> Coded | None:
-    return next((error for error in errors if error[0] in CODES), errors[0] if errors else None)
+def _first_known(
+    errors: Sequence[Any], code: str = "code", carrier_text: str = "message"
+) -> tuple[str | None, str | None] | None:
+    """Code and text of the first error with a code of the table, else of the first one."""
+    coded = [(json_api.text(error, code), json_api.text(error, carrier_text)) for error in errors]
+    return next((error for error in coded if error[0] in CODES), coded[0] if coded else None)

@@ -84,7 +84,6 @@ class SimulatedCarrier(ABC):
     tracks_for_all: ClassVar[bool] = True
 
     def owns(self, path: str) -> bool:
-        """Whether this path is the carrier's."""
         return any(path.startswith(own) if own.endswith("/") else path == own for own in self.paths)
 
     @abstractmethod

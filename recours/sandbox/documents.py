@@ -17,7 +17,6 @@ _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 
 def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
-    """The document that the state's scenario gives."""
     makers: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
@@ -88,7 +87,6 @@ def signature_gif(seed: str) -> bytes:
 
 
 def _picture(seed: str, size: tuple[int, int], form: str) -> bytes:
-    """`size` in pixels."""
     from PIL import Image, ImageDraw  # noqa: PLC0415 (needed by few scenarios only)
 
     width, height = size

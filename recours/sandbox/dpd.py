@@ -140,7 +140,6 @@ def _see_that_values_are_good(fields: dict[str, str]) -> None:
 
 
 def _invalid(reason: str) -> BadRequestError:
-    """A refusal of the request, to be raised."""
     return BadRequestError(_error("InvalidInput", f"Invalid input: {reason}"))
 
 

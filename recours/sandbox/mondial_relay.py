@@ -119,7 +119,6 @@ def _brand_of(account: str) -> str:
 
 
 def _unreadable(reason: str) -> BadRequestError:
-    """A refusal of the request, to be raised."""
     return BadRequestError(soap.fault("soap:Client", f"Server was unable to read request. ---> {reason}"))
 
 

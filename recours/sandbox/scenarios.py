@@ -190,7 +190,6 @@ class ParcelState:
 
     @property
     def last_at(self) -> datetime:
-        """The time of its last event."""
         return self.delivered_at if self.is_delivered else self.first_seen
 
 
@@ -264,7 +263,6 @@ class SimulatedClock:
     """Time for the demo and the tests: the wall clock and the monotonic one move together. Thread-safe."""
 
     def __init__(self, start: datetime = _START) -> None:
-        """Stand at `start`, which must be aware."""
         if start.tzinfo is None:
             raise ValueError("a simulated clock starts at an aware datetime")
         self._start = start.astimezone(UTC)

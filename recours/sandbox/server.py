@@ -143,7 +143,6 @@ class Sandbox:
         self.stop()
 
     def calls_for(self, number: str) -> list[Call]:
-        """The calls received about one number, in order."""
         with self._lock:
             return [call for call in self.calls if number in call.number.split(",")]
 
