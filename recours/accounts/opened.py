@@ -159,14 +159,9 @@ class Accounts(Mapping[str, Account]):
 def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
     """The carriers there are, and whose account serves whose claims with these credentials.
 
-    `of_clients`: see `directory_of`; None: no account of a client is known.
+    `of_clients`: the numbers of clients' accounts, by client and carrier; None: none is known.
     """
     return CATALOG.with_accounts(settings.configured, of_clients)
-
-
-def directory_of(database: Database) -> Mapping[Any, Mapping[str, int]]:
-    """The numbers of clients' accounts, by client and carrier. Raises DatabaseError."""
-    return ClientAccounts(database).directory()
 
 
 def make_queue(

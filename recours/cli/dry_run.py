@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import random
 from typing import Any
 
-from recours.accounts.opened import catalog_of, directory_of, make_queue
+from recours.accounts.opened import catalog_of, make_queue
 from recours.app import assessor_of, connect, enrolment_of, needs_creation, read_clock, read_policy
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
@@ -18,6 +18,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.position import Why
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
+from recours.database.client_accounts import ClientAccounts
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.host import logs
 from recours.reporting.plan import Preview, preview, preview_named
@@ -68,7 +69,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = read_clock(database)
         now = clock.now()
-        catalog = catalog_of(settings, directory_of(database))
+        catalog = catalog_of(settings, ClientAccounts(database).directory())
         keys = catalog.accounts_of(catalog.specs)
         queue = make_queue(settings, database, clock, random)
         # Of a database without our tables the settings alone say it.

@@ -96,8 +96,7 @@ def show_notice(visit: Visit) -> Response:
     return visit.page("notice_alone.html", key=key)
 
 
-# What is looked at, and what is done. What is done takes an operator.
-LOOKED_AT: Mapping[str, View] = {
+GET_ROUTES: Mapping[str, View] = {
     "/": overview.show,
     "/find": claim.find,
     "/claims": claims.show,
@@ -111,7 +110,8 @@ LOOKED_AT: Mapping[str, View] = {
     "/mail/content": mails.content,
     "/notice": show_notice,
 }
-DONE: Mapping[str, View] = {
+# These take an operator.
+POST_ROUTES: Mapping[str, View] = {
     "/claims/do": claims.act,
     "/claim/correct": claim.correct,
     "/claim/attach": claim.attach,
@@ -136,8 +136,8 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         Route("/enter", page.enter, methods=["POST"]),
         Route("/leave", page.leave, methods=["POST"]),
         Route("/language", page.choose_language, methods=["POST"]),
-        *(Route(path, page.shown(view), methods=["GET"]) for path, view in LOOKED_AT.items()),
-        *(Route(path, page.done(view), methods=["POST"]) for path, view in DONE.items()),
+        *(Route(path, page.shown(view), methods=["GET"]) for path, view in GET_ROUTES.items()),
+        *(Route(path, page.done(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
     ]
     handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
     # Around the whole, not one of its middlewares: those add nothing to the answer to a fault that nobody foresaw.
@@ -246,7 +246,7 @@ class _Page:
         """Who asks. Raises _RefusedError, HTTPException if they may not."""
         settings = load_at_home(self._environment, CATALOG)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
-        visitor = visitor_of(_asked(request), settings, self._ended)
+        visitor = visitor_of(_page_request(request), settings, self._ended)
         if isinstance(visitor, NotAdmitted):
             raise _RefusedError(_refusal(request, texts, visitor))
         if acts and not visitor.may_act:
@@ -278,7 +278,7 @@ class _Page:
     def _enter(self, request: Request, password: str, back: str) -> Response:
         settings = load_at_home(self._environment, CATALOG)
         password_hash = settings.dashboard_password
-        page_request = _asked(request)
+        page_request = _page_request(request)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
         if password_hash is None:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
@@ -308,7 +308,7 @@ class _Page:
     def leave(self, request: Request) -> Response:
         """End the session here too, for every copy of its cookie."""
         password = load_at_home(self._environment, CATALOG).dashboard_password
-        if password and (nonce := nonce_of(_asked(request).session, password)):
+        if password and (nonce := nonce_of(_page_request(request).session, password)):
             self._ended[nonce] = None
             if len(self._ended) > _MOST_ENDED:
                 self._ended.popitem(last=False)
@@ -333,31 +333,25 @@ class _Page:
             return error.response
         language = LANGUAGES[0]
         status = 503
+        title = N_("The database cannot be used at the moment. The page works again when it is back.")
         details = [clean(error, 1000)]
         try:
-            settings: Settings | None = load_at_home(self._environment, CATALOG)
+            language = load_at_home(self._environment, CATALOG).mail.language
         except SettingsError as faults:
-            settings = None
+            title = N_("The settings cannot be used; the page works again once they are corrected.")
             # Nobody could say who they are.
-            is_from_elsewhere = _asked(request).is_from_elsewhere
+            is_from_elsewhere = _page_request(request).is_from_elsewhere
             details = [] if is_from_elsewhere else [clean(fault, 1000) for fault in faults.faults]
-        if settings:
-            language = settings.mail.language
-        texts = PageTexts(language_of(request, language))
-        title = (
-            texts("The database cannot be used at the moment. The page works again when it is back.")
-            if settings
-            else texts("The settings cannot be used; the page works again once they are corrected.")
-        )
         if isinstance(error, HTTPException):
-            is_missing = error.status_code == HTTP_404_NOT_FOUND
             status = error.status_code
-            title = texts("There is no such page.") if is_missing else texts("That was refused.")
+            is_missing = status == HTTP_404_NOT_FOUND
+            title = N_("There is no such page.") if is_missing else N_("That was refused.")
             details = [] if is_missing else [clean(error.detail, 1000)]
-        return render(request, "failed.html", texts, status, title=title, details=details)
+        texts = PageTexts(language_of(request, language))
+        return render(request, "failed.html", texts, status, title=texts(title), details=details)
 
 
-def _asked(request: Request) -> PageRequest:
+def _page_request(request: Request) -> PageRequest:
     peer = request.client.host if request.client else ""
     # A header that came twice is a list. What a proxy appends to the visitor's own stands last in it.
     headers = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}

@@ -87,11 +87,13 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the crontab that starts workers of this checkout."""
+    """A line of a crontab that starts workers of this checkout."""
 
     workers: tuple[str, ...]
-    text: str
+    text: str = ""
     plain: bool = True  # it does nothing beside
+    number: int = 0  # of the line, from 0
+    programs: tuple[str, ...] = ()  # and scripts: absolute paths, or names for cron to look up in its PATH
     problem: str = ""  # why it does not do what it should
 
     @property

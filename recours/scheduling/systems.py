@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from itertools import takewhile
 from pathlib import Path
@@ -95,16 +95,6 @@ _ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
 _OPERATOR = re.compile(r"[();<>|&]+")
 
 
-@dataclass(frozen=True)
-class CronLine:
-    """A line of a crontab that starts recours workers."""
-
-    number: int  # from 0
-    workers: tuple[str, ...]
-    plain: bool  # it does nothing else
-    programs: tuple[str, ...]  # and scripts: absolute paths, or names for cron to look up in its PATH
-
-
 def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> str:
     """The guide's line, for this checkout. Raises ScheduleError if cron could not be told the folder's name."""
     if not is_one_line(checkout.root):
@@ -123,7 +113,7 @@ def _quoted(word: str) -> str:
     return shlex.quote(word).replace("\\", "\\''")
 
 
-def find(text: str, checkout: Checkout) -> list[CronLine]:
+def find(text: str, checkout: Checkout) -> list[Entry]:
     """The lines that start workers of this checkout, however they are written."""
     lines = (_line(number, line, checkout) for number, line in enumerate(_lines(text)))
     return [line for line in lines if line]
@@ -182,37 +172,40 @@ def _ended(line: str) -> str:
     return line if line.endswith("\n") else line + "\n"
 
 
-def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> list[CronLine]:
+def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> list[Entry]:
     ours = [line for line in find(text, checkout) if set(line.workers) & set(workers)]
     for line in ours:
         if not line.plain:
             raise ScheduleError(
                 f"Line {line.number + 1} of the crontab starts {' and '.join(line.workers)} and does other things too, "
                 "so it was left as it is: take the worker out of it with 'crontab -e', then try again. It is: "
-                f"{clean(_lines(text)[line.number].strip())}"
+                f"{clean(line.text)}"
             )
     return ours
 
 
-def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
-    entry = _ENTRY.fullmatch(line.rstrip("\r\n"))
-    if entry is None:
+def _line(number: int, line: str, checkout: Checkout) -> Entry | None:
+    match = _ENTRY.fullmatch(line.rstrip("\r\n"))
+    if match is None:
         return None
     # What stands behind a % is input for the command.
-    command, *stdin = re.split(r"(?<!\\)%", entry["command"], maxsplit=1)
+    command, *stdin = re.split(r"(?<!\\)%", match["command"], maxsplit=1)
     split = shlex.shlex(command.replace("\\%", "%"), posix=True, punctuation_chars=True)
     split.whitespace_split = True
     split.commenters = ""
     try:
-        return _read(number, list(split), checkout, bool(stdin))
+        entry = _read(list(split), checkout)
     except ValueError:  # quotes that are not closed: sh would refuse it
         return None
+    if entry is None:
+        return None
+    return replace(entry, number=number, text=line.strip(), plain=entry.plain and not stdin)
 
 
-def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> CronLine | None:
+def _read(words: Sequence[str], checkout: Checkout) -> Entry | None:
     """Which workers a command starts, and whether it is `cd FOLDER && python SCRIPT OPTIONS >> FILE` and no more."""
     folder = ""
-    plain = not has_input
+    plain = True
     workers: list[str] = []
     programs: list[str] = []
     for position, (simple, end) in enumerate(_commands(words)):
@@ -236,7 +229,7 @@ def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool
         plain = plain and is_alone and all(word.startswith("-") for word in command[1:script])
     if not workers:
         return None
-    return CronLine(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1, tuple(programs))
+    return Entry(tuple(dict.fromkeys(workers)), plain=plain and len(workers) == 1, programs=tuple(programs))
 
 
 def _commands(words: Sequence[str]) -> Iterator[tuple[list[str], str]]:
@@ -273,12 +266,8 @@ class Crontab:
 
     def entries(self) -> list[Entry]:
         text = self._read()
-        lines = _lines(text)
         path = search_path(text, self.checkout)
-        return [
-            Entry(line.workers, lines[line.number].strip(), line.plain, _problem(line, path))
-            for line in find(text, self.checkout)
-        ]
+        return [replace(line, problem=_problem(line, path)) for line in find(text, self.checkout)]
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         text = self._read_exactly()
@@ -367,7 +356,7 @@ class Crontab:
         return own, [f"cron finds no python3 in {clean(path)}: {own} is used"]
 
 
-def _problem(line: CronLine, path: str) -> str:
+def _problem(line: Entry, path: str) -> str:
     """Which program, script or Python of a line is not there; "": all are. `path`: cron's PATH."""
     for program in line.programs:
         names = f"line {line.number + 1} names {clean(program)}"

@@ -238,14 +238,18 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _require_plain(url: str) -> None:
+    if "#" in url or not url.isascii() or " " in url:
+        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+
+
 def ping_url(text: str) -> str:
     """The URL of a check, perhaps with {worker} in its path, or nothing. Its text is never repeated: it is a key."""
     if not text:
         return text
     if not web_address(text, "https://host/check").path.strip("/"):
         raise ValueError("it must name a check: https://host/check")
-    if "#" in text or not text.isascii() or " " in text:
-        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+    _require_plain(text)
     if set("{}") & set(text.replace("{worker}", "")):
         raise ValueError("{worker} is all that can stand in braces in it")
     return text
@@ -256,8 +260,7 @@ def tsa_url(text: str) -> str:
     if not text:
         return text
     web_address(re.sub(r"^http:", "https:", text), "http://host/path or https://host/path")
-    if "#" in text or not text.isascii() or " " in text:
-        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+    _require_plain(text)
     return text
 
 

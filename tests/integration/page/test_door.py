@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from recours.dashboard import app
-from recours.dashboard.app import DONE, LOOKED_AT
+from recours.dashboard.app import GET_ROUTES, POST_ROUTES
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from tests.conftest import SERVICE_CLIENTS
@@ -114,7 +114,7 @@ _GO_ON = {"/carriers/check", "/mails/test"}
 def test_nothing_that_is_done_leads_elsewhere(page: PageClient) -> None:
     page.client.follow_redirects = False
     fields = {"carrier": "gls", "do": "reopen", "reference": "CLM-1", "back": "//elsewhere.example/"}
-    for path in sorted(DONE.keys() - _GO_ON):
+    for path in sorted(POST_ROUTES.keys() - _GO_ON):
         shown = page.post(path, fields)
         assert shown.status == 303, path
         assert shown.response.headers["location"].partition("?notice=")[0] in ("/", "/carriers"), path
@@ -190,7 +190,7 @@ def test_a_viewer_can_do_nothing_and_is_offered_nothing(
         connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))
     put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
     proxy = visitor("10.0.0.5")
-    for path in sorted(DONE):
+    for path in sorted(POST_ROUTES):
         shown = proxy.post(path, {}, X_Forwarded_User="zoe")
         assert (shown.status, "Only operators may do that" in shown.text) == (403, True), path
     for path in ("/", "/claims", "/claim?reference=CLM-00000", "/carriers", "/account?number=1", "/mails"):
@@ -249,7 +249,7 @@ def flood(
 
 @pytest.mark.usefixtures("behind_proxy")
 def test_nothing_is_read_of_what_a_viewer_sends(visitor: Visitors) -> None:
-    for path in sorted(DONE):
+    for path in sorted(POST_ROUTES):
         assert flood(visitor("10.0.0.5"), path, {"X-Forwarded-User": "zoe"}) == (403, 0), path
         assert flood(visitor("10.0.0.6"), path, {"X-Forwarded-User": "anna"}) == (403, 0), path
 
@@ -258,12 +258,12 @@ def test_nothing_is_read_of_what_is_sent_without_the_password(
     page: PageClient, environment: dict[str, str]
 ) -> None:
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
-    for path in sorted(DONE):
+    for path in sorted(POST_ROUTES):
         assert flood(page, path) == (401, 0), path
 
 
 def test_no_more_is_read_than_the_form_may_have(page: PageClient, environment: dict[str, str]) -> None:
-    for path in ("/language", *sorted(DONE), "/enter"):
+    for path in ("/language", *sorted(POST_ROUTES), "/enter"):
         if path == "/enter":
             environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
         most = 23_000_000 if path == "/claim/attach" else 110_000
@@ -300,14 +300,14 @@ ELSEWHERE = (
 
 
 def test_a_post_from_elsewhere_is_refused(page: PageClient) -> None:
-    for path in ("/enter", "/leave", "/language", *sorted(DONE)):
+    for path in ("/enter", "/leave", "/language", *sorted(POST_ROUTES)):
         for headers in ({}, *({"Origin": origin} for origin in ELSEWHERE)):
             answer = page.client.post(path, data={"language": "fr"}, headers=headers)
             assert answer.status_code == 403, (path, headers)
 
 
 def test_every_answer_refuses_frames_and_foreign_scripts(page: PageClient) -> None:
-    for path in (*sorted(LOOKED_AT), "/static/page.css", "/nowhere"):
+    for path in (*sorted(GET_ROUTES), "/static/page.css", "/nowhere"):
         with row(path):
             headers = page.get(path).response.headers
             policy = headers["content-security-policy"]
@@ -324,7 +324,7 @@ def test_a_fault_that_nobody_foresaw_tells_nothing_and_is_kept_nowhere(
     def fail(_visit: object) -> Response:
         raise RuntimeError("/home/anna/claims.db")
 
-    monkeypatch.setitem(app.LOOKED_AT, "/mails", fail)
+    monkeypatch.setitem(app.GET_ROUTES, "/mails", fail)
     client = TestClient(
         app.make_app(environment), AT, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     )
@@ -335,8 +335,8 @@ def test_a_fault_that_nobody_foresaw_tells_nothing_and_is_kept_nowhere(
 
 
 def test_what_is_looked_at_takes_no_post_and_what_is_done_no_get(page: PageClient) -> None:
-    assert {page.post(path).status for path in LOOKED_AT} == {405}
-    assert {page.get(path).status for path in DONE if path not in LOOKED_AT} <= {405}
+    assert {page.post(path).status for path in GET_ROUTES} == {405}
+    assert {page.get(path).status for path in POST_ROUTES if path not in GET_ROUTES} <= {405}
 
 
 def test_a_database_that_is_gone_is_a_sentence_and_comes_back(
