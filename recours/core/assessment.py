@@ -6,20 +6,11 @@ Every function here is pure: time, policy and facts go in, a state comes out.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.claim import (
-    LAST,
-    NEVER,
-    VIRTUAL_DEADLINE,
-    Claim,
-    FetchStatus,
-    Stage,
-    State,
-    deadline_end,
-    urgency,
-)
+from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt
-from recours.core.policy import Policy, evidence_end
+from recours.core.order import expires_from, ranked, ranked_pending
+from recours.core.policy import Policy
 from recours.core.sentences import classify
 
 # `fetching`, set by other software, counts as pending once it is this old.
@@ -37,7 +28,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
-    expire_from = _expire_from(claim, since, policy) if was_asked else None
+    expire_from = expires_from(claim, since, policy) if was_asked else None
     is_corrected = _corrected(claim)
     account = None if is_corrected else claim.state.account
     goes_alone = claim.state.goes_alone and not is_corrected
@@ -65,7 +56,7 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
         delivery=None if _corrected(claim) else claim.state.delivery,
         interruptions=claim.state.interruptions,
     )
-    state = _ranked_pending(claim, state, now, policy)
+    state = ranked_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
     # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
@@ -178,60 +169,6 @@ def _stage_between_retries(state: State) -> Stage:
     return Stage.SETTLED if settled else Stage.WAITING
 
 
-# ---------------------------------------------------------------- the place in the order
-
-
-def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> tuple[datetime, bool]:
-    """What a claim is ordered by among the due ones, and whether nothing can be won after that.
-
-    It is the end of its deadline or of its evidence, whichever comes first. A claim without a deadline has 14 days from
-    `since`, its failure or its creation; once they are over, its evidence counts.
-    """
-    forgotten_at = evidence_end(claim, state, policy)
-    if claim.deadline is not None:
-        end = deadline_end(claim.deadline, policy.zone)
-        return min(end, forgotten_at or end), True
-    at = since + VIRTUAL_DEADLINE
-    if forgotten_at is None or now <= at < forgotten_at:
-        return at, False
-    return forgotten_at, True
-
-
-def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """Give the state of a claim that failed its place in the order of due claims; it failed now at the latest."""
-    return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
-
-
-def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim in the order of now: time or an answer has moved its place."""
-    place = _ranked_pending if claim.is_pending else ranked
-    state = place(claim, claim.state, now, policy)
-    return asked_about(claim, state, policy) if state.was_asked else state
-
-
-def _ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """The same of a claim that is pending; a creation that lies in the future is taken for now."""
-    return _ranked_since(claim, state, min(claim.created_at or now, now), now, policy)
-
-
-def _ranked_since(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> State:
-    at, is_deadline = rank(claim, state, since, now, policy)
-    return replace(state, rank_at=at, rank_is_deadline=is_deadline)
-
-
-def asked_about(claim: Claim, state: State, policy: Policy) -> State:
-    """The state once the carrier was asked about the claim: it may expire from now on, see `is_expired`."""
-    return replace(state, expire_from=_expire_from(claim, state.since, policy))
-
-
-def _expire_from(claim: Claim, since: datetime | None, policy: Policy) -> datetime:
-    """By its own deadline alone: when exactly its evidence ends, nobody knows."""
-    if claim.deadline is None:
-        return NEVER
-    end = deadline_end(claim.deadline, policy.zone)
-    return max(end, since or end)
-
-
 # ---------------------------------------------------------------- what comes next
 
 
@@ -251,11 +188,6 @@ def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
-
-
-def comes_last(state: State, now: datetime) -> bool:
-    """Tell whether a due claim is taken after all that can still win: its real deadline, or its evidence, is past."""
-    return urgency(state, now)[0] == LAST
 
 
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -286,15 +218,3 @@ def goes_on(state: State, policy: Policy) -> bool:
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether the next retry of a claim that waits, or is settled, has come."""
     return state.next_at is None or state.next_at <= policy.due_until(now)
-
-
-def is_expired(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether a due claim is given up instead, since its deadline has long passed.
-
-    One that its carrier was never asked about is asked once first; so is one that a run died with, which may have
-    stored its proof.
-    """
-    since = state.expire_from
-    if since is None or policy.expire_after is None or not state.rank_is_deadline or state.interruptions:
-        return False
-    return max(since, policy.adopted_at or since) <= now - policy.expire_after

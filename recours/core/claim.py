@@ -12,8 +12,6 @@ from recours.core.errors import ErrorKind
 from recours.core.sentences import SentenceParts, sentence
 from recours.core.text import clean
 
-# A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
-VIRTUAL_DEADLINE = timedelta(days=14)
 # Carriers reuse numbers after a year or more. A delivery that long before the order and the claim is another parcel's.
 REUSED_AFTER = timedelta(days=120)
 # An earlier time is a placeholder of some program, such as 0001-01-01 or 1970-01-01.
@@ -255,21 +253,3 @@ def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
         return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)
     except OverflowError:  # the year 9999
         return NEVER
-
-
-# A due claim's place in the order, the least first: its tier, and its rank there.
-Urgency = tuple[int, datetime]
-# The tier of claims whose real deadline, or whose evidence, is over.
-LAST = 2
-
-
-def urgency(state: State, now: datetime) -> Urgency:
-    """A due claim's place in the order, the least first.
-
-    A call is worth most for a claim that can still win: those whose real deadline or whose evidence is over come last, and
-    one without a deadline, once the days that it is given are over, comes between the two.
-    """
-    at = state.rank_at or now
-    if at >= now:
-        return 0, at
-    return (LAST if state.rank_is_deadline else 1), at

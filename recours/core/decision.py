@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.assessment import ABANDONED_AFTER, asked_about, ranked, ranked_anew
+from recours.core.assessment import ABANDONED_AFTER
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
@@ -25,6 +25,7 @@ from recours.core.last_attempt import (
     set_next_attempt,
 )
 from recours.core.mail import Event, EventName
+from recours.core.order import asked_about, ranked, ranked_anew
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recours.core.assessment import is_due, is_expired, state_for_next_run
+from recours.core.assessment import is_due, state_for_next_run
 from recours.core.claim import DUE, IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.last_attempt import awaits_last_attempt, is_in_time
+from recours.core.order import is_expired
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy, evidence_end
 from recours.core.sentences import classify

@@ -36,8 +36,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
+from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
+from recours.core.order import Urgency, urgency
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.claim_rows import (
@@ -93,7 +94,7 @@ def values_at_stage(column: Column[Any], stage: Stage, name: str = "carrier_key"
 def leasable_ids(
     stage: Stage, dialect: Dialect, *, unnumbered: bool = False, locks: bool = True
 ) -> Select[Any]:
-    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
+    """The ids of up to `most` ready, free claims, in the order of `recours.core.order.urgency`.
 
     For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
     many claims are ready. Built once: it is run for every bundle. Parameters: those of `Dialect.lanes` and `moments`, and

@@ -33,13 +33,13 @@ from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType
 
-from recours.core.claim import LAST
+from recours.core.order import LAST
 from recours.database.tables import claims
 
 _c = claims.c
 # The first claims of a lane under conditions: ids and ranks.
 First = Callable[..., Select[Any]]
-# Of each of the `stretches` of a lane, the tier in `recours.core.claim.urgency`.
+# Of each of the `stretches` of a lane, the tier in `recours.core.order.urgency`.
 TIERS = (0, 0, 1, LAST)
 
 

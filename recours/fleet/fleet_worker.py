@@ -18,13 +18,13 @@ from itertools import count
 from operator import itemgetter
 from random import random
 from signal import SIGTERM
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recours.accounts.opened import accounts, catalog_of, make_queue
 from recours.app import App
 from recours.bootstrap import leave_metrics, make_journal, make_pings, make_worker
 from recours.core.accounts import carrier_of
-from recours.core.claim import Claim, Urgency
+from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.text import clean, format_minute
@@ -42,6 +42,9 @@ from recours.runs.source import can_be_reference
 from recours.runs.summary import Report, Stats
 from recours.runs.worker import WORKERS, Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.settings.model import redactor
+
+if TYPE_CHECKING:
+    from recours.core.order import Urgency
 
 # ---------------------------------------------------------------- the record of a worker that never ends
 

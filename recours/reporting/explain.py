@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from recours.core.accounts import HOUSE
-from recours.core.assessment import comes_last
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
+from recours.core.order import comes_last
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
 from recours.core.position import Position, Why, position

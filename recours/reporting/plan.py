@@ -18,9 +18,9 @@ from math import inf
 from operator import itemgetter
 from typing import Any
 
-from recours.core.assessment import assess, is_expired, ranked_anew, state_for_next_run, with_possible_time
+from recours.core.assessment import assess, state_for_next_run, with_possible_time
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State, urgency
+from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State
 from recours.core.decision import (
     Action,
     abandoned_at,
@@ -32,6 +32,7 @@ from recours.core.decision import (
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.localized import Localized
+from recours.core.order import is_expired, ranked_anew, urgency
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy

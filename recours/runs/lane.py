@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.accounts import account_name
-from recours.core.claim import Claim, Delivery, Urgency
+from recours.core.claim import Claim, Delivery
 from recours.core.errors import MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, REFUSED_KINDS, ErrorKind
+from recours.core.order import Urgency
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
 from recours.core.sentences import Sentence, SentenceParts, sentence

@@ -9,7 +9,7 @@ from functools import partial
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import Claim, Delivery, Stage, State, urgency
+from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
     Action,
@@ -22,6 +22,7 @@ from recours.core.decision import (
 )
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
+from recours.core.order import urgency
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget

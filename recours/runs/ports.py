@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from recours.core.accounts import HOUSE
-from recours.core.claim import Claim, Delivery, Stage, Urgency
+from recours.core.claim import Claim, Delivery, Stage
 from recours.core.errors import ErrorKind, RunError
+from recours.core.order import Urgency
 from recours.core.outcome import Failure, Outcome, StoredDocument, best_proof
 from recours.core.policy import Policy
 from recours.core.quota import Capability

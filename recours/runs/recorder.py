@@ -9,10 +9,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from recours.core.accounts import HOUSE
-from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
+from recours.core.claim import Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
+from recours.core.order import VIRTUAL_DEADLINE
 from recours.core.outcome import Failure, Outcome, Retrieved, unknown_of
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.log import log

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from recours.core.assessment import assess
-from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.order import Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import is_text, nearest
 from recours.runs.ports import Lease, Ready

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
 
-from recours.core.assessment import assess, go_on, ranked_anew, with_possible_time
+from recours.core.assessment import assess, go_on, with_possible_time
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, expire, give_up, next_action, pass_retry
 from recours.core.errors import RunError
+from recours.core.order import ranked_anew
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, format_span, plural

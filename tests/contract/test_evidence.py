@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import event
 
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
+from recours.core.order import ranked_anew
 from recours.database.engine import Database
 from recours.runs.ports import Attempt, Lease
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run

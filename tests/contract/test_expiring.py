@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from recours.core.assessment import is_expired
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
+from recours.core.order import is_expired
 from recours.database.by_person import GivenUpClaims
 from recours.database.claim_rows import owed_in
 from recours.database.engine import Database

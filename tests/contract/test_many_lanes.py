@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, select
 
-from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State, Urgency, urgency
+from recours.core.claim import Claim, Stage, State
+from recours.core.order import Urgency, ranked_anew, urgency
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance

@@ -6,7 +6,8 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, Urgency, urgency
+from recours.core.claim import Claim, Stage
+from recours.core.order import Urgency, urgency
 from recours.core.policy import Policy
 from recours.database.claims import ClaimRepository
 from recours.runs.lane import LeasedClaim

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.assessment import asked_about, assess, comes_last, is_expired, rank, ranked_anew
-from recours.core.claim import NEVER, Claim, Delivery, Snapshot, Stage, State, deadline_end, urgency
+from recours.core.assessment import assess
+from recours.core.claim import NEVER, Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import decide
 from recours.core.errors import ErrorKind
+from recours.core.order import asked_about, comes_last, is_expired, rank, ranked_anew, urgency
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 

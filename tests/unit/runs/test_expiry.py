@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import asked_about, assess, is_expired
+from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
+from recours.core.order import asked_about, is_expired
 from recours.core.outcome import Failure
 from recours.core.position import Why
 from recours.mail.render import Branding, render
