@@ -97,14 +97,14 @@ _STEPS = ("Annoncé", "Pris en charge", "En cours d'acheminement", "Arrivé sur 
 
 # Code, label, how long before the last event.
 _ON_THE_WAY = (
-    ("PRELIV", "Votre colis est en préparation pour la livraison.", timedelta(hours=3)),
-    ("AARCFM", "Votre colis est arrivé sur son site de distribution", timedelta(hours=6)),
-    ("AARTRA", "Votre colis est en cours d'acheminement.", timedelta(hours=20)),
-    ("PCHTRI", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=9)),
-    ("PCHCFM", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=15)),
     ("COMCFM", "Votre colis est prêt à être expédié.", timedelta(days=2)),
+    ("PCHCFM", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=15)),
+    ("PCHTRI", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=9)),
+    ("AARTRA", "Votre colis est en cours d'acheminement.", timedelta(hours=20)),
+    ("AARCFM", "Votre colis est arrivé sur son site de distribution", timedelta(hours=6)),
+    ("PRELIV", "Votre colis est en préparation pour la livraison.", timedelta(hours=3)),
 )
-_DELIVERED = (("LIVCFM", "Votre colis est livré.", timedelta()),)
+_DELIVERED = ("LIVCFM", "Votre colis est livré.", timedelta())
 _REFUSED = (
     "RENAVA",
     "Votre colis est retourné à l'expéditeur suite à un refus du destinataire.",
@@ -112,8 +112,8 @@ _REFUSED = (
 )
 # In turn: the second is labelled like a delivery.
 _RETURNED = (
-    (("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta()), _REFUSED),
-    (("LIVVPC", "Votre colis est livré.", timedelta()), _REFUSED),
+    (_REFUSED, ("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta())),
+    (_REFUSED, ("LIVVPC", "Votre colis est livré.", timedelta())),
 )
 
 
@@ -228,21 +228,16 @@ def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
 
 
 def _events(state: ParcelState) -> list[dict[str, Any]]:
-    last: tuple[tuple[str, str, timedelta], ...] = _DELIVERED
-    if state.scenario is Scenario.IN_TRANSIT:
-        last = ()
-    elif state.scenario is Scenario.RETURNED_TO_SENDER:
-        last = state.in_turn(_RETURNED)
     return [
         {
-            "date": _naive(state.last_at - age),
+            "date": _naive(at),
             "code": code,
             "labelLong": label,
             "siteCode": "000001",
             "siteName": "LILLE PFC",
             "siteZipCode": "59000",
         }
-        for code, label, age in (*last, *_ON_THE_WAY)
+        for code, label, at in reversed(state.history(_ON_THE_WAY, _DELIVERED, state.in_turn(_RETURNED)))
     ]
 
 

@@ -42,8 +42,8 @@ _ON_THE_WAY = (
     ("transit", "TRANSIT", "L'envoi est arrivé au centre de tri", timedelta(hours=9)),
     ("transit", "OUT FOR DELIVERY", "L'envoi est en cours de livraison", timedelta(hours=3, minutes=19)),
 )
-_DELIVERED = ("delivered", "DELIVERED", "L'envoi a été livré")
-_RETURNED = ("delivered", "DELIVERED", "L'envoi a été remis à son expéditeur")
+_DELIVERED = ("delivered", "DELIVERED", "L'envoi a été livré", timedelta())
+_RETURNED = ("delivered", "DELIVERED", "L'envoi a été remis à son expéditeur", timedelta())
 # What an undelivered parcel shows, by the number of the try.
 _NOT_YET = (
     _ON_THE_WAY[-1],
@@ -114,18 +114,15 @@ def _problem(status: int, title: str, detail: str) -> Answer:
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
-    returned = state.scenario is Scenario.RETURNED_TO_SENDER
-    past = _ON_THE_WAY if state.is_delivered else (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
-    events = [_event(code, status, text, state.last_at - age) for code, status, text, age in past]
-    if state.is_delivered:
-        events.append(_event(*(_RETURNED if returned else _DELIVERED), state.last_at))
+    history = state.history(_ON_THE_WAY, _DELIVERED, [_RETURNED], *_NOT_YET)
+    events = [_event(*event) for event in history]
     shipment = {
         "id": question.number,
         "service": "parcel-de",
         "status": events[-1],
         "details": {"proofOfDelivery": _proof(question.number, state)} if state.is_delivered else {},
         "events": events[::-1],
-        "returnFlag": returned,
+        "returnFlag": state.scenario is Scenario.RETURNED_TO_SENDER,
     }
     url = f"{_PATH}?{urlencode({'trackingNumber': question.number})}"
     return json_api.answer({"url": url, "shipments": [shipment]})

@@ -65,7 +65,10 @@ _NOT_YET = (
     ("IC", "Processed for clearance", timedelta()),
     ("UD", "Uncontrollable clearance delay", timedelta()),
 )
+_DELIVERED = ("OK", "Delivered", timedelta())
 _RETURNED = ("RT", "Returned to shipper", timedelta(hours=1))
+# A return is handed over in every second answer.
+_RETURNS = ((_RETURNED,), (_RETURNED, ("PL", "Processed", timedelta(minutes=30)), _DELIVERED))
 _WITHOUT_POD = NO_DOCUMENT_IS_THERE | {Scenario.IN_TRANSIT, Scenario.UNKNOWN}
 # HTTP status, title, detail.
 _ERRORS = {
@@ -199,26 +202,15 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
     """As much of them as the view shows. The offset comes only if it was asked for."""
     offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
-    steps = _steps(state)
-    events = [_event(code, label, state.last_at - age, offsets) for code, label, age in steps]
-    if state.is_delivered and steps[-1] != _RETURNED:
-        signed = {"signedBy": documents.signatory_of(state)}
-        events.append(_event("OK", "Delivered", state.last_at, offsets) | signed)
+    history = state.history(_ON_THE_WAY, _DELIVERED, state.in_turn(_RETURNS), *_NOT_YET)
+    events = [_event(*event, offsets=offsets) for event in history]
+    if events[-1]["typeCode"] == _DELIVERED[0]:
+        events[-1]["signedBy"] = documents.signatory_of(state)
     view = parameters.get("trackingView", "last-checkpoint")
     return events if view in _ALL_EVENTS else events[-1:]
 
 
-def _steps(state: ParcelState) -> tuple[tuple[str, str, timedelta], ...]:
-    """What happened before the handing over, if there was one, the oldest first. A return has one in every second answer."""
-    if state.scenario is Scenario.IN_TRANSIT:
-        return (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
-    if state.scenario is Scenario.RETURNED_TO_SENDER:
-        processed = [("PL", "Processed", timedelta(minutes=30))] if state.tries % 2 else []
-        return (*_ON_THE_WAY, _RETURNED, *processed)
-    return _ON_THE_WAY
-
-
-def _event(code: str, label: str, when: datetime, offsets: bool) -> dict[str, object]:
+def _event(code: str, label: str, when: datetime, *, offsets: bool) -> dict[str, object]:
     local = french_time(when)
     offset = {"GMTOffset": local.isoformat()[-6:]} if offsets else {}
     return {

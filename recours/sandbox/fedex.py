@@ -105,18 +105,17 @@ _WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
 }
 
 # Code, words, how long before the last scan. Codes of the carrier's list.
-_Step = tuple[str, str, timedelta]
-_ON_THE_WAY: tuple[_Step, ...] = (
-    ("IT", "En transit", timedelta(hours=9)),
-    ("AR", "Arrivé sur un site FedEx", timedelta(hours=15)),
-    ("PU", "Pris en charge", timedelta(days=1, hours=15)),
+_ON_THE_WAY = (
     ("OC", "Informations d'expédition envoyées à FedEx", _ON_THE_ROAD),
+    ("PU", "Pris en charge", timedelta(days=1, hours=15)),
+    ("AR", "Arrivé sur un site FedEx", timedelta(hours=15)),
+    ("IT", "En transit", timedelta(hours=9)),
 )
-_ARRIVED: _Step = ("DL", "Livré", timedelta())
-_TURNED_BACK: _Step = ("RS", "Retour à l'expéditeur", timedelta(hours=4))
+_ARRIVED = ("DL", "Livré", timedelta())
+_TURNED_BACK = ("RS", "Retour à l'expéditeur", timedelta(hours=4))
 # What an undelivered parcel shows, by the number of the try.
-_NOT_YET: tuple[_Step, ...] = (
-    _ON_THE_WAY[0],
+_NOT_YET = (
+    _ON_THE_WAY[-1],
     ("OD", "En cours de livraison", timedelta(hours=3)),
     ("DE", "Exception de livraison", timedelta(hours=2)),
     ("HP", "Prêt à être retiré par le destinataire", timedelta(hours=1)),
@@ -254,9 +253,8 @@ def _tracked(number: str, state: ParcelState) -> Answer:
     """That a number is unknown stands in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
         return _of_number(number, {"error": _coded(*_NOT_FOUND)})
-    end = state.last_at
-    steps = _steps(state)
-    code, label, _ = steps[0]
+    scans = state.history(_ON_THE_WAY, _ARRIVED, [_TURNED_BACK, _ARRIVED], *_NOT_YET)
+    code, label, end = scans[-1]
     result: dict[str, Any] = {
         "latestStatusDetail": {
             "code": code,
@@ -264,10 +262,10 @@ def _tracked(number: str, state: ParcelState) -> Answer:
             "statusByLocale": label,
             "description": label,
         },
-        "dateAndTimes": [_dated("ACTUAL_PICKUP", end - _ON_THE_WAY[2][2])],
+        "dateAndTimes": [_dated("ACTUAL_PICKUP", scans[1][-1])],
         "deliveryDetails": {"deliveryAttempts": "0", "locationType": "RESIDENCE"},
         "availableImages": [],
-        "scanEvents": [_scan(*step, end) for step in steps],
+        "scanEvents": [_scan(*scan) for scan in reversed(scans)],
     }
     if state.is_delivered:
         result["dateAndTimes"].append(_dated("ACTUAL_DELIVERY", end))
@@ -277,14 +275,6 @@ def _tracked(number: str, state: ParcelState) -> Answer:
         if state.scenario not in _WITHOUT_DOCUMENT:
             result["availableImages"].append({"type": _KIND})
     return _of_number(number, result)
-
-
-def _steps(state: ParcelState) -> tuple[_Step, ...]:
-    """The scans, the newest first."""
-    if state.scenario is Scenario.IN_TRANSIT:
-        return (state.in_turn(_NOT_YET), *_ON_THE_WAY[1:])
-    back = (_TURNED_BACK,) if state.scenario is Scenario.RETURNED_TO_SENDER else ()
-    return (_ARRIVED, *back, *_ON_THE_WAY)
 
 
 def _of_number(number: str, result: dict[str, Any]) -> Answer:
@@ -301,9 +291,9 @@ def _dated(kind: str, when: datetime) -> dict[str, str]:
     return {"type": kind, "dateTime": _iso(when)}
 
 
-def _scan(code: str, label: str, age: timedelta, end: datetime) -> dict[str, Any]:
+def _scan(code: str, label: str, at: datetime) -> dict[str, Any]:
     return {
-        "date": _iso(end - age),
+        "date": _iso(at),
         "eventType": code,
         "eventDescription": label,
         "derivedStatusCode": code,

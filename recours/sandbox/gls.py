@@ -45,8 +45,8 @@ _ON_THE_WAY = (
     ("INTRANSIT", "INTIAL.NORMAL", "Le colis a été remis à GLS.", timedelta(days=1, hours=15)),
     ("INDELIVERY", "OUTDEL.NORMAL", "Le colis est en cours de livraison.", timedelta(hours=3, minutes=19)),
 )
-_DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.")
-_CLOSED = ("FINAL", "RETURN.SENDER", "Le colis a été retourné à l'expéditeur.")
+_DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.", timedelta())
+_CLOSED = ("FINAL", "RETURN.SENDER", "Le colis a été retourné à l'expéditeur.", timedelta())
 # What an undelivered parcel shows, by the number of the try. DELIVD.PARCELSHOP: seen; the other codes: invented.
 _NOT_YET = (
     _ON_THE_WAY[-1],
@@ -190,11 +190,7 @@ def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
     """The parcel, its events the newest first."""
-    past = _ON_THE_WAY if state.is_delivered else (*_ON_THE_WAY[:-1], state.in_turn(_NOT_YET))
-    steps = [(status, code, text, state.last_at - age) for status, code, text, age in past]
-    if state.is_delivered:
-        is_closed = state.scenario is Scenario.RETURNED_TO_SENDER
-        steps.append((*(_CLOSED if is_closed else _DELIVERED), state.last_at))
+    steps = state.history(_ON_THE_WAY, _DELIVERED, [_CLOSED], *_NOT_YET)
     parcel: dict[str, Any] = {
         "requested": question.number,
         "unitno": question.number,

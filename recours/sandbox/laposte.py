@@ -50,15 +50,15 @@ _GATEWAY_ERRORS = {
 
 # Code, label, how long before the last event.
 _ON_THE_WAY = (
-    ("MD2", "En cours de livraison.", timedelta(hours=4)),
-    ("ET1", "En cours de traitement.", timedelta(hours=15)),
-    ("PC1", "Pris en charge.", timedelta(days=1, hours=15)),
     ("DR1", "Annoncé par l'expéditeur.", timedelta(days=2)),
+    ("PC1", "Pris en charge.", timedelta(days=1, hours=15)),
+    ("ET1", "En cours de traitement.", timedelta(hours=15)),
+    ("MD2", "En cours de livraison.", timedelta(hours=4)),
 )
-_DELIVERED = (("DI1", "Votre colis est livré.", timedelta()),)
+_DELIVERED = ("DI1", "Votre colis est livré.", timedelta())
 _SENT_BACK = (
-    ("DI2", "Votre colis a été livré à l'expéditeur.", timedelta()),
     ("RE1", "Votre colis est en cours de retour à l'expéditeur.", timedelta(hours=2)),
+    ("DI2", "Votre colis a été livré à l'expéditeur.", timedelta()),
 )
 _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
@@ -115,23 +115,19 @@ class LaPoste(TracksSeveral):
     def good(self, question: Question, state: ParcelState) -> Answer:
         delivered = state.is_delivered
         at = state.last_at
-        back = state.scenario is Scenario.RETURNED_TO_SENDER
-        last = _SENT_BACK if back else _DELIVERED if delivered else ()
-        events = [
-            {"code": code, "label": label, "date": _local(at - age)}
-            for code, label, age in (*last, *_ON_THE_WAY)
-        ]
+        history = state.history(_ON_THE_WAY, _DELIVERED, _SENT_BACK)
+        events = [{"code": code, "label": label, "date": _local(when)} for code, label, when in history]
         shipment: dict[str, Any] = {
             "idShip": question.number,
             "holder": 4,
             "product": "Colissimo",
             "isFinal": delivered,
-            "entryDate": events[-2]["date"],
+            "entryDate": events[1]["date"],
             "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
             "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
-            "event": events,  # the newest first
+            "event": events[::-1],  # the newest first
             "contextData": {
-                "isParcelBack": back,
+                "isParcelBack": state.scenario is Scenario.RETURNED_TO_SENDER,
                 "deliveryChoice": {"deliveryChoice": 0},
                 "originCountry": "FR",
                 "arrivalCountry": "FR",

@@ -52,8 +52,8 @@ _ON_THE_WAY = (
     ("Colis en cours d'acheminement", "LILLE", timedelta(hours=9)),
     ("Disponible au Point Relais", "LILLE", timedelta(hours=3, minutes=19)),
 )
-_HANDED_OVER = ("Colis livré au destinataire", "LILLE")
-_SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN")
+_HANDED_OVER = ("Colis livré au destinataire", "LILLE", timedelta())
+_SENT_BACK = ("Colis retourné à l'expéditeur", "LESQUIN", timedelta())
 
 
 class MondialRelay(soap.SoapCarrier):
@@ -103,12 +103,8 @@ class MondialRelay(soap.SoapCarrier):
         """The events, the oldest first. A parcel on its way has not come to its relay."""
         del question
         delivered = state.is_delivered
-        end = french_time(state.last_at)
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
-        events = [_event(label, place, end - age) for label, place, age in passed]
-        if delivered:
-            back = state.scenario is Scenario.RETURNED_TO_SENDER
-            events.append(_event(*(_SENT_BACK if back else _HANDED_OVER), end))
+        events = [_event(*event) for event in state.history(passed, _HANDED_OVER, [_SENT_BACK])]
         text = "Colis livré" if delivered else "Colis en cours de traitement"
         status = _DELIVERED if delivered else _ON_ITS_WAY
         return _answer(status, text, ("TABAC DE LA GARE", "012345"), "".join(events))
@@ -135,7 +131,8 @@ def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), even
     return soap.response(OPERATION, NAMESPACE, f"{elements(fields)}<Tracing>{events}</Tracing>")
 
 
-def _event(label: str, place: str, when: datetime) -> str:
+def _event(label: str, place: str, at: datetime) -> str:
+    when = french_time(at)
     fields = [
         ("Libelle", label),
         ("Date", f"{when:%d/%m/%y}"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Scenario(StrEnum):
 
 
 _Item = TypeVar("_Item")
+Event: TypeAlias = tuple[Any, ...]  # what a carrier tells of it, and how long before the last one it was
 _S = Scenario
 
 # What comes does not even begin like a document.
@@ -187,6 +188,22 @@ class ParcelState:
     def in_turn(self, items: Sequence[_Item]) -> _Item:
         """Another one at each try."""
         return items[self.tries % len(items)]
+
+    def history(
+        self, on_the_way: Sequence[Event], arrival: Event, end_of_return: Sequence[Event], *not_yet: Event
+    ) -> list[Event]:
+        """The events of the parcel, the oldest first, with their times in the place of their ages.
+
+        One that has not arrived shows in turn the events `not_yet`, in the place of the last one on the way.
+        """
+        events = [*on_the_way]
+        if self.scenario is Scenario.RETURNED_TO_SENDER:
+            events += end_of_return
+        elif self.is_delivered:
+            events.append(arrival)
+        elif not_yet:
+            events[-1] = self.in_turn(not_yet)
+        return [(*texts, self.last_at - age) for *texts, age in events]
 
     @property
     def last_at(self) -> datetime:

@@ -65,24 +65,23 @@ _HOLLOW_PAGE = (
 )
 
 # type, statusCode, code, description, how long before the last activity. Codes of the carrier's list and of karrio's.
-_Step = tuple[str, str, str, str, timedelta]
-_ON_THE_WAY: tuple[_Step, ...] = (
-    ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
-    ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
-    ("I", "005", "DP", "Départ du site", timedelta(hours=15)),
+_ON_THE_WAY = (
     ("I", "005", "OR", "Scan d'origine", timedelta(days=1, hours=15)),
+    ("I", "005", "DP", "Départ du site", timedelta(hours=15)),
+    ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
+    ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
 )
 # What an undelivered parcel shows, by the number of the try; the third says "D" of a parcel that waits in a shop.
-_NOT_YET: tuple[_Step, ...] = (
-    _ON_THE_WAY[0],
+_NOT_YET = (
+    _ON_THE_WAY[-1],
     ("X", "022", "48", "Première tentative de livraison", timedelta()),
     ("D", "161", "2Q", "Livré au point UPS Access Point", timedelta()),
     ("I", "012", "IC", "Dédouanement en cours", timedelta()),
     ("X", "046", "DJ", "Retard", timedelta()),
 )
-_ARRIVED: _Step = ("D", "011", "FS", "LIVRÉ", timedelta())
-_GOING_BACK: _Step = ("X", "035", "RS", "Retour à l'expéditeur en cours", timedelta(hours=2))
-_BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
+_ARRIVED = ("D", "011", "FS", "LIVRÉ", timedelta())
+_GOING_BACK = ("X", "035", "RS", "Retour à l'expéditeur en cours", timedelta(hours=2))
+_BACK = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 
 class Ups(GivesTokens):
@@ -170,20 +169,11 @@ def _shipment(question: Question, **fields: Any) -> Answer:
     return json_api.answer({"trackResponse": {"shipment": [{"inquiryNumber": question.number, **fields}]}})
 
 
-def _steps(state: ParcelState) -> tuple[_Step, ...]:
-    """The activities, the newest first."""
-    if state.scenario is Scenario.IN_TRANSIT:
-        return (state.in_turn(_NOT_YET), *_ON_THE_WAY[1:])
-    if state.scenario is Scenario.RETURNED_TO_SENDER:
-        return (state.in_turn((_BACK, _ARRIVED)), _GOING_BACK, *_ON_THE_WAY)
-    return (_ARRIVED, *_ON_THE_WAY)
-
-
 def _package(question: Question, state: ParcelState) -> dict[str, Any]:
     delivered = state.is_delivered
-    end = state.last_at
-    steps = _steps(state)
-    kind, code, _, label, _ = steps[0]
+    end_of_return = (_GOING_BACK, state.in_turn((_BACK, _ARRIVED)))
+    steps = state.history(_ON_THE_WAY, _ARRIVED, end_of_return, *_NOT_YET)
+    kind, code, _, label, end = steps[-1]
     package: dict[str, Any] = {
         "trackingNumber": question.number,
         "currentStatus": {
@@ -194,7 +184,7 @@ def _package(question: Question, state: ParcelState) -> dict[str, Any]:
             "type": kind,
         },
         "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{french_time(end):%Y%m%d}"}],
-        "activity": [_activity(step, end - step[-1], state.scenario) for step in steps],
+        "activity": [_activity(state.scenario, *step) for step in reversed(steps)],
         "packageCount": 1,
         "deliveryInformation": _delivery(question, state),
     }
@@ -203,8 +193,9 @@ def _package(question: Question, state: ParcelState) -> dict[str, Any]:
     return package
 
 
-def _activity(step: _Step, when: datetime, scenario: Scenario) -> dict[str, Any]:
-    kind, code, activity, label, _ = step
+def _activity(
+    scenario: Scenario, kind: str, code: str, activity: str, label: str, when: datetime
+) -> dict[str, Any]:
     local = french_time(when)
     # The time of Greenwich with colons; in digits without leading zeros; or nothing at all.
     of_greenwich = {}
