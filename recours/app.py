@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from random import random
 
-from recours.accounts.opened import catalog_of, make_queue
+from recours.accounts.opened import make_catalog, make_queue
 from recours.carriers.queue import APIRequestQueue
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.assessment import assess
@@ -80,12 +80,12 @@ def read_policy(settings: Settings, database: Database) -> Policy:
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
 
 
-def assessor_of(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
+def make_assessor(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
     """What assesses the claims of a database by these rules."""
     return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
 
 
-def enrolment_of(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
+def make_enrolment(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
     """The claims of a database that nobody has enrolled."""
     return ClaimEnrolment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
@@ -168,7 +168,7 @@ class App:
     @cached_property
     def catalog(self) -> Catalog:
         """The carriers, and whose account serves whose claims. Raises DatabaseError."""
-        return catalog_of(self.settings, numbers_in_use(self.client_accounts))
+        return make_catalog(self.settings, numbers_in_use(self.client_accounts))
 
     @cached_property
     def claims(self) -> ClaimRepository:
@@ -196,12 +196,12 @@ class App:
     @property
     def assessor(self) -> Assessor:
         """What assesses claims that a person's command changes."""
-        return assessor_of(self.settings, self.database, self.catalog, self.policy)
+        return make_assessor(self.settings, self.database, self.catalog, self.policy)
 
     @property
     def enrolment(self) -> ClaimEnrolment:
         """The claims that nobody has enrolled."""
-        return enrolment_of(self.settings, self.assessor)
+        return make_enrolment(self.settings, self.assessor)
 
     @property
     def clients(self) -> ClientAccounts:

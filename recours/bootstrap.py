@@ -8,8 +8,8 @@ from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING
 
-from recours.accounts.opened import Accounts, accounts, catalog_of, make_queue
-from recours.app import App, assessor_of, enrolment_of, read_policy
+from recours.accounts.opened import OpenedAccounts, make_catalog, make_queue, open_accounts
+from recours.app import App, make_assessor, make_enrolment, read_policy
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -41,7 +41,7 @@ def make_worker(
     token: str | None = None,
     prefix: str = "",
     mails: bool = True,
-    opened_accounts: Accounts | None = None,
+    opened_accounts: OpenedAccounts | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
@@ -56,11 +56,11 @@ def make_worker(
     policy = replace(read_policy(settings, database), max_retries=max_retries)
     redact = redactor(settings)
     if opened_accounts is None:
-        opened_accounts = accounts(settings, clock, jitter, database=database)
+        opened_accounts = open_accounts(settings, clock, jitter, database=database)
         opened_accounts.settle_moved(clock.now())
-    catalog = catalog_of(settings, opened_accounts.of_clients)
+    catalog = make_catalog(settings, opened_accounts.of_clients)
     language = settings.mail.language
-    assessor = assessor_of(settings, database, catalog, policy)
+    assessor = make_assessor(settings, database, catalog, policy)
     mailing = MailService(settings, database, app.schema, clock, token or run_id, catalog)
     deps = Dependencies(
         clock=clock,
@@ -73,7 +73,7 @@ def make_worker(
         policy=policy,
         send_mails=mailing.notify if mails else None,
         note_troubles=mailing.note_troubles,
-        enrolment=enrolment_of(settings, assessor),
+        enrolment=make_enrolment(settings, assessor),
         closing_tasks=(partial(write_manifests, settings, database, run_id, clock),),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from random import random
 
-from recours.accounts.opened import accounts, make_queue
+from recours.accounts.opened import make_queue, open_accounts
 from recours.accounts.rules import AccountRefusedError, usable_credentials
 from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed
 from recours.carriers.registry import CATALOG
@@ -121,7 +121,7 @@ def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
     """How far the limits of these accounts are used, where a call was made, by their keys. Raises DatabaseError."""
-    opened = accounts(settings, clock, random, database=database)
+    opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)
     queue = make_queue(settings, database, clock, random, opened)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from recours.accounts.sealing import SETTING, SealError, seals_of
+from recours.accounts.sealing import SETTING, SealError, make_seals
 from recours.carriers.client import Client
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
@@ -30,7 +30,7 @@ _SEALED = "the database"  # where credentials come from, for people
 Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
-class Accounts(Mapping[str, Account]):
+class OpenedAccounts(Mapping[str, Account]):
     """By their keys. Going through them gives the house's: of thousands of clients' accounts a run needs a few.
 
     Used by any number of threads.
@@ -147,7 +147,7 @@ class Accounts(Mapping[str, Account]):
         """Raises SealError."""
         if row.is_moved:
             raise SealError(row.moved_text)
-        seals = seals_of(self._settings)
+        seals = make_seals(self._settings)
         if seals is None:
             raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")
         values = seals.open(sealed, row.owner)
@@ -156,7 +156,7 @@ class Accounts(Mapping[str, Account]):
         return credentials_of(spec, texts, options)
 
 
-def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
+def make_catalog(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
     """The carriers there are, and whose account serves whose claims with these credentials.
 
     `of_clients`: the numbers of clients' accounts, by client and carrier; None: none is known.
@@ -174,7 +174,9 @@ def make_queue(
 ) -> APIRequestQueue:
     """The queue, for one run. `opened_accounts`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
-        accounts(settings, clock, jitter, database=database) if opened_accounts is None else opened_accounts,
+        open_accounts(settings, clock, jitter, database=database)
+        if opened_accounts is None
+        else opened_accounts,
         QuotaTables(database),
         clock,
         redact=redactor(settings),
@@ -184,13 +186,13 @@ def make_queue(
     )
 
 
-def accounts(
+def open_accounts(
     settings: Settings,
     clock: Clock,
     jitter: Callable[[], float],
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
-) -> Accounts:
+) -> OpenedAccounts:
     """What is needed to speak to each carrier. `watched` may put something between us and the network.
 
     `database`: where clients' accounts are; None: only the house's are known.
@@ -236,4 +238,4 @@ def accounts(
         )
 
     of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
-    return Accounts(of_house, settings, ClientAccounts(database) if database else None, make)
+    return OpenedAccounts(of_house, settings, ClientAccounts(database) if database else None, make)

@@ -67,7 +67,7 @@ def is_installed() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def seals_of(settings: Settings) -> Seals | None:
+def make_seals(settings: Settings) -> Seals | None:
     """What seals with the keys of the settings; None if there is none."""
     return Seals(settings.accounts_keys) if settings.accounts_keys else None
 

@@ -17,7 +17,7 @@ from recours.accounts.rules import (
     usable_credentials,
     usable_limits,
 )
-from recours.accounts.sealing import Seals, is_installed, seals_of
+from recours.accounts.sealing import Seals, is_installed, make_seals
 from recours.app import App
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, owner_of
@@ -42,7 +42,7 @@ class AccountActions:
         """What seals and opens credentials."""
         if not is_installed():
             raise AccountRefusedError("no_package")
-        seals = seals_of(self.app.settings)
+        seals = make_seals(self.app.settings)
         if seals is None:
             raise AccountRefusedError("no_key")
         return seals

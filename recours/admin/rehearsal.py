@@ -11,7 +11,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from recours.accounts.opened import accounts, make_queue
+from recours.accounts.opened import make_queue, open_accounts
 from recours.app import App
 from recours.carriers import http
 from recours.carriers.client import Client, add_delivery
@@ -88,7 +88,7 @@ def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, R
     The recording is free of secrets; what is shown of the outcome goes through the redactor.
     """
     exchanges: list[tuple[Request, Response | HttpError]] = []
-    opened = accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
+    opened = open_accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
     queue = make_queue(app.settings, app.database, app.clock, random, opened)
     try:
         fetched = queue.check_credentials(carrier, number)

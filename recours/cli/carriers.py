@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from recours.accounts.health import AccountHealth, ListedAccount
-from recours.accounts.opened import catalog_of
+from recours.accounts.opened import make_catalog
 from recours.app import App, connect, needs_creation, open_database, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
@@ -116,7 +116,7 @@ def _show(settings: Settings, listing: _Listing) -> None:
         click.echo(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip())
         for note in notes:
             click.echo(f"{'':<{widths[0]}}  {harmless(note)}")
-    catalog = catalog_of(settings)
+    catalog = make_catalog(settings)
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
         if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
             claimed = catalog.name_of(substitute.claimed)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from random import random
 from typing import Any
 
-from recours.accounts.opened import catalog_of, make_queue
-from recours.app import assessor_of, connect, enrolment_of, needs_creation, read_clock, read_policy
+from recours.accounts.opened import make_catalog, make_queue
+from recours.app import connect, make_assessor, make_enrolment, needs_creation, read_clock, read_policy
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -69,7 +69,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = read_clock(database)
         now = clock.now()
-        catalog = catalog_of(settings, ClientAccounts(database).directory())
+        catalog = make_catalog(settings, ClientAccounts(database).directory())
         keys = catalog.accounts_of(catalog.specs)
         queue = make_queue(settings, database, clock, random)
         # Of a database without our tables the settings alone say it.
@@ -89,7 +89,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             claims_of_rows = ((row.claim, row.leased) for row in rows)
             result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
-        enrolment = enrolment_of(settings, assessor_of(settings, database, catalog, policy))
+        enrolment = make_enrolment(settings, make_assessor(settings, database, catalog, policy))
         # Of claims outside the preview: those that the run would enrol itself, and that wait for a decision.
         if schema.is_current:
             undecided = enrolment.undecided(MOST_NOT_ENROLLED, now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recours import __version__
-from recours.accounts.opened import catalog_of
+from recours.accounts.opened import make_catalog
 from recours.app import App, log_file, open_database
 from recours.cli.common import database_option, report_faults, settings_for
 from recours.cli.console import carriers_option, number_option, status_of, verbose_option
@@ -53,7 +53,7 @@ def command(
         queue = open_queue(settings)
         log = logs.set_up(log_file(settings, LOG_NAME), verbose=verbose)
     try:
-        keys = [key for name in carriers for key in catalog_of(settings).keys_of(name)]
+        keys = [key for name in carriers for key in make_catalog(settings).keys_of(name)]
         _work(settings, queue, tuple(dict.fromkeys(keys)), concurrency, max_retries, port)
     except RunError as fault:
         logs.run_log().error(str(fault))

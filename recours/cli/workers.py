@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from recours import __version__
-from recours.accounts.opened import catalog_of
+from recours.accounts.opened import make_catalog
 from recours.app import App, log_file, open_database
 from recours.bootstrap import leave_metrics, make_pings, make_worker
 from recours.carriers.registry import CATALOG
@@ -255,7 +255,7 @@ def _logged_run(
 def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
     # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
-    batch = asked_of(options, app.catalog if options["carriers"] else catalog_of(app.settings))
+    batch = asked_of(options, app.catalog if options["carriers"] else make_catalog(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
     _stop_on_signals(worker, app.database)

@@ -66,7 +66,7 @@ class _Tries:
     not_before: float = 0.0
 
 
-class Doorkeeper:
+class LoginThrottle:
     """Checks passwords for all visitors of this process. After some wrong ones, an address must wait longer and longer.
 
     Passwords are checked one at a time: a check takes memory on purpose.
@@ -82,7 +82,7 @@ class Doorkeeper:
         with self._lock:
             return self._wait(self._tries.get(address, _Tries()))
 
-    def lets_in(self, password: str, password_hash: PasswordHash, address: str) -> bool:
+    def accepts(self, password: str, password_hash: PasswordHash, address: str) -> bool:
         """Tell whether this is the password. An address that must wait is not let in, and nothing is checked."""
         with self._lock:
             tries = self._tries.setdefault(address, _Tries())

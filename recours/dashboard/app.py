@@ -31,7 +31,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from recours.admin.results import RecoursError
 from recours.app import open_app
 from recours.carriers.registry import CATALOG
-from recours.core.password import Doorkeeper
+from recours.core.password import LoginThrottle
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_
 from recours.dashboard import carriers, claim, claims, documents, mails, overview
@@ -42,10 +42,10 @@ from recours.dashboard.visit import (
     Notice,
     Notices,
     Visit,
+    change_parameters,
     language_of,
     own_path,
     render,
-    with_parameters,
 )
 from recours.dashboard.visitors import (
     SESSION_COOKIE,
@@ -215,7 +215,7 @@ class _Page:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._doorkeeper = Doorkeeper(time.monotonic)
+        self._throttle = LoginThrottle(time.monotonic)
         self._notices = Notices()
         self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of sessions
 
@@ -283,12 +283,12 @@ class _Page:
         if password_hash is None:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
         address = page_request.address(settings.page_proxies)
-        if wait := self._doorkeeper.wait_s(address):
+        if wait := self._throttle.wait_s(address):
             fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
-            return render(request, "door.html", texts, 429, fault=fault, back=back)
-        if not self._doorkeeper.lets_in(password, password_hash, address):
+            return render(request, "login.html", texts, 429, fault=fault, back=back)
+        if not self._throttle.accepts(password, password_hash, address):
             return render(
-                request, "door.html", texts, 403, fault=texts("That is not the password."), back=back
+                request, "login.html", texts, 403, fault=texts("That is not the password."), back=back
             )
         response = RedirectResponse(own_path(back), 303)
         is_secure = request.url.scheme == "https" or (
@@ -370,9 +370,9 @@ _NOT_ADMITTED = {
 
 def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
     if why is NotAdmitted.NOT_ENTERED:
-        back = with_parameters(request.url.path, request.query_params, notice=None)
+        back = change_parameters(request.url.path, request.query_params, notice=None)
         return render(
-            request, "door.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
+            request, "login.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
         )
     return render(request, "failed.html", texts, 403, title=texts(_NOT_ADMITTED[why]), details=[])
 

@@ -15,7 +15,7 @@ from recours.app import App
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import names_text
 from recours.core.text import clean
-from recours.dashboard.visit import Visit, done, done_in_background, number_in
+from recours.dashboard.visit import Visit, do_in_background, done, number_in
 from recours.reporting.labels import account_reason, author_text, reason_of
 from recours.reporting.system import Backlog, CarrierNow
 from recours.runs.summary import worth_showing
@@ -158,7 +158,7 @@ def check(visit: Visit) -> Response:
     def ask(actions: Actions) -> ActionResult:
         return actions.check_account(client, carrier) if client else actions.check(carrier)
 
-    return visit.back(done_in_background(visit, ask))
+    return visit.back(do_in_background(visit, ask))
 
 
 def _carrier(visit: Visit) -> str:

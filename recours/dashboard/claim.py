@@ -21,7 +21,7 @@ from recours.dashboard.claims import TONES
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
 from recours.dashboard.texts import CLAIM_STATUSES, DISPUTES
-from recours.dashboard.visit import Notice, Visit, actions_of, done, with_parameters
+from recours.dashboard.visit import Notice, Visit, actions_of, change_parameters, done
 from recours.host.installation import quoted_word, readable
 from recours.reporting.advice import possible_actions
 from recours.reporting.claim_reports import explanation_of
@@ -39,12 +39,12 @@ def find(visit: Visit) -> Response:
     for reference in dict.fromkeys((text, text.upper())):
         if visit.claim_named(reference):
             return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
-    fitting = with_parameters("/claims", QueryParams(), text=text or None)
+    fitting = change_parameters("/claims", QueryParams(), text=text or None)
     return RedirectResponse(fitting, HTTP_303_SEE_OTHER)
 
 
 def address_of(reference: str) -> str:
-    return with_parameters("/claim", QueryParams(), reference=reference)
+    return change_parameters("/claim", QueryParams(), reference=reference)
 
 
 def show(visit: Visit) -> Response:

@@ -17,7 +17,7 @@ from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.dashboard.texts import FETCH_STATUSES, PageTexts
-from recours.dashboard.visit import Notice, Visit, done_with_each, fetched_now, number_in
+from recours.dashboard.visit import Notice, Visit, do_with_each, fetched_now, number_in
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
@@ -229,7 +229,7 @@ def act(visit: Visit) -> Response:
     }
     if action not in deeds:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    notice = done_with_each(visit, deeds[action])
+    notice = do_with_each(visit, deeds[action])
     notice.lines[:0] = notes
     return visit.back(notice)
 

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState, MailTrouble
-from recours.dashboard.visit import Visit, done, done_in_background, number_in
+from recours.dashboard.visit import Visit, do_in_background, done, number_in
 from recours.reporting.reader import find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
 from recours.reporting.snapshot import Reports
@@ -66,4 +66,4 @@ def _mail(visit: Visit) -> WrittenMail:
 
 def send_test(visit: Visit) -> Response:
     address = visit.field("address")
-    return visit.back(done_in_background(visit, lambda actions: actions.send_test_mail(address)))
+    return visit.back(do_in_background(visit, lambda actions: actions.send_test_mail(address)))

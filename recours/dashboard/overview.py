@@ -95,7 +95,7 @@ def _problem(
             money = texts("at least {money}", money=money)
         facts.append(texts("at stake: {money}", money=money))
     remedy = readable(clean(sentences.remedy(problem, overview.at), _LONGEST))
-    remedy, command = with_command(problem, remedy)
+    remedy, command = split_command(problem, remedy)
     return {
         "sentence": clean(sentences.sentence(problem, overview.at), _LONGEST),
         "remedy": remedy,
@@ -217,7 +217,7 @@ _WAITING_FOR = {
 _WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
 
 
-def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
+def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
     """The remedy without its command, and the command to type; "" if there is no command, or the page has a button for it."""
     if not PROBLEMS[problem.kind].is_typed:
         return remedy, ""

@@ -94,7 +94,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
         "labels": page_texts,
         "path": request.url.path,
         # Without what was to be shown once. A path may begin with two slashes, and would then lead to another site.
-        "here": own_path(with_parameters(request.url.path, request.query_params, notice=None)),
+        "here": own_path(change_parameters(request.url.path, request.query_params, notice=None)),
         "notice": None,
         "visitor": None,
     }
@@ -102,7 +102,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
     return HTMLResponse(typeset(content, texts.language), status)
 
 
-def with_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
+def change_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
     """An address with some of its parameters changed; None takes one away, a list gives it several values."""
     pairs = [(name, value) for name, value in parameters.multi_items() if name not in changes]
     for name, value in changes.items():
@@ -190,7 +190,7 @@ class Visit:
 
     def link(self, **changes: object) -> str:
         """This page with other parameters."""
-        return with_parameters(self.request.url.path, self.query, **{"notice": None, **changes})
+        return change_parameters(self.request.url.path, self.query, **{"notice": None, **changes})
 
     def page(self, template: str, status: int = 200, **facts: Any) -> Response:
         key = str(facts.pop("key", self.query.get("notice", "")))
@@ -211,7 +211,7 @@ class Visit:
         """Lead back to the page that the form was on, or to another one, with what came of it."""
         target = urlsplit(own_path(to or self.field("back")))
         key = self.notices.add(notice) if notice else None
-        return RedirectResponse(with_parameters(target.path, QueryParams(target.query), notice=key), 303)
+        return RedirectResponse(change_parameters(target.path, QueryParams(target.query), notice=key), 303)
 
 
 def actions_of(visit: Visit) -> Actions:
@@ -224,7 +224,7 @@ def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     return Notice(result.sentence, is_good=result.is_done)
 
 
-def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
+def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
     """Do it now with several claims, each of which has its own sentence. Raises RecoursError."""
     results = do(actions_of(visit))
     count = sum(result.is_done for result in results)
@@ -237,7 +237,7 @@ def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]
     return Notice(text, is_good=count == len(results), lines=lines)
 
 
-def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
     notice = Notice(is_over=False, total=1)
 

@@ -20,7 +20,7 @@ from random import random
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
 
-from recours.accounts.opened import accounts, catalog_of, make_queue
+from recours.accounts.opened import make_catalog, make_queue, open_accounts
 from recours.app import App
 from recours.bootstrap import leave_metrics, make_journal, make_pings, make_worker
 from recours.core.accounts import carrier_of
@@ -192,8 +192,8 @@ class FleetWorker:
         settings = self.app.settings
         database = self.app.database
         self.clock = self.app.clock
-        self._accounts = accounts(settings, self.clock, random, database=database)
-        self._catalog = catalog_of(settings)
+        self._accounts = open_accounts(settings, self.clock, random, database=database)
+        self._catalog = make_catalog(settings)
         self._journal = make_journal(settings, database)
         self._records = DatabaseRecords(database, self._catalog, redactor(settings))
         self._queue = make_queue(settings, database, self.clock, random, self._accounts)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recours.accounts.opened import catalog_of
+from recours.accounts.opened import make_catalog
 from recours.app import App, log_file
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.carrier import Catalog
@@ -62,7 +62,7 @@ class MailService:
         self._settings = settings
         self._schema = schema
         self.clock = clock
-        self.outbox = MailOutbox(database, catalog or catalog_of(settings), run_id)
+        self.outbox = MailOutbox(database, catalog or make_catalog(settings), run_id)
 
     def notify(self, go_on: Callable[[], bool]) -> None:
         """Render mails about new events and send what is ready, as long as `go_on` says so.

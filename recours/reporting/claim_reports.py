@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import random
 
-from recours.accounts.opened import accounts, make_queue
+from recours.accounts.opened import make_queue, open_accounts
 from recours.app import App
 from recours.core.accounts import account_name, carrier_of
 from recours.core.claim import NEVER, Claim, tidy_number
@@ -154,7 +154,7 @@ def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = 
 def accounts_now(app: App, keys: Collection[str]) -> dict[str, AccountFacts]:
     """What is known now of these accounts, by their keys ("": that of no known carrier). Raises DatabaseError."""
     catalog = app.catalog
-    real = accounts(app.settings, app.clock, random, database=app.database)
+    real = open_accounts(app.settings, app.clock, random, database=app.database)
     queue = make_queue(app.settings, app.database, app.clock, random, real)
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)

@@ -148,7 +148,7 @@ def remove(text: str, workers: Collection[str], checkout: Checkout) -> str:
     return "".join(line for number, line in enumerate(_lines(text)) if number not in gone)
 
 
-def without_header(text: str) -> str:
+def strip_header(text: str) -> str:
     return _HEADER.sub("", text, count=1) if _HEADER.match(text) else text
 
 
@@ -315,7 +315,7 @@ class Crontab:
     def _read(self) -> str:
         result = self._run(["crontab", "-l"], b"")
         if result.status == 0:
-            return without_header(result.out.decode(errors="surrogateescape"))
+            return strip_header(result.out.decode(errors="surrogateescape"))
         if result.err.startswith("no crontab for"):
             return ""
         raise ScheduleError(

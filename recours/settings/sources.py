@@ -22,7 +22,7 @@ class Value:
 
 
 @dataclass
-class FoundSettings:
+class Sources:
     """All the values of each setting, the one that holds first; blank ones are not set."""
 
     values: dict[str, list[Value]] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class FoundSettings:
                 self.values.setdefault(name, []).append(Value(text.strip(), source))
 
 
-def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
+def find(root: Path, environment: Mapping[str, str]) -> Sources:
     """Read every source. What cannot be read is a fault, never an exception."""
-    sources = FoundSettings()
+    sources = Sources()
     sources.add(ENVIRONMENT, environment)
     _add_dotenv(sources, root / ".env")
     named = sources.get(SECRETS_SETTING)
@@ -62,7 +62,7 @@ def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     return sources
 
 
-def _add_dotenv(sources: FoundSettings, path: Path) -> None:
+def _add_dotenv(sources: Sources, path: Path) -> None:
     if not _exists(path, sources):
         return
     from dotenv import dotenv_values  # noqa: PLC0415 (imported only where there is a file to read)
@@ -83,7 +83,7 @@ def _add_dotenv(sources: FoundSettings, path: Path) -> None:
     sources.add(".env", values)
 
 
-def _add_secrets(settings: FoundSettings, path: Path, label: str) -> None:
+def _add_secrets(settings: Sources, path: Path, label: str) -> None:
     """`shown`: the file as people know it."""
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
@@ -126,7 +126,7 @@ def flattened(content: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _exists(path: Path, sources: FoundSettings) -> bool:
+def _exists(path: Path, sources: Sources) -> bool:
     try:
         return path.exists()
     except OSError as error:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.accounts.opened import accounts
+from recours.accounts.opened import open_accounts
 from recours.admin.accounts import AccountActions
 from recours.app import open_app, open_database
 from recours.bootstrap import make_worker
@@ -36,7 +36,7 @@ from tests.keys import new_key
 from tests.long_form import IS_LONG
 
 if TYPE_CHECKING:
-    from recours.accounts.opened import Accounts
+    from recours.accounts.opened import OpenedAccounts
 
 A_DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -142,8 +142,8 @@ class World:
 
     def _run(self, kind: type[Worker]) -> None:
         settings = self.service.settings
-        real = accounts(settings, self.clock, lambda: 0.5, database=self.app.database)
-        assumed = cast("Accounts", AssumedAccounts(real, self.clock))
+        real = open_accounts(settings, self.clock, lambda: 0.5, database=self.app.database)
+        assumed = cast("OpenedAccounts", AssumedAccounts(real, self.clock))
         batch = self.batches.get(kind.name, kind.usual_batch)
         worker = make_worker(kind, self.app, Options(batch), opened_accounts=assumed, mails=False)
         worker.run()

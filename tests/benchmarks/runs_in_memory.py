@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from recours.accounts.opened import accounts, catalog_of
+from recours.accounts.opened import make_catalog, open_accounts
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request
 from recours.carriers.queue import APIRequestQueue
@@ -72,12 +72,12 @@ class RunsInMemory:
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._settings = settings
-        self._catalog = catalog_of(settings)
+        self._catalog = make_catalog(settings)
         self._clock = SimulatedClock(START)
         self._journal = Journal(memory_database())
         self._accounts = {
             key: _account(account, population, self._clock)
-            for key, account in accounts(settings, self._clock, lambda: 0.0).items()
+            for key, account in open_accounts(settings, self._clock, lambda: 0.0).items()
         }
         self.harvest = Harvest()
 

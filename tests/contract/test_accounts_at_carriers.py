@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.accounts.opened import accounts, make_queue
+from recours.accounts.opened import make_queue, open_accounts
 from recours.carriers.registry import CATALOG
 from recours.carriers.reservation import Account
 from recours.core.accounts import AccountKey
@@ -56,7 +56,7 @@ class Several:
 
     def _account(self, name: str, key: str) -> Account:
         given = self.box.environment(self.carrier) | self.credentials[name]
-        account = accounts(load(self.folder, given, CATALOG), self.clock, lambda: 0.5)[self.carrier]
+        account = open_accounts(load(self.folder, given, CATALOG), self.clock, lambda: 0.5)[self.carrier]
         limits = [Limit(key, AMPLE, Window(3600))]
         if Capability.TOKEN in self.spec.limits:
             limits.append(Limit(key, AMPLE, Window(3600), Capability.TOKEN))

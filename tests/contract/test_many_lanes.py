@@ -23,10 +23,10 @@ from recours.sandbox import SimulatedClock
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import LEASE, NOW, POLICY
 from tests.fakes.intake import take_in
-from tests.fakes.many_lanes import Model, Slice, catalog_of, catalog_of_clients, lane_name
+from tests.fakes.many_lanes import Model, Slice, catalog_of_clients, lane_name, make_catalog
 
 LANES = 3 * LANES_AT_ONCE
-CATALOG = catalog_of(LANES)
+CATALOG = make_catalog(LANES)
 
 
 @pytest.fixture

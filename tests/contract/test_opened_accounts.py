@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, update
 
-from recours.accounts.opened import Accounts, accounts, catalog_of
+from recours.accounts.opened import OpenedAccounts, make_catalog, open_accounts
 from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
@@ -58,8 +58,8 @@ def add(
     return str(AccountKey("chronopost", number or 0))
 
 
-def opened_by(settings: Settings, database: Database) -> Accounts:
-    return accounts(settings, SimulatedClock(START), lambda: 0.0, database=database)
+def opened_by(settings: Settings, database: Database) -> OpenedAccounts:
+    return open_accounts(settings, SimulatedClock(START), lambda: 0.0, database=database)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_process_that_lives_long_notices_changes(
     stored.remove(account, "lea", LATER)
     assert there.refresh()
     assert there[third].client is None
-    assert catalog_of(settings(), there.of_clients).account_for(3, "chronopost", None) == HOUSE
+    assert make_catalog(settings(), there.of_clients).account_for(3, "chronopost", None) == HOUSE
 
 
 def test_an_account_that_is_removed_is_closed(
@@ -201,6 +201,6 @@ def test_without_accounts_one_statement_is_all_there_is(
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     there = opened_by(settings(), stored.database)
     for _ in range(3):
-        catalog_of(settings(), there.of_clients)
+        make_catalog(settings(), there.of_clients)
         assert there["chronopost"].client
     assert len(statements) == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
-from recours.accounts.opened import Accounts
+from recours.accounts.opened import OpenedAccounts
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.reservation import Account
@@ -117,7 +117,7 @@ class AssumedSession:
 class AssumedAccounts(Mapping[str, Account]):
     """Accounts with carriers that answer at once, never with a document; with clients of their own, like a new process."""
 
-    def __init__(self, real: Accounts, clock: Clock) -> None:
+    def __init__(self, real: OpenedAccounts, clock: Clock) -> None:
         self._real, self._clock = real, clock
         self._assumed: dict[str, Account] = {}
 

@@ -27,7 +27,7 @@ def lane_name(n: int) -> str:
     return f"Lane{n:05d}"
 
 
-def catalog_of(lanes: int) -> Catalog:
+def make_catalog(lanes: int) -> Catalog:
     names = map(lane_name, range(lanes))
     return Catalog(replace(CHRONOPOST, key=name.lower(), name=name, spellings=()) for name in names)
 

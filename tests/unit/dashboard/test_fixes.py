@@ -3,7 +3,7 @@
 import pytest
 
 from recours.core.translations import LANGUAGES, translate
-from recours.dashboard.overview import fixes_of, with_command
+from recours.dashboard.overview import fixes_of, split_command
 from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind
 
 K = ProblemKind
@@ -35,7 +35,7 @@ def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
     for kind in ProblemKind:
         problem = Problem(kind)
         remedy = translate(language, PROBLEMS[kind].remedy)
-        before, command = with_command(problem, remedy)
+        before, command = split_command(problem, remedy)
         assert command == typed.get(kind, "")
         assert f"{before} {command}".strip() == remedy
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.password import Doorkeeper, hash_of
+from recours.core.password import LoginThrottle, hash_of
 from recours.dashboard.visitors import (
     NotAdmitted,
     PageRequest,
@@ -166,23 +166,23 @@ def clock() -> SimulatedClock:
 
 
 def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock: SimulatedClock) -> None:
-    keeper = Doorkeeper(clock.monotonic)
+    keeper = LoginThrottle(clock.monotonic)
     waits = []
     for _ in range(9):
-        assert not keeper.lets_in("guess", HASH, "a")
+        assert not keeper.accepts("guess", HASH, "a")
         waits.append(keeper.wait_s("a"))
         clock.sleep(waits[-1])
     assert waits == [0, 0, 5, 10, 20, 40, 60, 60, 60]
     assert keeper.wait_s("b") == 0
-    assert keeper.lets_in("open sesame", HASH, "a")
-    assert not keeper.lets_in("guess", HASH, "a")
+    assert keeper.accepts("open sesame", HASH, "a")
+    assert not keeper.accepts("guess", HASH, "a")
     assert keeper.wait_s("a") == 0  # the right password starts over
 
 
 def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
-    keeper = Doorkeeper(clock.monotonic)
+    keeper = LoginThrottle(clock.monotonic)
     for _ in range(3):
-        keeper.lets_in("guess", HASH, "a")
-    assert not keeper.lets_in("open sesame", HASH, "a")
+        keeper.accepts("guess", HASH, "a")
+    assert not keeper.accepts("open sesame", HASH, "a")
     clock.sleep(5)
-    assert keeper.lets_in("open sesame", HASH, "a")
+    assert keeper.accepts("open sesame", HASH, "a")

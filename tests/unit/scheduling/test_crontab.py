@@ -9,7 +9,7 @@ import pytest
 
 from recours.host.files import free_bytes, mode_of, size_of, trouble_with
 from recours.scheduling.jobs import Checkout, ScheduledJob, ScheduleError
-from recours.scheduling.systems import Crontab, Done, line_for, without_header
+from recours.scheduling.systems import Crontab, Done, line_for, strip_header
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 JOB = ScheduledJob("pod_retry_scheduler")
@@ -58,8 +58,8 @@ def test_a_crontab_that_is_perhaps_not_listed_as_it_is_stays_as_it_is(foreign: s
 
 
 def test_only_the_real_header_is_taken_for_it() -> None:
-    assert without_header(HEADER + HEADER) == HEADER
-    assert without_header("# a\n# b\n# c\n") == "# a\n# b\n# c\n"
+    assert strip_header(HEADER + HEADER) == HEADER
+    assert strip_header("# a\n# b\n# c\n") == "# a\n# b\n# c\n"
 
 
 def test_a_change_by_somebody_else_is_not_written_over() -> None:
