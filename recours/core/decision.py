@@ -111,15 +111,17 @@ def abandoned_at(claim: Claim, now: datetime) -> datetime:
 
 def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
     """A retry of a settled claim passes without a call: the next one gets its time, or the claim is given up."""
-    state = replace(claim.state, last_retry_at=now)
-    return _after_retry(claim, state, state.retries_used + 1, now, policy, settled=True)
+    retries_used = claim.state.retries_used + 1
+    state = replace(
+        claim.state, stage=Stage.SETTLED, retries_used=retries_used, last_retry_at=now, interruptions=0
+    )
+    return _after_retry(claim, state, now, policy)
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
     """Give a claim up without a call: `--max-retries` is lower than before, or its last attempt comes too late."""
-    settled = claim.state.stage is Stage.SETTLED
-    state = replace(claim.state, last_attempt_at=made_at(claim.state, now))
-    return _after_retry(claim, state, state.retries_used, now, policy, settled=settled)
+    state = replace(claim.state, last_attempt_at=made_at(claim.state, now), interruptions=0)
+    return _after_retry(claim, state, now, policy)
 
 
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
@@ -129,16 +131,14 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     """
     if policy.sets_aside(claim):
         return None
-    failed_at = claim.state.failed_at or now
-    last_attempt_at = made_at(claim.state, now)
     state = replace(
         claim.state,
         stage=Stage.GIVEN_UP,
         next_at=None,
-        failed_at=failed_at,
+        failed_at=claim.state.failed_at or now,
         expired_at=now,
         interruptions=0,
-        last_attempt_at=last_attempt_at,
+        last_attempt_at=made_at(claim.state, now),
     )
     days = policy.expire_after.days if policy.expire_after else 0
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
@@ -183,14 +183,13 @@ def decide(
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=attempts)
     state = asked_about(claim, state, policy)
     if claim.fetch_status != FetchStatus.FAILED:
-        state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
-        return _between_retries(claim, state, now, policy, failure=failure, settled=False)
+        state = replace(state, stage=Stage.WAITING, retries_used=0, last_retry_at=None, failed_at=now)
+        return _between_retries(claim, state, now, policy, failure)
+    state = replace(state, stage=Stage.SETTLED if is_persistent(failure.kind) else Stage.WAITING)
     if awaits_last_attempt(claim.state):
         return _after_last_attempt(claim, state, now, policy, failure)
-    state = replace(state, last_retry_at=now)
-    retries_used = claim.state.retries_used + 1
-    settled = is_persistent(failure.kind)
-    return _after_retry(claim, state, retries_used, now, policy, failure=failure, settled=settled)
+    state = replace(state, last_retry_at=now, retries_used=claim.state.retries_used + 1)
+    return _after_retry(claim, state, now, policy, failure)
 
 
 def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
@@ -215,40 +214,28 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
     """
     state = replace(state, interruptions=0)
+    decision = replace(_failed(state, failure), kind=failure.kind)
     over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
-        state = replace(state, kind=failure.kind)
-        return Decision(
-            state, FetchStatus.FAILED, failure.message, failure.kind, explanation=failure.explanation
-        )
+        return replace(decision, state=replace(state, kind=failure.kind))
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-    return Decision(
-        state, status, failure.message, failure.kind, tells_service=False, explanation=failure.explanation
-    )
+    return replace(decision, fetch_status=status, tells_service=False)
 
 
 def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:
     """A checked document is there, which shows this. The client is notified if it took a retry."""
-    retried = claim.fetch_status == FetchStatus.FAILED
-    retries, attempts = claim.state.retries_used + 1 if retried else 0, claim.state.attempts + 1
-    last_retry_at = now if retried else None
-    state = State(
-        retries_used=retries,
-        attempts=attempts,
-        last_retry_at=last_retry_at,
-        delivery=retrieved.delivery,
-        account=claim.state.account,
-    )
-    events = _retrieved(claim, retrieved.delivery, findings, {"attempts": attempts}) if retried else ()
-    return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
+    attempts = claim.state.attempts + 1
+    state = State(attempts=attempts, delivery=retrieved.delivery, account=claim.state.account)
+    if claim.fetch_status != FetchStatus.FAILED:
+        return Decision(state, FetchStatus.SUCCESS)
+    state = replace(state, retries_used=claim.state.retries_used + 1, last_retry_at=now)
+    event = _retrieved(claim, retrieved.delivery, findings, {"attempts": attempts})
+    return Decision(state, FetchStatus.SUCCESS, events=(event,))
 
 
 def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
-    """A person attached a proof: nothing is fetched any more, and no retry is counted.
-
-    The client is notified if the claim had failed.
-    """
+    """A person attached a proof: no retry is counted, and the client is notified if the claim had failed."""
     state = State(
         retries_used=claim.retries_counted,
         attempts=claim.state.attempts,
@@ -256,9 +243,10 @@ def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
         delivery=delivery,
         account=claim.state.account,
     )
-    had_failed = claim.fetch_status == FetchStatus.FAILED
-    events = _retrieved(claim, delivery, findings, {"by_hand": True}) if had_failed else ()
-    return Decision(state, FetchStatus.SUCCESS, events=events, uses_attempt=False)
+    decision = Decision(state, FetchStatus.SUCCESS, uses_attempt=False)
+    if claim.fetch_status != FetchStatus.FAILED:
+        return decision
+    return replace(decision, events=(_retrieved(claim, delivery, findings, {"by_hand": True}),))
 
 
 def attach_beside(claim: Claim) -> Decision:
@@ -266,57 +254,41 @@ def attach_beside(claim: Claim) -> Decision:
     return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
 
 
-def _retrieved(
-    claim: Claim, delivery: Delivery, findings: Findings | None, how: Mapping[str, Any]
-) -> tuple[Event, ...]:
+def _retrieved(claim: Claim, delivery: Delivery, findings: Findings | None, how: Mapping[str, Any]) -> Event:
     facts = {"reference": claim.reference, **how, "signatory": delivery.signatory}
     facts["delivered_at"] = delivery.at.isoformat() if delivery.at else None
     if delivery.day:
         facts["delivered_day"] = delivery.day.isoformat()
     if findings:
         facts["shown"] = findings._asdict()
-    return (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),)
+    return _event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts)
 
 
 def _after_retry(
-    claim: Claim,
-    state: State,
-    retries_used: int,
-    now: datetime,
-    policy: Policy,
-    *,
-    settled: bool,
-    failure: Failure | None = None,
+    claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure | None = None
 ) -> Decision:
     """A retry is used: after the last one the claim is given up, else the next attempt gets its time."""
-    state = replace(state, retries_used=retries_used, interruptions=0)
-    if retries_used < policy.max_retries or (failure and last_attempt_due(claim, state, now, now, policy)):
-        return _between_retries(claim, state, now, policy, failure=failure, settled=settled)
+    is_over = state.retries_used >= policy.max_retries
+    if not is_over or (failure and last_attempt_due(claim, state, now, now, policy)):
+        return _between_retries(claim, state, now, policy, failure)
     kind = state.kind or ErrorKind.INTERNAL_ERROR
-    persistent = settled or is_persistent(kind, last_retry=True)
+    persistent = state.stage is Stage.SETTLED or is_persistent(kind, last_retry=True)
     facts = _facts(claim, state, failure) | {"final": True}
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
     if recipient := _whom_to_notify(kind, policy, persistent=persistent):
         events.insert(0, _event(claim, EventName.POD_FAILED, recipient, facts))
     state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
-    error, explanation = (failure.message, failure.explanation) if failure else (None, None)
-    return Decision(
-        state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, explanation=explanation
-    )
+    return replace(_failed(state, failure), kind=kind, events=tuple(events), gave_up=True)
 
 
 def _after_last_attempt(
     claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure
 ) -> Decision:
     """The claim is given up, or its retries go on as they were: the last attempt is none of them."""
-    settled = is_persistent(failure.kind)
-    at = min(now, state.last_attempt_at or now)
-    state = replace(state, next_at=None, last_attempt_at=at)
+    state = replace(state, next_at=None, last_attempt_at=min(now, state.last_attempt_at or now))
     if state.retries_used >= policy.max_retries:
-        state = replace(state, last_retry_at=now)
-        return _after_retry(claim, state, state.retries_used, now, policy, settled=settled, failure=failure)
-    retry_at = backoff_goes_on(state, now, policy)
-    return _between_retries(claim, state, now, policy, settled=settled, failure=failure, retry_at=retry_at)
+        return _after_retry(claim, replace(state, last_retry_at=now), now, policy, failure)
+    return _between_retries(claim, state, now, policy, failure, backoff_goes_on(state, now, policy))
 
 
 def _between_retries(
@@ -324,23 +296,26 @@ def _between_retries(
     state: State,
     now: datetime,
     policy: Policy,
-    *,
-    settled: bool,
     failure: Failure | None,
     retry_at: datetime | None = None,
 ) -> Decision:
     """`retry_at`: when the next retry comes; None: counted from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
-    state = set_next_attempt(claim, state, retry_at, now, policy)
-    stage = Stage.SETTLED if settled else Stage.WAITING
-    state = ranked(claim, replace(state, stage=stage), now, policy)
-    events: tuple[Event, ...] = ()
-    if settled and _is_notified_early(claim, state, policy):
+    state = ranked(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
+    decision = _failed(state, failure)
+    if state.stage is Stage.SETTLED and _is_notified_early(claim, state, policy):
         recipient = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
         facts = _facts(claim, state, failure) | {"final": False}
-        events = (_event(claim, EventName.POD_FAILED, recipient, facts),) if recipient else ()
-    error, explanation = (failure.message, failure.explanation) if failure else (None, None)
-    return Decision(state, FetchStatus.FAILED, error, state.kind, events, explanation=explanation)
+        if recipient:
+            return replace(decision, events=(_event(claim, EventName.POD_FAILED, recipient, facts),))
+    return decision
+
+
+def _failed(state: State, failure: Failure | None) -> Decision:
+    """`failure`: None where no call was made."""
+    if failure is None:
+        return Decision(state, FetchStatus.FAILED, kind=state.kind)
+    return Decision(state, FetchStatus.FAILED, failure.message, state.kind, explanation=failure.explanation)
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
