@@ -1,22 +1,11 @@
 """The last attempt: one more for a claim with a real deadline, some hours before the end of that day.
 
-`RECOURS_LAST_ATTEMPT_HOURS` says how long before; 0, the default, means none. One is set when the backoff is used up by a
-temporary answer, or when its next retry would come later than 6 h before the end of the deadline. Its time must be at
-least 6 h away. A persistent answer sets none, nor does `not_found`: the client must hear of these while something can
-still be done. Claims without a deadline have none.
-
-Each number has at most one. It uses no retry, and the retries after it come when they would have come
-anyway. The claim is given up after it, if the backoff is used up.
+It is set when a temporary answer uses up the backoff, or when the next retry would come later than 6 h before the end of
+the deadline, and not for `not_found`: the client must hear of that while something can still be done. Each number has at
+most one, which uses no retry. After a fault of the carrier or of the network it is made again an hour later.
 
 `State.last_attempt_at` is its time. While it waits, `State.next_at` is the same. Afterwards the column keeps when it was
-made, which is never later than the time it was set for: so a second one is not set. A corrected number, and a claim that a
-person starts over empty the column. The time that was set stays, whatever becomes of the setting, the deadline or
-`--max-retries`. Other cases:
-
-- A fault of the carrier or of the network, not an answer about the parcel: it is made again an hour later, until the
-  deadline. Until then it counts as not made.
-- Turned on: a waiting claim has one set at its next answer. Claims that gave up before stay given up.
-- Too late: once the deadline is over, a claim without retries is given up instead.
+made, so that no second one is set. The time stays, whatever becomes of the setting, the deadline or `--max-retries`.
 """
 
 from dataclasses import replace

@@ -131,15 +131,17 @@ def position(
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
     has_attempts = _has_attempts(claim, state, planned[1], policy)
-    asks = not expires and has_attempts and _asks(claim, state)
+    can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
+    asks = not expires and has_attempts and can_be_asked and state.stage in IN_PROGRESS
     closed = refusal if asks else None
-    not_tried = _not_tried(claim, state, leased=leased, has_attempts=has_attempts) or (
-        Why.EXPIRING if expires else None
-    )
+    not_tried = _not_tried(claim, state, leased=leased, has_attempts=has_attempts)
+    if expires:
+        not_tried = not_tried or Why.EXPIRING
     why, next_at = (not_tried, None) if not_tried else _at_carrier(planned, closed)
     kind = _in_the_way(claim, state, closed)
     stage = _stage_now(claim, state, planned[0])
     is_due_now = _is_due(why, stage, state, now, policy)
+    is_ready = claim.state.stage is Stage.WAITING and is_due(claim.state, now, policy)
     result = Position(
         standing=_standing(claim, why, stage, is_due=is_due_now),
         state=state,
@@ -151,7 +153,7 @@ def position(
         asks=asks,
         is_due=is_due_now,
         is_last=asks and awaits_last_attempt(state),
-        stage=_stage_kept(claim.state, now, policy),
+        stage=Stage.READY if is_ready else claim.state.stage,
     )
     return replace(result, evidence=_evidence(claim, result, now, policy))
 
@@ -171,12 +173,6 @@ def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> b
     if claim.is_pending or state.retries_used < policy.max_retries:
         return True
     return is_in_time(replace(claim, state=state), at, policy)
-
-
-def _asks(claim: Claim, state: State) -> bool:
-    """Tell whether a call for a claim that has attempts left is still to come."""
-    can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
-    return can_be_asked and state.stage in IN_PROGRESS
 
 
 # ---------------------------------------------------------------- where
@@ -206,10 +202,6 @@ def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
     if planned in (Why.BY_BACKOFF, Why.OTHERS):
         return Stage.WAITING
     return Stage.NEW if claim.is_pending else Stage.READY
-
-
-def _stage_kept(state: State, now: datetime, policy: Policy) -> Stage | None:
-    return Stage.READY if state.stage is Stage.WAITING and is_due(state, now, policy) else state.stage
 
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:

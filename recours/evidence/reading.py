@@ -19,24 +19,17 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """What could be read of a document.
-
-    `rows`: what a person would read on it, from the top down; None: it cannot be decoded completely.
-    `has_ink`: something other than text is drawn on it.
-    `has_picture`: a signature, a photograph or a page of print, which may show what the text does not say.
-    `is_print`: its pictures show nothing but print.
-    `has_handwriting`: lines that go to and fro like a signature are drawn on it.
-    `has_signature_image`: it has a picture of such lines.
-    `asks_for_password`: a web page with a field for a password.
-    """
+    """What could be read of a document. `rows`: from the top down; None: it cannot be decoded completely."""
 
     rows: tuple[Row, ...] | None = ()
-    has_ink: bool = False
-    has_picture: bool = False
-    is_print: bool = False
-    has_handwriting: bool = False
-    has_signature_image: bool = False
-    asks_for_password: bool = False
+    has_ink: bool = False  # something other than text is drawn on it
+    has_picture: bool = (
+        False  # a signature, a photograph or a page of print: it may show what the text does not say
+    )
+    is_print: bool = False  # its pictures show nothing but print
+    has_handwriting: bool = False  # lines that go to and fro like a signature are drawn on it
+    has_signature_image: bool = False  # it has a picture of such lines
+    asks_for_password: bool = False  # a web page with a field for a password
 
     @cached_property
     def text(self) -> str | None:

@@ -98,7 +98,10 @@ class Verification:
         try:
             if not (self.custody.folder / manifest.token_name).exists():
                 return None
-            token, content = self._content(manifest.token_name), self._content(manifest.name)
+            token, content = (
+                _content(self.custody.folder, manifest.token_name),
+                _content(self.custody.folder, manifest.name),
+            )
             return verify_token(token, content, self.roots)
         except (OSError, RunError) as error:
             self.report(
@@ -135,7 +138,7 @@ class Verification:
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
         """Its content, if it has this SHA-256."""
         try:
-            content = self._content(name)
+            content = _content(self.custody.folder, name)
         except (FileNotFoundError, NotADirectoryError):
             self.report(f"{label} is missing. {_RESTORE}")
         except OSError as error:
@@ -147,9 +150,6 @@ class Verification:
                 return content
             self.report(f"{label} was changed: its SHA-256 is not the recorded one. Move it away. {_RESTORE}")
         return None
-
-    def _content(self, name: str) -> bytes:
-        return _content(self.custody.folder, name)
 
 
 def _content(folder: Path, name: str) -> bytes:

@@ -104,15 +104,15 @@ def _if_any(label: str, count: int) -> list[str]:
 
 
 def _longest(usage: dict[str, list[Usage]]) -> dict[str, dict[str, Any]]:
-    return {name: _usage_json(uses[-1]) for name, uses in usage.items() if uses}
-
-
-def _usage_json(use: Usage) -> dict[str, Any]:
     return {
-        "used": use.calls,
-        "limit": use.limit.number,
-        "window": use.limit.window.label,
-        "resets_at": use.resets_at.isoformat(),
+        name: {
+            "used": uses[-1].calls,
+            "limit": uses[-1].limit.number,
+            "window": uses[-1].limit.window.label,
+            "resets_at": uses[-1].resets_at.isoformat(),
+        }
+        for name, uses in usage.items()
+        if uses
     }
 
 

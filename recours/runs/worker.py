@@ -175,7 +175,7 @@ class Worker(ABC):
         lanes = lanes or self.catalog.accounts_of(self.options.carriers)
         limits = self.limits()
         if longest is not None:
-            self._end_after(longest)
+            self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
             limits = limits._replace(max_runtime=longest)
         if most is not None:
             limits = limits._replace(batch_size=most)
@@ -193,9 +193,6 @@ class Worker(ABC):
         self.deps.note_troubles(self._recorder.kinds)
         self._recorder.kinds.clear()
 
-    def _end_after(self, longest: timedelta) -> None:
-        self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
-
     def mention_unknown(self) -> None:
         """Log the codes that carriers sent and that no table has, since this was last done."""
         self._recorder.unknown.mention()
@@ -206,7 +203,7 @@ class Worker(ABC):
         For `longest`; by default for what is left of the run. Raises RunError.
         """
         if longest is not None:
-            self._end_after(longest)
+            self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
         for task in self.deps.closing_tasks:
             task()
         self._mention_set_aside()
