@@ -104,18 +104,18 @@ class Delivery:
             label=facts["label"],
         )
 
-    def completed_by(self, known: "Delivery") -> "Delivery":
+    def completed_by(self, earlier: "Delivery") -> "Delivery":
         """The same, with what is missing taken from what was known before."""
-        at = self.at or (known.at if self.day is None else None)
-        day = None if at else self.day or known.day
+        at = self.at or (earlier.at if self.day is None else None)
+        day = None if at else self.day or earlier.day
         return Delivery(
             at,
-            self.signatory or known.signatory,
+            self.signatory or earlier.signatory,
             day,
-            self.unknown or known.unknown,
-            self.hints or known.hints,
-            place=self.place or known.place,
-            label=self.label or known.label,
+            self.unknown or earlier.unknown,
+            self.hints or earlier.hints,
+            place=self.place or earlier.place,
+            label=self.label or earlier.label,
         )
 
 

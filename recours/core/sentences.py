@@ -225,7 +225,7 @@ def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_
     `to_client`: its reader is the client whose claim it is about.
     """
     variants = _YOURS if to_client else _OF_CLIENTS if explanation.client else {}
-    before, place, after = _parts(language, variants.get(explanation.key, explanation.key.text))
+    head, place, tail = _parts(language, variants.get(explanation.key, explanation.key.text))
     carrier, words = clean(explanation.carrier, LONGEST_NAME), clean(explanation.words, LONGEST_MESSAGE)
     client = clean(explanation.client, LONGEST_MESSAGE)
     if explanation.key is _S.NOT_CONFIGURED:
@@ -236,7 +236,7 @@ def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_
     names = {"carrier": carrier, "client": client, "typed": typed}
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
-    return f"{before.format(**names)}{more}{quoted}{after.format(**names)}"
+    return f"{head.format(**names)}{more}{quoted}{tail.format(**names)}"
 
 
 _BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere"))
@@ -297,8 +297,8 @@ def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
     for language in LANGUAGES:  # of a claim that expired, the kind is that of the last answer
-        before, words, _ = _parts(language, _S.EXPIRED.text)
-        folded = folded.removeprefix(plain(before + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
+        head, words, _ = _parts(language, _S.EXPIRED.text)
+        folded = folded.removeprefix(plain(head + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
 
 
@@ -308,9 +308,9 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
     patterns = []
     for key in Sentence:
         for language in LANGUAGES:
-            before, _, after = (re.escape(plain(part)) for part in _parts(language, key.text))
-            words = r"(?: \(.{1,250}\))?" if after else ""
-            text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}").replace(
+            head, _, tail = (re.escape(plain(part)) for part in _parts(language, key.text))
+            words = r"(?: \(.{1,250}\))?" if tail else ""
+            text = f"{head}{words}{tail}".replace(re.escape("{carrier}"), r".{1,60}").replace(
                 re.escape("{typed}"), r".{1,62}"
             )
             if key.kind:

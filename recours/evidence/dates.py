@@ -61,9 +61,9 @@ def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | Non
             continue
         if at is not None:
             return datetime.combine(day, at[0]).isoformat(timespec="minutes"), match.end() + at[1]
-        before = _BEFORE.search(folded, max(0, match.start() - 25), match.start())
-        if before and int(before[1]) < 24 and int(before[2]) < 60:  # noqa: PLR2004 (of a clock)
-            return f"{day.isoformat()}T{int(before[1]):02}:{before[2]}", match.end()
+        earlier = _BEFORE.search(folded, max(0, match.start() - 25), match.start())
+        if earlier and int(earlier[1]) < 24 and int(earlier[2]) < 60:  # noqa: PLR2004 (of a clock)
+            return f"{day.isoformat()}T{int(earlier[1]):02}:{earlier[2]}", match.end()
         return day.isoformat(), match.end()
     return None
 
@@ -111,7 +111,8 @@ def read_time(folded: str) -> tuple[time, int, bool] | None:
     match = _TIME.match(folded, start)
     if match is None or not (match["minute"] or match["whole"] or match["half"]):
         return None
-    hour, minute = int(match["hour"]), int(match["minute"] or 0)
+    hour = int(match["hour"])
+    minute = int(match["minute"] or 0)
     if match["half"]:
         hour = hour % 12 + (12 if match["half"].startswith("p") else 0)
     try:

@@ -287,7 +287,8 @@ class Page:
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
         """What may be the value of a cell's label: behind it, beside it, or below it."""
         cell = self.rows[row][place]
-        label, follows = cell.labels[number], cell.labels[number + 1 :]
+        label = cell.labels[number]
+        follows = cell.labels[number + 1 :]
         name = cell.folded[label.start : label.end]
         behind = _behind(cell, number)
         if not _is_blank(behind):
@@ -352,7 +353,8 @@ class Page:
 
         They go on over lines, but neither over a label nor into or out of a table, nor into an event.
         """
-        lines, was_table = [], False
+        lines = []
+        was_table = False
         length = 0
         for row, cells in enumerate(self.rows):
             self._offsets.append(length)
@@ -369,7 +371,8 @@ class Page:
     def _without_blank_labels(self, row: int, place: int) -> str:
         """A cell without its labels of facts that have no value."""
         cell = self.rows[row][place]
-        remaining, start = "", 0
+        remaining = ""
+        start = 0
         for number, label in enumerate(cell.labels):
             is_field = label.kind is Kind.TO and label.end >= len(
                 cell.text

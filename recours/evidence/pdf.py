@@ -29,7 +29,9 @@ _LARGE_IMAGE = 9_000_000  # pixels, A4 at 300 to the inch; a larger one is made 
 _FEWEST_STROKES = 8  # slanted lines and curves of a signature
 _ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
 _TOP = 0.15  # of the page's height
-_WIDTH, _HIGHEST = 1240, 5000  # pixels of a page that is drawn: A4 at 150 to the inch
+# Pixels of a page that is drawn: A4 at 150 to the inch.
+_WIDTH = 1240
+_HIGHEST = 5000
 # A page is drawn small to see which of its text a person could read: at 54 dots to the inch.
 _SMALL = 54 / 72
 _MOST_DOTS = 2000  # of the longer side
@@ -115,7 +117,9 @@ class DrawnText:
 
 
 # By the size of the letters: how far apart two rows are at least, two cells of a row, and two words.
-_NEXT_ROW, _NEXT_CELL, _NEXT_WORD = 0.4, 1.0, 0.12
+_NEXT_ROW = 0.4
+_NEXT_CELL = 1.0
+_NEXT_WORD = 0.12
 
 
 # By how much a scan may lie askew: points up for each to the right.
@@ -300,7 +304,8 @@ class Sheet:
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
         """Count the lines of a path, if it is painted in another colour than white."""
-        fills, strokes = ctypes.c_int(), ctypes.c_int()
+        fills = ctypes.c_int()
+        strokes = ctypes.c_int()
         raw.FPDFPath_GetDrawMode(path, fills, strokes)
         is_stroked = strokes.value and not _is_white(path, raw.FPDFPageObj_GetStrokeColor)
         if not is_stroked and (not fills.value or _is_white(path, raw.FPDFPageObj_GetFillColor)):
@@ -330,7 +335,8 @@ class Sheet:
         """Tell whether a point of the page is at its top as a viewer turns it."""
         left, bottom, right, top = self._box
         x, y = point
-        across, up = (x - left) / ((right - left) or 1), (y - bottom) / ((top - bottom) or 1)
+        across = (x - left) / ((right - left) or 1)
+        up = (y - bottom) / ((top - bottom) or 1)
         from_top: float = (1 - up, across, up, 1 - across)[self._turned]
         return from_top < _TOP
 
@@ -365,7 +371,8 @@ class Drawing:
         page = Image.frombuffer("L", size, self._levels, "raw", "L", self._stride, 1).copy()
         counts = page.histogram()
         for left, bottom, right, top in texts:
-            across, down = _LARGER * (right - left), _LARGER * (top - bottom)
+            across = _LARGER * (right - left)
+            down = _LARGER * (top - bottom)
             page.paste(
                 counts.index(max(counts)), self.dots((left - down, bottom - down, right + across, top + down))
             )
@@ -385,7 +392,8 @@ class Drawing:
 def _is_seen(page: Any, number: int) -> bool:
     """Tell whether a note on a page is shown, and more than a link."""
     note = raw.FPDFPage_GetAnnot(page, number)
-    kind, flags = raw.FPDFAnnot_GetSubtype(note), raw.FPDFAnnot_GetFlags(note)
+    kind = raw.FPDFAnnot_GetSubtype(note)
+    flags = raw.FPDFAnnot_GetFlags(note)
     raw.FPDFPage_CloseAnnot(note)
     is_hidden = flags & (raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW)
     return not is_hidden and kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
@@ -393,7 +401,8 @@ def _is_seen(page: Any, number: int) -> bool:
 
 def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
     """The kind of each segment, where it ends, and whether it closes the path."""
-    x, y = ctypes.c_float(), ctypes.c_float()
+    x = ctypes.c_float()
+    y = ctypes.c_float()
     for number in range(raw.FPDFPath_CountSegments(path)):
         segment = raw.FPDFPath_GetPathSegment(path, number)
         raw.FPDFPathSegment_GetPoint(segment, x, y)
@@ -446,7 +455,8 @@ class Images:
         """What an image looks like; None: there are too many, or too large ones. One that cannot be decoded shows nothing."""
         from recours.evidence import picture  # noqa: PLC0415 (with the first picture)
 
-        width, height = ctypes.c_uint(), ctypes.c_uint()
+        width = ctypes.c_uint()
+        height = ctypes.c_uint()
         raw.FPDFImageObj_GetImagePixelSize(image, width, height)
         pixels = width.value * height.value
         self._images += 1

@@ -41,7 +41,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a stop of the run is none of the document's
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    questions = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no answer
     _limit("RLIMIT_AS", _MEMORY)
     _limit("RLIMIT_FSIZE", 0)

@@ -187,7 +187,8 @@ class PdfProcess:
 
     def end(self) -> None:
         """End the process at once, if there is one."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is None:
             return
         process.kill()

@@ -23,18 +23,22 @@ _WHITE = 255
 
 # ---------------------------------------------------------------- a photograph
 # Its light comes in many levels of grey: fewer do not hold most of its pixels. A drawing has one for each colour.
-_FEWEST_LEVELS, _HELD = 4, 0.8
+_FEWEST_LEVELS = 4
+_HELD = 0.8
 _BRIGHTEST = 225  # levels of grey, the mean; brighter is paper
 # Things stand out in it that are still there when it is made small and thin lines are smoothed away: so much of it differs
 # from what is around by so many levels, and by more where there is more light. One colour that fades into another does not.
-_SMALL, _SMOOTHED = 32, 7  # pixels: the longer side, and a square
+_SMALL = 32  # pixels, the longer side
+_SMOOTHED = 7  # pixels, a square
 _AROUND = 2  # pixels on each side
 _STANDS_OUT = 0.03
-_DIFFERENT, _OF_THE_LIGHT = 2, 1 / 32
+_DIFFERENT = 2
+_OF_THE_LIGHT = 1 / 32
 # Or it is grain in some places and none in others. Noise and the grain of paper are the same everywhere: of so many squares
 # along the shorter side, the means and the grain differ by so little of the grain.
 _GRAIN = 4  # levels of grey
-_SQUARES, _SMALLEST_SQUARE = 12, 6  # and pixels
+_SQUARES = 12
+_SMALLEST_SQUARE = 6  # pixels
 _ALIKE = 0.33
 _LARGE = 200  # pixels, the shorter side
 _BLOCK = 3  # pixels a side that count as one of a large picture
@@ -44,23 +48,29 @@ _DRAWN = 480  # pixels, the longer side of what ink is looked for on
 _DARK = 110  # the middle level; below, the ink is light and the paper dark
 _PAPER = 4  # pixels a side that are one where only the paper is looked at
 # Of these a side: no line is so thick. What is thicker belongs to the paper, with its edges.
-_CLOSED, _OPENED = 5, 7
+_CLOSED = 5
+_OPENED = 7
 _MARK = 24  # levels of grey between ink and paper
 _RULE = 1 / 14  # of the longer side: a straight line so long is no part of a signature or a letter
 _SHORTEST_RULE = 30  # pixels
 _MOST_RUNS = 15_000  # of pixels in a row: more are a confusion
 # The lines of a signature are large, and thin for their size; letters are about seven times as high as their lines are thick.
-_LARGE_MARK, _LOWEST_MARK = 1 / 24, 5  # of the longer side, and pixels of the shorter one
+_LARGE_MARK = 1 / 24  # of the longer side
+_LOWEST_MARK = 5  # pixels of the shorter one
 _THIN = (7, 20)  # times the thickness of the line: the shorter side, and both together
 _THICKEST = 1 / 70, 3.2  # of the longer side, or pixels: an icon's lines are thicker
 _STRAIGHT = 1.05  # times width and height: the length of a line that does not turn
 # Together they are about as long as half way round their box, and leave most of it empty: a QR code does not.
-_LENGTH, _SHORTEST = 0.9, 1 / 4  # times width and height, and of the picture's longer side
-_FULL, _FULL_OF_FINE_LINES, _FINE = 0.32, 0.42, 2.2  # lines of so few pixels look thicker than they are
+_LENGTH = 0.9  # times width and height
+_SHORTEST = 1 / 4  # of the picture's longer side
+_FULL = 0.32
+_FULL_OF_FINE_LINES = 0.42
+_FINE = 2.2  # pixels: lines of so few look thicker than they are
 # Print is many small marks in rows, and more of them than a form has that nobody filled in; a caption is one row.
 _TALLEST_GLYPH = 1 / 20  # of the height, with 4 pixels more
 _WIDEST_WORD = 1 / 4  # of the width
-_FEWEST_LETTERS, _FEWEST_ROWS = 40, 4
+_FEWEST_LETTERS = 40
+_FEWEST_ROWS = 4
 _FEWEST_LINES = 1.8  # times the width of the page
 _NEXT_ROW = 3  # pixels
 _SHORTEST_GLYPH = 2  # pixels
@@ -179,8 +189,10 @@ class _Mark:
 
     def __init__(self, runs: list[Run]) -> None:
         self._runs = runs  # from the top down
-        left, right = min(run[1] for run in runs), max(run[2] for run in runs)
-        top, bottom = runs[0][0], runs[-1][0] + 1
+        left = min(run[1] for run in runs)
+        right = max(run[2] for run in runs)
+        top = runs[0][0]
+        bottom = runs[-1][0] + 1
         self.box = (left, top, right, bottom)
         self.size = (right - left, bottom - top)
         self.area = sum(end - start for _, start, end in runs)
@@ -236,7 +248,8 @@ def _marks(ink: Any) -> list[_Mark]:
         current: list[int] = []
         passed = 0
         for run in _RUN.finditer(pixels, start, start + ink.width):
-            left, right = run.start() - start, run.end() - start
+            left = run.start() - start
+            right = run.end() - start
             current.append(len(runs))
             touched.append(len(runs))
             while passed < len(above) and runs[above[passed]][2] < left:

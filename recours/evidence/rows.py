@@ -103,7 +103,8 @@ def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
     if not above:
         return None
     nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))
-    end, text = fold(above[nearest].text[-25:]), fold(cell.text[:25])
+    end = fold(above[nearest].text[-25:])
+    text = fold(cell.text[:25])
     is_lower = cell.text[0].islower()
     if abs(above[nearest].at - cell.at) > ASKEW:
         return None

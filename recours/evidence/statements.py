@@ -47,7 +47,8 @@ _NEAR = 100  # characters behind a sentence, in which its day or its person may 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
     """The sentences that say that something was delivered; `number`: of our parcel, folded."""
     for start, end in _sentences(folded):
-        sentence, nearby = folded[start:end], folded[start : end + _NEAR]
+        sentence = folded[start:end]
+        nearby = folded[start : end + _NEAR]
         participle = find_delivery(sentence, number) or _find_receipt(
             sentence, number, text[start : end + _NEAR], nearby
         )
@@ -105,7 +106,8 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
     """What says in a sentence that something was delivered; None: nothing does."""
     for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
-        head, tail = sentence[: participle.start()], sentence[participle.end() :]
+        head = sentence[: participle.start()]
+        tail = sentence[participle.end() :]
         if participle["collected"] or participle["received"]:
             is_delivery = _is_by_recipient(sentence, participle)
         else:
@@ -136,7 +138,8 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
     ):
         return None
     for participle in phrases.TAKEN.finditer(sentence):
-        head, tail = sentence[: participle.start()], sentence[participle.end() :]
+        head = sentence[: participle.start()]
+        tail = sentence[participle.end() :]
         if phrases.COLLECTED.fullmatch(participle[0]):
             has_subject = _PERSON.search(text, 0, participle.start()) or phrases.YOU_OR_ME.search(head)
             is_by_person = (
@@ -155,7 +158,8 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
     """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
-    head, tail = sentence[: participle.start()], sentence[participle.end() :]
+    head = sentence[: participle.start()]
+    tail = sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
     # As letters end: "Signed: J. Smith".
     if is_signed and (not head.strip() or tail.lstrip().startswith(":")):

@@ -117,12 +117,14 @@ class DocumentStore:
 
     def _named(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
         """Where a piece is to lie. What is no document is refused at once."""
-        media_type, refused = MEDIA_TYPE, None
+        media_type = MEDIA_TYPE
+        refused = None
         if piece.kind is not EvidenceKind.RECORD:
             try:
                 media_type = kind_of(piece.content, html=piece.html)
             except NotADocumentError as why:
-                media_type, refused = "application/octet-stream", None if retrieved.is_accepted else str(why)
+                media_type = "application/octet-stream"
+                refused = None if retrieved.is_accepted else str(why)
         path = self._place(label, sha256, media_type, refused=refused is not None)
         size = len(piece.content)
         return StoredDocument(

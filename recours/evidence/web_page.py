@@ -36,7 +36,8 @@ _VOID = frozenset(
 # What leads elsewhere or waits to be pressed says nothing of a parcel: "Proof of delivery", "Claims", "Reject cookies".
 _CONTROLS = frozenset({"nav", "button"})
 # A row that only links make is a menu, unless a number is one.
-_LINK, _LINK_ENDS = "\x0e", "\x0f"
+_LINK = "\x0e"
+_LINK_ENDS = "\x0f"
 _LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
 _SAID = re.compile(r"[^\W_]")
 _COLUMN = 100.0  # how far columns are apart
@@ -180,7 +181,9 @@ def _visible(page: str) -> str:
     folded = page.lower()
     if len(folded) != len(page):  # some capital has two small letters
         folded = page
-    parts, at, length = list[str](), 0, 0
+    parts = list[str]()
+    at = 0
+    length = 0
     elements = _Elements(folded)
     while length < MOST_TEXT and (start := page.find("<", at)) >= 0:
         if not elements.hide:

@@ -91,16 +91,17 @@ def attempt(
 
     `known_delivery`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
     """
-    started_at, start = deps.clock.now(), deps.clock.monotonic()
-    kept = _kept(claim, deps.documents)
-    if kept.is_complete:
+    started_at = deps.clock.now()
+    start = deps.clock.monotonic()
+    recovered = _kept(claim, deps.documents)
+    if recovered.is_complete:
         reservation.release()
-        return _adopted(claim, kept, started_at)
+        return _adopted(claim, recovered, started_at)
     fetched = next(answers, None)
     if fetched is None or not fetched.was_asked:
         return None
     is_assumed = known_delivery is not None and known_delivery.is_assumed
-    outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents, is_assumed=is_assumed)
+    outcome, evidence = _stored(claim, fetched.outcome, recovered, deps.documents, is_assumed=is_assumed)
     if isinstance(outcome, Failure) and (delivery := delivery_to_record(claim, outcome)):
         record = Retrieved((record_of(claim, delivery),), delivery)
         evidence += deps.documents.store(_label(claim), record)
@@ -121,8 +122,8 @@ def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> Att
 
     The rest of its answer may be missing: the carrier is not asked for that.
     """
-    kept = _kept(claim, documents)
-    return _adopted(claim, kept, clock.now()) if best_proof(kept.documents) else None
+    recovered = _kept(claim, documents)
+    return _adopted(claim, recovered, clock.now()) if best_proof(recovered.documents) else None
 
 
 def _kept(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
@@ -131,10 +132,10 @@ def _kept(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
     )
 
 
-def _adopted(claim: Claim, kept: RecoveredEvidence, at: datetime) -> AttemptResult:
-    proof = best_proof(kept.documents)
+def _adopted(claim: Claim, recovered: RecoveredEvidence, at: datetime) -> AttemptResult:
+    proof = best_proof(recovered.documents)
     outcome = Retrieved((), proof.delivery if proof else Delivery())
-    return AttemptResult(claim, FetchResult(outcome), at, evidence=kept.documents)
+    return AttemptResult(claim, FetchResult(outcome), at, evidence=recovered.documents)
 
 
 def _label(claim: Claim) -> Label:
@@ -142,12 +143,17 @@ def _label(claim: Claim) -> Label:
 
 
 def _stored(
-    claim: Claim, outcome: Outcome, kept: RecoveredEvidence, documents: "DocumentStore", *, is_assumed: bool
+    claim: Claim,
+    outcome: Outcome,
+    recovered: RecoveredEvidence,
+    documents: "DocumentStore",
+    *,
+    is_assumed: bool,
 ) -> tuple[Outcome, list[StoredDocument]]:
     """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
     pieces = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
     is_stored = {document.sha256 for document in pieces}
-    evidence = [*pieces, *(document for document in kept.documents if document.sha256 not in is_stored)]
+    evidence = [*pieces, *(document for document in recovered.documents if document.sha256 not in is_stored)]
     if isinstance(outcome, Failure) and not TRAITS[outcome.kind].uses_attempt:
         return outcome, evidence
     if proof := best_proof(evidence):

@@ -148,7 +148,8 @@ class Engine:
 
     def _take_answer(self, answer: AttemptFinished) -> None:
         """It is recorded later. Raises RunError."""
-        ended, lane = answer.ended, answer.leased.lane
+        ended = answer.ended
+        lane = answer.leased.lane
         calls = plural(ended.fetched.calls, "call")
         log.debug(f"{ended.claim.reference}: {calls} to {lane.account} in {ended.duration_s:.2f}s")
         self._answered.append(answer)
@@ -228,7 +229,10 @@ class Engine:
         now = self._deps.clock.now()
         questions = [
             ParcelQuery(
-                leased.claim.number or "", leased.known, leased.claim.id, leased.claim.earliest_delivery(now)
+                leased.claim.number or "",
+                leased.delivery,
+                leased.claim.id,
+                leased.claim.earliest_delivery(now),
             )
             for leased in bundle
         ]
@@ -239,7 +243,8 @@ class Engine:
         )
 
     def _announce(self, leased: LeasedClaim) -> None:
-        lane, claim = leased.lane, leased.claim
+        lane = leased.lane
+        claim = leased.claim
         self._recorder.announce(claim, lane.account)
         if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
             number = clean(claim.number or "", 60)
@@ -250,7 +255,7 @@ class Engine:
     def _attempt(self, leased: LeasedClaim, answers: Iterator[FetchResult]) -> AttemptResult | None:
         """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         try:
-            return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)
+            return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)
         except RunError:
             raise
         except Exception as error:
@@ -259,7 +264,8 @@ class Engine:
 
     def _learn(self, leased: LeasedClaim, ended: AttemptResult) -> AttemptFinished:
         """What an answer tells of its lane holds for all threads at once."""
-        lane, fetched = leased.lane, ended.fetched
+        lane = leased.lane
+        fetched = ended.fetched
         was_called = fetched.calls + fetched.unsent > 0
         with self._lanes_guard:
             repeats_outage = lane.repeats_outage(ended.outcome)
@@ -340,7 +346,8 @@ class Engine:
         carriers = set()
         is_resolved = False
         for answer in unreachable:
-            lane, outcome = answer.leased.lane, answer.ended.outcome
+            lane = answer.leased.lane
+            outcome = answer.ended.outcome
             lane.leave_unreachable(outcome)
             carriers.add(carrier_of(lane.key))
             is_resolved = is_resolved or (isinstance(outcome, Failure) and outcome.resolved)

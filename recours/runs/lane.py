@@ -104,7 +104,8 @@ class Mistakes:
         else:
             if mistake.place != self._place:
                 self.waiting.clear()
-            self._place, self._of_any_claim = mistake.place, mistake.of_any_claim
+            self._place = mistake.place
+            self._of_any_claim = mistake.of_any_claim
             self.waiting.append(claim_id)
             if mistake.remedy is not None or len(self.waiting) >= SAME_MISTAKES:
                 self.is_run_at_fault = True
@@ -222,9 +223,12 @@ class Lane:
                 Blocked.RATE_LIMIT, failure.message, failure.retry_at, explanation=failure.explanation
             )
         if failure.kind in REFUSED_KINDS or failure.retry_at:  # or it is unavailable, and says for how long
-            kind, explanation = failure.kind, failure.explanation
             return Refusal(
-                Blocked.CARRIER, failure.message, failure.retry_at, kind=kind, explanation=explanation
+                Blocked.CARRIER,
+                failure.message,
+                failure.retry_at,
+                kind=failure.kind,
+                explanation=failure.explanation,
             )
         if self.outage.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
@@ -240,7 +244,7 @@ class LeasedClaim:
     lane: Lane
     reservation: Reservation
     until: datetime
-    known: Delivery | None  # what the fetch goes by
+    delivery: Delivery | None  # what the fetch goes by
 
 
 def _is_of_account(failure: Failure) -> bool:
@@ -286,7 +290,8 @@ class LaneOrder:
 
     def take_outdated(self) -> list[str]:
         """The lanes whose heads must be read again; they count as read."""
-        outdated, self._outdated = sorted(self._outdated), set()
+        outdated = sorted(self._outdated)
+        self._outdated = set()
         return outdated
 
     def returned(self, key: str, place: Urgency) -> None:

@@ -194,10 +194,10 @@ class Leasing:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""
         bundles = self._bundled(lane, claims, lease)
         in_order = [claim for bundle in bundles for claim in bundle]
-        known = {claim.id: self._known(lane, claim) for claim in in_order}
+        deliveries = {claim.id: self._known(lane, claim) for claim in in_order}
         calls: list[CallBudget] = []
         for bundle in bundles:
-            calls += self._spec(lane.key).calls_for_bundle([known[claim.id] for claim in bundle])
+            calls += self._spec(lane.key).calls_for_bundle([deliveries[claim.id] for claim in bundle])
         reservations, refusal = self._reserve(lane, in_order, calls)
         if reservations:
             lane.waits_since = None
@@ -211,7 +211,7 @@ class Leasing:
             with_calls = zip(bundle, remaining, strict=False)
             until = lease.until
             leased.append(
-                [LeasedClaim(claim, lane, units, until, known[claim.id]) for claim, units in with_calls]
+                [LeasedClaim(claim, lane, units, until, deliveries[claim.id]) for claim, units in with_calls]
             )
         return list(filter(None, leased))
 
@@ -273,7 +273,8 @@ class Leasing:
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
         """The calls for claims of the other worker that are ready too and have a nearer deadline."""
-        other_stage, now = self._limits.other_stage, self._deps.clock.now()
+        other_stage = self._limits.other_stage
+        now = self._deps.clock.now()
         if other_stage is None or self._recorder.by_name:
             return {}
         monotonic = self._deps.clock.monotonic()
@@ -363,7 +364,8 @@ class Leasing:
             lanes = closed[first : first + LANES_AT_ONCE]
             is_more = True
             while is_more and self._left > 0:
-                lease, limit = self.new_lease(), min(self._limits.concurrency, self._left)
+                lease = self.new_lease()
+                limit = min(self._limits.concurrency, self._left)
                 claims = self._take(lanes, limit, lease, unnumbered=True)
                 with self._put_back_after_fault(claims):
                     self.put_back([claim for claim in claims if not self._done_without_call(claim, lease)])

@@ -88,7 +88,8 @@ class Recorder:
         return sum(decision.uses_attempt for _, decision in decided)
 
     def _decide(self, ended: "AttemptResult", now: datetime) -> Decision:
-        claim, outcome = ended.claim, ended.outcome
+        claim = ended.claim
+        outcome = ended.outcome
         if isinstance(outcome, Retrieved):
             decision = succeed(claim, outcome, now, ended.findings)
         else:
@@ -225,7 +226,8 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
 
 def _remembered(decision: Decision, ended: "AttemptResult") -> Decision:
     """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
-    state, fetched = decision.state, ended.fetched
+    state = decision.state
+    fetched = ended.fetched
     if fetched.remember is not None:
         state = replace(state, account=fetched.remember)
     return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))

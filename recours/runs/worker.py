@@ -121,7 +121,8 @@ class Worker(ABC):
 
     def limits(self) -> Limits:
         """How much may be done at once, and in all. Calls are left to the other worker if that runs at all."""
-        options, now = self.options, self.deps.clock.now()
+        options = self.options
+        now = self.deps.clock.now()
         batch = len(options.claims) or options.batch_size
         last = self.deps.journal.last_run(self.other.name, now)
         other_stage = self.other.stage if has_run_lately(last, self.other.schedule, now) else None
@@ -142,7 +143,8 @@ class Worker(ABC):
     def open(self) -> None:
         """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises UnfitClaimsError, RunError."""
         clock = self.deps.clock
-        self._started_at, self._start = clock.now(), clock.monotonic()
+        self._started_at = clock.now()
+        self._start = clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
         self.find_named()
         self._mention_gap(self._started_at)
@@ -211,7 +213,8 @@ class Worker(ABC):
 
     def close(self) -> Report:
         """End the run: send the mails, write the summary, and record what was done."""
-        clock, journal = self.deps.clock, self.deps.journal
+        clock = self.deps.clock
+        journal = self.deps.journal
         self.mention_unknown()
         self._try_to(self.tidy)
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
@@ -293,7 +296,8 @@ class Worker(ABC):
 
     def _expire(self) -> None:
         """Claims whose deadline has long passed are given up by the worker whose they are, in one line."""
-        now, policy = self.deps.clock.now(), self.policy
+        now = self.deps.clock.now()
+        policy = self.policy
         if self.options.claims or policy.expire_after is None:
             return
         limit = now - policy.expire_after
@@ -304,7 +308,8 @@ class Worker(ABC):
         references = [claim.reference for claim, _ in given_up]
         if count := len(references):
             self.stats.max_retries_reached += count
-            days, more = plural(policy.expire_after.days, "day"), count - _SHOWN_EXPIRED
+            days = plural(policy.expire_after.days, "day")
+            more = count - _SHOWN_EXPIRED
             names = ", ".join(references[:_SHOWN_EXPIRED]) + (f" and {more} more" if more > 0 else "")
             log.error(
                 f"🛑 EXPIRED: gave up {plural(count, 'claim')} whose response_deadline passed more than {days} ago "

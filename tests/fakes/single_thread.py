@@ -33,4 +33,4 @@ class SingleThreadEngine(Engine):
 
     def _attempt(self, leased: LeasedClaim, answers: Iterator[FetchResult]) -> AttemptResult | None:
         """A mistake of recours's own is raised: it must not pass for an answer."""
-        return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)
+        return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)
