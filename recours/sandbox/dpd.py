@@ -45,9 +45,14 @@ _FORM: soap.Form = (
         ),
     ),
 )
-_BOOLEANS = frozenset({"true", "1", "false", "0"})  # of XML Schema
+# What a parameter must be like, where it is there.
+_RULES = {
+    "Language": "[A-Z]{2}",
+    "ShipmentNumber": "[0-9]{14}",
+    "ExpandContainerMode": "MasterOnly|MasterAndSlave",
+    **dict.fromkeys(("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"), "true|1|false|0"),
+}
 _YES = frozenset({"true", "1"})
-_MODES = frozenset({"MasterOnly", "MasterAndSlave"})
 
 # StatusNumber, label, how long before the last trace.
 _ON_THE_WAY = (
@@ -56,9 +61,9 @@ _ON_THE_WAY = (
     ("20", "Colis en transit", timedelta(hours=9)),
     ("30", "Colis en cours de livraison", timedelta(hours=3, minutes=19)),
 )
-_DELIVERED = ("40", "Colis livré")
+_DELIVERED = ("40", "Colis livré", timedelta())
 
-_RETURNED = ("261", "Colis retourné à l'expéditeur")
+_RETURNED = ("261", "Colis retourné à l'expéditeur", timedelta())
 
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
 # In turn: this machine is not listed, or the customer is not the account's.
@@ -128,14 +133,8 @@ def _see_that_values_are_good(fields: dict[str, str]) -> None:
     """The customer first. Raises BadRequestError."""
     if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
         raise BadRequestError(_error(*_CUSTOMER_DENIED))
-    if not re.fullmatch(r"[A-Z]{2}", fields["Language"]):
-        raise _invalid("Language")
-    if not re.fullmatch(r"[0-9]{14}", fields["ShipmentNumber"]):
-        raise _invalid("ShipmentNumber")
-    if fields["ExpandContainerMode"] not in _MODES:
-        raise _invalid("ExpandContainerMode")
-    for name in ("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"):
-        if fields.get(name, "false") not in _BOOLEANS:
+    for name, form in _RULES.items():
+        if name in fields and not re.fullmatch(form, fields[name]):
             raise _invalid(name)
 
 
@@ -154,7 +153,7 @@ def _result(question: Question, state: ParcelState) -> str:
     if state.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
     delivered = state.scenario not in _NOT_DELIVERED
-    end = french_time(state.delivered_at if delivered else state.first_seen)
+    end = french_time(state.last_at)
     fields = [
         ("ShipmentNumber", question.number),
         ("DestinationCountry", "F"),
@@ -165,16 +164,12 @@ def _result(question: Question, state: ParcelState) -> str:
         ("Receiver", documents.signatory_of(state) if delivered else ""),
         ("Reference", "CMD-1"),
     ]
-    # The oldest first.
-    traces = [_trace(code, label, end - age) for code, label, age in _ON_THE_WAY]
-    if delivered:
-        traces.append(_trace(*_DELIVERED, end))
-    elif state.scenario is Scenario.RETURNED_TO_SENDER:
-        traces.append(_trace(*_RETURNED, end))
+    traces = [_trace(*event) for event in state.history(_ON_THE_WAY, _DELIVERED, [_RETURNED])]
     return f"{elements(fields)}<Traces>{''.join(traces)}</Traces>{_images(question, state, end)}"
 
 
-def _trace(code: str, label: str, when: datetime) -> str:
+def _trace(code: str, label: str, at: datetime) -> str:
+    when = french_time(at)
     fields = [
         ("ScanDate", _day(when)),
         ("ScanTime", _hour(when)),
