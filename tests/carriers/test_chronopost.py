@@ -186,28 +186,6 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[s
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
-@pytest.mark.parametrize(
-    "after",
-    [
-        [an_event("R", NOON)],
-        [an_event("R", NOON), an_event("U", EVENING)],
-        [an_event("R", NOON), an_event("D", EVENING, signed_by("EXPEDITEUR"))],
-    ],
-)
-def test_a_delivery_before_a_return_is_none_any_more(after: list[str]) -> None:
-    """Nobody can say whose signature the document shows."""
-    first = an_event("D", EARLY, signed_by("DUPONT"))
-    kind = ErrorKind.RETURNED_TO_SENDER if len(after) > 1 else ErrorKind.NOT_DELIVERED_YET
-    for listed in ([first, *after], [*after, first]):
-        assert failure_of(with_events(*listed)).kind is kind
-
-
-def test_without_times_the_order_of_the_list_tells_which_came_first() -> None:
-    back, delivered = an_event("R", "hier"), an_event("D", more=signed_by("DUPONT"))
-    assert failure_of(with_events(back, delivered)).kind is ErrorKind.RETURNED_TO_SENDER
-    assert failure_of(with_events(delivered, back)).kind is ErrorKind.NOT_DELIVERED_YET
-
-
 def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
     destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
     assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
@@ -235,16 +213,6 @@ def test_an_image_that_is_available_leads_to_the_document() -> None:
         WITH_POD,
     )
     assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
-
-
-def test_the_latest_delivery_counts_whatever_the_order() -> None:
-    early = an_event("D1", "2026-10-05T09:00:00+02:00", signed_by("MARTIN"))
-    late = an_event(
-        "D", "2026-10-05T08:31:00+00:00", signed_by("DUPONT")
-    )  # later, though its digits are smaller
-    for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
-        outcome, _ = fetch(with_events(*events), WITH_POD)
-        assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
 
 
 LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
@@ -349,14 +317,6 @@ def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
     assert failure_of(with_events(old, accepted)).kind is ErrorKind.NOT_DELIVERED_YET
     again = with_events(old, an_event("R", "2026-09-06T10:31:00+02:00"), old, accepted, an_event("D"))
     outcome, _ = fetch(again, WITH_POD)
-    assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
-
-
-def test_a_number_that_moves_again_after_months_is_another_parcels() -> None:
-    old = an_event("D", "2025-03-05T10:31:00+01:00", signed_by("MARTIN"))
-    assert failure_of(with_events(old, IN_TRANSIT)).kind is ErrorKind.NOT_DELIVERED_YET
-    back = an_event("R", "2025-03-05T10:31:00+01:00")
-    outcome, _ = fetch(with_events(back, IN_TRANSIT, an_event("D")), WITH_POD)
     assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
 
 

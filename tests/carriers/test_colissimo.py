@@ -358,13 +358,6 @@ def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
     assert parse_tracking(tracked(an_event("LIVCFM"), accepted, returned)) == KNOWN
 
 
-def test_a_number_that_moves_again_after_months_is_another_parcels() -> None:
-    old = an_event("LIVCFM", "2025-03-05T10:08:43.000")
-    assert failure_of(tracked(an_event("AARCFM"), old)).kind is K.NOT_DELIVERED_YET
-    # What is written about a delivered parcel months later is not.
-    assert isinstance(parse_tracking(tracked(an_event("DSCCLO"), old)), Delivery)
-
-
 def test_an_answer_about_another_parcel_is_none() -> None:
     for answer in (
         tracked(an_event("LIVCFM"), parcelNumber="6A00000000025"),

@@ -132,17 +132,6 @@ def test_a_delivery_to_the_sender_is_none_to_the_recipient() -> None:
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
 
 
-def test_a_return_of_an_earlier_parcel_of_the_number_is_not_that_of_this_one() -> None:
-    events = events_of(
-        ("transit", "01", "Returned to sender"),
-        ("delivered", "02", "Delivered to the shipper"),
-        ("pre-transit", "03", "Announced"),
-        ("delivered", "05", "Livré"),
-    )
-    answer = tracked(a_shipment("delivered", PROOF | {"documentUrl": LINK}) | {"events": events})
-    assert fetch(answer, DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
-
-
 def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
     failure = failure_of(tracked(a_shipment("delivered", PROOF, number="JJD000999")))
     assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
@@ -162,13 +151,6 @@ def test_a_shipment_of_freight_has_the_piece_that_was_asked_about() -> None:
     other = parse_tracking(tracked(shipment | {"details": {"pieceIds": ["00473325380028549071"]}}), asked)
     assert isinstance(other, Failure)
     assert other.kind is K.BAD_RESPONSE
-
-
-def test_of_parcels_with_one_number_the_newest_counts() -> None:
-    old = a_shipment("delivered", PROOF, timestamp="2024-10-05T10:31:00")
-    new = a_shipment("transit")
-    for listed in ([old, new], [new, old]):
-        assert failure_of(tracked(*listed)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_parcel_without_a_description_has_a_status() -> None:

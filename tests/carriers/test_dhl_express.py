@@ -308,19 +308,6 @@ def test_the_latest_event_counts_whatever_the_order() -> None:
         assert failure_of(tracked(*events)).unknown is not None
 
 
-def test_the_latest_delivery_counts_whatever_the_order() -> None:
-    early = an_event("OK", hour="09:00:00", signedBy="MARTIN")
-    # Later, though its digits are smaller.
-    late = an_event("OK", hour="08:31:00", offset="+00:00", signedBy="DUPONT")
-    for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
-        assert fetch(tracked(*events), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
-def test_what_comes_after_the_delivery_does_not_undo_it() -> None:
-    after = an_event("CC", "2026-10-06")
-    assert fetch(tracked(HANDED_OVER, after), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
 TIMES: list[Any] = [
     ("2026-10-05", "10:31:00", "+02:00", AT),
     ("2026-10-05", "10:31:00", "+0200", AT),
