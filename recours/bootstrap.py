@@ -43,11 +43,9 @@ def make_worker(
     mails: bool = True,
     opened_accounts: OpenedAccounts | None = None,
 ) -> Worker:
-    """A worker, ready to run once.
+    """A worker, ready to run once. `prefix`: see `Worker`; `mails`: False leaves them to the next run.
 
-    `run_id`: 32 hex digits that no other run has. `token`: of its leases, where several workers
-    share a run's record; unique among them. `prefix`: see `Worker`. `mails`: False leaves mails to the next
-    run. `kept`: see `make_queue`.
+    `run_id`: 32 hex digits; `token`: of its leases, unique among the workers that share the record of a run.
     """
     run_id = run_id or uuid.uuid4().hex
     clock = app.clock

@@ -33,10 +33,7 @@ class AccountHealth(StrEnum):
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account with its health. `why` and `until` (aware UTC): of what stands in the way.
-
-    `is_stopped`: by a person, and this account alone.
-    """
+    """`why` and `until` (aware UTC): of what stands in the way; `is_stopped`: by a person, and this account alone."""
 
     account: ClientAccount
     health: AccountHealth

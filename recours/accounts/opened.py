@@ -31,10 +31,7 @@ Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
 class OpenedAccounts(Mapping[str, Account]):
-    """By their keys. Going through them gives the house's: of thousands of clients' accounts a run needs a few.
-
-    Used by any number of threads.
-    """
+    """By their keys, for any number of threads. Iterating gives the house's only: a run needs few of thousands of others."""
 
     def __init__(
         self,
@@ -100,10 +97,7 @@ class OpenedAccounts(Mapping[str, Account]):
             self._stored.settle_moved(now)
 
     def refresh(self) -> bool:
-        """Tell whether accounts have changed in the database; these are opened again when they are next asked for.
-
-        For processes that live long. Raises DatabaseError.
-        """
+        """Tell whether accounts changed in the database; these are opened again when next asked for. Raises DatabaseError."""
         version = self._stored.version() if self._stored else None
         with self._lock:
             if version == self._version:
@@ -157,10 +151,7 @@ class OpenedAccounts(Mapping[str, Account]):
 
 
 def make_catalog(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
-    """The carriers there are, and whose account serves whose claims with these credentials.
-
-    `of_clients`: the numbers of clients' accounts, by client and carrier; None: none is known.
-    """
+    """The carriers, and whose account serves whose claims. `of_clients`: the numbers of clients' accounts, if any."""
     return CATALOG.with_accounts(settings.configured, of_clients)
 
 
@@ -193,10 +184,7 @@ def open_accounts(
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
 ) -> OpenedAccounts:
-    """What is needed to speak to each carrier. `watched` may put something between us and the network.
-
-    `database`: where clients' accounts are; None: only the house's are known.
-    """
+    """The house's accounts, and those of clients in `database`. `watched` may put something before the network."""
     redact = redactor(settings)
 
     def opener(spec: CarrierSpec, client: Client | None) -> "Callable[[Reservation], HttpSession]":

@@ -93,11 +93,7 @@ def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
 
 
 def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
-    """The first complete set of the carrier's credentials, and its options; names as in the settings.
-
-    `content`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
-    AccountRefusedError.
-    """
+    """The first complete set of credentials and the options, by their settings' names. Raises AccountRefusedError."""
     known = ", ".join(_names_of(spec))
     if not isinstance(content, Mapping):
         raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near="")
@@ -357,10 +353,7 @@ def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Each row below a line of names: its place for people, its cells by their columns, why it cannot be read; "": it can.
-
-    Between commas, semicolons or tabs, whichever the first line has most of.
-    """
+    """Each row below the names, cut by what they are cut by most: its place, its cells, why it cannot be read."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -41,11 +41,9 @@ class Seals:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
             count = len(self._keys)
-            keys = (
-                f"The key of {SETTING} does not open"
-                if count == 1
-                else f"None of the {count} keys of {SETTING} opens"
-            )
+            keys = f"None of the {count} keys of {SETTING} opens"
+            if count == 1:
+                keys = f"The key of {SETTING} does not open"
             raise SealError(
                 f"{keys} it: add the key that it was sealed with, or enter the credentials again"
             ) from None

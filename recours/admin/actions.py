@@ -398,10 +398,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Keep a client's credentials, sealed, in the place of those that it had; `is_new`: it must have none.
-
-        `limits`: None: as they are. `check`: try them, they are kept whatever the answer.
-        """
+        """Keep a client's credentials, sealed; `is_new`: it must have none. `limits`: None: they stay. `check`: try them too."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
@@ -480,10 +477,7 @@ class Actions:
         why_not: Callable[[_Listed], WhyNot],
         do: _Do | None,
     ) -> list[ActionResult]:
-        """Do it with those of the claims with which it can be done. `sentence`: the key of what says so.
-
-        `do`: None: nothing is done.
-        """
+        """Do it with those claims that allow it; without `do`, only tell. `sentence`: the key of the good news."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -516,10 +510,7 @@ class Actions:
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
-        """Do it with all at once, and singly with those that were left: one of them costs the others nothing.
-
-        Each claim with what stood in the way, if anything did. Raises DatabaseError if the database does not answer.
-        """
+        """Do it with all at once, then singly with those left; each with what stood in the way. Raises DatabaseError."""
         fault = None
         now = self.app.clock.now()
         try:

@@ -73,10 +73,7 @@ REFUSED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """What a person attaches. `at`: of the delivery, a day or a time, which without an offset is in RECOURS_TIMEZONE.
-
-    `anyway`: why they accept it though it is refused; "": they do not.
-    """
+    """`at`: of the delivery, in RECOURS_TIMEZONE without an offset; `anyway`: why it counts though it is refused, or ""."""
 
     reference: str
     name: str  # of the file, for people
@@ -231,10 +228,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
-    """Tell whether the file is to be the claim's POD: it has none, or a lesser one.
-
-    A file of other software, of which nothing is on record, stays.
-    """
+    """Tell whether the file becomes the claim's POD: there is none, or a lesser one that is on record."""
     if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
         return True
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
@@ -246,10 +240,7 @@ def _goes_first(
 def piece_to_take_back(
     listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
 ) -> tuple[KeptEvidence, KeptEvidence | None]:
-    """The proof of this path or SHA-256 ("": the claim's POD), and the best of the others; None: there is none.
-
-    Raises NotAttachedError.
-    """
+    """The proof of this path or SHA-256 ("": the POD), and the best of the others. Raises NotAttachedError."""
     proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
     names = (chosen or listed.pod_url,)
     piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)

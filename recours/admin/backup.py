@@ -220,10 +220,7 @@ def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
 
 
 def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> Iterator[str]:
-    """Copy documents of the POD folder; gives a sentence for each that is not what it should be.
-
-    Raises BackupError if one cannot be read, OSError if one cannot be written.
-    """
+    """Copy documents; gives a sentence for each that is not what it should be. Raises BackupError, OSError."""
     root = pod_dir.resolve()
     for path, sha256 in documents:
         if not is_inside(pod_dir, path):
@@ -302,10 +299,7 @@ def _require_rest(database: Database) -> None:
 
 
 def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
-    """Copy the documents that are missing there; how many, and the names of those of another content, which are kept.
-
-    Raises BackupError.
-    """
+    """Copy the missing documents; their number, and the names of other files that are kept. Raises BackupError."""
     copied = 0
     other = []
     for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
@@ -367,10 +361,7 @@ _WAIT_S = 5.0  # for the end of a transaction
 
 @contextmanager
 def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
-    """Write a consistent copy, a file of its own; gives a connection to it. Raises BackupError.
-
-    In one step, so that it is consistent whatever others write. Where there is a write-ahead log, none of them waits.
-    """
+    """Write a copy in one step, whatever others write meanwhile; gives a connection to it. Raises BackupError."""
     address = f"{database.absolute().as_uri()}?mode=rw"
     try:
         with (

@@ -83,10 +83,7 @@ class _Recorder:
 
 
 def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, Redactor] | Refusal:
-    """Ask about one number as a run would, or say why the carrier takes no call now. Raises RunError.
-
-    The recording is free of secrets; what is shown of the outcome goes through the redactor.
-    """
+    """Ask about one number as a run would, or say why not; the recording is free of secrets. Raises RunError."""
     exchanges: list[tuple[Request, Response | HttpError]] = []
     opened = open_accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
     queue = make_queue(app.settings, app.database, app.clock, random, opened)

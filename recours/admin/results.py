@@ -18,10 +18,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.evidence import ClaimEvidence, piece_text, source_name
-from recours.reporting.labels import (
-    explain_or_quote,
-    reason_of,
-)
+from recours.reporting.labels import explain_or_quote, reason_of
 from recours.reporting.records import ListedClaim, PastAttempt
 from recours.runs.refusals import ClaimRefusal, Unfit
 
@@ -151,12 +148,9 @@ class ResultSentences(Localized):
     ) -> FetchResult:
         """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
-        has_error = attempt.explanation or attempt.message
-        error = (
-            explain_or_quote(self.language, attempt.explanation, None, attempt.message or "")
-            if has_error
-            else None
-        )
+        error = None
+        if attempt.explanation or attempt.message:
+            error = explain_or_quote(self.language, attempt.explanation, None, attempt.message or "")
         reference = listed.claim.reference
         if not attempt.used:
             outlook = self._say("left")

@@ -162,10 +162,7 @@ def with_actions(database_url: str | None) -> Iterator[Actions]:
 
 @contextmanager
 def acting(app: App) -> Iterator[Actions]:
-    """What a person does; why something cannot be done becomes a sentence, and ends the process.
-
-    A fault on the way is raised as it is: all commands tell it alike.
-    """
+    """What a person does; a refusal ends the process with its sentence, and a fault is raised as it is."""
     try:
         yield Actions(app, person())
     except RecoursError as error:

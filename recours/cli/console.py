@@ -232,11 +232,7 @@ _LONGEST_AGO = timedelta(days=36500)
 
 
 def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
-    """The type of an option: `2026-02-03`, `2026-02-03 14:00`, `3d`, `12h`; `time_of` makes a time of it.
-
-    Gives a datetime, naive if no offset was typed, or a timedelta back from now.
-    `bare_days`: a number alone is that many days.
-    """
+    """An option such as `2026-02-03`, `3d` or `12h`, and `90` with `bare_days`: a datetime, or a timedelta back."""
 
     def parse(value: object) -> datetime | timedelta:
         text = str(value).strip()

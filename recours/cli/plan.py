@@ -5,13 +5,7 @@ from math import ceil
 
 import click
 
-from recours.cli.common import (
-    database_option,
-    json_option,
-    show_problems,
-    tell_json,
-    with_app,
-)
+from recours.cli.common import database_option, json_option, show_problems, tell_json, with_app
 from recours.cli.console import Table, number_option, show
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized

@@ -5,14 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recours.cli.common import (
-    database_option,
-    json_option,
-    show_problems,
-    tell_json,
-    unknown_claim,
-    with_app,
-)
+from recours.cli.common import database_option, json_option, show_problems, tell_json, unknown_claim, with_app
 from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized

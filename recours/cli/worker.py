@@ -100,10 +100,7 @@ def _work(
 
 
 def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> App | None:
-    """The database, as soon as it is there: machines start in any order. None: the process is to stop.
-
-    Raises DatabaseError if the database answers that it cannot be used.
-    """
+    """The app, once its database answers; None: the process was stopped before. Raises DatabaseError if it refuses."""
     while not asked_to_stop.is_set():
         try:
             return open_database(settings, connections=_CONNECTIONS)

@@ -176,10 +176,7 @@ class _Hardened:
 
 
 class _BoundedForm:
-    """What a visitor sends, taken as long as it is no larger and no slower than the form of that address may be.
-
-    It refuses only while the form is read, after the visitor's role was checked.
-    """
+    """What a visitor sends. Once a view reads it, it is refused if it is larger or slower than that form may be."""
 
     def __init__(self, request: Request, receive: Receive) -> None:
         self._receive = receive

@@ -39,10 +39,7 @@ Segment = tuple[str, float, float]
 
 @dataclass(frozen=True)
 class Bar:
-    """`label`: what stands beside it; `title`: all that it shows.
-
-    `is_named`: there is room for its name; `is_named_if_wide`: only where the page is no phone's.
-    """
+    """`title`: all that it shows; `is_named`: there is room for its name; `is_named_if_wide`: except on a phone."""
 
     name: str
     segments: Sequence[Segment]

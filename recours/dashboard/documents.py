@@ -88,10 +88,7 @@ def find_document(
 
 
 def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = None) -> Document | NoDocument:
-    """The document at this path. `piece`: what is on record of it.
-
-    Other software writes `pod_url` too: what does not lie in the folder of the documents is not opened.
-    """
+    """The document at this path, if it lies in the folder. `piece`: what is on record of it."""
     if not is_inside(folder, path_text):
         return NoDocument(Absent.ELSEWHERE, path_text)
     path = Path(path_text)

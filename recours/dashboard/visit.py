@@ -252,10 +252,7 @@ def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Not
 
 
 def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
-    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first.
-
-    Raises RecoursError.
-    """
+    """Have the carriers of these claims asked, in the background. `before`: lines that come first. Raises RecoursError."""
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)

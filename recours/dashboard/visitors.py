@@ -54,10 +54,7 @@ class PageRequest:
         return peer is not None and any(peer in network for network in proxies)
 
     def address(self, proxies: Iterable[Network]) -> str:
-        """Where it comes from, for counting wrong passwords: the last address that a known proxy saw.
-
-        For IPv6 it is the network: a visitor with one address has 2^64 of them.
-        """
+        """The last address that a known proxy saw, for counting wrong passwords; of IPv6 the network, which one visitor has."""
         forwarded = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
         text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)

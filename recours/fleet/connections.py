@@ -40,10 +40,7 @@ def conninfo_of(url: URL) -> str:
 
 
 def connected(conninfo: str) -> psycopg.Connection:
-    """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error.
-
-    Its transactions are at ISOLATION.
-    """
+    """A connection in autocommit, without prepared statements, whose transactions are at ISOLATION. Raises psycopg.Error."""
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.isolation_level = ISOLATION
     return connection
@@ -98,10 +95,7 @@ def _say_once() -> None:
 
 
 def defer_fetch(conninfo: str, reference: str) -> None:
-    """Have a claim fetched, unless a job for it waits already. Raises psycopg.Error.
-
-    By SQL alone, as a trigger in docs/several-machines.md does: quick, and without a pool of connections.
-    """
+    """Have a claim fetched, unless a job for it waits; in one statement, without a pool. Raises psycopg.Error."""
     names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
     with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
         server.execute(_DEFER_FETCH, names)

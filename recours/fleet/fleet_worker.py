@@ -124,11 +124,7 @@ class RunRecord:
         *,
         stopped: bool = False,
     ) -> None:
-        """Record it as it stands: of a process that is killed, the last such record is there. Raises RunError.
-
-        `ticked_at`: when the process last looked for what is due; `stopped`: it ends in
-        order.
-        """
+        """Record it as it stands. `ticked_at`: the last look for due claims; `stopped`: it ends in order. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
@@ -180,10 +176,7 @@ class FleetWorker:
 
     @property
     def workable(self) -> Collection[str]:
-        """Those of them whose slices this process can do now: it leaves a carrier to others after a fault of its own.
-
-        A queue asks this several times a second, and gives it no others.
-        """
+        """Those whose slices this process can do now: after a fault of its own, it leaves a carrier to others for a while."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
@@ -332,10 +325,7 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this process or its machine, as a full disk: the next job would meet it again.
-
-        Another process may be well. This one takes no slices of the carrier until the worker would run again by cron.
-        """
+        """After a fault of this machine, take no slices of the carrier until the worker's next scheduled run."""
         if not isinstance(fault, DatabaseError | NotRecordedError):  # which others meet, too
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 

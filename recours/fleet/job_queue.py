@@ -168,10 +168,7 @@ def create_tables(database: Database, schema: str) -> bool:
 
 
 def sql_of_tables(database: Database, schema: str, role: str | None = None) -> list[str]:
-    """What `create_tables` would run, to be run by someone else. Raises DatabaseError, NoFleetError.
-
-    `role`: who is given the rights that a worker needs; None: nobody.
-    """
+    """What `create_tables` would run, and the grants for `role`. Raises DatabaseError, NoFleetError."""
     creating = [] if _are_there(database) else [schema]
     if role is None:
         return creating
@@ -191,9 +188,6 @@ def _are_there(database: Database) -> bool:
 
 
 def remove_strange_jobs(database: Database) -> int:
-    """Remove jobs that are none of ours from our queues; returns how many. Raises DatabaseError.
-
-    A program that may write to the queue's tables may write anything: jobs that come before all others, or never end.
-    """
+    """Remove jobs of other programs from our queues, where they could come first or never end. Raises DatabaseError."""
     with database.write() as connection:
         return connection.execute(_REMOVE_STRANGE_JOBS).rowcount

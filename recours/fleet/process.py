@@ -26,10 +26,7 @@ _TIMEOUT_S = 1.0  # of a report to systemd
 
 
 def systemd_notify(state: str) -> None:
-    """Report a state, as `READY=1`, to the service manager that started this process; without one, do nothing.
-
-    Never raises: a report that gets lost is logged, and systemd's own time limits then act.
-    """
+    """Report a state, as `READY=1`, to the service manager, if one started this process. A lost report is only logged."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
@@ -91,10 +88,7 @@ class Process:
             self.fleet_worker.close()
 
     def _supervise(self) -> None:
-        """Have jobs done until the worker is stopped and its work is over. Raises what ended them before.
-
-        A queue whose database does not answer may never end. It is left behind, in a thread that ends with the process.
-        """
+        """Have jobs done until the worker is stopped; a queue whose database does not answer is left behind."""
         jobs: Future[None] = Future()
         threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
         worked_at = monotonic()

@@ -81,10 +81,7 @@ PRIVATE = Access()
 
 
 def make_alike(path: Path, present: Path) -> None:
-    """Make an empty file that is to be a copy: those may read and write it who may `present`, and nobody else at any time.
-
-    Its owner and group become the same too, as far as this user may give files away. Raises OSError.
-    """
+    """Make an empty file with the rights, group and owner of `present`, as far as this user may. Raises OSError."""
     original = present.stat()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     mode = stat.S_IMODE(original.st_mode)
@@ -124,10 +121,7 @@ def read_regular(path: Path, limit: int = -1) -> bytes:
 
 
 def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
-    """A file with something in it that everybody on this machine may read: `place` itself, or one in that folder. None: none was found.
-
-    Folders that others may not enter keep theirs. `limit`: how many entries are looked at.
-    """
+    """A file below `place`, not empty, that every user of this machine may read; None: none among the first `limit`."""
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
     remaining = limit
@@ -174,10 +168,7 @@ def mode_of(path: Path) -> int | None:
 
 
 def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
-    """Why no file can be written in a folder; None if one can. A missing folder is not made.
-
-    `written_to`: what runs go on writing to in it, where it is there: it may be another user's, though the folder is not.
-    """
+    """Why no file can be written in a folder; None if one can. `written_to`: what runs go on writing to in it."""
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:

@@ -52,10 +52,7 @@ def find_home(environment: Mapping[str, str]) -> Path:
 
 
 def make_home(environment: Mapping[str, str]) -> Path:
-    """The home; where there is none yet, the folder that RECOURS_HOME names, or the working directory, becomes it.
-
-    Raises NoHomeError, also if that folder cannot be written.
-    """
+    """The home; if there is none, RECOURS_HOME or the working directory becomes it. Raises NoHomeError."""
     try:
         return find_home(environment)
     except NoHomeError:

@@ -60,10 +60,7 @@ class GuideFormatter(logging.Formatter):
 
 
 class _File(ConcurrentRotatingFileHandler):
-    """Waits for the lock of its file so long, and no longer: a program that holds it and stands still must hold no run.
-
-    Remembers that a line could not be written, instead of printing a traceback for each.
-    """
+    """A file whose lock is waited for only so long; a line that could not be written is remembered, not printed."""
 
     failure: BaseException | None = None
     is_passed_over = False  # as long as another program holds the lock
@@ -84,10 +81,7 @@ class _File(ConcurrentRotatingFileHandler):
         self._access = access
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line, unless another thread that had the same logger closed this file meanwhile.
-
-        The library would open it again, and nobody would close it.
-        """
+        """Write the line, unless another thread closed this file: the library would open it again for good."""
         if not self._is_closed:
             super().emit(record)
 
@@ -178,10 +172,7 @@ class LogFile:
     access: Access = PRIVATE
 
     def opened(self, aside: logging.Handler | None = None) -> _File:
-        """`aside`: a handler that has the lines too; None: there is none, and stderr has them while the file is locked.
-
-        Raises RunError.
-        """
+        """`aside`: a handler that has the lines too; else stderr has them while the file is locked. Raises RunError."""
         other = aside or logging.StreamHandler(sys.stderr)
         path = self.path
         try:

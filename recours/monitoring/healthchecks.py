@@ -35,10 +35,7 @@ class Pings:
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`url`: of the check, perhaps with {worker}; `run_id`: 32 hex digits. Connects nowhere yet.
-
-        `patience_s`: seconds that a try may take, once to connect and once to be answered.
-        """
+        """`url`: perhaps with {worker}; `run_id`: 32 hex digits; `patience_s`: to connect, and to be answered."""
         self._parts = urlsplit(url.replace("{worker}", worker))
         self._run_id = UUID(hex=run_id)
         self._redact = redact
@@ -83,10 +80,7 @@ class Pings:
 
 
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
-    """Why the server of a check cannot be reached, as a phrase that goes after its name; "": it can.
-
-    Its front page is asked for: no check is pinged.
-    """
+    """Why the server of a check cannot be reached, as the end of a sentence; "": it can. No check is pinged."""
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
     except UnacceptableAnswerError:  # a redirect, say: somebody answers

@@ -169,10 +169,7 @@ def exposition(metrics: Iterable[Metric]) -> str:
 
 
 def replace_file(path: Path, text: str, mark: str) -> None:
-    """Put the text there as a whole: a reader meanwhile has the old one or the new one. Raises OSError.
-
-    `mark` is unique. Until it is complete the file has a name that the collector passes over.
-    """
+    """Put the text there as a whole; `mark` is unique, in a name that the collector skips until then. Raises OSError."""
     part = path.with_name(f".{path.name}.{mark}.part")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as file:

@@ -43,10 +43,7 @@ Run = Callable[[Sequence[str], bytes], Done]
 
 
 def run(command: Sequence[str], content: bytes = b"") -> Done:
-    """Run a program that is found on the PATH, with `content` on its stdin. Its messages are English.
-
-    Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
-    """
+    """Run a program on the PATH, in English; its stdin is `content`. Debian's `crontab -l` is to show its header too."""
     try:
         process = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
             command,
