@@ -51,7 +51,7 @@ from recours.runs.eligibility import (
     why_not_reopen,
 )
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
-from recours.runs.source import can_be_reference, unknown_claim
+from recours.runs.source import unknown_claim
 
 LONGEST_WHY = 300
 MOST_CLAIMS = 5000  # of one action
@@ -303,7 +303,7 @@ class Actions:
         return self._result(claim.reference, key, reference=clean(claim.reference, 100), path=apart)
 
     def _listed(self, reference: str) -> ListedClaim:
-        listed = self.reports.records.find(reference) if can_be_reference(reference) else None
+        listed = self.reports.records.find(reference)
         if listed is None:
             raise ClaimsRefusedError(unknown_claim(self.app.claims, reference))
         return listed
@@ -481,7 +481,7 @@ class Actions:
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
-            listed = self.reports.records.find_all(list(filter(can_be_reference, references)))
+            listed = self.reports.records.find_all(references)
             refusal_of = why_not(listed)
             claims: list[Claim] = []
             results: dict[str, ActionResult] = {}

@@ -29,7 +29,7 @@ from recours.core.translations import N_
 from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
-from recours.runs.source import can_be_reference, named_state, unknown_claim
+from recours.runs.source import named_state, unknown_claim
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
@@ -102,7 +102,7 @@ class Attacher:
         Raises NotAttachedError; UnfitClaimsError if there is no such claim, or a run is fetching it; RunError.
         """
         reference = attachment.reference
-        listed = self.records.find(reference) if can_be_reference(reference) else None
+        listed = self.records.find(reference)
         if listed is None:
             raise UnfitClaimsError(unknown_claim(self.claims, reference))
         claim = listed.claim

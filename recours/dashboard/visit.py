@@ -29,7 +29,6 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
-from recours.runs.source import can_be_reference
 from recours.settings.model import Settings
 
 LANGUAGE_COOKIE = "recours_language"
@@ -186,7 +185,7 @@ class Visit:
 
     def claim_named(self, reference: str) -> ListedClaim | None:
         """The claim with this reference; None if no claim has it. Raises DatabaseError."""
-        return self.reports.records.find(reference) if can_be_reference(reference) else None
+        return self.reports.records.find(reference)
 
     def link(self, **changes: object) -> str:
         """This page with other parameters."""

@@ -44,7 +44,7 @@ def explanation_of(
 ) -> Explanation | None:
     """Where the claim with this reference stands, and why; None if no claim has it. Raises DatabaseError."""
     reports = Reports(app)
-    listed = reports.records.find(reference) if can_be_reference(reference) else None
+    listed = reports.records.find(reference)
     if listed is None:
         return None
     claim = listed.claim

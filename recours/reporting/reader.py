@@ -70,6 +70,7 @@ from recours.reporting.records import (
     WrittenMail,
 )
 from recours.reporting.system_reader import conditions_without_row, read_mark
+from recours.runs.source import can_be_reference
 
 _c = claims.c
 _a = attempts.c
@@ -77,7 +78,6 @@ _m = mails.c
 _v = evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
-_NEWEST_MAILS = 5_000  # that are looked through for those that were left undecided
 # What `PastAttempt` calls as the table does.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
@@ -113,7 +113,8 @@ class DatabaseRecords:
         return self.find_all([reference]).get(reference)
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
-        """The claims of these references that there are, by their references."""
+        """The claims of these references that there are, by their references; what can be none is not looked for."""
+        references = [reference for reference in references if can_be_reference(reference)]
         by_reference = {}
         with self.database.read() as connection:
             for first in range(0, len(references), _AT_ONCE):
