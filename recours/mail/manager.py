@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from recours.core.carrier import Catalog
 from recours.core.mail import (
     FAULTS,
     LAPSED,
@@ -26,10 +24,12 @@ from recours.core.mail import (
     things,
     trouble_of,
 )
+from recours.core.policy import Policy
 from recours.core.text import clean, plural
 from recours.database.mail_outbox import MailOutbox
 from recours.mail.render import MOST_CLAIMS, Branding, Rendered, render
 from recours.runs.ports import Clock
+from recours.settings.model import MailSettings
 
 log = logging.getLogger("__main__")
 
@@ -45,22 +45,12 @@ _GOES_ON = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class MailPolicy:
-    language: str
-    zone: ZoneInfo
-    head: Branding
-    send_limit: int  # more client mails than this in one run are held
-    skipped_statuses: frozenset[str]  # of claims for which there is nothing to do
-    admin: str = ""
-
-
-@dataclass(frozen=True)
 class NotificationManager:
     """Renders the mails that are due; what waits for a digest stays untold."""
 
     outbox: MailOutbox
-    policy: MailPolicy
-    catalog: Catalog
+    settings: MailSettings
+    policy: Policy
     clock: Clock
     new_id: Callable[[], str]  # a text that no other mail has been given
     blocked: Callable[[], Mapping[str, int]] = dict  # how many claims wait, by the key of their account
@@ -74,14 +64,14 @@ class NotificationManager:
             for mail in self._of_client(client_id, ids, now)
         )
         # As many as it takes to know: there may be thousands.
-        first = list(islice(due, self.policy.send_limit + 1))
-        is_held = len(first) > self.policy.send_limit
+        first = list(islice(due, self.settings.send_limit + 1))
+        is_held = len(first) > self.settings.send_limit
         count = 0
         for recipient, preferences, kind, events in chain(first, due):
             count += self._write(kind, events, recipient, preferences.language, now, is_held=is_held)
         if is_held:
             log.warning(
-                f"{plural(count, 'mail')} to clients held: more than {self.policy.send_limit} in one run "
+                f"{plural(count, 'mail')} to clients held: more than {self.settings.send_limit} in one run "
                 "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
             )
         return count + self._summary(now)
@@ -95,7 +85,7 @@ class NotificationManager:
             return []
         events = self.outbox.still_untold(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
-        preferences, fault = parse_preferences(recipient.preferences, self.policy.language)
+        preferences, fault = parse_preferences(recipient.preferences, self.settings.language)
         if fault:
             log.warning(f"Client {client_id}: {fault}; the usual is done")
         mails = []
@@ -122,7 +112,7 @@ class NotificationManager:
             now = self.outbox.reasons(some)
             lapsed: list[OutboxEvent] = []
             for event in some:
-                holds = still_holds(event, now, self.policy.skipped_statuses)
+                holds = still_holds(event, now, self.policy.skip_claim_statuses)
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
@@ -146,13 +136,13 @@ class NotificationManager:
         events = self._holding(self.outbox.events_of_operator())
         if not events:
             return 0
-        if not is_address(self.policy.admin):
+        if not is_address(self.settings.admin):
             self.outbox.decline(events, "there was no ADMIN_EMAIL")
             log.warning(
                 f"{plural(len(things(events)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
             )
             return 0
-        operator = Recipient(None, self.policy.admin, None, is_active=True, preferences=None)
+        operator = Recipient(None, self.settings.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in events if event.name is EventName.WEEKLY_REPORT]
         summary = [event for event in events if event.name is not EventName.WEEKLY_REPORT]
         mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
@@ -160,7 +150,7 @@ class NotificationManager:
             summary_due(self.outbox.last_summary(), now, self.policy.zone) or self._has_new(summary, now)
         ):
             mails.append((MailKind.OPERATOR_SUMMARY, summary))
-        return sum(self._write(kind, of, operator, self.policy.language, now) for kind, of in mails)
+        return sum(self._write(kind, of, operator, self.settings.language, now) for kind, of in mails)
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Tell whether a fault is among these that no mail of these days was about."""
@@ -184,7 +174,8 @@ class NotificationManager:
             if kind is MailKind.WEEKLY_REPORT:
                 mail = Rendered(**events[0].facts)  # it was written with its event
             else:
-                mail = render(kind, events, language, recipient.name, self.policy.head, self.catalog, blocked)
+                head = Branding(self.settings.service, self.settings.claim_url, self.policy.zone)
+                mail = render(kind, events, language, recipient.name, head, self.outbox.catalog, blocked)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in events[:5])
             log.exception(f"The mail about {references} cannot be written: an internal error")

@@ -150,26 +150,23 @@ class MailService:
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
         from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
-        from recours.reporting.system import (  # noqa: PLC0415 (see above)
-            Week,
-            WeekReport,
-            success_of,
-        )
+        from recours.reporting.system import WeekReport, days_until, success_of  # noqa: PLC0415 (see above)
 
-        settings = self._settings
-        database = self.outbox.database
+        zone = self._settings.policy.zone
         reports = self._reports()
-        zone = settings.policy.zone
-        week = Week(monday, zone)
-        days_before = week.weeks_ago(1).days
+        system = reports.system
+        days = days_until(monday + timedelta(days=6), 7)
+        days_before = days_until(monday - timedelta(days=1), 7)
+        start = datetime.combine(monday, time(), zone)
+        end = datetime.combine(monday + timedelta(days=7), time(), zone)
         return WeekReport(
-            week,
+            monday,
             reports.overview(days=1),
-            success_of(reports.system.tallies(week.days, zone), week.days),
-            success_of(reports.system.tallies(days_before, zone), days_before).all,
-            reports.system.secured(week.start, week.end),
-            bool(reports.system.runs(limit=1, until=week.end)),
-            DatabaseCustody(database, settings.pod_dir).last(),
+            success_of(system.tallies(days, zone), days),
+            success_of(system.tallies(days_before, zone), days_before).all,
+            system.secured(start, end),
+            bool(system.runs(limit=1, until=end)),
+            DatabaseCustody(self.outbox.database, self._settings.pod_dir).last(),
         )
 
     def rendered(self, report: "WeekReport", language: str) -> "Rendered":
@@ -178,18 +175,12 @@ class MailService:
         return render_report(report, language, self.branding(), self.outbox.catalog)
 
     def _manager(self) -> "NotificationManager":
-        from recours.mail.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)
+        from recours.mail.manager import NotificationManager  # noqa: PLC0415 (see above)
 
-        mail = self._settings.mail
-        policy = self._settings.policy
-        skipped = frozenset(policy.skip_claim_statuses)
-        mail_policy = MailPolicy(
-            mail.language, policy.zone, self.branding(), mail.send_limit, skipped, mail.admin
-        )
         return NotificationManager(
             self.outbox,
-            mail_policy,
-            self.outbox.catalog,
+            self._settings.mail,
+            self._settings.policy,
             self.clock,
             lambda: uuid.uuid4().hex,
             cache(self.blocked),

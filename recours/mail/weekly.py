@@ -1,6 +1,7 @@
 """The weekly report as a mail: the verdict and problems of `recours status`, then the week's figures and what waits."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
@@ -21,7 +22,6 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     sentences = VerdictSentences(language, head.zone)
     current = verdict(report.now)
     rate = report.success.all
-    number = report.week.label.partition("-W")[2].lstrip("0")
     subject = texts("No proof this week")
     if rate.success:
         subject = texts.counted("{count} proof this week", "{count} proofs this week", rate.success)
@@ -36,9 +36,12 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
         )
         for problem in current.problems
     ]
-    first = texts.day(report.week.days[0])
-    last = texts.day(report.week.days[-1])
-    title = texts("Week {week}, from {first} to {last}", week=number, first=first, last=last)
+    title = texts(
+        "Week {week}, from {first} to {last}",
+        week=report.monday.isocalendar().week,
+        first=texts.day(report.monday),
+        last=texts.day(report.monday + timedelta(days=6)),
+    )
     items.append(Item(title, list(_figures(report, texts, catalog))))
     if waiting := list(_waiting(report, texts, catalog)):
         items.append(Item(texts("Waiting"), waiting))

@@ -6,17 +6,16 @@ Pure: what was read, what the queue knows of each carrier, and the time come in.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.evidence import Manifest
-from recours.core.mail import OPEN_STATES, MailState, week_label
+from recours.core.mail import OPEN_STATES, MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import CallBudget, Capability, Limit, Usage, Window
 from recours.reporting.records import COUNTED_UP_TO, iso
@@ -619,44 +618,11 @@ def account_json(listed: ListedAccount) -> dict[str, Any]:
     }
 
 
-_WEEK = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Week:
-    """A week, from its Monday on, in a time zone."""
-
-    monday: date
-    zone: ZoneInfo
-
-    @property
-    def label(self) -> str:
-        """`2026-W06`."""
-        return week_label(self.monday)
-
-    @property
-    def start(self) -> datetime:
-        return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
-
-    @property
-    def end(self) -> datetime:
-        """The first moment after it, aware UTC."""
-        return self.weeks_ago(-1).start
-
-    @property
-    def days(self) -> list[date]:
-        return [self.monday + timedelta(days=n) for n in range(7)]
-
-    def weeks_ago(self, count: int) -> "Week":
-        """The week so many weeks before."""
-        return Week(self.monday - count * _WEEK, self.zone)
-
-
 @dataclass(frozen=True)
 class WeekReport:
     """What came of a week, and how things stand now."""
 
-    week: Week
+    monday: date
     now: Overview
     success: Success
     previous: Rate  # of the week before

@@ -123,16 +123,10 @@ class SystemReader:
     # ---------------------------------------------------------------- runs and results
 
     def runs(
-        self,
-        worker: str | None = None,
-        since: datetime | None = None,
-        limit: int = 50,
-        until: datetime | None = None,
+        self, since: datetime | None = None, until: datetime | None = None, limit: int = 50
     ) -> list[Run]:
-        """The latest runs, the newest first; of those that began up to `until` if it is given."""
+        """The latest runs that began in this time, the newest first."""
         query = select(runs).order_by(_r.started_at.desc()).limit(limit)
-        if worker is not None:
-            query = query.where(_r.worker == worker)
         if since is not None:
             query = query.where(_r.started_at >= since)
         if until is not None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, literal_column, select, update
@@ -15,11 +15,11 @@ from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.tables import account_state, client_accounts, events, mails
-from recours.mail.manager import MailPolicy, NotificationManager
-from recours.mail.render import Branding
+from recours.mail.manager import NotificationManager
 from recours.mail.sender import EmailSender, Envelope
 from recours.mail.smtp import SmtpConnection, SmtpSettings
 from recours.sandbox import SimulatedClock
+from recours.settings.loading import load
 from tests.conftest import SERVICE_CLIENTS
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
@@ -59,9 +59,14 @@ class World:
         """The end of a run; the mails that it wrote."""
         before = {mail.id for mail in self.mails()}
         self.outbox.tell_of_refused_accounts(self.clock.now())
-        policy = MailPolicy("fr", ZoneInfo("Europe/Paris"), Branding(), limit, frozenset())
+        environment = {
+            "RECOURS_LANGUAGE": "fr",
+            "RECOURS_TIMEZONE": "Europe/Paris",
+            "RECOURS_MAIL_BRAKE": str(limit),
+        }
+        settings = load(Path(__file__).parent, environment, CATALOG)
         new_id = lambda: f"m{next(self._numbers)}"  # noqa: E731
-        NotificationManager(self.outbox, policy, CATALOG, self.clock, new_id).render_due()
+        NotificationManager(self.outbox, settings.mail, settings.policy, self.clock, new_id).render_due()
         return [(mail.recipient, mail.subject, mail.plain) for mail in self.mails() if mail.id not in before]
 
     def mails(self) -> list[Any]:

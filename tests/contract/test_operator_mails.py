@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,9 +16,9 @@ from recours.database.engine import Database
 from recours.database.journal import add_events
 from recours.database.mail_outbox import MailOutbox
 from recours.database.tables import events, mails
-from recours.mail.manager import MailPolicy, NotificationManager
-from recours.mail.render import Branding
+from recours.mail.manager import NotificationManager
 from recours.sandbox import SimulatedClock
+from recours.settings.loading import load
 
 MORNING = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)  # 9:00 in Paris
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -49,9 +50,10 @@ class World:
     def run(self, admin: str = "boss@shop.example") -> list[str]:
         """The end of a run; the subjects of the mails that it wrote."""
         before = len(self.mails())
-        policy = MailPolicy("en", ZoneInfo("Europe/Paris"), Branding(), 50, frozenset(), admin)
+        environment = {"RECOURS_LANGUAGE": "en", "RECOURS_TIMEZONE": "Europe/Paris", "ADMIN_EMAIL": admin}
+        settings = load(Path(__file__).parent, environment, CATALOG)
         new_id = lambda: f"m{next(self._numbers)}"  # noqa: E731
-        NotificationManager(self.outbox, policy, CATALOG, self.clock, new_id).render_due()
+        NotificationManager(self.outbox, settings.mail, settings.policy, self.clock, new_id).render_due()
         return [mail.subject for mail in self.mails()[before:]]
 
     def mails(self) -> list[Any]:

@@ -99,7 +99,6 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
         {"id": "c", "worker": "pod_fetch_worker", "started_at": hours[2], "exit_status": 130, "stats": None},
     )  # fmt: skip
     assert [run.id for run in system_of(records).runs()] == ["c", "b", "a"]
-    assert [run.id for run in system_of(records).runs("pod_fetch_worker")] == ["c", "a"]
     assert [run.id for run in system_of(records).runs(limit=1)] == ["c"]
     assert [run.id for run in system_of(records).runs(since=hours[1])] == ["c", "b"]
     stopped, unended, ended = system_of(records).runs()
@@ -481,7 +480,6 @@ def test_mails_that_are_not_ended_are_counted(database: Database, records: Datab
 
 CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "runs": (lambda r: system_of(r).runs(), {"ix_recours_runs_day"}),
-    "runs of a worker": (lambda r: system_of(r).runs("w"), {"ix_recours_runs_worker"}),
     "tallies": (lambda r: system_of(r).tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
     "secured": (lambda r: system_of(r).secured(NOW - timedelta(days=1), NOW), {"ix_recours_attempts_day"}),
     "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),

@@ -1,7 +1,7 @@
 """The weekly report's figures and words, without a database."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,35 +13,26 @@ from recours.core.evidence import Manifest
 from recours.mail.render import Branding, Rendered
 from recours.mail.weekly import render_report
 from recours.reporting.problems import VerdictSentences, verdict
-from recours.reporting.system import Backlog, Overview, Rate, Tally, Week, WeekReport, success_of
+from recours.reporting.system import Backlog, Overview, Rate, Tally, WeekReport, success_of
 from tests.unit.reporting.test_problems import CASES, seen
 
 PARIS = ZoneInfo("Europe/Paris")
-WEEK = Week(date(2026, 11, 16), PARIS)
+MONDAY = date(2026, 11, 16)
 
 
 def tally(outcome: str, count: int, carrier: str = "dpd", kind: str | None = None) -> Tally:
-    return Tally(WEEK.monday, carrier, 4, outcome, kind, count)
+    return Tally(MONDAY, carrier, 4, outcome, kind, count)
 
 
 def week_report(*tallies: Tally, now: Overview | None = None, **more: Any) -> WeekReport:
     values = {"previous": Rate(), **more}
-    return WeekReport(WEEK, now or seen(), success_of(tallies, WEEK.days), **values)
+    return WeekReport(MONDAY, now or seen(), success_of(tallies, [MONDAY]), **values)
 
 
 def rendered(found: WeekReport, language: str = "en") -> Rendered:
     mail = render_report(found, language, Branding(zone=PARIS), CATALOG)
     plain = re.compile("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]")
     return Rendered(*(plain.sub(" ", text) for text in (mail.subject, mail.plain, mail.html)))
-
-
-def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
-    spring, autumn = Week(date(2026, 3, 23), PARIS), Week(date(2026, 10, 19), PARIS)
-    assert spring.start == datetime(2026, 3, 22, 23, tzinfo=UTC)
-    assert spring.end - spring.start == timedelta(hours=167)
-    assert autumn.end - autumn.start == timedelta(hours=169)
-    assert [spring.days[0], spring.days[-1]] == [date(2026, 3, 23), date(2026, 3, 29)]
-    assert spring.weeks_ago(4).label == "2026-W09"
 
 
 @pytest.mark.parametrize(
