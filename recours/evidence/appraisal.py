@@ -11,7 +11,7 @@ from functools import cached_property
 
 from recours.core.evidence import Appraisal, DocumentFlaw, EvidenceKind, Expected, Findings
 from recours.core.text import clean
-from recours.evidence import numbers, phrases
+from recours.evidence import carrier_names, numbers, phrases
 from recours.evidence.dates import begins_with_date
 from recours.evidence.facts import DocumentFacts, find_facts
 from recours.evidence.pdf_process import read_pdf
@@ -140,7 +140,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         return Appraisal(findings, DocumentFlaw.LOGIN_PAGE.text())
     if number is False and (other := numbers.another(facts.numbers, upper, expected.number)):
         return Appraisal(findings, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
-    if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
+    if not number and (carrier := carrier_names.another_carrier(text, expected.carrier)):
         return Appraisal(findings, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
     case = _Case(text, rows, facts, findings, reading.has_picture)
     return Appraisal(findings, None if _proves_something(case) else _why_hollow(case))

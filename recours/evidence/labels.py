@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from recours.evidence import carrier_names
+
 
 class Kind(StrEnum):
     SIGNATORY = "signatory"  # who took the parcel; not the addressee: another person may have signed
@@ -109,7 +111,8 @@ def _set(text: str) -> frozenset[str]:
 
 
 # Words that are part of no person's name: roles, places to leave a parcel, firms, and what stands where no name is known.
-NO_NAMES = _set("""
+NO_NAMES = (
+    _set("""
     destinataire expediteur receptionnaire signataire client voisin voisine gardien gardienne concierge accueil reception boite
     lettres aux domicile relais point consigne bureau poste agence livre livree livraison remis signature signe requise absente
     absent indisponible disponible non renseigne renseignee inconnu inconnue aucun aucune neant sans contact les un une au par
@@ -129,9 +132,11 @@ NO_NAMES = _set("""
     ablageort packstation filiale paketshop unterschrift nicht erforderlich keine ohne kein vorhanden verfugbar unbekannt die
     das am im um und oder durch zugestellt zustellung datum uhrzeit ort strasse gewicht sendung paket siehe unten personlich
     sarl sas sasu eurl sa snc sci gmbh ag kg ohg ltd limited inc llc plc corp company cie societe ste groupe group services
-    chronopost colissimo ups dhl express fedex dpd gls mondial relay united federal system deutsche post geopost pickup
+    express mondial relay united federal system deutsche post pickup
     true false null undefined yes oui non ja nein
 """)
+    | carrier_names.SINGLE_WORDS
+)
 # Little words within names, and before them.
 LITTLE = _set(
     "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a het 't 's lo degli"

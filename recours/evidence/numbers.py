@@ -1,4 +1,4 @@
-"""Which parcel's number is on a document, and which carrier's name. Texts are in upper case, with single blanks."""
+"""Which parcel's number is on a document. Texts are in upper case, with single blanks."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,18 +18,6 @@ _LEAST_DIGITS = 4
 # Forms that nothing but a parcel's number has: UPS, the post's S10, Colissimo.
 _STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")
 _MAY_BEGIN_ONE = re.compile(r"1Z[A-Z0-9]*|[A-Z]{2}[0-9]*|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]*")
-# Names under which those deliver that take over each other's parcels, by the keys of our carriers.
-_FAMILIES = {
-    "chronopost colissimo laposte dpd": "chronopost|colissimo|la poste|laposte|dpd|geopost",
-    "dhl dhl_express": "dhl|deutsche post",
-    "ups": "ups|united parcel service",
-    "fedex": "fedex|federal express|tnt",
-    "gls": "gls|general logistics systems",
-    "mondial_relay": "mondial relay|inpost",
-    "": "colis prive|relais colis|geodis|hermes|evri|postnl|correos|seur|poste italiane|royal mail|usps",
-}
-_NAMES = {key: re.compile(rf"\b(?:{names})\b") for keys, names in _FAMILIES.items() for key in keys.split()}
-_ANY_CARRIER = re.compile(rf"\b(?:{'|'.join(_FAMILIES.values())})\b")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
 _WORD = re.compile(r"[A-Z0-9]+")
 _DIGIT = re.compile("[0-9]")
@@ -103,15 +91,6 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
         ):
             return candidate
     return next((candidate for candidate in _strong(text) if len(candidate) == size), None)
-
-
-def another_carrier(folded: str, carrier: str) -> str | None:
-    """Another carrier's name on a document that does not bear that of `carrier`; None: it has none."""
-    own_names = _NAMES.get(carrier)
-    if own_names is None or own_names.search(folded):
-        return None
-    name = _ANY_CARRIER.search(folded)
-    return name[0].upper() if name else None
 
 
 def _strong(text: str) -> Iterator[str]:

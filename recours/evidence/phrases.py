@@ -5,6 +5,8 @@ They are searched for in folded text: no accents, no capitals, single blanks. `(
 
 import re
 
+from recours.evidence import carrier_names
+
 
 def _any(**languages: str) -> str:
     return "|".join(languages.values())
@@ -25,7 +27,7 @@ _HANDED_OVER = _any(
     it="(consegnat|recapitat|lasciat)[oaie]",
     nl="bezorgd|afgeleverd|geleverd|overhandigd|uitgereikt|afgegeven|achtergelaten|(neer)?gelegd|brievenbus gestopt",
 )
-_CARRIER = r"(the |our |le |notre |un |den |dem |unseren?m? |el |un |il |l'|de |onze )?(driver|carrier|courier|chauffeur|transporteur|coursier|livreur|fahrer|zusteller|kurier|conductor|transportista|repartidor|mensajero|autista|corriere|vettore|bezorger|vervoerder|koerier|ups|dhl|gls|dpd|fedex|tnt|chronopost|colissimo|la poste|mondial relay|postnl|correos|seur|hermes|(local )?(postal|post) \w+|operator\w*|operador\w*|agente?|airline|partenaire|partner)( local\w*)?"
+_CARRIER = rf"(the |our |le |notre |un |den |dem |unseren?m? |el |un |il |l'|de |onze )?(driver|carrier|courier|chauffeur|transporteur|coursier|livreur|fahrer|zusteller|kurier|conductor|transportista|repartidor|mensajero|autista|corriere|vettore|bezorger|vervoerder|koerier|{carrier_names.ANY_NAME}|(local )?(postal|post) \w+|operator\w*|operador\w*|agente?|airline|partenaire|partner)( local\w*)?"
 # What the recipient did, or anybody but the carrier, who takes it from its sender.
 _COLLECTED = _any(
     fr="(retire|recupere)e?s?",

@@ -1,0 +1,30 @@
+"""Under which names carriers are printed on documents. In folded text: no accents, no capitals."""
+
+import re
+
+# Names under which those deliver that take over each other's parcels, by the keys of our carriers.
+_FAMILIES = {
+    "chronopost colissimo laposte dpd": "chronopost|colissimo|la poste|laposte|dpd|geopost",
+    "dhl dhl_express": "dhl|deutsche post",
+    "ups": "ups|united parcel service",
+    "fedex": "fedex|federal express|tnt",
+    "gls": "gls|general logistics systems",
+    "mondial_relay": "mondial relay|inpost",
+    "": "colis prive|relais colis|geodis|hermes|evri|postnl|correos|seur|poste italiane|royal mail|usps",
+}
+_NAMES = {key: re.compile(rf"\b(?:{names})\b") for keys, names in _FAMILIES.items() for key in keys.split()}
+ANY_NAME = "|".join(_FAMILIES.values())
+_ANY_NAME = re.compile(rf"\b(?:{ANY_NAME})\b")
+# Of our carriers: these are part of no person's name.
+SINGLE_WORDS = frozenset(
+    name for keys, names in _FAMILIES.items() if keys for name in names.split("|") if " " not in name
+)
+
+
+def another_carrier(folded: str, carrier: str) -> str | None:
+    """Another carrier's name on a document that does not bear that of `carrier`; None: it has none."""
+    own_names = _NAMES.get(carrier)
+    if own_names is None or own_names.search(folded):
+        return None
+    name = _ANY_NAME.search(folded)
+    return name[0].upper() if name else None
