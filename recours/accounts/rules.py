@@ -94,9 +94,9 @@ def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
 
 def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
     """The first complete set of credentials and the options, by their settings' names. Raises AccountRefusedError."""
-    known = ", ".join(_names_of(spec))
+    settings = ", ".join(_names_of(spec))
     if not isinstance(content, Mapping):
-        raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near="")
+        raise AccountRefusedError("not_credential", carrier=spec.name, known=settings, near="")
     names = {name.removeprefix(f"{spec.prefix}_"): name for name in _names_of(spec)}
     texts: dict[str, str] = {}
     for typed, value in content.items():
@@ -107,7 +107,7 @@ def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
         if name is None:
             near = nearest(short, names)
             hint = f" ({names[near]}?)" if near else ""
-            raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near=hint)
+            raise AccountRefusedError("not_credential", carrier=spec.name, known=settings, near=hint)
         text = _one_line(name, value)
         if texts.setdefault(name, text) != text:
             raise AccountRefusedError("twice", name=name)

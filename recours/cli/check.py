@@ -319,8 +319,7 @@ def _server(context: CheckContext) -> "SmtpSettings | None":
     app = context.facts.app
     if app is None:
         return mail_server(context.settings.mail, {})
-    service = MailService(context.settings, app.database, app.schema, app.clock, "check")
-    return service.server()
+    return MailService(context.settings, app.database, app.schema, app.clock, "check").server()
 
 
 def _trouble_with_server(server: "SmtpSettings") -> str:

@@ -171,12 +171,15 @@ def acting(app: App) -> Iterator[Actions]:
         _refuse(str(error).splitlines())
 
 
-def say(result: ActionResult) -> None:
+def say(*results: ActionResult) -> None:
     """What was done; what was not ends the process."""
-    if not result.is_done:
-        say_error(harmless(result.sentence))
+    for result in results:
+        if result.is_done:
+            click.echo(pasteable(harmless(result.sentence)))
+        else:
+            say_error(harmless(result.sentence))
+    if not all(result.is_done for result in results):
         raise SystemExit(FAILED)
-    click.echo(pasteable(harmless(result.sentence)))
 
 
 def require_all(results: Sequence[ActionResult]) -> list[str]:
@@ -184,17 +187,6 @@ def require_all(results: Sequence[ActionResult]) -> list[str]:
     if refused := [result.sentence for result in results if not result.is_done]:
         _refuse(refused)
     return [result.subject for result in results]
-
-
-def say_each(results: Sequence[ActionResult]) -> None:
-    """What was done with each of several claims; what was not ends the process."""
-    for result in results:
-        if not result.is_done:
-            say_error(harmless(result.sentence))
-        else:
-            click.echo(harmless(result.sentence))
-    if not all(result.is_done for result in results):
-        raise SystemExit(FAILED)
 
 
 def _refuse(sentences: Sequence[str]) -> None:

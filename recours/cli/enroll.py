@@ -13,7 +13,7 @@ from recours.cli.common import (
     database_option,
     dry_run_option,
     require_all,
-    say_each,
+    say,
     with_actions,
     yes_option,
 )
@@ -85,7 +85,7 @@ def _act_on_named(
     if dry_run:
         _say_dry_run(len(matches), f"would be {verb}")
     else:
-        say_each(act(matches))
+        say(*act(matches))
 
 
 def _say_dry_run(count: int, action: str) -> None:
@@ -144,7 +144,7 @@ def exclude_command(references: tuple[str, ...], why: str, database_url: str | N
     'recours enroll CLAIM' brings them back.
     """
     with with_actions(database_url) as actions:
-        say_each(actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
+        say(*actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
 
 
 @click.command("reopen")
@@ -191,8 +191,7 @@ def reopen_command(
         else:
             keys: Collection[str] = app.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
-                accounts = AccountActions(app)
-                keys = [accounts.account(account, carrier).key]
+                keys = [AccountActions(app).account(account, carrier).key]
             at = time_of(since, app.clock.now(), app.settings.policy.zone, "--since")
             criteria = ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, dry_run=dry_run, yes=yes)

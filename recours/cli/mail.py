@@ -41,6 +41,5 @@ def test(database_url: str | None, address: str) -> None:
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:
     """Print a mail about a made-up claim, or the last weekly report; nothing is sent, nothing is recorded."""
     with with_app(database_url) as app:
-        chosen = language or app.settings.mail.language
-        mail = example_mail(app, MailKind(kind), chosen)
+        mail = example_mail(app, MailKind(kind), language or app.settings.mail.language)
     click.echo(mail.html if html else f"{mail.subject}\n\n{mail.plain}", nl=False)

@@ -17,7 +17,7 @@ from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.dashboard.texts import FETCH_STATUSES, PageTexts
-from recours.dashboard.visit import Notice, Visit, do_with_each, fetched_now, number_in
+from recours.dashboard.visit import Notice, Visit, do_with_each, fetch_in_background, number_in
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
@@ -220,7 +220,7 @@ def act(visit: Visit) -> Response:
             Notice(visit.texts("Choose claims first: tick their boxes, or all that match."), is_good=False)
         )
     if action == "fetch":
-        return visit.back(fetched_now(visit, references, notes))
+        return visit.back(fetch_in_background(visit, references, notes))
     why = visit.field("why")
     deeds: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
         "reopen": lambda actions: actions.reopen(references),

@@ -250,8 +250,10 @@ def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Not
     return _begun(work, notice)
 
 
-def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
-    """Have the carriers of these claims asked, in the background. `before`: lines that come first. Raises RecoursError."""
+def fetch_in_background(
+    visit: Visit, references: Sequence[str], notes: Sequence[tuple[str, bool]] = ()
+) -> Notice:
+    """Have the carriers of these claims asked, in the background. `notes`: lines that come first. Raises RecoursError."""
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)
@@ -268,7 +270,7 @@ def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[
             notice.text = texts(
                 "{fetched} of {total} fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
             )
-            notice.lines = [*faults, *before, *sorted(lines, key=itemgetter(1))]
+            notice.lines = [*faults, *notes, *sorted(lines, key=itemgetter(1))]
 
     return _begun(work, notice)
 

@@ -117,12 +117,7 @@ class RunRecord:
             return set(self._asked)
 
     def save(
-        self,
-        report: Report,
-        now: datetime,
-        ticked_at: datetime | None,
-        *,
-        stopped: bool = False,
+        self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
     ) -> None:
         """Record it as it stands. `ticked_at`: the last look for due claims; `stopped`: it ends in order. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
@@ -371,22 +366,17 @@ class FleetWorker:
             claims = worker.deps.claims
             enrolment = worker.deps.enrolment
             claim = claims.find(reference)
-            if (
-                claim
-                and enrolment
-                and not claim.fetch_status
-                and enrolment.enroll_if_new(claim, self.clock.now())
-            ):
-                claim = claims.find(reference)
-            return claim
+            if claim is None or claim.fetch_status or enrolment is None:
+                return claim
+            is_enrolled = enrolment.enroll_if_new(claim, self.clock.now())
+            return claims.find(reference) if is_enrolled else claim
 
     # ---------------------------------------------------------------- lanes
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
         """How many claims of the lane there are to fetch, counted to one beyond a slice."""
-        now = self.clock.now()
-        carriers = (lane.carrier,)
-        lanes = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
+        claims = worker.deps.claims
+        lanes = claims.ready_by_carrier(worker.stage, self.clock.now(), SLICE + 1, (lane.carrier,))
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:

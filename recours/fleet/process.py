@@ -63,7 +63,7 @@ class Process:
     _alive_at: float = field(default_factory=monotonic, init=False)
     _ready_since: float = field(default=0.0, init=False)
     _has_said: bool = field(default=False, init=False)  # that it is ready
-    _ended: threading.Event = field(default_factory=threading.Event, init=False)
+    _end: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
         """Work until the worker is stopped. `port`: of /health; 0: none. Raises RunError if it cannot begin."""
@@ -79,7 +79,7 @@ class Process:
         try:
             self._supervise()
         finally:
-            self._ended.set()
+            self._end.set()
             systemd_notify("STOPPING=1")
             for thread in threads:
                 thread.join()
@@ -124,7 +124,7 @@ class Process:
                     log.error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
                     told_at = monotonic()
                 self.fleet_worker.queue_fault = str(fault)
-                self._ended.wait(_AGAIN_AFTER_S)
+                self._end.wait(_AGAIN_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
         """Called again and again while jobs are done. After a fault, they are done once that has lasted a little."""
@@ -146,7 +146,7 @@ class Process:
             systemd_notify("WATCHDOG=1")
 
     def _every(self, seconds: float, do: Callable[[], None]) -> None:
-        while not self._ended.wait(seconds):
+        while not self._end.wait(seconds):
             do()
 
     def _keep_record(self) -> None:

@@ -64,7 +64,7 @@ class _File(ConcurrentRotatingFileHandler):
 
     failure: BaseException | None = None
     is_passed_over = False  # as long as another program holds the lock
-    _told = False
+    _is_reported = False
     _is_closed = False
 
     def __init__(
@@ -120,8 +120,8 @@ class _File(ConcurrentRotatingFileHandler):
         if not self.is_passed_over:
             self.failure = self.failure or sys.exc_info()[1]
             return
-        if not self._told:
-            self._told = True
+        if not self._is_reported:
+            self._is_reported = True
             sentence = (
                 f"The log {self.baseFilename} is locked by another program, also after {_LOCK_WAIT_S:.0f} s: lines of this "
                 "run are missing in it. Find out which program holds its lock (a worker that stands still, a copy of the "
