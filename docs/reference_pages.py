@@ -186,6 +186,7 @@ _GROUPS = {
         "recours correct",
         "recours attach",
         "recours detach",
+        "recours dossier",
         "recours exclude",
         "recours reopen",
         "recours pause",

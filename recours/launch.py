@@ -39,6 +39,8 @@ NEEDED = (
     ("rich", (14, 0)),
     ("babel", (2, 16)),
     ("tzdata", ()),
+    ("fpdf2", (2, 8)),
+    ("font-roboto", (0, 0, 1)),
 )
 _MOST_NAMED = 3
 

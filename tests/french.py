@@ -12,7 +12,7 @@ _QUOTED = re.compile(
 )
 _KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
          "CET", "UTC", "POD", "worker",
-         "PNG", "JPEG", "GIF", "TIFF", "SHA-256"}  # fmt: skip
+         "PNG", "JPEG", "GIF", "TIFF", "SHA-256", "RFC", "manifests", "tsr"}  # fmt: skip
 
 
 def not_french(texts: set[str]) -> dict[str, set[str]]:

@@ -19,6 +19,7 @@ from recours.accounts.rules import (
 )
 from recours.admin.accounts import AccountActions
 from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
+from recours.admin.dossier import make_dossier
 from recours.admin.fetch import RequestedFetch
 from recours.admin.results import AttachResult, RecoursError, ResultSentences
 from recours.app import App
@@ -152,6 +153,11 @@ class Actions:
         return Reports(self.app)
 
     # ---------------------------------------------------------------- claims
+
+    def dossier(self, reference: str, language: str) -> bytes:
+        """The ZIP with a claim's evidence and a cover page in this language."""
+        with self._translating_errors():
+            return make_dossier(self.app, reference, language)
 
     def fetch(self, references: Sequence[str]) -> RequestedFetch:
         """What has the carriers of these claims asked now, once it is run."""

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from recours.cli.console import (
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.fleet.job_queue import NoFleetError
+from recours.host.files import publish
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
 from recours.reporting.problems import Problem, VerdictSentences
@@ -193,3 +195,31 @@ def _refuse(sentences: Sequence[str]) -> None:
     for sentence in sentences:
         say_error(harmless(sentence))
     raise SystemExit(USAGE)
+
+
+def write_new_file(pieces: Iterable[bytes], path: Path) -> None:
+    """Make a file that has its name once all of it is on the disk, readable by its owner alone; a fault ends the command."""
+    try:
+        _write(pieces, path)
+    except FileExistsError as error:
+        raise click.BadParameter(f"{path} is there already.", param_hint="-o") from error
+    except OSError as error:
+        say_error(f"{path} cannot be written: {error.strerror or error}.")
+        raise SystemExit(FAILED) from error
+
+
+def _write(pieces: Iterable[bytes], path: Path) -> None:
+    """Raises OSError."""
+    if path.exists():
+        raise FileExistsError(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        if not publish(part, path):
+            raise FileExistsError(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,18 +1,14 @@
 """`recours export`: claims as CSV or JSON, one after the other, however many there are."""
 
-import os
 import sys
-import tempfile
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
-from recours.cli.common import database_option, with_app
-from recours.cli.console import FAILED, carriers_option, past_time, say_error, time_of
+from recours.cli.common import database_option, with_app, write_new_file
+from recours.cli.console import carriers_option, past_time, time_of
 from recours.core.claim import Stage
-from recours.host.files import publish
 from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
 from recours.reporting.records import ClaimFilter
 from recours.reporting.snapshot import Reports
@@ -75,27 +71,4 @@ def command(
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return
-        try:
-            _write(pieces, output)
-        except FileExistsError as error:
-            raise click.BadParameter(f"{output} is there already.", param_hint="-o") from error
-        except OSError as error:
-            say_error(f"{output} cannot be written: {error.strerror or error}.")
-            raise SystemExit(FAILED) from error
-
-
-def _write(pieces: Iterable[bytes], path: Path) -> None:
-    """Make a file that has its name once all of it is on the disk, readable by its owner alone. Raises OSError."""
-    if path.exists():
-        raise FileExistsError(path)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        if not publish(part, path):
-            raise FileExistsError(path)
-    finally:
-        part.unlink(missing_ok=True)
+        write_new_file(pieces, output)

@@ -26,6 +26,7 @@ _COMMANDS = {
     "dashboard": ("dashboard", "A page in the browser: how the system is doing, every claim and its proof."),
     "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
     "detach": ("documents", "Take a claim's proof back: it is kept as refused."),
+    "dossier": ("dossier", "Make one ZIP with all that proves a claim's delivery, for a mediator."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
     "export": ("export", "Claims as CSV or JSON."),

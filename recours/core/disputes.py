@@ -123,9 +123,14 @@ _MISSING = {
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
     """How far the evidence carries the dispute, and what is missing; without a full stop."""
-    missing = ", ".join(translate(language, _MISSING[need]) for need in verdict.missing or (None,))
+    missing = ", ".join(missing_texts(language, verdict) or [translate(language, _MISSING[None])])
     dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
+
+
+def missing_texts(language: str, verdict: DisputeVerdict) -> list[str]:
+    """What keeps the evidence from proving it, a phrase for each."""
+    return [translate(language, _MISSING[need]) for need in verdict.missing]
 
 
 def findings_text(findings: Findings, delivery: Delivery | None, texts: Localized) -> str:

@@ -103,6 +103,7 @@ GET_ROUTES: Mapping[str, View] = {
     "/claims.csv": claims.export,
     "/claim": claim.show,
     "/document": documents.show,
+    "/dossier": documents.show_dossier,
     "/carriers": carriers.show,
     "/account": carriers.show_account,
     "/mails": mails.show,

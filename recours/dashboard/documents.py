@@ -15,7 +15,7 @@ from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 from recours.core.evidence import EvidenceKind
 from recours.core.outcome import KeptEvidence, NotADocumentError
 from recours.core.text import clean
-from recours.dashboard.visit import Visit, number_in
+from recours.dashboard.visit import Visit, actions_of, number_in
 from recours.evidence.kinds import SUFFIXES
 from recours.evidence.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
 from recours.evidence.store import is_inside
@@ -134,6 +134,15 @@ def show(visit: Visit) -> Response:
     return Response(
         document.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=document.media_type
     )
+
+
+def show_dossier(visit: Visit) -> Response:
+    """The dossier of a claim, to be saved. Raises RecoursError."""
+    reference = visit.query.get("claim", "")
+    content = actions_of(visit).dossier(reference, visit.texts.language)
+    name = quote(f"dossier-{clean(reference, 100)}.zip", safe="")
+    headers = {**_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(content, headers=headers, media_type="application/zip")
 
 
 def _name(document: Document) -> str:

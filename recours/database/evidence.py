@@ -237,6 +237,11 @@ class DatabaseCustody:
         """The manifest that follows this number."""
         return self._manifest(MANIFEST.where(_m.id > number).order_by(_m.id).limit(1))
 
+    def manifests_of(self, digests: Collection[str]) -> set[int]:
+        """The numbers of the manifests that name files with these SHA-256."""
+        query = select(_v.manifest_id).where(_v.sha256.in_(digests), _v.manifest_id.is_not(None))
+        return {number for (number,) in self._rows(query)}
+
     def _manifest(self, query: Select[Any]) -> Manifest | None:
         with self.database.read() as connection:
             row = connection.execute(query).first()

@@ -99,8 +99,8 @@ class Verification:
             if not (self.custody.folder / manifest.token_name).exists():
                 return None
             token, content = (
-                _content(self.custody.folder, manifest.token_name),
-                _content(self.custody.folder, manifest.name),
+                read_stored(self.custody.folder, manifest.token_name),
+                read_stored(self.custody.folder, manifest.name),
             )
             return verify_token(token, content, self.roots)
         except (OSError, RunError) as error:
@@ -138,7 +138,7 @@ class Verification:
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
         """Its content, if it has this SHA-256."""
         try:
-            content = _content(self.custody.folder, name)
+            content = read_stored(self.custody.folder, name)
         except (FileNotFoundError, NotADirectoryError):
             self.report(f"{label} is missing. {_RESTORE}")
         except OSError as error:
@@ -152,8 +152,8 @@ class Verification:
         return None
 
 
-def _content(folder: Path, name: str) -> bytes:
-    """A file of the folder: its name is that of a row. Raises OSError."""
+def read_stored(folder: Path, name: str) -> bytes:
+    """A file of the folder, by the name that a row gives it. Raises OSError."""
     place = folder / name
     if not is_inside(folder, str(place)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
@@ -169,7 +169,7 @@ def appraised_anew(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) ->
     """
     for reference, path, media_type, carrier, number, kind in custody.proofs(claim_ids):
         try:
-            content = _content(custody.folder, path)
+            content = read_stored(custody.folder, path)
             hollow = appraise(content, media_type, Expected(carrier, number, EvidenceKind(kind))).hollow
         except (OSError, NotADocumentError) as why:
             hollow = getattr(why, "strerror", None) or str(why)

@@ -45,6 +45,12 @@ _SENTENCES: dict[str, str] = {
     "no_room": N_(
         "The column {column} has the type {type}, which cannot hold '{text}': extend the type, then try again."
     ),
+    "no_evidence": N_(
+        "There is no proof of {reference} yet: 'recours why {reference}' says what comes next."
+    ),
+    "file_changed": N_(
+        "The file {file} is missing or was changed: no dossier was made. 'recours verify {reference}' says more."
+    ),
     "no_reason": N_("Say why, for those who ask later."),
     "no_carrier": NO_CARRIER,
     "too_many": N_("{count} claims are too many at once: choose at most {most}."),
