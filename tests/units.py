@@ -25,7 +25,7 @@ def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
     quota = queue._quota
     quota.settle()
     limits = [
-        (use, {reserved: n for reserved, n in quota._held.items() if reserved.limit == use.limit})
+        (use, {reserved: n for reserved, n in quota._reserved.items() if reserved.limit == use.limit})
         for use in queue.usages([key])[key]
     ]
     return [(use.calls - sum(held.values()), sum(held.values())) for use, held in limits]

@@ -192,16 +192,18 @@ def prune_command(
             if not as_json:
                 click.echo(f"Deleted: {_text_of(result)}")
     if as_json:
-        failures = [{"path": path, "why": why} for path, why in result.left.items()]
+        failures = [{"path": path, "why": why} for path, why in result.undeleted.items()]
         facts = {"older_than": iso(cutoff), "dry_run": dry_run, "left": failures}
         tell_json(facts | {"found": _json_of(outlook), "deleted": _json_of(result)})
-    for path, why in list(result.left.items())[:_SHOWN_FILES]:
+    for path, why in list(result.undeleted.items())[:_SHOWN_FILES]:
         click.echo(
             f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
         )
-    if len(result.left) > _SHOWN_FILES:
-        click.echo(f"WARNING: {len(result.left) - _SHOWN_FILES} more files could not be deleted.", err=True)
-    if result.left:
+    if len(result.undeleted) > _SHOWN_FILES:
+        click.echo(
+            f"WARNING: {len(result.undeleted) - _SHOWN_FILES} more files could not be deleted.", err=True
+        )
+    if result.undeleted:
         raise SystemExit(FAILED)
 
 

@@ -142,9 +142,10 @@ class Border:
             tables |= self._reflected(inspector, schema, [name])
         # A table that is not there has no columns.
         self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
-        asked = {"table": self.table, "name": name, "index": INDEX}
-        row = connection.execute(self.dialect.look, asked).one()
-        self.is_view, self.has_index = bool(row.is_view), bool(row.has_index)
+        parameters = {"table": self.table, "name": name, "index": INDEX}
+        row = connection.execute(self.dialect.look, parameters).one()
+        self.is_view = bool(row.is_view)
+        self.has_index = bool(row.has_index)
         self._keys: str = row.keys or ""  # the columns of its primary key, between commas
         # Without the right to read these, claims are worked on as if they were not there.
         self.hidden: list[str] = (row.hidden or "").split(",") if row.hidden else []
@@ -157,8 +158,8 @@ class Border:
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, Table]:
         """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
-        every = self.dialect.columns_of(inspector, schema, names)
-        return {name: _table(name, schema, columns) for name, columns in every.items()}
+        columns_by_table = self.dialect.columns_of(inspector, schema, names)
+        return {name: _table(name, schema, columns) for name, columns in columns_by_table.items()}
 
     @cached_property
     def description(self) -> tuple[object, ...]:
@@ -288,8 +289,8 @@ class Border:
     @cached_property
     def is_not_enrolled(self) -> ColumnElement[bool]:
         """Claims with a number of which nobody has said that they are worked on."""
-        status, number = self.text("pod_fetch_status"), self.text("tracking_number")
-        return and_(func.coalesce(status, "") == "", func.trim(number) != "")
+        has_no_status = func.coalesce(self.text("pod_fetch_status"), "") == ""
+        return and_(has_no_status, func.trim(self.text("tracking_number")) != "")
 
     # ---------------------------------------------------------------- writing
 
@@ -312,8 +313,8 @@ class Border:
 
     def lock(self, ids: Collection[Any]) -> Select[Any]:
         """Which of these claims there are that nobody else has locked; nobody writes them until the transaction ends."""
-        these = select(self.key).where(self.key.in_(ids))
-        return these.order_by(self.key).with_for_update(skip_locked=True)
+        query = select(self.key).where(self.key.in_(ids))
+        return query.order_by(self.key).with_for_update(skip_locked=True)
 
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values fitted to the service's types: a text that is shorter, a time with or without a zone, no NULL."""
@@ -368,7 +369,7 @@ class Border:
         )
         return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
 
-    def with_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
+    def join_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
         """Our rows, each joined with the client that it names, if the service has that client."""
         if not self.has_clients:
             return table
@@ -378,12 +379,16 @@ class Border:
     def keeps_notifications(self) -> bool:
         """Tell whether mails are noted in a table of the service's that recours knows how to fill."""
         columns = self.notifications.c
-        known = {*NOTIFICATION_COLUMNS}
-        if not known <= {*columns.keys()}:
+        filled_columns = {*NOTIFICATION_COLUMNS}
+        if not filled_columns <= {*columns.keys()}:
             return False
         if "id" in columns and isinstance(columns.id.type, Integer):
-            known.add("id")  # the database gives a new row its number
-        return all(column.nullable or column.server_default for column in columns if column.name not in known)
+            filled_columns.add("id")  # the database gives a new row its number
+        return all(
+            column.nullable or column.server_default
+            for column in columns
+            if column.name not in filled_columns
+        )
 
     @cached_property
     def notification(self) -> Insert:
@@ -406,7 +411,8 @@ class Border:
     @property
     def smtp_settings(self) -> Select[str, str]:
         """The keys and values of `system_settings` that begin with `smtp_`, as texts."""
-        key, value = cast(self.system_settings.c.key, Text), cast(self.system_settings.c.value, Text)
+        key = cast(self.system_settings.c.key, Text)
+        value = cast(self.system_settings.c.value, Text)
         return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
 
     # ---------------------------------------------------------------- what is there, and what is added

@@ -76,8 +76,8 @@ def locked(
     """
     border = assessor.database.border
     locked_ids = list(connection.scalars(border.lock(ids)))
-    ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(locked_ids))
-    in_order = ours.order_by(_c.claim_id).with_for_update()
+    query = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(locked_ids))
+    in_order = query.order_by(_c.claim_id).with_for_update()
     leased = {claim_id for claim_id, is_leased in connection.execute(in_order) if is_leased}
     return [(claim, claim.id in leased) for claim in _read(assessor, connection, locked_ids)]
 
@@ -91,7 +91,7 @@ def _read(assessor: Assessor, connection: Connection, ids: Sequence[Any]) -> lis
 def write_claims(
     assessor: Assessor,
     connection: Connection,
-    before: Sequence[Claim],
+    claims_: Sequence[Claim],
     values: Mapping[str, Any],
     now: datetime,
 ) -> list[Claim]:
@@ -99,12 +99,13 @@ def write_claims(
 
     What the service did to them before is noted as its edit; what is written here is not.
     """
-    border, ids = assessor.database.border, [claim.id for claim in before]
+    border = assessor.database.border
+    ids = [claim.id for claim in claims_]
     if not ids:
         return []
     statement = border.update(values, if_unedited=False)
     connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
-    assessor.take(connection, ids, now, before={claim.id: claim for claim in before})
+    assessor.take(connection, ids, now, originals={claim.id: claim for claim in claims_})
     return _read(assessor, connection, ids)
 
 
@@ -122,26 +123,26 @@ class ClaimCorrections:
         """
         database = self.assessor.database
         values = {"tracking_number": correction.number, "carrier": correction.carrier}
-        written: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-        require_room(database.border, written)
+        new_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+        require_room(database.border, new_values)
         if original.is_ours:
-            written |= STARTED_OVER
+            new_values |= STARTED_OVER
         with database.write() as connection:
             free = [
                 claim
                 for claim, is_leased in locked(self.assessor, connection, [original.id], now)
                 if not is_leased and is_as_found(claim, original)
             ]
-            changed = write_claims(self.assessor, connection, free, written, now)
+            corrected = write_claims(self.assessor, connection, free, new_values, now)
             # What is known of a claim that nobody works on was of another parcel.
-            left_alone = _c.claim_id.in_([claim.id for claim in changed if not claim.is_ours])
+            left_alone = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
             forgotten = {"account_id": None, "known_delivery": None}
             connection.execute(update(claims).where(left_alone).values(forgotten))
             details = [
                 (claim.id, ClaimChange(ChangeKind.CORRECTED, correction.details(claim))) for claim in free
             ]
             note(connection, details, by, now)
-        return next(iter(changed), None)
+        return next(iter(corrected), None)
 
 
 # ---------------------------------------------------------------- a proof that a person takes back
@@ -171,8 +172,8 @@ def detach(
     of_attempts = _a.claim_id == claim.id, _a.document_sha256 == piece.sha256
     facts = {"kind": piece.kind, "sha256": piece.sha256[:16], "why": why or None}
     with assessor.database.write() as connection:
-        before = locked(assessor, connection, [claim.id], now)
-        if not before or before[0][1] or before[0][0].fetch_status != claim.fetch_status:
+        current = locked(assessor, connection, [claim.id], now)
+        if not current or current[0][1] or current[0][0].fetch_status != claim.fetch_status:
             return False
         if connection.execute(refuse).rowcount == 0:
             return False
@@ -180,7 +181,7 @@ def detach(
         note(connection, [(claim.id, ClaimChange(ChangeKind.DETACHED, facts))], by, now)
         if is_pod:
             values = _projection(connection, claim, following, now)
-            write_claims(assessor, connection, [before[0][0]], values, now)
+            write_claims(assessor, connection, [current[0][0]], values, now)
     return True
 
 
@@ -201,8 +202,8 @@ def _projection(
             "pod_fetched_at": following.obtained_at.replace(microsecond=0),
         }
     had_failed = connection.scalar(select(exists().where(*retrieved)))
-    nothing = dict.fromkeys(("pod_url", "pod_delivery_person", "pod_fetched_at"))
-    return {"pod_fetch_status": FetchStatus.FAILED if had_failed else FetchStatus.PENDING, **nothing}
+    no_document = dict.fromkeys(("pod_url", "pod_delivery_person", "pod_fetched_at"))
+    return {"pod_fetch_status": FetchStatus.FAILED if had_failed else FetchStatus.PENDING, **no_document}
 
 
 # ---------------------------------------------------------------- what a person decides on claims
@@ -239,8 +240,11 @@ class ClaimEnrolment:
 
         From then on it is decided what becomes of the others: unless what was asked for is not there.
         """
-        keys = ((each, catalog.resolve(each.carrier_name, each.number) or "") for each in self.candidates())
-        ids = (each.id for each, key in keys if criteria.why_not(each, key, policy) is None)
+        keys = (
+            (candidate, catalog.resolve(candidate.carrier_name, candidate.number) or "")
+            for candidate in self.candidates()
+        )
+        ids = (candidate.id for candidate, key in keys if criteria.why_not(candidate, key, policy) is None)
         count = 0
         while part := list(islice(ids, CHUNK)):
             count += len(self.enroll(part, clock()))
@@ -250,12 +254,12 @@ class ClaimEnrolment:
 
     # ---------------------------------------------------------------- how many
 
-    def undecided(self, most: int, now: datetime) -> int:
-        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
-        return len(self.undecided_ids(most, now))
+    def undecided(self, limit: int, now: datetime) -> int:
+        """How many open claims with a number are not enrolled, counted up to `limit`; 0 once somebody has decided."""
+        return len(self.undecided_ids(limit, now))
 
-    def undecided_ids(self, most: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
-        """The ids of up to `most` of these, without those that the next run of the fetch worker enrols.
+    def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
+        """The ids of up to `limit` of these, without those that the next run of the fetch worker enrols.
 
         `adopted`: None reads it.
         """
@@ -265,20 +269,22 @@ class ClaimEnrolment:
                 return []
             enrolls_new = adopted is not None and adopted.enrolls_new(self.setting)
             new = set(self._new(connection, adopted, now)) if adopted and enrolls_new else set()
-            ids = connection.scalars(self._open(_c.claim_id).limit(most + len(new)))
-            return [claim_id for claim_id in ids if claim_id not in new][:most]
+            ids = connection.scalars(self._open(_c.claim_id).limit(limit + len(new)))
+            return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
-    def to_be_undecided(self, most: int) -> int:
+    def to_be_undecided(self, limit: int) -> int:
         """The same of a database that no run has worked on: what would be said then."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # where the column is the service's, the service decides
-        some = (
+        open_claims = (
             select(literal(1))
             .select_from(border.claims)
             .where(border.is_not_enrolled, is_of_interest(border.text("status"), self.skip))
         )
-        return int(self.database.scalar(select(func.count()).select_from(some.limit(most).subquery())))
+        return int(
+            self.database.scalar(select(func.count()).select_from(open_claims.limit(limit).subquery()))
+        )
 
     def _open(self, column: ColumnElement[Any]) -> Select[Any]:
         return select(column).where(at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip))
@@ -377,16 +383,16 @@ class ClaimEnrolment:
     def enroll_named(self, originals: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """The ids of all of these, or none if a run has leased one of them, or it was changed."""
         with self.database.write() as connection:
-            before = locked(self.assessor, connection, [claim.id for claim in originals], now)
-            if any(is_leased for _, is_leased in before) or not _are_as_read(before, originals):
+            current = locked(self.assessor, connection, [claim.id for claim in originals], now)
+            if any(is_leased for _, is_leased in current) or not _are_as_read(current, originals):
                 return set()
-            self._set_pending(connection, [claim for claim, _ in before], now)
+            self._set_pending(connection, [claim for claim, _ in current], now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in originals], who, now)
         return {claim.id for claim in originals}
 
-    def _set_pending(self, connection: Connection, before: Sequence[Claim], now: datetime) -> None:
-        write_claims(self.assessor, connection, before, {"pod_fetch_status": FetchStatus.PENDING}, now)
-        enrolled = _c.claim_id.in_([claim.id for claim in before])
+    def _set_pending(self, connection: Connection, claims_: Sequence[Claim], now: datetime) -> None:
+        write_claims(self.assessor, connection, claims_, {"pod_fetch_status": FetchStatus.PENDING}, now)
+        enrolled = _c.claim_id.in_([claim.id for claim in claims_])
         connection.execute(update(claims).where(enrolled).values(since=now))
 
     def exclude(self, originals: Sequence[Claim], who: str, now: datetime, why: str) -> set[Any]:
@@ -396,22 +402,22 @@ class ClaimEnrolment:
         """
         require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
-            before = locked(self.assessor, connection, [claim.id for claim in originals], now)
-            if not _are_as_read(before, originals):
+            current = locked(self.assessor, connection, [claim.id for claim in originals], now)
+            if not _are_as_read(current, originals):
                 return set()
-            leased = _c.claim_id.in_([claim.id for claim, is_leased in before if is_leased])
+            leased = _c.claim_id.in_([claim.id for claim, is_leased in current if is_leased])
             connection.execute(update(claims).where(leased).values(lease_token=None, lease_until=None))
-            excluded = [claim for claim, _ in before]
+            excluded = [claim for claim, _ in current]
             write_claims(self.assessor, connection, excluded, {"pod_fetch_status": MANUAL}, now)
             change = ClaimChange(ChangeKind.EXCLUDED, {"why": why})
             note(connection, [(claim.id, change) for claim in originals], who, now)
         return {claim.id for claim in originals}
 
 
-def _are_as_read(before: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
+def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
     """Tell whether all are there, each with the status that was read."""
     statuses = {claim.id: claim.fetch_status for claim in originals}
-    return {claim.id: claim.fetch_status for claim, _ in before} == statuses
+    return {claim.id: claim.fetch_status for claim, _ in current} == statuses
 
 
 # ---------------------------------------------------------------- claims that were given up
@@ -424,37 +430,43 @@ class GivenUpClaims:
     assessor: Assessor
 
     def given_up(self, criteria: "ReopenCriteria", now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
-        of, border = self.assessor, self.assessor.database.border
-        such = [at_stage(Stage.GIVEN_UP)]
+        assessor = self.assessor
+        border = assessor.database.border
+        conditions = [at_stage(Stage.GIVEN_UP)]
         if criteria.error is not None:
-            such = [_is_over(), _c.kind == criteria.error]
+            conditions = [_is_over(), _c.kind == criteria.error]
         if criteria.carriers:
-            such.append(of_carriers(criteria.carriers))
+            conditions.append(of_carriers(criteria.carriers))
         if criteria.since is not None:
-            such.append(func.coalesce(_c.expired_at, _c.last_retry_at) >= criteria.since)
+            conditions.append(func.coalesce(_c.expired_at, _c.last_retry_at) >= criteria.since)
         is_leased = case((free(now), 0), else_=1).label("is_leased")
         query = select(*claim_columns(border), is_leased).select_from(border.joined())
-        query = query.where(*such, *_reopenable(border))
-        for rows in in_parts(of.database, query, _c.claim_id, CHUNK):
-            yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
+        query = query.where(*conditions, *_reopenable(border))
+        for rows in in_parts(assessor.database, query, _c.claim_id, CHUNK):
+            yield [
+                (read_claim(row, assessor.catalog, assessor.redact), bool(row["is_leased"])) for row in rows
+            ]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Have these claims start over, due now; returns the ids of those that could be, as nobody has them or changed them."""
-        of, border = self.assessor, self.assessor.database.border
-        with of.database.write() as connection:
-            before = {
+        assessor = self.assessor
+        border = assessor.database.border
+        with assessor.database.write() as connection:
+            free_claims = {
                 claim.id: claim
-                for claim, is_leased in locked(of, connection, [claim.id for claim in claims_], now)
+                for claim, is_leased in locked(assessor, connection, [claim.id for claim in claims_], now)
                 if not is_leased
             }
-            still = select(_c.claim_id).select_from(border.joined())
-            still = still.where(_c.claim_id.in_(list(before)), _is_over(), *_reopenable(border))
-            ids = set(connection.scalars(still))
-            reopened = [claim for claim_id, claim in before.items() if claim_id in ids]
+            reopenable = select(_c.claim_id).select_from(border.joined())
+            reopenable = reopenable.where(
+                _c.claim_id.in_(list(free_claims)), _is_over(), *_reopenable(border)
+            )
+            ids = set(connection.scalars(reopenable))
+            reopened = [claim for claim_id, claim in free_claims.items() if claim_id in ids]
             # A claim whose count went down starts over. One that used no retry is to look as if it did.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
-            write_claims(of, connection, reopened, STARTED_OVER, now)
+            write_claims(assessor, connection, reopened, STARTED_OVER, now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.REOPENED)) for claim in reopened], who, now)
         return ids
 

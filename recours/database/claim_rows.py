@@ -145,13 +145,15 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     read = Reader(row)
     error = read.text("pod_fetch_error")
     error = redact(error) if error else None
-    carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
+    carrier_name = read.text("carrier") or ""
+    number = tidy_number(read.text("tracking_number"))
     # A database may give a deleted claim's key to another one.
     is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
     # Whose account serves the claim: found anew if it was corrected.
-    seen = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
-    key = _account_key(row["lane"]) if seen == (carrier_name, number) else ""
-    client_id, state = row["client_id"], _read_state(row) if is_known else State()
+    assessed_number = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
+    key = _account_key(row["lane"]) if assessed_number == (carrier_name, number) else ""
+    client_id = row["client_id"]
+    state = _read_state(row) if is_known else State()
     carrier = catalog.resolve_again(carrier_of(key) or None, carrier_name, number, client_id)
     if state.account is not None and carrier_of(key) != carrier:
         state = replace(state, account=None)
@@ -202,7 +204,8 @@ def _account_key(lane: str | None) -> str:
 def _read_explanation(
     row: Row, error: str | None, carrier: str, redact: Callable[[str], str]
 ) -> SentenceParts | None:
-    key, words = row["error_key"], row["error_words"]
+    key = row["error_key"]
+    words = row["error_words"]
     if error is None or key is None:
         return None
     return explanation_if_same(error, stored(key, carrier, redact(words) if words else None))
@@ -226,7 +229,8 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
     if not row["seen_fetch_status"]:
         return None
     read = Reader(row)
-    number, key = tidy_number(row["seen_number"]), row["lane"] or ""
+    number = tidy_number(row["seen_number"])
+    key = row["lane"] or ""
     if key and carrier_of(key) not in catalog.specs:  # it is gone: whose account would serve the claim today
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
@@ -251,9 +255,9 @@ def _member(kind: Any, value: str | None) -> Any:
 
 def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
     """What is known of a delivery, for the columns of attempts and of evidence."""
-    known = delivery or Delivery()
-    day = known.day.isoformat() if known.day else None
-    return {"delivered_at": known.at, "delivered_day": day, "signatory": known.signatory}
+    delivery_ = delivery or Delivery()
+    day = delivery_.day.isoformat() if delivery_.day else None
+    return {"delivered_at": delivery_.at, "delivered_day": day, "signatory": delivery_.signatory}
 
 
 Redact = Callable[[str], str]
@@ -287,8 +291,8 @@ def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 
 def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
     """All claims of a database that has no tables of ours yet; every column of ours is NULL."""
-    ours = (type_coerce(null(), column.type).label(column.name) for column in _c)
-    return select(*ours, *border.columns).select_from(border.claims).where(*where)
+    empty_columns = (type_coerce(null(), column.type).label(column.name) for column in _c)
+    return select(*empty_columns, *border.columns).select_from(border.claims).where(*where)
 
 
 def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:
@@ -314,14 +318,14 @@ def in_parts(
         further = part.where(key > rows[-1]["id"])
 
 
-def unchanged(connection: Connection, read: Sequence[Claim]) -> list[Claim]:
+def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:
     """Those of these claims whose rows nobody has written since they were read; nobody does until the transaction ends."""
-    if dialect_of(connection).has_one_writer or not read:
-        return list(read)
-    these = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in read]))
-    locked = these.order_by(_c.claim_id).with_for_update(skip_locked=True)
+    if dialect_of(connection).has_one_writer or not claims_:
+        return list(claims_)
+    query = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in claims_]))
+    locked = query.order_by(_c.claim_id).with_for_update(skip_locked=True)
     versions = {row.claim_id: row.version for row in connection.execute(locked)}
-    return [claim for claim in read if versions.get(claim.id) == claim.version]
+    return [claim for claim in claims_ if versions.get(claim.id) == claim.version]
 
 
 # ---------------------------------------------------------------- conditions
@@ -416,9 +420,9 @@ def owed_text(projection: Mapping[str, Any]) -> str:
     return json.dumps(projection, default=datetime.isoformat)
 
 
-def owed_in(written: str) -> dict[str, Any]:
+def owed_in(owed: str) -> dict[str, Any]:
     """The inverse of `owed_text`."""
-    projection: dict[str, Any] = json.loads(written)
+    projection: dict[str, Any] = json.loads(owed)
     times = {
         name: datetime.fromisoformat(value)
         for name, value in projection.items()
@@ -509,8 +513,8 @@ def _project_through_trigger(
 ) -> int:
     """The same of claims with the same columns: an INSTEAD OF trigger counts no rows. Nobody else can write now."""
     ids = [row["of_claim"] for row in rows]
-    same = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
-    unedited = set(connection.scalars(same))
+    query = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
+    unedited = set(connection.scalars(query))
     if rows := [row for row in rows if row["of_claim"] in unedited]:
         connection.execute(_projection(border, names), rows)
     return len(unedited)

@@ -85,8 +85,8 @@ _c = claims.c
 def values_at_stage(column: Column[Any], stage: Stage, name: str = "carrier_key") -> Select[Any]:
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
     first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
-    after = select(func.min(column)).where(at_stage(stage), column > first.c[name])
-    values = first.union_all(select(after.scalar_subquery()).where(first.c[name].is_not(None)))
+    next_value = select(func.min(column)).where(at_stage(stage), column > first.c[name])
+    values = first.union_all(select(next_value.scalar_subquery()).where(first.c[name].is_not(None)))
     return select(values.c[name])
 
 
@@ -94,35 +94,36 @@ def values_at_stage(column: Column[Any], stage: Stage, name: str = "carrier_key"
 def leasable_ids(
     stage: Stage, dialect: Dialect, *, unnumbered: bool = False, locks: bool = True
 ) -> Select[Any]:
-    """The ids of up to `most` ready, free claims, in the order of `recours.core.order.urgency`.
+    """The ids of up to `limit` ready, free claims, in the order of `recours.core.order.urgency`.
 
     For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
     many claims are ready. Built once: it is run for every bundle. Parameters: those of `Dialect.lanes` and `moments`, and
-    `most`.
+    `limit`.
 
     `locks`: the rows are locked, and those that others have locked are passed over.
     """
-    most, lanes = bindparam("most", type_=Integer), dialect.lanes()
+    limit = bindparam("most", type_=Integer)
+    lanes = dialect.lanes()
     numbers = [func.trim(func.coalesce(_c.seen_number, "")) == ""] if unnumbered else []
 
     def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
         to_lease = [*_to_lease(stage, lane), *numbers, *where]
-        return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(most)
+        return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(limit)
 
     candidates = dialect.first_of_stretches(lanes, first, locks=locks)
     order = candidates.c.tier, candidates.c.rank_at, candidates.c.claim_id
-    return select(candidates.c.claim_id).order_by(*order).limit(most)
+    return select(candidates.c.claim_id).order_by(*order).limit(limit)
 
 
 @cache
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
     """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
 
-    That with the most urgent claim comes first. Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `Dialect.lanes`,
+    That with the most urgent claim comes first. Where `limit` lanes have a claim, one is counted in each: they are `limit` in all. `is_named`: of the lanes of `Dialect.lanes`,
     else of all. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
-    most = bindparam("most", type_=Integer)
+    limit = bindparam("most", type_=Integer)
     plain_to_come, real_to_come, plain_past, real_past = stretches()
     heads = select(
         lanes.c.carrier_key,
@@ -136,11 +137,12 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     to_come = case((or_(head.plain.is_(None), head.real < head.plain), head.real), else_=head.plain)
     past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, plain_past)))
     deadline_past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, real_past)))
-    some = select(_c.claim_id).where(*_to_lease(stage, head.carrier_key)).correlate(heads_of_lanes)
-    some = some.order_by(_c.rank_is_deadline, _c.rank_at).limit(most)  # else all of the table may be read
-    count = select(func.count()).select_from(some.subquery()).scalar_subquery()
-    urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(most).subquery()
-    are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
+    claims_to_lease = select(_c.claim_id).where(*_to_lease(stage, head.carrier_key)).correlate(heads_of_lanes)
+    # Else all of the table may be read.
+    claims_to_lease = claims_to_lease.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
+    count = select(func.count()).select_from(claims_to_lease.subquery()).scalar_subquery()
+    urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(limit).subquery()
+    are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < limit
     ranked = select(
         head.carrier_key,
         case((are_few, count), else_=1),
@@ -236,8 +238,8 @@ class ClaimRepository:
     # ---------------------------------------------------------------- looking
 
     def count(self) -> int:
-        some = select(self.database.border.key).limit(CLAIMS_MOST)
-        return int(self.database.scalar(select(func.count()).select_from(some.subquery())))
+        keys = select(self.database.border.key).limit(CLAIMS_MOST)
+        return int(self.database.scalar(select(func.count()).select_from(keys.subquery())))
 
     def find(self, reference: str) -> Claim | None:
         return self._first(
@@ -250,9 +252,9 @@ class ClaimRepository:
 
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
-        known = self.database.border.text("claim_reference")
-        begins = known.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
-        query = select(known).select_from(self.database.border.claims).where(begins).limit(200)
+        reference_column = self.database.border.text("claim_reference")
+        begins = reference_column.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
+        query = select(reference_column).select_from(self.database.border.claims).where(begins).limit(200)
         return self.database.scalars(query)
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
@@ -269,11 +271,11 @@ class ClaimRepository:
         return Waiting(sum(row.number for row in rows), min(firsts, default=None))
 
     def ready_by_carrier(
-        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
+        self, stage: Stage, now: datetime, limit: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
         """What is ready under the keys of these accounts ("": of no carrier that we know; none named: of all).
 
-        The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
+        The one with the most urgent claim comes first; one with nothing ready is left out. With `limit` claims are counted
         only until it is certain that there are as many in all: the cost grows with the number of lanes, and not with their
         backlog.
         """
@@ -281,16 +283,16 @@ class ClaimRepository:
             return {}  # as in most runs, for which the query below takes too long to build
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
-        parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
+        parameters = {"most": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
         query = ready_lanes(stage, dialect, is_named=bool(named))
         rows = self.database.all(query, parameters)
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
-    def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
-        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
+    def deadlines(self, stage: Stage, carrier: str, limit: int, now: datetime) -> list[datetime]:
+        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `limit`."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         query = select(_c.rank_at).where(at_stage(stage), _c.lane == carrier, free(now), *to_come)
-        return self.database.scalars(query.order_by(_c.rank_at).limit(most))
+        return self.database.scalars(query.order_by(_c.rank_at).limit(limit))
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -310,8 +312,8 @@ class ClaimRepository:
         shelved = select(status.label("status"), _c.seen_fetch_status).where(at_stage(Stage.SHELVED))
         shelved_rows = shelved.limit(SET_ASIDE_MOST).subquery()
         failed = shelved_rows.c.seen_fetch_status == const(FetchStatus.FAILED)
-        mine = failed if stage is Stage.READY else ~failed
-        query = select(shelved_rows.c.status, func.count()).where(mine).group_by(shelved_rows.c.status)
+        is_of_stage = failed if stage is Stage.READY else ~failed
+        query = select(shelved_rows.c.status, func.count()).where(is_of_stage).group_by(shelved_rows.c.status)
         counts: Counter[str] = Counter()
         for name, count in self.database.all(query):
             counts[clean(name or "", 30).strip().lower()] += count
@@ -323,30 +325,30 @@ class ClaimRepository:
         self,
         stage: Stage,
         carriers: Collection[str],
-        most: int,
+        limit: int,
         lease: Lease,
         now: datetime,
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
+        """Hold up to `limit` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
 
         If the run dies before it records or puts back a claim, that counts as an interruption of it.
         """
-        if not carriers or most < 1:
+        if not carriers or limit < 1:
             return []
         leased: list[Claim] = []
         statement = _leasing(self.database.border, stage, unnumbered=unnumbered)
         named = self.database.dialect.lanes_named(carriers)
         for _ in range(_MOST_TRIES):
-            values = {"most": most - len(leased), "until": lease.until, **moments(now, lease.token), **named}
+            values = {"most": limit - len(leased), "until": lease.until, **moments(now, lease.token), **named}
             with self.database.write() as connection:
                 rows = connection.execute(statement, values).mappings().all()
                 edited = [row["claim_id"] for row in rows if not row["is_as_seen"]]
                 if edited:
                     connection.execute(_ASSESS_INSTEAD, {"of_claims": edited})
                 leased += [read_claim(row, self.catalog, self.redact) for row in rows if row["is_as_seen"]]
-                is_all = len(leased) == most or not (
+                is_all = len(leased) == limit or not (
                     edited or self._any_left(connection, stage, carriers, now)
                 )
             if is_all or unnumbered:
@@ -368,21 +370,21 @@ class ClaimRepository:
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
-        this = self.database.border.key == claim.id
+        is_claim = self.database.border.key == claim.id
         with self.database.write() as connection:
             # First, since nobody changes our row then until the transaction ends.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
-            held = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
-            if connection.execute(held.with_for_update()).first() is None:
+            free_row = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
+            if connection.execute(free_row.with_for_update()).first() is None:
                 return None
-            row = connection.execute(reading_all(self.database.border, this)).mappings().first()
-            before = read_claim(row, self.catalog, self.redact) if row else None
-            if before is None or not is_as_found(before, claim):
+            row = connection.execute(reading_all(self.database.border, is_claim)).mappings().first()
+            current = read_claim(row, self.catalog, self.redact) if row else None
+            if current is None or not is_as_found(current, claim):
                 connection.rollback()
                 return None
-            assessed = replace(before, state=claim.state)
-            write_states(connection, [(claim.id, assessed_values(before, claim.state, now))])
-            note_assessed(connection, [(before, claim.state)], now)
+            assessed = replace(current, state=claim.state)
+            write_states(connection, [(claim.id, assessed_values(current, claim.state, now))])
+            note_assessed(connection, [(current, claim.state)], now)
             values = {"of_claims": [claim.id], "held_by": lease.token, "until": lease.until}
             connection.execute(_LEASE.where(_OF_CLAIMS), values)
             return assessed
@@ -391,8 +393,12 @@ class ClaimRepository:
         """Hold these claims longer; returns those that are still leased."""
         still_leased: set[Any] = set()
         # Elsewhere a row each: a run that waits for one row while it holds another may be waited for itself.
-        for some in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
-            values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
+        for batch in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
+            values = {
+                "of_claims": [claim.id for claim in batch],
+                "held_by": lease.token,
+                "until": lease.until,
+            }
             with self.database.write_one() as connection:
                 still_leased.update(connection.scalars(_RENEW, values))
         return [claim for claim in leased if claim.id in still_leased]
@@ -434,20 +440,20 @@ class ClaimRepository:
                 except DatabaseError as fault:
                     if not (fault.was_answered or fault.is_of_rules):
                         raise NotRecordedError(fault, {}) from fault
-        as_taken: list[bool] = []  # a claim whose lease was lost may be there twice
-        written: dict[Any, bool] = {}
+        results: list[bool] = []  # a claim whose lease was lost may be there twice
+        results_by_claim: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
         for attempt, decision in ended:
             try:
-                as_taken.append(self._record_alone(attempt, decision, lease, now))
-                written[attempt.claim.id] = as_taken[-1]
+                results.append(self._record_alone(attempt, decision, lease, now))
+                results_by_claim[attempt.claim.id] = results[-1]
             except DatabaseError as fault:
                 faults.append(fault)
                 if not fault.was_answered:
                     break
         if faults:
-            raise NotRecordedError(faults[0], written) from faults[0]
-        return as_taken
+            raise NotRecordedError(faults[0], results_by_claim) from faults[0]
+        return results
 
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         """Record one attempt; the service is told by a later run if it cannot be told now."""
@@ -582,7 +588,7 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
     facts = [
         {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why} for piece in attempt.evidence
     ]
-    return [(attempt.claim.id, ClaimChange(ChangeKind.ATTACHED, each)) for each in facts]
+    return [(attempt.claim.id, ClaimChange(ChangeKind.ATTACHED, details)) for details in facts]
 
 
 @lru_cache(maxsize=32)
@@ -592,15 +598,15 @@ def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpda
     Built once: it is run for every bundle.
     """
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
-    before = (_c.interruptions - 1).label("interruptions")
-    ours = [before if column is _c.interruptions else column for column in _c]
+    interruptions = (_c.interruptions - 1).label("interruptions")
+    own_columns = [interruptions if column is _c.interruptions else column for column in _c]
     # A column at a time, since SQLite returns none of a table that is joined.
-    theirs = [
+    service_columns = [
         select(column).where(border.key == _c.claim_id).correlate(claims).scalar_subquery().label(column.name)
         for column in border.columns
     ]
     is_as_seen = _is_unedited(border).label("is_as_seen")
-    return _LEASE.where(_c.claim_id.in_(ids)).returning(*ours, *theirs, is_as_seen)
+    return _LEASE.where(_c.claim_id.in_(ids)).returning(*own_columns, *service_columns, is_as_seen)
 
 
 def _is_unedited(border: Border) -> Exists:

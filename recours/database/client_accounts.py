@@ -141,7 +141,7 @@ class ClientAccounts:
 
     def _reading(self, *columns: ColumnElement[Any]) -> Select[Any]:
         border = self._border
-        accounts = border.with_clients(client_accounts, _a.client_id)
+        accounts = border.join_clients(client_accounts, _a.client_id)
         return select(*columns, border.client_text("email").label("email")).select_from(accounts)
 
     def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[RowMapping]:
@@ -197,8 +197,8 @@ class ClientAccounts:
                 if number is None:
                     connection.rollback()
                     return place
-                of_it = _s.carrier == carrier, _s.account_id == number
-                connection.execute(update(account_state).where(*of_it).values(_OF_CREDENTIALS))
+                state_row = _s.carrier == carrier, _s.account_id == number
+                connection.execute(update(account_state).where(*state_row).values(_OF_CREDENTIALS))
                 added = OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), by)
                 note_action(connection, added, now)
         return None
@@ -247,11 +247,11 @@ class ClientAccounts:
         self, account: ClientAccount, values: Mapping[str, Any], action: OperatorAction, now: datetime
     ) -> bool:
         with self.database.write() as connection:
-            of_it = update(client_accounts).where(_a.id == account.id, _a.removed_at.is_(None))
-            is_done = connection.execute(of_it.values({**values, "changed_at": now})).rowcount == 1
+            statement = update(client_accounts).where(_a.id == account.id, _a.removed_at.is_(None))
+            is_done = connection.execute(statement.values({**values, "changed_at": now})).rowcount == 1
             if is_done:
                 note_action(connection, action, now)
             if action.kind is ActionKind.REMOVED:
-                known = _s.carrier == account.carrier, _s.account_id == account.id
-                connection.execute(delete(account_state).where(*known))
+                state_row = _s.carrier == account.carrier, _s.account_id == account.id
+                connection.execute(delete(account_state).where(*state_row))
         return is_done

@@ -60,8 +60,8 @@ class _Dialect:
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
         """The columns of those of these tables, or views, that there are, by their names."""
-        every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
-        return {name: columns for (_, name), columns in every.items()}
+        columns_by_table = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
+        return {name: columns for (_, name), columns in columns_by_table.items()}
 
 
 class _Sqlite(_Dialect):
@@ -94,8 +94,8 @@ class _Sqlite(_Dialect):
 
     def lanes(self) -> CTE:
         """Lanes as rows of one parameter: the statement is the same however many are named. See `lanes_named`."""
-        each = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
-        return select(each.c.value.label("carrier_key")).cte("lanes")
+        lane = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
+        return select(lane.c.value.label("carrier_key")).cte("lanes")
 
     def lanes_named(self, keys: Collection[str]) -> dict[str, Any]:
         """The parameter of `lanes`."""
@@ -142,14 +142,14 @@ class _Sqlite(_Dialect):
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
         """SQLAlchemy would list all tables and views first. It calls a type that it does not know, such as UUID, a number."""
-        every = {}
+        columns_by_table = {}
         for name in names:
             with suppress(NoSuchTableError):
-                every[name] = inspector.get_columns(name, schema)
-        for column in chain(*every.values()):
+                columns_by_table[name] = inspector.get_columns(name, schema)
+        for column in chain(*columns_by_table.values()):
             if type(column["type"]) is NUMERIC:
                 column["type"] = NullType()
-        return every
+        return columns_by_table
 
 
 class _Postgres(_Dialect):
@@ -216,10 +216,13 @@ class _Postgres(_Dialect):
         }
         unnested = func.unnest(*map(array, columns.values())).table_valued(*columns, name="stretch")
         rows = unnested.render_derived()
-        each = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
-        within = _c.rank_is_deadline == each.c.is_deadline, _c.rank_at.between(each.c.since, each.c.until)
-        firsts = self.first_of_each(each, first(each.c.carrier_key, *within), locks=locks)
-        return firsts.add_columns(each.c.tier).subquery()
+        lane_stretches = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
+        within = (
+            _c.rank_is_deadline == lane_stretches.c.is_deadline,
+            _c.rank_at.between(lane_stretches.c.since, lane_stretches.c.until),
+        )
+        firsts = self.first_of_each(lane_stretches, first(lane_stretches.c.carrier_key, *within), locks=locks)
+        return firsts.add_columns(lane_stretches.c.tier).subquery()
 
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
         return cast(column, Text)
@@ -251,9 +254,11 @@ def dialect_of(connection: Connection) -> Dialect:
 def stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one. Parameter: `now`."""
     now = bindparam("now", type_=_c.rank_at.type)
-    to_come, past = _c.rank_at >= now, _c.rank_at < now
-    without, real = _c.rank_is_deadline == 0, _c.rank_is_deadline == 1
-    return [(without, to_come), (real, to_come), (without, past), (real, past)]
+    to_come = _c.rank_at >= now
+    past = _c.rank_at < now
+    has_none = _c.rank_is_deadline == 0
+    has_deadline = _c.rank_is_deadline == 1
+    return [(has_none, to_come), (has_deadline, to_come), (has_none, past), (has_deadline, past)]
 
 
 def put(

@@ -359,10 +359,11 @@ class Database:
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
             original = getattr(error, "orig", None) or error
             sqlstate = getattr(original, "sqlstate", None)
-            said, sentence = _first_line(original), explain(error, self.safe_url)
+            message = _first_line(original)
+            sentence = explain(error, self.safe_url)
             if sqlstate == NOT_ALLOWED:
-                sentence = f"{MISSING} ({said}): {how_to_get_sql(self._user)}"
-            if sqlstate in _OF_ANOTHER_TABLE or said.startswith(_NO_SUCH_COLUMN):
+                sentence = f"{MISSING} ({message}): {how_to_get_sql(self._user)}"
+            if sqlstate in _OF_ANOTHER_TABLE or message.startswith(_NO_SUCH_COLUMN):
                 self.look_again()
             raise DatabaseError(sentence) from error
 
@@ -512,20 +513,20 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
     if database.is_sqlite:
         return _ZERO
     with database.outside_transactions() as connection:  # whose beginning would be measured too
-        before = now()
-        theirs = connection.scalar(_CLOCK)
-        after = now()
-    return offset_between(before, datetime.fromtimestamp(theirs or 0, UTC), after)
+        start = now()
+        database_time = connection.scalar(_CLOCK)
+        end = now()
+    return offset_between(start, datetime.fromtimestamp(database_time or 0, UTC), end)
 
 
-def offset_between(before: datetime, theirs: datetime, after: datetime) -> timedelta:
-    """Their clock minus this one, by which theirs was read between `before` and `after`, most likely in the middle.
+def offset_between(start: datetime, other_time: datetime, end: datetime) -> timedelta:
+    """Their clock minus this one, by which theirs was read between `start` and `end`, most likely in the middle.
 
     Zero if it may have been that time by this clock too.
     """
-    if before <= theirs <= after:
+    if start <= other_time <= end:
         return _ZERO
-    return theirs - (before + (after - before) / 2)
+    return other_time - (start + (end - start) / 2)
 
 
 # ---------------------------------------------------------------- work that one process at a time does

@@ -98,24 +98,26 @@ def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 
 
 def forget_refused(
-    database: Database, before: datetime, erase: Callable[[str, str], str | None], now: datetime
+    database: Database, cutoff: datetime, erase: Callable[[str, str], str | None], now: datetime
 ) -> int:
     """Delete a portion of the files that prove nothing and were obtained before then; how many. Raises DatabaseError.
 
     A file that an attempt names counted once, by other rules: it stays. One that cannot be deleted keeps its row.
     """
     counted = exists().where(_a.claim_id == _v.claim_id, _a.document_path == _v.path)
-    old = _v.refused.is_not(None), _v.obtained_at < before
+    is_old = _v.refused.is_not(None), _v.obtained_at < cutoff
     # In any order: files that cannot be deleted must not keep all others from it.
-    some = select(_v.id, _v.path, _v.sha256).where(*old, ~counted).order_by(func.random()).limit(_PORTION)
-    erased = [row.id for row in database.all(some) if erase(row.path, row.sha256) is None]
+    portion = (
+        select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted).order_by(func.random()).limit(_PORTION)
+    )
+    erased = [row.id for row in database.all(portion) if erase(row.path, row.sha256) is None]
     if not erased:
         return 0
-    forget = delete(evidence).where(_v.id.in_(erased), *old).returning(_v.path, _v.sha256)
+    forget = delete(evidence).where(_v.id.in_(erased), *is_old).returning(_v.path, _v.sha256)
     with database.write() as connection:
-        gone = [(row.path, row.sha256) for row in connection.execute(forget)]
-        note_erased(connection, gone, "90 days", now)
-    return len(gone)
+        files = [(row.path, row.sha256) for row in connection.execute(forget)]
+        note_erased(connection, files, "90 days", now)
+    return len(files)
 
 
 @cache
@@ -289,8 +291,8 @@ class DatabaseCustody:
             is_older = or_(
                 _v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0)
             )
-            same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
-            for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)):
+            is_erased = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
+            for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, is_erased)):
                 yield f"{path} is said to be erased, and its row is there: one of both was added."
 
     def _without_origin(self, claim_ids: Collection[Any]) -> Select[Any]:
@@ -305,7 +307,8 @@ class DatabaseCustody:
 
     def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
         """A line for each claim whose columns in the service's table name another proof than our records do."""
-        border, latest = self.database.border, attempts.alias("latest").c
+        border = self.database.border
+        latest = attempts.alias("latest").c
         last = select(func.max(latest.id)).where(
             latest.claim_id == border.key, latest.document_path.is_not(None)
         )
@@ -315,9 +318,9 @@ class DatabaseCustody:
         rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
         columns = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
         columns += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
-        alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
-        alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
-        columns += [self.database.dialect.exact(column) for pair in alike for column in pair]
+        column_pairs = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
+        column_pairs += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
+        columns += [self.database.dialect.exact(column) for pair in column_pairs for column in pair]
         is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
         query = select(*columns).select_from(rows)
         query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
@@ -344,7 +347,8 @@ class DatabaseCustody:
         query = query.add_columns(_v.tracking_number, _v.kind).order_by(_v.id).limit(_AT_ONCE)
         query = query.select_from(evidence.outerjoin(border.claims, border.key == _v.claim_id))
         counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
-        query, last = query.where(*counts, *_of(_v.claim_id, claim_ids)), 0
+        query = query.where(*counts, *_of(_v.claim_id, claim_ids))
+        last = 0
         # No transaction is open while files are read.
         while rows := list(self._rows(query.where(_v.id > last))):
             yield from (tuple(row[1:]) for row in rows)

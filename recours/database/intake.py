@@ -146,12 +146,12 @@ class Assessor:
         ids: Sequence[Any],
         now: datetime,
         *,
-        before: Mapping[Any, Claim] | None = None,
+        originals: Mapping[Any, Claim] | None = None,
         if_stale: bool = False,
     ) -> list[Claim]:
         """Assess these claims and write our rows; the claims as they are then.
 
-        Without those that a run has leased, and those whose proof the service is still to be told. `before`: what they were
+        Without those that a run has leased, and those whose proof the service is still to be told. `originals`: what they were
         when the caller began to write to the service's rows, which is no edit of the service's. `if_stale`: without those
         that are what our rows were assessed on.
         """
@@ -191,7 +191,9 @@ class Assessor:
         insert_rows(connection, inserts)
         _copy_unreadable(connection, border, {claim.id: claim.texts for claim, _ in states})
         edited = [
-            ((before or {}).get(claim.id, claim), state) for claim, state in states if claim.id not in proofs
+            ((originals or {}).get(claim.id, claim), state)
+            for claim, state in states
+            if claim.id not in proofs
         ]
         note_assessed(connection, edited, now)
         return [replace(claim, state=state) for claim, state in states]
@@ -255,8 +257,8 @@ def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnE
     trimmed = func.trim(status)
     # Capitals as people write them: a database may know the lower case of unaccented letters only.
     spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
-    others = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
-    return or_(status.is_(None), and_(true(), *others))
+    conditions = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
+    return or_(status.is_(None), and_(true(), *conditions))
 
 
 def _is_new(border: Border, skip: Collection[str]) -> ColumnElement[bool]:
@@ -283,30 +285,30 @@ def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
 
 
 class _Keys(NamedTuple):
-    """A stretch of keys: those after `after`, up to `until`, where there are such bounds."""
+    """A stretch of keys: those after `start`, up to `end`, where there are such bounds."""
 
-    after: Any = None
-    until: Any = None
+    start: Any = None
+    end: Any = None
 
     def contain(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether they contain the key in this column."""
         return and_(
-            true() if self.after is None else key > self.after,
-            true() if self.until is None else key <= self.until,
+            true() if self.start is None else key > self.start,
+            true() if self.end is None else key <= self.end,
         )
 
 
 def _in_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
     """The service's claims in a stretch, each with our row if there is one; the stretch is said of both tables."""
-    ours = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
-    query = select(*columns).select_from(border.claims.outerjoin(*ours))
+    own_rows = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
+    query = select(*columns).select_from(border.claims.outerjoin(*own_rows))
     return query.where(keys.contain(border.key)).order_by(border.key)
 
 
 def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
     """The keys and stages of our rows in a stretch whose claims are gone; the indexes alone answer for the others."""
-    theirs = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
-    query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*theirs))
+    service_rows = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
+    query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*service_rows))
     return query.where(border.key.is_(None), keys.contain(_c.claim_id), free(now))
 
 
@@ -332,8 +334,8 @@ def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
     is_due = or_(border.key.is_(None), _c.to_assess == literal_column("1"), border.differs)
     # As a CASE, since an OR would have PostgreSQL expect every row.
     is_stale = case((is_due, free_at_moment()), else_=false())
-    theirs = border.claims, border.key == _c.claim_id
-    return select(_c.claim_id).select_from(claims.outerjoin(*theirs)).where(is_stale, *where)
+    service_rows = border.claims, border.key == _c.claim_id
+    return select(_c.claim_id).select_from(claims.outerjoin(*service_rows)).where(is_stale, *where)
 
 
 def _pending(border: Border) -> Select[Any]:
@@ -404,7 +406,7 @@ class ClaimIntake:
         if border.has_index:
             queries.append(_pending(border))
         if mark is not None:
-            newest = _in_stretch(border, _Keys(after=mark - _MARGIN), border.key)
+            newest = _in_stretch(border, _Keys(start=mark - _MARGIN), border.key)
             queries.append(newest.where(_c.claim_id.is_(None), _is_new(border, self.skip)))
         values = {**moments(now, self.run_id), "watched_from": now - _WATCH}
         return list(dict.fromkeys(key for query in queries for key in connection.scalars(query, values)))
@@ -440,37 +442,39 @@ class ClaimIntake:
         return True
 
     def _renew(self, connection: Connection) -> None:
-        ours = leases.c.name == _NAME, leases.c.holder == self.run_id
-        connection.execute(update(leases).where(*ours).values(held_until=self.clock.now() + _LEASE))
+        own_lease = leases.c.name == _NAME, leases.c.holder == self.run_id
+        connection.execute(update(leases).where(*own_lease).values(held_until=self.clock.now() + _LEASE))
 
     # ---------------------------------------------------------------- the sweep
 
     def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
         """Go on comparing all claims where the last run stopped, in the first round up to the end; returns how far it came."""
-        border, is_first = self._border, row.swept_at is None
+        border = self._border
+        is_first = row.swept_at is None
         repaired = 0 if is_first or row.swept_to is None else row.repaired
-        after = row.swept_to
+        last_key = row.swept_to
         while True:
-            keys = self._stretch(after, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
+            keys = self._stretch(last_key, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
             if is_first:
                 self._adopt(border, keys, _may_be_enrolled(border, self.skip), now)
             with self._reading() as connection:
                 queries = self._differing(border, keys, row, now), _orphans(border, keys, now)
-                rows = [each for query in queries for each in connection.execute(query)]
+                rows = [row_ for query in queries for row_ in connection.execute(query)]
             repaired += sum(stage not in (None, DONE, NOT_ENROLLED) for _, stage in rows)
             yield from self._take([key for key, _ in rows], now)
-            if keys.until is None:
+            if keys.end is None:
                 return {"swept_to": None, "swept_at": now, "repaired": repaired}
             if not is_first:
-                return {"swept_to": keys.until, "repaired": repaired}
-            after, repaired = keys.until, 0
-            self._note(swept_to=after)
+                return {"swept_to": keys.end, "repaired": repaired}
+            last_key = keys.end
+            repaired = 0
+            self._note(swept_to=last_key)
 
-    def _stretch(self, after: Any, size: int) -> _Keys:
+    def _stretch(self, last_key: Any, size: int) -> _Keys:
         """So many keys after this one; None: from the beginning."""
         key = self._border.key
-        last = select(key).where(_Keys(after).contain(key)).order_by(key).offset(size - 1).limit(1)
-        return _Keys(after, self._database.scalar(last))
+        last = select(key).where(_Keys(last_key).contain(key)).order_by(key).offset(size - 1).limit(1)
+        return _Keys(last_key, self._database.scalar(last))
 
     def _differing(self, border: Border, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
         """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""
@@ -496,16 +500,16 @@ class ClaimIntake:
         try:
             keys = self._stretch(None, _ADOPTION_SIZE)
             yield self._adopt(border, keys, is_exhausted, now)
-            while keys.until is not None:
-                keys = self._stretch(keys.until, _ADOPTION_SIZE)
+            while keys.end is not None:
+                keys = self._stretch(keys.end, _ADOPTION_SIZE)
                 yield self._adopt(border, keys, is_exhausted, now)
             self._note(exhausted_at=now)
         finally:
             release_name(self._database, _NAME, self.run_id)
 
-    def _adopt(self, border: Border, keys: _Keys, which: ColumnElement[bool], now: datetime) -> int:
+    def _adopt(self, border: Border, keys: _Keys, condition: ColumnElement[bool], now: datetime) -> int:
         """Add the rows that assessing these claims of a stretch one by one would make; how many."""
-        query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), which)
+        query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
         with self._database.write() as connection:
             self._renew(connection)
             rows = list(as_dicts(connection.execute(query)))
@@ -602,7 +606,7 @@ class ClaimIntake:
 
 
 def _proofs_to_tell_again(
-    connection: Connection, border: Border, read: Sequence[Claim]
+    connection: Connection, border: Border, claims_: Sequence[Claim]
 ) -> dict[Any, dict[str, Any]]:
     """What is told again of those of these claims that are older than their proofs, by their ids and the names of columns.
 
@@ -610,7 +614,9 @@ def _proofs_to_tell_again(
     number, and on disk. A row that names a document, or when it was
     fetched, is no older one: who has a POD fetched again sets the status alone.
     """
-    numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in read if lost_its_proof(claim)}
+    numbers = {
+        claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in claims_ if lost_its_proof(claim)
+    }
     if not numbers:
         return {}
     names_none = (func.coalesce(border.text(name), "") == "" for name in ("pod_url", "pod_fetched_at"))

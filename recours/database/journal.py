@@ -41,7 +41,9 @@ from recours.database.tables import DONE, actions, at_stage, changes, claims, ev
 _REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
 _DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
-RUNS, WINDOWS, ROWS = 500, 50, 2000
+RUNS = 500
+WINDOWS = 50
+ROWS = 2000
 # A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
 _GOES_ON_WITHIN = timedelta(days=31)
 
@@ -59,17 +61,19 @@ _FORGET_ROWS = delete(claims).where(
 )
 
 
-def forget_old(database: Database, before: datetime) -> None:
+def forget_old(database: Database, cutoff: datetime) -> None:
     """Delete a portion of what ended before then. Raises DatabaseError.
 
     Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
     today's counts of calls.
     """
-    began, ended = runs.c.started_at, _q.window_end
-    old_runs = select(runs.c.id).where(began < before).order_by(began).limit(RUNS)
-    old_windows = select(_q.limit_key, _q.window_start).where(ended < before).order_by(ended).limit(WINDOWS)
-    ids, windows = database.scalars(old_runs), database.all(old_windows)
-    soon_after = select(runs.c.id).where(began >= before, began < before + _GOES_ON_WITHIN).limit(1)
+    began = runs.c.started_at
+    ended = _q.window_end
+    old_runs = select(runs.c.id).where(began < cutoff).order_by(began).limit(RUNS)
+    old_windows = select(_q.limit_key, _q.window_start).where(ended < cutoff).order_by(ended).limit(WINDOWS)
+    ids = database.scalars(old_runs)
+    windows = database.all(old_windows)
+    soon_after = select(runs.c.id).where(began >= cutoff, began < cutoff + _GOES_ON_WITHIN).limit(1)
     if not (ids or windows) or database.scalar(soon_after) is None:
         return  # as in most runs
     with database.write() as connection:
@@ -78,12 +82,12 @@ def forget_old(database: Database, before: datetime) -> None:
         connection.execute(delete(quota).where(of_window.in_([tuple(window) for window in windows])))
 
 
-def forget_done(database: Database, before: datetime) -> None:
+def forget_done(database: Database, cutoff: datetime) -> None:
     """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then."""
-    if database.scalar(_OLD_ROWS, {"before": before}) is None:
+    if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
     with database.write() as connection:
-        connection.execute(_FORGET_ROWS, {"before": before})
+        connection.execute(_FORGET_ROWS, {"before": cutoff})
 
 
 @dataclass(eq=False)
@@ -108,15 +112,15 @@ class RunJournal:
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
         # The run before's: one run with a clock far ahead must not take the record of years with it.
-        if (before := self._latest_start(runs.c.id != run_id, at)) is None:
+        if (last_start := self._latest_start(runs.c.id != run_id, at)) is None:
             return
-        forget_old(self.database, before - RUNS_KEPT)
-        forget_done(self.database, before - _DONE_KEPT)
-        forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
+        forget_old(self.database, last_start - RUNS_KEPT)
+        forget_done(self.database, last_start - _DONE_KEPT)
+        forget_refused(self.database, last_start - _REFUSED_KEPT, self.erase, at)
 
-    def _latest_start(self, which: ColumnElement[bool], until: datetime) -> datetime | None:
+    def _latest_start(self, condition: ColumnElement[bool], until: datetime) -> datetime | None:
         began = runs.c.started_at
-        query = select(began).where(which, began <= until).order_by(began.desc()).limit(1)
+        query = select(began).where(condition, began <= until).order_by(began.desc()).limit(1)
         latest: datetime | None = self.database.scalar(query)
         return latest
 
@@ -159,8 +163,8 @@ def add_events(
         for claim_id, event in pairs
     ]
     for is_of_claim in (True, False):
-        if some := [row for row in rows if (row["claim_id"] is not None) is is_of_claim]:
-            connection.execute(_insert_events(dialect_of(connection), is_of_claim=is_of_claim), some)
+        if group := [row for row in rows if (row["claim_id"] is not None) is is_of_claim]:
+            connection.execute(_insert_events(dialect_of(connection), is_of_claim=is_of_claim), group)
 
 
 @cache
@@ -177,22 +181,22 @@ def _insert_events(dialect: Dialect, *, is_of_claim: bool) -> Any:
 # ---------------------------------------------------------------- what happened to claims beside their attempts
 
 
-def note(connection: Connection, noted: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
+def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
     """Write changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
-    if noted:
+    if changes_:
         rows = [
             {"claim_id": claim_id, "at": now, "what": change.kind, "by": by, "details": dict(change.details)}
-            for claim_id, change in noted
+            for claim_id, change in changes_
         ]
         connection.execute(insert(changes), rows)
 
 
 def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
     """Write what the service did to these claims since they were last assessed. They have these states from now on."""
-    noted = [
+    edited = [
         (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
     ]
-    note(connection, [*noted, *_put_aside(states)], SERVICE, now)
+    note(connection, [*edited, *_put_aside(states)], SERVICE, now)
 
 
 def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
@@ -231,20 +235,21 @@ class ActionLog:
         with self.database.write() as connection:
             note_action(connection, action, now)
 
-    def latest(self, subjects: Sequence[str] = (), most: int = 50) -> list[PastAction]:
+    def latest(self, subjects: Sequence[str] = (), limit: int = 50) -> list[PastAction]:
         """The last ones, the latest first; with these subjects, if any are named."""
         c = actions.c
-        such = [c.subject.in_(subjects)] if subjects else []
-        return self._read(select(c.id).where(*such).order_by(c.id.desc()).limit(most))
+        conditions = [c.subject.in_(subjects)] if subjects else []
+        return self._read(select(c.id).where(*conditions).order_by(c.id.desc()).limit(limit))
 
-    def latest_of_each(self, subjects: Collection[str], most: int) -> dict[str, list[PastAction]]:
+    def latest_of_each(self, subjects: Collection[str], limit: int) -> dict[str, list[PastAction]]:
         """The last ones with each of these subjects, the latest first."""
         c = actions.c
         of_one = [
-            select(c.id).where(c.subject == subject).order_by(c.id.desc()).limit(most) for subject in subjects
+            select(c.id).where(c.subject == subject).order_by(c.id.desc()).limit(limit)
+            for subject in subjects
         ]
         latest = self._read(*of_one)
-        return {subject: [each for each in latest if each.subject == subject] for subject in subjects}
+        return {subject: [action for action in latest if action.subject == subject] for subject in subjects}
 
     def _read(self, *queries: Select[int]) -> list[PastAction]:
         """Those whose ids these queries find, the latest first."""

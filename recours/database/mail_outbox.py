@@ -153,8 +153,8 @@ class MailOutbox:
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
-    def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
-        return [_event(row) for row in self.database.mappings(query, of)]
+    def _read(self, query: Select[Any], **values: Any) -> list[OutboxEvent]:
+        return [_event(row) for row in self.database.mappings(query, values)]
 
     def decline(self, declined: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
@@ -205,7 +205,8 @@ class MailOutbox:
 
     def _refused_accounts(self) -> dict[str, dict[str, str]]:
         """The clients' accounts in use that carriers refuse, by their keys: the kind of refusal and the carrier's message."""
-        state, own = account_state.c, client_accounts.c
+        state = account_state.c
+        own = client_accounts.c
         query = (
             select(state.carrier, state.account_id, state.refusal_kind, state.refusal)
             .join(client_accounts, own.id == state.account_id)
@@ -223,18 +224,18 @@ class MailOutbox:
     # ---------------------------------------------------------------- mails
 
     def write(
-        self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, held: bool = False
+        self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, is_held: bool = False
     ) -> bool:
         """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile.
 
-        `held`: until someone releases it.
+        `is_held`: until someone releases it.
         """
         ids = [event.id for event in reasons]
         with self.database.write() as connection:
             if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
                 return False
-            state = MailState.HELD if held else MailState.READY
+            state = MailState.HELD if is_held else MailState.READY
             values = asdict(draft) | {"run_id": self.run_id, "created_at": now, "tries": 0, "state": state}
             mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
             rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
@@ -278,8 +279,8 @@ class MailOutbox:
             by_mail: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
             for row in connection.execute(of_mails.where(mail_events.c.mail_id.in_(mail_ids))).mappings():
                 by_mail[row["mail_id"]].append(_event(row))
-        of = {row["id"]: _mail(row, by_mail[row["id"]]) for row in rows}
-        return [of[mail_id] for mail_id in ids if mail_id in of]
+        mails_by_id = {row["id"]: _mail(row, by_mail[row["id"]]) for row in rows}
+        return [mails_by_id[mail_id] for mail_id in ids if mail_id in mails_by_id]
 
     def _free(self, now: datetime) -> ColumnElement[bool]:
         return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
@@ -367,7 +368,8 @@ class MailOutbox:
         border = self._border
         if not events_by_claim or not border.has("client_id"):
             return []
-        number, path = border.text("tracking_number"), border.text("pod_url")
+        number = border.text("tracking_number")
+        path = border.text("pod_url")
         query = select(border.key, number, path).where(
             border.key.in_(events_by_claim), border.column("client_id") == mail.client_id, path.is_not(None)
         )
@@ -395,15 +397,15 @@ def _open(*states: MailState) -> ColumnElement[bool]:
     )
 
 
-def _mark(connection: Connection, ids: list[int], what: str) -> int:
+def _mark(connection: Connection, ids: list[int], result: str) -> int:
     """Say of untold events what became of them; how many that was."""
     marked = 0
     ids = sorted(ids)  # in one order: others may be about to tell the same ones
     for place in range(0, len(ids), _AT_ONCE):
-        some = {"of_events": ids[place : place + _AT_ONCE]}
+        portion = {"of_events": ids[place : place + _AT_ONCE]}
         if not dialect_of(connection).has_one_writer:
-            connection.execute(_LOCK_UNTOLD, some)
-        marked += connection.execute(_MARK, some | {"what": what}).rowcount
+            connection.execute(_LOCK_UNTOLD, portion)
+        marked += connection.execute(_MARK, portion | {"what": result}).rowcount
     return marked
 
 
@@ -431,8 +433,8 @@ def _event(row: Any) -> OutboxEvent:
 
 
 def _mail(row: Any, of_mail: list[OutboxEvent]) -> OutgoingMail:
-    alike = {each.name: row[each.name] for each in fields(OutgoingMail) if each.name != "events"}
-    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "events": tuple(of_mail)})
+    columns = {column.name: row[column.name] for column in fields(OutgoingMail) if column.name != "events"}
+    return OutgoingMail(**columns | {"kind": MailKind(row["kind"]), "events": tuple(of_mail)})
 
 
 def _notifications(

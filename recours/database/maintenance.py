@@ -116,25 +116,25 @@ class ClaimMaintenance:
                 lane for stage in DUE for lane in connection.scalars(values_at_stage(_c.lane, stage)) if lane
             }
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
-            before = _known_before(connection)
+            last_run = _known_before(connection)
         for lane in sorted(of_none):
             self._have_assessed(at_stage(*DUE), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
-        if not before.has_changed_accounts and before.configured == configured:
+        if not last_run.has_changed_accounts and last_run.configured == configured:
             return []
         with self._alone() as connection:
-            before = _known_before(connection)
-            changed = {key for key, has in configured.items() if before.configured.get(key) is not has}
+            last_run = _known_before(connection)
+            changed = {key for key, has in configured.items() if last_run.configured.get(key) is not has}
             if changed:
-                is_new = any(key not in before.configured for key in changed)
+                is_new = any(key not in last_run.configured for key in changed)
                 affected = _affected(self.catalog, changed, is_new=is_new)
                 connection.execute(_assess_again(_c.lane.in_(self.catalog.accounts_of(affected))))
             for key in changed:
                 values: dict[str, Any] = {"configured": configured[key]}
                 put(connection, accounts, values | {"carrier": key}, values)
-            of_clients = self._apply_changes(connection) if before.has_changed_accounts else set()
-        return sorted(of_clients | (changed if before.configured else set()))
+            of_clients = self._apply_changes(connection) if last_run.has_changed_accounts else set()
+        return sorted(of_clients | (changed if last_run.configured else set()))
 
     def _repair_closed(self, lanes: Collection[str]) -> None:
         """A run that did not know of a client's account yet may have left claims where nothing opens."""
@@ -153,17 +153,17 @@ class ClaimMaintenance:
         changed = select(_a.id, _a.client_id, _a.carrier, in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
         of_clients = self.catalog.of_clients
-        known = [
+        applicable = [
             row
             for row in rows
             if of_clients.get(row.client_id, {}).get(row.carrier) == (row.id if row.is_used else None)
         ]
-        for first in range(0, len(known), CHUNK):
-            these = _a.id.in_([row.id for row in known[first : first + CHUNK]])
-            concerned = _assess_again(_concerned(self.catalog, these)).values(account_id=None)
+        for first in range(0, len(applicable), CHUNK):
+            accounts_ = _a.id.in_([row.id for row in applicable[first : first + CHUNK]])
+            concerned = _assess_again(_concerned(self.catalog, accounts_)).values(account_id=None)
             connection.execute(concerned)
-            connection.execute(update(client_accounts).where(these).values(is_applied=True))
-        return {row.carrier for row in known}
+            connection.execute(update(client_accounts).where(accounts_).values(is_applied=True))
+        return {row.carrier for row in applicable}
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
@@ -250,16 +250,16 @@ class ClaimMaintenance:
     def expire(
         self,
         stage: Stage,
-        before: datetime,
+        cutoff: datetime,
         expire: Callable[[Claim], Decision | None],
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
         """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
 
-        Those of these carriers whose time has run since `before` at least; the rest as for `pass_retries`.
+        Those of these carriers whose time has run since `cutoff` at least; the rest as for `pass_retries`.
         """
-        is_over = at_stage(stage), has_deadline(), _c.expire_from <= before, _c.interruptions == 0
+        is_over = at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
         query = self._keys(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)
 
@@ -326,11 +326,11 @@ class ClaimMaintenance:
         rows = connection.execute(query.with_only_columns(*claim_columns(self.database.border)))
         return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
-    def _change(self, which: ColumnElement[bool], **values: Any) -> None:
+    def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
         """Change these rows, but for those that another run is writing now: a later run finds them."""
-        statement = update(claims).where(which).values(values | {"version": _c.version + 1})
+        statement = update(claims).where(condition).values(values | {"version": _c.version + 1})
         if not self.database.dialect.has_one_writer:
-            free_rows = select(_c.claim_id).where(which).with_for_update(skip_locked=True)
+            free_rows = select(_c.claim_id).where(condition).with_for_update(skip_locked=True)
             statement = statement.where(_c.claim_id.in_(free_rows))
         with self.database.long(), self.database.write() as connection:
             connection.execute(statement)
@@ -340,10 +340,10 @@ def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
     return state_values(claim, state) | {"written_at": now}
 
 
-def _assess_again(which: ColumnElement[bool]) -> Update:
+def _assess_again(condition: ColumnElement[bool]) -> Update:
     """Have the next intake assess these claims, whatever their stage, unless they are nobody's."""
     is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED])
-    return update(claims).where(which, is_somebodys).values(to_assess=1, version=_c.version + 1)
+    return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
 
 
 # ---------------------------------------------------------------- accounts that come and go
@@ -381,8 +381,8 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
-    used = connection.execute(select(_a.carrier, _a.id).where(in_use(), _a.carrier.in_(catalog.specs))).all()
-    return unknown - {str(AccountKey(carrier, number)) for carrier, number in used}
+    rows = connection.execute(select(_a.carrier, _a.id).where(in_use(), _a.carrier.in_(catalog.specs))).all()
+    return unknown - {str(AccountKey(carrier, number)) for carrier, number in rows}
 
 
 def _is_of_client() -> ColumnElement[bool]:
@@ -390,18 +390,19 @@ def _is_of_client() -> ColumnElement[bool]:
     return _c.seen_client == cast(_a.client_id, Text)
 
 
-def _concerned(catalog: Catalog, these: ColumnElement[bool]) -> ColumnElement[bool]:
+def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
     """Claims that another account than now is to serve, by these accounts of their clients; and those that remember one."""
-    key, of_carrier = _c.lane, _a.carrier
+    key = _c.lane
+    of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")
     partners = [
-        and_(of_carrier == one, of_carriers([other]))
+        and_(of_carrier == carrier, of_carriers([partner]))
         for substitute in catalog.substitutes
-        for one, other in (
+        for carrier, partner in (
             (substitute.served_by, substitute.claimed),
             (substitute.claimed, substitute.served_by),
         )
     ]
     expected = case((in_use(), of_carrier + "#" + cast(_a.id, Text)), else_=of_carrier)
     moves = or_(and_(serves, or_(_c.account_id.is_not(None), key != expected)), *partners)
-    return exists().where(these, _is_of_client(), moves)
+    return exists().where(accounts_, _is_of_client(), moves)

@@ -67,8 +67,8 @@ class Patience:
     def is_silent(self) -> bool:
         return self.now() - self.silent_at < self.waits.silence
 
-    def note_connection(self, *, given: bool) -> None:
-        self.silent_at = _NEVER if given else self.now()
+    def note_connection(self, *, is_connected: bool) -> None:
+        self.silent_at = _NEVER if is_connected else self.now()
 
     def doubt(self) -> None:
         """A statement had no answer in all its time: the connection may be broken, or the server silent behind a proxy.
@@ -83,7 +83,7 @@ class Patience:
         """Find out whether the server is there, unless a thread has since then."""
         with self._asking:
             if self._asked_at < since:
-                self.note_connection(given=self._answers())
+                self.note_connection(is_connected=self._answers())
                 self._asked_at = self.now()
 
 
@@ -96,7 +96,8 @@ class ServerWait:
 
     def why_end(self) -> str | None:
         """Why not to wait any longer; None: wait on. Call it several times a second."""
-        patience, now = self._patience, self._patience.now()
+        patience = self._patience
+        now = patience.now()
         if now - self._since >= self._longest_s:
             patience.doubt()
             return self.message()
@@ -141,12 +142,12 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
             if patience.in_doubt:
                 named["connect_timeout"] = round(patience.waits.answer)
             try:
-                made = super().connect(*args, **named)
+                connection = super().connect(*args, **named)
             except ConnectionTimeout:
-                patience.note_connection(given=False)
+                patience.note_connection(is_connected=False)
                 raise
-            patience.note_connection(given=True)
-            return made
+            patience.note_connection(is_connected=True)
+            return connection
 
         @classmethod
         def _connect_gen(cls, *args: Any, **named: Any) -> Any:

@@ -99,7 +99,7 @@ class OldRows:
 
     table: Table
     source: FromClause
-    which: tuple[ColumnElement[bool], ...]
+    conditions: tuple[ColumnElement[bool], ...]
     values: dict[str, Any] | None = None
 
 
@@ -119,7 +119,7 @@ class Pruned:
     # Of claims: edits, payments, what people decided; what they did to carriers, accounts and mails.
     changes: int = 0
     evidence: int = 0  # beside the documents of attempts: further pieces, refused ones, records
-    left: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
+    undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
 
     @property
     def is_empty(self) -> bool:
@@ -127,19 +127,19 @@ class Pruned:
         return not any(parts)
 
 
-def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
+def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
     pruned = Pruned()
     counts: dict[str, Any] = {}
     for table in (attempts, evidence):
         count = last = 0
-        while part := past.take(table, before, now(), last):
+        while part := past.take(table, cutoff, now(), last):
             last = part.last
             gone = [file for file in part.files if _erased(file, erase, pruned)]
             past.forget(table, part, gone, now())
             count += len(gone)
         counts["attempts" if table is attempts else "evidence"] = count
-    for name, parts in past.old_rows(before, now()).items():
+    for name, parts in past.old_rows(cutoff, now()).items():
         counts[name] = sum(map(past.forget_rows, parts))
     return replace(pruned, **counts)
 
@@ -149,7 +149,7 @@ def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
     if file.path is None or file.is_shared:
         return True
     if why := erase(file.path, file.sha256 or ""):
-        pruned.left[file.path] = why
+        pruned.undeleted[file.path] = why
         return False
     pruned.documents += 1
     pruned.size += file.size
@@ -164,19 +164,19 @@ class DatabasePast:
     holder: str  # of the leases on claims
     by: str = "recours prune"  # who has it done
 
-    def outlook(self, before: datetime, now: datetime) -> Pruned:
+    def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
         """What `prune` would delete."""
         border = self.database.border
         old = (
             select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
             .select_from(_with_claims(border, attempts))
-            .where(_a.started_at < before, _is_over(border, now))
+            .where(_a.started_at < cutoff, _is_over(border, now))
         )
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
         pieces = OldRows(
-            evidence, _with_claims(border, evidence), (*_old_evidence(before), _is_over(border, now), alone)
+            evidence, _with_claims(border, evidence), (*_old_evidence(cutoff), _is_over(border, now), alone)
         )
-        old_rows = self.old_rows(before, now) | {"evidence": [pieces]}
+        old_rows = self.old_rows(cutoff, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old).one()
             counts: dict[str, Any] = {
@@ -184,16 +184,16 @@ class DatabasePast:
             }
         return Pruned(*attempts_and_documents, **counts)
 
-    def take(self, table: Table, before: datetime, now: datetime, last: int) -> Part | None:
+    def take(self, table: Table, cutoff: datetime, now: datetime, last: int) -> Part | None:
         """The next attempts, or pieces of evidence, after `last` of claims that are not tried any more; None: there are no more.
 
         Their claims are leased.
         """
         border = self.database.border
         if table is attempts:
-            query = select(border.key, *_OLD_ATTEMPT, _is_shared(before)).where(_a.started_at < before)
+            query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
         else:
-            query = select(border.key, *_OLD_PIECE).where(*_old_evidence(before))
+            query = select(border.key, *_OLD_PIECE).where(*_old_evidence(cutoff))
         query = query.select_from(_with_claims(border, table)).where(table.c.id > last, _is_over(border, now))
         query = query.order_by(table.c.id).limit(_CHUNK)
         rows = self.database.all(query)
@@ -201,16 +201,16 @@ class DatabasePast:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
-        over = (
+        still_over = (
             select(_c.claim_id)
             .select_from(border.joined())
             .where(_c.claim_id.in_(ids), _is_over(border, now))
         )
-        over = over.order_by(_c.claim_id).with_for_update(skip_locked=True, of=claims)
+        still_over = still_over.order_by(_c.claim_id).with_for_update(skip_locked=True, of=claims)
         with self.database.write() as connection:
             # A lease is kept in our row, which a claim that is long done has no more.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
-            leased = set(connection.scalars(over))
+            leased = set(connection.scalars(still_over))
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
             connection.execute(update(claims).where(_c.claim_id.in_(leased)).values(values))
         files = [OldFile(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
@@ -233,17 +233,18 @@ class DatabasePast:
                 connection.execute(_NO_EVIDENCE, paths)
             connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
             of_part = _c.claim_id.in_({file.claim_id for file in part.files})
-            mine = of_part, _c.lease_token == self.holder
+            own_rows = of_part, _c.lease_token == self.holder
             # Rows that were made for the lease alone.
-            connection.execute(delete(claims).where(*mine, at_stage(DONE), _c.seen_reference.is_(None)))
+            connection.execute(delete(claims).where(*own_rows, at_stage(DONE), _c.seen_reference.is_(None)))
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
-            connection.execute(update(claims).where(*mine).values(released))
+            connection.execute(update(claims).where(*own_rows).values(released))
             files = [(file.path or "", file.sha256 or "") for file in erased]
             note_erased(connection, list(dict.fromkeys(files)), self.by, now)
 
     def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
         """Say in claims whose document is one of these that there is none."""
-        border, url = self.database.border, self.database.border.text("pod_url")
+        border = self.database.border
+        url = border.text("pod_url")
         named = select(border.key, url).where(border.key.in_({path["of_claim"] for path in paths}))
         urls = {row[0]: row[1] for row in connection.execute(named)}
         cleared = {
@@ -252,32 +253,34 @@ class DatabasePast:
         if not cleared:
             return
         statement = border.update(_OF_DOCUMENT, if_unedited=False).where(url == bindparam("path"))
-        nothing = dict.fromkeys(_OF_DOCUMENT)
-        rows = [border.parameters(claim_id, nothing) | {"path": path} for claim_id, path in cleared.items()]
+        no_document = dict.fromkeys(_OF_DOCUMENT)
+        rows = [
+            border.parameters(claim_id, no_document) | {"path": path} for claim_id, path in cleared.items()
+        ]
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
-    def old_rows(self, before: datetime, now: datetime) -> dict[str, list[OldRows]]:
+    def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
         """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
         border = self.database.border
         unsigned = {"known_delivery": None, "version": _c.version + 1}
         return {
-            "deliveries": [OldRows(claims, border.joined(), _deliveries(border, before, now), unsigned)],
-            "events": [OldRows(events, events, _facts(before), {"facts": {}})],
-            "mails": [OldRows(mails, mails, _texts(before), {"plain": "", "html": ""})],
-            "changes": [OldRows(table, table, (table.c.at < before,)) for table in (changes, actions)],
+            "deliveries": [OldRows(claims, border.joined(), _deliveries(border, cutoff, now), unsigned)],
+            "events": [OldRows(events, events, _facts(cutoff), {"facts": {}})],
+            "mails": [OldRows(mails, mails, _texts(cutoff), {"plain": "", "html": ""})],
+            "changes": [OldRows(table, table, (table.c.at < cutoff,)) for table in (changes, actions)],
         }
 
     def forget_rows(self, old: OldRows) -> int:
         """Remove them, a part at a time; how many."""
         (key,) = old.table.primary_key
-        some = select(key).select_from(old.source).where(*old.which).limit(_CHUNK)
-        some = some.with_for_update(skip_locked=True, of=old.table)
+        portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
+        portion = portion.with_for_update(skip_locked=True, of=old.table)
         statement = delete(old.table) if old.values is None else update(old.table).values(old.values)
         count = 0
         while True:
             with self.database.write() as connection:
-                ids = list(connection.scalars(some))
+                ids = list(connection.scalars(portion))
                 connection.execute(statement.where(key.in_(ids)))
             if not ids:
                 return count
@@ -285,21 +288,23 @@ class DatabasePast:
 
 
 def _count(connection: Connection, old: OldRows) -> int:
-    return connection.scalar(select(func.count()).select_from(old.source).where(*old.which)) or 0
+    return connection.scalar(select(func.count()).select_from(old.source).where(*old.conditions)) or 0
 
 
-def _is_shared(before: datetime) -> ColumnElement[bool]:
+def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
     """Attempts whose very document a later one brought too, as its proof or beside that."""
     later = attempts.alias("later").c
-    alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
-    beside = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= before
-    return or_(exists(select(later.id).where(*alike, later.started_at >= before)), exists().where(*beside))
+    is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
+    is_evidence = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
+    return or_(
+        exists(select(later.id).where(*is_alike, later.started_at >= cutoff)), exists().where(*is_evidence)
+    )
 
 
-def _old_evidence(before: datetime) -> tuple[ColumnElement[bool], ...]:
+def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
     """Pieces that no later attempt brought too."""
-    alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
-    return _v.obtained_at < before, ~exists(select(_a.id).where(*alike, _a.started_at >= before))
+    is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
+    return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
 
 def _with_claims(border: Border, table: Table) -> FromClause:
@@ -319,15 +324,15 @@ def _has_ended(border: Border) -> ColumnElement[bool]:
     return and_(at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)
 
 
-def _deliveries(border: Border, before: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _deliveries(border: Border, cutoff: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
     last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
-    return _has_ended(border), free(now), _c.known_delivery.is_not(None), last < before
+    return _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
 
 
-def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:
+def _facts(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
     """Of events that were told, or not to be told, by mails that ended."""
-    return _e.created_at < before, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
+    return _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
 
 
-def _texts(before: datetime) -> tuple[ColumnElement[bool], ...]:
-    return _m.state.in_(_ENDED), _m.ended_at < before, or_(_m.plain != const(""), _m.html != const(""))
+def _texts(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
+    return _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))

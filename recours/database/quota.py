@@ -48,7 +48,7 @@ class _ExhaustedError(Exception):
 
 
 _a = account_state.c
-_asked = select(
+_account_key = select(
     bindparam("of_carrier", type_=_a.carrier.type).label("carrier"),
     bindparam("of_account", type_=_a.account_id.type).label("account_id"),
 ).subquery()
@@ -59,9 +59,9 @@ _OF_CARRIER = (
     carriers.c.stopped_why.label("all_stopped_why"),
 )
 _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
-    _asked.outerjoin(carriers, carriers.c.carrier == _asked.c.carrier).outerjoin(
+    _account_key.outerjoin(carriers, carriers.c.carrier == _account_key.c.carrier).outerjoin(
         account_state,
-        and_(_a.carrier == _asked.c.carrier, _a.account_id == _asked.c.account_id),
+        and_(_a.carrier == _account_key.c.carrier, _a.account_id == _account_key.c.account_id),
     )
 )
 
@@ -78,12 +78,13 @@ _GIVE_BACK = (
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
     """Take units of a window, less `unsent` ones of before; its row is made if need be. No row comes back where they are too many."""
     names = ("limit_key", "window_start", "window_end")
-    units, most = bindparam("units", type_=Integer), bindparam("most", type_=Integer)
+    units = bindparam("units", type_=Integer)
+    limit = bindparam("most", type_=Integer)
     row = {name: bindparam(f"of_{name}", type_=_q[name].type) for name in names} | {"taken": units}
-    taken = _q.taken + units - bindparam("unsent", type_=Integer)
+    new_count = _q.taken + units - bindparam("unsent", type_=Integer)
     upsert = dialect.insert(quota).values(row)
     statement: ReturningInsert[Any] = upsert.on_conflict_do_update(
-        index_elements=[_q.limit_key, _q.window_start], set_={"taken": taken}, where=taken <= most
+        index_elements=[_q.limit_key, _q.window_start], set_={"taken": new_count}, where=new_count <= limit
     ).returning(_q.taken)
     return statement
 
@@ -96,7 +97,7 @@ class QuotaTables:
     """The counts in the database, and what of them this run has reserved and not sent. Safe for the threads of a run."""
 
     database: Database
-    _held: Counter[Reserved] = field(default_factory=Counter, init=False)
+    _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
     _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to go back
     _short: set[str] = field(default_factory=set, init=False)  # the keys of short limits
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -127,31 +128,31 @@ class QuotaTables:
                     if request.limit.window.is_short:
                         self._short.add(request.limit.key)
                     else:
-                        self._held[units] += request.units
+                        self._reserved[units] += request.units
             return [reserved[request] for request in requests]
 
     def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
         (use,) = self.uses([request.limit], now)
         with self._guard:
-            held = self._held[_window(request.limit, now)]
-        return use.exhausted(request.headroom, held)
+            units = self._reserved[_window(request.limit, now)]
+        return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
         """Reserved units of a longer window are about to be sent; or, if `units` is negative, were certainly not."""
         with self._guard:
-            self._held[reserved] -= units
+            self._reserved[reserved] -= units
 
     def give_back(self, reserved: Reserved, units: int = 1) -> None:
         """Note units that are certainly not sent: they go back soon, see `settle`."""
         with self._guard:
             self._unsent[reserved] += units
             if not reserved.limit.window.is_short:
-                self._held[reserved] -= units
+                self._reserved[reserved] -= units
 
     def settle(self) -> bool:
         """Give back what was certainly not sent; tell whether there was any. Raises DatabaseError."""
         with self._guard:
-            unsent = sorted(self._unsent.items(), key=lambda each: (each[0].limit.key, each[0].start))
+            unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
         if unsent:
             with self.database.write() as connection:
@@ -165,8 +166,8 @@ class QuotaTables:
     def leave(self) -> None:
         """Give back all that this run still holds. Raises DatabaseError."""
         with self._guard:
-            self._unsent.update(+self._held)  # those above zero
-            self._held.clear()
+            self._unsent.update(+self._reserved)  # those above zero
+            self._reserved.clear()
         self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
@@ -178,46 +179,49 @@ class QuotaTables:
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         """How far these limits are used in their present windows: a query for up to _MOST_PARAMETERS of them."""
-        taken: dict[tuple[str, datetime], int] = {}
+        counts: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
             for at in range(0, len(limits), _MOST_PARAMETERS):
-                some = limits[at : at + _MOST_PARAMETERS]
-                keys = {limit.key for limit in some}
-                starts = {limit.window.around(now)[0] for limit in some}
+                portion = limits[at : at + _MOST_PARAMETERS]
+                keys = {limit.key for limit in portion}
+                starts = {limit.window.around(now)[0] for limit in portion}
                 # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
                 of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
                 of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
-                taken |= {(key, start): count for key, start, count in connection.execute(of_these)}
+                counts |= {(key, start): count for key, start, count in connection.execute(of_these)}
         usages = []
         for limit in limits:
             start, end = limit.window.around(now)
-            usages.append(Usage(limit, calls=taken.get((limit.key, start), 0), resets_at=end))
+            usages.append(Usage(limit, calls=counts.get((limit.key, start), 0), resets_at=end))
         return usages
 
     # ---------------------------------------------------------------- carriers and accounts
 
     def carrier_state(self, key: str) -> CarrierState:
         """What all processes know of an account and of its carrier."""
-        of = AccountKey.parse(key)
-        values = {"of_carrier": of.carrier, "of_account": of.account}
+        account = AccountKey.parse(key)
+        values = {"of_carrier": account.carrier, "of_account": account.account}
         (row,) = self.database.mappings(_CARRIER_STATE, values)
         return _state(row, row if row["refusals"] is not None else None)
 
     def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:
         """The same of several accounts, in one read."""
-        of = {key: AccountKey.parse(key) for key in keys}
-        named = {one.carrier for one in of.values()}
+        accounts = {key: AccountKey.parse(key) for key in keys}
+        named = {account.carrier for account in accounts.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
         states = select(*_a).where(_a.carrier.in_(named))
-        if len(of) <= _MOST_PARAMETERS:  # of a carrier with many clients a page shows a few accounts
-            states = states.where(_a.account_id.in_({one.account for one in of.values()}))
+        if len(accounts) <= _MOST_PARAMETERS:  # of a carrier with many clients a page shows a few accounts
+            states = states.where(_a.account_id.in_({account.account for account in accounts.values()}))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
             by_account = {
                 AccountKey(row["carrier"], row["account_id"]): row
                 for row in connection.execute(states).mappings()
             }
-        return {key: _state(by_carrier.get(one.carrier), by_account.get(one)) for key, one in of.items()}
+        return {
+            key: _state(by_carrier.get(account.carrier), by_account.get(account))
+            for key, account in accounts.items()
+        }
 
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
         """A person stops the carrier, or a client's account there, which is recorded.
@@ -238,11 +242,11 @@ class QuotaTables:
         stopped = *(table.c[name] == value for name, value in row.items()), table.c.stopped_at.is_not(None)
         query = select(table.c.stopped_at, table.c.stopped_why).where(*stopped).with_for_update()
         with self.database.write() as connection:
-            before = connection.execute(query).mappings().first()
-            if before is not None:
+            stop = connection.execute(query).mappings().first()
+            if stop is not None:
                 connection.execute(update(table).where(*stopped).values(stopped_at=None, stopped_why=None))
                 note_action(connection, OperatorAction(ActionKind.RESUMED, key, by), now)
-        return _stop(before["stopped_at"], before["stopped_why"]) if before else None
+        return _stop(stop["stopped_at"], stop["stopped_why"]) if stop else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         """Remember refusals of an account, or that there are none."""
@@ -282,8 +286,13 @@ class QuotaTables:
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal of an account; False if another process has it."""
-        of, at = AccountKey.parse(key), _a.refused_until
-        due = _a.carrier == of.carrier, _a.account_id == of.account, or_(at <= now, at > now + FURTHEST_END)
+        account = AccountKey.parse(key)
+        at = _a.refused_until
+        due = (
+            _a.carrier == account.carrier,
+            _a.account_id == account.account,
+            or_(at <= now, at > now + FURTHEST_END),
+        )
         with self.database.write() as connection:
             statement = update(account_state).where(*due).values(refused_until=until)
             return bool(connection.execute(statement).rowcount)
@@ -291,8 +300,8 @@ class QuotaTables:
 
 def _row_of(key: str) -> dict[str, Any]:
     """The key of an account's row."""
-    of = AccountKey.parse(key)
-    return {"carrier": of.carrier, "account_id": of.account}
+    account = AccountKey.parse(key)
+    return {"carrier": account.carrier, "account_id": account.account}
 
 
 def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
@@ -317,8 +326,8 @@ def _pause(until: datetime | None, reason: str | None) -> Pause | None:
 
 
 def _account(row: RowMapping) -> AccountState:
-    known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
-    return AccountState(**known | {"kind": ErrorKind(row["refusal_kind"] or ErrorKind.AUTH_FAILED)})
+    fields = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
+    return AccountState(**fields | {"kind": ErrorKind(row["refusal_kind"] or ErrorKind.AUTH_FAILED)})
 
 
 def _documents(row: RowMapping) -> DocumentRight:
@@ -338,8 +347,8 @@ def _reserve(
 ) -> Reserved:
     """Take units of one window, less those of it that go back. Raises _ExhaustedError."""
     reserved = _window(request.limit, now)
-    most = request.limit.number - request.headroom
-    if request.units > most:
+    limit = request.limit.number - request.headroom
+    if request.units > limit:
         raise _ExhaustedError(request)
     values = {
         "of_limit_key": request.limit.key,
@@ -347,7 +356,7 @@ def _reserve(
         "of_window_end": reserved.end,
         "units": request.units,
         "unsent": unsent.get(reserved, 0),
-        "most": most,
+        "most": limit,
     }
     if connection.execute(_take(dialect_of(connection)), values).first() is None:
         raise _ExhaustedError(request)

@@ -164,8 +164,8 @@ def is_open(*, is_long: bool) -> ColumnElement[bool]:
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """As a CASE: its partial index answers this condition alone, and other indexes do not answer it."""
-    one = literal_column("1", Integer)
-    return case((condition, one)) == one
+    true_value = literal_column("1", Integer)
+    return case((condition, true_value)) == true_value
 
 
 # Each begins with the stage, though all its rows have the same: else SQLite would rather use an index of every row.

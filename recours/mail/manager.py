@@ -190,7 +190,7 @@ class NotificationManager:
             plain=mail.plain,
             html=mail.html,
         )
-        return int(self.outbox.write(draft, events, now, held=is_held))
+        return int(self.outbox.write(draft, events, now, is_held=is_held))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

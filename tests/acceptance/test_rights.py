@@ -108,7 +108,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
         needs = needs_of(database.border)
         of_tables = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = :role"
         granted = {tuple(row) for row in connection.execute(text(of_tables), {"role": role})}
-        assert granted == {(right.on, right.what) for right in rights_of(needs) if whole_table(right)}
+        assert granted == {(right.on, right.privilege) for right in rights_of(needs) if whole_table(right)}
         of_columns = (
             "SELECT column_name FROM information_schema.column_privileges"
             " WHERE grantee = :role AND table_name = 'claims' AND privilege_type = 'UPDATE'"
@@ -117,7 +117,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
 
 
 def whole_table(right: Right) -> bool:
-    return right.column is None and right.what != USAGE
+    return right.column is None and right.privilege != USAGE
 
 
 def test_what_the_list_asks_of_the_services_tables_is_needed(

@@ -137,7 +137,7 @@ def test_the_latest_actions_on_some_subjects_and_whatever_others_spoilt(database
         log.note(OperatorAction(ActionKind.CHECKED, subject, "anna", {"verdict": "accepted"}), at)
     found = log.latest(["ups"])
     assert [(one.at, one.subject) for one in found] == [(NOW + timedelta(minutes=2), "ups"), (NOW, "ups")]
-    assert len(log.latest(most=2)) == 2
+    assert len(log.latest(limit=2)) == 2
     edit(
         database,
         "UPDATE recours_actions SET what = 'of somebody', details = '[]', \"by\" = :by",

@@ -114,8 +114,8 @@ def _missing_service_tables(database: Database, connection: Connection) -> dict[
     if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
     tables = inspect(connection)
-    every = service_tables(database.dialect)
-    return {name: sql for name, sql in every.items() if not tables.has_table(name)}
+    statements_by_name = service_tables(database.dialect)
+    return {name: sql for name, sql in statements_by_name.items() if not tables.has_table(name)}
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
@@ -131,7 +131,7 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
             require_claims(database, schema)
     return [
         *_lines(new_tables.values()),
-        *sql_of_additions(database, schema, grant_to, made=new_tables),
+        *sql_of_additions(database, schema, grant_to, new_tables=new_tables),
     ]
 
 
@@ -160,31 +160,34 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
 
     def add(connection: Connection) -> Schema:
         # Another process may have done it before this one had the lock.
-        before = look_closer(database, connection)
-        require_version(database, before)
-        if not before.is_current:
-            remarks.extend(_copied_aside(database, before))
+        schema_before = look_closer(database, connection)
+        require_version(database, schema_before)
+        if not schema_before.is_current:
+            remarks.extend(_copied_aside(database, schema_before))
             _migrate(connection, database.border)
             at = bindparam("now", clock.now(), type_=Utc())
             connection.execute(text(_sql_of_intake(database.border, ":now")).bindparams(at))
-        return before
+        return schema_before
 
     try:
-        before = alone(database, add, clock)
+        schema_before = alone(database, add, clock)
     except DatabaseError as fault:
         raise _with_sql(fault, database, partial(sql_of_additions, database, schema)) from fault
     finally:
         database.look_again()
-    if before.is_current:
-        return before, []
-    after = look(database)
-    if not after.is_current:
+    if schema_before.is_current:
+        return schema_before, []
+    schema_after = look(database)
+    if not schema_after.is_current:
         raise DatabaseError(
-            f"The database {database.safe_url} says that its schema is {after.version}, but claims has no "
-            f"{', '.join(after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+            f"The database {database.safe_url} says that its schema is {schema_after.version}, but claims has no "
+            f"{', '.join(schema_after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
         )
-    added = ", ".join(before.missing_columns) or "nothing"
-    return after, [*remarks, f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}"]
+    added = ", ".join(schema_before.missing_columns) or "nothing"
+    return schema_after, [
+        *remarks,
+        f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}",
+    ]
 
 
 def _migrate(connection: Connection, border: Border) -> None:
@@ -199,26 +202,26 @@ def _migrate(connection: Connection, border: Border) -> None:
     command.upgrade(config, "head")
 
 
-def _sql_of_intake(before: Border, now: str) -> str:
-    """The SQL that notes what there is, once; `before` anything is added to the service's tables. `now` is SQL too.
+def _sql_of_intake(border: Border, now: str) -> str:
+    """The SQL that notes what there is, once; `border`: before anything is added to the service's tables. `now` is SQL too.
 
     Where the service has the status itself, it says which claims are to be worked on.
     """
-    is_added = "pod_fetch_status" in before.missing
-    decided = f"NOT EXISTS (SELECT 1 FROM {before.table})" if is_added else "true"  # noqa: S608 (a name of the service's)
-    is_number = not before.is_there or before.key_is_number
-    highest = f"(SELECT max({before.quoted('id')}) FROM {before.table})" if is_number else "NULL"  # noqa: S608 (same)
+    is_added = "pod_fetch_status" in border.missing
+    decided = f"NOT EXISTS (SELECT 1 FROM {border.table})" if is_added else "true"  # noqa: S608 (a name of the service's)
+    is_number = not border.is_there or border.key_is_number
+    highest = f"(SELECT max({border.quoted('id')}) FROM {border.table})" if is_number else "NULL"  # noqa: S608 (same)
     return (
         "INSERT INTO recours_intake (id, adopted_at, highest_claim_id, status_column_added, decided, columns_added)"  # noqa: S608 (same)
-        f" SELECT 1, {now}, {highest}, {str(is_added).lower()}, {decided}, '{json.dumps(before.missing)}'"
+        f" SELECT 1, {now}, {highest}, {str(is_added).lower()}, {decided}, '{json.dumps(border.missing)}'"
         " WHERE NOT EXISTS (SELECT 1 FROM recours_intake)"
     )
 
 
-def _copied_aside(database: Database, before: Schema) -> list[str]:
+def _copied_aside(database: Database, schema: Schema) -> list[str]:
     """A copy of an SQLite file that others made, beside it; what to say about it."""
     path = database.path
-    if path is None or before.version is not None or not database.border.is_there:
+    if path is None or schema.version is not None or not database.border.is_there:
         return []
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.name}.before-recours-{stamp}")
@@ -252,16 +255,16 @@ def _with_sql(
 
 
 def sql_of_additions(
-    database: Database, schema: Schema, role: str | None = None, *, made: Collection[str] = ()
+    database: Database, schema: Schema, role: str | None = None, *, new_tables: Collection[str] = ()
 ) -> list[str]:
     """What `bring_up_to_date` would run, a statement a line, to be run by someone else outside a transaction.
 
-    `role`: who is given the rights that a run needs; None: nobody. `made`: tables of the service that are made first.
+    `role`: who is given the rights that a run needs; None: nobody. `new_tables`: tables of the service that are made first.
     """
     lines = [] if schema.is_current else _lines(_statements(database))
     if role:
         with database.read() as connection:
-            lines += _lines(_granting(connection, database.border, role, made))
+            lines += _lines(_granting(connection, database.border, role, new_tables))
     # Last: it cannot be built in a transaction.
     index = None if database.border.has_index else database.border.index
     return [*lines, *_lines([index] if index else [])]
@@ -283,13 +286,15 @@ def _lines(lines: Iterable[str]) -> list[str]:
     return [f"{' '.join(statement.split())};" for statement in lines]
 
 
-def _granting(connection: Connection, border: Border, role: str, made: Collection[str] = ()) -> list[str]:
-    needs = (*needs_of(border, made), correction(border))
+def _granting(
+    connection: Connection, border: Border, role: str, new_tables: Collection[str] = ()
+) -> list[str]:
+    needs = (*needs_of(border, new_tables), correction(border))
     return [schema_grant(connection, role), *grants(connection, rights_of(needs), role)]
 
 
-def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> list[str]:
-    """Give a role what a run needs, on what there is, and what `beside` says; the statements that did. Raises DatabaseError."""
+def grant_rights(database: Database, role: str, further_needs: Sequence[Need] = ()) -> list[str]:
+    """Give a role what a run needs, on what there is, and what `further_needs` says; the statements that did. Raises DatabaseError."""
     border = database.border
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
@@ -297,7 +302,7 @@ def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> 
                 f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
                 f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
             )
-        granting = [*_granting(connection, border, role), *grants(connection, rights_of(beside), role)]
+        granting = [*_granting(connection, border, role), *grants(connection, rights_of(further_needs), role)]
         for statement in granting:
             connection.exec_driver_sql(statement)
     return granting
@@ -335,11 +340,14 @@ def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) ->
                 if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:recours)"), {"recours": _LOCK}):
                     connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
                     return work(connection)
-            pause, reason = _POLL_S, "another run has been changing its schema"
+            pause = _POLL_S
+            reason = "another run has been changing its schema"
         except DatabaseError as fault:
             if not fault.is_of_lock:
                 raise
-            locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
+            locked = fault
+            pause = next(pauses)
+            reason = "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
                 f"The schema of {database.safe_url} could not be changed: {reason} for {PATIENCE_S:.0f} s. "

@@ -79,8 +79,8 @@ def find_removal(database: Database, *, with_columns: bool) -> Removal:
             columns_added = connection.scalar(select(intake.c.columns_added)) or []
     names = [str(index["name"]) for index in on_claims]
     indexes = [name for name in names if name == INDEX or name.startswith(_EARLIER_INDEXES)]
-    ours = (*metadata.tables, *_EARLIER_TABLES, VERSION_TABLE)
-    tables = [name for name in ours if name in present]
+    own_tables = (*metadata.tables, *_EARLIER_TABLES, VERSION_TABLE)
+    tables = [name for name in own_tables if name in present]
     columns = [name for name in (*columns_added, *EARLIER_COLUMNS) if border.has(name)]
     schema = f"{border.claims.schema}." if border.claims.schema else ""
     return Removal(
@@ -123,7 +123,7 @@ def work_under_way(database: Database, now: datetime) -> str:
         leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))
         leased = connection.scalar(leases) or 0
         recent = runs.c.started_at > now - _LONGEST_RUN
-        begun = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
-    if not leased and not begun:
+        unfinished = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
+    if not leased and not unfinished:
         return ""
-    return f"{plural(leased, 'claim')} being fetched, {plural(begun, 'run')} without an end yet"
+    return f"{plural(leased, 'claim')} being fetched, {plural(unfinished, 'run')} without an end yet"

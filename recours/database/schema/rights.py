@@ -34,7 +34,7 @@ class Right(NamedTuple):
     """One right on one table, view, column or sequence."""
 
     on: str
-    what: str
+    privilege: str
     need: Need
     column: str | None = None  # None: on the whole
 
@@ -50,10 +50,10 @@ OWN: tuple[Need, ...] = (
 )
 
 
-def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
-    """What a run does with what there is. `made`: tables of the service that are to be made first."""
+def needs_of(border: Border, new_tables: Collection[str] = ()) -> tuple[Need, ...]:
+    """What a run does with what there is. `new_tables`: tables of the service that are to be made first."""
     pod_columns = tuple(border.quoted(name) for name in POD_COLUMNS)
-    further = {*border.hidden, *made}
+    further = {*border.hidden, *new_tables}
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=pod_columns)]
     if border.has_clients or "clients" in further:
         needs.append(Need("clients", ("SELECT",), optional=True))
@@ -73,9 +73,9 @@ def rights_of(needs: Iterable[Need]) -> list[Right]:
     """What they come to, one by one."""
     rights = []
     for need in needs:
-        for what in (*need.rights, *([USAGE] if need.numbered else [])):
-            columns = need.columns if what == "UPDATE" and need.columns else (None,)
-            rights += [Right(need.name, what, need, column) for column in columns]
+        for privilege in (*need.rights, *([USAGE] if need.numbered else [])):
+            columns = need.columns if privilege == "UPDATE" and need.columns else (None,)
+            rights += [Right(need.name, privilege, need, column) for column in columns]
     return rights
 
 
@@ -101,7 +101,7 @@ def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right
     rights = rights_of(needs)
     lists = {
         "names": [right.on for right in rights],
-        "rights": [right.what for right in rights],
+        "rights": [right.privilege for right in rights],
         "columns": [right.column for right in rights],
     }
     return tuple(rights[n - 1] for n in connection.scalars(_MISSING, lists))
@@ -117,19 +117,22 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
     sequences = []
     for right in rights:
         if right.column is not None:
-            of_column.setdefault((right.on, right.what), []).append(right.column)
-        elif right.what != USAGE:
-            of_table.setdefault(right.on, []).append(right.what)
+            of_column.setdefault((right.on, right.privilege), []).append(right.column)
+        elif right.privilege != USAGE:
+            of_table.setdefault(right.on, []).append(right.privilege)
         elif sequence := sequence_of(connection, right.on):
             sequences.append(sequence)
     by_right: dict[str, list[str]] = {}
-    for name, what in of_table.items():
-        by_right.setdefault(", ".join(what), []).append(name)
-    for (name, one), columns in of_column.items():
-        by_right[f"{one} ({', '.join(columns)})"] = [name]
+    for name, privileges in of_table.items():
+        by_right.setdefault(", ".join(privileges), []).append(name)
+    for (name, privilege), columns in of_column.items():
+        by_right[f"{privilege} ({', '.join(columns)})"] = [name]
     if sequences:
         by_right["USAGE"] = [f"SEQUENCE {', '.join(sequences)}"]
-    return [f"GRANT {what} ON {', '.join(names)} TO {quoted(role)}" for what, names in by_right.items()]
+    return [
+        f"GRANT {privileges} ON {', '.join(names)} TO {quoted(role)}"
+        for privileges, names in by_right.items()
+    ]
 
 
 def sequence_of(connection: Connection, table: str) -> str | None:
@@ -155,16 +158,18 @@ def sentence(rights: Sequence[Right]) -> str:
     """Which rights are missing, without what to do about it."""
     names = list(dict.fromkeys(right.on for right in rights))
     objects = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
-    what = "table" if len(names) == 1 else "tables"
-    return f"{MISSING} ({what} {objects})"
+    noun = "table" if len(names) == 1 else "tables"
+    return f"{MISSING} ({noun} {objects})"
 
 
 def named(rights: Iterable[Right]) -> list[str]:
     """Each as `SELECT on clients`, those on columns together."""
     columns: dict[str, list[str]] = {}
     for right in rights:
-        columns.setdefault(f"{right.what} on {right.on}", []).extend([right.column] if right.column else [])
-    return [name + (f" ({', '.join(of)})" if of else "") for name, of in columns.items()]
+        columns.setdefault(f"{right.privilege} on {right.on}", []).extend(
+            [right.column] if right.column else []
+        )
+    return [name + (f" ({', '.join(columns_)})" if columns_ else "") for name, columns_ in columns.items()]
 
 
 def how_to_get_sql(role: str | None) -> str:

@@ -103,7 +103,7 @@ def test_a_connection_is_waited_for_by_the_driver_s_own_count_unless_the_server_
     waiting = server.patience.begin_connecting()
     server.now += 1000
     assert waiting.why_end() is None
-    server.patience.note_connection(given=False)
+    server.patience.note_connection(is_connected=False)
     assert waiting.why_end()
-    server.patience.note_connection(given=True)
+    server.patience.note_connection(is_connected=True)
     assert waiting.why_end() is None

@@ -105,13 +105,13 @@ class Watched:
         self,
         stage: Stage,
         carriers: Collection[str],
-        most: int,
+        limit: int,
         lease: Lease,
         now: datetime,
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        taken = self._take(stage, carriers, most, lease, now, unnumbered=unnumbered)
+        taken = self._take(stage, carriers, limit, lease, now, unnumbered=unnumbered)
         with self._lock:
             self.leased += [claim.id for claim in taken]
             waiting = len(self.leased) - self._answered - len(self.put_back)
