@@ -19,7 +19,6 @@ from sqlalchemy import (
     Enum,
     FetchedValue,
     FromClause,
-    Insert,
     Integer,
     MetaData,
     Numeric,
@@ -46,7 +45,6 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.types import NullType
 
 from recours.database.dialect import Dialect, dialect_of
@@ -79,7 +77,7 @@ POD_COLUMNS = {
 }
 # All that may have other names in the service's table.
 COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *POD_COLUMNS)
-_OTHERS = ("clients", "notifications", "system_settings")
+_OTHER_TABLES = ("clients", "notifications", "system_settings")
 # What a person may have recours correct.
 CORRECTED = ("tracking_number", "carrier")
 # The other tables of the service's are used if they have these columns.
@@ -137,11 +135,11 @@ class Border:
         self._preparer = connection.dialect.identifier_preparer
         self._names = names.columns
         schema, _, name = names.claims.rpartition(".")
-        tables = self._reflected(inspector, None, _OTHERS if schema else (name, *_OTHERS))
-        if schema:
-            tables |= self._reflected(inspector, schema, [name])
-        # A table that is not there has no columns.
-        self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
+        columns = self.dialect.columns_of(
+            inspector, None, _OTHER_TABLES if schema else (name, *_OTHER_TABLES)
+        )
+        columns_of_claims = self.dialect.columns_of(inspector, schema, [name]) if schema else columns
+        self.claims = _table(name, columns_of_claims, schema or None)
         parameters = {"table": self.table, "name": name, "index": INDEX}
         row = connection.execute(self.dialect.look, parameters).one()
         self.is_view = bool(row.is_view)
@@ -149,17 +147,10 @@ class Border:
         self._keys: str = row.keys or ""  # the columns of its primary key, between commas
         # Without the right to read these, claims are worked on as if they were not there.
         self.hidden: list[str] = (row.hidden or "").split(",") if row.hidden else []
+        readable = {table: columns[table] for table in columns if table not in self.hidden}
         self.clients, self.notifications, self.system_settings = (
-            Table(other, MetaData()) if other in self.hidden or other not in tables else tables[other]
-            for other in _OTHERS
+            _table(table, readable) for table in _OTHER_TABLES
         )
-
-    def _reflected(
-        self, inspector: Inspector, schema: str | None, names: Collection[str]
-    ) -> dict[str, Table]:
-        """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
-        columns_by_table = self.dialect.columns_of(inspector, schema, names)
-        return {name: _table(name, schema, columns) for name, columns in columns_by_table.items()}
 
     @cached_property
     def description(self) -> tuple[object, ...]:
@@ -231,15 +222,14 @@ class Border:
     @cached_property
     def columns(self) -> list[ColumnElement[Any]]:
         """All that is read of a claim, by the names that are used here: its key and its client's as they are, the rest as texts."""
-        keys = [self.key.label("id")]
-        keys.append(
-            self.column("client_id").label("client_id")
-            if self.has("client_id")
-            else null().label("client_id")
-        )
+        client_id = self.column("client_id") if self.has("client_id") else null()
         names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
-        client_text = self.text("client_id").label("client_text")
-        return [*keys, client_text, *(self.text(name).label(name) for name in names)]
+        return [
+            self.key.label("id"),
+            client_id.label("client_id"),
+            self.text("client_id").label("client_text"),
+            *(self.text(name).label(name) for name in names),
+        ]
 
     def joined(self) -> FromClause:
         """Our rows, each with its claim."""
@@ -334,10 +324,6 @@ class Border:
         """Tell whether the service keeps addresses of its clients."""
         return self.has_clients and "email" in self.clients.c
 
-    def has_of_clients(self, name: str) -> bool:
-        """Tell whether `clients` has this column."""
-        return name in self.clients.c
-
     def client_text(self, name: str) -> ColumnElement[str]:
         """A column of `clients` as a text; NULL where there is no such column, or no client can be found."""
         column = self.clients.c.get(name) if self.has_clients else None
@@ -390,18 +376,17 @@ class Border:
             if column.name not in filled_columns
         )
 
-    @cached_property
-    def notification(self) -> Insert:
-        """Adds a row to it. Without RETURNING, which takes a right to read."""
-        return insert(self.notifications).inline()
+    def notes_mails_to(self, client_id: Any) -> bool:
+        """Tell whether it takes the mails of this client; None: those of no client."""
+        return self.keeps_notifications and (
+            client_id is not None or bool(self.notifications.c.client_id.nullable)
+        )
 
-    def notification_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: _fit(self.notifications.c[name], value) for name, value in values.items()}
-
-    @property
-    def notes_mails_of_nobody(self) -> bool:
-        """Tell whether they may be noted without a client."""
-        return bool(self.notifications.c.client_id.nullable)
+    def note_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows to it. Without RETURNING, which takes a right to read."""
+        columns = self.notifications.c
+        fitted = [{name: _fit(columns[name], value) for name, value in row.items()} for row in rows]
+        connection.execute(insert(self.notifications).inline(), fitted)
 
     @property
     def keeps_settings(self) -> bool:
@@ -512,17 +497,18 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
     return str(value)[: kind.length]
 
 
-def _table(name: str, schema: str | None, columns: Iterable[ReflectedColumn]) -> Table:
-    described = (
+def _table(name: str, columns: Mapping[str, Sequence[ReflectedColumn]], schema: str | None = None) -> Table:
+    """One of the tables with these columns, by their names; one that is not there has none."""
+    table_columns = (
         SqlColumn(
             column["name"],
             column["type"],
             nullable=column["nullable"],
             server_default=FetchedValue() if column["default"] is not None or "identity" in column else None,
         )
-        for column in columns
+        for column in columns.get(name, ())
     )
-    return Table(name, MetaData(), *described, schema=schema)
+    return Table(name, MetaData(), *table_columns, schema=schema)
 
 
 # How `recours init-db` makes those of the service that are missing.

@@ -31,7 +31,7 @@ from sqlalchemy.pool import QueuePool
 from recours.core.errors import RunError
 from recours.core.pauses import FURTHEST_END
 from recours.database.border import USUAL_NAMES, Border, TableNames
-from recours.database.dialect import DIALECTS
+from recours.database.dialect import DIALECTS, put
 from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
 from recours.database.tables import leases
 
@@ -539,14 +539,10 @@ def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
 
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
     """Tell whether `holder` may do this work until then: no other process does, or the one that did has died."""
+    values = {"holder": holder, "held_until": until}
     with database.write() as connection:
-        leased = database.dialect.insert(leases).values(name=name, holder=holder, held_until=until)
-        leased = leased.on_conflict_do_update(
-            index_elements=[leases.c.name],
-            set_={"holder": leased.excluded.holder, "held_until": leased.excluded.held_until},
-            where=is_over(leases.c.held_until, now),
-        )
-        return connection.scalar(leased.returning(leases.c.name)) is not None
+        is_free = is_over(leases.c.held_until, now)
+        return put(connection, leases, values | {"name": name}, values, where=is_free)
 
 
 def release_name(database: Database, name: str, holder: str) -> None:

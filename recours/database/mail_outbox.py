@@ -86,13 +86,6 @@ class MailOutbox:
     def _border(self) -> Border:
         return self.database.border
 
-    def _is_for_service(self, mail: OutgoingMail, state: MailState) -> bool:
-        """Tell whether the service's own record of mails is to have it. It may take none without a client."""
-        border = self._border
-        if state not in (MailState.SENT, MailState.FAILED) or not border.keeps_notifications:
-            return False
-        return mail.client_id is not None or border.notes_mails_of_nobody
-
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
         untold = exists(select(_e.id).where(_e.told.is_(None)))
@@ -307,7 +300,9 @@ class MailOutbox:
         Returns why that record did not take it, if so: recours's has it all the same. What a cancelled mail was to tell is
         told by another one if its reason comes back.
         """
-        rows = _notifications(mail, state, now, error) if self._is_for_service(mail, state) else []
+        rows = []
+        if state in (MailState.SENT, MailState.FAILED) and self._border.notes_mails_to(mail.client_id):
+            rows = _notifications(mail, state, now, error)
         try:
             self._end(mail, state, now, error, rows)
         except DatabaseError as fault:
@@ -331,8 +326,7 @@ class MailOutbox:
             if state is MailState.CANCELLED and is_leased:
                 connection.execute(_LAPSE, {"of_events": [event.id for event in mail.events]})
             if rows:
-                border = self._border
-                connection.execute(border.notification, [border.notification_values(row) for row in rows])
+                self._border.note_mails(connection, rows)
 
     def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}

@@ -187,7 +187,7 @@ class Search:
         conditions += [
             self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
-        names = [name for name in _CLIENT_COLUMNS if border.has_of_clients(name)]
+        names = [name for name in _CLIENT_COLUMNS if name in border.clients.c]
         if border.has("client_id") and names:
             of_client = [
                 self._contains(self.border.dialect.compared(border.client_text(name)), typed)
