@@ -19,7 +19,8 @@ from recours.core.policy import Policy
 from recours.database.by_person import ClaimEnrolment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts, numbers_in_use
-from recours.database.engine import USUAL, Database, DatabaseError, SystemClock, Waits, clock_offset
+from recours.database.dialect import USUAL, Waits
+from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks

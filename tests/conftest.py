@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 
 from recours.carriers.registry import CATALOG
+from recours.database.dialect import KEY
 from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file
-from recours.database.tables import KEY, Utc
+from recours.database.tables import Utc
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings

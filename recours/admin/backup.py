@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,22 +20,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Column, Connection, func, inspect, literal, select, union, update
+from sqlalchemy import Column, Connection, func, inspect, literal, select, union, update
 
 from recours.core.errors import RunError
 from recours.core.evidence import FOLDER, Manifest
 from recours.core.text import clean
 from recours.database.border import TableNames
 from recours.database.claim_rows import owed_in, owed_text
+from recours.database.dialect import (
+    DIALECTS,
+    FileError,
+    connection_to_file,
+    copy_file,
+    files_of_sqlite,
+    url_of_file,
+)
 from recours.database.engine import (
     KEEPALIVES,
-    LOCK_WAIT_S,
     SECRET_QUERY,
     Database,
     DatabaseError,
     SystemClock,
     explain,
-    files_of_sqlite,
 )
 from recours.database.evidence import MANIFEST
 from recours.database.schema.inspection import HEAD, version_of
@@ -51,7 +56,7 @@ _v = evidence.c
 
 DOCUMENTS = "documents"
 PREFIX = "recours-backup-"
-COPIES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}  # of the database, by its kind
+COPIES = {name: dialect.backup_file for name, dialect in DIALECTS.items()}  # of the database, by its kind
 _FACTS = "backup.json"
 _SUMS = "SHA256SUMS"
 _PARTIAL = ".partial"
@@ -168,11 +173,10 @@ def make_backup(
     """Fill a new folder in `parent`; returns it, and what it holds. Raises BackupError."""
     target = parent / f"{PREFIX}{_stamp(now)}"
     with new_folder(target) as folder:
+        kind = database.dialect.name
         if database.path:
-            kind = "sqlite"
             copying = copying_of_sqlite(database.path, folder / COPIES[kind])
         else:
-            kind = "postgresql"
             copying = copying_of_postgres(database, folder / COPIES[kind])
         with copying as connection:
             schema = version_of(connection)
@@ -258,7 +262,7 @@ class Restored:
 
 def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
     """Put a backup that was verified in the place of the database. `force`: even during a run. Raises BackupError."""
-    kind = "sqlite" if database.is_sqlite else "postgresql"
+    kind = database.dialect.name
     if backup.facts.database != kind:
         raise BackupError(
             f"This backup holds a database of the kind {backup.facts.database}, but {database.safe_url} is not one. "
@@ -362,20 +366,15 @@ _WAIT_S = 5.0  # for the end of a transaction
 @contextmanager
 def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
     """Write a copy in one step, whatever others write meanwhile; gives a connection to it. Raises BackupError."""
-    address = f"{database.absolute().as_uri()}?mode=rw"
     try:
-        with (
-            closing(sqlite3.connect(address, uri=True, timeout=LOCK_WAIT_S)) as source,
-            closing(sqlite3.connect(path)) as target,
-        ):
-            source.backup(target)
-    except sqlite3.Error as error:
+        copy_file(database, path)
+    except FileError as error:
         if "full" in str(error):
             raise BackupError(
                 f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
             ) from error
         raise BackupError(explain(error, f"SQLite {database}")) from error
-    copied = Database(URL.create("sqlite", database=str(path)))
+    copied = Database(url_of_file(path))
     with closing(copied), copied.read() as connection:
         yield connection
 
@@ -397,7 +396,7 @@ def replacing(
         else:
             access.create(beside)
         shutil.copyfile(copied, beside)
-        with closing(Database(URL.create("sqlite", database=str(beside)), names=names)) as database:
+        with closing(Database(url_of_file(beside), names=names)) as database:
             yield database
         if not force:
             _require_no_transaction(path)
@@ -417,11 +416,10 @@ def _require_no_transaction(path: Path) -> None:
     """Raises BackupError if another program is writing: what it commits would go to the file that was put aside."""
     if not path.exists():
         return
-    address = f"{path.absolute().as_uri()}?mode=rw"
-    with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as connection:
+    with closing(connection_to_file(path, _WAIT_S)) as connection:
         try:
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
+        except FileError as error:
             if "locked" in str(error):  # a damaged one is no reason to keep a good one back
                 raise BackupError(
                     f"Another program has {path} in a transaction: stop the service's application, then repeat it. "
@@ -482,11 +480,12 @@ def restore_into(database: Database, dump: Path) -> None:
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:
     """How the programs reach the database, without its secrets; and these as their environment. Raises BackupError."""
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
-    from psycopg.pq import Conninfo  # noqa: PLC0415 (same)
+
+    from recours.database.postgres import option_names  # noqa: PLC0415 (needs the driver)
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)
     # The others are the driver's own. The session's name is recours's, to find it among the server's.
-    keywords = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"application_name"}
+    keywords = option_names() - {"application_name"}
     options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in keywords}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:

@@ -24,7 +24,8 @@ from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
 from recours.database.border import INDEX
-from recours.database.engine import Database, DatabaseError, clock_offset, files_of_sqlite
+from recours.database.dialect import files_of_sqlite, is_file
+from recours.database.engine import Database, DatabaseError, clock_offset
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
@@ -346,7 +347,7 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender", LOG_NAME)]
     yield _folder("logs", settings.log_dir, [file for log in logs for file in files_of(log)])
-    if settings.database_url.get_backend_name() == "sqlite":
+    if is_file(settings.database_url):
         path = Path(settings.database_url.database or "")
         # The copy that is made of it before its schema changes.
         yield _folder("database", path.parent, files_of_sqlite(path), size_of(path))

@@ -26,6 +26,7 @@ from recours.cli.console import FAILED, harmless, say_error, status_of
 from recours.core.errors import RunError
 from recours.core.localized import Localized
 from recours.core.text import plural
+from recours.database.dialect import is_file
 from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
@@ -157,8 +158,8 @@ def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
 
 def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
     # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
-    is_sqlite = settings.database_url.get_backend_name() == "sqlite"
-    with closing(named(settings) if is_sqlite else connect(settings)) as database:
+    opened = named(settings) if is_file(settings.database_url) else connect(settings)
+    with closing(opened) as database:
         return put_back(backup, database, settings.pod_dir, settings.access, force=force)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli.common import home, known_carrier, report_faults
 from recours.cli.console import FAILED, number_option, say_error
 from recours.core.carrier import CarrierSpec
+from recours.database.dialect import FileConnection, connection_to_file
 from recours.host import logs
 from recours.host.home import make_home
 from recours.runs.worker import Options, PODRetryScheduler
@@ -123,7 +123,8 @@ def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
 
 def _fill(settings: Settings, box: Sandbox) -> None:
     """Some forty failed claims of several clients, as the service's own application would have left them."""
-    with closing(sqlite3.connect(settings.database_url.database or "")) as connection:
+    with closing(connection_to_file(Path(settings.database_url.database or ""))) as connection:
+        connection.execute("BEGIN")
         for client in range(1, 5):
             row = (client, f"shop{client}@example.com", f"Boutique {client}")
             connection.execute("INSERT INTO clients (id, email, company_name) VALUES (?, ?, ?)", row)
@@ -166,14 +167,14 @@ _INSERT = """
 def _show_stories(database: str | Path) -> None:
     click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
     first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(connection_to_file(Path(database))) as connection:
         for story in STORIES:
             place, carrier = first[story]
             click.echo(f"  CLM-2026-{place:03d}  {CATALOG.name_of(carrier)}: {story.text}")
             click.echo(f"      {_attempts(connection, place)}")
 
 
-def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
+def _attempts(connection: FileConnection, claim_id: int) -> str:
     rows = connection.execute(
         "SELECT started_at, outcome, error_kind, calls FROM recours_attempts WHERE claim_id = ? ORDER BY id",
         (claim_id,),

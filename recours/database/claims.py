@@ -110,7 +110,7 @@ def leasable_ids(
         to_lease = [*_to_lease(stage, lane), *numbers, *where]
         return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(limit)
 
-    candidates = dialect.first_of_stretches(lanes, first, locks=locks)
+    candidates = dialect.first_of_stretches(lanes, first, _c, locks=locks)
     order = candidates.c.tier, candidates.c.rank_at, candidates.c.claim_id
     return select(candidates.c.claim_id).order_by(*order).limit(limit)
 
@@ -124,7 +124,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("most", type_=Integer)
-    plain_to_come, real_to_come, plain_past, real_past = stretches()
+    plain_to_come, real_to_come, plain_past, real_past = stretches(_c)
     heads = select(
         lanes.c.carrier_key,
         _first_rank(stage, lanes, plain_to_come).label("plain"),
@@ -399,7 +399,7 @@ class ClaimRepository:
                 "held_by": lease.token,
                 "until": lease.until,
             }
-            with self.database.write_one() as connection:
+            with self.database.write() as connection:
                 still_leased.update(connection.scalars(_RENEW, values))
         return [claim for claim in leased if claim.id in still_leased]
 

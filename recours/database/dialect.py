@@ -1,18 +1,27 @@
-"""What the two kinds of database say differently: a class for each. No other module of the package tells them apart."""
+"""What the two kinds of database say differently: a class for each, and files of SQLite. `postgres` is for the driver of the other."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
     CTE,
     NUMERIC,
+    URL,
+    BigInteger,
+    ColumnCollection,
     ColumnElement,
     Connection,
+    Engine,
+    Integer,
     Interval,
     Select,
     Subquery,
@@ -20,6 +29,8 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    create_engine,
+    event,
     func,
     literal,
     literal_column,
@@ -31,16 +42,43 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import NullType
 
 from recours.core.order import LAST
-from recours.database.tables import claims
 
-_c = claims.c
+if TYPE_CHECKING:
+    from recours.database.postgres import Patience
+
 # The first claims of a lane under conditions: ids and ranks.
 First = Callable[..., Select[Any]]
+Columns = ColumnCollection[str, Any]
 # Of each of the `stretches` of a lane, the tier in `recours.core.order.urgency`.
 TIERS = (0, 0, 1, LAST)
+# How long a statement waits for another program's lock.
+LOCK_WAIT_S = 30
+
+# SQLite's degrees of being on the disk before going on, and where a connection keeps which it uses.
+_FULL = 2
+_EXTRA = 3
+_SYNCED = "recours.synced"
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long a server is waited for, in seconds."""
+
+    statement: float = 40.0  # for one statement; longer than a lock is waited for
+    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
+    connect: float = 20.0  # for a connection, at each of the server's addresses
+    quiet: float = 10.0  # then a second connection is asked for, and again as often
+    hurried: float = 1.0  # the same when the run is to end
+    answer: float = 5.0  # for that one
+    # A server that fell silent is not tried again for so long: what is left of a run ends at once.
+    silence: float = 20.0
+
+
+USUAL = Waits()
 
 
 class _Dialect:
@@ -56,6 +94,12 @@ class _Dialect:
         """A text, compared sign by sign, whatever the database's language."""
         return value
 
+    @contextmanager
+    def synced(self, connection: Connection) -> Iterator[None]:
+        """Have what is committed meanwhile be on the disk."""
+        del connection
+        yield
+
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
@@ -65,8 +109,11 @@ class _Dialect:
 
 
 class _Sqlite(_Dialect):
+    """A database in a file."""
+
     name = "sqlite"
-    driver = "sqlite://"  # of an engine that only makes SQL
+    driver = "sqlite"
+    backup_file = "database.sqlite"
     # One transaction writes at a time, and has the whole database: no row is locked, and nobody waits for another's.
     has_one_writer = True
     has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
@@ -88,6 +135,38 @@ class _Sqlite(_Dialect):
             NULL AS hidden"""
     )
 
+    def engine(
+        self, url: URL, lock_wait_s: float, waits: Waits, connections: int | None
+    ) -> tuple[Engine, None]:
+        """What connects to it. `waits`, `connections`: those of servers."""
+        del waits, connections
+        path = Path(url.database or "")
+        mode = str(url.query.get("mode", "rw"))
+        creator = partial(connection_to_file, path, lock_wait_s, mode)
+        engine = create_engine("sqlite://", creator=creator, poolclass=QueuePool, max_overflow=-1)
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: sqlite3.Connection, record: Any) -> None:
+            has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            if has_log:
+                # No committed transaction is lost when a process dies; a power cut may undo the last ones.
+                connection.execute("PRAGMA synchronous=NORMAL")
+            (usual,) = connection.execute("PRAGMA synchronous").fetchone()
+            # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
+            record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
+
+        return engine, None
+
+    @contextmanager
+    def synced(self, connection: Connection) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        usual, safe = connection.info[_SYNCED]
+        driver.execute(f"PRAGMA synchronous={safe}")
+        try:
+            yield
+        finally:
+            driver.execute(f"PRAGMA synchronous={usual}")
+
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows, all of the same columns; one whose key is there stays as it is."""
         connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
@@ -107,18 +186,22 @@ class _Sqlite(_Dialect):
         `locks`: the rows are locked, and those that others have locked are passed over.
         """
         del locks
-        ids = first.with_only_columns(_c.claim_id).correlate(lanes)  # it has no LATERAL
-        claim = claims.alias("claim")
+        key: Any = first.selected_columns.claim_id
+        ids = first.with_only_columns(key).correlate(lanes)  # it has no LATERAL
+        claim = key.table.alias("claim")
         return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
 
-    def first_of_stretches(self, lanes: CTE, first: First, *, locks: bool) -> Subquery:
-        """The first claims of each stretch of each lane: ids, ranks and tiers. `first`: of a lane, under further conditions."""
+    def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
+        """The first claims of each stretch of each lane: ids, ranks and tiers.
+
+        `first`: of a lane, under further conditions. `columns`: those of the table.
+        """
         del locks
         parts = [
             self.first_of_each(lanes, first(lanes.c.carrier_key, *where)).add_columns(
                 literal(tier).label("tier")
             )
-            for tier, where in zip(TIERS, stretches(), strict=True)
+            for tier, where in zip(TIERS, stretches(columns), strict=True)
         ]
         return union_all(*parts).subquery()
 
@@ -154,7 +237,8 @@ class _Sqlite(_Dialect):
 
 class _Postgres(_Dialect):
     name = "postgresql"
-    driver = "postgresql+psycopg://"
+    driver = "postgresql+psycopg"
+    backup_file = "database.dump"
     has_one_writer = has_any_text = reads_by_table = False
     has_rights = like_tells_capitals = True
     number_type = "BIGINT"
@@ -179,6 +263,14 @@ class _Postgres(_Dialect):
                 WHERE NOT has_any_column_privilege(to_regclass(name), 'SELECT')) AS hidden"""
     )
 
+    def engine(
+        self, url: URL, lock_wait_s: float, waits: Waits, connections: int | None
+    ) -> "tuple[Engine, Patience]":
+        from recours.database.postgres import server_engine  # noqa: PLC0415 (needs the driver, which is an extra)
+
+        del lock_wait_s
+        return server_engine(url, waits, connections)
+
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         # As one value: the statement would be analysed again for each row.
         columns = ", ".join(rows[0])
@@ -200,26 +292,26 @@ class _Postgres(_Dialect):
         rows = first.correlate(lanes).lateral()
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
-    def first_of_stretches(self, lanes: CTE, first: First, *, locks: bool) -> Subquery:
+    def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
         """The stretches as rows: it takes longer to plan four parts than to read them."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
-        time = _c.rank_at.type
+        time = columns.rank_at.type
         now = bindparam("now", type_=time)
         just_before = now - literal_column("interval '1 microsecond'", Interval)
         lowest, highest = (literal_column(f"timestamp '{end}'", time) for end in ("-infinity", "infinity"))
-        columns = {
+        parts = {
             "tier": TIERS,
             "is_deadline": (0, 1, 0, 1),
             "since": (now, now, lowest, lowest),
             "until": (highest, highest, just_before, just_before),
         }
-        unnested = func.unnest(*map(array, columns.values())).table_valued(*columns, name="stretch")
+        unnested = func.unnest(*map(array, parts.values())).table_valued(*parts, name="stretch")
         rows = unnested.render_derived()
         lane_stretches = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
         within = (
-            _c.rank_is_deadline == lane_stretches.c.is_deadline,
-            _c.rank_at.between(lane_stretches.c.since, lane_stretches.c.until),
+            columns.rank_is_deadline == lane_stretches.c.is_deadline,
+            columns.rank_at.between(lane_stretches.c.since, lane_stretches.c.until),
         )
         firsts = self.first_of_each(lane_stretches, first(lane_stretches.c.carrier_key, *within), locks=locks)
         return firsts.add_columns(lane_stretches.c.tier).subquery()
@@ -247,17 +339,78 @@ Dialect = _Sqlite | _Postgres
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (_Sqlite(), _Postgres())}
 
 
+# Numbers that recours gives. SQLite's INTEGER is 64 bits wide; its BIGINT would not be the row's number.
+KEY = BigInteger().with_variant(Integer, _Sqlite.name)
+
+
 def dialect_of(connection: Connection) -> Dialect:
     return DIALECTS[connection.dialect.name]
 
 
-def stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+# ---------------------------------------------------------------- files of SQLite
+
+FileConnection = sqlite3.Connection
+FileError = sqlite3.Error
+_MEANINGS = (
+    ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
+    ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
+    ("malformed", "is damaged; restore it from a back-up"),
+    ("readonly", "is read-only; give the user of this job the right to write the file and its folder"),
+    ("locked", f"is locked by another program; waited {LOCK_WAIT_S} s. Find out which one holds it"),
+    ("disk is full", "cannot be written: the disk is full"),
+    (
+        "unable to open",
+        "cannot be opened; check that the file exists and that this user may read and write it",
+    ),
+    ("disk i/o", "cannot be read or written: the disk reports an error"),
+)
+
+
+def meaning_of(error: BaseException | None) -> str | None:
+    """What an error of SQLite's means, as the end of a sentence; None: of another database, or not known."""
+    if not isinstance(error, FileError):
+        return None
+    return next((meaning for sign, meaning in _MEANINGS if sign in str(error).lower()), None)
+
+
+def is_file(url: URL) -> bool:
+    """Tell whether the database is a file of SQLite's."""
+    return url.get_backend_name() == _Sqlite.name
+
+
+def url_of_file(path: Path | str) -> URL:
+    return URL.create(_Sqlite.name, database=str(path))
+
+
+def files_of_sqlite(path: Path) -> tuple[Path, ...]:
+    """An SQLite database's file, and those that SQLite keeps beside it while it is in use; they belong together."""
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
+def connection_to_file(path: Path, wait_s: float = LOCK_WAIT_S, mode: str = "rw") -> sqlite3.Connection:
+    """A connection whose statements are each by themselves. A missing file does not come into being because someone looked."""
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
+    )
+    # One badly encoded value must not hide the other rows.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return connection
+
+
+def copy_file(path: Path, copy: Path) -> None:
+    """Write a copy in one step, so that it is consistent whatever others write. Raises FileError."""
+    with closing(connection_to_file(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def stretches(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one. Parameter: `now`."""
-    now = bindparam("now", type_=_c.rank_at.type)
-    to_come = _c.rank_at >= now
-    past = _c.rank_at < now
-    has_none = _c.rank_is_deadline == 0
-    has_deadline = _c.rank_is_deadline == 1
+    now = bindparam("now", type_=columns.rank_at.type)
+    to_come = columns.rank_at >= now
+    past = columns.rank_at < now
+    has_none = columns.rank_is_deadline == 0
+    has_deadline = columns.rank_is_deadline == 1
     return [(has_none, to_come), (has_deadline, to_come), (has_none, past), (has_deadline, past)]
 
 

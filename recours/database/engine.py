@@ -1,13 +1,10 @@
 """The connection to the database, its errors as sentences, and its clock, by which runs on several machines share leases."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +12,19 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
-    Engine,
     Executable,
     RowMapping,
-    create_engine,
     delete,
-    event,
     or_,
     text,
 )
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
 
 from recours.core.errors import RunError
 from recours.core.pauses import FURTHEST_END
 from recours.database.border import USUAL_NAMES, Border, TableNames
-from recours.database.dialect import DIALECTS, put
+from recours.database.dialect import DIALECTS, LOCK_WAIT_S, USUAL, FileError, Waits, is_file, meaning_of, put
 from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
 from recours.database.tables import leases
 
@@ -39,8 +32,6 @@ if TYPE_CHECKING:
     from recours.database.postgres import Patience
 
 
-# How long a statement waits for another program's lock.
-LOCK_WAIT_S = 30
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
 _OF_PLPGSQL = "P0"  # how its codes begin for what a function in PL/pgSQL raises
 
@@ -66,38 +57,6 @@ KEEPALIVES = {
     "tcp_user_timeout": 30_000,
 }
 
-# Connections that are kept open between transactions, where there may be any number.
-_KEPT = 5
-
-# SQLite's degrees of being on the disk before going on, and where a connection keeps which it uses.
-_FULL, _EXTRA = 2, 3
-_SYNCED = "recours.synced"
-
-# PostgreSQL's encodings that can hold every sign. The second takes any bytes: recours's and, it is hoped, the service's are UTF-8.
-_OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
-
-
-@dataclass(frozen=True)
-class Waits:
-    """How long a server is waited for, in seconds."""
-
-    statement: float = 40.0  # for one statement; longer than a lock is waited for
-    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
-    connect: float = 20.0  # for a connection, at each of the server's addresses
-    quiet: float = 10.0  # then a second connection is asked for, and again as often
-    hurried: float = 1.0  # the same when the run is to end
-    answer: float = 5.0  # for that one
-    # A server that fell silent is not tried again for so long: what is left of a run ends at once.
-    silence: float = 20.0
-
-
-USUAL = Waits()
-
-
-def files_of_sqlite(path: Path) -> tuple[Path, ...]:
-    """An SQLite database's file, and those that SQLite keeps beside it while it is in use; they belong together."""
-    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
-
 
 class DatabaseError(RunError):
     """The database cannot be used. The text says why and what to do."""
@@ -119,7 +78,7 @@ class DatabaseError(RunError):
     @property
     def is_of_lock(self) -> bool:
         """Tell whether another program locked for too long what was to be read or written."""
-        if isinstance(self._of_driver, sqlite3.Error):
+        if isinstance(self._of_driver, FileError):
             return "locked" in str(self._of_driver)
         return self.sqlstate == _LOCK_TIMED_OUT
 
@@ -166,19 +125,16 @@ class Database:
         self._border: Border | None = None
         self._border_lock = threading.Lock()
         self.dialect = DIALECTS[url.get_backend_name()]
-        self.is_sqlite = self.dialect.name == "sqlite"
+        self.is_sqlite = is_file(url)
         self.write_lock = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
         self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
-        self._patience: Patience | None = None  # with a server; SQLite has none
-        if self.is_sqlite:
-            self.engine = _sqlite_engine(url, lock_wait_s)
-        else:
-            self.engine, self._patience = _postgres_engine(url, waits, connections)
+        self._patience: Patience | None  # with a server; SQLite has none
+        self.engine, self._patience = self.dialect.engine(url, lock_wait_s, waits, connections)
 
     @property
     def safe_url(self) -> str:
-        return _shown(self.url)
+        return safe_text(self.url)
 
     @property
     def path(self) -> Path | None:
@@ -254,49 +210,15 @@ class Database:
         `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
         right afterwards: a call, a mail.
         """
-        lock = self.write_lock if self.is_sqlite else nullcontext()
         with (
-            lock,
+            self.write_lock if self.is_sqlite else nullcontext(),
             self._translated(),
             self.engine.connect() as connection,
-            self._synced(connection, durable=durable),
+            self.dialect.synced(connection) if durable else nullcontext(),
             connection.begin(),
         ):
             self._begin(connection, writing=True, durable=durable, lock_wait_s=lock_wait_s)
             yield connection
-
-    @contextmanager
-    def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A connection for a single statement, which is a transaction by itself. Raises DatabaseError.
-
-        On SQLite without BEGIN and COMMIT, each of which would let other threads have the interpreter while all who
-        write wait for this one. `durable`: as for `write`.
-        """
-        if not self.is_sqlite:  # where a transaction says how long it waits for others
-            with self.write(durable=durable) as connection:
-                yield connection
-            return
-        with (
-            self.write_lock,
-            self._translated(),
-            self.engine.connect() as connection,
-            self._synced(connection, durable=durable),
-        ):
-            yield connection
-
-    @contextmanager
-    def _synced(self, connection: Connection, *, durable: bool) -> Iterator[None]:
-        """Have what is committed meanwhile be on the disk, if that is wanted and not done anyway."""
-        if not (durable and self.is_sqlite):
-            yield
-            return
-        driver: Any = connection.connection.driver_connection
-        usual, safe = connection.info[_SYNCED]
-        driver.execute(f"PRAGMA synchronous={safe}")
-        try:
-            yield
-        finally:
-            driver.execute(f"PRAGMA synchronous={usual}")
 
     def long(self) -> AbstractContextManager[None]:
         """Statements of this thread may last up to an hour meanwhile, as long as the server is there."""
@@ -375,102 +297,19 @@ def _ms(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
 
 
-def _shown(url: URL) -> str:
-    if url.get_backend_name() == "sqlite":
+def safe_text(url: URL) -> str:
+    """The URL for people, without secrets."""
+    if is_file(url):
         return f"SQLite {url.database}"
     secret = {name: "***" for name in SECRET_QUERY if name in url.query}
     return url.update_query_dict(secret).render_as_string(hide_password=True)
 
 
-def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
-    # mode=rw: a missing file must not come into being because someone looked.
-    path = Path(url.database or "").absolute().as_uri()
-    target = f"{path}?mode={url.query.get('mode', 'rw')}"
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            target, uri=True, timeout=lock_wait_s, isolation_level=None, check_same_thread=False
-        )
-        # One badly encoded value must not hide the other rows.
-        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        return connection
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, record: Any) -> None:
-        has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        if has_log:
-            # No committed transaction is lost when a process dies; a power cut may undo the last ones.
-            connection.execute("PRAGMA synchronous=NORMAL")
-        (usual,) = connection.execute("PRAGMA synchronous").fetchone()
-        # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
-        record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
-
-    return engine
-
-
-def _postgres_engine(url: URL, waits: Waits, connections: int | None) -> "tuple[Engine, Patience]":
-    """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
-
-    No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
-    """
-    from recours.database.postgres import (  # noqa: PLC0415 (needs the driver, which is an extra)
-        Patience,
-        connection_class,
-        gives_connections,
-    )
-
-    _, url_arguments = url.get_dialect()().create_connect_args(url)
-    usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
-    # `client_encoding`: whatever the server takes its clients to speak.
-    arguments = {**usual, **url_arguments, "prepare_threshold": None, "client_encoding": "utf8"}
-    patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
-    engine = create_engine(
-        url,
-        isolation_level="AUTOCOMMIT",  # `_begin` begins a transaction, with all that it needs
-        pool_pre_ping=True,
-        pool_size=connections or _KEPT,
-        max_overflow=0 if connections else -1,
-        creator=partial(connection_class(patience).connect, **arguments),
-    )
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: Any) -> None:
-        encoding = connection.info.parameter_status("server_encoding") or "UTF8"
-        if encoding not in _OF_ALL_SIGNS:
-            connection.close()
-            raise DatabaseError(
-                f"The encoding of the database {_shown(url)} is {encoding}: it cannot hold every name and answer of a "
-                "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
-                "--encoding UTF8 --template template0, then pg_dump and pg_restore."
-            )
-
-    return engine, patience
-
-
-_SQLITE_MESSAGES = (
-    ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
-    ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
-    ("malformed", "is damaged; restore it from a back-up"),
-    ("readonly", "is read-only; give the user of this job the right to write the file and its folder"),
-    ("locked", f"is locked by another program; waited {LOCK_WAIT_S} s. Find out which one holds it"),
-    ("disk is full", "cannot be written: the disk is full"),
-    (
-        "unable to open",
-        "cannot be opened; check that the file exists and that this user may read and write it",
-    ),
-    ("disk i/o", "cannot be read or written: the disk reports an error"),
-)
-
-
 def explain(error: Exception, address: str) -> str:
     """A driver's error as a sentence. Never holds the statement or its values."""
     original = getattr(error, "orig", None) or error
-    if isinstance(original, sqlite3.Error):
-        for sign, meaning in _SQLITE_MESSAGES:
-            if sign in str(original).lower():
-                return f"The database {address} {meaning}."
+    if meaning := meaning_of(original):
+        return f"The database {address} {meaning}."
     return f"The database {address} cannot be used: {_first_line(original)}"
 
 

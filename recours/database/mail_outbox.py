@@ -282,13 +282,13 @@ class MailOutbox:
         """It was not sent; a later run tries again. Not `tried`: the server was not asked, which does not count."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
         statement = _UPDATE_LEASED if tried else _UPDATE_UNTRIED
-        with self.database.write_one() as connection:
+        with self.database.write() as connection:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
         """From here on the server may have it. False: another run has it."""
         values = {"state": MailState.SENDING}
-        with self.database.write_one(durable=True) as connection:
+        with self.database.write(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
 
     def end(

@@ -7,14 +7,18 @@ So a second connection is asked for after a while. A server that gives one is bu
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar, cast
 
 from psycopg import Connection, Error, OperationalError
 from psycopg.abc import RV, PQGen
 from psycopg.errors import ConnectionTimeout
+from psycopg.pq import Conninfo
+from sqlalchemy import URL, Engine, create_engine, event
 
-from recours.database.engine import Waits
+from recours.database.dialect import Waits
+from recours.database.engine import KEEPALIVES, DatabaseError, safe_text
 
 _Yielded = TypeVar("_Yielded")
 _Sent = TypeVar("_Sent")
@@ -159,6 +163,45 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
     return Impatient
 
 
+# Connections that are kept open between transactions, where there may be any number.
+_KEPT = 5
+# Encodings that can hold every sign. The second takes any bytes: recours's and, it is hoped, the service's are UTF-8.
+_OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
+
+
+def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engine, Patience]:
+    """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
+
+    No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
+    """
+    _, url_arguments = url.get_dialect()().create_connect_args(url)
+    usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
+    # `client_encoding`: whatever the server takes its clients to speak.
+    arguments = {**usual, **url_arguments, "prepare_threshold": None, "client_encoding": "utf8"}
+    patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",  # `Database` begins a transaction, with all that it needs
+        pool_pre_ping=True,
+        pool_size=connections or _KEPT,
+        max_overflow=0 if connections else -1,
+        creator=partial(connection_class(patience).connect, **arguments),
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        encoding = connection.info.parameter_status("server_encoding") or "UTF8"
+        if encoding not in _OF_ALL_SIGNS:
+            connection.close()
+            raise DatabaseError(
+                f"The encoding of the database {safe_text(url)} is {encoding}: it cannot hold every name and answer of a "
+                "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
+                "--encoding UTF8 --template template0, then pg_dump and pg_restore."
+            )
+
+    return engine, patience
+
+
 def _watched(
     gen: Generator[_Yielded, _Sent, RV], waiting: ServerWait, answered: Callable[[], object] = lambda: None
 ) -> Generator[_Yielded, _Sent, RV]:
@@ -176,6 +219,11 @@ def _watched(
         if has_waited:
             answered()
         return cast("RV", end.value)
+
+
+def option_names() -> set[str]:
+    """Those that a database's URL may have."""
+    return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
 
 def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:

@@ -8,11 +8,9 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     TIMESTAMP,
-    BigInteger,
     Boolean,
     Column,
     ColumnElement,
-    DateTime,
     Dialect,
     Float,
     Index,
@@ -31,13 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from recours.core.claim import Stage
+from recours.database.dialect import KEY
 
 metadata = MetaData()
 # Where Alembic keeps what was done to the schema.
 VERSION_TABLE = "recours_schema_version"
-
-# Numbers that recours gives. SQLite's INTEGER is 64 bits wide; its BIGINT would not be the row's number.
-KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 class ServiceKey(UserDefinedType[Any]):
@@ -56,13 +52,14 @@ class ServiceKey(UserDefinedType[Any]):
         return self.placeholder
 
 
-CLAIM_KEY, CLIENT_KEY = ServiceKey("CLAIM_KEY"), ServiceKey("CLIENT_KEY")
+CLAIM_KEY = ServiceKey("CLAIM_KEY")
+CLIENT_KEY = ServiceKey("CLIENT_KEY")
 
 
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
 
-    impl = DateTime().with_variant(TIMESTAMP(), "sqlite")
+    impl = TIMESTAMP
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from recours.core.errors import RunError
+from recours.database.dialect import is_file
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import granting
 from recours.database.schema.rights import ALL, Need, grants, missing_rights, named, rights_of
@@ -88,7 +89,7 @@ def remedy() -> str:
 
 def open_queue(settings: Settings) -> "ProcrastinateQueue":
     """The one of these settings; connects nowhere yet. Raises NoFleetError on SQLite, or without the extra."""
-    if settings.database_url.get_backend_name() == "sqlite":
+    if is_file(settings.database_url):
         raise NoFleetError(
             "Long-lived workers and their job queue need PostgreSQL: set DATABASE_URL. On SQLite the two workers that cron "
             "starts do all the work."

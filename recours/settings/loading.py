@@ -15,6 +15,7 @@ from recours.core.policy import Policy
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text, nearest
 from recours.database.border import TableNames
+from recours.database.dialect import DIALECTS, is_file, url_of_file
 from recours.database.engine import SECRET_QUERY
 from recours.host.home import SETTING as HOME
 from recours.host.home import NoHomeError, find_home
@@ -193,7 +194,7 @@ class _Reading:
         except ValueError as error:
             self.sources.faults.append(f"{named} {error}.")
             return self._sqlite(EMBEDDED)
-        if url.get_backend_name() == "sqlite":
+        if is_file(url):
             return self._sqlite(str(url.database)).update_query_dict(dict(url.query))
         return url
 
@@ -203,7 +204,7 @@ class _Reading:
         except ValueError as error:
             self.sources.faults.append(f"The path of the database: {error}.")
             path = Path(EMBEDDED)
-        return URL.create("sqlite", database=str((self.root / path).absolute()))
+        return url_of_file((self.root / path).absolute())
 
     def _policy(self) -> Policy:
         rules = {name: self.value(row) for name, row in POLICY.items()}
@@ -277,11 +278,11 @@ def _database_url(text: str) -> URL:
             "is not a database URL; write sqlite:///path/to/file.db or postgresql://user:password@host/name"
         ) from None
     kind = url.get_backend_name()
-    if kind == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-        _check_options(url)
-    elif kind != "sqlite":
+    if kind not in DIALECTS:
         raise ValueError(f"names a {kind} database; only SQLite and PostgreSQL are supported")
+    if not is_file(url):
+        url = url.set(drivername=DIALECTS[kind].driver)
+        _check_options(url)
     elif not url.database or url.database == ":memory:" or "mode=memory" in text:
         raise ValueError("names a database in memory; it would forget everything. Name a file")
     return url
@@ -304,10 +305,10 @@ def _check_options(url: URL) -> None:
         if name in url.query and not _WHOLE.fullmatch(str(options[name])):
             raise ValueError(f"has an option {name} that is not a whole number")
     try:
-        from psycopg.pq import Conninfo  # noqa: PLC0415 (an extra)
+        from recours.database.postgres import option_names  # noqa: PLC0415 (needs the driver, which is an extra)
     except ImportError:  # an error that connecting explains
         return
-    keywords = {option.keyword.decode() for option in Conninfo.get_defaults()} if url.query else {*options}
+    keywords = option_names() if url.query else {*options}
     if unknown := [name for name in options if name not in keywords]:
         raise ValueError(f"has an option that PostgreSQL does not know: {_shown(unknown[0])}")
 

@@ -143,7 +143,7 @@ def _all_patched(costs: Costs) -> Iterator[None]:
         patch.object(kind, name, _as_part(getattr(kind, name), part, costs))
         for (kind, name), part in _PARTS.items()
     ]
-    patches += [patch.object(Database, name, _counted(name, costs)) for name in ("write", "write_one")]
+    patches.append(patch.object(Database, "write", _counted(costs)))
     fsync = os.fsync
 
     def counted_fsync(file: int) -> None:
@@ -169,17 +169,16 @@ def _as_part(function: Callable[..., Any], part: str, costs: Costs) -> Callable[
     return call
 
 
-def _counted(name: str, costs: Costs) -> Callable[..., Any]:
-    """A transaction that writes; on a server each waits for the disk, and `write_one` is a `write`."""
-    write = getattr(Database, name)
+def _counted(costs: Costs) -> Callable[..., Any]:
+    """A transaction that writes; on a server each waits for the disk."""
+    write = Database.write
 
     @contextmanager
     def call(database: Database, **named: Any) -> Iterator[Any]:
         with write(database, **named) as connection:
-            if name == "write" or database.is_sqlite:
-                costs.add(costs.writes)
-                if named.get("durable") or not database.is_sqlite:
-                    costs.add(costs.syncs)
+            costs.add(costs.writes)
+            if named.get("durable") or not database.is_sqlite:
+                costs.add(costs.syncs)
             yield connection
 
     return call

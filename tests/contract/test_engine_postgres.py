@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseError, Waits
+from recours.database.dialect import Waits
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import look
 from tests.conftest import Kind
 from tests.contract.test_claims import Run

@@ -139,8 +139,8 @@ def test_only_what_is_spent_outside_waits_for_the_disk(
         connection.execute(f"PRAGMA journal_mode={mode}")
     database = Database(URL.create("sqlite", database=str(path)))
     ways = {
-        usual: [database.write, database.write_one, database.read],
-        safe: [lambda: database.write(durable=True), lambda: database.write_one(durable=True)],
+        usual: [database.write, database.read],
+        safe: [lambda: database.write(durable=True)],
     }
     for _ in range(2):
         for expected, opened in ways.items():

@@ -6,7 +6,6 @@ the service's table; and then the index on that table, built beside everybody's 
 
 import json
 import shutil
-import sqlite3
 import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -17,11 +16,12 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Dialect, bindparam, inspect, make_url, text
+from sqlalchemy import URL, Connection, Dialect, bindparam, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from recours.core.text import clean
 from recours.database.border import INDEX, USUAL_NAMES, Border, service_tables
+from recours.database.dialect import FileError, connection_to_file, copy_file, url_of_file
 from recours.database.engine import Database, DatabaseError, SystemClock, lease_name, release_name
 from recours.database.schema.inspection import (
     HEAD,
@@ -71,14 +71,11 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
             new_file = Path(folder) / path.name
             access.create(new_file)  # SQLite gives the files beside it the same rights
-            with closing(sqlite3.connect(new_file)) as connection:
+            with closing(connection_to_file(new_file)) as connection:
                 # Once, here: switching on every connection ends in "database is locked".
                 connection.execute("PRAGMA journal_mode=WAL")
-            database = Database(URL.create("sqlite", database=str(new_file)))
-            try:
+            with closing(Database(url_of_file(new_file))) as database:
                 complete(database)
-            finally:
-                database.close()
             return publish(new_file, path)
     except OSError as error:
         raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
@@ -230,9 +227,8 @@ def _copied_aside(database: Database, schema: Schema) -> list[str]:
         return [f"{no_copy}: the disk is too full"]
     try:
         make_alike(copy, path)
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-    except (sqlite3.Error, OSError) as error:
+        copy_file(path, copy)
+    except (FileError, OSError) as error:
         copy.unlink(missing_ok=True)
         return [f"{no_copy}: {error}"]
     return [f"Copied {path} to {copy.name} before adding columns"]
@@ -367,7 +363,7 @@ _DOCUMENTS = """CREATE VIEW recours_documents AS
 
 @cache
 def _compiler(driver: str) -> Dialect:
-    return make_url(driver).get_dialect()()
+    return URL.create(driver).get_dialect()()
 
 
 def statements(border: Border) -> list[str]:

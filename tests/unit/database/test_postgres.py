@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recours.database.engine import Waits
+from recours.database.dialect import Waits
 from recours.database.postgres import Patience
 
 WAITS = Waits(statement=40, long_statement=3600, quiet=10, answer=5, silence=20)
