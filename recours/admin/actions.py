@@ -33,7 +33,7 @@ from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
 from recours.core.translations import N_, translate
-from recours.database.by_person import DETACH, ClaimCorrections, detach
+from recours.database.by_person import DETACH, correct, detach
 from recours.database.engine import DatabaseError
 from recours.evidence.by_hand import appraise_file, read_file
 from recours.evidence.manifests import write_manifests
@@ -217,7 +217,7 @@ class Actions:
             claim = self._listed(reference).claim
             spellings = app.database.border.values_of("carrier")
             correction = correction_of(claim, number, carrier, app.catalog, spellings)
-            corrected = ClaimCorrections(app.assessor).correct(claim, correction, self.by, now)
+            corrected = correct(app.assessor, claim, correction, self.by, now)
             if corrected is None:
                 why = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal(why, claim.reference, facts={"what": claim.reference}))

@@ -109,40 +109,33 @@ def write_claims(
     return _read(assessor, connection, ids)
 
 
-@dataclass(eq=False)
-class ClaimCorrections:
-    """Corrections of a claim's number or carrier in one database: see `recours.runs.eligibility`."""
+def correct(
+    assessor: Assessor, original: Claim, correction: "Correction", by: str, now: datetime
+) -> Claim | None:
+    """Correct a claim's number or carrier: the claim then; None if a run holds it, or it was changed since it was read.
 
-    assessor: Assessor
-
-    def correct(self, original: Claim, correction: "Correction", by: str, now: datetime) -> Claim | None:
-        """The claim as it is now; None if a run holds it, or it was changed since it was read.
-
-        It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;
-        ClaimsRefusedError if the service's columns have no room for it.
-        """
-        database = self.assessor.database
-        values = {"tracking_number": correction.number, "carrier": correction.carrier}
-        new_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-        require_room(database.border, new_values)
-        if original.is_ours:
-            new_values |= STARTED_OVER
-        with database.write() as connection:
-            free = [
-                claim
-                for claim, is_leased in locked(self.assessor, connection, [original.id], now)
-                if not is_leased and is_as_found(claim, original)
-            ]
-            corrected = write_claims(self.assessor, connection, free, new_values, now)
+    It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;
+    ClaimsRefusedError if the service's columns have no room for it.
+    """
+    database = assessor.database
+    values = {"tracking_number": correction.number, "carrier": correction.carrier}
+    new_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    require_room(database.border, new_values)
+    if original.is_ours:
+        new_values |= STARTED_OVER
+    with database.write() as connection:
+        current = locked(assessor, connection, [original.id], now)
+        if not current or current[0][1] or not is_as_found(current[0][0], original):
+            return None
+        claim = current[0][0]
+        corrected = next(iter(write_claims(assessor, connection, [claim], new_values, now)), None)
+        if corrected and not corrected.is_ours:
             # What is known of a claim that nobody works on was of another parcel.
-            left_alone = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
             forgotten = {"account_id": None, "known_delivery": None}
-            connection.execute(update(claims).where(left_alone).values(forgotten))
-            details = [
-                (claim.id, ClaimChange(ChangeKind.CORRECTED, correction.details(claim))) for claim in free
-            ]
-            note(connection, details, by, now)
-        return next(iter(corrected), None)
+            connection.execute(update(claims).where(_c.claim_id == claim.id).values(forgotten))
+        change = ClaimChange(ChangeKind.CORRECTED, correction.details(claim))
+        note(connection, [(claim.id, change)], by, now)
+    return corrected
 
 
 # ---------------------------------------------------------------- a proof that a person takes back

@@ -54,6 +54,8 @@ _TEXTS = {"client_id": "client_text"}  # a key is read as a text, too
 
 # A row by the names of its columns: a dict, or what SQLAlchemy gives.
 Row = Mapping[Any, Any]
+# Takes secrets out of what other software wrote.
+Redact = Callable[[str], str]
 
 
 class Reader:
@@ -137,7 +139,7 @@ def _parsed(value: Any) -> datetime | None:
         return None
 
 
-def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -> Claim:
+def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
     """A row of `claim_rows.claim_columns` as the rules see it: the service's values as texts, ours in their types.
 
     `redact` takes secrets out of the error that it holds. Never raises.
@@ -201,9 +203,7 @@ def _account_key(lane: str | None) -> str:
         return carrier_of(lane or "")
 
 
-def _read_explanation(
-    row: Row, error: str | None, carrier: str, redact: Callable[[str], str]
-) -> SentenceParts | None:
+def _read_explanation(row: Row, error: str | None, carrier: str, redact: Redact) -> SentenceParts | None:
     key = row["error_key"]
     words = row["error_words"]
     if error is None or key is None:
@@ -260,7 +260,6 @@ def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
     return {"delivered_at": delivery_.at, "delivered_day": day, "signatory": delivery_.signatory}
 
 
-Redact = Callable[[str], str]
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
 # How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
@@ -431,13 +430,11 @@ def owed_in(owed: str) -> dict[str, Any]:
     return projection | times
 
 
-def error_values(decision: Decision) -> dict[str, Any]:
-    """What the sentence that the service is told is made of, for our row."""
-    explanation = decision.explanation
-    return {
-        "error_key": explanation.key if explanation else None,
-        "error_words": (explanation.words or None) if explanation else None,
-    }
+def error_values(explanation: SentenceParts | None) -> dict[str, Any]:
+    """What a sentence is made of, for a row of ours."""
+    if explanation is None:
+        return {"error_key": None, "error_words": None}
+    return {"error_key": explanation.key, "error_words": explanation.words or None}
 
 
 def projection_of(

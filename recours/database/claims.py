@@ -82,12 +82,12 @@ _c = claims.c
 
 
 @cache
-def values_at_stage(column: Column[Any], stage: Stage, name: str = "carrier_key") -> Select[Any]:
+def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
-    first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
-    next_value = select(func.min(column)).where(at_stage(stage), column > first.c[name])
-    values = first.union_all(select(next_value.scalar_subquery()).where(first.c[name].is_not(None)))
-    return select(values.c[name])
+    first = select(func.min(column).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
+    next_value = select(func.min(column)).where(at_stage(stage), column > first.c.carrier_key)
+    values = first.union_all(select(next_value.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
+    return select(values.c.carrier_key)
 
 
 @cache
@@ -212,7 +212,7 @@ _ASSESS_INSTEAD = (
 _LET_GO = (
     update(claims)
     .where(_c.claim_id == bindparam("of_claim"), _c.lease_token == bindparam("held_by"))
-    .values(lease_token=None, lease_until=None, to_assess=1, version=_c.version + 1)
+    .values(**_RELEASED, to_assess=1, version=_c.version + 1)
 )
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
@@ -526,7 +526,7 @@ class ClaimRepository:
         if attempt.document is None and not (decision.uses_attempt and decision.tells_service):
             return values, count_projection(claim, decision.state)
         projection = projection_of(claim, decision, attempt.document, self.language, now)
-        return values | error_values(decision), projection
+        return values | error_values(decision.explanation), projection
 
     def _let_go(
         self,
@@ -570,8 +570,7 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
         **delivery_columns(delivery),
         "error_kind": failure.kind if failure else None,
         "message": failure.message if failure else None,
-        "error_key": failure.explanation.key if failure and failure.explanation else None,
-        "error_words": (failure.explanation.words or None) if failure and failure.explanation else None,
+        **error_values(failure.explanation if failure else None),
         "http_status": failure.http_status if failure else None,
         "document_path": document.path if document else None,
         "document_sha256": document.sha256 if document else None,

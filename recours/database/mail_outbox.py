@@ -23,7 +23,6 @@ from sqlalchemy import (
 from recours.core.accounts import AccountKey
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, Actor
 from recours.core.mail import (
     FAULTS,
@@ -254,14 +253,12 @@ class MailOutbox:
         Looked for once: a mail that the server breaks off at must not come before the others for ever.
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
-        query = query.order_by(_m.tries, _m.id)
-        return self.database.scalars(query)
+        return self.database.scalars(query.order_by(_m.tries, _m.id))
 
     def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
         """Hold those of these mails that are still ready."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
-        joined = events.join(mail_events, mail_events.c.event_id == _e.id)
-        of_mails = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
+        of_mails = select(mail_events.c.mail_id, events).join(events, mail_events.c.event_id == _e.id)
         with self.database.write() as connection:
             mail_ids = list(connection.scalars(ready.with_for_update(skip_locked=True)))
             if not mail_ids:
@@ -270,7 +267,9 @@ class MailOutbox:
             connection.execute(update(mails).where(_m.id.in_(mail_ids)).values(lease))
             rows = connection.execute(select(mails).where(_m.id.in_(mail_ids))).mappings().all()
             by_mail: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
-            for row in connection.execute(of_mails.where(mail_events.c.mail_id.in_(mail_ids))).mappings():
+            for row in connection.execute(
+                of_mails.where(mail_events.c.mail_id.in_(mail_ids)).order_by(_e.id)
+            ).mappings():
                 by_mail[row["mail_id"]].append(_event(row))
         mails_by_id = {row["id"]: _mail(row, by_mail[row["id"]]) for row in rows}
         return [mails_by_id[mail_id] for mail_id in ids if mail_id in mails_by_id]
@@ -343,16 +342,14 @@ class MailOutbox:
         """What is now of the reasons of these events, as far as they may be gone."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
-        return Reasons(
-            self._claims_now(of_claims) if of_claims else {},
-            of_accounts & self._refused_accounts().keys() if of_accounts else (),
-        )
-
-    def _claims_now(self, ids: Collection[Any]) -> dict[Any, Claim]:
-        border = self._border
-        with self.database.read() as connection:
-            rows = connection.execute(reading_all(border, border.key.in_(ids)))
-            return {claim.id: claim for claim in read_claims(rows, self.catalog)}
+        claims: dict[Any, Any] = {}
+        if of_claims:
+            border = self._border
+            with self.database.read() as connection:
+                rows = connection.execute(reading_all(border, border.key.in_(of_claims)))
+                claims = {claim.id: claim for claim in read_claims(rows, self.catalog)}
+        refused = of_accounts & self._refused_accounts().keys() if of_accounts else ()
+        return Reasons(claims, refused)
 
     def pods(self, mail: OutgoingMail) -> list[str]:
         """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -116,25 +116,25 @@ class ClaimMaintenance:
                 lane for stage in DUE for lane in connection.scalars(values_at_stage(_c.lane, stage)) if lane
             }
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
-            last_run = _known_before(connection)
+            last_configured, has_changed_accounts = _last_run(connection)
         for lane in sorted(of_none):
             self._have_assessed(at_stage(*DUE), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
-        if not last_run.has_changed_accounts and last_run.configured == configured:
+        if not has_changed_accounts and last_configured == configured:
             return []
         with self._alone() as connection:
-            last_run = _known_before(connection)
-            changed = {key for key, has in configured.items() if last_run.configured.get(key) is not has}
+            last_configured, has_changed_accounts = _last_run(connection)
+            changed = {key for key, has in configured.items() if last_configured.get(key) is not has}
             if changed:
-                is_new = any(key not in last_run.configured for key in changed)
+                is_new = not changed <= last_configured.keys()
                 affected = _affected(self.catalog, changed, is_new=is_new)
                 connection.execute(_assess_again(_c.lane.in_(self.catalog.accounts_of(affected))))
             for key in changed:
                 values: dict[str, Any] = {"configured": configured[key]}
                 put(connection, accounts, values | {"carrier": key}, values)
-            of_clients = self._apply_changes(connection) if last_run.has_changed_accounts else set()
-        return sorted(of_clients | (changed if last_run.configured else set()))
+            of_clients = self._apply_changes(connection) if has_changed_accounts else set()
+        return sorted(of_clients | (changed if last_configured else set()))
 
     def _repair_closed(self, lanes: Collection[str]) -> None:
         """A run that did not know of a client's account yet may have left claims where nothing opens."""
@@ -300,7 +300,7 @@ class ClaimMaintenance:
         if not gives_up:
             return values | owed_values(count_projection(claim, decision.state), now)
         owed = projection_of(claim, decision, None, self.language, now)
-        return values | error_values(decision) | owed_values(owed, now)
+        return values | error_values(decision.explanation) | owed_values(owed, now)
 
     # ---------------------------------------------------------------- rows
 
@@ -309,13 +309,10 @@ class ClaimMaintenance:
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
     def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-        """The keys of claims of which we have a row, and that are still there."""
-        keys = select(_c.claim_id).select_from(self.database.border.joined())
-        return keys.where(*where, *self._is_current(now))
-
-    def _is_current(self, now: datetime) -> list[ColumnElement[bool]]:
-        """Claims that no run has leased, and that wait neither for the intake nor for the service to be told."""
-        return [is_current(), free(now), ~self.database.border.is_edited]
+        """The keys of claims that are still there, unleased, and wait neither for the intake nor for the service to be told."""
+        border = self.database.border
+        keys = select(_c.claim_id).select_from(border.joined())
+        return keys.where(*where, is_current(), free(now), ~border.is_edited)
 
     def _has_some(self, query: Select[Any]) -> bool:
         """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
@@ -349,20 +346,16 @@ def _assess_again(condition: ColumnElement[bool]) -> Update:
 # ---------------------------------------------------------------- accounts that come and go
 
 
-class _Before(NamedTuple):
-    """What the last run left: which carriers the house had credentials for, and whether clients' accounts were changed since."""
+def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
+    """Which carriers the last run had credentials for, and whether clients' accounts were changed since.
 
-    configured: dict[str, bool]
-    has_changed_accounts: bool
-
-
-def _known_before(connection: Connection) -> _Before:
-    """In one statement: most runs find nothing changed."""
+    In one statement: most runs find nothing changed.
+    """
     to_apply = select(literal("", Text), true()).where(exists().where(_a.is_applied.is_(False)))
     query = select(accounts.c.carrier, accounts.c.configured).union_all(to_apply)
     configured: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
     has_changed_accounts = configured.pop("", False)
-    return _Before(configured, has_changed_accounts)
+    return configured, has_changed_accounts
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:

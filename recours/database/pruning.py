@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import Stage
-from recours.core.mail import MailState
+from recours.core.mail import OPEN_STATES, MailState
 from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.engine import Database
@@ -62,13 +62,11 @@ _OLD_ATTEMPT = (
 )
 _OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
-_ENDED = tuple(
-    state for state in MailState if state not in (MailState.READY, MailState.HELD, MailState.SENDING)
-)
+_ENDED = tuple(state for state in MailState if state not in OPEN_STATES)
 _OPEN_MAIL = exists(
     select(mail_events.c.mail_id)
     .join(mails, _m.id == mail_events.c.mail_id)
-    .where(mail_events.c.event_id == _e.id, _m.state.not_in(_ENDED))
+    .where(mail_events.c.event_id == _e.id, _m.state.in_(OPEN_STATES))
 )
 # Of the service, what names the document.
 _OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
@@ -201,16 +199,12 @@ class DatabasePast:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
-        still_over = (
-            select(_c.claim_id)
-            .select_from(border.joined())
-            .where(_c.claim_id.in_(ids), _is_over(border, now))
-        )
-        still_over = still_over.order_by(_c.claim_id).with_for_update(skip_locked=True, of=claims)
+        still_over = select(_c.claim_id).select_from(border.joined())
+        still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
         with self.database.write() as connection:
             # A lease is kept in our row, which a claim that is long done has no more.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
-            leased = set(connection.scalars(still_over))
+            leased = set(connection.scalars(still_over.with_for_update(skip_locked=True, of=claims)))
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
             connection.execute(update(claims).where(_c.claim_id.in_(leased)).values(values))
         files = [OldFile(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
@@ -221,11 +215,8 @@ class DatabasePast:
 
         The next manifest says that their files were erased.
         """
-        erased = [
-            file
-            for file in sorted(gone, key=lambda file: (file.claim_id, file.id))
-            if file.path is not None and not file.is_shared
-        ]
+        erased = [file for file in gone if file.path is not None and not file.is_shared]
+        erased.sort(key=lambda file: (file.claim_id, file.id))
         with self.database.write() as connection:
             paths = [{"of_claim": file.claim_id, "path": file.path} for file in erased]
             if paths:
@@ -263,11 +254,16 @@ class DatabasePast:
     def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
         """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
         border = self.database.border
+        last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
+        signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
         unsigned = {"known_delivery": None, "version": _c.version + 1}
+        # Of events that were told, or not to be told, by mails that ended.
+        facts = _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
+        texts = _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))
         return {
-            "deliveries": [OldRows(claims, border.joined(), _deliveries(border, cutoff, now), unsigned)],
-            "events": [OldRows(events, events, _facts(cutoff), {"facts": {}})],
-            "mails": [OldRows(mails, mails, _texts(cutoff), {"plain": "", "html": ""})],
+            "deliveries": [OldRows(claims, border.joined(), signed, unsigned)],
+            "events": [OldRows(events, events, facts, {"facts": {}})],
+            "mails": [OldRows(mails, mails, texts, {"plain": "", "html": ""})],
             "changes": [OldRows(table, table, (table.c.at < cutoff,)) for table in (changes, actions)],
         }
 
@@ -322,17 +318,3 @@ def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
 def _has_ended(border: Border) -> ColumnElement[bool]:
     """One that was set back or corrected since it was given up is about to be tried."""
     return and_(at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)
-
-
-def _deliveries(border: Border, cutoff: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
-    return _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
-
-
-def _facts(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Of events that were told, or not to be told, by mails that ended."""
-    return _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
-
-
-def _texts(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
-    return _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))

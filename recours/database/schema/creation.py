@@ -397,9 +397,6 @@ def _compiled(statement: ExecutableDDLElement, border: Border) -> str:
 
 # ---------------------------------------------------------------- the one index on the service's table of claims
 
-# How the remark begins that someone should read.
-MISSING = "Missing index on claims"
-
 _BUILDING = "index on claims"
 # As long as a statement may last: then whoever builds has ended, or died.
 _LEASE = timedelta(hours=1)
