@@ -31,7 +31,7 @@ from recours.core.policy import Adoption, EnrollNew, Policy
 from recours.database.border import Border
 from recours.database.claim_rows import (
     CHUNK,
-    Reader,
+    as_moment,
     claim_columns,
     free,
     in_parts,
@@ -312,7 +312,7 @@ class ClaimEnrolment:
             if adopted is None:
                 return 0
             rows = connection.execute(unseen).mappings()
-            new = [self._is_new(adopted, row["id"], Reader(row).moment("created_at"), now) for row in rows]
+            new = [self._is_new(adopted, row["id"], as_moment(row["created_at"]), now) for row in rows]
             return len(self._new(connection, adopted, now)) + sum(new)
 
     def _enrolling(self, connection: Connection) -> Adoption | None:
@@ -353,13 +353,12 @@ class ClaimEnrolment:
         )
         for rows in in_parts(self.database, query, border.key, _AT_ONCE):
             for row in rows:
-                read = Reader(row)
                 yield Candidate(
                     id=row["id"],
-                    carrier_name=read.text("carrier") or "",
-                    number=tidy_number(read.text("tracking_number")),
-                    status=(read.text("status") or "").strip().lower(),
-                    created_at=read.moment("created_at"),
+                    carrier_name=row["carrier"] or "",
+                    number=tidy_number(row["tracking_number"]),
+                    status=(row["status"] or "").strip().lower(),
+                    created_at=as_moment(row["created_at"]),
                 )
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:

@@ -37,7 +37,7 @@ from recours.core.text import clean
 from recours.database.border import SEEN, Border
 from recours.database.dialect import dialect_of
 from recours.database.engine import Database
-from recours.database.tables import DONE, attempts, claims
+from recours.database.tables import DONE, NOT_ENROLLED, attempts, claims
 from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
@@ -59,22 +59,11 @@ Redact = Callable[[str], str]
 
 
 class Reader:
-    """Reads the values of one row and remembers which of them could not be read."""
+    """Reads the texts of one row as other types, and remembers which of them could not be read."""
 
     def __init__(self, row: Row) -> None:
-        """Read from this row; a column that is not in it is NULL."""
         self._row = row
         self.unreadable: list[str] = []
-
-    def text(self, column: str) -> str | None:
-        """Text, or whatever else as text; bytes are unreadable."""
-        value = self._row.get(column)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, bytes):
-            self.unreadable.append(column)
-            return None
-        return str(value)
 
     def whole(self, column: str) -> int:
         """A count, which a database writes as 3.0 if its column says so; NULL, negative and unreadable are 0."""
@@ -85,12 +74,12 @@ class Reader:
         return min(self._number(column), _MOST_MONEY)
 
     def _number(self, column: str) -> float:
-        value = self._row.get(column)
+        value = self._row[column]
         if value is None:
             return 0.0
         try:
             number = float(value)
-        except (TypeError, ValueError, OverflowError):
+        except ValueError:
             number = math.nan
         if math.isfinite(number):
             return max(number, 0.0)
@@ -99,24 +88,18 @@ class Reader:
 
     def moment(self, column: str) -> datetime | None:
         """A timestamp, aware UTC; without an offset it is UTC."""
-        value = self._row.get(column)
-        if value is None:
-            return None
-        if at := as_moment(value):
-            return at
-        self.unreadable.append(column)
-        return None
+        value = self._row[column]
+        at = as_moment(value)
+        if at is None and value is not None:
+            self.unreadable.append(column)
+        return at
 
     def day(self, column: str) -> date | None:
         """A date; the time of a timestamp is dropped."""
-        value = self._row.get(column)
-        if value is None or value == "":
+        text = self._row[column]
+        if not text:
             return None
-        if isinstance(value, datetime):
-            return value.date()
-        if isinstance(value, date):
-            return value
-        parsed = _parsed(value)
+        parsed = _parsed(text)
         if parsed is None:
             self.unreadable.append(column)
             return None
@@ -145,15 +128,15 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
     `redact` takes secrets out of the error that it holds. Never raises.
     """
     read = Reader(row)
-    error = read.text("pod_fetch_error")
+    error = row["pod_fetch_error"]
     error = redact(error) if error else None
-    carrier_name = read.text("carrier") or ""
-    number = tidy_number(read.text("tracking_number"))
+    carrier_name = row["carrier"] or ""
+    number = tidy_number(row["tracking_number"])
     # A database may give a deleted claim's key to another one.
     is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
     # Whose account serves the claim: found anew if it was corrected.
     assessed_number = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
-    key = _account_key(row["lane"]) if assessed_number == (carrier_name, number) else ""
+    key = (row["lane"] or "") if assessed_number == (carrier_name, number) else ""
     client_id = row["client_id"]
     state = _read_state(row) if is_known else State()
     carrier = catalog.resolve_again(carrier_of(key) or None, carrier_name, number, client_id)
@@ -164,7 +147,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
         state = replace(state, last_retry_at=read.moment("pod_last_retry_at"))
     return Claim(
         id=row["id"],
-        reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
+        reference=clean(row["claim_reference"] or f"#{row['id']}", 100),
         client_id=client_id,
         client_text=row["client_text"],
         carrier_name=clean(carrier_name, 60),
@@ -172,8 +155,8 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
         # One that waits for being assessed may be another account's by now.
         account=catalog.account_for(client_id, carrier, state.account, "" if row["to_assess"] else key),
         number=number,
-        fetch_status=read.text("pod_fetch_status"),
-        claim_status=read.text("status"),
+        fetch_status=row["pod_fetch_status"],
+        claim_status=row["status"],
         deadline=read.day("response_deadline"),
         ordered_at=read.moment("order_date"),
         created_at=read.moment("created_at"),
@@ -195,14 +178,6 @@ def seen_texts(row: Row) -> tuple[str | None, ...]:
     return tuple(row[_TEXTS.get(name, name)] for name in SEEN.values())
 
 
-def _account_key(lane: str | None) -> str:
-    """The key of the account in a lane; of a lane that names no account, its carrier, as far as it can be read."""
-    try:
-        return str(AccountKey.parse(lane or ""))
-    except ValueError:
-        return carrier_of(lane or "")
-
-
 def _read_explanation(row: Row, error: str | None, carrier: str, redact: Redact) -> SentenceParts | None:
     key = row["error_key"]
     words = row["error_words"]
@@ -212,11 +187,12 @@ def _read_explanation(row: Row, error: str | None, carrier: str, redact: Redact)
 
 
 def _read_state(row: Row) -> State:
+    stage = row["stage"]
     delivery = row["known_delivery"]
     return State(
         **{name: row[name] for name in STATE_COLUMNS},
-        stage=_member(Stage, row["stage"]),
-        kind=_member(ErrorKind, row["kind"]),
+        stage=None if stage in (DONE, NOT_ENROLLED) else Stage(stage),
+        kind=row["kind"] and ErrorKind(row["kind"]),
         delivery=None if delivery is None else Delivery.from_json(json.loads(delivery)),
         rank_is_deadline=row["rank_is_deadline"] == 1,
         goes_alone=row["goes_alone"] == 1,
@@ -244,13 +220,6 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
         deadline=read.day("seen_deadline"),
         carrier_name=clean(row["seen_carrier"] or "", 60),
     )
-
-
-def _member(kind: Any, value: str | None) -> Any:
-    try:
-        return None if value is None else kind(value)
-    except ValueError:
-        return None
 
 
 def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:

@@ -53,6 +53,7 @@ from recours.database.claim_rows import (
     Reader,
     Redact,
     as_dicts,
+    as_moment,
     assessed_values,
     const,
     count_projection,
@@ -522,8 +523,7 @@ class ClaimIntake:
         self, row: dict[str, Any], texts: Sequence[str | None], now: datetime
     ) -> dict[str, Any]:
         """Our columns of a claim that is not enrolled, or exhausted."""
-        read = Reader(row)
-        created_at = read.moment("created_at")
+        created_at = as_moment(row["created_at"])
         values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
         if not row["pod_fetch_status"]:
             return values | {"stage": NOT_ENROLLED}
@@ -533,7 +533,7 @@ class ClaimIntake:
         carrier = catalog.resolve(row["carrier"] or "", number, client_id)
         lane = str(AccountKey(carrier, catalog.account_for(client_id, carrier, None))) if carrier else ""
         is_shelved = (row["status"] or "").strip().lower() in self.skip
-        count = read.whole("pod_retry_count")
+        count = Reader(row).whole("pod_retry_count")
         return values | {
             "since": created_at if created_at and created_at <= now else now,
             "stage": Stage.SHELVED if is_shelved else Stage.GIVEN_UP,

@@ -27,8 +27,8 @@ from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import (
-    Reader,
     as_dicts,
+    as_moment,
     claim_columns,
     const,
     free,
@@ -200,17 +200,16 @@ class DatabaseRecords:
         return query.select_from(border.not_joined() if source is None else source)
 
     def _read(self, row: RowMapping) -> ListedClaim:
-        read = Reader(row)
         return ListedClaim(
             read_claim(row, self.catalog, self.redact),
-            read.text("pod_url"),
-            read.moment("pod_fetched_at"),
-            read.text("pod_delivery_person"),
-            read.moment("lease_until"),
-            dispute=clean(read.text("dispute") or "", 40).strip().lower(),
-            currency=clean(read.text("currency") or "", 8),
-            order=clean(read.text("order") or "", 100),
-            customer=clean(read.text("customer") or "", 200),
+            row["pod_url"],
+            as_moment(row["pod_fetched_at"]),
+            row["pod_delivery_person"],
+            row["lease_until"],
+            dispute=clean(row["dispute"] or "", 40).strip().lower(),
+            currency=clean(row["currency"] or "", 8),
+            order=clean(row["order"] or "", 100),
+            customer=clean(row["customer"] or "", 200),
         )
 
     def changes(self, claim_id: Any) -> list[PastChange]:

@@ -207,9 +207,9 @@ class SystemReader:
                 queries.append(query.select_from(border.joined()).where(*of_accounts).limit(limit + 1))
         amounts: list[list[tuple[str, float]]] = [[] for _ in problems]
         for statement in united(queries):
-            for row in map(Reader, self.database.mappings(statement)):
-                amount = clean(row.text("currency") or "", 8), row.amount("amount_requested")
-                amounts[int(row.text("place") or 0)].append(amount)
+            for row in self.database.mappings(statement):
+                amount = Reader(row).amount("amount_requested")
+                amounts[row["place"]].append((clean(row["currency"] or "", 8), amount))
         stakes = []
         for concerned, of_one in zip(problems, amounts, strict=True):
             sums: dict[str, float] = defaultdict(float)
