@@ -106,18 +106,18 @@ class Reader:
         return parsed.date()
 
 
-def as_moment(value: Any) -> datetime | None:
-    """A timestamp, aware UTC; without an offset it is UTC. None: it cannot be read."""
-    parsed = value if isinstance(value, datetime) else _parsed(value)
+def as_moment(text: str | None) -> datetime | None:
+    """A timestamp, aware UTC; without an offset it is UTC. None: there is none, or it cannot be read."""
+    parsed = _parsed(text)
     try:
         return parsed and (parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except OverflowError:
         return None
 
 
-def _parsed(value: Any) -> datetime | None:
+def _parsed(text: str | None) -> datetime | None:
     try:
-        return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+        return datetime.fromisoformat(text.strip()) if text else None
     except ValueError:
         return None
 

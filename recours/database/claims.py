@@ -4,7 +4,7 @@ The queries for ready claims look into the index lane by lane, so that their cos
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Integer,
     ScalarSelect,
     Select,
-    Text,
     Update,
     and_,
     bindparam,
@@ -29,7 +28,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -38,13 +36,12 @@ from recours.core.actions import ChangeKind, ClaimChange
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
-from recours.core.order import Urgency, urgency
+from recours.core.order import urgency
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.claim_rows import (
     SERVICE_LOCK_WAIT_S,
     TOGETHER_LOCK_WAIT_S,
-    as_moment,
     assessed_values,
     const,
     count_projection,
@@ -146,10 +143,9 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     ranked = select(
         head.carrier_key,
         case((are_few, count), else_=1),
-        # As they are stored: what cannot be read must not hide a lane.
-        type_coerce(to_come, Text).label("to_come"),
-        type_coerce(past, Text).label("past"),
-        type_coerce(deadline_past, Text).label("deadline_past"),
+        to_come.label("to_come"),
+        past.label("past"),
+        deadline_past.label("deadline_past"),
     ).subquery()
     c = ranked.c
     return select(ranked).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
@@ -168,14 +164,6 @@ def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool
 def is_current() -> ColumnElement[bool]:
     """Claims that need not be assessed again first, and of which the service was told all."""
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
-
-
-def head_of(ranks: Iterable[Any], now: datetime) -> Urgency | None:
-    """The place of the most urgent claim, by the first rank in each tier; a rank that cannot be read counts as now."""
-    for tier, rank in enumerate(ranks):
-        if rank is not None:
-            return tier, as_moment(rank) or now
-    return None
 
 
 def of_carriers(keys: Collection[str]) -> ColumnElement[bool]:
@@ -286,7 +274,11 @@ class ClaimRepository:
         parameters = {"most": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
         query = ready_lanes(stage, dialect, is_named=bool(named))
         rows = self.database.all(query, parameters)
-        return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
+        return {
+            key: Ready(count, next((tier, rank) for tier, rank in enumerate(ranks) if rank))
+            for key, count, *ranks in rows
+            if any(ranks)
+        }
 
     def deadlines(self, stage: Stage, carrier: str, limit: int, now: datetime) -> list[datetime]:
         """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `limit`."""

@@ -245,9 +245,8 @@ class DatabaseCustody:
         return {number for (number,) in self._rows(query)}
 
     def _manifest(self, query: Select[Any]) -> Manifest | None:
-        with self.database.read() as connection:
-            row = connection.execute(query).first()
-        return Manifest(*row) if row else None
+        rows = self.database.all(query)
+        return Manifest(*rows[0]) if rows else None
 
     def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
         """What a manifest is to name of these claims (none named: of all, and what was erased).

@@ -59,6 +59,7 @@ _e, _m = events.c, mails.c
 
 # Of the service's `clients`.
 _OF_RECIPIENT = ("email", "company_name", "full_name", "is_active", "notification_preferences")
+_NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})
 
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
@@ -113,15 +114,22 @@ class MailOutbox:
         with_claims = events.outerjoin(border.claims, border.key == _e.claim_id)
         columns = client_id.label("client_id"), _e.id, _e.event, _e.carrier
         query = select(*columns).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
-        with self.database.read() as connection:
-            untold = connection.execute(query).all()
-            of_accounts = {row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED}
-            owners = _owners(connection, of_accounts) if of_accounts else {}
+        untold = self.database.all(query)
+        owners = self._owners({row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED})
         by_client: dict[Any, list[int]] = {}
         for row in untold:
             client = owners.get(row.carrier) if row.event == EventName.ACCOUNT_REFUSED else row.client_id
             by_client.setdefault(client, []).append(row.id)
         return by_client
+
+    def _owners(self, keys: Collection[str]) -> dict[str, Any]:
+        """The clients of these accounts, removed ones too, by the accounts' keys."""
+        if not keys:
+            return {}
+        own = client_accounts.c
+        numbers = {AccountKey.parse(key).account: key for key in keys}
+        rows = self.database.all(select(own.id, own.client_id).where(own.id.in_(numbers)))
+        return {numbers[number]: client_id for number, client_id in rows}
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """Those of these events that no run has told meanwhile, the oldest first."""
@@ -159,16 +167,17 @@ class MailOutbox:
         if client_id is None or not border.has_clients:
             return None
         columns = [border.client_text(name).label(name) for name in _OF_RECIPIENT]
-        with self.database.read() as connection:
-            query = select(*columns).select_from(border.clients).where(border.client_id == client_id)
-            row = connection.execute(query).mappings().first()
-        if row is None:
+        query = select(*columns).select_from(border.clients).where(border.client_id == client_id)
+        rows = self.database.mappings(query)
+        if not rows:
             return None
+        row = rows[0]
+        is_active = row["is_active"]  # NULL is active, as the service has it; some programs write the word
         return Recipient(
             client_id,
             row["email"],
             row["company_name"] or row["full_name"],
-            _is_active(row["is_active"]),
+            is_active is None or is_active.strip().lower() not in _NOT_ACTIVE,
             row["notification_preferences"],
         )
 
@@ -400,13 +409,6 @@ def _mark(connection: Connection, ids: list[int], result: str) -> int:
     return marked
 
 
-def _owners(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
-    """The clients of these accounts, removed ones too, by the accounts' keys."""
-    numbers = {AccountKey.parse(key).account: key for key in keys}
-    query = select(client_accounts.c.id, client_accounts.c.client_id).where(client_accounts.c.id.in_(numbers))
-    return {numbers[number]: client_id for number, client_id in connection.execute(query)}
-
-
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
     return _e.told.is_(None), _e.audience == audience
 
@@ -446,11 +448,3 @@ def _notifications(
         }
         for claim_id in ids
     ]
-
-
-def _is_active(value: str | None) -> bool:
-    """NULL is active, as the service has it; some programs write the word."""
-    return value is None or value.strip().lower() not in _NOT_ACTIVE
-
-
-_NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})

@@ -48,7 +48,7 @@ from recours.database.tables import (
     mails,
 )
 
-_c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evidence.c
+_c, _a, _e, _m, _v = claims.c, attempts.c, events.c, mails.c, evidence.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200

@@ -34,7 +34,7 @@ from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.dialect import Dialect, dialect_of, put
-from recours.database.engine import Database
+from recours.database.engine import Database, is_over
 from recours.database.journal import note_action
 from recours.database.tables import account_state, carriers, quota
 
@@ -110,9 +110,8 @@ class QuotaTables:
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             windows = [_window(request.limit, now) for request in requests]
-            with (
-                self._guard
-            ):  # before they are written: if nobody knows whether that came about, they are lost
+            # Before they are written: if nobody knows whether that came about, they are lost.
+            with self._guard:
                 unsent = {window: self._unsent.pop(window) for window in windows if window in self._unsent}
             try:
                 with self.database.write(durable=True) as connection:
@@ -287,15 +286,10 @@ class QuotaTables:
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal of an account; False if another process has it."""
         account = AccountKey.parse(key)
-        at = _a.refused_until
-        due = (
-            _a.carrier == account.carrier,
-            _a.account_id == account.account,
-            or_(at <= now, at > now + FURTHEST_END),
-        )
+        is_account = _a.carrier == account.carrier, _a.account_id == account.account
+        due = update(account_state).where(*is_account, is_over(_a.refused_until, now))
         with self.database.write() as connection:
-            statement = update(account_state).where(*due).values(refused_until=until)
-            return bool(connection.execute(statement).rowcount)
+            return bool(connection.execute(due.values(refused_until=until)).rowcount)
 
 
 def _row_of(key: str) -> dict[str, Any]:
@@ -312,16 +306,16 @@ def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
 
 def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> CarrierState:
     return CarrierState(
-        outage=_pause(of_carrier["outage_until"], of_carrier["outage_reason"]) if of_carrier else None,
+        outage=_as_pause(of_carrier["outage_until"], of_carrier["outage_reason"]) if of_carrier else None,
         stopped=_stop(of_carrier["all_stopped_at"], of_carrier["all_stopped_why"]) if of_carrier else None,
         own_stop=_stop(of_account["stopped_at"], of_account["stopped_why"]) if of_account else None,
-        pause=_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
+        pause=_as_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
         account=_account(of_account) if of_account else AccountState(),
         documents=_documents(of_account) if of_account else DocumentRight(),
     )
 
 
-def _pause(until: datetime | None, reason: str | None) -> Pause | None:
+def _as_pause(until: datetime | None, reason: str | None) -> Pause | None:
     return Pause(until, reason) if until else None
 
 
