@@ -270,14 +270,10 @@ class ClaimEnrolment:
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # where the column is the service's, the service decides
-        open_claims = (
-            select(literal(1))
-            .select_from(border.claims)
-            .where(border.is_not_enrolled, is_of_interest(border.text("status"), self.skip))
-        )
-        return int(
-            self.database.scalar(select(func.count()).select_from(open_claims.limit(limit).subquery()))
-        )
+        are_open = border.is_not_enrolled, is_of_interest(border.text("status"), self.skip)
+        open_claims = select(literal(1)).select_from(border.claims).where(*are_open)
+        count = select(func.count()).select_from(open_claims.limit(limit).subquery())
+        return int(self.database.scalar(count))
 
     def _open(self, column: ColumnElement[Any]) -> Select[Any]:
         return select(column).where(at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip))
@@ -435,9 +431,8 @@ class GivenUpClaims:
         query = select(*claim_columns(border), is_leased).select_from(border.joined())
         query = query.where(*conditions, *_reopenable(border))
         for rows in in_parts(assessor.database, query, _c.claim_id, CHUNK):
-            yield [
-                (read_claim(row, assessor.catalog, assessor.redact), bool(row["is_leased"])) for row in rows
-            ]
+            claims_ = [read_claim(row, assessor.catalog, assessor.redact) for row in rows]
+            yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Have these claims start over, due now; returns the ids of those that could be, as nobody has them or changed them."""
@@ -449,11 +444,9 @@ class GivenUpClaims:
                 for claim, is_leased in locked(assessor, connection, [claim.id for claim in claims_], now)
                 if not is_leased
             }
-            reopenable = select(_c.claim_id).select_from(border.joined())
-            reopenable = reopenable.where(
-                _c.claim_id.in_(list(free_claims)), _is_over(), *_reopenable(border)
-            )
-            ids = set(connection.scalars(reopenable))
+            are_reopenable = _c.claim_id.in_(list(free_claims)), _is_over(), *_reopenable(border)
+            query = select(_c.claim_id).select_from(border.joined()).where(*are_reopenable)
+            ids = set(connection.scalars(query))
             reopened = [claim for claim_id, claim in free_claims.items() if claim_id in ids]
             # A claim whose count went down starts over. One that used no retry is to look as if it did.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]

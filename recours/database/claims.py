@@ -222,6 +222,7 @@ class ClaimRepository:
     worker: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
+    _reading = staticmethod(reading_all)
 
     # ---------------------------------------------------------------- looking
 
@@ -230,12 +231,9 @@ class ClaimRepository:
         return int(self.database.scalar(select(func.count()).select_from(keys.subquery())))
 
     def find(self, reference: str) -> Claim | None:
-        return self._first(
-            reading_all(self.database.border, self.database.border.text("claim_reference") == reference)
-        )
-
-    def _first(self, query: Select[Any]) -> Claim | None:
-        rows = self.database.mappings(query.limit(1))
+        border = self.database.border
+        query = self._reading(border, border.text("claim_reference") == reference).limit(1)
+        rows = self.database.mappings(query)
         return read_claim(rows[0], self.catalog, self.redact) if rows else None
 
     def references_like(self, reference: str) -> list[str]:
@@ -448,7 +446,10 @@ class ClaimRepository:
         return results
 
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
-        """Record one attempt; the service is told by a later run if it cannot be told now."""
+        """Record one attempt; the service is told by a later run if it cannot be told now.
+
+        False: the claim is not as it was taken, and is assessed again; the service is told nothing.
+        """
         try:
             try:
                 self._record_at_once([(attempt, decision)], lease, now)
@@ -458,7 +459,10 @@ class ClaimRepository:
                     raise
                 self._record_at_once([(attempt, decision)], lease, now, is_owed=True)
         except _ChangedError:
-            self._keep_attempt(attempt, lease, now)
+            with self.database.write() as connection:
+                connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
+                if not attempt.by:
+                    self._add_attempts(connection, [replace(attempt, uses_attempt=False)], now)
             return False
         return True
 
@@ -491,13 +495,6 @@ class ClaimRepository:
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
             self._add_attempts(connection, [attempt for attempt, _ in ended], now)
-
-    def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
-        """Of a claim that is not as it was taken: it is assessed again. The service is told nothing."""
-        with self.database.write() as connection:
-            connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
-            if not attempt.by:
-                self._add_attempts(connection, [replace(attempt, uses_attempt=False)], now)
 
     def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
         rows = [attempt_row(attempt, self.run_id, self.worker) for attempt in ended]
@@ -617,12 +614,7 @@ def _letting_go(border: Border, columns: tuple[str, ...], *, is_projected: bool)
 class UntouchedClaims(ClaimRepository):
     """Those of a database that no run has worked on: nothing of ours is known of any."""
 
-    def find(self, reference: str) -> Claim | None:
-        return self._first(
-            reading_without_ours(
-                self.database.border, self.database.border.text("claim_reference") == reference
-            )
-        )
+    _reading = staticmethod(reading_without_ours)
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
         del claim, now

@@ -56,9 +56,6 @@ _OLD_ROWS = (
     .order_by(_c.written_at)
     .limit(ROWS)
 )
-_FORGET_ROWS = delete(claims).where(
-    _c.claim_id.in_(_OLD_ROWS.with_for_update(skip_locked=True).correlate(None))
-)
 
 
 def forget_old(database: Database, cutoff: datetime) -> None:
@@ -86,8 +83,9 @@ def forget_done(database: Database, cutoff: datetime) -> None:
     """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then."""
     if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
+    old_rows = _OLD_ROWS.with_for_update(skip_locked=True).correlate(None)
     with database.write() as connection:
-        connection.execute(_FORGET_ROWS, {"before": cutoff})
+        connection.execute(delete(claims).where(_c.claim_id.in_(old_rows)), {"before": cutoff})
 
 
 @dataclass(eq=False)
