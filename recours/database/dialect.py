@@ -425,4 +425,5 @@ def put(
     upsert = dialect_of(connection).insert(table).values(row)
     keys = [*table.primary_key]
     upsert = upsert.on_conflict_do_update(index_elements=keys, set_=values, where=where)
-    return bool(connection.execute(upsert).rowcount)
+    # Without that option SQLAlchemy closes an INSERT's cursor first, and a closed one of psycopg's counts -1.
+    return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount > 0

@@ -22,7 +22,7 @@ from recours.carriers.reservation import Account
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
-from recours.core.pauses import AccountState, Blocked, Pause, Refusal, Stop
+from recours.core.pauses import AccountState, Blocked, DocumentRight, Pause, Refusal, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, parse_limits
 from recours.core.sentences import Sentence, SentenceParts
 from recours.database.engine import Database, DatabaseError
@@ -102,6 +102,15 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
     moments = (midnight - timedelta(minutes=10), midnight)
     assert [QuotaTables(database).uses([limit], at)[0].calls for at in moments] == [0, 1]
+
+
+def test_of_several_processes_one_counts_a_document_call(database: Database, clock: SimulatedClock) -> None:
+    quota = QuotaTables(database)
+    unknown = DocumentRight()
+    once = unknown.after_call(clock.now())
+    assert quota.set_documents("chronopost", once, unknown)
+    assert not quota.set_documents("chronopost", once.after_call(clock.now()), unknown)
+    assert quota.carrier_state("chronopost").documents == once
 
 
 def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
