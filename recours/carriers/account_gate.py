@@ -346,7 +346,7 @@ class AccountGate:
 
     def take_up(self, key: str, by: str) -> Stop | None:
         """Take it up again; returns the stop that this ended, None if there was none."""
-        return self._quota.take_up(key, by, self._clock.now())
+        return self._quota.resume(key, by, self._clock.now())
 
     # ---------------------------------------------------------------- the reasons
 

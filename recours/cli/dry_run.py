@@ -95,7 +95,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             undecided = enrolment.undecided(MOST_NOT_ENROLLED, now)
             counts = {"would_enroll": enrolment.count_new(now) if takes_new else 0, "not_enrolled": undecided}
         else:
-            counts = {"would_enroll": 0, "not_enrolled": enrolment.to_be_undecided(MOST_NOT_ENROLLED)}
+            counts = {"would_enroll": 0, "not_enrolled": enrolment.count_later_undecided(MOST_NOT_ENROLLED)}
         waiting = claims.waiting() if schema.is_current else None
         return _DryRun(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
 

@@ -171,7 +171,7 @@ class Border:
     def has(self, name: str) -> bool:
         return self._names.get(name, name) in self.claims.c
 
-    def first_of(self, names: Iterable[str]) -> str | None:
+    def first_column(self, names: Iterable[str]) -> str | None:
         """Which of these columns there is; of several, the one that is named first."""
         return next((name for name in names if self.has(name)), None)
 

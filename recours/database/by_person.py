@@ -34,17 +34,17 @@ from recours.database.claim_rows import (
     as_moment,
     claim_columns,
     free,
-    in_parts,
     is_failed,
     read_claim,
     read_claims,
+    read_in_batches,
     reading_all,
 )
-from recours.database.claims import attempt_row, of_carriers
+from recours.database.claims import attempt_row, is_served_by
 from recours.database.engine import Database
 from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.journal import note
-from recours.database.tables import NOT_ENROLLED, at_stage, attempts, claims, events, evidence, intake
+from recours.database.tables import NOT_ENROLLED, attempts, claims, events, evidence, intake, is_at_stage
 from recours.runs.ports import Attempt
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import is_as_found
@@ -105,7 +105,7 @@ def write_claims(
         return []
     statement = border.update(values, if_unedited=False)
     connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
-    assessor.take(connection, ids, now, originals={claim.id: claim for claim in claims_})
+    assessor.reassess(connection, ids, now, originals={claim.id: claim for claim in claims_})
     return _read(assessor, connection, ids)
 
 
@@ -265,7 +265,7 @@ class ClaimEnrolment:
             ids = connection.scalars(self._open(_c.claim_id).limit(limit + len(new)))
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
-    def to_be_undecided(self, limit: int) -> int:
+    def count_later_undecided(self, limit: int) -> int:
         """The same of a database that no run has worked on: what would be said then."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
@@ -276,7 +276,9 @@ class ClaimEnrolment:
         return int(self.database.scalar(count))
 
     def _open(self, column: ColumnElement[Any]) -> Select[Any]:
-        return select(column).where(at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip))
+        return select(column).where(
+            is_at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip)
+        )
 
     # ---------------------------------------------------------------- new ones
 
@@ -347,7 +349,7 @@ class ClaimEnrolment:
         query = select(border.key.label("id"), *texts).where(
             case((border.is_not_enrolled, true()), else_=false())
         )
-        for rows in in_parts(self.database, query, border.key, _AT_ONCE):
+        for rows in read_in_batches(self.database, query, border.key, _AT_ONCE):
             for row in rows:
                 yield Candidate(
                     id=row["id"],
@@ -420,17 +422,17 @@ class GivenUpClaims:
     def given_up(self, criteria: "ReopenCriteria", now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
         assessor = self.assessor
         border = assessor.database.border
-        conditions = [at_stage(Stage.GIVEN_UP)]
+        conditions = [is_at_stage(Stage.GIVEN_UP)]
         if criteria.error is not None:
             conditions = [_is_over(), _c.kind == criteria.error]
         if criteria.carriers:
-            conditions.append(of_carriers(criteria.carriers))
+            conditions.append(is_served_by(criteria.carriers))
         if criteria.since is not None:
             conditions.append(func.coalesce(_c.expired_at, _c.last_retry_at) >= criteria.since)
         is_leased = case((free(now), 0), else_=1).label("is_leased")
         query = select(*claim_columns(border), is_leased).select_from(border.joined())
         query = query.where(*conditions, *_reopenable(border))
-        for rows in in_parts(assessor.database, query, _c.claim_id, CHUNK):
+        for rows in read_in_batches(assessor.database, query, _c.claim_id, CHUNK):
             claims_ = [read_claim(row, assessor.catalog, assessor.redact) for row in rows]
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
@@ -458,7 +460,7 @@ class GivenUpClaims:
 
 def _is_over() -> ColumnElement[bool]:
     """Those that are not asked about any more."""
-    return at_stage(Stage.GIVEN_UP, Stage.SETTLED)
+    return is_at_stage(Stage.GIVEN_UP, Stage.SETTLED)
 
 
 def _reopenable(border: Border) -> tuple[ColumnElement[bool], ...]:

@@ -274,7 +274,7 @@ def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def in_parts(
+def read_in_batches(
     database: Database, query: Select[Any], key: ColumnElement[Any], size: int
 ) -> Iterator[Sequence[RowMapping]]:
     """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while somebody reads what was printed."""

@@ -68,7 +68,7 @@ from recours.database.dialect import Dialect, stretches
 from recours.database.engine import Database, DatabaseError
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
 from recours.database.journal import add_events, note, note_assessed, note_put_aside
-from recours.database.tables import DONE, at_stage, attempts, claims
+from recours.database.tables import DONE, attempts, claims, is_at_stage
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
@@ -81,8 +81,8 @@ _c = claims.c
 @cache
 def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
-    first = select(func.min(column).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
-    next_value = select(func.min(column)).where(at_stage(stage), column > first.c.carrier_key)
+    first = select(func.min(column).label("carrier_key")).where(is_at_stage(stage)).cte(recursive=True)
+    next_value = select(func.min(column)).where(is_at_stage(stage), column > first.c.carrier_key)
     values = first.union_all(select(next_value.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
     return select(values.c.carrier_key)
 
@@ -158,7 +158,7 @@ def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]
 
 def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """The claims of a lane that are ready and free."""
-    return [at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
+    return [is_at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
 
 
 def is_current() -> ColumnElement[bool]:
@@ -166,7 +166,7 @@ def is_current() -> ColumnElement[bool]:
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
 
-def of_carriers(keys: Collection[str]) -> ColumnElement[bool]:
+def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
     """Claims that any account of these carriers serves ("": of no carrier that we know)."""
     # Not a range of keys: what lies between two texts, a server's collation decides.
     of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
@@ -197,7 +197,7 @@ _ASSESS_INSTEAD = (
     .where(_OF_CLAIMS)
     .values(**_RELEASED, interruptions=_c.interruptions - 1, to_assess=1, version=_c.version + 1)
 )
-_LET_GO = (
+_RELEASE_EDITED = (
     update(claims)
     .where(_c.claim_id == bindparam("of_claim"), _c.lease_token == bindparam("held_by"))
     .values(**_RELEASED, to_assess=1, version=_c.version + 1)
@@ -251,7 +251,7 @@ class ClaimRepository:
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later retry, and when the first one comes."""
         query = select(func.count().label("number"), func.min(_c.next_at).label("first")).where(is_failed())
-        stages = at_stage(Stage.WAITING), at_stage(Stage.SETTLED)
+        stages = is_at_stage(Stage.WAITING), is_at_stage(Stage.SETTLED)
         rows = [row for stage in stages for row in self.database.all(query.where(stage))]
         firsts = [row.first for row in rows if row.first]
         return Waiting(sum(row.number for row in rows), min(firsts, default=None))
@@ -265,7 +265,7 @@ class ClaimRepository:
         only until it is certain that there are as many in all: the cost grows with the number of lanes, and not with their
         backlog.
         """
-        if self.database.scalar(select(func.min(_c.lane)).where(at_stage(stage))) is None:
+        if self.database.scalar(select(func.min(_c.lane)).where(is_at_stage(stage))) is None:
             return {}  # as in most runs, for which the query below takes too long to build
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
@@ -281,7 +281,7 @@ class ClaimRepository:
     def deadlines(self, stage: Stage, carrier: str, limit: int, now: datetime) -> list[datetime]:
         """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `limit`."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
-        query = select(_c.rank_at).where(at_stage(stage), _c.lane == carrier, free(now), *to_come)
+        query = select(_c.rank_at).where(is_at_stage(stage), _c.lane == carrier, free(now), *to_come)
         return self.database.scalars(query.order_by(_c.rank_at).limit(limit))
 
     def times_asked(self, claim: Claim) -> int:
@@ -299,7 +299,7 @@ class ClaimRepository:
         By that status, of the first SET_ASIDE_MOST rows.
         """
         status = _c.seen_claim_status
-        shelved = select(status.label("status"), _c.seen_fetch_status).where(at_stage(Stage.SHELVED))
+        shelved = select(status.label("status"), _c.seen_fetch_status).where(is_at_stage(Stage.SHELVED))
         shelved_rows = shelved.limit(SET_ASIDE_MOST).subquery()
         failed = shelved_rows.c.seen_fetch_status == const(FetchStatus.FAILED)
         is_of_stage = failed if stage is Stage.READY else ~failed
@@ -351,7 +351,7 @@ class ClaimRepository:
         """Tell whether others are looking at claims right now that they may not lease."""
         if self.database.dialect.has_one_writer:
             return False
-        ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
+        ready = is_at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
     def note_asked(self, claims_: Sequence[Claim], by: str, now: datetime) -> None:
@@ -401,9 +401,9 @@ class ClaimRepository:
 
     def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
         """Give a leased claim these values; False: it was edited, and is to be assessed again instead."""
-        is_unedited = self._let_go(connection, [(claim, values)], lease)
+        is_unedited = self._release(connection, [(claim, values)], lease)
         if not is_unedited:
-            connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
+            connection.execute(_RELEASE_EDITED, {"of_claim": claim.id, "held_by": lease.token})
         return is_unedited
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
@@ -460,7 +460,7 @@ class ClaimRepository:
                 self._record_at_once([(attempt, decision)], lease, now, is_owed=True)
         except _ChangedError:
             with self.database.write() as connection:
-                connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
+                connection.execute(_RELEASE_EDITED, {"of_claim": attempt.claim.id, "held_by": lease.token})
                 if not attempt.by:
                     self._add_attempts(connection, [replace(attempt, uses_attempt=False)], now)
             return False
@@ -490,7 +490,7 @@ class ClaimRepository:
         lock_wait_s = SERVICE_LOCK_WAIT_S if len(ended) == 1 else TOGETHER_LOCK_WAIT_S
         with self.database.write(lock_wait_s=lock_wait_s) as connection:
             is_projected = project(connection, self.database.border, projections) == len(projections)
-            if not (is_projected and self._let_go(connection, states, lease, projections)):
+            if not (is_projected and self._release(connection, states, lease, projections)):
                 raise _ChangedError
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
@@ -517,7 +517,7 @@ class ClaimRepository:
         projection = projection_of(claim, decision, attempt.document, self.language, now)
         return values | error_values(decision.explanation), projection
 
-    def _let_go(
+    def _release(
         self,
         connection: Connection,
         states: Sequence[tuple[Claim, dict[str, Any]]],
@@ -534,7 +534,7 @@ class ClaimRepository:
             row = parameters(claim.id, values | _RELEASED) | {"held_by": lease.token}
             groups.setdefault(((*values, *_RELEASED), claim.id in projected), []).append(row)
         for (columns, is_projected), rows in groups.items():
-            statement = _letting_go(
+            statement = _releasing(
                 self.database.border, tuple(dict.fromkeys(columns)), is_projected=is_projected
             )
             changed += connection.execute(statement, rows).rowcount
@@ -603,8 +603,8 @@ def _is_unedited(border: Border) -> Exists:
 
 
 @lru_cache(maxsize=32)
-def _letting_go(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
-    """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._let_go`."""
+def _releasing(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
+    """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._release`."""
     statement = update_of(columns).where(_c.lease_token == bindparam("held_by"))
     if is_projected:
         return statement.values(border.seen_now)

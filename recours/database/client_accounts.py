@@ -52,7 +52,7 @@ _NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
 _log = logging.getLogger("__main__")
 
 
-def in_use() -> ColumnElement[bool]:
+def is_in_use() -> ColumnElement[bool]:
     """Accounts of clients that work is done with."""
     return and_(_a.removed_at.is_(None), _a.moved_at.is_(None))
 

@@ -210,7 +210,7 @@ class _Sqlite(_Dialect):
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
     @contextmanager
-    def passes(self, connection: Connection) -> Iterator[None]:
+    def scanning(self, connection: Connection) -> Iterator[None]:
         """Whole tables are gone through meanwhile: a quarter faster in place than page by page.
 
         No longer than that: where the disk fails, or somebody writes over the file, a process that has mapped it is killed.
@@ -320,7 +320,7 @@ class _Postgres(_Dialect):
         return cast(column, Text)
 
     @contextmanager
-    def passes(self, connection: Connection) -> Iterator[None]:
+    def scanning(self, connection: Connection) -> Iterator[None]:
         """Several processes share them, though the server expects to find enough in the first rows.
 
         Compiling the conditions would take longer than it saves.

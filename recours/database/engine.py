@@ -62,24 +62,24 @@ class DatabaseError(RunError):
     """The database cannot be used. The text says why and what to do."""
 
     @property
-    def _of_driver(self) -> BaseException | None:
+    def _driver_error(self) -> BaseException | None:
         return getattr(self.__cause__, "orig", self.__cause__)
 
     @property
     def sqlstate(self) -> str | None:
         """PostgreSQL's code for it; None if it is another database's error, or no server answered."""
-        return getattr(self._of_driver, "sqlstate", None)
+        return getattr(self._driver_error, "sqlstate", None)
 
     @property
     def message(self) -> str:
         """The database's own message, or else the whole sentence."""
-        return _first_line(self._of_driver or self)
+        return _first_line(self._driver_error or self)
 
     @property
     def is_of_lock(self) -> bool:
         """Tell whether another program locked for too long what was to be read or written."""
-        if isinstance(self._of_driver, FileError):
-            return "locked" in str(self._of_driver)
+        if isinstance(self._driver_error, FileError):
+            return "locked" in str(self._driver_error)
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property

@@ -256,7 +256,7 @@ class DatabaseCustody:
         border = self.database.border
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
         query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
-        query = query.where(_is_of(evidence, manifest), *_of(_v.claim_id, claim_ids))
+        query = query.where(_is_of(evidence, manifest), *_is_claim(_v.claim_id, claim_ids))
         for reference, claim_id, *row in list(self._rows(query)):  # as files are read meanwhile
             yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
         if not claim_ids:
@@ -282,7 +282,7 @@ class DatabaseCustody:
         piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
         is_taken_back = exists().where(piece, _v.refused.is_not(None))
         names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
-        query = select(cast(_a.claim_id, Text)).where(*names_none, *_of(_a.claim_id, claim_ids))
+        query = select(cast(_a.claim_id, Text)).where(*names_none, *_is_claim(_a.claim_id, claim_ids))
         for (claim,) in self._rows(query):
             yield f"id {claim}: an attempt that fetched a proof names none: its row was changed."
         yield from self._shown_otherwise(claim_ids)
@@ -302,7 +302,7 @@ class DatabaseCustody:
         attached = exists().where(_a.claim_id == _v.claim_id, _a.outcome == ATTACHED)
         is_kept = _v.obtained_at >= last - RUNS_KEPT if last else _v.path.is_not(None)
         unknown = or_(and_(_v.by.is_(None), ~of_run, is_kept), and_(_v.by.is_not(None), ~attached))
-        return select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
+        return select(cast(_v.path, Text)).where(unknown, *_is_claim(_v.claim_id, claim_ids))
 
     def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
         """A line for each claim whose columns in the service's table name another proof than our records do."""
@@ -322,7 +322,7 @@ class DatabaseCustody:
         columns += [self.database.dialect.exact(column) for pair in column_pairs for column in pair]
         is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
         query = select(*columns).select_from(rows)
-        query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
+        query = query.where(is_named, _c.owed_since.is_(None), *_is_claim(border.key, claim_ids))
         for reference, status, pod_url, person, path, signatory, *pairs in self._rows(query):
             fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
             # Where it is empty, the service has the claim start over.
@@ -346,7 +346,7 @@ class DatabaseCustody:
         query = query.add_columns(_v.tracking_number, _v.kind).order_by(_v.id).limit(_AT_ONCE)
         query = query.select_from(evidence.outerjoin(border.claims, border.key == _v.claim_id))
         counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
-        query = query.where(*counts, *_of(_v.claim_id, claim_ids))
+        query = query.where(*counts, *_is_claim(_v.claim_id, claim_ids))
         last = 0
         # No transaction is open while files are read.
         while rows := list(self._rows(query.where(_v.id > last))):
@@ -360,5 +360,5 @@ def _is_of(table: Table, manifest: int | None) -> ColumnElement[bool]:
     return ~is_on_record if manifest is None else table.c.manifest_id == manifest
 
 
-def _of(key: ColumnElement[Any], claim_ids: Collection[Any]) -> list[ColumnElement[bool]]:
+def _is_claim(key: ColumnElement[Any], claim_ids: Collection[Any]) -> list[ColumnElement[bool]]:
     return [key.in_(claim_ids)] if claim_ids else []

@@ -59,13 +59,13 @@ from recours.database.claim_rows import (
     count_projection,
     free,
     free_at_moment,
-    in_parts,
     insert_rows,
     moments,
     owed_in,
     owed_text,
     project,
     read_claim,
+    read_in_batches,
     reading_all,
     seen_texts,
     unchanged,
@@ -141,7 +141,7 @@ class Assessor:
     assess: Callable[[Claim, datetime], State]
     redact: Redact = str  # takes secrets out of what other software wrote
 
-    def take(
+    def reassess(
         self,
         connection: Connection,
         ids: Sequence[Any],
@@ -299,7 +299,7 @@ class _Keys(NamedTuple):
         )
 
 
-def _in_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
+def _select_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
     """The service's claims in a stretch, each with our row if there is one; the stretch is said of both tables."""
     own_rows = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
     query = select(*columns).select_from(border.claims.outerjoin(*own_rows))
@@ -407,7 +407,7 @@ class ClaimIntake:
         if border.has_index:
             queries.append(_pending(border))
         if mark is not None:
-            newest = _in_stretch(border, _Keys(start=mark - _MARGIN), border.key)
+            newest = _select_stretch(border, _Keys(start=mark - _MARGIN), border.key)
             queries.append(newest.where(_c.claim_id.is_(None), _is_new(border, self.skip)))
         values = {**moments(now, self.run_id), "watched_from": now - _WATCH}
         return list(dict.fromkeys(key for query in queries for key in connection.scalars(query, values)))
@@ -423,7 +423,7 @@ class ClaimIntake:
         for first in range(0, len(ids), CHUNK):
             with self._database.write() as connection:
                 self._renew(connection)
-                claims_ = self.assessor.take(connection, ids[first : first + CHUNK], now, if_stale=True)
+                claims_ = self.assessor.reassess(connection, ids[first : first + CHUNK], now, if_stale=True)
             yield from claims_
 
     def _note(self, **values: Any) -> None:
@@ -483,7 +483,7 @@ class ClaimIntake:
         if row.exhausted_at is None:
             is_new = and_(is_new, ~_is_exhausted(border, self.max_retries))
         differs = case((_c.claim_id.is_(None), is_new), (_is_stale(border, now), true()), else_=false())
-        return _in_stretch(border, keys, border.key, _c.stage).where(differs)
+        return _select_stretch(border, keys, border.key, _c.stage).where(differs)
 
     # ---------------------------------------------------------------- what other software left, taken in at once
 
@@ -510,7 +510,7 @@ class ClaimIntake:
 
     def _adopt(self, border: Border, keys: _Keys, condition: ColumnElement[bool], now: datetime) -> int:
         """Add the rows that assessing these claims of a stretch one by one would make; how many."""
-        query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
+        query = _select_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
         with self._database.write() as connection:
             self._renew(connection)
             rows = list(as_dicts(connection.execute(query)))
@@ -556,7 +556,7 @@ class ClaimIntake:
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
         size = 1 if is_one_by_one else _PROJECTIONS_AT_ONCE
         count = faults = 0
-        for rows in in_parts(self._database, owed, _c.claim_id, size):
+        for rows in read_in_batches(self._database, owed, _c.claim_id, size):
             successes = self._tell([row["id"] for row in rows], now)
             count += successes or 0
             faults += successes is None

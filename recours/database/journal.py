@@ -34,7 +34,7 @@ from recours.core.text import clean
 from recours.database.dialect import Dialect, dialect_of
 from recours.database.engine import Database
 from recours.database.evidence import RUNS_KEPT, forget_refused
-from recours.database.tables import DONE, actions, at_stage, changes, claims, events, quota, runs
+from recours.database.tables import DONE, actions, changes, claims, events, is_at_stage, quota, runs
 
 # Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
@@ -51,7 +51,10 @@ _c, _q = claims.c, quota.c
 _OLD_ROWS = (
     select(_c.claim_id)
     .where(
-        at_stage(DONE), _c.written_at < bindparam("before"), _c.owed_since.is_(None), _c.lease_token.is_(None)
+        is_at_stage(DONE),
+        _c.written_at < bindparam("before"),
+        _c.owed_since.is_(None),
+        _c.lease_token.is_(None),
     )
     .order_by(_c.written_at)
     .limit(ROWS)

@@ -43,7 +43,7 @@ from recours.core.mail import (
 from recours.core.sentences import carrier_message
 from recours.database.border import Border
 from recours.database.claim_rows import const, read_claims, reading_all
-from recours.database.client_accounts import in_use
+from recours.database.client_accounts import is_in_use
 from recours.database.dialect import dialect_of
 from recours.database.engine import Database, DatabaseError, is_over
 from recours.database.journal import add_events, note_action
@@ -99,7 +99,7 @@ class MailOutbox:
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 
-    def put(self, event: Event, now: datetime, declined: str | None = None) -> None:
+    def add_event(self, event: Event, now: datetime, declined: str | None = None) -> None:
         """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
         with self.database.write() as connection:
             add_events(connection, [(None, event)], self.run_id, now, declined)
@@ -211,7 +211,7 @@ class MailOutbox:
         query = (
             select(state.carrier, state.account_id, state.refusal_kind, state.refusal)
             .join(client_accounts, own.id == state.account_id)
-            .where(state.refusals > 0, state.stopped_at.is_(None), in_use())
+            .where(state.refusals > 0, state.stopped_at.is_(None), is_in_use())
         )
         return {
             str(AccountKey(row.carrier, row.account_id)): {
@@ -225,18 +225,18 @@ class MailOutbox:
     # ---------------------------------------------------------------- mails
 
     def write(
-        self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, is_held: bool = False
+        self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, needs_release: bool = False
     ) -> bool:
         """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile.
 
-        `is_held`: until someone releases it.
+        `needs_release`: until someone releases it.
         """
         ids = [event.id for event in reasons]
         with self.database.write() as connection:
             if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
                 return False
-            state = MailState.HELD if is_held else MailState.READY
+            state = MailState.HELD if needs_release else MailState.READY
             values = asdict(draft) | {"run_id": self.run_id, "created_at": now, "tries": 0, "state": state}
             mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
             rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
@@ -264,7 +264,7 @@ class MailOutbox:
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         return self.database.scalars(query.order_by(_m.tries, _m.id))
 
-    def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
+    def lease(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
         """Hold those of these mails that are still ready."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         of_mails = select(mail_events.c.mail_id, events).join(events, mail_events.c.event_id == _e.id)

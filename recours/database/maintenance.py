@@ -46,10 +46,10 @@ from recours.database.claim_rows import (
 )
 from recours.database.claims import (
     is_current,
-    of_carriers,
+    is_served_by,
     values_at_stage,
 )
-from recours.database.client_accounts import in_use
+from recours.database.client_accounts import is_in_use
 from recours.database.dialect import put
 from recours.database.engine import Database
 from recours.database.journal import add_events, note_put_aside
@@ -57,11 +57,11 @@ from recours.database.tables import (
     DONE,
     NOT_ENROLLED,
     accounts,
-    at_stage,
     awaits_retry,
     claims,
     client_accounts,
     has_deadline,
+    is_at_stage,
 )
 
 _a, _c = client_accounts.c, claims.c
@@ -101,7 +101,7 @@ class ClaimMaintenance:
         # Of others nobody knows when their evidence ends.
         was_created = self.database.border.text("created_at") >= EARLIEST.date().isoformat()
         is_dated = or_(_c.known_delivery.is_not(None), was_created)
-        is_overdue = at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
+        is_overdue = is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
         return [*is_overdue, is_dated]
 
     # ---------------------------------------------------------------- what is to be assessed again
@@ -118,7 +118,7 @@ class ClaimMaintenance:
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
             last_configured, has_changed_accounts = _last_run(connection)
         for lane in sorted(of_none):
-            self._have_assessed(at_stage(*DUE), _c.lane == lane)
+            self._have_assessed(is_at_stage(*DUE), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if not has_changed_accounts and last_configured == configured:
@@ -143,14 +143,14 @@ class ClaimMaintenance:
             numbers = [own[lane] for own in of_clients if lane in own]
             for first in range(0, len(numbers), CHUNK):
                 has_account = exists().where(_a.id.in_(numbers[first : first + CHUNK]), _is_of_client())
-                self._have_assessed(at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
+                self._have_assessed(is_at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
         """Have the claims of clients follow what was changed of their accounts; the keys of the carriers concerned.
 
         What this run does not know of yet is left to the next one. Those who change an account meanwhile wait.
         """
-        changed = select(_a.id, _a.client_id, _a.carrier, in_use().label("is_used"))
+        changed = select(_a.id, _a.client_id, _a.carrier, is_in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
         of_clients = self.catalog.of_clients
         applicable = [
@@ -178,7 +178,7 @@ class ClaimMaintenance:
         statuses = self.database.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED))
         of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
         if of_interest:
-            self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(of_interest))
+            self._have_assessed(is_at_stage(Stage.SHELVED), _c.seen_claim_status.in_(of_interest))
 
     def _have_assessed(self, *where: ColumnElement[bool]) -> None:
         self._change(and_(*where, _c.to_assess == 0), to_assess=1)
@@ -193,15 +193,15 @@ class ClaimMaintenance:
         carriers: Collection[str] = (),
     ) -> Iterator[Claim]:
         """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
-        gave_up = at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
-        return self._reassess(and_(*gave_up, self._of(carriers)), _c.retries_used, assess, now)
+        gave_up = is_at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
+        return self._reassess(and_(*gave_up, self._serves(carriers)), _c.retries_used, assess, now)
 
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
         """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
         for stage in _TIMED:
-            of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
+            of_backoff = awaits_retry() if stage is Stage.WAITING else is_at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
 
     def _reassess(
@@ -227,9 +227,9 @@ class ClaimMaintenance:
 
     def stage_due(self, due_until: datetime) -> None:
         """Put the claims that are due among the ready ones; one of no carrier that is known is assessed again."""
-        is_due = and_(at_stage(Stage.WAITING), _c.next_at <= due_until)
+        is_due = and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
-        is_lost = case((of_carriers(["", *self.catalog.specs]), _c.to_assess), else_=1)
+        is_lost = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
         self._change(is_due, stage=stage, to_assess=is_lost)
 
     def pass_retries(
@@ -243,7 +243,7 @@ class ClaimMaintenance:
 
         Without a decision: shelved. The service is told by `ClaimIntake.tell_owed`.
         """
-        is_due = at_stage(Stage.SETTLED), _c.next_at <= due_until, self._of(carriers)
+        is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)
         return self._decide(query, pass_retry, now, gives_up=False)
 
@@ -259,8 +259,8 @@ class ClaimMaintenance:
 
         Those of these carriers whose time has run since `cutoff` at least; the rest as for `pass_retries`.
         """
-        is_over = at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
-        query = self._keys(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
+        is_over = is_at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
+        query = self._keys(now, *is_over, self._serves(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)
 
     def _decide(
@@ -304,7 +304,7 @@ class ClaimMaintenance:
 
     # ---------------------------------------------------------------- rows
 
-    def _of(self, carriers: Collection[str]) -> ColumnElement[bool]:
+    def _serves(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims that any account of these carriers serves; none named: all."""
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
@@ -374,7 +374,9 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
-    rows = connection.execute(select(_a.carrier, _a.id).where(in_use(), _a.carrier.in_(catalog.specs))).all()
+    rows = connection.execute(
+        select(_a.carrier, _a.id).where(is_in_use(), _a.carrier.in_(catalog.specs))
+    ).all()
     return unknown - {str(AccountKey(carrier, number)) for carrier, number in rows}
 
 
@@ -389,13 +391,13 @@ def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElemen
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")
     partners = [
-        and_(of_carrier == carrier, of_carriers([partner]))
+        and_(of_carrier == carrier, is_served_by([partner]))
         for substitute in catalog.substitutes
         for carrier, partner in (
             (substitute.served_by, substitute.claimed),
             (substitute.claimed, substitute.served_by),
         )
     ]
-    expected = case((in_use(), of_carrier + "#" + cast(_a.id, Text)), else_=of_carrier)
+    expected = case((is_in_use(), of_carrier + "#" + cast(_a.id, Text)), else_=of_carrier)
     moves = or_(and_(serves, or_(_c.account_id.is_not(None), key != expected)), *partners)
     return exists().where(accounts_, _is_of_client(), moves)

@@ -38,12 +38,12 @@ from recours.database.evidence import note_erased
 from recours.database.tables import (
     DONE,
     actions,
-    at_stage,
     attempts,
     changes,
     claims,
     events,
     evidence,
+    is_at_stage,
     mail_events,
     mails,
 )
@@ -167,12 +167,12 @@ class DatabasePast:
         border = self.database.border
         old = (
             select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
-            .select_from(_with_claims(border, attempts))
+            .select_from(_join_claims(border, attempts))
             .where(_a.started_at < cutoff, _is_over(border, now))
         )
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
         pieces = OldRows(
-            evidence, _with_claims(border, evidence), (*_old_evidence(cutoff), _is_over(border, now), alone)
+            evidence, _join_claims(border, evidence), (*_old_evidence(cutoff), _is_over(border, now), alone)
         )
         old_rows = self.old_rows(cutoff, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
@@ -192,7 +192,7 @@ class DatabasePast:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
         else:
             query = select(border.key, *_OLD_PIECE).where(*_old_evidence(cutoff))
-        query = query.select_from(_with_claims(border, table)).where(table.c.id > last, _is_over(border, now))
+        query = query.select_from(_join_claims(border, table)).where(table.c.id > last, _is_over(border, now))
         query = query.order_by(table.c.id).limit(_CHUNK)
         rows = self.database.all(query)
         if not rows:
@@ -226,7 +226,9 @@ class DatabasePast:
             of_part = _c.claim_id.in_({file.claim_id for file in part.files})
             own_rows = of_part, _c.lease_token == self.holder
             # Rows that were made for the lease alone.
-            connection.execute(delete(claims).where(*own_rows, at_stage(DONE), _c.seen_reference.is_(None)))
+            connection.execute(
+                delete(claims).where(*own_rows, is_at_stage(DONE), _c.seen_reference.is_(None))
+            )
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
             connection.execute(update(claims).where(*own_rows).values(released))
             files = [(file.path or "", file.sha256 or "") for file in erased]
@@ -303,7 +305,7 @@ def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
     return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
 
-def _with_claims(border: Border, table: Table) -> FromClause:
+def _join_claims(border: Border, table: Table) -> FromClause:
     """Rows of it, each with its claim and ours of that."""
     of_service = table.outerjoin(border.claims, border.key == table.c.claim_id)
     return of_service.outerjoin(claims, _c.claim_id == table.c.claim_id)
@@ -317,4 +319,4 @@ def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
     """One that was set back or corrected since it was given up is about to be tried."""
-    return and_(at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)
+    return and_(is_at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)

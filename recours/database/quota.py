@@ -235,7 +235,7 @@ class QuotaTables:
             put(connection, table, values, {"stopped_at": since, "stopped_why": stop.why})
             note_action(connection, paused, stop.at)
 
-    def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
+    def resume(self, key: str, by: str, now: datetime) -> Stop | None:
         """A person takes it up again; returns the stop that this ended, None if there was none."""
         table, row = _stopped_in(key)
         stopped = *(table.c[name] == value for name, value in row.items()), table.c.stopped_at.is_not(None)

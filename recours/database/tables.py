@@ -135,7 +135,7 @@ _SEEN = [column for column in _c if column.name.startswith("seen_")]
 _LONG = literal_column("600", Integer)
 
 
-def at_stage(*stages: str) -> ColumnElement[bool]:
+def is_at_stage(*stages: str) -> ColumnElement[bool]:
     """Claims at one of these stages; written into the SQL, as a partial index answers the very same words only."""
     names = [literal_column(f"'{stage}'", Text) for stage in stages]
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
@@ -143,12 +143,12 @@ def at_stage(*stages: str) -> ColumnElement[bool]:
 
 def awaits_retry() -> ColumnElement[bool]:
     """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
-    return _as_case(and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
+    return _as_case(and_(is_at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
 
 
 def has_deadline() -> ColumnElement[bool]:
     """Ready claims whose rank is a real deadline."""
-    return _as_case(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
+    return _as_case(and_(is_at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
 
 
 def is_open(*, is_long: bool) -> ColumnElement[bool]:
@@ -156,7 +156,7 @@ def is_open(*, is_long: bool) -> ColumnElement[bool]:
     empty = literal_column("''", Text)
     lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
     length: ColumnElement[int] = reduce(add, lengths)
-    return _as_case(and_(at_stage(*OPEN_STAGES), length >= _LONG if is_long else length < _LONG))
+    return _as_case(and_(is_at_stage(*OPEN_STAGES), length >= _LONG if is_long else length < _LONG))
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -175,9 +175,9 @@ for _stage, _columns in (
     (Stage.SHELVED, [_c.seen_claim_status]),
     (NOT_ENROLLED, [_c.since]),
 ):
-    _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], at_stage(_stage))
+    _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], is_at_stage(_stage))
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
-_partial_index("ix_recours_claims_ended", [_c.rank_at], at_stage(Stage.SETTLED, Stage.GIVEN_UP))
+_partial_index("ix_recours_claims_ended", [_c.rank_at], is_at_stage(Stage.SETTLED, Stage.GIVEN_UP))
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
 # All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]

@@ -65,11 +65,11 @@ class NotificationManager:
         )
         # As many as it takes to know: there may be thousands.
         first = list(islice(due, self.settings.send_limit + 1))
-        is_held = len(first) > self.settings.send_limit
+        needs_release = len(first) > self.settings.send_limit
         count = 0
         for recipient, preferences, kind, events in chain(first, due):
-            count += self._write(kind, events, recipient, preferences.language, now, is_held=is_held)
-        if is_held:
+            count += self._write(kind, events, recipient, preferences.language, now, needs_release=needs_release)
+        if needs_release:
             log.warning(
                 f"{plural(count, 'mail')} to clients held: more than {self.settings.send_limit} in one run "
                 "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
@@ -165,7 +165,7 @@ class NotificationManager:
         language: str,
         now: datetime,
         *,
-        is_held: bool = False,
+        needs_release: bool = False,
     ) -> int:
         """Render and keep one mail: 1; 0 if another run has told its events meanwhile, or an internal error prevented it."""
         of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
@@ -190,7 +190,7 @@ class NotificationManager:
             plain=mail.plain,
             html=mail.html,
         )
-        return int(self.outbox.write(draft, events, now, is_held=is_held))
+        return int(self.outbox.write(draft, events, now, needs_release=needs_release))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

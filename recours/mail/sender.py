@@ -87,7 +87,7 @@ class EmailSender:
             for place in range(0, len(ids), _BATCH):
                 if not go_on():
                     return
-                batch = self.mails.take(ids[place : place + _BATCH], self.clock.now())
+                batch = self.mails.lease(ids[place : place + _BATCH], self.clock.now())
                 self._send_batch(server, batch, go_on)
         if self._refused_us and self._refused_us == self._tried:
             raise MailServerError(self._put_off[-1])

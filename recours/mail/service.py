@@ -121,7 +121,7 @@ class MailService:
                 "problem": sentences.sentence(problem, now),
                 "remedy": sentences.remedy(problem, now),
             }
-            self.outbox.put(
+            self.outbox.add_event(
                 Event(EventName(problem.kind), Actor.OPERATOR, problem.carrier, number, facts), now
             )
 
@@ -145,7 +145,7 @@ class MailService:
             return
         declined = None if report.has_something_to_tell else "nothing had happened yet"
         event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
-        self.outbox.put(event, self.clock.now(), declined)
+        self.outbox.add_event(event, self.clock.now(), declined)
 
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""

@@ -31,8 +31,8 @@ from recours.core.claim import DUE, FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
-from recours.database.claims import of_carriers
-from recours.database.tables import at_stage, claims
+from recours.database.claims import is_served_by
+from recours.database.tables import claims, is_at_stage
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, Sort
 
 _c = claims.c
@@ -144,12 +144,12 @@ class Search:
         if sort or len(stages) > 1:
             is_at = _is_one_of(self._unindexed(_c.stage), stages)
         else:  # whose claims an index has in their order
-            is_at = at_stage(*stages)
+            is_at = is_at_stage(*stages)
         if due_until is None or (Stage.READY in stages) == (Stage.WAITING in stages):
             return is_at
         if Stage.READY in stages:
-            return or_(is_at, and_(at_stage(Stage.WAITING), _c.next_at <= due_until))
-        return and_(is_at, or_(~at_stage(Stage.WAITING), _c.next_at > due_until))
+            return or_(is_at, and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until))
+        return and_(is_at, or_(~is_at_stage(Stage.WAITING), _c.next_at > due_until))
 
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = []
@@ -174,14 +174,14 @@ class Search:
         is_named: ColumnElement[bool] = name.in_([name for name, key in keys.items() if key in carriers])
         if "" in carriers:
             is_named = or_(is_named, name.not_in(list(keys)))
-        return or_(of_carriers(carriers), and_(_c.claim_id.is_(None), is_named))
+        return or_(is_served_by(carriers), and_(_c.claim_id.is_(None), is_named))
 
     # ---------------------------------------------------------------- searched for
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
         border = self.border
-        order = border.first_of(ORDER_COLUMNS)
-        customer = border.first_of(CUSTOMER_COLUMNS)
+        order = border.first_column(ORDER_COLUMNS)
+        customer = border.first_column(CUSTOMER_COLUMNS)
         number = func.replace(self._text("tracking_number"), " ", "")
         conditions = [self._contains(number, typed.replace(" ", ""))]
         conditions += [
@@ -230,10 +230,10 @@ class Search:
         return [*order, self.key.desc()]
 
     def _keys(self, sort: Sort) -> list[ColumnElement[Any]]:
-        due = at_stage(*DUE)
-        waits = at_stage(Stage.WAITING)
+        due = is_at_stage(*DUE)
+        waits = is_at_stage(Stage.WAITING)
         is_fetched = self.border.text("pod_fetch_status") == const(FetchStatus.SUCCESS)
-        at_stages = ((at_stage(stage), place) for place, stage in enumerate(Stage))
+        at_stages = ((is_at_stage(stage), place) for place, stage in enumerate(Stage))
         keys: dict[Sort, list[ColumnElement[Any]]] = {
             Sort.REFERENCE: [self._text("claim_reference")],
             Sort.AMOUNT: [self._comparable("amount_requested", Float)],

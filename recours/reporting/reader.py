@@ -32,10 +32,10 @@ from recours.database.claim_rows import (
     claim_columns,
     const,
     free,
-    in_parts,
     moments,
     read_claim,
     read_claims,
+    read_in_batches,
     reading,
     reading_all,
     reading_without_ours,
@@ -46,12 +46,12 @@ from recours.database.engine import Database
 from recours.database.schema.inspection import Schema
 from recours.database.tables import (
     OPEN_STAGES,
-    at_stage,
     attempts,
     changes,
     claims,
     events,
     evidence,
+    is_at_stage,
     mail_events,
     mails,
 )
@@ -160,7 +160,7 @@ class DatabaseRecords:
         """All that match, by their ids, a part at a time in memory."""
         with self._search(criteria or ClaimFilter()) as search:
             query = self._listed(search.source).where(*search.conditions())
-        for rows in in_parts(self.database, query, search.key, _AT_ONCE):
+        for rows in read_in_batches(self.database, query, search.key, _AT_ONCE):
             for listed in map(self._read, rows):
                 created_at = listed.claim.created_at
                 if since is None or created_at is None or created_at >= since:
@@ -168,7 +168,7 @@ class DatabaseRecords:
 
     @contextmanager
     def _search(self, criteria: ClaimFilter) -> Iterator[Search]:
-        with self.database.read() as connection, self.database.dialect.passes(connection):
+        with self.database.read() as connection, self.database.dialect.scanning(connection):
             yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
@@ -192,8 +192,8 @@ class DatabaseRecords:
         names = {
             "dispute": "dispute_type",
             "currency": "currency",
-            "order": border.first_of(ORDER_COLUMNS),
-            "customer": border.first_of(CUSTOMER_COLUMNS),
+            "order": border.first_column(ORDER_COLUMNS),
+            "customer": border.first_column(CUSTOMER_COLUMNS),
         }
         texts = (border.text(name or "").label(label) for label, name in names.items())
         query = select(*claim_columns(border), *texts)
@@ -347,14 +347,14 @@ def _as_new(query: Select[Any]) -> Select[Any]:
 
 def _of_a_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
     """The claims that we have rows of, in parts that an index answers each."""
-    retry_comes = and_(at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
-    goes_on = at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
+    retry_comes = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
+    goes_on = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
     is_edited = or_(_c.to_assess == 1, border.differs)
     is_tried_again = and_(_c.retries_used < max_retries, _c.expired_at.is_(None))
     return [
-        and_(at_stage(*OPEN_STAGES), or_(goes_on, retry_comes, is_edited)),
-        at_stage(Stage.SHELVED),
-        and_(at_stage(Stage.GIVEN_UP), or_(is_tried_again, is_edited)),
+        and_(is_at_stage(*OPEN_STAGES), or_(goes_on, retry_comes, is_edited)),
+        is_at_stage(Stage.SHELVED),
+        and_(is_at_stage(Stage.GIVEN_UP), or_(is_tried_again, is_edited)),
     ]
 
 

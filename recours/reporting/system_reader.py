@@ -42,17 +42,17 @@ from recours.core.policy import Adoption
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.claim_rows import Reader, const, read_claims, reading, reading_all
-from recours.database.claims import of_carriers
+from recours.database.claims import is_served_by
 from recours.database.engine import Database
 from recours.database.intake import adoption_of
 from recours.database.tables import (
     actions,
-    at_stage,
     attempts,
     awaits_retry,
     claims,
     evidence,
     intake,
+    is_at_stage,
     mails,
     runs,
 )
@@ -174,7 +174,7 @@ class SystemReader:
             queries.append(attempted.where(_a.started_at >= start, _a.started_at < end))
             given_up = select(of_day, *closed, func.count()).group_by(_c.lane, _c.kind)
             in_day = _c.written_at >= start, _c.written_at < end
-            queries.append(given_up.where(at_stage(Stage.GIVEN_UP), *in_day))
+            queries.append(given_up.where(is_at_stage(Stage.GIVEN_UP), *in_day))
         rows = self.database.all(union_all(*queries))
         return [
             Tally(days[place], carrier_of(key or "") if outcome == GAVE_UP else key, retry, outcome, *more)
@@ -203,7 +203,7 @@ class SystemReader:
                 some = border.key.in_(ids[first : first + _AT_ONCE])
                 queries.append(query.select_from(border.claims).where(some))
             if concerned.accounts:
-                of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
+                of_accounts = _c.lane.in_(sorted(concerned.accounts)), is_at_stage(*concerned.stages)
                 queries.append(query.select_from(border.joined()).where(*of_accounts).limit(limit + 1))
         amounts: list[list[tuple[str, float]]] = [[] for _ in problems]
         for statement in united(queries):
@@ -278,7 +278,7 @@ class SystemReader:
         """The due claims of each of these accounts whose ranks are to come, in their order; up to `limit` of each."""
         queries = [
             select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
-            .where(at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
+            .where(is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
             .order_by(_c.rank_at)
             .limit(limit)
             for lane, stage, is_deadline in product(lanes, stages, (0, 1))
@@ -353,7 +353,9 @@ class SystemReader:
         if not border.has("client_id"):
             return clients
         client = border.column("client_id").label("client_id")
-        some = select(_c.lane, client).select_from(border.joined()).where(at_stage(*IN_PROGRESS)).limit(_MOST)
+        some = (
+            select(_c.lane, client).select_from(border.joined()).where(is_at_stage(*IN_PROGRESS)).limit(_MOST)
+        )
         for statement in united([some.where(_c.lane == key) for key in keys]):
             rows = statement.subquery().c
             query = select(rows.lane, rows.client_id).where(rows.client_id.is_not(None))
@@ -368,7 +370,7 @@ class SystemReader:
         """Claims to correct, those first that run out of time; up to `limit`. `skipped`: claim statuses, lower case."""
         status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
         query = select(_c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline).where(
-            at_stage(*ENDED),
+            is_at_stage(*ENDED),
             _c.rank_at > now,
             _c.lane != const(""),
             _c.kind.in_(sorted(CORRECTABLE)),
@@ -381,7 +383,9 @@ class SystemReader:
         """How many claims an answer has settled since then, counted up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
-        settled = select(_c.claim_id).where(_c.claim_id.in_(answered.limit(_MOST)), at_stage(Stage.SETTLED))
+        settled = select(_c.claim_id).where(
+            _c.claim_id.in_(answered.limit(_MOST)), is_at_stage(Stage.SETTLED)
+        )
         settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
@@ -419,7 +423,7 @@ class SystemReader:
         )
         is_ranked = and_(_c.rank_is_deadline == 1, _c.rank_at >= now, _c.rank_at <= until)
         # Those that wait for a number have a place only once they get it.
-        is_unnumbered = and_(at_stage(Stage.UNNUMBERED), of_carriers(self.catalog.evidence_days))
+        is_unnumbered = and_(is_at_stage(Stage.UNNUMBERED), is_served_by(self.catalog.evidence_days))
         with self.database.read() as connection:
             of_clients = sorted(key for key in closed if carrier_of(key) != key)
             queries = [query.limit(_MOST_CLAIMS) for query in self._near(now, closed, of_clients)]
@@ -439,17 +443,17 @@ class SystemReader:
         over = _c.rank_is_deadline == 1, _c.rank_at < now
         of_house = ([key] for key in sorted(closed) if key not in of_clients)
         for keys in (*of_house, *([of_clients] if of_clients else [])):
-            yield self._first_of(lanes, keys, at_stage(Stage.READY), *to_come)
-            yield self._first_of(lanes, keys, at_stage(Stage.NEW), *to_come)
+            yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *to_come)
+            yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *to_come)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
                 # Their evidence is over, but perhaps not their deadline.
-                yield self._first_of(lanes, keys, at_stage(Stage.READY), *over, latest=True)
-                yield self._first_of(lanes, keys, at_stage(Stage.NEW), *over, latest=True)
+                yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *over, latest=True)
+                yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
-        yield select(_c.claim_id).where(at_stage(*ENDED), *to_come).order_by(_c.rank_at)
-        of_known = of_carriers(["", *self.catalog.specs])
-        yield select(_c.claim_id).where(of_known, at_stage(Stage.UNNUMBERED))
+        yield select(_c.claim_id).where(is_at_stage(*ENDED), *to_come).order_by(_c.rank_at)
+        of_known = is_served_by(["", *self.catalog.specs])
+        yield select(_c.claim_id).where(of_known, is_at_stage(Stage.UNNUMBERED))
 
     def _first_of(
         self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
@@ -506,7 +510,7 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
     lanes = first.union_all(select(next_lane).where(first.c.lane.is_not(None)))
 
     def of_lane(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
-        return select(*columns).where(_c.lane == lanes.c.lane, at_stage(stage)).correlate(lanes)
+        return select(*columns).where(_c.lane == lanes.c.lane, is_at_stage(stage)).correlate(lanes)
 
     counts = [
         select(func.count()).select_from(of_lane(stage, literal(1)).limit(limit).subquery())
@@ -516,7 +520,9 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
     oldest = [select(func.min(new.c.since))] + [of_lane(stage, func.min(_c.failed_at)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
     is_due = _c.next_at <= due_until if due_until else false()
-    come = select(_c.lane).where(at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
+    come = (
+        select(_c.lane).where(is_at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
+    )
     by_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
     query = select(lanes.c.lane, func.coalesce(by_lane.c.count, 0), *columns)
     return query.select_from(lanes.outerjoin(by_lane, by_lane.c.lane == lanes.c.lane)).where(

@@ -57,7 +57,7 @@ def pause(database: Database) -> None:
 
 
 def resume(database: Database) -> None:
-    QuotaTables(database).take_up("ups", "bob", LATER)
+    QuotaTables(database).resume("ups", "bob", LATER)
 
 
 def release(database: Database) -> None:
@@ -75,7 +75,7 @@ def pause_account(database: Database) -> None:
 
 def resume_account(database: Database) -> None:
     (account,) = ClientAccounts(database).all()
-    QuotaTables(database).take_up(account.key, "bob", LATER)
+    QuotaTables(database).resume(account.key, "bob", LATER)
 
 
 def remove(database: Database) -> None:

@@ -91,7 +91,7 @@ def send(application: Application, outbox: MailOutbox) -> str | None:
             "h",
         )
         assert outbox.write(draft, outbox.still_untold(ids), NOW)
-    for mail in outbox.take(outbox.ready(NOW), NOW):
+    for mail in outbox.lease(outbox.ready(NOW), NOW):
         fault = outbox.end(mail, MailState.SENT, NOW)
     return fault
 
@@ -124,7 +124,7 @@ def test_proofs_of_a_claim_are_found_by_its_key(application: Application) -> Non
     outbox = outbox_of(application)
     send(application, outbox)
     execute(application, "UPDATE recours_mails SET state = 'ready', holder = NULL")
-    mails = outbox.take(outbox.ready(NOW), NOW)
+    mails = outbox.lease(outbox.ready(NOW), NOW)
     assert [outbox.pods(mail) for mail in mails] == [["proofs/1.pdf"], []]
 
 

@@ -12,7 +12,7 @@ from recours.core.errors import Actor
 from recours.core.mail import Event, EventName
 from recours.database.claim_rows import assessed_values, read_claims, reading_all
 from recours.database.engine import Database
-from recours.database.tables import at_stage, claims, events
+from recours.database.tables import claims, events, is_at_stage
 from recours.runs.ports import Lease
 from tests.conftest import SERVICE_CLAIMS, START
 from tests.own_rows import joined_rows, set_own, set_service
@@ -30,7 +30,7 @@ _NULL = dict.fromkeys((*_COLUMNS.values(), "created_at", "updated_at"))
 
 _c, _s = claims.c, SERVICE_CLAIMS.c
 _OURS = (FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED)
-_PLACED = at_stage(Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED)
+_PLACED = is_at_stage(Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED)
 _LATER = or_(_c.next_at.is_(None), _c.next_at > bindparam("until"))
 _RESTS = func.coalesce(_PLACED & _LATER, false())
 _IS_OF = _s.pod_fetch_status.in_(bindparam("statuses", expanding=True))

@@ -147,7 +147,7 @@ def test_sigterm_is_heard_while_a_mail_server_trickles(
     event = Event(
         EventName.ACCOUNT_FAULT, Actor.OPERATOR, "chronopost", "2026-02-02", {"reason": "Invalid Password"}
     )
-    mailbox.put(event, datetime.now(UTC))
+    mailbox.add_event(event, datetime.now(UTC))
     with hostile(after(BANNER, FINE, then=trickle(), every_s=EVERY_S)) as server:
         environment = environment_of(url, sandbox.url) | {
             "RECOURS_POD_DIR": str(tmp_path / "pods"),

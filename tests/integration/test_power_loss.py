@@ -98,7 +98,9 @@ def test_units_and_mails_are_on_the_disk_before_they_are_spent(
     add_claims(database, [{}])
     mailbox = MailOutbox(database, CATALOG, "0" * 32)
     facts = {"carrier": "UPS", "reason": "Invalid Password"}
-    mailbox.put(Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, "ups", "2026-02-02", facts), datetime.now(UTC))
+    mailbox.add_event(
+        Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, "ups", "2026-02-02", facts), datetime.now(UTC)
+    )
     database.close()
     disk, data_was_asked_for = Disk(path), False
     spent: list[tuple[str, set[str], int]] = []

@@ -94,9 +94,9 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
     if database.border.is_there:  # before anything is changed
         require_claims(database, schema)
     try:
-        alone(database, create_service_tables, clock)
+        change_alone(database, create_service_tables, clock)
     except DatabaseError as fault:
-        raise _with_sql(fault, database, partial(sql_of_completion, database)) from fault
+        raise _add_sql(fault, database, partial(sql_of_completion, database)) from fault
     database.look_again()
     schema = look(database)
     require_claims(database, schema)
@@ -167,9 +167,9 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         return schema_before
 
     try:
-        schema_before = alone(database, add, clock)
+        schema_before = change_alone(database, add, clock)
     except DatabaseError as fault:
-        raise _with_sql(fault, database, partial(sql_of_additions, database, schema)) from fault
+        raise _add_sql(fault, database, partial(sql_of_additions, database, schema)) from fault
     finally:
         database.look_again()
     if schema_before.is_current:
@@ -237,7 +237,7 @@ def _copied_aside(database: Database, schema: Schema) -> list[str]:
 # ---------------------------------------------------------------- the same, for people
 
 
-def _with_sql(
+def _add_sql(
     fault: DatabaseError, database: Database, sql_for: Callable[[str | None], list[str]]
 ) -> DatabaseError:
     """The fault; with the SQL for someone who may, if this database user may not change the schema."""
@@ -318,7 +318,7 @@ _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _T = TypeVar("_T")
 
 
-def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
+def change_alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
     """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
 
     The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,

@@ -9,7 +9,7 @@ from recours.core.text import plural
 from recours.database.border import INDEX
 from recours.database.claim_rows import free
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.creation import alone
+from recours.database.schema.creation import change_alone
 from recours.database.schema.inspection import HEAD, look
 from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
@@ -104,7 +104,7 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
             connection.exec_driver_sql(statement)
 
     try:
-        alone(database, drop, clock)
+        change_alone(database, drop, clock)
     except DatabaseError as fault:
         if not fault.is_of_rights:
             raise
