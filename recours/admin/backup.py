@@ -479,9 +479,7 @@ def restore_into(database: Database, dump: Path) -> None:
 
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:
     """How the programs reach the database, without its secrets; and these as their environment. Raises BackupError."""
-    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
-
-    from recours.database.postgres import option_names  # noqa: PLC0415 (needs the driver)
+    from recours.database.postgres import address_of, option_names  # noqa: PLC0415 (needs the driver, an extra)
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)
     # The others are the driver's own. The session's name is recours's, to find it among the server's.
@@ -494,7 +492,7 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
             "without a password, or call pg_dump yourself."
         )
     names = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
-    return make_conninfo(**options), {names[name]: value for name, value in secrets.items()}
+    return address_of(options), {names[name]: value for name, value in secrets.items()}
 
 
 def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from psycopg import Connection, Error, OperationalError
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import ConnectionTimeout
 from psycopg.pq import Conninfo
 from sqlalchemy import URL, Engine, create_engine, event
@@ -224,6 +225,11 @@ def _watched(
 def option_names() -> set[str]:
     """Those that a database's URL may have."""
     return {option.keyword.decode() for option in Conninfo.get_defaults()}
+
+
+def address_of(options: Mapping[str, Any]) -> str:
+    """A server's address with these options, as its own programs take it."""
+    return make_conninfo(**options)
 
 
 def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:
