@@ -93,11 +93,8 @@ def leasable_ids(
 ) -> Select[Any]:
     """The ids of up to `limit` ready, free claims, in the order of `recours.core.order.urgency`.
 
-    For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
-    many claims are ready. Built once: it is run for every bundle. Parameters: those of `Dialect.lanes` and `moments`, and
-    `limit`.
-
-    `locks`: the rows are locked, and those that others have locked are passed over.
+    `locks`: the rows are locked, and those that others have locked are passed over. Parameters: those of `Dialect.lanes` and
+    `moments`, and `most`.
     """
     limit = bindparam("most", type_=Integer)
     lanes = dialect.lanes()
@@ -581,10 +578,7 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
 
 @lru_cache(maxsize=32)
 def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
-    """Lease the most urgent ready claims, as `leasable_ids` finds them; returns what a claim is read from, and `is_as_seen`.
-
-    Built once: it is run for every bundle.
-    """
+    """Lease the most urgent ready claims, as `leasable_ids` finds them; returns what a claim is read from, and `is_as_seen`."""
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     interruptions = (_c.interruptions - 1).label("interruptions")
     own_columns = [interruptions if column is _c.interruptions else column for column in _c]

@@ -84,13 +84,6 @@ class OldFile(NamedTuple):
     is_shared: bool = False  # a later attempt brought the very same document: its file stays
 
 
-class Part(NamedTuple):
-    """Some of them, whose claims are leased."""
-
-    files: Sequence[OldFile]
-    last: int  # up to which id was looked
-
-
 @dataclass(frozen=True)
 class OldRows:
     """Rows past their keeping time. `values`: what they hold from then on; None: they are deleted."""
@@ -131,10 +124,10 @@ def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[]
     counts: dict[str, Any] = {}
     for table in (attempts, evidence):
         count = last = 0
-        while part := past.take(table, cutoff, now(), last):
-            last = part.last
-            gone = [file for file in part.files if _erased(file, erase, pruned)]
-            past.forget(table, part, gone, now())
+        while part := past.lease(table, cutoff, now(), last):
+            files, last = part
+            gone = [file for file in files if _erased(file, erase, pruned)]
+            past.forget(table, files, gone, now())
             count += len(gone)
         counts["attempts" if table is attempts else "evidence"] = count
     for name, parts in past.old_rows(cutoff, now()).items():
@@ -182,11 +175,10 @@ class DatabasePast:
             }
         return Pruned(*attempts_and_documents, **counts)
 
-    def take(self, table: Table, cutoff: datetime, now: datetime, last: int) -> Part | None:
-        """The next attempts, or pieces of evidence, after `last` of claims that are not tried any more; None: there are no more.
-
-        Their claims are leased.
-        """
+    def lease(
+        self, table: Table, cutoff: datetime, now: datetime, last: int
+    ) -> tuple[list[OldFile], int] | None:
+        """Lease claims that are not tried any more: their next attempts, or pieces, after the id `last`; and up to which id."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
@@ -208,9 +200,9 @@ class DatabasePast:
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
             connection.execute(update(claims).where(_c.claim_id.in_(leased)).values(values))
         files = [OldFile(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
-        return Part(files, last=rows[-1][1])
+        return files, rows[-1][1]
 
-    def forget(self, table: Table, part: Part, gone: Sequence[OldFile], now: datetime) -> None:
+    def forget(self, table: Table, files: Sequence[OldFile], gone: Sequence[OldFile], now: datetime) -> None:
         """Delete the rows that are `gone`, say in their claims that there is no document, and release all claims.
 
         The next manifest says that their files were erased.
@@ -223,7 +215,7 @@ class DatabasePast:
                 self._clear(connection, paths)
                 connection.execute(_NO_EVIDENCE, paths)
             connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
-            of_part = _c.claim_id.in_({file.claim_id for file in part.files})
+            of_part = _c.claim_id.in_({file.claim_id for file in files})
             own_rows = of_part, _c.lease_token == self.holder
             # Rows that were made for the lease alone.
             connection.execute(
@@ -231,8 +223,8 @@ class DatabasePast:
             )
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
             connection.execute(update(claims).where(*own_rows).values(released))
-            files = [(file.path or "", file.sha256 or "") for file in erased]
-            note_erased(connection, list(dict.fromkeys(files)), self.by, now)
+            names = [(file.path or "", file.sha256 or "") for file in erased]
+            note_erased(connection, list(dict.fromkeys(names)), self.by, now)
 
     def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
         """Say in claims whose document is one of these that there is none."""

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast, OldFile, Part, prune
+from recours.database.pruning import DatabasePast, OldFile, prune
 from recours.evidence.store import erase
 from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario
@@ -306,14 +306,16 @@ class Mortal(DatabasePast):
             raise Death
         self.__dict__["left"] -= 1
 
-    def take(self, table: Table, before: datetime, now: datetime, last: int) -> Part | None:
-        part = super().take(table, before, now, last)
+    def lease(
+        self, table: Table, cutoff: datetime, now: datetime, last: int
+    ) -> tuple[list[OldFile], int] | None:
+        part = super().lease(table, cutoff, now, last)
         self.step()
         return part
 
-    def forget(self, table: Table, part: Part, gone: Sequence[OldFile], now: datetime) -> None:
+    def forget(self, table: Table, files: Sequence[OldFile], gone: Sequence[OldFile], now: datetime) -> None:
         self.step()
-        super().forget(table, part, gone, now)
+        super().forget(table, files, gone, now)
         self.step()
 
     def erase(self, path: str, sha256: str) -> str | None:

@@ -367,10 +367,7 @@ def _compiler(driver: str) -> Dialect:
 
 
 def statements(border: Border) -> list[str]:
-    """The SQL for a database whose claims are these; what is there already is left as it is.
-
-    Without the index on the service's table: see `recours.database.schema.creation`.
-    """
+    """The SQL for a database whose claims are these, but for the index on them; what is there already is left as it is."""
     tables = metadata.tables.values()
     indexes = [
         index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))
