@@ -453,9 +453,7 @@ class ClaimIntake:
         border = self._border
         is_first = row.swept_at is None
         repaired = 0 if is_first or row.swept_to is None else row.repaired
-        last_key = row.swept_to
-        while True:
-            keys = self._stretch(last_key, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
+        for keys in self._stretches(row.swept_to, _ADOPTION_SIZE if is_first else _SWEEP_SIZE):
             if is_first:
                 self._adopt(border, keys, _may_be_enrolled(border, self.skip), now)
             with self._reading() as connection:
@@ -464,18 +462,23 @@ class ClaimIntake:
             repaired += sum(stage not in (None, DONE, NOT_ENROLLED) for _, stage in rows)
             yield from self._take([key for key, _ in rows], now)
             if keys.end is None:
-                return {"swept_to": None, "swept_at": now, "repaired": repaired}
+                break
             if not is_first:
                 return {"swept_to": keys.end, "repaired": repaired}
-            last_key = keys.end
             repaired = 0
-            self._note(swept_to=last_key)
+            self._note(swept_to=keys.end)
+        return {"swept_to": None, "swept_at": now, "repaired": repaired}
 
-    def _stretch(self, last_key: Any, size: int) -> _Keys:
-        """So many keys after this one; None: from the beginning."""
+    def _stretches(self, last_key: Any, size: int) -> Iterator[_Keys]:
+        """All keys after this one, so many at a time, up to a stretch without an end; None: from the beginning."""
         key = self._border.key
-        last = select(key).where(_Keys(last_key).contain(key)).order_by(key).offset(size - 1).limit(1)
-        return _Keys(last_key, self._database.scalar(last))
+        while True:
+            last = select(key).where(_Keys(last_key).contain(key)).order_by(key).offset(size - 1).limit(1)
+            keys = _Keys(last_key, self._database.scalar(last))
+            yield keys
+            if keys.end is None:
+                return
+            last_key = keys.end
 
     def _differing(self, border: Border, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
         """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""
@@ -499,10 +502,7 @@ class ClaimIntake:
         border = self._border
         is_exhausted = _is_exhausted(border, self.max_retries)
         try:
-            keys = self._stretch(None, _ADOPTION_SIZE)
-            yield self._adopt(border, keys, is_exhausted, now)
-            while keys.end is not None:
-                keys = self._stretch(keys.end, _ADOPTION_SIZE)
+            for keys in self._stretches(None, _ADOPTION_SIZE):
                 yield self._adopt(border, keys, is_exhausted, now)
             self._note(exhausted_at=now)
         finally:
