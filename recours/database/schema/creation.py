@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
@@ -361,13 +361,9 @@ _DOCUMENTS = """CREATE VIEW recours_documents AS
     FROM recours_attempts WHERE document_path IS NOT NULL"""
 
 
-@cache
-def _compiler(driver: str) -> Dialect:
-    return URL.create(driver).get_dialect()()
-
-
 def statements(border: Border) -> list[str]:
     """The SQL for a database whose claims are these, but for the index on them; what is there already is left as it is."""
+    dialect = URL.create(border.dialect.driver).get_dialect()()
     tables = metadata.tables.values()
     indexes = [
         index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))
@@ -377,16 +373,16 @@ def statements(border: Border) -> list[str]:
         options.update({name: index.info[name] for name in options if name in index.info})
     return [
         *border.additions(),
-        *(_compiled(CreateTable(table, if_not_exists=True), border) for table in tables),
-        *(_compiled(CreateIndex(index, if_not_exists=True), border) for index in indexes),
+        *(_compiled(CreateTable(table, if_not_exists=True), dialect, border) for table in tables),
+        *(_compiled(CreateIndex(index, if_not_exists=True), dialect, border) for index in indexes),
         "DROP VIEW IF EXISTS recours_documents",
         _DOCUMENTS,
     ]
 
 
-def _compiled(statement: ExecutableDDLElement, border: Border) -> str:
+def _compiled(statement: ExecutableDDLElement, dialect: Dialect, border: Border) -> str:
     """As SQL, with the types that the service's keys have."""
-    sql = str(statement.compile(dialect=_compiler(border.dialect.driver))).strip()
+    sql = str(statement.compile(dialect=dialect)).strip()
     for placeholder, key_type in border.own_types.items():
         sql = sql.replace(f" {placeholder}", f" {key_type}")
     return sql
