@@ -135,9 +135,8 @@ class Border:
         self._preparer = connection.dialect.identifier_preparer
         self._names = names.columns
         schema, _, name = names.claims.rpartition(".")
-        columns = self.dialect.columns_of(
-            inspector, None, _OTHER_TABLES if schema else (name, *_OTHER_TABLES)
-        )
+        table_names = _OTHER_TABLES if schema else (name, *_OTHER_TABLES)
+        columns = self.dialect.columns_of(inspector, None, table_names)
         columns_of_claims = self.dialect.columns_of(inspector, schema, [name]) if schema else columns
         self.claims = _table(name, columns_of_claims, schema or None)
         parameters = {"table": self.table, "name": name, "index": INDEX}
@@ -365,16 +364,12 @@ class Border:
     def keeps_notifications(self) -> bool:
         """Tell whether mails are noted in a table of the service's that recours knows how to fill."""
         columns = self.notifications.c
-        filled_columns = {*NOTIFICATION_COLUMNS}
-        if not filled_columns <= {*columns.keys()}:
+        names = {*NOTIFICATION_COLUMNS}
+        if not names <= {*columns.keys()}:
             return False
         if "id" in columns and isinstance(columns.id.type, Integer):
-            filled_columns.add("id")  # the database gives a new row its number
-        return all(
-            column.nullable or column.server_default
-            for column in columns
-            if column.name not in filled_columns
-        )
+            names.add("id")  # the database gives a new row its number
+        return all(column.nullable or column.server_default for column in columns if column.name not in names)
 
     def notes_mails_to(self, client_id: Any) -> bool:
         """Tell whether it takes the mails of this client; None: those of no client."""

@@ -262,7 +262,7 @@ class ClaimEnrolment:
                 return []
             enrolls_new = adopted is not None and adopted.enrolls_new(self.setting)
             new = set(self._new(connection, adopted, now)) if adopted and enrolls_new else set()
-            ids = connection.scalars(self._open(_c.claim_id).limit(limit + len(new)))
+            ids = connection.scalars(self._open().limit(limit + len(new)))
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
     def count_later_undecided(self, limit: int) -> int:
@@ -275,10 +275,9 @@ class ClaimEnrolment:
         count = select(func.count()).select_from(open_claims.limit(limit).subquery())
         return int(self.database.scalar(count))
 
-    def _open(self, column: ColumnElement[Any]) -> Select[Any]:
-        return select(column).where(
-            is_at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip)
-        )
+    def _open(self) -> Select[Any]:
+        is_open = is_at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip)
+        return select(_c.claim_id).where(*is_open)
 
     # ---------------------------------------------------------------- new ones
 
@@ -328,7 +327,7 @@ class ClaimEnrolment:
             stretches.append(and_(_c.since.is_(None), *higher))
         ids: list[Any] = []
         for stretch in stretches:
-            rows = connection.execute(self._open(_c.claim_id).add_columns(_c.since).where(stretch))
+            rows = connection.execute(self._open().add_columns(_c.since).where(stretch))
             ids += [row.claim_id for row in rows if self._is_new(adopted, row.claim_id, row.since, now)]
         return ids
 

@@ -101,7 +101,7 @@ def leasable_ids(
     numbers = [func.trim(func.coalesce(_c.seen_number, "")) == ""] if unnumbered else []
 
     def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
-        to_lease = [*_to_lease(stage, lane), *numbers, *where]
+        to_lease = [*_is_leasable(stage, lane), *numbers, *where]
         return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(limit)
 
     candidates = dialect.first_of_stretches(lanes, first, _c, locks=locks)
@@ -131,10 +131,12 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     to_come = case((or_(head.plain.is_(None), head.real < head.plain), head.real), else_=head.plain)
     past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, plain_past)))
     deadline_past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, real_past)))
-    claims_to_lease = select(_c.claim_id).where(*_to_lease(stage, head.carrier_key)).correlate(heads_of_lanes)
+    claims_is_leasable = (
+        select(_c.claim_id).where(*_is_leasable(stage, head.carrier_key)).correlate(heads_of_lanes)
+    )
     # Else all of the table may be read.
-    claims_to_lease = claims_to_lease.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
-    count = select(func.count()).select_from(claims_to_lease.subquery()).scalar_subquery()
+    claims_is_leasable = claims_is_leasable.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
+    count = select(func.count()).select_from(claims_is_leasable.subquery()).scalar_subquery()
     urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(limit).subquery()
     are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < limit
     ranked = select(
@@ -149,11 +151,11 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
 
 
 def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]) -> ScalarSelect[Any]:
-    to_lease = _to_lease(stage, lanes.c.carrier_key)
+    to_lease = _is_leasable(stage, lanes.c.carrier_key)
     return select(_c.rank_at).where(*to_lease, *where).order_by(_c.rank_at).limit(1).scalar_subquery()
 
 
-def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+def _is_leasable(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """The claims of a lane that are ready and free."""
     return [is_at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
 
@@ -381,11 +383,8 @@ class ClaimRepository:
         still_leased: set[Any] = set()
         # Elsewhere a row each: a run that waits for one row while it holds another may be waited for itself.
         for batch in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
-            values = {
-                "of_claims": [claim.id for claim in batch],
-                "held_by": lease.token,
-                "until": lease.until,
-            }
+            ids = [claim.id for claim in batch]
+            values = {"of_claims": ids, "held_by": lease.token, "until": lease.until}
             with self.database.write() as connection:
                 still_leased.update(connection.scalars(_RENEW, values))
         return [claim for claim in leased if claim.id in still_leased]

@@ -107,10 +107,9 @@ def forget_refused(
     counted = exists().where(_a.claim_id == _v.claim_id, _a.document_path == _v.path)
     is_old = _v.refused.is_not(None), _v.obtained_at < cutoff
     # In any order: files that cannot be deleted must not keep all others from it.
-    portion = (
-        select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted).order_by(func.random()).limit(_PORTION)
-    )
-    erased = [row.id for row in database.all(portion) if erase(row.path, row.sha256) is None]
+    old_files = select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted)
+    portion = database.all(old_files.order_by(func.random()).limit(_PORTION))
+    erased = [row.id for row in portion if erase(row.path, row.sha256) is None]
     if not erased:
         return 0
     forget = delete(evidence).where(_v.id.in_(erased), *is_old).returning(_v.path, _v.sha256)

@@ -614,9 +614,8 @@ def _proofs_to_tell_again(
     number, and on disk. A row that names a document, or when it was
     fetched, is no older one: who has a POD fetched again sets the status alone.
     """
-    numbers = {
-        claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in claims_ if lost_its_proof(claim)
-    }
+    without_proof = [claim for claim in claims_ if lost_its_proof(claim)]
+    numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in without_proof}
     if not numbers:
         return {}
     names_none = (func.coalesce(border.text(name), "") == "" for name in ("pod_url", "pod_fetched_at"))

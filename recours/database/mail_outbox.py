@@ -276,9 +276,8 @@ class MailOutbox:
             connection.execute(update(mails).where(_m.id.in_(mail_ids)).values(lease))
             rows = connection.execute(select(mails).where(_m.id.in_(mail_ids))).mappings().all()
             by_mail: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in mail_ids}
-            for row in connection.execute(
-                of_mails.where(mail_events.c.mail_id.in_(mail_ids)).order_by(_e.id)
-            ).mappings():
+            query = of_mails.where(mail_events.c.mail_id.in_(mail_ids)).order_by(_e.id)
+            for row in connection.execute(query).mappings():
                 by_mail[row["mail_id"]].append(_event(row))
         mails_by_id = {row["id"]: _mail(row, by_mail[row["id"]]) for row in rows}
         return [mails_by_id[mail_id] for mail_id in ids if mail_id in mails_by_id]

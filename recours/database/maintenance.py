@@ -374,10 +374,8 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
-    rows = connection.execute(
-        select(_a.carrier, _a.id).where(is_in_use(), _a.carrier.in_(catalog.specs))
-    ).all()
-    return unknown - {str(AccountKey(carrier, number)) for carrier, number in rows}
+    query = select(_a.carrier, _a.id).where(is_in_use(), _a.carrier.in_(catalog.specs))
+    return unknown - {str(AccountKey(carrier, number)) for carrier, number in connection.execute(query)}
 
 
 def _is_of_client() -> ColumnElement[bool]:

@@ -215,14 +215,12 @@ class DatabasePast:
                 self._clear(connection, paths)
                 connection.execute(_NO_EVIDENCE, paths)
             connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
-            of_part = _c.claim_id.in_({file.claim_id for file in files})
-            own_rows = of_part, _c.lease_token == self.holder
+            ids = {file.claim_id for file in files}
+            is_own = _c.claim_id.in_(ids), _c.lease_token == self.holder
             # Rows that were made for the lease alone.
-            connection.execute(
-                delete(claims).where(*own_rows, is_at_stage(DONE), _c.seen_reference.is_(None))
-            )
+            connection.execute(delete(claims).where(*is_own, is_at_stage(DONE), _c.seen_reference.is_(None)))
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
-            connection.execute(update(claims).where(*own_rows).values(released))
+            connection.execute(update(claims).where(*is_own).values(released))
             names = [(file.path or "", file.sha256 or "") for file in erased]
             note_erased(connection, list(dict.fromkeys(names)), self.by, now)
 
@@ -238,10 +236,8 @@ class DatabasePast:
         if not cleared:
             return
         statement = border.update(_OF_DOCUMENT, if_unedited=False).where(url == bindparam("path"))
-        no_document = dict.fromkeys(_OF_DOCUMENT)
-        rows = [
-            border.parameters(claim_id, no_document) | {"path": path} for claim_id, path in cleared.items()
-        ]
+        empty = dict.fromkeys(_OF_DOCUMENT)
+        rows = [border.parameters(claim_id, empty) | {"path": path} for claim_id, path in cleared.items()]
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
@@ -285,9 +281,9 @@ def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
     """Attempts whose very document a later one brought too, as its proof or beside that."""
     later = attempts.alias("later").c
     is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
-    is_evidence = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
+    is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
     return or_(
-        exists(select(later.id).where(*is_alike, later.started_at >= cutoff)), exists().where(*is_evidence)
+        exists(select(later.id).where(*is_alike, later.started_at >= cutoff)), exists().where(*is_piece)
     )
 
 

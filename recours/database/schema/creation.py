@@ -181,10 +181,8 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
             f"{', '.join(schema_after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
         )
     added = ", ".join(schema_before.missing_columns) or "nothing"
-    return schema_after, [
-        *remarks,
-        f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}",
-    ]
+    remarks.append(f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}")
+    return schema_after, remarks
 
 
 def _migrate(connection: Connection, border: Border) -> None:

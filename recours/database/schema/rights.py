@@ -166,9 +166,8 @@ def named(rights: Iterable[Right]) -> list[str]:
     """Each as `SELECT on clients`, those on columns together."""
     columns: dict[str, list[str]] = {}
     for right in rights:
-        columns.setdefault(f"{right.privilege} on {right.on}", []).extend(
-            [right.column] if right.column else []
-        )
+        names = [right.column] if right.column else []
+        columns.setdefault(f"{right.privilege} on {right.on}", []).extend(names)
     return [name + (f" ({', '.join(columns_)})" if columns_ else "") for name, columns_ in columns.items()]
 
 
