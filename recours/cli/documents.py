@@ -218,7 +218,7 @@ def _text_of(counts: Pruned) -> str:
 
 def _json_of(counts: Pruned) -> dict[str, int]:
     facts = {"bytes" if name == "size" else name: value for name, value in vars(counts).items()}
-    del facts["left"]
+    del facts["undeleted"]
     return facts
 
 
