@@ -323,6 +323,9 @@ class Border:
         """Tell whether the service keeps addresses of its clients."""
         return self.has_clients and "email" in self.clients.c
 
+    def has_client_column(self, name: str) -> bool:
+        return name in self.clients.c
+
     def client_text(self, name: str) -> ColumnElement[str]:
         """A column of `clients` as a text; NULL where there is no such column, or no client can be found."""
         column = self.clients.c.get(name) if self.has_clients else None

@@ -187,7 +187,7 @@ class Search:
         conditions += [
             self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
-        names = [name for name in _CLIENT_COLUMNS if name in border.clients.c]
+        names = [name for name in _CLIENT_COLUMNS if border.has_client_column(name)]
         if border.has("client_id") and names:
             of_client = [
                 self._contains(self.border.dialect.compared(border.client_text(name)), typed)
