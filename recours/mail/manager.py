@@ -68,7 +68,9 @@ class NotificationManager:
         needs_release = len(first) > self.settings.send_limit
         count = 0
         for recipient, preferences, kind, events in chain(first, due):
-            count += self._write(kind, events, recipient, preferences.language, now, needs_release=needs_release)
+            count += self._write(
+                kind, events, recipient, preferences.language, now, needs_release=needs_release
+            )
         if needs_release:
             log.warning(
                 f"{plural(count, 'mail')} to clients held: more than {self.settings.send_limit} in one run "
