@@ -157,31 +157,35 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""
+        carriers = []
+        for carrier in self.carriers:
+            account = self.accounts[carrier.key]
+            facts = {name: value for name, value in vars(carrier).items() if name != "key"}
+            carriers.append(
+                facts
+                | {
+                    "carrier": carrier.key,
+                    "name": account.name,
+                    "empty_on": iso(carrier.empty_on),
+                    "closed": account.closing.reason if account.closing else None,
+                }
+            )
+        days = [
+            {
+                "date": day.on.isoformat(),
+                "attempts": day.attempts.total(),
+                "calls": day.calls.total(),
+                "due_after": {carrier.key: day.due[carrier.key] for carrier in self.carriers},
+            }
+            for day in self.days
+        ]
         return {
             "made_at": self.made_at.isoformat(),
             "until": self.until.isoformat(),
             "stopped_workers": list(self.stopped),
             "attempts": self.attempts,
-            "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
-            "days": [
-                {
-                    "date": day.on.isoformat(),
-                    "attempts": day.attempts.total(),
-                    "calls": day.calls.total(),
-                    "due_after": {carrier.key: day.due[carrier.key] for carrier in self.carriers},
-                }
-                for day in self.days
-            ],
-        }
-
-    def _carrier_json(self, carrier: CarrierPlan) -> dict[str, Any]:
-        account = self.accounts[carrier.key]
-        facts = {name: value for name, value in vars(carrier).items() if name != "key"}
-        return facts | {
-            "carrier": carrier.key,
-            "name": account.name,
-            "empty_on": iso(carrier.empty_on),
-            "closed": account.closing.reason if account.closing else None,
+            "carriers": carriers,
+            "days": days,
         }
 
 
@@ -519,7 +523,7 @@ def day_in_line(
     """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
-    stage = Stage.NEW if claims[number].is_pending else Stage.READY
+    stage = _stage(claims[number])
     opens_at = max(where.next_at or now, now)
     until = now + AHEAD
     runs = coming_runs(terms, now, until)
@@ -603,35 +607,23 @@ def preview(
     result = Preview()
     due = 0
 
-    def to_be_taken() -> Iterator[tuple[Claim, State]]:
+    def batch() -> Iterator[tuple[Claim, State]]:
         nonlocal due
         for claim, leased in claims:
-            if not _is_for(claim, stage, carriers):
+            is_of_carriers = not carriers or claim.account_key in carriers
+            if not claim.is_ours or _stage(claim) is not stage or not is_of_carriers:
                 continue
-            refusal = closed.get(claim.account_key)
-            where = position(claim, now, policy, refusal=refusal, leased=leased)
+            where = position(claim, now, policy, refusal=closed.get(claim.account_key), leased=leased)
             if where.why in _TAKEN:
                 due += 1
                 yield claim, where.state
+            elif where.is_due and where.why in _LEFT_BEHIND:
+                result.left_behind[claim.account_key] += 1
+            elif where.is_due or where.why in _WITHOUT_A_TIME:
+                result.waiting[where.why] += 1
             else:
-                _count(claim, where, result)
+                result.waiting[Why.BY_BACKOFF] += 1
 
-    result.batch = nsmallest(batch_size, to_be_taken(), lambda pair: (urgency(pair[1], now), pair[0].id))
+    result.batch = nsmallest(batch_size, batch(), lambda pair: (urgency(pair[1], now), pair[0].id))
     result.beyond_batch = due - len(result.batch)
     return result
-
-
-def _is_for(claim: Claim, stage: Stage, carriers: tuple[str, ...]) -> bool:
-    """Tell whether a claim is for the worker of this stage, and of these carriers (none named: of any)."""
-    is_mine = claim.is_ours and claim.is_pending == (stage is Stage.NEW)
-    return is_mine and (not carriers or claim.account_key in carriers)
-
-
-def _count(claim: Claim, where: Position, result: Preview) -> None:
-    """Count a claim that is not taken."""
-    if where.is_due and where.why in _LEFT_BEHIND:
-        result.left_behind[claim.account_key] += 1
-    elif where.is_due or where.why in _WITHOUT_A_TIME:
-        result.waiting[where.why] += 1
-    else:
-        result.waiting[Why.BY_BACKOFF] += 1
