@@ -71,9 +71,6 @@ class PastAction(NamedTuple):
         return {"at": self.at.isoformat()} | facts
 
 
-# ---------------------------------------------------------------- what happened to a claim
-
-
 class ChangeKind(StrEnum):
     """`recours_changes.what`."""
 

@@ -1,7 +1,4 @@
-"""The state of a claim that is new to recours, or that other software has edited: assessed from its row.
-
-Every function here is pure: time, policy and facts go in, a state comes out.
-"""
+"""The state of a claim that is new to recours, or that other software has edited: assessed from its row."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -167,9 +164,6 @@ def _after_others(state: State, now: datetime, policy: Policy) -> State:
 def _stage_between_retries(state: State) -> Stage:
     settled = state.retries_used > 0 and state.kind is not None and is_persistent(state.kind)
     return Stage.SETTLED if settled else Stage.WAITING
-
-
-# ---------------------------------------------------------------- what comes next
 
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:

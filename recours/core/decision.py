@@ -1,7 +1,4 @@
-"""What becomes of a due claim: what to do with it, and what an answer means for it.
-
-Every function here is pure: time, policy and facts go in, a new state comes out.
-"""
+"""What becomes of a due claim: what to do with it, and what an answer means for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -61,9 +58,6 @@ class Action(StrEnum):
     SHELVE = "shelve"
     WAIT = "wait"
     FAIL = "fail"
-
-
-# ---------------------------------------------------------------- a due claim
 
 
 def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = False) -> Action:
@@ -150,9 +144,6 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     return Decision(
         state, FetchStatus.FAILED, error, state.kind, (event,), gave_up=True, explanation=explanation
     )
-
-
-# ---------------------------------------------------------------- an answer
 
 
 def decide(

@@ -47,8 +47,6 @@ class Localized:
         """A message with its markers filled in."""
         return translate(self.language, message).format(**facts)
 
-    # ---------------------------------------------------------------- numbers
-
     def number(self, number: float | Decimal | None, digits: int = 2) -> str:
         """`12,345.6`, with as many decimals as it has, but at most `digits`."""
         from babel.numbers import format_decimal  # noqa: PLC0415
@@ -109,8 +107,6 @@ class Localized:
         """The form of a message that agrees with a count. `{count}` is written out, unless the facts say how it is shown."""
         form = translations(self.language).ngettext(singular, plural, 1 if self.plural(count) == "one" else 2)
         return form.format(**{"count": self.number(count)} | facts)
-
-    # ---------------------------------------------------------------- times
 
     def local(self, at: datetime) -> datetime:
         """The same time in the reader's zone."""

@@ -21,9 +21,6 @@ from recours.core.translations import LANGUAGES, N_, RecordedPhrase
 _DIGEST_HOUR = 8
 
 
-# ---------------------------------------------------------------- events
-
-
 class EventName(StrEnum):
     """What someone is to be told. Values are stored."""
 
@@ -62,9 +59,6 @@ def key_of(text: str) -> str:
         return cut
     digest = hashlib.sha256(text.strip().encode(errors="backslashreplace")).hexdigest()[:_DIGEST]
     return f"{cut[: _LONGEST_KEY - _DIGEST - 1]}…{digest}"
-
-
-# ---------------------------------------------------------------- mails
 
 
 class Frequency(StrEnum):

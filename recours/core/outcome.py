@@ -143,8 +143,6 @@ class NoTokenError(CallError):
     """The call was not made: another thread asked for the token that it needs, and was given none."""
 
 
-# ---------------------------------------------------------------- what bytes begin as
-
 _HEAD = 4096  # bytes: what of a page is looked at
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -166,9 +164,6 @@ def begins_as(content: bytes, *, html: bool = False) -> str | None:
     if html and _PAGE_START.match(content[:_HEAD]):
         return "text/html"
     return next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
-
-
-# ---------------------------------------------------------------- documents
 
 
 class NotADocumentError(Exception):

@@ -57,9 +57,6 @@ def read_hash(text: str) -> PasswordHash | None:
     return PasswordHash(bytes.fromhex(match["salt"]), bytes.fromhex(match["digest"]))
 
 
-# ---------------------------------------------------------------- trying it
-
-
 @dataclass
 class _Tries:
     failures: int = 0

@@ -199,9 +199,6 @@ class Refusal(NamedTuple):
     explanation: SentenceParts | None = None
 
 
-# ---------------------------------------------------------------- an account at one moment
-
-
 class AccountStatus(NamedTuple):
     """An account at a carrier, as its state and its quota were read. To read them takes no try that is due."""
 

@@ -76,9 +76,6 @@ class Policy:
         )
 
 
-# ---------------------------------------------------------------- which claims recours works on by itself
-
-
 # What the service writes as a time may be that of its own zone, without saying so.
 _ZONES = timedelta(days=1)
 # A creation that lies further ahead than clocks differ says nothing.
@@ -121,9 +118,6 @@ class Adoption(NamedTuple):
         if created_at is None or created_at > now + _CLOCKS:
             return is_higher
         return created_at > self.at or (is_higher and created_at > self.at - _ZONES)
-
-
-# ---------------------------------------------------------------- evidence that vanishes
 
 
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:

@@ -175,9 +175,6 @@ def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> b
     return is_in_time(replace(claim, state=state), at, policy)
 
 
-# ---------------------------------------------------------------- where
-
-
 _WHATEVER_ITS_STAGE = {
     Why.HAS_POD: Standing.FETCHED,
     Why.IN_HAND: Standing.IN_HAND,
@@ -209,9 +206,6 @@ def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy)
     if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE):
         return False
     return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
-
-
-# ---------------------------------------------------------------- when, and why then
 
 
 def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
@@ -250,9 +244,6 @@ def _not_tried(claim: Claim, state: State, *, leased: bool, has_attempts: bool) 
 
 
 _ENDS = {Stage.SHELVED: Why.SHELVED, Stage.UNNUMBERED: Why.UNNUMBERED, Stage.GIVEN_UP: Why.GIVEN_UP}
-
-
-# ---------------------------------------------------------------- what stands in the way, and who can act
 
 
 def _in_the_way(claim: Claim, state: State, refusal: Refusal | None) -> ErrorKind | None:

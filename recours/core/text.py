@@ -75,9 +75,6 @@ def is_one_line(text: str) -> bool:
     return not any(ord(char) < ord(" ") for char in text)
 
 
-# ---------------------------------------------------------------- secrets taken out of it
-
-
 MASK = "***"
 CUT = "…"  # where `clean` has cut a text
 _CUT = re.compile(f"([^{CUT}]*){CUT}")

@@ -81,8 +81,6 @@ def translate(language: str, message: str) -> str:
     return translations(language).gettext(message)
 
 
-# ---------------------------------------------------------------- phrases that are recorded in English
-
 _LONGEST = 200  # signs, of a fact
 
 

@@ -46,9 +46,6 @@ def read(content: bytes, media_type: str) -> Reading:
         return UNREADABLE
 
 
-# ---------------------------------------------------------------- the rules
-
-
 @dataclass(frozen=True)
 class _Case:
     """What is known of a document with legible text."""

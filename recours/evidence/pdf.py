@@ -97,9 +97,6 @@ def read(pdf: PdfDocument) -> Reading:
     )
 
 
-# ---------------------------------------------------------------- text
-
-
 @dataclass(frozen=True)
 class DrawnText:
     """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points.
@@ -176,9 +173,6 @@ def _cells(row: list[DrawnText]) -> Row:
         end = drawn.end
     plain = (Cell(" ".join(cell.text.split()), cell.at) for cell in cells)
     return tuple(cell for cell in plain if cell.text)
-
-
-# ---------------------------------------------------------------- what is drawn
 
 
 class Sheet:

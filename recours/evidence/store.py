@@ -148,8 +148,6 @@ class DocumentStore:
         except OSError as error:
             raise self._fault(error) from error
 
-    # ---------------------------------------------------------------- what is not on record yet
-
     def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
         """What is known of an answer, without paths: the folder may be moved."""
         pieces = [{name: getattr(document, name) for name in _NOTED} for document in answer]
@@ -194,8 +192,6 @@ class DocumentStore:
         for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
             with suppress(OSError):  # nobody reads it any more, and it goes by its age
                 path.unlink(missing_ok=True)
-
-    # ---------------------------------------------------------------- writing
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -255,9 +251,6 @@ def _stem(label: Label) -> str:
     return f"{reference}_{claim_id}_{number}"
 
 
-# ---------------------------------------------------------------- notes
-
-
 def _note_of(folder: Path, document: Path) -> Path:
     """The note of a document's claim, by what is before the digest in its name."""
     return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
@@ -298,9 +291,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-# ---------------------------------------------------------------- files that a row names
 
 
 def is_inside(folder: Path, path: str) -> bool:

@@ -47,8 +47,6 @@ _PICTURE = re.compile(r"<img\b[^<>]{0,200}\bsrc\s*=\s*[\"']?data:image/", re.IGN
 _SIGNATURE = re.compile(r"sign(?:ature|é)|unterschrift|firma|handtekening", re.IGNORECASE)
 _AROUND = 300  # characters of the page before a picture that say what it is
 
-# ---------------------------------------------------------------- styles
-
 _ATTRIBUTE = re.compile(r"([a-z-]{2,20})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 _STYLE_SHEET = re.compile(r"<style\b[^<>]*>(.*?)(?:</style|\Z)", re.DOTALL)
 _NOT_ON_SCREEN = re.compile(
@@ -138,9 +136,6 @@ def _is_unseen(style: Style) -> bool:
         bool(style)
         and _UNSEEN.search(";" + "".join(f"{name}:{style[name]};" for name in sorted(style))) is not None
     )
-
-
-# ---------------------------------------------------------------- the page
 
 
 def read_web_page(content: bytes) -> Reading:

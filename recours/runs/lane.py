@@ -1,7 +1,4 @@
-"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close.
-
-All of it is pure.
-"""
+"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,9 +24,6 @@ MANY_DENIED = 5
 SAME_MISTAKES = 3
 # So many lanes are asked at once. If there are no more, all are asked each time, and no head has to be read again.
 LANES_AT_ONCE = 16
-
-
-# ---------------------------------------------------------------- recours's own mistakes in a fetch
 
 
 @dataclass(frozen=True)
@@ -113,9 +107,6 @@ class Mistakes:
                 self.waiting.clear()
                 return len(self.excused)
         return 0
-
-
-# ---------------------------------------------------------------- a lane
 
 
 @dataclass
@@ -250,9 +241,6 @@ class LeasedClaim:
 def _is_of_account(failure: Failure) -> bool:
     """Tell whether a failure that closes a lane says nothing of the carrier's other accounts."""
     return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
-
-
-# ---------------------------------------------------------------- the lanes in their order
 
 
 class LaneOrder:

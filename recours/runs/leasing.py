@@ -116,8 +116,6 @@ class Leasing:
         """So many claims of the batch used no attempt: others may be leased in their place."""
         self._left += more
 
-    # ---------------------------------------------------------------- a bundle
-
     def next(self) -> list[list[LeasedClaim]]:
         """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
@@ -305,8 +303,6 @@ class Leasing:
         elif lane.refusal is None:
             self.close(lane, refusal)
 
-    # ---------------------------------------------------------------- a lane that closes
-
     def close(self, lane: Lane, refusal: Refusal) -> None:
         """Lease no more claims of the lane, or of the carrier if it is out of order, and say why.
 
@@ -354,8 +350,6 @@ class Leasing:
                 at = format_minute(lane.documents.until, self._recorder.local)
                 log.warning(f"⚠️ {lane.documents.reason}; delivered claims wait until {at}, tracking goes on")
                 self.report(lane, lane.documents)
-
-    # ---------------------------------------------------------------- claims that need no call
 
     def end_unnumbered(self) -> None:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
@@ -415,8 +409,6 @@ class Leasing:
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return AttemptResult(claim, FetchResult(failure), now) if failure else None
-
-    # ---------------------------------------------------------------- handing back
 
     def hand_back(self, bundle: Sequence[LeasedClaim]) -> None:
         """Give claims back with the quota for their calls; if the database fails, their leases run out."""

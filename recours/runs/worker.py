@@ -103,8 +103,6 @@ class Worker(ABC):
     def policy(self) -> Policy:
         return self.deps.policy
 
-    # ---------------------------------------------------------------- what the workers differ in
-
     @classmethod
     def greet(cls, batch_size: int, max_retries: int) -> None:
         """Write the first lines of the log, before anything can fail."""
@@ -129,8 +127,6 @@ class Worker(ABC):
         return Limits(
             batch, options.concurrency, options.carrier_concurrency, options.max_runtime, other_stage
         )
-
-    # ---------------------------------------------------------------- the run
 
     def run(self) -> Report:
         """Do the run. Raises UnfitClaimsError, RunError if it cannot begin; a later fault is in the report."""
@@ -281,8 +277,6 @@ class Worker(ABC):
             text = single if count == 1 else several
             log.info(f"{many} {text}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
-    # ---------------------------------------------------------------- maintenance
-
     def _enroll(self) -> None:
         """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""
         enrolment = self.deps.enrolment
@@ -352,8 +346,6 @@ class Worker(ABC):
                 "'recours reopen' starts them over"
             )
 
-    # ---------------------------------------------------------------- what the log says
-
     def _mention_gap(self, now: datetime) -> None:
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
         if last is not None and not has_run_lately(last, self.schedule, now):
@@ -366,9 +358,6 @@ class Worker(ABC):
 def has_run_lately(last: datetime | None, schedule: timedelta, now: datetime) -> bool:
     """Tell whether a worker runs at all, by when its last run began (None: never)."""
     return last is not None and now - last <= LATE_AFTER * schedule
-
-
-# ---------------------------------------------------------------- the two workers
 
 
 class PODFetchWorker(Worker):
