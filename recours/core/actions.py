@@ -112,7 +112,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
     return {name: [old, new] for name, (old, new) in values.items() if old != new}
 
 
-def put_aside(claim: Claim, state: State) -> ClaimChange | None:
+def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
     """The change if its claim status sets a claim aside or has it resumed; None: neither, or the first sight of the claim."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:

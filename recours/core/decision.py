@@ -45,7 +45,7 @@ class Decision:
     uses_attempt: bool = True
     gave_up: bool = False
     # False: status and error in the service's columns stay as they are.
-    tells_service: bool = True
+    updates_service: bool = True
     explanation: SentenceParts | None = None  # the same error for people, in their language
 
 
@@ -211,7 +211,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
         return replace(decision, state=replace(state, kind=failure.kind))
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
-    return replace(decision, fetch_status=status, tells_service=False)
+    return replace(decision, fetch_status=status, updates_service=False)
 
 
 def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:

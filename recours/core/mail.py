@@ -315,7 +315,7 @@ def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)
 
 
-def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
+def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
     """Tell whether the reason of an event is still there: what somebody is to mend, they may have mended.
 
     Its claim was neither mended, nor corrected, nor settled; or the account is still refused.

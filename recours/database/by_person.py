@@ -47,7 +47,7 @@ from recours.database.journal import note
 from recours.database.tables import NOT_ENROLLED, attempts, claims, events, evidence, intake, is_at_stage
 from recours.runs.ports import Attempt
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
-from recours.runs.source import is_as_found
+from recours.runs.source import is_unchanged
 
 if TYPE_CHECKING:
     from recours.core.outcome import KeptEvidence
@@ -125,7 +125,7 @@ def correct(
         new_values |= STARTED_OVER
     with database.write() as connection:
         current = locked(assessor, connection, [original.id], now)
-        if not current or current[0][1] or not is_as_found(current[0][0], original):
+        if not current or current[0][1] or not is_unchanged(current[0][0], original):
             return None
         claim = current[0][0]
         corrected = next(iter(write_claims(assessor, connection, [claim], new_values, now)), None)

@@ -70,7 +70,7 @@ from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_row
 from recours.database.journal import add_events, note, note_assessed, note_put_aside
 from recours.database.tables import DONE, attempts, claims, is_at_stage
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
-from recours.runs.source import is_as_found
+from recours.runs.source import is_unchanged
 
 _c = claims.c
 
@@ -368,7 +368,7 @@ class ClaimRepository:
                 return None
             row = connection.execute(reading_all(self.database.border, is_claim)).mappings().first()
             current = read_claim(row, self.catalog, self.redact) if row else None
-            if current is None or not is_as_found(current, claim):
+            if current is None or not is_unchanged(current, claim):
                 connection.rollback()
                 return None
             assessed = replace(current, state=claim.state)
@@ -508,7 +508,7 @@ class ClaimRepository:
         """The values of our row after an attempt, and those of the service's row, each by column."""
         claim = attempt.claim
         values = state_values(claim, decision.state) | {"written_at": now}
-        if attempt.document is None and not (decision.uses_attempt and decision.tells_service):
+        if attempt.document is None and not (decision.uses_attempt and decision.updates_service):
             return values, count_projection(claim, decision.state)
         projection = projection_of(claim, decision, attempt.document, self.language, now)
         return values | error_values(decision.explanation), projection

@@ -26,7 +26,7 @@ from recours.core.actions import (
     OperatorAction,
     PastAction,
     edits,
-    put_aside,
+    shelving_change,
 )
 from recours.core.claim import Claim, State
 from recours.core.mail import LAPSED, Event, key_of
@@ -206,7 +206,7 @@ def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]]
 
 
 def _put_aside(states: Sequence[tuple[Claim, State]]) -> list[tuple[Any, ClaimChange]]:
-    return [(claim.id, change) for claim, state in states if (change := put_aside(claim, state))]
+    return [(claim.id, change) for claim, state in states if (change := shelving_change(claim, state))]
 
 
 # ---------------------------------------------------------------- what people do

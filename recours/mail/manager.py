@@ -18,8 +18,8 @@ from recours.core.mail import (
     Recipient,
     digest_due,
     is_address,
+    is_still_valid,
     parse_preferences,
-    still_holds,
     summary_due,
     things,
     trouble_of,
@@ -114,7 +114,7 @@ class NotificationManager:
             now = self.outbox.reasons(some)
             lapsed: list[OutboxEvent] = []
             for event in some:
-                holds = still_holds(event, now, self.policy.skip_claim_statuses)
+                holds = is_still_valid(event, now, self.policy.skip_claim_statuses)
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding

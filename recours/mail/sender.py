@@ -14,7 +14,7 @@ from itertools import starmap
 from mimetypes import guess_type
 from pathlib import PurePath
 
-from recours.core.mail import MailKind, MailState, MailTrouble, OutgoingMail, still_holds
+from recours.core.mail import MailKind, MailState, MailTrouble, OutgoingMail, is_still_valid
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean, is_one_line, plural
 from recours.database.mail_outbox import MailOutbox
@@ -111,7 +111,7 @@ class EmailSender:
         """Those that did not go out are handed back. Raises MailServerError."""
         now = self.mails.reasons([event for mail in batch for event in mail.events])
         for place, mail in enumerate(batch):
-            if not any(still_holds(event, now, self.skipped_statuses) for event in mail.events):
+            if not any(is_still_valid(event, now, self.skipped_statuses) for event in mail.events):
                 why = MailTrouble.MENDED.text()
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
                     why = MailTrouble.ACCEPTED_AGAIN.text()

@@ -93,10 +93,10 @@ def attempt(
     """
     started_at = deps.clock.now()
     start = deps.clock.monotonic()
-    recovered = _kept(claim, deps.documents)
+    recovered = _recovered(claim, deps.documents)
     if recovered.is_complete:
         reservation.release()
-        return _adopted(claim, recovered, started_at)
+        return _end_by_documents(claim, recovered, started_at)
     fetched = next(answers, None)
     if fetched is None or not fetched.was_asked:
         return None
@@ -110,29 +110,29 @@ def attempt(
     return AttemptResult(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
-def ended_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
+def end_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
     """How an attempt ends in which recours itself fails; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
     return AttemptResult(claim, FetchResult(failure), clock.now(), mistake=mistake_of(error))
 
 
-def ended_by_kept(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
+def end_by_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
     """The end of an attempt by a proof that a run stored and died before it could record it: it is paid for already.
 
     The rest of its answer may be missing: the carrier is not asked for that.
     """
-    recovered = _kept(claim, documents)
-    return _adopted(claim, recovered, clock.now()) if best_proof(recovered.documents) else None
+    recovered = _recovered(claim, documents)
+    return _end_by_documents(claim, recovered, clock.now()) if best_proof(recovered.documents) else None
 
 
-def _kept(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
+def _recovered(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
     return (
         documents.find(_label(claim)) if claim.state.interruptions and claim.number else RecoveredEvidence()
     )
 
 
-def _adopted(claim: Claim, recovered: RecoveredEvidence, at: datetime) -> AttemptResult:
+def _end_by_documents(claim: Claim, recovered: RecoveredEvidence, at: datetime) -> AttemptResult:
     proof = best_proof(recovered.documents)
     outcome = Retrieved((), proof.delivery if proof else Delivery())
     return AttemptResult(claim, FetchResult(outcome), at, evidence=recovered.documents)

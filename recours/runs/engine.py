@@ -21,7 +21,7 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
-from recours.runs.attempt import AttemptResult, attempt, ended_by_mistake
+from recours.runs.attempt import AttemptResult, attempt, end_by_mistake
 from recours.runs.lane import Lane, LeasedClaim
 from recours.runs.leasing import POLL_S, Leasing, thread_count
 from recours.runs.log import log
@@ -41,7 +41,7 @@ class AttemptFinished:
     """How the attempt at a claim ended. `refusal`: it closed the lane. `repeats_outage`: see `Lane`."""
 
     leased: LeasedClaim
-    ended: AttemptResult
+    result: AttemptResult
     refusal: Refusal | None
     repeats_outage: bool
 
@@ -138,7 +138,7 @@ class Engine:
         if isinstance(message, AttemptFinished):
             self._take_answer(message)
         elif message:
-            self.leasing.ended(message.bundle[0].lane)
+            self.leasing.end_bundle(message.bundle[0].lane)
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried after all; it stays due")
                 # It is gone if its lease was lost and the claim leased again.
@@ -148,25 +148,25 @@ class Engine:
 
     def _take_answer(self, answer: AttemptFinished) -> None:
         """It is recorded later. Raises RunError."""
-        ended = answer.ended
+        result = answer.result
         lane = answer.leased.lane
-        calls = plural(ended.fetched.calls, "call")
-        log.debug(f"{ended.claim.reference}: {calls} to {lane.account} in {ended.duration_s:.2f}s")
+        calls = plural(result.fetched.calls, "call")
+        log.debug(f"{result.claim.reference}: {calls} to {lane.account} in {result.duration_s:.2f}s")
         self._answered.append(answer)
-        self._any_connected = self._any_connected or ended.fetched.calls > 0
-        self._recorder.unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
-        self.leasing.note_documents(lane, ended.outcome)
-        if refusal := self._broken(lane, ended) or answer.refusal:
+        self._any_connected = self._any_connected or result.fetched.calls > 0
+        self._recorder.unknown.note(carrier_of(lane.key), lane.name, result.outcome)
+        self.leasing.note_documents(lane, result.outcome)
+        if refusal := self._refusal_for_mistake(lane, result) or answer.refusal:
             lane.closes = True
             self.leasing.close(lane, refusal)
 
-    def _broken(self, lane: Lane, ended: AttemptResult) -> Refusal | None:
+    def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
         """Whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
-        excused = lane.mistakes.note(ended.claim.id, ended.mistake)
-        if ended.mistake is None or not excused:
+        excused = lane.mistakes.note(result.claim.id, result.mistake)
+        if result.mistake is None or not excused:
             return None
-        remedy = ended.mistake.remedy or "The log has its traceback: please report it"
-        reason = f"recours itself failed on {lane.name} ({ended.mistake.message}). {remedy}"
+        remedy = result.mistake.remedy or "The log has its traceback: please report it"
+        reason = f"recours itself failed on {lane.name} ({result.mistake.message}). {remedy}"
         self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
@@ -205,14 +205,14 @@ class Engine:
                     if not (is_closed or may_ask):
                         break
                     self._announce(leased)
-                    ended = self._attempt(leased, answers)
-                    if ended is None:
+                    result = self._attempt(leased, answers)
+                    if result is None:
                         break
-                    is_closed = is_closed or ended.outcome.closes_carrier
+                    is_closed = is_closed or result.outcome.closes_carrier
                     unasked.remove(leased)
-                    if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
-                        self._deps.documents.secure(ended.evidence)
-                    self._from_threads.put(self._learn(leased, ended))
+                    if result.evidence:  # if it cannot be, the lease runs out, and a later run finds it
+                        self._deps.documents.secure(result.evidence)
+                    self._from_threads.put(self._learn(leased, result))
         except RunError as fault:
             # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
             # follows from it is reported instead.
@@ -260,17 +260,17 @@ class Engine:
             raise
         except Exception as error:
             log.exception(f"{leased.claim.reference}: an internal error")
-            return ended_by_mistake(leased.claim, error, self._deps.clock)
+            return end_by_mistake(leased.claim, error, self._deps.clock)
 
-    def _learn(self, leased: LeasedClaim, ended: AttemptResult) -> AttemptFinished:
+    def _learn(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
         """What an answer tells of its lane holds for all threads at once."""
         lane = leased.lane
-        fetched = ended.fetched
+        fetched = result.fetched
         was_called = fetched.calls + fetched.unsent > 0
         with self._lanes_guard:
-            repeats_outage = lane.repeats_outage(ended.outcome)
-            refusal = lane.note(ended.outcome, called=was_called, shows_outage=fetched.shows_outage)
-        return AttemptFinished(leased, ended, refusal, repeats_outage)
+            repeats_outage = lane.repeats_outage(result.outcome)
+            refusal = lane.note(result.outcome, called=was_called, shows_outage=fetched.shows_outage)
+        return AttemptFinished(leased, result, refusal, repeats_outage)
 
     # ---------------------------------------------------------------- recording
 
@@ -280,8 +280,8 @@ class Engine:
         ready = [
             answer
             for answer in self._answered
-            if answer.ended.claim.id not in answer.leased.lane.mistakes.waiting
-            and not answer.ended.asked_nothing
+            if answer.result.claim.id not in answer.leased.lane.mistakes.waiting
+            and not answer.result.asked_nothing
         ]
         if not ready or self._fault:  # after a fault all that is left is tried at the end
             self._record_at = None
@@ -304,7 +304,7 @@ class Engine:
         ordinary = []
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
-            if answer.ended.claim.id in mistakes.excused:
+            if answer.result.claim.id in mistakes.excused:
                 excused[mistakes.puts_last].append(answer)
             elif answer.repeats_outage:
                 excused[False].append(answer)
@@ -320,9 +320,9 @@ class Engine:
         """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
         if not answers:
             return
-        ids = {answer.ended.claim.id for answer in answers}
+        ids = {answer.result.claim.id for answer in answers}
         try:
-            used_attempts = record([answer.ended for answer in answers])
+            used_attempts = record([answer.result for answer in answers])
             self.leasing.allow(len(answers) - used_attempts)
         except NotRecordedError as fault:
             ids = set(fault.recorded)
@@ -331,7 +331,7 @@ class Engine:
             ids = set()
             raise
         finally:
-            self._answered = [answer for answer in self._answered if answer.ended.claim.id not in ids]
+            self._answered = [answer for answer in self._answered if answer.result.claim.id not in ids]
             for recorded in ids:
                 self._leased.pop(recorded, None)
 
@@ -341,13 +341,13 @@ class Engine:
         Our own network is at fault if no call of the run could connect, to two carriers or more, or no name was resolved. A
         carrier that cannot be reached is that carrier's trouble.
         """
-        unreachable = [answer for answer in self._answered if answer.ended.asked_nothing]
+        unreachable = [answer for answer in self._answered if answer.result.asked_nothing]
         self._record(self._answered)
         carriers = set()
         is_resolved = False
         for answer in unreachable:
             lane = answer.leased.lane
-            outcome = answer.ended.outcome
+            outcome = answer.result.outcome
             lane.leave_unreachable(outcome)
             carriers.add(carrier_of(lane.key))
             is_resolved = is_resolved or (isinstance(outcome, Failure) and outcome.resolved)

@@ -28,7 +28,7 @@ from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
-from recours.runs.attempt import AttemptResult, ended_by_kept, known_failure
+from recours.runs.attempt import AttemptResult, end_by_recovered, known_failure
 from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, LeasedClaim, Outage
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, FetchResult, Lease, Limits, Ready, Reservation
@@ -202,7 +202,7 @@ class Leasing:
             self.carriers_asked.add(lane.key)
         if refusal:
             self.put_back(in_order[len(reservations) :])
-            self._heed(lane, refusal)
+            self._apply_refusal(lane, refusal)
         remaining = iter(reservations)
         leased: list[list[LeasedClaim]] = []
         for bundle in bundles:
@@ -213,7 +213,7 @@ class Leasing:
             )
         return list(filter(None, leased))
 
-    def ended(self, lane: Lane) -> None:
+    def end_bundle(self, lane: Lane) -> None:
         """A bundle of the lane is not being fetched any more."""
         lane.in_flight -= 1
         self.in_flight -= 1
@@ -294,7 +294,7 @@ class Leasing:
         """The carrier of a lane whose claims need calls."""
         return self._catalog.specs[carrier_of(key)]
 
-    def _heed(self, lane: Lane, refusal: Refusal) -> None:
+    def _apply_refusal(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""
         monotonic = self._deps.clock.monotonic()
         since = monotonic if lane.waits_since is None else lane.waits_since
@@ -380,9 +380,9 @@ class Leasing:
             )
         elif action in (Action.GIVE_UP, Action.PASS):
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
-        elif ended := self._known_end(claim, action, now):
+        elif result := self._end_without_call(claim, action, now):
             self._recorder.announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
-            self._recorder.conclude([ended])
+            self._recorder.conclude([result])
             return True
         else:
             return False
@@ -400,12 +400,12 @@ class Leasing:
         self._recorder.stats.skipped_carrier += 1
         return until
 
-    def _known_end(self, claim: Claim, action: Action, now: datetime) -> AttemptResult | None:
+    def _end_without_call(self, claim: Claim, action: Action, now: datetime) -> AttemptResult | None:
         failure = known_failure(claim, self._catalog)
         if action is Action.FAIL:
-            if kept_end := ended_by_kept(claim, self._deps.documents, self._deps.clock):
-                self._deps.documents.secure(kept_end.evidence)
-                return kept_end
+            if result := end_by_recovered(claim, self._deps.documents, self._deps.clock):
+                self._deps.documents.secure(result.evidence)
+                return result
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return AttemptResult(claim, FetchResult(failure), now) if failure else None

@@ -1,4 +1,4 @@
-"""What an attempt ended with, decided, recorded and said in the log."""
+"""Decides what the results of attempts mean, records that, and logs it."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,28 +75,28 @@ class Recorder:
         """
         now = self.deps.clock.now()
         decided = []
-        for ended in attempts:
-            decided.append((ended, self._decide(ended, now)))
-            if isinstance(ended.outcome, Failure):
-                self.kinds.add(ended.outcome.kind)
+        for result in attempts:
+            decided.append((result, self._decide(result, now)))
+            if isinstance(result.outcome, Failure):
+                self.kinds.add(result.outcome.kind)
         try:
             as_taken = self._record(decided, now)
         except NotRecordedError as fault:
-            self._say_all(decided, fault.recorded)
+            self._log_all(decided, fault.recorded)
             raise
-        self._say_all(decided, as_taken)
+        self._log_all(decided, as_taken)
         return sum(decision.uses_attempt for _, decision in decided)
 
-    def _decide(self, ended: "AttemptResult", now: datetime) -> Decision:
-        claim = ended.claim
-        outcome = ended.outcome
+    def _decide(self, result: "AttemptResult", now: datetime) -> Decision:
+        claim = result.claim
+        outcome = result.outcome
         if isinstance(outcome, Retrieved):
-            decision = succeed(claim, outcome, now, ended.findings)
+            decision = succeed(claim, outcome, now, result.findings)
         else:
             decision = decide(claim, outcome, now, self.deps.policy, by_name=self.by_name)
-            if decision.uses_attempt and ended.asked_nothing:
-                decision = _left_alone(claim, None)
-        return _remembered(decision, ended)
+            if decision.uses_attempt and result.asked_nothing:
+                decision = _unchanged(claim, None)
+        return _remembered(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
         """Tell whether the claim's last attempt was made: it was not where the claim was given up without a call."""
@@ -108,7 +108,7 @@ class Recorder:
         now = self.deps.clock.now()
         since = now if last else None
         self._record(
-            [(ended, _remembered(_left_alone(ended.claim, since), ended)) for ended in attempts], now
+            [(result, _remembered(_unchanged(result.claim, since), result)) for result in attempts], now
         )
         return 0
 
@@ -123,45 +123,45 @@ class Recorder:
             decision, error=error if claim.explanation else claim.error_text, explanation=claim.explanation
         )
         if self._record([(AttemptResult(claim, FetchResult(failure), now), as_it_was)], now)[claim.id]:
-            self.say_final(claim, decision, error)
+            self.log_final(claim, decision, error)
 
     def _record(self, decided: "Sequence[tuple[AttemptResult, Decision]]", now: datetime) -> dict[Any, bool]:
         """By claim, what `ClaimRepository.record` tells."""
         rows = []
-        for ended, decision in decided:
-            is_last = self._is_made(ended.claim, decision)
-            rows.append((replace(_attempt(ended, decision), is_last=is_last), decision))
+        for result, decision in decided:
+            is_last = self._is_made(result.claim, decision)
+            rows.append((replace(_attempt(result, decision), is_last=is_last), decision))
         as_taken = self.deps.claims.record(rows, Lease(self.token, now), now)
-        for is_recorded, (ended, decision) in zip(as_taken, decided, strict=True):
+        for is_recorded, (result, decision) in zip(as_taken, decided, strict=True):
             # A claim that stays interrupted finds its documents once more.
-            if is_recorded and ended.evidence and not decision.state.interruptions:
-                self.deps.documents.discard_notes(ended.evidence)
-        return dict(zip((ended.claim.id for ended, _ in decided), as_taken, strict=True))
+            if is_recorded and result.evidence and not decision.state.interruptions:
+                self.deps.documents.discard_notes(result.evidence)
+        return dict(zip((result.claim.id for result, _ in decided), as_taken, strict=True))
 
-    def _say_all(
+    def _log_all(
         self, decided: "Sequence[tuple[AttemptResult, Decision]]", as_taken: Mapping[Any, bool]
     ) -> None:
-        for ended, decision in decided:
-            if ended.claim.id in as_taken:
-                self._say(ended, decision, as_taken=as_taken[ended.claim.id])
+        for result, decision in decided:
+            if result.claim.id in as_taken:
+                self._log(result, decision, as_taken=as_taken[result.claim.id])
 
-    def _say(self, ended: "AttemptResult", decision: Decision, *, as_taken: bool) -> None:
-        claim = ended.claim
+    def _log(self, result: "AttemptResult", decision: Decision, *, as_taken: bool) -> None:
+        claim = result.claim
         if not as_taken:
             log.info(
                 f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
                 "and the claim is assessed again"
             )
-        elif isinstance(ended.outcome, Retrieved):
-            self.stats.last_attempts += self._is_made(claim, decision)
+            return
+        self.stats.last_attempts += self._is_made(claim, decision)
+        if isinstance(result.outcome, Retrieved):
             self.stats.success += 1
             attempts = plural(decision.state.attempts, "attempt")
             note = f" after {attempts}" if decision.state.retries_used else ""
             log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{note}")
         elif decision.uses_attempt:
-            self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.failed += 1
-            self._say_failure(claim, decision)
+            self._log_failure(claim, decision)
         else:
             retry_note = ""
             if self._is_last(claim) and decision.state.last_attempt_at != claim.state.last_attempt_at:
@@ -169,15 +169,15 @@ class Recorder:
                     f", its last attempt is made again at {format_minute(decision.state.next_at, self.local)}"
                 )
             log.warning(
-                f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{retry_note}"
+                f"⏸️ LEFT: {claim.reference} - {result.outcome.message}; no attempt was used up{retry_note}"
             )
 
-    def _say_failure(self, claim: Claim, decision: Decision) -> None:
+    def _log_failure(self, claim: Claim, decision: Decision) -> None:
         error = decision.error or ""
         if decision.gave_up:
-            self.say_final(claim, decision, error)
+            self.log_final(claim, decision, error)
         elif self.by_name:
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._stays(decision.state)}")
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._schedule_text(decision.state)}")
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
         elif awaits_last_attempt(decision.state):
@@ -188,7 +188,7 @@ class Recorder:
             at = format_minute(decision.state.next_at, self.local)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
 
-    def _stays(self, state: State) -> str:
+    def _schedule_text(self, state: State) -> str:
         """What becomes of a claim that was tried by hand in vain."""
         if state.stage is Stage.GIVEN_UP:
             return "it stays given up"
@@ -196,16 +196,16 @@ class Recorder:
             return f"its next try stays {format_minute(state.next_at, self.local)}"
         return "its backoff stays as it was"
 
-    def say_passed(self, claim: Claim, decision: Decision) -> None:
+    def log_passed(self, claim: Claim, decision: Decision) -> None:
         self.stats.skipped_persistent += 1
         error = claim.last_error
         if decision.gave_up:
-            self.say_final(claim, decision, error)
+            self.log_final(claim, decision, error)
         else:
             retry = f"retry {decision.state.retries_used} of {self.deps.policy.max_retries}"
             log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {retry})")
 
-    def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
+    def log_final(self, claim: Claim, decision: Decision, error: str) -> None:
         self.stats.max_retries_reached += 1
         times_asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
@@ -216,7 +216,7 @@ class Recorder:
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{times_asked}")
 
 
-def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
+def _unchanged(claim: Claim, last_since: datetime | None) -> Decision:
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
     state = claim.state
     if last_since:
@@ -224,27 +224,27 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     return Decision(state, status, uses_attempt=False)
 
 
-def _remembered(decision: Decision, ended: "AttemptResult") -> Decision:
+def _remembered(decision: Decision, result: "AttemptResult") -> Decision:
     """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
     state = decision.state
-    fetched = ended.fetched
+    fetched = result.fetched
     if fetched.remember is not None:
         state = replace(state, account=fetched.remember)
     return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
 
 
-def _attempt(ended: "AttemptResult", decision: Decision) -> Attempt:
-    claim = ended.claim
-    failure = ended.outcome if isinstance(ended.outcome, Failure) else None
+def _attempt(result: "AttemptResult", decision: Decision) -> Attempt:
+    claim = result.claim
+    failure = result.outcome if isinstance(result.outcome, Failure) else None
     return Attempt(
         claim,
         retry=0 if claim.is_pending else claim.state.retries_used + 1,
-        started_at=ended.started_at,
-        duration_s=ended.duration_s,
-        calls=ended.fetched.calls,
+        started_at=result.started_at,
+        duration_s=result.duration_s,
+        calls=result.fetched.calls,
         outcome="success" if failure is None else ("failed" if decision.uses_attempt else "left"),
         uses_attempt=decision.uses_attempt,
         failure=failure,
-        evidence=ended.evidence,
-        account=ended.fetched.account or HOUSE,
+        evidence=result.evidence,
+        account=result.fetched.account or HOUSE,
     )

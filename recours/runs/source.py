@@ -112,7 +112,7 @@ def find_named(
     return named
 
 
-def is_as_found(claim: Claim, original: Claim) -> bool:
+def is_unchanged(claim: Claim, original: Claim) -> bool:
     """Tell whether a claim is still the one that was found: else another run has its POD by now, or somebody edited it."""
     values = (original.fetch_status, original.number, original.carrier_name)
     return (claim.fetch_status, claim.number, claim.carrier_name) == values

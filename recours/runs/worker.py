@@ -111,7 +111,7 @@ class Worker(ABC):
             log.info(line)
 
     @abstractmethod
-    def say_found(self, ready: int) -> None:
+    def log_due(self, ready: int) -> None:
         """How many claims there are to fetch."""
 
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
@@ -241,7 +241,7 @@ class Worker(ABC):
         if self._named:
             source = NamedClaims(self.deps.claims, list(self._named))
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
-        self.say_found(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
+        self.log_due(min(sum(lane.claims for lane in ready.values()), limits.batch_size))
         if not ready:
             return
         from recours.runs.engine import Engine  # noqa: PLC0415 (many runs find nothing to fetch)
@@ -370,7 +370,7 @@ class PODFetchWorker(Worker):
     set_aside_texts = "new claim not fetched", "new claims not fetched"
     head = "POD FETCH WORKER - Starting\nBatch size: {batch_size}"
 
-    def say_found(self, ready: int) -> None:
+    def log_due(self, ready: int) -> None:
         log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
 
 
@@ -384,7 +384,7 @@ class PODRetryScheduler(Worker):
     set_aside_texts = "failed claim not retried", "failed claims not retried"
     head = "POD AUTO-RETRY SCHEDULER - Starting\nBatch size: {batch_size} | Max retries: {max_retries}"
 
-    def say_found(self, ready: int) -> None:
+    def log_due(self, ready: int) -> None:
         """How many are due; if none, how many wait and until when."""
         if ready:
             log.info(f"Found {ready} claim(s) to retry")
@@ -414,7 +414,7 @@ class PODRetryScheduler(Worker):
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers
         ):
-            self._recorder.say_passed(claim, decision)
+            self._recorder.log_passed(claim, decision)
 
     def _go_on(self, claim: Claim, now: datetime) -> State:
         if self.policy.sets_aside(claim):

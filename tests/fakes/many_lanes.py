@@ -77,12 +77,12 @@ class Slice:
 
     def end(self, place: int = 0) -> None:
         """A bundle was fetched; its claims are not due any more."""
-        self.leasing.ended(self.under_way.pop(place)[0].lane)
+        self.leasing.end_bundle(self.under_way.pop(place)[0].lane)
 
     def hand_back(self, place: int = 0) -> list[Claim]:
         """A bundle was not asked about after all."""
         bundle = self.under_way.pop(place)
-        self.leasing.ended(bundle[0].lane)
+        self.leasing.end_bundle(bundle[0].lane)
         self.leasing.hand_back(bundle)
         return [leased.claim for leased in bundle]
 

@@ -692,16 +692,16 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
 @pytest.mark.parametrize("status", ["pending", None, "manual", "not_available"])
 def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: str | None) -> None:
     decision = decide(claim(status), failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
-    assert not decision.tells_service
+    assert not decision.updates_service
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP])
 def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stage: Stage) -> None:
     before = at_retry(4, stage, kind=ErrorKind.ACCESS_DENIED)
     passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
-    assert (passing.state.kind, passing.tells_service) == (ErrorKind.ACCESS_DENIED, False)
+    assert (passing.state.kind, passing.updates_service) == (ErrorKind.ACCESS_DENIED, False)
     lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, by_name=True)
-    assert (lasting.state.kind, lasting.tells_service) == (ErrorKind.INVALID_TRACKING, True)
+    assert (lasting.state.kind, lasting.updates_service) == (ErrorKind.INVALID_TRACKING, True)
 
 
 # ---------------------------------------------------------------- patience

@@ -16,10 +16,10 @@ from recours.core.mail import (
     Reasons,
     digest_due,
     is_address,
+    is_still_valid,
     key_of,
     parse_preferences,
     reported_week,
-    still_holds,
     summary_due,
     trouble_of,
     week_label,
@@ -122,9 +122,9 @@ def test_a_failure_is_told_as_long_as_it_is_one(claim: Claim | None, holds: bool
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
     failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
     reasons = Reasons({7: claim} if claim else {})
-    assert still_holds(failed, reasons, frozenset({"paid"})) is holds
+    assert is_still_valid(failed, reasons, frozenset({"paid"})) is holds
     retrieved = OutboxEvent(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
-    assert still_holds(retrieved, reasons, frozenset({"paid"}))
+    assert is_still_valid(retrieved, reasons, frozenset({"paid"}))
 
 
 LONG = "HTTPS://TRACK.EXAMPLE/" + "X" * 60

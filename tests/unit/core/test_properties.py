@@ -137,7 +137,7 @@ class Small:
 
     def _record(self, what: str, decision: Decision) -> None:
         self._note(what, decision)
-        if decision.uses_attempt and decision.tells_service:
+        if decision.uses_attempt and decision.updates_service:
             self.edit(fetch_status=decision.fetch_status, error_text=decision.error)
             self._assess(decision.state)
         else:

@@ -40,6 +40,6 @@ def test_a_foreign_text_cannot_forge_a_line(
     stats = Stats()
     claim = replace(claim, state=replace(claim.state, retries_used=5, attempts=5))
     decision = give_up(claim, world.now, world.policy)
-    recorder(world, stats).say_passed(claim, decision)
+    recorder(world, stats).log_passed(claim, decision)
     assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]
     assert (stats.skipped_persistent, stats.max_retries_reached) == (1, 1)

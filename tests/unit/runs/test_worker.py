@@ -514,7 +514,7 @@ def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:
 
 
 def test_a_worker_has_to_say_what_it_is() -> None:
-    with pytest.raises(TypeError, match="say_found"):
+    with pytest.raises(TypeError, match="log_due"):
         cast("Any", Worker)(World().deps(), CATALOG, Options(1), "run", local)
 
 
