@@ -191,8 +191,11 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
         return failure
     shipments = json_api.items(tree, "trackResponse", "shipment")
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
-    if not packages:
-        return _warned(shipments, answer)
+    if not packages:  # a warning in a good answer says why
+        warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
+        error = _first_known(warnings)
+        code, carrier_text = error or (None, None)
+        return answers.error(SPEC.name, answer, CODES, {}, code or ("none" if error else None), carrier_text)
     return [_shipment(package) for package in packages if _status(package)] or answers.unreadable(
         SPEC.name, answer
     )
@@ -221,14 +224,6 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
     code = next((code for code in codes if code in _KNOWN), codes[0] if codes else None)
     label = json_api.first_text(status, "description", "simplifiedTextDescription")
     return Scan(status=_means(status), at=at, code=code, label=label, body=activity)
-
-
-def _warned(shipments: list[Any], answer: Response) -> Failure:
-    """Why a shipment has no package: a warning in a good answer says so."""
-    warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
-    error = _first_known(warnings)
-    code, carrier_text = error or (None, None)
-    return answers.error(SPEC.name, answer, CODES, {}, code or ("none" if error else None), carrier_text)
 
 
 # ---------------------------------------------------------------- the status

@@ -75,7 +75,11 @@ class Dhl(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
-            return _read_link(request)
+            # A link is good as it was given only.
+            values = json_api.first_values(request.query)
+            if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
+                raise BadRequestError(page(404, "Not found", ""))
+            return Question("webPOD", values["trackingNumber"], details={"path": request.path})
         values, wrong = json_api.parameters(request, _PARAMETERS)
         if "trackingNumber" not in values:
             wrong.insert(0, "trackingNumber")
@@ -91,20 +95,11 @@ class Dhl(SimulatedCarrier):
         )
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        if not question.tracking:
-            return None
-        return _problem(*_ERRORS[state.scenario]) if state.scenario in _ERRORS else None
+        is_error = question.tracking and state.scenario in _ERRORS
+        return _problem(*_ERRORS[state.scenario]) if is_error else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         return _tracking(question, state) if question.tracking else _linked(question, state)
-
-
-def _read_link(request: HttpRequest) -> Question:
-    """A link is good as it was given only."""
-    values = json_api.first_values(request.query)
-    if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
-        raise BadRequestError(page(404, "Not found", ""))
-    return Question("webPOD", values["trackingNumber"], details={"path": request.path})
 
 
 def _problem(status: int, title: str, detail: str) -> Answer:

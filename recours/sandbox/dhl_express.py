@@ -87,7 +87,13 @@ class DhlExpress(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
-        _check_headers(request)
+        # The version must be named, the reference may be missing.
+        wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
+        if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
+            wrong.append("Message-Reference")
+        if wrong:
+            detail = f"Headers missing or not having correct format: {', '.join(wrong)}"
+            raise BadRequestError(_problem(_instance(request), 400, "Bad request", detail))
         number, operation, values = _read_path(request)
         tracking = operation == "tracking"
         return Question(
@@ -104,8 +110,7 @@ class DhlExpress(SimulatedCarrier):
         return super().settings(account, password) | {"DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account)}
 
     def example(self, digits: str, serial: int) -> str:
-        first = f"{digits}{serial:07d}"
-        return f"{first}{int(first) % 7}"
+        return waybill_of(f"{digits}{serial:07d}")
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         instance = question.details["instance"]
@@ -128,16 +133,6 @@ def waybill_of(piece: str) -> str:
     """The shipment of a piece: nine of its digits, and the check digit."""
     first = "".join(re.findall("[0-9]", piece))[:9]
     return f"{first}{int(first) % 7}"
-
-
-def _check_headers(request: HttpRequest) -> None:
-    """The version must be named, the reference may be missing. Raises BadRequestError."""
-    wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
-    if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
-        wrong.append("Message-Reference")
-    if wrong:
-        detail = f"Headers missing or not having correct format: {', '.join(wrong)}"
-        raise BadRequestError(_problem(_instance(request), 400, "Bad request", detail))
 
 
 def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:

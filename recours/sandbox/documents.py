@@ -64,11 +64,17 @@ def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime)
         ("F1", 12, 270, f"Réceptionnaire : {signatory or '(non renseigné)'}"),
         ("F1", 8, 25, "Simulation (recours sandbox)"),
     ]
-    text = "".join(
-        f"BT /{font} {size} Tf 40 {y} Td ({_pdf_text(line)}) Tj ET\n" for font, size, y, line in lines
-    )
-    drawing = _ink(number + signatory) if signatory else ""
-    return _pdf(f"{text}{drawing}".encode("cp1252", "replace"))
+    page = ""
+    for font, size, y, line in lines:
+        printable = "".join(char if char.isprintable() else " " for char in line)
+        text = printable.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+        page += f"BT /{font} {size} Tf 40 {y} Td ({text}) Tj ET\n"
+    if signatory:
+        x0, bottom, width, height = _INK_BOX
+        curve = _scribble(number + signatory, 160)
+        points = [f"{x0 + x * width:.1f} {bottom + y * height:.1f}" for x, y in curve]
+        page += f"1.2 w {points[0]} m " + " ".join(f"{point} l" for point in points[1:]) + " S\n"
+    return _pdf(page.encode("cp1252", "replace"))
 
 
 def broken_pdf() -> bytes:
@@ -110,17 +116,6 @@ def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
         )
         for t in steps
     ]
-
-
-def _ink(seed: str) -> str:
-    x0, bottom, width, height = _INK_BOX
-    points = [f"{x0 + x * width:.1f} {bottom + y * height:.1f}" for x, y in _scribble(seed, 160)]
-    return f"1.2 w {points[0]} m " + " ".join(f"{point} l" for point in points[1:]) + " S\n"
-
-
-def _pdf_text(text: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return printable.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
 def _pdf(content: bytes) -> bytes:

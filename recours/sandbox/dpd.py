@@ -91,7 +91,11 @@ class Dpd(soap.SoapCarrier):
     def read(self, request: HttpRequest) -> Question:
         _, values, header = soap.SoapReader(NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER).read(request)
         fields = {path.removeprefix("request/"): text for path, text in values.items()}
-        _see_that_values_are_good(fields)
+        if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
+            raise BadRequestError(_error(*_CUSTOMER_DENIED))
+        for name, form in _RULES.items():
+            if name in fields and not re.fullmatch(form, fields[name]):
+                raise _invalid(name)
         return Question(
             OPERATION,
             fields["ShipmentNumber"],
@@ -127,15 +131,6 @@ class Dpd(soap.SoapCarrier):
 def _customer_of(account: str) -> str:
     """The customer that an account belongs to: 12345 of the sandbox's first one, whose number is 10000001."""
     return str(12344 + int(re.sub("[^0-9]", "", account)[-4:] or 1))
-
-
-def _see_that_values_are_good(fields: dict[str, str]) -> None:
-    """The customer first. Raises BadRequestError."""
-    if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
-        raise BadRequestError(_error(*_CUSTOMER_DENIED))
-    for name, form in _RULES.items():
-        if name in fields and not re.fullmatch(form, fields[name]):
-            raise _invalid(name)
 
 
 def _invalid(reason: str) -> BadRequestError:

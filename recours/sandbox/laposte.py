@@ -77,7 +77,12 @@ class LaPoste(TracksSeveral):
             raise BadRequestError(_unauthorized())
         if not request.path.startswith(PATH):
             raise BadRequestError(_gateway(404, "NOT_FOUND", "No such resource"))
-        language = _language(request)
+        if "application/json" not in request.headers.get("accept", ""):
+            raise BadRequestError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
+        values = json_api.first_values(request.query)
+        language = values.pop("lang", "")
+        if values or language not in LANGUAGES:
+            raise BadRequestError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
         names = request.path.removeprefix(PATH)
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
@@ -137,16 +142,6 @@ class LaPoste(TracksSeveral):
             shipment["deliveryDate"] = _local(at)
         tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
         return json_api.answer(tree)
-
-
-def _language(request: HttpRequest) -> str:
-    if "application/json" not in request.headers.get("accept", ""):
-        raise BadRequestError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
-    values = json_api.first_values(request.query)
-    language = values.pop("lang", "")
-    if values or language not in LANGUAGES:
-        raise BadRequestError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
-    return language
 
 
 def _gateway(status: int, code: str, message: str) -> Answer:
