@@ -358,7 +358,7 @@ def _tidy(number: str) -> str:
     return "".join(number.split()).upper()
 
 
-def by_number(
+def group_by_number(
     numbers: Sequence[str], items: Iterable[Any], numbers_of: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
     """Group the items of an answer by the number that each is about; leave out items about other numbers.

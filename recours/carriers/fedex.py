@@ -191,7 +191,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
-    items = answers.by_number(numbers, complete, _numbers)
+    items = answers.group_by_number(numbers, complete, _numbers)
     parcels: dict[str, Delivery | Failure] = {}
     for number, entries in items.items():
         if results := [result for entry in entries for result in json_api.items(entry, "trackResults")]:

@@ -178,7 +178,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if json_api.at(tree, "parcels") == []:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    items = answers.by_number(numbers, parcels, _numbers)
+    items = answers.group_by_number(numbers, parcels, _numbers)
     results: dict[str, Delivery | Failure] = {}
     for number, entries in items.items():
         if len(numbers) == 1 or json_api.text(entries[0], "errorCode") != _TOO_MANY_NUMBERS:

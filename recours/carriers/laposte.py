@@ -114,7 +114,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
-    items = answers.by_number(numbers, tree if several else [tree], _numbers)
+    items = answers.group_by_number(numbers, tree if several else [tree], _numbers)
     results: dict[str, Failure] = {}
     for number, entries in items.items():
         alone = [(item, _answer_of(item, answer) if several else answer) for item in entries]

@@ -284,7 +284,7 @@ class APIRequestQueue(AccountGate):
                 return reserved, refusal
             fitting = reserved.fitting(budgets)
             if len(fitting) < len(budgets):  # else units came back in between: the same again
-                refusal = self._at_limit(key, reserved, budgets[len(fitting)], urgent)
+                refusal = self._refuse_at_limit(key, reserved, budgets[len(fitting)], urgent)
             budgets = fitting
         reason = f"{self._accounts[key].name} is asked by many at once"
         return [], Refusal(Blocked.RATE_LIMIT, reason, passing=True)
@@ -312,7 +312,7 @@ class APIRequestQueue(AccountGate):
             reservations.append(QuotaReservation(self._quota, self._clock, account, units_of, go_on, slots))
         return reservations
 
-    def _at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
+    def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
         """The refusal of a fetch; it passes if the units that this run holds would be enough."""
         limit = short.limit
         needed = limit.units(calls)
@@ -354,7 +354,7 @@ class APIRequestQueue(AccountGate):
                 fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, go_on)
                 outcome = fetched.outcome
                 if outcome.kind is ErrorKind.ACCESS_DENIED and carrier_of(key) != key:
-                    fetched = self._at_house(key, parcel, fetched, go_on)
+                    fetched = self._ask_house(key, parcel, fetched, go_on)
                     outcome = fetched.outcome
                 if isinstance(outcome, Failure) and outcome.closes_carrier:
                     bundle.closed = outcome
@@ -535,7 +535,7 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- a parcel that is denied to a client's account
 
-    def _at_house(self, key: str, parcel: ParcelQuery, denied: FetchResult, go_on: GoOn) -> FetchResult:
+    def _ask_house(self, key: str, parcel: ParcelQuery, denied: FetchResult, go_on: GoOn) -> FetchResult:
         """Ask the house's account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none

@@ -163,7 +163,7 @@ class FedEx(GivesTokens, TracksSeveral):
         if scenario in _ERRORS and not (question.tracking and scenario in _GOES_ON):
             return _error(*_ERRORS[scenario])
         if not NUMBER.fullmatch(question.number):
-            return _of_number(question.number, {"error": _coded(*_INVALID)})
+            return _result_of_number(question.number, {"error": _coded(*_INVALID)})
         return None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
@@ -252,7 +252,7 @@ def _coded(code: str, message: str) -> dict[str, Any]:
 def _tracked(number: str, state: ParcelState) -> Answer:
     """That a number is unknown stands in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
-        return _of_number(number, {"error": _coded(*_NOT_FOUND)})
+        return _result_of_number(number, {"error": _coded(*_NOT_FOUND)})
     scans = state.history(_ON_THE_WAY, _ARRIVED, [_TURNED_BACK, _ARRIVED], *_NOT_YET)
     code, label, end = scans[-1]
     result: dict[str, Any] = {
@@ -274,10 +274,10 @@ def _tracked(number: str, state: ParcelState) -> Answer:
             result["deliveryDetails"] |= {"receivedByName": signatory, "signedByName": signatory}
         if state.scenario not in _WITHOUT_DOCUMENT:
             result["availableImages"].append({"type": _KIND})
-    return _of_number(number, result)
+    return _result_of_number(number, result)
 
 
-def _of_number(number: str, result: dict[str, Any]) -> Answer:
+def _result_of_number(number: str, result: dict[str, Any]) -> Answer:
     info = {"trackingNumber": number, "carrierCode": _CARRIER, "trackingNumberUniqueId": _unique_id(number)}
     complete = {"trackingNumber": number, "trackResults": [{"trackingNumberInfo": info, **result}]}
     return _output({"completeTrackResults": [complete]})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.answers import Handover, Scan, Shipment, by_number, handover, same_number
+from recours.carriers.answers import Handover, Scan, Shipment, group_by_number, handover, same_number
 from recours.carriers.answers import ParcelStatus as P
 from recours.carriers.message import Response
 from recours.core.errors import ErrorKind as K
@@ -215,5 +215,5 @@ def test_of_several_parcels_of_a_number_the_newest_counts() -> None:
 def test_items_are_found_by_their_numbers(
     numbers: list[str], items: list[str], found: dict[str, list[int]]
 ) -> None:
-    told = by_number(numbers, enumerate(items), lambda item: [None, item[1]])
+    told = group_by_number(numbers, enumerate(items), lambda item: [None, item[1]])
     assert {number: [place for place, _ in about] for number, about in told.items()} == found
