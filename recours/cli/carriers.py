@@ -292,7 +292,7 @@ _account_option = click.option(
 @click.command("pause")
 @click.argument("spec", metavar="CARRIER", callback=known_carrier)
 @_account_option
-@click.option("--why", metavar="TEXT", default="", help="Why, for those who read the log.")
+@click.option("--why", metavar="TEXT", default="", help="The reason, shown in the log.")
 @database_option
 def pause_command(spec: CarrierSpec, client: str | None, why: str, database_url: str | None) -> None:
     """Stop CARRIER for all runs on all machines, until 'recours resume'.

@@ -63,7 +63,7 @@ _COLOURS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAUL
 @click.option("--offline", is_flag=True, help="Try neither the mail server nor that of RECOURS_PING_URL.")
 @json_option
 def command(database_url: str | None, offline: bool, as_json: bool) -> None:
-    """Look at everything that runs depend on. Each line is ok, or says what to do; no carrier is called."""
+    """Check everything that runs depend on; for each fault, say what to do. No carrier is called."""
     redact = Redactor([])
     try:
         settings = load_at_home(os.environ, CATALOG, database_url=database_url)
@@ -230,7 +230,7 @@ def _schema(schema: Schema) -> CheckResult:
         columns = ", ".join(schema.missing_columns) or "only tables of recours"
         return remark(
             "schema",
-            f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
+            f"{schema.version or 'untouched'}: the first run will add to claims: {columns}",
             "look before: recours retry --dry-run; then run it, or recours init-db",
         )
     if schema.lacks_index:

@@ -22,7 +22,7 @@ NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel")
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="The address it listens at; another than this machine's own needs a password.",
+    help="The address it listens at; any address other than localhost requires a password.",
 )
 @click.option(
     "--hash-password", is_flag=True, help="Ask for a password and print the setting for it; no page."

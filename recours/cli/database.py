@@ -166,7 +166,7 @@ def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
 def _say_restored(result: Restored, made_at: str) -> None:
     click.echo(f"Restored: {result.database} is as it was on {made_at}.")
     if result.aside:
-        click.echo(f"What was there is kept as {result.aside}; delete it when you are content.")
+        click.echo(f"What was there is kept as {result.aside}; delete it once you are satisfied.")
     click.echo(f"{plural(result.copied, 'missing document')} restored.")
     if result.moved:
         click.echo(

@@ -196,11 +196,11 @@ MAILS = Path("data") / "sandbox-mails"
 
 
 @click.command("sandbox")
-@number_option("--port", 0, 65535, 8017, "0: any free one.")
+@number_option("--port", 0, 65535, 8017, "0 picks a free port.")
 @click.option(
     "--latency", type=click.FloatRange(0, 60), default=0.0, show_default=True, help="Seconds an answer takes."
 )
-@number_option("--mail-port", 0, 65535, 8025, "Of the mail server; 0: any free one.")
+@number_option("--mail-port", 0, 65535, 8025, "Of the mail server; 0 picks a free port.")
 @click.option(
     "--carrier",
     "spec",

@@ -99,7 +99,7 @@ def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: boo
     _show_candidates(app, counts)
     if dry_run:
         _say_dry_run(count, "would be enrolled")
-    elif not count or confirmed(f"Enrol {plural(count, 'claim')}?", yes=yes):
+    elif not count or confirmed(f"Enroll {plural(count, 'claim')}?", yes=yes):
         _say_enrolled(app, count, actions.enroll_all(criteria))
 
 
@@ -109,9 +109,9 @@ def _show_candidates(app: App, counts: EnrolmentCounts) -> None:
         for (key, status), count in sorted(counts.open.items())
     ]
     if rows:
-        show(Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
+        show(Table("Claims to enroll", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
     else:
-        click.echo("No matching claim is left to enrol.")
+        click.echo("No matching claim is left to enroll.")
     _show_left(counts.skipped)
     for key, calls in sorted(counts.calls.items()):
         if calls:
@@ -159,7 +159,7 @@ def exclude_command(references: tuple[str, ...], why: str, database_url: str | N
     help="Those with this answer only, and also those that wait for their last retry since it was final.",
 )
 @click.option(
-    "--since", type=past_time(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
+    "--since", type=past_time(), metavar="T", help="Those given up since: a date, a time, 3d or 12h."
 )
 @dry_run_option("Show which would; change nothing.")
 @yes_option

@@ -148,7 +148,7 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 @click.command("why")
 @click.argument("typed", metavar="CLAIM")
-@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "As the scheduler is given it.")
+@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Use the scheduler's value.")
 @click.option(
     "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
 )

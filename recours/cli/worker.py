@@ -35,8 +35,8 @@ _CONNECTIONS = 4
 @click.command("worker", context_settings={"help_option_names": ["-h", "--help"]})
 @number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64.")
 @carriers_option
-@number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20.")
-@number_option("--port", 0, 65535, 9464, "Of /health, /ready and /metrics on 127.0.0.1; 0: none.")
+@number_option("--max-retries", 1, 20, 4, "Retries before a claim is given up, 1 to 20.")
+@number_option("--port", 0, 65535, 9464, "Port for /health, /ready and /metrics on 127.0.0.1; 0 disables it.")
 @database_option
 @verbose_option
 def command(

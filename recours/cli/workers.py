@@ -87,7 +87,7 @@ def _command(name: str) -> click.Command:
     if name == PODRetryScheduler.name:
         options += [
             number_option(
-                "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Retries before a claim gives up, 1 to 20."
+                "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Retries before a claim is given up, 1 to 20."
             ),
             click.option(
                 "--claim",

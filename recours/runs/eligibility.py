@@ -49,7 +49,7 @@ class EnrollCriteria:
         if candidate.status in policy.skip_claim_statuses:
             return f"status '{clean(candidate.status, 30)}': such claims are not fetched"
         if candidate.status in LEFT_OUT - set(self.statuses):
-            return f"status '{candidate.status}'; to enrol them all the same: --status {candidate.status}"
+            return f"status '{candidate.status}'; to enroll them all the same: --status {candidate.status}"
         if self.since is None:
             return None
         if candidate.created_at is None:

@@ -80,7 +80,7 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     shown = person.does("enroll", "--dry-run")
     assert "Dry run: 2 claims would be enrolled; nothing was changed." in shown
     assert (
-        "Left as they are: 1 claim (status 'refunded'; to enrol them all the same: --status refunded)."
+        "Left as they are: 1 claim (status 'refunded'; to enroll them all the same: --status refunded)."
         in shown
     )
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown
