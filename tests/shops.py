@@ -171,7 +171,7 @@ class Shops:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Of every run: the house's accounts with ample limits, and the key."""
+        """Of every run: the default accounts with ample limits, and the key."""
         ample = {f"QUOTA_{CATALOG.specs[key].prefix}": AMPLE for key in CARRIERS}
         return self.box.environment(*CARRIERS) | ample | {SETTING: _KEY}
 

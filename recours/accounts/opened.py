@@ -31,17 +31,17 @@ Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
 class OpenedAccounts(Mapping[str, Account]):
-    """By their keys, for any number of threads. Iterating gives the house's only: a run needs few of thousands of others."""
+    """By their keys, for any number of threads. Iterating gives the default ones only: a run needs few of thousands of others."""
 
     def __init__(
         self,
-        of_house: Mapping[str, Account],
+        own_accounts: Mapping[str, Account],
         settings: Settings,
         store: ClientAccounts | None,
         make: Make,
     ) -> None:
         """`store`: those of clients; None: they are not known."""
-        self._of_house = of_house
+        self._own_accounts = own_accounts
         self._settings = settings
         self._stored = store
         self._make = make
@@ -53,7 +53,7 @@ class OpenedAccounts(Mapping[str, Account]):
 
     def __getitem__(self, key: str) -> Account:
         """Raises KeyError, DatabaseError."""
-        if account := self._of_house.get(key):
+        if account := self._own_accounts.get(key):
             return account
         if key not in self:
             raise KeyError(key)
@@ -64,15 +64,15 @@ class OpenedAccounts(Mapping[str, Account]):
     def __contains__(self, key: object) -> bool:
         """Tell whether it is a key of an account, open or not."""
         try:
-            return isinstance(key, str) and AccountKey.parse(key).carrier in self._of_house
+            return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:
             return False
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._of_house)
+        return iter(self._own_accounts)
 
     def __len__(self) -> int:
-        return len(self._of_house)
+        return len(self._own_accounts)
 
     def open_all(self, keys: Iterable[str]) -> None:
         """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
@@ -122,7 +122,7 @@ class OpenedAccounts(Mapping[str, Account]):
 
     def _open(self, key: str, row: ClientAccount | None, sealed: Mapping[int, str]) -> Account:
         """An account that cannot be opened is closed, and says why: all others go on."""
-        spec = self._of_house[carrier_of(key)].spec
+        spec = self._own_accounts[carrier_of(key)].spec
         if row is None:
             closed = Credentials({}, {}, "the account was removed")
             owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
@@ -184,7 +184,7 @@ def open_accounts(
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
 ) -> OpenedAccounts:
-    """The house's accounts, and those of clients in `database`. `watched` may put something before the network."""
+    """The default accounts, and those of clients in `database`. `watched` may put something before the network."""
     redact = redactor(settings)
 
     def opener(spec: CarrierSpec, client: Client | None) -> "Callable[[Reservation], HttpSession]":
@@ -225,5 +225,5 @@ def open_accounts(
             client_address=client_address,
         )
 
-    of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
-    return OpenedAccounts(of_house, settings, ClientAccounts(database) if database else None, make)
+    own_accounts = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
+    return OpenedAccounts(own_accounts, settings, ClientAccounts(database) if database else None, make)

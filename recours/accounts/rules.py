@@ -223,7 +223,7 @@ CHECKED: dict[CheckVerdict, str] = {
     CheckVerdict.DENIED: N_("{carrier} knows {account} and denies it a right: {error}."),
     CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tried: {error}."),
 }
-# Credentials and account of the house, then of a client.
+# Credentials and default account, then of a client.
 WHOSE = (
     (N_("our credentials"), N_("our account")),
     (N_("the credentials of {client}"), N_("the account of {client}")),
@@ -231,7 +231,7 @@ WHOSE = (
 
 
 def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
-    """What a check showed. `carrier`, `client`: their names for people; no client: the house's account."""
+    """What a check showed. `carrier`, `client`: their names for people; no client: the default account."""
     credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
     return translate(language, CHECKED[checked.verdict]).format(
         carrier=carrier, credentials=credentials, account=account, error=error

@@ -1,7 +1,7 @@
 """Credentials of clients as they stand in the database, sealed.
 
 A key is Fernet's (AES-128 in CBC mode with an HMAC), so what is sealed cannot be changed unnoticed either. The package
-`cryptography` is an extra: it is loaded when something is sealed or opened, and not for accounts of the house.
+`cryptography` is an extra: it is loaded when something is sealed or opened, and not for default accounts.
 """
 
 import json

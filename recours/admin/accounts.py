@@ -76,7 +76,7 @@ class AccountActions:
         return [account for account in moved if self.store.confirm(account, by, self.app.clock.now())]
 
     def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
-        """One real call with each of these accounts, the house's or clients'; recorded, if the carrier was asked."""
+        """One real call with each of these accounts, default ones or clients'; recorded, if the carrier was asked."""
         app = self.app
         queue = self.app.queue()
         try:

@@ -72,7 +72,7 @@ class ActionResult:
 
 @dataclass(frozen=True)
 class AccountResult(ActionResult):
-    """An account at a carrier, and what one call showed of it. `client_id`: None: the house's."""
+    """An account at a carrier, and what one call showed of it. `client_id`: None: the default account."""
 
     client_id: Any = None
     carrier: str = ""  # as people write it
@@ -109,7 +109,7 @@ SENTENCES: dict[str, str] = {
     "limits_default": N_("{client} at {carrier}: the carrier's limits."),
     "account_kept": N_("The credentials of {client} at {carrier} are kept; the next run asks with them."),
     "account_removed": N_(
-        "{client} at {carrier}: removed. Its claims are asked with the house's account, if there is one."
+        "{client} at {carrier}: removed. Its claims are asked with the default account, if there is one."
     ),
     "released": N_("{count} mails released: the next run sends them."),
     "released_one": N_("1 mail released: the next run sends it."),
@@ -345,7 +345,7 @@ class Actions:
         return self._result(key, sentence, is_done=stop is not None, carrier=name, reason=reason)
 
     def check(self, carrier: str) -> AccountResult:
-        """Try the house's credentials with one real call, within limits and pauses."""
+        """Try the default account's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
             key = carrier_named(CATALOG, carrier).key
             earlier = self.app.queue().status(key).refusal
@@ -358,7 +358,7 @@ class Actions:
     def _checked(
         self, key: str, checked: AccountCheck, account: ClientAccount | None = None
     ) -> AccountResult:
-        """What a check showed of the house's account, or of a client's."""
+        """What a check showed of the default account, or of a client's."""
         carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
         error = check_error(self.language, checked)
         client = account.client.named if account else ""

@@ -39,7 +39,7 @@ from recours.runs.ports import Clock, FetchResult, ParcelQuery, Reservation
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
-# Answers to the house's account after which the denial to the client's stands.
+# Answers to the default account after which the denial to the client's stands.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
 # Each limit may allow fewer of the fetches, and others take and give back in between.
@@ -536,10 +536,10 @@ class APIRequestQueue(AccountGate):
     # ---------------------------------------------------------------- a parcel that is denied to a client's account
 
     def _ask_house(self, key: str, parcel: ParcelQuery, denied: FetchResult, go_on: GoOn) -> FetchResult:
-        """Ask the house's account about a parcel that was denied to a client's, if it has calls now; none is waited for.
+        """Ask the default account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
-        about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
+        about the parcel. The denial stands where the default account is not to be used, or does not see the parcel either.
         """
         house = carrier_of(key)
         delivery = denied.outcome.delivery

@@ -42,7 +42,7 @@ _STDIN = Path("-")
 
 @click.group("accounts")
 def command() -> None:
-    """Clients' own accounts at carriers: their claims are asked with these, and all others with the house's."""
+    """Clients' own accounts at carriers: their claims are asked with these, and all others with the default account."""
 
 
 @contextmanager

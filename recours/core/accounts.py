@@ -5,7 +5,7 @@ from datetime import datetime
 from shlex import quote
 from typing import Any, NamedTuple
 
-# The number of the house's account at every carrier. Those of clients are numbered from 1, each once for all carriers.
+# The number of the default account at every carrier. Those of clients are numbered from 1, each once for all carriers.
 HOUSE = 0
 _SEPARATOR = "#"
 

@@ -151,7 +151,7 @@ def resume(visit: Visit) -> Response:
 
 
 def check(visit: Visit) -> Response:
-    """Ask the carrier once whether it accepts the credentials: the house's, or those of the client who is named."""
+    """Ask the carrier once whether it accepts the credentials: the default account's, or those of the client who is named."""
     carrier = _carrier(visit)
     client = visit.field("client")
 

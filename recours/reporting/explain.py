@@ -128,9 +128,9 @@ _NOTES = {
     "own": N_("{carrier} is asked with the account of {client}."),
     "no_account": N_("There is no account at {carrier} for {client}, nor one for all clients."),
     "denied": N_(
-        "{carrier} denied the parcel to the account of {client}, so it is asked with the house's account from then on."
+        "{carrier} denied the parcel to the account of {client}, so it is asked with the default account from then on."
     ),
-    "house": N_("{carrier} is asked with the house's account: {client} has none in use there."),
+    "house": N_("{carrier} is asked with the default account: {client} has none in use there."),
     "deaths": N_("Runs in a row that died while fetching it: {count}."),
     "last": N_("It is asked about after all others."),
     "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),

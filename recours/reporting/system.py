@@ -339,7 +339,7 @@ class RefusedPiece(NamedTuple):
 class Troubles:
     """What was read.
 
-    Since when a carrier gave no other answer than a refusal of the account: `streaks`, of the house's accounts by the
+    Since when a carrier gave no other answer than a refusal of the account: `streaks`, of the default accounts by the
     carrier's key; `account_streaks`, of clients' accounts by their numbers.
     """
 

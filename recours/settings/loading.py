@@ -134,7 +134,7 @@ class _Reading:
                 value = row.parse(source.text)
             except ValueError as error:
                 fault = f"{row.name} in {source.source}: {error}."
-                if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no account of the house
+                if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no default account
                     self.warnings.append(f"{fault} Until then no client's own account can be used.")
                 else:
                     self.sources.faults.append(fault)

@@ -433,7 +433,7 @@ class Settings:
     table_names: TableNames
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
-    credentials: Mapping[str, Credentials]  # the house's, by carrier's key
+    credentials: Mapping[str, Credentials]  # of the default accounts, by carrier's key
     base_urls: Mapping[str, str]
     mail: MailSettings
     watch: MonitoringSettings

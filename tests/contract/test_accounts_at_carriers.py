@@ -25,7 +25,7 @@ from tests.planted import PASSWORD
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
-# The house's account, and those of two clients, as the carriers know them.
+# The default account, and those of two clients, as the carriers know them.
 HOUSE, FIRST, SECOND = "10000001", "10000002", "10000003"
 PASSWORDS = {HOUSE: PASSWORD, FIRST: "222222", SECOND: "333333"}
 AMPLE = 1000

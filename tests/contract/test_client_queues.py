@@ -47,7 +47,7 @@ class Accounts(dict[str, Account]):
 
 @dataclass
 class Scene:
-    """A carrier with accounts of the house and of five shops."""
+    """A carrier with default accounts and of five shops."""
 
     box: Sandbox
     clock: SimulatedClock
@@ -187,7 +187,7 @@ def test_accounts_are_opened_when_they_are_asked_for(scene: Scene) -> None:
     assert set(scene.accounts) == {"chronopost", KEYS[2]}
 
 
-# ---------------------------------------------------------------- the house's account helps out
+# ---------------------------------------------------------------- the default account helps out
 
 
 def test_the_house_is_asked_about_a_parcel_that_is_denied_to_a_client(scene: Scene) -> None:
@@ -254,7 +254,7 @@ def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why:
 
 
 def house_waits(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
-    """The house's account is asked to wait, and to all others the parcel is not theirs."""
+    """The default account is asked to wait, and to all others the parcel is not theirs."""
     scenario = Scenario.RATE_LIMITED if question.account == OF_HOUSE else Scenario.NOT_OURS
     return carrier.answer(question, replace(state, scenario=scenario))
 

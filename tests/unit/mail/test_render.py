@@ -168,7 +168,7 @@ def test_the_operator_reads_of_refused_accounts_of_clients_in_one_paragraph_a_ca
     house = fault(32, "chronopost", "auth_failed")
     told = [*of_clients, denied_one, house, fault(33, "ups#40", "auth_failed")]
     mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Branding(), CATALOG)
-    assert " 2 " in mail.subject  # after the house's account: the clients' of two carriers
+    assert " 2 " in mail.subject  # after the default account: the clients' of two carriers
     assert title in mail.plain
     assert rejected in mail.plain
     assert denied in mail.plain

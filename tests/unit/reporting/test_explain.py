@@ -318,7 +318,7 @@ def test_why_says_whose_account_serves_the_claim() -> None:
         remembered.sentences
     )
     others = served(HOUSE, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
-    assert f"the house's account: {SHOP} has none in use there." in " ".join(others.sentences)
+    assert f"the default account: {SHOP} has none in use there." in " ".join(others.sentences)
     assert others.as_json()["account"] == "chronopost"
     nobody = served(HOUSE, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
     assert f"There is no account at Chronopost for {SHOP}, nor one for all clients." in nobody.sentences

@@ -317,7 +317,7 @@ def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str
 
 @pytest.mark.parametrize(("keys", "which"), [("planted", "1 of 1"), (f"{KEYS[0]},{KEYS[1][:-4]}", "2 of 2")])
 def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: Path) -> None:
-    """The house's accounts go on, as where it is lost."""
+    """The default accounts go on, as where it is lost."""
     settings = load(tmp_path, {"RECOURS_ACCOUNTS_KEY": keys}, CATALOG)
     assert settings.accounts_keys == ()
     (warning,) = settings.warnings
