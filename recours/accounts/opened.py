@@ -225,5 +225,7 @@ def open_accounts(
             client_address=client_address,
         )
 
-    own_accounts = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
+    own_accounts = {
+        key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs
+    }
     return OpenedAccounts(own_accounts, settings, ClientAccounts(database) if database else None, make)
