@@ -117,17 +117,6 @@ class Worker(ABC):
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
-    def limits(self) -> Limits:
-        """How much may be done at once, and in all. Calls are left to the other worker if that runs at all."""
-        options = self.options
-        now = self.deps.clock.now()
-        batch = len(options.claims) or options.batch_size
-        last = self.deps.journal.last_run(self.other.name, now)
-        other_stage = self.other.stage if has_run_lately(last, self.other.schedule, now) else None
-        return Limits(
-            batch, options.concurrency, options.carrier_concurrency, options.max_runtime, other_stage
-        )
-
     def run(self) -> Report:
         """Do the run. Raises UnfitClaimsError, RunError if it cannot begin; a later fault is in the report."""
         self.open()
@@ -162,21 +151,26 @@ class Worker(ABC):
         self._expire()
         self.deps.intake.tell_owed(self.deps.clock.now())
 
-    def slice(
-        self, lanes: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
-    ) -> None:
+    def slice(self, lanes: Collection[str] = (), *, most: int = 0, longest: timedelta | None = None) -> None:
         """Fetch due claims of these accounts (none named: of all carriers that the run is for), the most urgent first.
 
         Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which accounts
         took no more calls. Raises RunError.
         """
-        lanes = lanes or self.catalog.accounts_of(self.options.carriers)
-        limits = self.limits()
+        options = self.options
+        now = self.deps.clock.now()
+        last = self.deps.journal.last_run(self.other.name, now)
         if longest is not None:
             self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
-            limits = limits._replace(max_runtime=longest)
-        if most is not None:
-            limits = limits._replace(batch_size=most)
+        limits = Limits(
+            most or len(options.claims) or options.batch_size,
+            options.concurrency,
+            options.carrier_concurrency,
+            longest or options.max_runtime,
+            # Calls are left to the other worker if that runs at all.
+            self.other.stage if has_run_lately(last, self.other.schedule, now) else None,
+        )
+        lanes = lanes or self.catalog.accounts_of(options.carriers)
         self.refusals = {}
         try:
             self._fetch_due(lanes, limits)
