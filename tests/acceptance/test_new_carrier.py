@@ -1,7 +1,7 @@
-"""A carrier is three files and two names: one that is made up is added to a copy of the project, and the rest follows.
+"""A carrier is four files and three names: one that is made up is added to a copy of the project, and the rest follows.
 
-Its client, its simulator and the schema of its requests lie in `tests/carriers/new_carrier/`; to its table of cases it
-adds a row.
+Its client, its simulator, the schema of its requests and the table of its answers lie in `tests/carriers/new_carrier/`; to
+the table of cases it adds a row.
 """
 
 import os
@@ -30,6 +30,7 @@ CASES["acme"] = Cases(
     label="delivered",
 )
 """
+PRINTED = '    "": "', '    "acme": "acme express|acme",\n    "": "'
 NUMBER = "AC0000000001"  # its digits say: delivered at once
 
 
@@ -37,7 +38,7 @@ class Project:
     """A copy of the project that has the carrier, and what is typed there."""
 
     def __init__(self, root: Path, home: Path) -> None:
-        """Three files, two names, a row."""
+        """Four files, three names, a row."""
         self.root, self.home = own_settings.copy(root), home
         for package, (part, entry) in PACKAGES.items():
             folder = root / "recours" / package
@@ -46,6 +47,10 @@ class Project:
             text = registry.read_text(encoding="utf-8")
             registry.write_text(registered(text, f"recours.{package}.acme", entry), encoding="utf-8")
         (root / "tests/schemas/acme.yaml").write_bytes((PARTS / "schema.yaml").read_bytes())
+        (root / "tests/carriers/test_acme.py").write_bytes((PARTS / "table.py").read_bytes())
+        names = root / "recours/evidence/carrier_names.py"
+        text = names.read_text(encoding="utf-8")
+        names.write_text(text.replace(*PRINTED), encoding="utf-8")
         with (root / "tests/carriers/cases.py").open("a", encoding="utf-8") as cases:
             cases.write(ROW)
 
@@ -129,6 +134,7 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
 def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
     suites = (
         "tests/carriers/test_simulated.py",
+        "tests/carriers/test_rules.py",
         "tests/contract/test_carriers.py",
         "tests/fuzz/test_answers.py",
         "tests/carriers/test_requests.py",
