@@ -338,7 +338,7 @@ class MailOutbox:
     def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}
 
-    def undecided(self, now: datetime) -> list[tuple[int, str]]:
+    def mark_undecided(self, now: datetime) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
         dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
         values = {"state": MailState.UNDECIDED, "ended_at": now, "error": MailTrouble.RUN_DIED.text()}

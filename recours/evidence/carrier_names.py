@@ -16,7 +16,7 @@ _NAMES = {key: re.compile(rf"\b(?:{names})\b") for keys, names in _FAMILIES.item
 ANY_NAME = "|".join(_FAMILIES.values())
 _ANY_NAME = re.compile(rf"\b(?:{ANY_NAME})\b")
 # Of our carriers: these are part of no person's name.
-SINGLE_WORDS = frozenset(
+ONE_WORD_NAMES = frozenset(
     name for keys, names in _FAMILIES.items() if keys for name in names.split("|") if " " not in name
 )
 

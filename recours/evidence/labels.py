@@ -135,7 +135,7 @@ NO_NAMES = (
     express mondial relay united federal system deutsche post pickup
     true false null undefined yes oui non ja nein
 """)
-    | carrier_names.SINGLE_WORDS
+    | carrier_names.ONE_WORD_NAMES
 )
 # Little words within names, and before them.
 LITTLE = _set(

@@ -70,7 +70,7 @@ class DocumentStore:
                     if time.time() - part.stat().st_mtime > limit_s:
                         part.unlink()
         except OSError as error:
-            raise self._fault(error) from error
+            raise self._storage_error(error) from error
 
     def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
         """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
@@ -102,7 +102,7 @@ class DocumentStore:
                     apart.unlink(missing_ok=True)
                 documents.append(result)
         except OSError as error:
-            raise self._fault(error) from error
+            raise self._storage_error(error) from error
         return documents
 
     def refuse(self, path: Path) -> Path:
@@ -146,7 +146,7 @@ class DocumentStore:
                     sync_folder(new_folder.parent)
                     self._new_folders.discard(new_folder)
         except OSError as error:
-            raise self._fault(error) from error
+            raise self._storage_error(error) from error
 
     def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
         """What is known of an answer, without paths: the folder may be moved."""
@@ -220,7 +220,7 @@ class DocumentStore:
             part.unlink(missing_ok=True)
             raise
 
-    def _fault(self, error: OSError) -> RunError:
+    def _storage_error(self, error: OSError) -> RunError:
         return RunError(
             f"Documents cannot be stored in {self.folder}: {error.strerror or error}. "
             "No carrier is called before that is mended."

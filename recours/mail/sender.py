@@ -69,7 +69,7 @@ class EmailSender:
         A fault of the server is logged, and everything waits.
         """
         now = self.clock.now()
-        for mail_id, recipient in self.mails.undecided(now):
+        for mail_id, recipient in self.mails.mark_undecided(now):
             _log_error(
                 f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
             )

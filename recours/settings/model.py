@@ -243,7 +243,7 @@ def _require_plain(url: str) -> None:
         raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
 
 
-def ping_url(text: str) -> str:
+def check_url(text: str) -> str:
     """The URL of a check, perhaps with {worker} in its path, or nothing. Its text is never repeated: it is a key."""
     if not text:
         return text
@@ -255,7 +255,7 @@ def ping_url(text: str) -> str:
     return text
 
 
-def tsa_url(text: str) -> str:
+def authority_url(text: str) -> str:
     """The URL of a timestamping authority, or nothing. Plain http will do: what it answers is signed."""
     if not text:
         return text
@@ -284,7 +284,7 @@ def sealing_keys(text: str) -> tuple[str, ...]:
     return keys
 
 
-def metrics_file(text: str) -> Path | None:
+def prom_file(text: str) -> Path | None:
     """A file for node_exporter, or nothing. Its collector passes over other names."""
     if text and not text.endswith(".prom"):
         raise ValueError("its name must end in .prom, or node_exporter does not read it")
@@ -420,8 +420,8 @@ class MonitoringSettings:
 
     # fmt: off
     # With {worker}, or not; "": none. A secret: those who know it can ping.
-    ping_url: str = _setting("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
-    metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
+    ping_url: str = _setting("RECOURS_PING_URL", "", check_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
+    metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", prom_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
     # fmt: on
 
 
@@ -447,7 +447,7 @@ class Settings:
     # To what is made in these folders, and to the embedded database.
     access: Access = _setting(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
     log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size at which a log file is rotated")
-    tsa_url: str = _setting("RECOURS_TSA_URL", "", tsa_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
+    tsa_url: str = _setting("RECOURS_TSA_URL", "", authority_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
     tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     # The first seals the credentials of clients in the database, any opens them.
     accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
