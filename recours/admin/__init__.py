@@ -1,1 +1,1 @@
-"""What a person has the system do beside the runs. What they read of it is in `recours.reporting`."""
+"""What a person does beside the runs. What they read is in `recours.reporting`."""

@@ -129,7 +129,7 @@ class RequestedFetch:
     _worker: Worker | None = None
 
     @property
-    def done(self) -> int:
+    def progress(self) -> int:
         """How many claims it has dealt with so far."""
         worker = self._worker
         over = len(self.outcomes)

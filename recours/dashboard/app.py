@@ -137,8 +137,8 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         Route("/enter", page.enter, methods=["POST"]),
         Route("/leave", page.leave, methods=["POST"]),
         Route("/language", page.choose_language, methods=["POST"]),
-        *(Route(path, page.shown(view), methods=["GET"]) for path, view in GET_ROUTES.items()),
-        *(Route(path, page.done(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
+        *(Route(path, page.get(view), methods=["GET"]) for path, view in GET_ROUTES.items()),
+        *(Route(path, page.post(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
     ]
     handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
     # Around the whole, not one of its middlewares: those add nothing to the answer to a fault that nobody foresaw.
@@ -217,13 +217,13 @@ class _Page:
         self._notices = Notices()
         self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of sessions
 
-    def shown(self, view: View) -> Callable[[Request], Any]:
+    def get(self, view: View) -> Callable[[Request], Any]:
         def endpoint(request: Request) -> Response:
             return self._answer(request, view, FormData(), *self._admit(request, acts=False))
 
         return endpoint
 
-    def done(self, view: View) -> Callable[[Request], Any]:
+    def post(self, view: View) -> Callable[[Request], Any]:
         def act(visit: Visit) -> Response:
             try:
                 return view(visit)

@@ -15,7 +15,7 @@ from recours.app import App
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import names_text
 from recours.core.text import clean
-from recours.dashboard.visit import Visit, do_in_background, done, number_in
+from recours.dashboard.visit import Visit, do_in_background, do_now, number_in
 from recours.reporting.labels import account_reason, author_text, reason_of
 from recours.reporting.system import Backlog, CarrierNow
 from recours.runs.summary import worth_showing
@@ -141,13 +141,13 @@ def pause(visit: Visit) -> Response:
     carrier = _carrier(visit)
     client = visit.field("client")
     why = visit.field("why")
-    return visit.back(done(visit, lambda actions: actions.pause(carrier, why, client)))
+    return do_now(visit, lambda actions: actions.pause(carrier, why, client))
 
 
 def resume(visit: Visit) -> Response:
     carrier = _carrier(visit)
     client = visit.field("client")
-    return visit.back(done(visit, lambda actions: actions.resume(carrier, client)))
+    return do_now(visit, lambda actions: actions.resume(carrier, client))
 
 
 def check(visit: Visit) -> Response:
@@ -170,10 +170,10 @@ def _carrier(visit: Visit) -> str:
 
 def set_limits(visit: Visit) -> Response:
     client, carrier, text = map(visit.field, ("client", "carrier", "limits"))
-    return visit.back(done(visit, lambda actions: actions.set_limits(client, carrier, text)))
+    return do_now(visit, lambda actions: actions.set_limits(client, carrier, text))
 
 
 def remove_account(visit: Visit) -> Response:
     client = visit.field("client")
     carrier = visit.field("carrier")
-    return visit.back(done(visit, lambda actions: actions.remove_account(client, carrier)), "/carriers")
+    return do_now(visit, lambda actions: actions.remove_account(client, carrier), "/carriers")

@@ -21,7 +21,7 @@ from recours.dashboard.claims import TONES
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
 from recours.dashboard.texts import CLAIM_STATUSES, DISPUTES
-from recours.dashboard.visit import Notice, Visit, actions_of, change_parameters, done
+from recours.dashboard.visit import Notice, Visit, actions_of, change_parameters, do_now
 from recours.host.installation import quoted_word, readable
 from recours.reporting.advice import possible_actions
 from recours.reporting.claim_reports import explanation_of
@@ -212,7 +212,7 @@ def correct(visit: Visit) -> Response:
     reference = visit.field("reference")
     number = visit.field("number") or None
     carrier = visit.field("carrier") or None
-    return visit.back(done(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier)))
+    return do_now(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier))
 
 
 def attach(visit: Visit) -> Response:
@@ -253,4 +253,4 @@ def detach(visit: Visit) -> Response:
     reference = visit.field("reference")
     sha256 = visit.field("piece")
     why = visit.field("why")
-    return visit.back(done(visit, lambda actions: actions.detach(reference, sha256, why)))
+    return do_now(visit, lambda actions: actions.detach(reference, sha256, why))

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState, MailTrouble
-from recours.dashboard.visit import Visit, do_in_background, done, number_in
+from recours.dashboard.visit import Visit, do_in_background, do_now, number_in
 from recours.reporting.reader import find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
 from recours.reporting.snapshot import Reports
@@ -53,7 +53,7 @@ def content(visit: Visit) -> Response:
 
 
 def release(visit: Visit) -> Response:
-    return visit.back(done(visit, lambda actions: actions.release_mails()))
+    return do_now(visit, lambda actions: actions.release_mails())
 
 
 def _mail(visit: Visit) -> WrittenMail:

@@ -130,7 +130,7 @@ class Notice:
     is_good: bool = True
     lines: list[tuple[str, bool]] = field(default_factory=list)
     total: int = 0  # of claims that are asked about while it is under way
-    done: Callable[[], int] = lambda: 0
+    progress: Callable[[], int] = lambda: 0
     is_over: bool = True
 
 
@@ -217,10 +217,10 @@ def actions_of(visit: Visit) -> Actions:
     return Actions(visit.app, visit.visitor.name, visit.texts.language)
 
 
-def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
-    """Do it now. Raises RecoursError."""
+def do_now(visit: Visit, do: Callable[[Actions], ActionResult], to: str = "") -> Response:
+    """Do it, and lead back with what came of it. Raises RecoursError."""
     result = do(actions_of(visit))
-    return Notice(result.sentence, is_good=result.is_done)
+    return visit.back(Notice(result.sentence, is_good=result.is_done), to)
 
 
 def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
@@ -257,7 +257,7 @@ def fetch_in_background(
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)
-    notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
+    notice = Notice(is_over=False, total=total, progress=lambda: fetch.progress)
 
     def work() -> None:
         fetch.run()

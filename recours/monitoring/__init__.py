@@ -1,1 +1,1 @@
-"""Who looks on while runs work: a check that is pinged, a file of metrics, a bar on the terminal."""
+"""What watches runs: a check that is pinged, and a file of metrics."""

@@ -1,1 +1,1 @@
-"""When the programs start: crontab and Windows Task Scheduler."""
+"""When the programs start: the crontab of this user."""

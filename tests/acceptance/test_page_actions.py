@@ -119,7 +119,7 @@ def test_claims_are_fetched_by_a_run(service: Service, actions: Actions) -> None
     service.add(*FOREVER)
     fetch = replace(actions, language="fr").fetch(["CLM-0001", "CLM-0002", "CLM-0003", "\0"])
     fetch.run()
-    assert (fetch.fault, fetch.done, fetch.fetched) == (None, 4, 1)
+    assert (fetch.fault, fetch.progress, fetch.fetched) == (None, 4, 1)
     first, second, *others = fetch.outcomes
     assert isinstance(first, FetchResult)
     assert isinstance(second, FetchResult)
@@ -157,7 +157,7 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
     lost = Actions(replace(actions.app, settings=settings), WHO)
     fetch = lost.fetch(["CLM-0001"])
     fetch.run()
-    assert (fetch.outcomes, fetch.done) == ([], 0)
+    assert (fetch.outcomes, fetch.progress) == ([], 0)
     assert fetch.fault is not None
     assert fetch.fault.startswith("The database cannot be used at the moment")
 
