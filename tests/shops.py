@@ -68,7 +68,7 @@ def has_account(shop: int, carrier: str) -> bool:
     return CARRIERS.index(carrier) != shop % len(CARRIERS)
 
 
-def in_turn(count: int) -> Iterator[Wanted]:
+def alternate(count: int) -> Iterator[Wanted]:
     """So many claims: every shop at every carrier, with another kind of parcel each time.
 
     Never many denials in a row: five make a run suspect the account.

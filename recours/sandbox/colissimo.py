@@ -237,7 +237,7 @@ def _events(state: ParcelState) -> list[dict[str, Any]]:
             "siteName": "LILLE PFC",
             "siteZipCode": "59000",
         }
-        for code, label, at in reversed(state.history(_ON_THE_WAY, _DELIVERED, state.in_turn(_RETURNED)))
+        for code, label, at in reversed(state.history(_ON_THE_WAY, _DELIVERED, state.alternate(_RETURNED)))
     ]
 
 

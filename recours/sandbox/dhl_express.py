@@ -197,7 +197,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
     """As much of them as the view shows. The offset comes only if it was asked for."""
     offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
-    history = state.history(_ON_THE_WAY, _DELIVERED, state.in_turn(_RETURNS), *_NOT_YET)
+    history = state.history(_ON_THE_WAY, _DELIVERED, state.alternate(_RETURNS), *_NOT_YET)
     events = [_event(*event, offsets=offsets) for event in history]
     if events[-1]["typeCode"] == _DELIVERED[0]:
         events[-1]["signedBy"] = documents.signatory_of(state)

@@ -117,7 +117,7 @@ class Dpd(soap.SoapCarrier):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
-            return _error(*state.in_turn(_DENIED))
+            return _error(*state.alternate(_DENIED))
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])
         if question.details["customer"] != _customer_of(question.account):

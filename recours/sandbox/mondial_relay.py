@@ -96,7 +96,7 @@ class MondialRelay(soap.SoapCarrier):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
-            return _answer(state.in_turn(_DENIED))
+            return _answer(state.alternate(_DENIED))
         return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:

@@ -185,7 +185,7 @@ class ParcelState:
         """Tell whether the parcel has arrived somewhere: IN_TRANSIT is the one scenario in which it has not."""
         return self.scenario is not Scenario.IN_TRANSIT
 
-    def in_turn(self, items: Sequence[_Item]) -> _Item:
+    def alternate(self, items: Sequence[_Item]) -> _Item:
         """Another one at each try."""
         return items[self.tries % len(items)]
 
@@ -202,7 +202,7 @@ class ParcelState:
         elif self.is_delivered:
             events.append(arrival)
         elif not_yet:
-            events[-1] = self.in_turn(not_yet)
+            events[-1] = self.alternate(not_yet)
         return [(*texts, self.last_at - age) for *texts, age in events]
 
     @property

@@ -171,7 +171,7 @@ def _shipment(question: Question, **fields: Any) -> Answer:
 
 def _package(question: Question, state: ParcelState) -> dict[str, Any]:
     delivered = state.is_delivered
-    end_of_return = (_GOING_BACK, state.in_turn((_BACK, _ARRIVED)))
+    end_of_return = (_GOING_BACK, state.alternate((_BACK, _ARRIVED)))
     steps = state.history(_ON_THE_WAY, _ARRIVED, end_of_return, *_NOT_YET)
     kind, code, _, label, end = steps[-1]
     package: dict[str, Any] = {

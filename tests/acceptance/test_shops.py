@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Kind
 from tests.processes_of_fleet import Program, environment
-from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, in_turn, shops_in
+from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, alternate, shops_in
 
 SCRIPT = ("scripts/pod_retry_scheduler.py", "--batch-size", "10000")
 
@@ -43,7 +43,7 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
     dpd, colissimo, express = of_each // 2, of_each + 1, 2 * of_each
     limited = {(4, "dpd"): {"": f"{dpd}/day@UTC"}, (5, "colissimo"): {"": f"{colissimo}/day@UTC"}}
     with shops_in(tmp_path / "shops", kind, limits=limited) as shops:
-        shops.add(in_turn(count), datetime.now(UTC))
+        shops.add(alternate(count), datetime.now(UTC))
         work(shops, tmp_path, processes, QUOTA_DHL_EXPRESS=f"{express}/day@UTC")
 
         assert shops.check_callers().keys() == {"", HOUSE, *map(account_of, SHOPS)}

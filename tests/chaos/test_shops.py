@@ -14,7 +14,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks
-from tests.shops import HOUSE, SHOPS, Shops, Wanted, Whose, account_of, in_turn
+from tests.shops import HOUSE, SHOPS, Shops, Wanted, Whose, account_of, alternate
 
 ONE_AT_A_TIME = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
@@ -92,7 +92,7 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         world.box.latency = 0.03
         shops = Shops(world.database, world.box, limited)
         world.settings |= shops.settings | {"QUOTA_DHL_EXPRESS": f"{express}/day@UTC"}
-        shops.add(in_turn(count), START)
+        shops.add(alternate(count), START)
         crowd = Crowd(world, ("--batch-size", "8", "--concurrency", "2"), size=8)
         for n in range(4):  # when killed runs have their leases behind them
             at = START + n * timedelta(minutes=12)
