@@ -200,7 +200,7 @@ class Reports:
             if listed.health is not AccountHealth.OPEN
         }
         unassessed = system.unassessed(mark) if any(backlog.unassessed for backlog in backlogs) else []
-        new = _lines_of(unassessed, now, self.app.policy)
+        new = _lines_of(unassessed, now, self.app.policy) if unassessed else {}
         of_new = [Backlog(key, Counter(entry.stage for entry in line)) for key, line in new.items()]
         with_new = merge_backlogs([*backlogs, *of_new])
         paces = self._paces(carriers, accounts, with_new)
@@ -276,8 +276,10 @@ class Reports:
             pace = paces.get(backlog.carrier)
             if pace and (backlog.due > pace.claims or openings.get(backlog.carrier) is not None):
                 held_up.append(backlog)
+        overlong: dict[str, OverlongBacklog] = {}
+        if not held_up:
+            return overlong
         lines = self.system.lines([backlog.carrier for backlog in held_up], DUE, now, COUNTED_UP_TO)
-        overlong = {}
         for backlog in held_up:
             key = backlog.carrier
             line = [*lines[key], *new.get(key, ())]

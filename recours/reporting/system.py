@@ -178,7 +178,8 @@ class Rate:
     @property
     def percent(self) -> float | None:
         """Success: proofs in a hundred closed claims, one decimal; None: none was closed."""
-        return round(100 * self.success / self.closed, 1) if self.closed else None
+        closed = self.success + self.given_up
+        return round(100 * self.success / closed, 1) if closed else None
 
     @property
     def percent_of_attempts(self) -> float | None:
@@ -276,13 +277,13 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
     runs = [
         run for run in runs if run.worker in WORKERS and now - SINCE <= run.started_at <= now + CLOCKS_DIFFER
     ][:MOST_RECORDS]
-    of_fleet = [run for run in runs if is_of_fleet(run)]
+    of_fleet = [run for run in runs if _TICKED_AT in run.stats]
     if not of_fleet:
         return None
     ticks = [datetime.fromisoformat(at) for run in of_fleet if (at := run.stats[_TICKED_AT])]
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
     is_still = now - ticked_at > SILENT_AFTER
-    goes_on = any(run.started_at > ticked_at for run in runs if not is_of_fleet(run))
+    goes_on = any(run.started_at > ticked_at for run in runs if _TICKED_AT not in run.stats)
     # If they were stopped, that is in order where cron goes on.
     is_silent = is_still and (not goes_on or _died(of_fleet, ticked_at))
     return FleetStatus(ticked_at, is_silent, is_replaced=is_still and goes_on)

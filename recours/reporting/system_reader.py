@@ -319,7 +319,7 @@ class SystemReader:
                 *connection.scalars(lately),
                 *(key for key, check in checks.items() if check.is_failure),
             }
-            answers = _answers(connection, sorted(failing), now)
+            answers = _answers(connection, sorted(failing), now) if failing else {}
         streaks = {key: unavailable_since(answers[key], checks.get(key), now) for key in sorted(failing)}
         return {key: since for key, since in streaks.items() if since}
 
@@ -509,15 +509,14 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
     next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
     lanes = first.union_all(select(next_lane).where(first.c.lane.is_not(None)))
 
-    def of_lane(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
-        return select(*columns).where(_c.lane == lanes.c.lane, is_at_stage(stage)).correlate(lanes)
-
-    counts = [
-        select(func.count()).select_from(of_lane(stage, literal(1)).limit(limit).subquery())
-        for stage in Stage
-    ]
-    new = of_lane(Stage.NEW, _c.since).limit(limit).subquery()
-    oldest = [select(func.min(new.c.since))] + [of_lane(stage, func.min(_c.failed_at)) for stage in _FAILED]
+    of_lane: Select[Any] = select().where(_c.lane == lanes.c.lane).correlate(lanes)
+    counts = []
+    for stage in Stage:
+        some = of_lane.add_columns(literal(1)).where(is_at_stage(stage)).limit(limit)
+        counts.append(select(func.count()).select_from(some.subquery()))
+    new = of_lane.add_columns(_c.since).where(is_at_stage(Stage.NEW)).limit(limit).subquery()
+    oldest = [select(func.min(new.c.since))]
+    oldest += [of_lane.add_columns(func.min(_c.failed_at)).where(is_at_stage(stage)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
     is_due = _c.next_at <= due_until if due_until else false()
     come = (
