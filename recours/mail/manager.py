@@ -61,7 +61,7 @@ class NotificationManager:
         due = (
             mail
             for client_id, ids in self.outbox.untold_by_client().items()
-            for mail in self._of_client(client_id, ids, now)
+            for mail in self._client_mails(client_id, ids, now)
         )
         # As many as it takes to know: there may be thousands.
         first = list(islice(due, self.settings.send_limit + 1))
@@ -78,7 +78,7 @@ class NotificationManager:
             )
         return count + self._summary(now)
 
-    def _of_client(
+    def _client_mails(
         self, client_id: Any, ids: Sequence[int], now: datetime
     ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
         recipient = self.outbox.recipient(client_id)
@@ -152,7 +152,10 @@ class NotificationManager:
             summary_due(self.outbox.last_summary(), now, self.policy.zone) or self._has_new(summary, now)
         ):
             mails.append((MailKind.OPERATOR_SUMMARY, summary))
-        return sum(self._write(kind, of, operator, self.settings.language, now) for kind, of in mails)
+        return sum(
+            self._write(kind, mail_events, operator, self.settings.language, now)
+            for kind, mail_events in mails
+        )
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Tell whether a fault is among these that no mail of these days was about."""

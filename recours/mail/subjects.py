@@ -35,7 +35,7 @@ def subject_of(
     texts = Localized(language)
     events = things(events)
     if kind is MailKind.OPERATOR_SUMMARY:
-        first, *more = _for_operator(events, texts, catalog, blocked)
+        first, *more = _operator_phrases(events, texts, catalog, blocked)
         subject = first + (
             texts.counted(" (and {count} more)", " (and {count} more)", len(more)) if more else ""
         )
@@ -59,7 +59,7 @@ def subject_of(
     return clean(subject, _LONGEST)
 
 
-def _for_operator(
+def _operator_phrases(
     events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog, blocked: Mapping[str, int]
 ) -> Iterator[str]:
     """A phrase for each thing, the most urgent first."""

@@ -18,10 +18,10 @@ from recours.reporting.plan import (
     AccountFacts,
     Plan,
     Terms,
-    as_planned,
     day_in_line,
     make_plan,
     opening_of,
+    planned_claim,
     stands_in_line,
 )
 from recours.reporting.reader import most_urgent_claims, survey
@@ -100,7 +100,8 @@ def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date
     key = claim.account_key
     urgent = most_urgent_claims(app.database, app.catalog, key, _IN_LINE, now)
     planned = (
-        as_planned(other, now, policy) for other in {other.id: other for other in (*urgent, claim)}.values()
+        planned_claim(other, now, policy)
+        for other in {other.id: other for other in (*urgent, claim)}.values()
     )
     account = accounts_now(app, [key])[key]
     terms = terms_now(app, policy)
@@ -126,7 +127,7 @@ def plan_for(
     if max_retries is not None:
         policy = replace(policy, max_retries=max_retries)
     rows = survey(app.database, app.schema, app.catalog, NEVER, policy.max_retries, now)
-    planned = (as_planned(row.claim, now, policy, edited=row.edited) for row in rows)
+    planned = (planned_claim(row.claim, now, policy, edited=row.edited) for row in rows)
     claims = [claim for claim in planned if claim]
     account_facts = accounts_now(app, {claim.account_key for claim in claims})
     return make_plan(claims, account_facts, terms_now(app, policy, batch_sizes), now, now + horizon)
@@ -156,11 +157,11 @@ def accounts_now(app: App, keys: Collection[str]) -> dict[str, AccountFacts]:
     catalog = app.catalog
     real = open_accounts(app.settings, app.clock, random, database=app.database)
     queue = make_queue(app.settings, app.database, app.clock, random, real)
-    known = [key for key in keys if key in real]
-    real.open_all(key for key in known if carrier_of(key) != key)
-    statuses = queue.statuses(known)
+    account_keys = [key for key in keys if key in real]
+    real.open_all(key for key in account_keys if carrier_of(key) != key)
+    statuses = queue.statuses(account_keys)
     facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER) for key in keys}
-    for key in known:
+    for key in account_keys:
         status = statuses[key]
         lasting = (closing for closing in status.closings if opening_of(closing) is None)
         facts[key] = AccountFacts(

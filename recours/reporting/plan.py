@@ -100,7 +100,7 @@ def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[date
     return sorted(runs, key=itemgetter(0))
 
 
-def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
+def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
     """An open claim as the next run finds it, without its texts; None: no run will try it.
 
     `edited`: it is not what it was assessed on.
@@ -196,7 +196,7 @@ def make_plan(
     now: datetime,
     until: datetime,
 ) -> Plan:
-    """The plan for open claims (`as_planned`). `accounts`: by key, of all these claims."""
+    """The plan for open claims (`planned_claim`). `accounts`: by key, of all these claims."""
     simulation = Simulation(claims, accounts, terms, now, until)
     due = simulation.due()
     for at, worker in coming_runs(terms, now, until):
@@ -255,7 +255,7 @@ class _Run:
 
 @dataclass
 class Simulation:
-    """The open claims (as by `as_planned`) as the coming runs leave them. `accounts`: those of all claims, by key."""
+    """The open claims (as by `planned_claim`) as the coming runs leave them. `accounts`: those of all claims, by key."""
 
     claims: Sequence[Claim]
     accounts: Mapping[str, AccountFacts]
@@ -346,7 +346,7 @@ class Simulation:
         deliveries = [self._delivery(account, claim) for _, claim in bundle]
         budgets = account.spec.calls_for_bundle(deliveries) if account.spec else []
         reserved = Counter({} if key in run.called else account.setup_calls)
-        made = Counter(reserved)
+        calls_made = Counter(reserved)
         for number, (delivery, calls) in enumerate(zip(deliveries, budgets, strict=True)):
             place, claim = bundle[number]
             if self._is_refused(run, key, claim, reserved + Counter(calls)):
@@ -356,13 +356,13 @@ class Simulation:
                     return None
                 break
             reserved += Counter(calls)
-            made += Counter(usual_calls(calls, delivery))
+            calls_made += Counter(usual_calls(calls, delivery))
             self._attempt(run, place, claim, _ASSUMED)
         run.called.add(key)
         for quota in self._quotas[key]:
             quota.use(reserved)
-        self._days[-1].calls[key] += made.total()
-        return reserved - made
+        self._days[-1].calls[key] += calls_made.total()
+        return reserved - calls_made
 
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
         """The most urgent claim with its place, and those that share its call; none if it needs no call."""
@@ -417,9 +417,11 @@ class Simulation:
                 return True
             # Of thousands only those are looked at that matter.
             if units and free < self._kept(run, key, quota.limit, len(rivals)):
-                own = _entry(claim, 0, now)[:2]
+                urgency_of_claim = _entry(claim, 0, now)[:2]
                 ahead = islice(takewhile(lambda other: other[0] == 0, reversed(rivals)), MOST_DEADLINES)
-                nearer = sum(other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > own)
+                nearer = sum(
+                    other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > urgency_of_claim
+                )
                 if free < self._kept(run, key, quota.limit, nearer):
                     return True
         return False
@@ -519,7 +521,7 @@ def day_in_line(
     """The day before which no run tries a claim that stands in line.
 
     None: the first run that may ask its carrier tries it, or its worker does not run. `claims`: it and the most urgent ones
-    of its account, as by `as_planned`.
+    of its account, as by `planned_claim`.
     """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)

@@ -151,7 +151,7 @@ def problems(overview: Overview) -> list[Problem]:
 # ---------------------------------------------------------------- the rules
 
 
-def _of_workers(overview: Overview) -> Iterator[Problem]:
+def _worker_problems(overview: Overview) -> Iterator[Problem]:
     for worker in overview.workers:
         facts: dict[str, str | int] = {"worker": worker.worker}
         every = facts | {"schedule_minutes": round(worker.schedule.total_seconds() / 60)}
@@ -172,7 +172,7 @@ def _of_workers(overview: Overview) -> Iterator[Problem]:
         yield Problem(_K.FLEET_SILENT, since=overview.fleet.ticked_at)
 
 
-_OF_CLOSINGS = {
+_BY_CLOSING = {
     Closing.STOPPED: _K.CARRIER_PAUSED,
     Closing.REJECTED: _K.CREDENTIALS_REJECTED,
     Closing.DENIED: _K.ACCOUNT_DENIED,
@@ -180,7 +180,7 @@ _OF_CLOSINGS = {
 }
 
 
-def _of_carriers(overview: Overview) -> Iterator[Problem]:
+def _carrier_problems(overview: Overview) -> Iterator[Problem]:
     """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
     of_house = {backlog.carrier: backlog for backlog in overview.backlogs}
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
@@ -191,7 +191,7 @@ def _of_carriers(overview: Overview) -> Iterator[Problem]:
         ]
         backlog = (of_all if carrier.stopped else of_house).get(carrier.key, Backlog(carrier.key, {}))
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
-        kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
+        kind = _BY_CLOSING.get(closing_of(refusal)) if refusal else None
         if refusal and kind and (carrier.configured or backlog.in_progress):
             facts: dict[str, str | int] = {
                 "name": carrier.name,
@@ -224,17 +224,17 @@ def _of_carriers(overview: Overview) -> Iterator[Problem]:
             )
 
 
-_OF_HEALTH = {
+_BY_HEALTH = {
     AccountHealth.REFUSED: _K.ACCOUNTS_REFUSED,
     AccountHealth.UNUSABLE: _K.ACCOUNTS_UNUSABLE,
 }
 
 
-def _of_accounts(overview: Overview) -> Iterator[Problem]:
+def _account_problems(overview: Overview) -> Iterator[Problem]:
     """Accounts of clients with which no work is done until somebody acts: one problem for all of a carrier."""
     backlogs = {backlog.carrier: backlog for backlog in overview.backlogs}
     streaks = overview.troubles.account_streaks
-    for health, kind in _OF_HEALTH.items():
+    for health, kind in _BY_HEALTH.items():
         for carrier in overview.carriers:
             accounts = [
                 listed
@@ -274,7 +274,7 @@ def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]
     return {label: len(clients), f"{label}_named": names, f"{label}_more": max(len(clients) - _NAMED, 0)}
 
 
-def _of_backlogs(overview: Overview) -> Iterator[Problem]:
+def _backlog_problems(overview: Overview) -> Iterator[Problem]:
     """Due claims that come after their deadlines, at the pace of the quota."""
     for key, backlog in overview.troubles.backlogs.items():
         name = next((carrier.name for carrier in overview.carriers if carrier.key == carrier_of(key)), key)
@@ -288,7 +288,7 @@ def _of_backlogs(overview: Overview) -> Iterator[Problem]:
         yield Problem(_K.BACKLOG, backlog.due, carrier=key, facts=facts, claims=Concerned([key], DUE))
 
 
-def _of_claims(overview: Overview) -> Iterator[Problem]:
+def _claim_problems(overview: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in overview.backlogs if backlog.carrier == ""), None)
     stages = (*IN_PROGRESS, Stage.SETTLED)
     # Not those that no run has assessed: whose they are is not known yet.
@@ -321,7 +321,7 @@ def _of_claims(overview: Overview) -> Iterator[Problem]:
         yield Problem(_K.INTERNAL_ERRORS, errors)
 
 
-def _of_documents(overview: Overview) -> Iterator[Problem]:
+def _document_problems(overview: Overview) -> Iterator[Problem]:
     """Carriers of which the documents of several parcels were refused: their layout may have changed."""
     names = {carrier.key: carrier.name for carrier in overview.carriers}
     for carrier, pieces in overview.troubles.refused.items():
@@ -334,15 +334,15 @@ def _of_documents(overview: Overview) -> Iterator[Problem]:
         yield Problem(_K.REFUSED_DOCUMENTS, len(ids), first, None, carrier, facts, Concerned(ids=ids))
 
 
-_OF_MAILS = {
+_BY_MAIL_STATE = {
     MailState.READY: _K.MAILS_WAITING,
     MailState.HELD: _K.MAILS_HELD,
     MailState.UNDECIDED: _K.MAILS_UNDECIDED,
 }
 
 
-def _of_mails(overview: Overview) -> Iterator[Problem]:
-    for state, kind in _OF_MAILS.items():
+def _mail_problems(overview: Overview) -> Iterator[Problem]:
+    for state, kind in _BY_MAIL_STATE.items():
         pile = overview.mails.get(state, Pile())
         if count := pile.overdue if state is MailState.READY else pile.count:
             yield Problem(kind, count, pile.since)
@@ -350,13 +350,13 @@ def _of_mails(overview: Overview) -> Iterator[Problem]:
 
 # Every rule, in the order in which problems are shown.
 RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
-    _of_workers,
-    _of_carriers,
-    _of_accounts,
-    _of_backlogs,
-    _of_claims,
-    _of_documents,
-    _of_mails,
+    _worker_problems,
+    _carrier_problems,
+    _account_problems,
+    _backlog_problems,
+    _claim_problems,
+    _document_problems,
+    _mail_problems,
 )
 
 
@@ -654,7 +654,7 @@ class VerdictSentences(Localized):
             "day": day,
         }
         if problem.since:
-            values["at"] = self._at(problem.since, now, exact=True)
+            values["at"] = self._time_of(problem.since, now, exact=True)
         if problem.count:
             singular = message if isinstance(message, str) else message.one
             values["blocked"] = self.counted(
@@ -690,7 +690,7 @@ class VerdictSentences(Localized):
             else self.counted(*message, problem.count, **values)
         )
 
-    def _at(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
+    def _time_of(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
         """Of today the time, of other days the day; `exact`: both."""
         if self.is_same_day(at, now):
             return self.time(at)
@@ -698,12 +698,12 @@ class VerdictSentences(Localized):
 
     def _since(self, at: datetime, now: datetime) -> str:
         if self.is_same_day(at, now):
-            return self.in_context("today", " since {at}", at=self._at(at, now))
-        return self(" since {at}", at=self._at(at, now))
+            return self.in_context("today", " since {at}", at=self._time_of(at, now))
+        return self(" since {at}", at=self._time_of(at, now))
 
     def _next_try(self, at: datetime | None, now: datetime) -> str:
         if at is None or at <= now:
             return self(" Next try: at the next run.")
         if self.is_same_day(at, now):
-            return self.in_context("today", " Next try {at}.", at=self._at(at, now, exact=True))
-        return self(" Next try {at}.", at=self._at(at, now, exact=True))
+            return self.in_context("today", " Next try {at}.", at=self._time_of(at, now, exact=True))
+        return self(" Next try {at}.", at=self._time_of(at, now, exact=True))

@@ -137,7 +137,7 @@ class DatabaseRecords:
         with self._search(criteria) as search:
             ids = search.ids(limit, skip, sort, descending=descending)
             count = search.count(COUNTED_UP_TO + 1)
-        return ClaimPage(self._in_order(ids), count)
+        return ClaimPage(self._read_claims(ids), count)
 
     def claims(
         self, criteria: ClaimFilter, limit: int, *, sort: Sort | None = None, descending: bool = False
@@ -145,14 +145,14 @@ class DatabaseRecords:
         """Up to `limit` claims, each with its client. `sort` None: the newest first."""
         with self._search(criteria) as search:
             ids = search.ids(limit, 0, sort, descending=descending)
-        return self._in_order(ids)
+        return self._read_claims(ids)
 
     def matching(self, criteria: ClaimFilter, limit: int = COUNTED_UP_TO) -> Matching:
         """The references of up to `limit` claims, the newest first, and how many more match."""
         with self._search(criteria) as search:
             ids = search.ids(limit, 0, None, descending=False)
             count_beyond = search.count_exactly() - limit if len(ids) == limit else 0
-        return Matching([listed.claim.reference for listed in self._in_order(ids)], max(count_beyond, 0))
+        return Matching([listed.claim.reference for listed in self._read_claims(ids)], max(count_beyond, 0))
 
     def each_claim(
         self, since: datetime | None = None, criteria: ClaimFilter | None = None
@@ -171,7 +171,7 @@ class DatabaseRecords:
         with self.database.read() as connection, self.database.dialect.scanning(connection):
             yield Search(connection, self.database.border, self.catalog, criteria)
 
-    def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
+    def _read_claims(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""
         by_id: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
@@ -326,14 +326,14 @@ def survey(
         if schema.is_current:
             is_edited = or_(_c.to_assess == 1, border.differs)
             is_leased = ~free(now)
-            queries = [reading(border, where) for where in _of_a_run(border, due_until, max_retries)]
+            queries = [reading(border, where) for where in _conditions_of_run(border, due_until, max_retries)]
             queries = [
                 query.add_columns(is_edited.label("edited"), is_leased.label("leased")) for query in queries
             ]
             conditions = conditions_without_row(border, read_mark(connection))
-            queries += [_as_new(reading_all(border, *where)) for where in conditions]
+            queries += [_mark_new(reading_all(border, *where)) for where in conditions]
         elif border.has("pod_fetch_status"):
-            queries = [_as_new(reading_without_ours(border, border.is_worked_on))]
+            queries = [_mark_new(reading_without_ours(border, border.is_worked_on))]
         else:
             queries = []
         for query in queries:
@@ -341,11 +341,11 @@ def survey(
                 yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
 
 
-def _as_new(query: Select[Any]) -> Select[Any]:
+def _mark_new(query: Select[Any]) -> Select[Any]:
     return query.add_columns(true().label("edited"), false().label("leased"))
 
 
-def _of_a_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
+def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
     """The claims that we have rows of, in parts that an index answers each."""
     retry_comes = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
     goes_on = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)

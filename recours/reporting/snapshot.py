@@ -224,10 +224,10 @@ class Reports:
             backlogs=beyond,
             refused=system.refused_documents(now - _A_DAY),
             account_streaks=system.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
-            without_account=self._without_account(carriers) if accounts else {},
+            without_account=self._clients_without_account(carriers) if accounts else {},
         )
 
-    def _without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
+    def _clients_without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
         """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
         clients = self.system.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})

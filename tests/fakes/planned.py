@@ -9,7 +9,7 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage, parse_limits
-from recours.reporting.plan import AccountFacts, Terms, as_planned
+from recours.reporting.plan import AccountFacts, Terms, planned_claim
 from recours.runs.worker import PODFetchWorker, PODRetryScheduler
 
 NOW = datetime(2026, 2, 2, 8, 20, tzinfo=UTC)
@@ -33,7 +33,7 @@ def claim(n: int, **columns: Any) -> Claim:
 
 
 def planned(*claims: Claim, policy: Policy = POLICY) -> list[Claim]:
-    return [found for each in claims if (found := as_planned(each, NOW, policy))]
+    return [found for each in claims if (found := planned_claim(each, NOW, policy))]
 
 
 def account(key: str, quota: str = "1000/day", closing: Refusal | None = None) -> AccountFacts:
