@@ -138,8 +138,6 @@ def correct(
     return corrected
 
 
-# ---------------------------------------------------------------- a proof that a person takes back
-
 DETACH = "detach"  # instead of a worker or a run, in the records
 
 
@@ -199,8 +197,6 @@ def _projection(
     return {"pod_fetch_status": FetchStatus.FAILED if had_failed else FetchStatus.PENDING, **no_document}
 
 
-# ---------------------------------------------------------------- what a person decides on claims
-
 _AT_ONCE = 2000
 _A_DAY = timedelta(days=1)
 
@@ -245,8 +241,6 @@ class ClaimEnrolment:
             self.note_decision()
         return count
 
-    # ---------------------------------------------------------------- how many
-
     def undecided(self, limit: int, now: datetime) -> int:
         """How many open claims with a number are not enrolled, counted up to `limit`; 0 once somebody has decided."""
         return len(self.undecided_ids(limit, now))
@@ -278,8 +272,6 @@ class ClaimEnrolment:
     def _open(self) -> Select[Any]:
         is_open = is_at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip)
         return select(_c.claim_id).where(*is_open)
-
-    # ---------------------------------------------------------------- new ones
 
     def enroll_new(self, now: datetime) -> int:
         """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseError."""
@@ -334,8 +326,6 @@ class ClaimEnrolment:
     def _is_new(self, adopted: Adoption, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
         key = claim_id if self.database.border.key_is_number else None
         return adopted.is_new(key, created_at, now)
-
-    # ---------------------------------------------------------------- those that a person chooses
 
     def candidates(self) -> "Iterator[Candidate]":
         """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
@@ -407,9 +397,6 @@ def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Clai
     """Tell whether all are there, each with the status that was read."""
     statuses = {claim.id: claim.fetch_status for claim in originals}
     return {claim.id: claim.fetch_status for claim, _ in current} == statuses
-
-
-# ---------------------------------------------------------------- claims that were given up
 
 
 @dataclass(eq=False)

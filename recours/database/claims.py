@@ -75,9 +75,6 @@ from recours.runs.source import is_unchanged
 _c = claims.c
 
 
-# ---------------------------------------------------------------- ready claims
-
-
 @cache
 def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
@@ -171,8 +168,6 @@ def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
     of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
     return or_(_c.lane.in_(sorted(keys)), *of_clients)
 
-
-# ---------------------------------------------------------------- the repository
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 # Without the new row's id, which costs time and which nobody reads.

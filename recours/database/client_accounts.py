@@ -78,8 +78,6 @@ class ClientAccounts:
     def _border(self) -> Border:
         return self.database.border
 
-    # ---------------------------------------------------------------- reading
-
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
         """Those that were not removed, by client and carrier; of these clients and carriers, if any are named."""
         conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
@@ -157,8 +155,6 @@ class ClientAccounts:
     def _account(self, row: RowMapping) -> ClientAccount:
         email = clean(row["email"] or "", 200) if self._border.has_addresses else None
         return ClientAccount(**{**row, "email": email})
-
-    # ---------------------------------------------------------------- writing
 
     def put_all(
         self,

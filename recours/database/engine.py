@@ -318,8 +318,6 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-# ---------------------------------------------------------------- the time
-
 _CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)")
 _ZERO = timedelta(0)
 
@@ -366,9 +364,6 @@ def offset_between(start: datetime, other_time: datetime, end: datetime) -> time
     if start <= other_time <= end:
         return _ZERO
     return other_time - (start + (end - start) / 2)
-
-
-# ---------------------------------------------------------------- work that one process at a time does
 
 
 def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:

@@ -56,9 +56,6 @@ LONGEST_NUMBER = 60
 _PORTION = 100  # files that one run deletes at most
 
 
-# ---------------------------------------------------------------- pieces
-
-
 def evidence_rows(
     claim: Claim,
     documents: Iterable[StoredDocument],
@@ -130,8 +127,6 @@ def _insert(dialect: Dialect) -> Any:
     }
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)
 
-
-# ---------------------------------------------------------------- manifests
 
 PORTION = 10_000  # files of one manifest
 _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")

@@ -129,9 +129,6 @@ def adoption_of(row: RowMapping) -> Adoption | None:
     return Adoption(row["adopted_at"], row["highest_claim_id"], row["status_column_added"], row["decided"])
 
 
-# ---------------------------------------------------------------- assessing
-
-
 @dataclass(eq=False)
 class Assessor:
     """Assesses claims by what the service's rows hold now."""
@@ -349,9 +346,6 @@ def _pending(border: Border) -> Select[Any]:
     return select(border.key).select_from(border.not_joined()).where(border.is_pending, is_unknown)
 
 
-# ---------------------------------------------------------------- the intake
-
-
 @dataclass(eq=False)
 class ClaimIntake:
     """Our rows of one database's claims, brought up to date by one run."""
@@ -430,8 +424,6 @@ class ClaimIntake:
         with self._database.write() as connection:
             connection.execute(update(intake).where(_ROW).values(values))
 
-    # ---------------------------------------------------------------- one at a time
-
     def _lease(self) -> bool:
         """Wait for other processes that do this work, but not for ever."""
         clock = self.clock
@@ -445,8 +437,6 @@ class ClaimIntake:
     def _renew(self, connection: Connection) -> None:
         own_lease = leases.c.name == _NAME, leases.c.holder == self.run_id
         connection.execute(update(leases).where(*own_lease).values(held_until=self.clock.now() + _LEASE))
-
-    # ---------------------------------------------------------------- the sweep
 
     def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
         """Go on comparing all claims where the last run stopped, in the first round up to the end; returns how far it came."""
@@ -545,8 +535,6 @@ class ClaimIntake:
             "attempts": count,
         }
 
-    # ---------------------------------------------------------------- telling the service
-
     def tell_owed(self, now: datetime) -> int:
         """Tell the service what it could not be told before; of how many claims. Raises DatabaseError.
 
@@ -600,9 +588,6 @@ class ClaimIntake:
             if keys:
                 connection.execute(update(claims).where(_c.claim_id.in_(keys)).values({**no_debt, **values}))
         return len(successes)
-
-
-# ---------------------------------------------------------------- claims restored from a backup
 
 
 def _proofs_to_tell_again(

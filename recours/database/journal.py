@@ -130,8 +130,6 @@ class RunJournal:
             add_events(connection, [(None, event)], run_id, at)
 
 
-# ---------------------------------------------------------------- events
-
 # What tells one event of a claim from another.
 _KEY = ("event", "carrier", "tracking_number")
 _e = events.c
@@ -179,9 +177,6 @@ def _insert_events(dialect: Dialect, *, is_of_claim: bool) -> Any:
     )
 
 
-# ---------------------------------------------------------------- what happened to claims beside their attempts
-
-
 def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
     """Write changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
     if changes_:
@@ -207,9 +202,6 @@ def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]]
 
 def _put_aside(states: Sequence[tuple[Claim, State]]) -> list[tuple[Any, ClaimChange]]:
     return [(claim.id, change) for claim, state in states if (change := shelving_change(claim, state))]
-
-
-# ---------------------------------------------------------------- what people do
 
 
 def note_action(connection: Connection, action: OperatorAction, now: datetime) -> None:

@@ -181,8 +181,6 @@ class MailOutbox:
             row["notification_preferences"],
         )
 
-    # ---------------------------------------------------------------- refused accounts of clients
-
     def tell_of_refused_accounts(self, now: datetime) -> None:
         """Write an event for each client whose account a carrier refuses, unless there is one of the last week."""
         refused = self._refused_accounts()
@@ -377,8 +375,6 @@ class MailOutbox:
             for claim_id, number, path in self.database.all(query.order_by(border.key))
             if events_by_claim[claim_id].number == key_of(number or "")
         ]
-
-    # ---------------------------------------------------------------- the service's settings
 
     def service_settings(self) -> dict[str, str]:
         """The keys of `system_settings` that begin with `smtp_`."""

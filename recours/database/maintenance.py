@@ -302,8 +302,6 @@ class ClaimMaintenance:
         owed = projection_of(claim, decision, None, self.language, now)
         return values | error_values(decision.explanation) | owed_values(owed, now)
 
-    # ---------------------------------------------------------------- rows
-
     def _serves(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims that any account of these carriers serves; none named: all."""
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
@@ -341,9 +339,6 @@ def _assess_again(condition: ColumnElement[bool]) -> Update:
     """Have the next intake assess these claims, whatever their stage, unless they are nobody's."""
     is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED])
     return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
-
-
-# ---------------------------------------------------------------- accounts that come and go
 
 
 def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:

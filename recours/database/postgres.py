@@ -27,9 +27,6 @@ _Sent = TypeVar("_Sent")
 _NEVER = float("-inf")
 
 
-# ---------------------------------------------------------------- how long a server is waited for
-
-
 class Patience:
     """Of one process with one server. Threads share it: the silence that one of them met holds for all."""
 
@@ -116,9 +113,6 @@ class ServerWait:
         waited = round(self._patience.now() - self._since)
         so_long = f" (waited {waited} s)" if waited else ""
         return f"it does not answer{so_long}. Check the server, and the network and any proxy in between."
-
-
-# ---------------------------------------------------------------- connections
 
 
 class SilentError(OperationalError):

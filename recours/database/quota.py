@@ -89,9 +89,6 @@ def _take(dialect: Dialect) -> ReturningInsert[Any]:
     return statement
 
 
-# ---------------------------------------------------------------- the counts
-
-
 @dataclass(eq=False)
 class QuotaTables:
     """The counts in the database, and what of them this run has reserved and not sent. Safe for the threads of a run."""

@@ -57,9 +57,6 @@ _NOT_ALLOWED = (NOT_ALLOWED, "25006")
 _SIGNS_OF_REFUSAL = ("read-only", "permission denied", "must be owner")
 
 
-# ---------------------------------------------------------------- made
-
-
 def create_file(path: Path, access: Access = PRIVATE) -> bool:
     """Make an SQLite file with the whole schema; False if another process made it first.
 
@@ -130,9 +127,6 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
         *_lines(new_tables.values()),
         *sql_of_additions(database, schema, grant_to, new_tables=new_tables),
     ]
-
-
-# ---------------------------------------------------------------- brought up to date
 
 
 def bring_up_to_date(

@@ -79,8 +79,6 @@ def rights_of(needs: Iterable[Need]) -> list[Right]:
     return rights
 
 
-# ---------------------------------------------------------------- what a database user has
-
 # A right on some of the columns counts: a careful administrator may have granted no more than these. What is not there is
 # no right that is missing.
 _MISSING = text(
@@ -105,9 +103,6 @@ def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right
         "columns": [right.column for right in rights],
     }
     return tuple(rights[n - 1] for n in connection.scalars(_MISSING, lists))
-
-
-# ---------------------------------------------------------------- granting
 
 
 def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
@@ -149,9 +144,6 @@ def schema_grant(connection: Connection, role: str) -> str:
     """The statement that lets a role look into the schema at all."""
     schema = connection.scalar(text("SELECT current_schema()")) or "public"
     return f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(role)}"
-
-
-# ---------------------------------------------------------------- what is said
 
 
 def sentence(rights: Sequence[Right]) -> str:
