@@ -164,7 +164,6 @@ class Border:
 
     @property
     def is_there(self) -> bool:
-        """Tell whether there is a table, or a view, of claims."""
         return bool(self.claims.c)
 
     def has(self, name: str) -> bool:
@@ -320,7 +319,6 @@ class Border:
 
     @property
     def has_addresses(self) -> bool:
-        """Tell whether the service keeps addresses of its clients."""
         return self.has_clients and "email" in self.clients.c
 
     def has_client_column(self, name: str) -> bool:
@@ -401,7 +399,6 @@ class Border:
     # ---------------------------------------------------------------- what is there, and what is added
 
     def type_of(self, name: str) -> str:
-        """The type of a column, as its database names it."""
         return str(self.column(name).type.compile(self._preparer.dialect))
 
     def values_of(self, name: str) -> Sequence[str]:
@@ -450,14 +447,12 @@ class Border:
         return [name for name in POD_COLUMNS if not self.has(name)]
 
     def additions(self) -> list[str]:
-        """The SQL that adds what is missing."""
         return [
             f"ALTER TABLE {self.table} ADD COLUMN {self.quoted(name)} {POD_COLUMNS[name]}"
             for name in self.missing
         ]
 
     def removals(self, names: Iterable[str]) -> list[str]:
-        """The SQL that takes out columns which recours added."""
         return [
             f"ALTER TABLE {self.table} DROP COLUMN {self.quoted(name)}" for name in names if self.has(name)
         ]

@@ -321,7 +321,6 @@ def free_at_moment() -> ColumnElement[bool]:
 
 
 def moments(now: datetime, token: str) -> dict[str, Any]:
-    """The parameters of `free_at_moment`."""
     return {"now": now, "longest_lease": now + LONGEST_LEASE, "held_by": token}
 
 
@@ -348,7 +347,6 @@ def was_asked() -> ColumnElement[bool]:
 
 
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
-    """The state of a claim, by the columns of `recours_claims`."""
     return {name: getattr(state, name) for name in STATE_COLUMNS} | {
         "stage": state.stage or DONE,
         "lane": claim.key_with(state),

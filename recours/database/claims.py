@@ -238,7 +238,6 @@ class ClaimRepository:
         return self.database.scalars(query)
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
-        """Tell whether a run holds the claim."""
         query = select(_c.claim_id).where(_c.claim_id == claim.id, ~free(now))
         return self.database.scalar(query) is not None
 

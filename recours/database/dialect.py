@@ -177,7 +177,6 @@ class _Sqlite(_Dialect):
         return select(lane.c.value.label("carrier_key")).cte("lanes")
 
     def lanes_named(self, keys: Collection[str]) -> dict[str, Any]:
-        """The parameter of `lanes`."""
         return {"lanes": json.dumps(list(keys))}
 
     def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:

@@ -230,7 +230,6 @@ class DatabaseCustody:
         return self._manifest(_LAST)
 
     def after(self, number: int) -> Manifest | None:
-        """The manifest that follows this number."""
         return self._manifest(MANIFEST.where(_m.id > number).order_by(_m.id).limit(1))
 
     def manifests_of(self, digests: Collection[str]) -> set[int]:

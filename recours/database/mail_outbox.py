@@ -137,7 +137,6 @@ class MailOutbox:
         return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
 
     def events_of_operator(self) -> list[OutboxEvent]:
-        """What the operator is still to be told."""
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
     def last_summary(self) -> datetime | None:
@@ -157,7 +156,6 @@ class MailOutbox:
         return [_event(row) for row in self.database.mappings(query, values)]
 
     def decline(self, declined: Sequence[OutboxEvent], why: str) -> None:
-        """No mail tells these."""
         with self.database.write() as connection:
             _mark(connection, [event.id for event in declined], why)
 
@@ -377,7 +375,6 @@ class MailOutbox:
         ]
 
     def service_settings(self) -> dict[str, str]:
-        """The keys of `system_settings` that begin with `smtp_`."""
         if not self._border.keeps_settings:
             return {}
         rows = self.database.all(self._border.smtp_settings)

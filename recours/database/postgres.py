@@ -46,7 +46,6 @@ class Patience:
 
     @property
     def statement_s(self) -> float:
-        """How long a statement of this thread may last."""
         return self.waits.long_statement if getattr(self._long, "depth", 0) else self.waits.statement
 
     @contextmanager

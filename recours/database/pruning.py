@@ -156,7 +156,6 @@ class DatabasePast:
     by: str = "recours prune"  # who has it done
 
     def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
-        """What `prune` would delete."""
         border = self.database.border
         old = (
             select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))

@@ -290,7 +290,6 @@ class QuotaTables:
 
 
 def _row_of(key: str) -> dict[str, Any]:
-    """The key of an account's row."""
     account = AccountKey.parse(key)
     return {"carrier": account.carrier, "account_id": account.account}
 

@@ -95,7 +95,6 @@ _MISSING = text(
 
 
 def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right, ...]:
-    """Those that PostgreSQL's user does not have."""
     rights = rights_of(needs)
     lists = {
         "names": [right.on for right in rights],
@@ -141,7 +140,6 @@ def sequence_of(connection: Connection, table: str) -> str | None:
 
 
 def schema_grant(connection: Connection, role: str) -> str:
-    """The statement that lets a role look into the schema at all."""
     schema = connection.scalar(text("SELECT current_schema()")) or "public"
     return f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(role)}"
 
