@@ -155,10 +155,10 @@ class Assessor:
         """
         border = self.database.border
         is_takeable = _is_stale(border, now) if if_stale else free(now)
-        query = reading_all(
-            border, border.key.in_(ids), or_(_c.claim_id.is_(None), and_(is_takeable, _is_told(border)))
-        )
-        rows = connection.execute(query).mappings().all()
+        # What the service is still to be told of a claim is worth nothing once it edits that.
+        is_told = or_(_c.owed_since.is_(None), border.is_edited)
+        is_included = or_(_c.claim_id.is_(None), and_(is_takeable, is_told))
+        rows = connection.execute(reading_all(border, border.key.in_(ids), is_included)).mappings().all()
         if len(rows) < len(ids):
             _delete_orphans(connection, border, ids, now)
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
@@ -236,11 +236,6 @@ def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], 
 
 
 # ---------------------------------------------------------------- the conditions
-
-
-def _is_told(border: Border) -> ColumnElement[bool]:
-    """Rows of which the service was told all. What it is still to be told of a claim is worth nothing once it edits that."""
-    return or_(_c.owed_since.is_(None), border.is_edited)
 
 
 def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:

@@ -157,21 +157,21 @@ class DatabasePast:
 
     def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
         border = self.database.border
-        old = (
-            select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
-            .select_from(_join_claims(border, attempts))
-            .where(_a.started_at < cutoff, _is_over(border, now))
-        )
+        size = func.coalesce(func.sum(_a.document_size), 0)
+        old_attempts = select(func.count(), func.count(_a.document_path), size)
+        old_attempts = old_attempts.select_from(_join_claims(border, attempts))
+        old_attempts = old_attempts.where(_a.started_at < cutoff, _is_over(border, now))
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-        pieces = OldRows(
-            evidence, _join_claims(border, evidence), (*_old_evidence(cutoff), _is_over(border, now), alone)
-        )
+        are_old = *_old_evidence(cutoff), _is_over(border, now), alone
+        pieces = OldRows(evidence, _join_claims(border, evidence), are_old)
         old_rows = self.old_rows(cutoff, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
-            attempts_and_documents = connection.execute(old).one()
-            counts: dict[str, Any] = {
-                name: sum(_count(connection, part) for part in parts) for name, parts in old_rows.items()
-            }
+            attempts_and_documents = connection.execute(old_attempts).one()
+            counts: dict[str, Any] = dict.fromkeys(old_rows, 0)
+            for name, parts in old_rows.items():
+                for old in parts:
+                    query = select(func.count()).select_from(old.source).where(*old.conditions)
+                    counts[name] += connection.scalar(query)
         return Pruned(*attempts_and_documents, **counts)
 
     def lease(
@@ -270,10 +270,6 @@ class DatabasePast:
             if not ids:
                 return count
             count += len(ids)
-
-
-def _count(connection: Connection, old: OldRows) -> int:
-    return connection.scalar(select(func.count()).select_from(old.source).where(*old.conditions)) or 0
 
 
 def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
