@@ -91,9 +91,9 @@ def leasable_ids(
     """The ids of up to `limit` ready, free claims, in the order of `recours.core.order.urgency`.
 
     `locks`: the rows are locked, and those that others have locked are passed over. Parameters: those of `Dialect.lanes` and
-    `moments`, and `most`.
+    `moments`, and `limit`.
     """
-    limit = bindparam("most", type_=Integer)
+    limit = bindparam("limit", type_=Integer)
     lanes = dialect.lanes()
     numbers = [func.trim(func.coalesce(_c.seen_number, "")) == ""] if unnumbered else []
 
@@ -110,11 +110,11 @@ def leasable_ids(
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
     """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
 
-    That with the most urgent claim comes first. Where `limit` lanes have a claim, one is counted in each: they are `limit` in all. `is_named`: of the lanes of `Dialect.lanes`,
-    else of all. Parameters: see `leasable_ids`.
+    That with the most urgent claim comes first. Where `limit` lanes have a claim, one is counted in each: they are `limit` in
+    all. `is_named`: of the lanes of `Dialect.lanes`, else of all. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
-    limit = bindparam("most", type_=Integer)
+    limit = bindparam("limit", type_=Integer)
     plain_to_come, real_to_come, plain_past, real_past = stretches(_c)
     heads = select(
         lanes.c.carrier_key,
@@ -262,7 +262,7 @@ class ClaimRepository:
             return {}  # as in most runs, for which the query below takes too long to build
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
-        parameters = {"most": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
+        parameters = {"limit": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
         query = ready_lanes(stage, dialect, is_named=bool(named))
         rows = self.database.all(query, parameters)
         return {
@@ -324,7 +324,12 @@ class ClaimRepository:
         statement = _leasing(self.database.border, stage, unnumbered=unnumbered)
         named = self.database.dialect.lanes_named(carriers)
         for _ in range(_MOST_TRIES):
-            values = {"most": limit - len(leased), "until": lease.until, **moments(now, lease.token), **named}
+            values = {
+                "limit": limit - len(leased),
+                "until": lease.until,
+                **moments(now, lease.token),
+                **named,
+            }
             with self.database.write() as connection:
                 rows = connection.execute(statement, values).mappings().all()
                 edited = [row["claim_id"] for row in rows if not row["is_as_seen"]]

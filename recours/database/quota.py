@@ -79,7 +79,7 @@ def _take(dialect: Dialect) -> ReturningInsert[Any]:
     """Take units of a window, less `unsent` ones of before; its row is made if need be. No row comes back where they are too many."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
-    limit = bindparam("most", type_=Integer)
+    limit = bindparam("limit", type_=Integer)
     row = {name: bindparam(f"of_{name}", type_=_q[name].type) for name in names} | {"taken": units}
     new_count = _q.taken + units - bindparam("unsent", type_=Integer)
     upsert = dialect.insert(quota).values(row)
@@ -346,7 +346,7 @@ def _reserve(
         "of_window_end": reserved.end,
         "units": request.units,
         "unsent": unsent.get(reserved, 0),
-        "most": limit,
+        "limit": limit,
     }
     if connection.execute(_take(dialect_of(connection)), values).first() is None:
         raise _ExhaustedError(request)

@@ -362,7 +362,7 @@ def most_urgent_claims(
     database: Database, catalog: Catalog, lane: str, limit: int, now: datetime
 ) -> list[Claim]:
     """The most urgent ready claims of an account, up to `limit` of each worker, by their index."""
-    parameters = {"most": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
+    parameters = {"limit": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
     with database.read() as connection:
         ids = [
             claim_id

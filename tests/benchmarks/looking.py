@@ -83,7 +83,7 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
             with database.read() as connection:
                 lanes = database.dialect.lanes_named(["chronopost"])
                 urgent = leasable_ids(Stage.READY, database.dialect)
-                assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
+                assert len(connection.execute(urgent, {"limit": 30, **moments(now, ""), **lanes}).all()) == 30
 
         def everything() -> None:
             maintenance.unshelve(policy.skip_claim_statuses)
