@@ -164,9 +164,9 @@ class Crew(Scene):
         super().close()
 
     def _notice_documents(self) -> None:
-        noticed = datetime.now(UTC)
-        for path in self.pods.glob("[!.]*/??/??/*.pdf"):
-            number = path.stem.split("_")[-2]
+        numbers = [path.stem.split("_")[-2] for path in self.pods.glob("[!.]*/??/??/*.pdf")]
+        noticed = datetime.now(UTC)  # after the search, in the course of which a document may have been stored
+        for number in numbers:
             self.stored_since.setdefault(number, noticed)
 
     # ---------------------------------------------------------------- what may be seen
