@@ -4,7 +4,7 @@ from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
 from recours.core.claim import Delivery
-from recours.runs.ports import FetchResult, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, ParcelQuery, Reservation
 
 
 def fetch_one(
@@ -14,7 +14,7 @@ def fetch_one(
     number: str,
     known: Delivery | None,
     claim: Any = None,
-) -> FetchResult:
+) -> CarrierAnswer:
     """The answer about one claim."""
     (fetched,) = queue.fetch_bundle([reservation], key, [ParcelQuery(number, known, claim)])
     return fetched

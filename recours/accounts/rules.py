@@ -19,7 +19,7 @@ from recours.core.pauses import Refusal
 from recours.core.sentences import SentenceParts
 from recours.core.text import clean, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 from recours.runs.refusals import NO_CARRIER, ClaimsRefusedError
 
 _LONGEST = 1000  # characters of a credential
@@ -238,7 +238,7 @@ def checked_text(language: str, checked: AccountCheck, carrier: str, client: str
     )
 
 
-def account_check(result: FetchResult | Refusal) -> AccountCheck:
+def account_check(result: CarrierAnswer | Refusal) -> AccountCheck:
     """What the answer to a check of credentials shows."""
     if isinstance(result, Refusal):
         return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.explanation)

@@ -34,7 +34,7 @@ from recours.core.sentences import Sentence
 from recours.core.text import Minute, Redactor, plural
 from recours.database.quota import QuotaTables
 from recours.runs.log import log
-from recours.runs.ports import Clock, FetchResult, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
@@ -338,7 +338,7 @@ class APIRequestQueue(AccountGate):
         key: str,
         parcels: Sequence[ParcelQuery],
         go_on: GoOn = lambda: True,
-    ) -> Generator[FetchResult, None, None]:
+    ) -> Generator[CarrierAnswer, None, None]:
         """Ask the carrier about several claims, one reservation each, at most as many as it tracks with one call.
 
         Yields one answer for each, in their order, as soon as it is known. A reservation is settled with its claim's answer;
@@ -367,7 +367,7 @@ class APIRequestQueue(AccountGate):
 
     def _fetch_one(
         self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn = lambda: True
-    ) -> FetchResult:
+    ) -> CarrierAnswer:
         """Ask about one claim of a bundle; the first one that needs calls which all share makes them."""
         key = fetch.key
         turns = self._turns.setdefault(key, Turns(self, key, self._accounts[key]))
@@ -378,7 +378,7 @@ class APIRequestQueue(AccountGate):
         finally:
             waiting.answered()
             waiting.release()
-        return FetchResult(
+        return CarrierAnswer(
             outcome,
             fetch.calls,
             fetch.unsent,
@@ -535,7 +535,7 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- a parcel that is denied to a client's account
 
-    def _ask_house(self, key: str, parcel: ParcelQuery, denied: FetchResult, go_on: GoOn) -> FetchResult:
+    def _ask_house(self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn) -> CarrierAnswer:
         """Ask the default account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
@@ -576,7 +576,7 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- our account refused
 
-    def check_credentials(self, key: str, number: str | None = None) -> FetchResult | Refusal:
+    def check_credentials(self, key: str, number: str | None = None) -> CarrierAnswer | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
@@ -599,7 +599,7 @@ class APIRequestQueue(AccountGate):
                 outcome = make_outcome(check.outcome, self._case_of_check(key, check))
             finally:
                 fetch.reservation.release()
-            fetched = FetchResult(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
+            fetched = CarrierAnswer(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, with_document=False)

@@ -25,7 +25,7 @@ from recours.core.outcome import (
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.lane import Mistake, mistake_of
-from recours.runs.ports import Clock, Dependencies, FetchResult, Reservation
+from recours.runs.ports import CarrierAnswer, Clock, Dependencies, Reservation
 
 if TYPE_CHECKING:
     from recours.evidence.store import DocumentStore
@@ -38,7 +38,7 @@ class AttemptResult:
     """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
 
     claim: Claim
-    fetched: FetchResult
+    fetched: CarrierAnswer
     started_at: datetime
     duration_s: float = 0.0
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
@@ -84,7 +84,7 @@ def attempt(
     claim: Claim,
     known_delivery: Delivery | None,
     reservation: Reservation,
-    answers: Iterator[FetchResult],
+    answers: Iterator[CarrierAnswer],
     deps: Dependencies,
 ) -> AttemptResult | None:
     """Take the carrier's answer about a claim and keep its evidence; None if it was not asked about this claim.
@@ -114,7 +114,7 @@ def end_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResul
     """How an attempt ends in which recours itself fails; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return AttemptResult(claim, FetchResult(failure), clock.now(), mistake=mistake_of(error))
+    return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=mistake_of(error))
 
 
 def end_by_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
@@ -135,7 +135,7 @@ def _recovered(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
 def _end_by_documents(claim: Claim, recovered: RecoveredEvidence, at: datetime) -> AttemptResult:
     proof = best_proof(recovered.documents)
     outcome = Retrieved((), proof.delivery if proof else Delivery())
-    return AttemptResult(claim, FetchResult(outcome), at, evidence=recovered.documents)
+    return AttemptResult(claim, CarrierAnswer(outcome), at, evidence=recovered.documents)
 
 
 def _label(claim: Claim) -> Label:

@@ -25,7 +25,7 @@ from recours.runs.attempt import AttemptResult, attempt, end_by_mistake
 from recours.runs.lane import Lane, LeasedClaim
 from recours.runs.leasing import POLL_S, Leasing, thread_count
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, FetchResult, Limits, NotRecordedError, ParcelQuery, Ready
+from recours.runs.ports import CarrierAnswer, Dependencies, Limits, NotRecordedError, ParcelQuery, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -224,7 +224,7 @@ class Engine:
         finally:
             self._from_threads.put(BundleFinished(bundle, unasked))
 
-    def _answers(self, bundle: Sequence[LeasedClaim]) -> Generator[FetchResult, None, None]:
+    def _answers(self, bundle: Sequence[LeasedClaim]) -> Generator[CarrierAnswer, None, None]:
         """Those of the carrier about the claims of a bundle, one after the other."""
         now = self._deps.clock.now()
         questions = [
@@ -252,7 +252,7 @@ class Engine:
                 f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
             )
 
-    def _attempt(self, leased: LeasedClaim, answers: Iterator[FetchResult]) -> AttemptResult | None:
+    def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
         """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         try:
             return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)

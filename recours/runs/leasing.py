@@ -31,7 +31,7 @@ from recours.core.text import format_minute
 from recours.runs.attempt import AttemptResult, end_by_recovered, known_failure
 from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, LeasedClaim, Outage
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, FetchResult, Lease, Limits, Ready, Reservation
+from recours.runs.ports import CarrierAnswer, Dependencies, Lease, Limits, Ready, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -408,7 +408,7 @@ class Leasing:
                 return result
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
-        return AttemptResult(claim, FetchResult(failure), now) if failure else None
+        return AttemptResult(claim, CarrierAnswer(failure), now) if failure else None
 
     def hand_back(self, bundle: Sequence[LeasedClaim]) -> None:
         """Give claims back with the quota for their calls; if the database fails, their leases run out."""

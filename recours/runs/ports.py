@@ -74,7 +74,7 @@ class ParcelQuery(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FetchResult:
+class CarrierAnswer:
     """How asking a carrier ended.
 
     In a bundle, shared calls are counted with the first claim that needed them. The outcome of a claim without a call of its own

@@ -17,7 +17,7 @@ from recours.core.order import VIRTUAL_DEADLINE
 from recours.core.outcome import Failure, Outcome, Retrieved, unknown_of
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Dependencies, FetchResult, Lease, NotRecordedError
+from recours.runs.ports import Attempt, CarrierAnswer, Dependencies, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Recorder:
         as_it_was = replace(
             decision, error=error if claim.explanation else claim.error_text, explanation=claim.explanation
         )
-        if self._record([(AttemptResult(claim, FetchResult(failure), now), as_it_was)], now)[claim.id]:
+        if self._record([(AttemptResult(claim, CarrierAnswer(failure), now), as_it_was)], now)[claim.id]:
             self.log_final(claim, decision, error)
 
     def _record(self, decided: "Sequence[tuple[AttemptResult, Decision]]", now: datetime) -> dict[Any, bool]:

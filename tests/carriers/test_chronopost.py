@@ -24,7 +24,7 @@ from recours.core.policy import Policy
 from recours.core.quota import Capability
 from recours.evidence.store import DocumentStore
 from recours.runs.attempt import attempt, known_failure
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 from recours.sandbox import SimulatedClock
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, PDF, canonical, envelope, xml_text
@@ -492,7 +492,7 @@ def test_a_tracking_shows_nothing_of_our_account() -> None:
 )
 def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
-    answers = iter([FetchResult(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
+    answers = iter([CarrierAnswer(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None
     deps: Any = SimpleNamespace(
         documents=DocumentStore(tmp_path), clock=SimulatedClock(), policy=Policy(PARIS)

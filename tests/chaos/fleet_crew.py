@@ -165,7 +165,9 @@ class Crew(Scene):
 
     def _notice_documents(self) -> None:
         numbers = [path.stem.split("_")[-2] for path in self.pods.glob("[!.]*/??/??/*.pdf")]
-        noticed = datetime.now(UTC)  # after the search, in the course of which a document may have been stored
+        noticed = datetime.now(
+            UTC
+        )  # after the search, in the course of which a document may have been stored
         for number in numbers:
             self.stored_since.setdefault(number, noticed)
 

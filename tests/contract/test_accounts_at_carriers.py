@@ -17,7 +17,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability, Limit, Window
 from recours.database.engine import Database
-from recours.runs.ports import FetchResult, ParcelQuery
+from recours.runs.ports import CarrierAnswer, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from tests.carriers.cases import CASES
@@ -68,7 +68,7 @@ class Several:
         self.box.parcels[number] = Parcel(steps or (S.DELIVERED,), owner=owner)
         return number
 
-    def fetch(self, name: str, number: str) -> FetchResult:
+    def fetch(self, name: str, number: str) -> CarrierAnswer:
         (reservation,), refusal = self.queue.reserve(self.keys[name], [self.spec.calls_for(None)])
         assert refusal is None, refusal
         (fetched,) = self.queue.fetch_bundle([reservation], self.keys[name], [ParcelQuery(number, None)])

@@ -20,7 +20,7 @@ from recours.core.quota import Capability, parse_limits
 from recours.core.sentences import Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
-from recours.runs.ports import FetchResult, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, ParcelQuery, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
 from tests.fakes.documents import PDF
@@ -174,7 +174,7 @@ class Bundles:
         assert refusal is None, refusal
         return grants
 
-    def fetch(self, *asked: str | ParcelQuery) -> list[FetchResult]:
+    def fetch(self, *asked: str | ParcelQuery) -> list[CarrierAnswer]:
         """Of each claim; a letter stands for one whose delivery is not known and whose id is its code."""
         bundle = [ParcelQuery(one, None, ord(one)) if isinstance(one, str) else one for one in asked]
         return list(self.queue.fetch_bundle(self.reserved(bundle), "listed", bundle))
@@ -195,11 +195,11 @@ def bundles_of(database: Database, clock: SimulatedClock) -> Callable[[str], Bun
     return lambda limits: Bundles(database, clock, limits)
 
 
-def kinds(fetched: Sequence[FetchResult]) -> list[ErrorKind | None]:
+def kinds(fetched: Sequence[CarrierAnswer]) -> list[ErrorKind | None]:
     return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
 
 
-def failure(fetched: FetchResult) -> Failure:
+def failure(fetched: CarrierAnswer) -> Failure:
     assert isinstance(fetched.outcome, Failure), fetched
     return fetched.outcome
 
@@ -270,7 +270,7 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
     ends = bundles.clock.now() + timedelta(seconds=30)
 
-    def fetched() -> list[FetchResult]:
+    def fetched() -> list[CarrierAnswer]:
         needed = SPEC.calls_for_bundle([None] * 3)
         grants, _ = bundles.queue.reserve("listed", needed, go_on=lambda: bundles.clock.now() < ends)
         return list(

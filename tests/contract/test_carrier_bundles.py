@@ -31,7 +31,7 @@ from recours.core.outcome import Failure
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import FetchResult, ParcelQuery
+from recours.runs.ports import CarrierAnswer, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from tests.conftest import Kind
@@ -132,7 +132,7 @@ class Run:
         self.box.parcels[number] = Parcel(steps)
         return number
 
-    def fetch(self, *asked: ParcelQuery) -> list[FetchResult]:
+    def fetch(self, *asked: ParcelQuery) -> list[CarrierAnswer]:
         grants, refusal = self.queue.reserve(
             self.carrier, self.spec.calls_for_bundle([one.delivery for one in asked])
         )
@@ -143,7 +143,7 @@ class Run:
         assert self.held == 0
         return fetched
 
-    def fetch_all(self, *scenarios: AnyStep) -> list[FetchResult]:
+    def fetch_all(self, *scenarios: AnyStep) -> list[CarrierAnswer]:
         numbers = [self.number(scenario, serial=serial) for serial, scenario in enumerate(scenarios)]
         return self.fetch(*(ParcelQuery(number, None, serial) for serial, number in enumerate(numbers)))
 
@@ -159,7 +159,7 @@ def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedCloc
     return Run(request.param, database, clock)
 
 
-def told(fetched: FetchResult) -> Any:
+def told(fetched: CarrierAnswer) -> Any:
     """What counts of an outcome. Words may be another step's of the script."""
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
@@ -168,7 +168,7 @@ def told(fetched: FetchResult) -> Any:
     return outcome.kind, said, outcome.http_status, outcome.delivery, outcome.alone, outcome.unknown
 
 
-def kinds(fetched: Sequence[FetchResult]) -> list[ErrorKind | None]:
+def kinds(fetched: Sequence[CarrierAnswer]) -> list[ErrorKind | None]:
     return [one.outcome.kind if isinstance(one.outcome, Failure) else None for one in fetched]
 
 

@@ -23,7 +23,7 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked
 from recours.core.quota import Capability
 from recours.database.engine import Database
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
@@ -82,7 +82,7 @@ class Asked:
 
     def fetch(
         self, number: str, known: Delivery | None = None, queue: APIRequestQueue | None = None
-    ) -> FetchResult:
+    ) -> CarrierAnswer:
         queue = queue or self.queue
         (reservation,) = self.reserved(1, known, queue)
         return fetch_one(queue, reservation, self.carrier, number, known)

@@ -20,7 +20,7 @@ from recours.core.pauses import Blocked
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import FetchResult, ParcelQuery
+from recours.runs.ports import CarrierAnswer, ParcelQuery
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState
@@ -110,14 +110,14 @@ def scene(store: QuotaTables) -> Iterator[Scene]:
 
 def fetch(
     queue: APIRequestQueue, key: str, number: str = NUMBER, known: Delivery | None = None
-) -> FetchResult:
+) -> CarrierAnswer:
     reservations, refusal = queue.reserve(key, [SPEC.calls_for(known)])
     assert refusal is None, refusal
     with closing(queue.fetch_bundle(reservations, key, [ParcelQuery(number, known, 7)])) as answers:
         return next(answers)
 
 
-def kind(fetched: FetchResult) -> ErrorKind | None:
+def kind(fetched: CarrierAnswer) -> ErrorKind | None:
     return fetched.outcome.kind if isinstance(fetched.outcome, Failure) else None
 
 
@@ -314,7 +314,7 @@ def test_a_check_asks_no_other_account(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, OF_HOUSE)
     checked = queue.check_credentials(KEYS[0], NUMBER)
-    assert isinstance(checked, FetchResult)
+    assert isinstance(checked, CarrierAnswer)
     assert kind(checked) is ErrorKind.ACCESS_DENIED
     assert OF_HOUSE not in scene.asked_with()
 
@@ -328,7 +328,7 @@ def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
         queue = scene.queue()
         numbers = [scene.parcel(f"XY0000000{n:02}FR", OF_HOUSE) for n in range(20)]
 
-        def ask(place: int) -> FetchResult | None:
+        def ask(place: int) -> CarrierAnswer | None:
             key = KEYS[place % 5] if place % 2 else "chronopost"
             reservations, _ = queue.reserve(key, [BOTH])
             if not reservations:

@@ -14,7 +14,7 @@ from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked, Refusal, pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
-from recours.runs.ports import Clock, FetchResult, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 from tests.fakes.documents import PDF
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
@@ -123,7 +123,7 @@ class FakeQueue:
 
     def fetch(
         self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
-    ) -> FetchResult:
+    ) -> CarrierAnswer:
         del claim
         with self._lock:
             self.asked.append((number, known))
@@ -144,13 +144,13 @@ class FakeQueue:
         key: str,
         asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[FetchResult, None, None]:
+    ) -> Generator[CarrierAnswer, None, None]:
         """Without the call that a bundle shares: each answer takes a call of its own."""
         del go_on
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.delivery, one.claim)
 
-    def _answer(self, reservation: Reservation, carrier: str, number: str) -> FetchResult:
+    def _answer(self, reservation: Reservation, carrier: str, number: str) -> CarrierAnswer:
         script = self.answers[number]
         answer = script.pop(0) if script else GOT
         if isinstance(answer, Exception):
@@ -158,12 +158,12 @@ class FakeQueue:
         reservation.consume(Capability.POD)
         if isinstance(answer, Retrieved):
             self._accepted.add(carrier)
-            return FetchResult(answer, 1, 0, accepted=True)
+            return CarrierAnswer(answer, 1, 0, accepted=True)
         if not answer.connected:
             reservation.refund()
-            return FetchResult(answer, 0, 1)
+            return CarrierAnswer(answer, 0, 1)
         shown = answer.kind in _SHOW_OUR_ACCOUNT
-        return FetchResult(self._remembered(carrier, answer), 1, 0, accepted=shown)
+        return CarrierAnswer(self._remembered(carrier, answer), 1, 0, accepted=shown)
 
     def _remembered(self, carrier: str, failure: Failure) -> Failure:
         now = self.clock.now()

@@ -7,7 +7,7 @@ from typing import Any, cast
 from recours.runs.attempt import AttemptResult, attempt
 from recours.runs.engine import AttemptFinished, BundleFinished, Engine
 from recours.runs.lane import LeasedClaim
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 
 
 class SingleThreadEngine(Engine):
@@ -31,6 +31,6 @@ class SingleThreadEngine(Engine):
             self._fetch(self._under_way.popleft())
         return self._from_threads.get()
 
-    def _attempt(self, leased: LeasedClaim, answers: Iterator[FetchResult]) -> AttemptResult | None:
+    def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
         """A mistake of recours's own is raised: it must not pass for an answer."""
         return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)

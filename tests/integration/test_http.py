@@ -37,7 +37,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.fakes.hostile import AnyStep, Attack, Pace
 from tests.needs import program
@@ -638,7 +638,7 @@ class ParcelQuery:
         )
         self.queue = APIRequestQueue({"chronopost": account}, QuotaTables(self.database), clock)
 
-    def fetch(self) -> FetchResult:
+    def fetch(self) -> CarrierAnswer:
         both = {Capability.TRACKING: 1, Capability.POD: 1}
         (reservation,), refusal = self.queue.reserve("chronopost", [both])
         assert refusal is None

@@ -26,7 +26,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Refusal, Stop
 from recours.core.translations import LANGUAGES
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -164,8 +164,8 @@ def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
 # ---------------------------------------------------------------- checks
 
 
-def answered(kind: ErrorKind, message: str = "It says so.") -> FetchResult:
-    return FetchResult(Failure(kind, message), 1, 0)
+def answered(kind: ErrorKind, message: str = "It says so.") -> CarrierAnswer:
+    return CarrierAnswer(Failure(kind, message), 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from recours.core.outcome import Failure, Label, Retrieved
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
 from recours.runs import engine
-from recours.runs.ports import FetchResult, Lease, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, Lease, ParcelQuery, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT
@@ -124,7 +124,7 @@ def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threadi
         key: str,
         asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[FetchResult, None, None]:
+    ) -> Generator[CarrierAnswer, None, None]:
         if asked[0].number == number:
             reached.set()
             meanwhile()
@@ -220,7 +220,7 @@ def bundles_of(world: World) -> list[list[str]]:
         key: str,
         asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[FetchResult, None, None]:
+    ) -> Generator[CarrierAnswer, None, None]:
         bundles.append([one.number for one in asked])
         return fetch_bundle(reservations, key, asked, go_on)
 

@@ -14,7 +14,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.quota import Capability
-from recours.runs.ports import FetchResult, Lease, ParcelQuery, Reservation
+from recours.runs.ports import CarrierAnswer, Lease, ParcelQuery, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.examples import MODEST
 from tests.fakes.queue import GOT
@@ -142,7 +142,7 @@ class Watched:
         key: str,
         asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
-    ) -> Generator[FetchResult, None, None]:
+    ) -> Generator[CarrierAnswer, None, None]:
         with self._lock:
             self.asked += [one.claim for one in asked]
         answers = self._fetch_bundle(reservations, key, asked, go_on)

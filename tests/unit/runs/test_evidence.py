@@ -15,7 +15,7 @@ from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, Stor
 from recours.core.policy import Policy
 from recours.evidence.store import DocumentStore
 from recours.runs.attempt import AttemptResult, attempt, end_by_recovered
-from recours.runs.ports import FetchResult
+from recours.runs.ports import CarrierAnswer
 from recours.sandbox import SimulatedClock
 from recours.sandbox import documents as simulated
 
@@ -46,7 +46,7 @@ def claim_of(interruptions: int = 0, delivery: Delivery | None = None) -> Claim:
 
 def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[AttemptResult, bool]:
     """How the attempt ended, and whether the carrier was asked."""
-    answers = iter([FetchResult(outcome, 1, 0)])
+    answers = iter([CarrierAnswer(outcome, 1, 0)])
     reservation: Any = SimpleNamespace(release=lambda: None)
     deps: Any = SimpleNamespace(documents=store, clock=CLOCK, policy=Policy(PARIS))
     found = attempt(claim, None, reservation, answers, deps)
