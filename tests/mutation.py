@@ -18,6 +18,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["recours"]
 only_mutate = ["recours/core/*.py"]
+also_copy = ["migrations"]
 pytest_add_cli_args_test_selection = ["tests/unit"]
 use_git_change_detection = false
 
@@ -147,6 +148,7 @@ def _stale_entries() -> list[str]:
 
 def _copy_to(folder: Path) -> None:
     shutil.copytree(ROOT / "recours", folder / "recours", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "migrations", folder / "migrations")
     shutil.copytree(ROOT / "tests" / "fakes", folder / "tests" / "fakes")
     shutil.copytree(ROOT / "tests" / "unit" / "core", folder / "tests" / "unit" / "core")
     shutil.copy(ROOT / "tests" / "rows.py", folder / "tests")
