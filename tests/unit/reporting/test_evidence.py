@@ -1,164 +1,116 @@
-"""What `recours why`, `claim_status()`, `recours status` and the weekly report say of evidence that vanishes."""
+"""What is said of a claim's evidence, in two languages."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.carriers.registry import CATALOG
-from recours.core.assessment import assess
-from recours.core.claim import Claim, Snapshot, Stage
-from recours.core.pauses import Blocked, Refusal
-from recours.core.policy import Policy
-from recours.core.position import position
-from recours.reporting.claim_status import StatusSentences
-from recours.reporting.explain import Explanation, Facts, explain
-from recours.reporting.problems import Problem, ProblemKind, VerdictSentences
-from recours.reporting.records import ListedClaim
-from recours.reporting.snapshot import is_late, loses_evidence
+from recours.core.claim import Delivery
+from recours.core.disputes import Support
+from recours.core.evidence import EvidenceKind, Findings
+from recours.core.localized import Localized
+from recours.core.outcome import KeptEvidence
+from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
 
-NOW = datetime(2026, 5, 14, 8, 0, tzinfo=UTC)
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+LETTER = KeptEvidence(
+    claim_id=1,
+    carrier="chronopost",
+    number="XY001234567FR",
+    kind=EvidenceKind.LETTER,
+    source="chronopost searchPOD",
+    obtained_at=AT,
+    path="/pods/a.pdf",
+    sha256="ab" * 32,
+    size=2000,
+    media_type="application/pdf",
+    delivery=Delivery(),
+    findings=Findings(
+        is_readable=True, number=True, signatory="DUPONT", has_signature=True, delivered="2026-10-05T10:31"
+    ),
+)
+SCAN = replace(LETTER, findings=Findings())
+HOLLOW = replace(LETTER, refused="it is blank")
+RECORD = replace(LETTER, kind=EvidenceKind.RECORD, delivery=Delivery(AT, "DURAND"))
+UNNUMBERED = replace(LETTER, findings=Findings(is_readable=True, number=False, signatory="DUPONT"))
+BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
+
+
 PARIS = ZoneInfo("Europe/Paris")
-POLICY = Policy(PARIS, evidence_days={"ups": 120})
-DAY = timedelta(days=1)
-CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)  # 120 days before 20 May
-LATER = date(2026, 6, 1)
-ENDS = "UPS forgets this parcel on 20 May 2026 at the latest: no proof can be had after that."
-LAST = "It is asked about after all others."
-IS_OVER = "UPS has probably forgotten this parcel: it keeps such data until 20 May 2026 at the latest."
-STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
-
-
-def ups(**columns: Any) -> Claim:
-    """As a run that began at NOW left it, unless the test says otherwise."""
-    row: dict[str, Any] = {"fetch_status": "failed", "created_at": CREATED, "updated_at": NOW} | columns
-    number = row.pop("number", "1Z999AA10123456784")
-    claim = Claim(1, "CLM-1", carrier_name="UPS", carrier="ups", number=number, **row)
-    assessed = replace(claim, state=assess(claim, NOW, POLICY))
-    seen = Snapshot(claim.fetch_status, claim.number, "ups", 0, deadline=claim.deadline)
-    return replace(assessed, assessed=seen)
-
-
-def explained(claim: Claim, now: datetime = NOW, **known: Any) -> Explanation:
-    return explain(ListedClaim(claim), Facts(**known), CATALOG, POLICY, now)
 
 
 @pytest.mark.parametrize(
-    ("columns", "now", "said"),
+    ("piece", "english", "french"),
     [
-        ({"deadline": LATER}, NOW, [ENDS]),
-        ({}, NOW, [ENDS]),
-        ({"number": None, "fetch_status": "pending"}, NOW, [ENDS]),
-        ({"deadline": date(2026, 5, 18)}, NOW, []),  # which comes first
-        ({"deadline": LATER}, NOW + 7 * DAY, [IS_OVER, LAST]),
-        ({}, NOW + 7 * DAY, [IS_OVER, LAST]),
         (
-            {"deadline": date(2026, 5, 18)},
-            NOW + 7 * DAY,
-            [IS_OVER, LAST],
+            LETTER,
+            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it",
+            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure",
         ),
-        ({"fetch_status": "success"}, NOW, []),
-        ({"fetch_status": "manual"}, NOW + 7 * DAY, []),
-        ({"claim_status": "paid"}, NOW + 7 * DAY, []),
-        ({"created_at": None}, NOW, []),
+        (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
+        (
+            replace(LETTER, refused="some older reason"),
+            "refused as a proof: some older reason",
+            "refusé comme preuve : « some older reason »",
+        ),
+        (
+            BY_HAND,
+            "without readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
+            "sans texte lisible ; saisi par Anna : DURAND, 5 oct. 2026, 10:31 CEST",
+        ),
+        (
+            replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
+            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
+            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure ; saisi par Anna : DURAND",
+        ),
     ],
 )
-def test_why_says_when_the_evidence_ends_where_it_counts(
-    columns: dict[str, Any], now: datetime, said: list[str]
+def test_what_a_piece_shows(piece: KeptEvidence, english: str, french: str) -> None:
+    assert piece_text(piece, Localized("en", PARIS)) == english
+    assert piece_text(piece, Localized("fr", PARIS)) == french
+
+
+def test_where_a_piece_is_from() -> None:
+    assert source_text(LETTER, "fr") == "chronopost searchPOD"
+    assert (source_text(BY_HAND, "en"), source_text(BY_HAND, "fr")) == ("by hand, Anna", "à la main, Anna")
+    assert KIND_NAMES.keys() == set(EvidenceKind)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "dispute", "support"),
+    [
+        ([LETTER], "lost", Support.PROVES),
+        ([LETTER, HOLLOW], "lost", Support.PROVES),
+        ([HOLLOW], "lost", Support.NOT),
+        ([SCAN], "lost", Support.UNKNOWN),
+        # What a person entered is not what the carrier's tracking says.
+        ([BY_HAND], "lost", Support.UNKNOWN),
+        ([replace(SCAN, delivery=Delivery(AT, "DURAND"))], "lost", Support.PARTLY),
+        # The record of a delivery is what the tracking says: it has the number because recours wrote it there.
+        ([RECORD], "lost", Support.PARTLY),
+        ([RECORD, UNNUMBERED], "lost", Support.PARTLY),
+        ([LETTER], "something else", Support.UNKNOWN),
+        ([LETTER], "", None),
+        ([], "lost", None),
+    ],
+)
+def test_whether_the_evidence_carries_the_dispute(
+    pieces: list[KeptEvidence], dispute: str, support: Support | None
 ) -> None:
-    found = explained(ups(**columns), now)
-    assert [text for text in (ENDS, IS_OVER, LAST) if text in " ".join(found.sentences)] == said
-    is_known = columns.get("created_at", CREATED) and columns.get("fetch_status") != "success"
-    assert found.as_json()["evidence_until"] == ("2026-05-20T09:00:00+00:00" if is_known else None)
+    evidence = ClaimEvidence(pieces, dispute)
+    assert (evidence.verdict.support if evidence.verdict else None) == support
+    for language in ("en", "fr"):
+        assert bool(evidence.verdict_text(language)) is (support is not None)
+        assert "{" not in evidence.verdict_text(language)
 
 
-def test_one_that_gave_up_is_told_to_be_forgotten() -> None:
-    claim = ups(retries_counted=4)
-    gave_up = replace(claim, state=replace(claim.state, stage=Stage.GIVEN_UP, retries_used=4))
-    gave_up = replace(gave_up, assessed=Snapshot("failed", claim.number, "ups", 4))
-    assert ENDS not in explained(gave_up).status.sentence
-    assert IS_OVER in explained(gave_up, NOW + 7 * DAY).status.sentence
+def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
+    """Beside each other, 10:31 on the letter and 08:31 of the tracking would look like two deliveries."""
+    said = piece_text(replace(SCAN, delivery=Delivery(AT)), Localized("en", PARIS))
+    assert said == "without readable text; tracking says: 5 Oct 2026, 10:31 CEST"
 
 
-@pytest.mark.parametrize(
-    ("language", "now", "said"),
-    [
-        ("en", NOW, ENDS),
-        ("en", NOW + 7 * DAY, IS_OVER),
-        (
-            "fr",
-            NOW,
-            "UPS efface les données de ce colis le 20 mai 2026 au plus tard : aucune preuve ne pourra être obtenue ensuite.",
-        ),
-        (
-            "fr",
-            NOW + 7 * DAY,
-            "UPS a sans doute effacé les données de ce colis, le 20 mai 2026 au plus tard.",
-        ),
-    ],
-)
-def test_claim_status_says_so_too(language: str, now: datetime, said: str) -> None:
-    claim = ups(deadline=LATER)
-    told = StatusSentences(language, PARIS)
-    status = told.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked_count=1)
-    assert status.sentence.endswith(f". {said}")
-    assert status.evidence_until == CREATED + 120 * DAY
-    urgent = ups(deadline=date(2026, 5, 18))
-    status = told.status(ListedClaim(urgent), position(urgent, NOW, POLICY), carrier="UPS", asked_count=1)
-    assert "20" not in status.sentence.partition("2026-05-14")[2]
-
-
-# ---------------------------------------------------------------- not tried before
-
-
-@pytest.mark.parametrize(
-    ("columns", "refusal", "loses", "misses"),
-    [
-        ({"deadline": LATER}, STOPPED, True, False),
-        ({}, STOPPED, True, False),
-        ({"deadline": date(2026, 5, 20)}, STOPPED, True, True),
-        ({"deadline": date(2026, 5, 18)}, STOPPED, False, True),
-        ({}, None, False, False),
-        ({"created_at": CREATED + 2 * DAY}, STOPPED, False, False),  # in more than a week
-        ({"created_at": CREATED - 7 * DAY}, STOPPED, False, False),  # over
-        ({"number": None, "fetch_status": "pending"}, None, True, False),
-    ],
-)
-def test_which_claims_lose_their_evidence_within_a_week(
-    columns: dict[str, Any], refusal: Refusal | None, *, loses: bool, misses: bool
-) -> None:
-    claim = ups(**columns)
-    where = position(claim, NOW, POLICY, refusal=refusal)
-    assert (loses_evidence(where, NOW), is_late(claim, where, NOW, POLICY)) == (loses, misses)
-
-
-@pytest.mark.parametrize(
-    ("language", "count", "said"),
-    [
-        ("en", 1, "1 claim will not be tried before its carrier forgets the parcel: CLM-1, on 21 May 2026 at the latest."),
-        (
-            "en",
-            3,
-            "3 claims will not be tried before their carriers forget the parcels; the first is CLM-1, on 21 May 2026 at the latest.",
-        ),
-        (
-            "fr",
-            1,
-            "1 réclamation ne sera pas traitée avant que le transporteur n'efface les données du colis : CLM-1, le 21 mai 2026 au plus tard.",
-        ),
-        (
-            "fr",
-            3,
-            "3 réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; la première est "
-            "CLM-1, le 21 mai 2026 au plus tard.",
-        ),
-    ],
-)  # fmt: skip
-def test_status_and_the_weekly_report_count_them(language: str, count: int, said: str) -> None:
-    at = datetime(2026, 5, 20, 23, 0, tzinfo=UTC)  # the 21st in Paris
-    kept = Problem(
-        ProblemKind.EVIDENCE, count, facts={"reference": "CLM-1", "evidence_until": at.isoformat()}
-    )
-    assert VerdictSentences(language, PARIS).sentence(kept, NOW) == said
+def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
+    found = piece_json(BY_HAND)
+    assert (found["shown"]["signatory"], found["signatory"], found["by"]) == (None, "DURAND", "Anna")

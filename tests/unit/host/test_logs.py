@@ -21,7 +21,7 @@ from recours.core.text import Redactor
 from recours.database.schema.creation import create_file
 from recours.host import logs
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOON = datetime(2026, 2, 6, 14, 0, 0, 999999, tzinfo=UTC)
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[[A-Z]+\] - [\w.]+ - .*")
 EVIL = "x\r\n2026-02-06 14:00:00 - [INFO] - __main__ - ✅ SUCCESS\x1b[2J\x00\x85\u2028\u202e\x9b31m\x7f"

@@ -1,3 +1,5 @@
+"""Manifests: their form, and the names in them."""
+
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
