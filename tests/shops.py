@@ -1,4 +1,4 @@
-"""Five shops whose claims the service handles, each with accounts of its own at most carriers, and a house with one at each.
+"""Five shops whose claims the service handles, each with accounts of its own at most carriers, and a default account at each.
 
 Who may call about what is known here beforehand: `check_callers` holds every call that the carriers received to it.
 """
@@ -37,7 +37,7 @@ from tests.planted import MARK
 # Of each kind one: tracking that shows no account, three calls a claim, tokens, many parcels a call, one call a claim.
 CARRIERS = ("chronopost", "colissimo", "dhl_express", "gls", "fedex", "dpd")
 SHOPS = range(1, 6)
-HOUSE = "10000001"
+DEFAULT_ACCOUNT = "10000001"
 AMPLE = "100000/day@UTC"
 _KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 _DAY = Window(0)
@@ -50,11 +50,11 @@ class Whose(Enum):
     """Under whose contract a shop's parcel was sent."""
 
     OWN = auto()
-    HOUSES = auto()
-    ANOTHERS = auto()  # a neighbour's: neither the shop's account nor the house's may see it
+    DEFAULT = auto()
+    ANOTHERS = auto()  # a neighbour's: neither the shop's account nor the default account may see it
 
 
-_MIX = (Whose.OWN, Whose.HOUSES, Whose.ANOTHERS, Whose.OWN, Whose.OWN)
+_MIX = (Whose.OWN, Whose.DEFAULT, Whose.ANOTHERS, Whose.OWN, Whose.OWN)
 Wanted = tuple[int, str, Whose]
 
 
@@ -64,7 +64,7 @@ def account_of(shop: int) -> str:
 
 
 def has_account(shop: int, carrier: str) -> bool:
-    """Each shop has none at one of the carriers, where the house's is asked."""
+    """Each shop has none at one of the carriers, where the default account is asked."""
     return CARRIERS.index(carrier) != shop % len(CARRIERS)
 
 
@@ -77,7 +77,7 @@ def alternate(count: int) -> Iterator[Wanted]:
     for n in range(count):
         shop, carrier = pairs[n % len(pairs)]
         whose = _MIX[(n // len(pairs) + shop) % len(_MIX)]
-        yield shop, carrier, whose if has_account(shop, carrier) or whose is not Whose.OWN else Whose.HOUSES
+        yield shop, carrier, whose if has_account(shop, carrier) or whose is not Whose.OWN else Whose.DEFAULT
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ class ShopsClaim:
     @property
     def account(self) -> str:
         """The account that is asked first."""
-        return account_of(self.shop) if has_account(self.shop, self.carrier) else HOUSE
+        return account_of(self.shop) if has_account(self.shop, self.carrier) else DEFAULT_ACCOUNT
 
     @property
     def ends_with(self) -> ErrorKind | None:
         """What becomes of it; None: its proof is brought."""
-        owner = {Whose.OWN: self.account, Whose.HOUSES: HOUSE, Whose.ANOTHERS: ""}[self.whose]
-        if owner == self.account or (owner == HOUSE and self.carrier in SAY_WHOSE):
+        owner = {Whose.OWN: self.account, Whose.DEFAULT: DEFAULT_ACCOUNT, Whose.ANOTHERS: ""}[self.whose]
+        if owner == self.account or (owner == DEFAULT_ACCOUNT and self.carrier in SAY_WHOSE):
             return None
         return ErrorKind.ACCESS_DENIED if self.carrier in SAY_WHOSE else CASES[self.carrier].not_ours
 
@@ -154,7 +154,7 @@ class Shops:
         accounts = ClientAccounts(self.database)
         assert accounts.put_all(rows_of_accounts, "the tests", START) is None
         self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
-        self.keys |= {(carrier, HOUSE): carrier for carrier in CARRIERS}
+        self.keys |= {(carrier, DEFAULT_ACCOUNT): carrier for carrier in CARRIERS}
         quotas = QuotaTables(self.database)
         for key in self.keys.values():  # each has had documents: what is denied is the parcel's
             quotas.set_documents(key, DocumentRight(came_at=datetime.now(UTC)))
@@ -185,7 +185,7 @@ class Shops:
             of_shop = {"client_id": shop, "carrier": CATALOG.specs[carrier].name, "tracking_number": number}
             rows.append(claim_row(n) | failed | of_shop)
             self.claims[number] = ShopsClaim(shop, carrier, number, whose)
-            owners = {Whose.HOUSES: HOUSE, Whose.ANOTHERS: account_of(shop % len(SHOPS) + 1)}
+            owners = {Whose.DEFAULT: DEFAULT_ACCOUNT, Whose.ANOTHERS: account_of(shop % len(SHOPS) + 1)}
             owner = owners.get(whose, account_of(shop))
             self.box.parcels[number] = Parcel((Scenario.DELIVERED,), owner=owner)
         with self.database.write() as connection:
@@ -231,7 +231,7 @@ class Shops:
     # ---------------------------------------------------------------- what always holds
 
     def check_callers(self) -> Counter[str]:
-        """No account was asked about a parcel but the claim's own, and the house's where the client's was denied it first.
+        """No account was asked about a parcel but the claim's own, and the default account where the client's was denied it first.
 
         Returns how many calls each account made.
         """
@@ -245,7 +245,7 @@ class Shops:
                     continue
                 claim = self.claims[number]
                 if call.account != claim.account:
-                    assert (call.account, number in denied) == (HOUSE, True), f"{claim}: {call}"
+                    assert (call.account, number in denied) == (DEFAULT_ACCOUNT, True), f"{claim}: {call}"
                 elif call.scenario is Scenario.NOT_OURS and claim.carrier in SAY_WHOSE:
                     denied.add(number)
         return made

@@ -275,7 +275,7 @@ class AccountGate:
         return self._accounts[key].presents(Capability.TRACKING) or self.refusals.is_tried_again(key)
 
     def client_of(self, key: str) -> str:
-        """The address of the client whose account it is; "": it is the house's."""
+        """The address of the client whose account it is; "": it is the default account."""
         return self._accounts[key].client_address
 
     def setup_calls(self, key: str) -> CallBudget:

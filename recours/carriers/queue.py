@@ -15,7 +15,7 @@ from recours.carriers.account_gate import AccountGate, NotPresentedError, Turns,
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession
 from recours.carriers.reservation import Account, CalledOffError, QuotaReservation
-from recours.core.accounts import HOUSE, carrier_of
+from recours.core.accounts import DEFAULT_ACCOUNT, carrier_of
 from recours.core.claim import Delivery
 from recours.core.errors import KNOWS_PARCEL, NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
 from recours.core.outcome import (
@@ -345,7 +345,7 @@ class APIRequestQueue(AccountGate):
         all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
         which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
         Where our account is refused, one more call may tell whose that is. About a parcel that is denied to a client's
-        account the house's is asked as well, with units of its own, as long as `go_on` says so.
+        account, the default account is asked as well, with units of its own, as long as `go_on` says so.
         Raises what is recours's own fault only: the rest was not asked about.
         """
         bundle = Bundle(parcels)
@@ -541,28 +541,28 @@ class APIRequestQueue(AccountGate):
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
         about the parcel. The denial stands where the default account is not to be used, or does not see the parcel either.
         """
-        house = carrier_of(key)
+        default = carrier_of(key)
         delivery = denied.outcome.delivery
         parcel = parcel._replace(delivery=delivery or parcel.delivery)
-        calls = self._accounts[house].spec.calls_for(parcel.delivery)
-        reservations, refusal = self.reserve(house, [calls], go_on=go_on)
+        calls = self._accounts[default].spec.calls_for(parcel.delivery)
+        reservations, refusal = self.reserve(default, [calls], go_on=go_on)
         if refusal and refusal.why is Blocked.CARRIER:
             return denied
         fetched = None
         with suppress(CalledOffError):  # the run ends while the call waits for a short window
             for reservation in reservations:
-                fetched = self._fetch_one(_Fetch(house, reservation, delivery), parcel, Bundle([parcel]))
+                fetched = self._fetch_one(_Fetch(default, reservation, delivery), parcel, Bundle([parcel]))
         outcome = fetched.outcome if fetched else None
-        remember: int | None = HOUSE
+        remember: int | None = DEFAULT_ACCOUNT
         if outcome and outcome.kind in _SEES_NOTHING:
             outcome = denied.outcome
             remember = None
         elif outcome is None or outcome.kind is ErrorKind.RATE_LIMITED:
             name = self._accounts[key].name
             message = f"{name} denied this parcel, and our own account takes no call now; it is asked next"
-            carrier = self._accounts[house].name
+            carrier = self._accounts[default].name
             limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
-            outcome = make_outcome(limit, self._case(house, _Answer(limit, delivery), parcel))
+            outcome = make_outcome(limit, self._case(default, _Answer(limit, delivery), parcel))
         if fetched is None:
             return replace(denied, outcome=outcome, remember=remember)
         return replace(
@@ -570,7 +570,7 @@ class APIRequestQueue(AccountGate):
             outcome=outcome,
             calls=denied.calls + fetched.calls,
             unsent=denied.unsent + fetched.unsent,
-            account=HOUSE,
+            account=DEFAULT_ACCOUNT,
             remember=remember,
         )
 

@@ -117,7 +117,7 @@ class Account:
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used
-    client_address: str = ""  # the client's address; "": the house's
+    client_address: str = ""  # the client's address; "": the default account
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
 
     @property

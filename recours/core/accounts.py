@@ -1,4 +1,4 @@
-"""Whose account a carrier is asked with: the house's, which stands in the settings, or a client's own."""
+"""Whose account a carrier is asked with: the default account, which stands in the settings, or a client's own."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,18 +6,18 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 # The number of the default account at every carrier. Those of clients are numbered from 1, each once for all carriers.
-HOUSE = 0
+DEFAULT_ACCOUNT = 0
 _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
     """An account at a carrier. As text it is what lanes and limits know it by.
 
-    The house's text is the carrier's key alone: so it was before clients had accounts.
+    The text of the default account is the carrier's key alone: so it was before clients had accounts.
     """
 
     carrier: str  # canonical key
-    account: int = HOUSE
+    account: int = DEFAULT_ACCOUNT
 
     def __str__(self) -> str:
         return f"{self.carrier}{_SEPARATOR}{self.account}" if self.account else self.carrier
@@ -39,7 +39,7 @@ def carrier_of(key: str) -> str:
 
 
 def account_name(carrier: str, client: str) -> str:
-    """What an account is called: by the carrier's name, and the address of the client whose it is ("": the house's)."""
+    """What an account is called: by the carrier's name, and the address of the client whose it is ("": the default account)."""
     return f"{carrier} ({client})" if client else carrier
 
 

@@ -21,7 +21,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state of a claim that recours sees for the first time, or that other software has edited since.
 
     A corrected number or carrier, or a count reset by hand, starts the claim over: due now. So does another account, but
-    not the house's where that has worked for it.
+    not the default account where that has worked for it.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)

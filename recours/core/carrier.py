@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from recours.core.accounts import HOUSE, AccountKey, carrier_of
+from recours.core.accounts import DEFAULT_ACCOUNT, AccountKey, carrier_of
 from recours.core.claim import Delivery
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import clean, nearest, plain
@@ -106,7 +106,7 @@ class CarrierSpec:
         return [None, *sorted({kind for kind in (*self.calls, *self.limits) if kind is not None})]
 
     def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
-        """The limits that a text in the form of the QUOTA_ settings sets for an account, by its key; "": the house's.
+        """The limits that a text in the form of the QUOTA_ settings sets for an account, by its key; "": the default account.
 
         Raises ValueError, also for a limit that no claim could be fetched within.
         """
@@ -162,7 +162,7 @@ class Catalog:
     ) -> None:
         """Know these carriers.
 
-        `configured`: the keys of those that the house has credentials for. `of_clients`: of each client that has accounts of
+        `configured`: the keys of those with a default account. `of_clients`: of each client that has accounts of
         its own, their numbers by the carrier's key.
         """
         self.specs = {spec.key: spec for spec in specs}
@@ -223,21 +223,21 @@ class Catalog:
     def account_for(
         self, client_id: Any, carrier: str | None, remembered: int | None, assessed: str = ""
     ) -> int:
-        """The number of the account that serves a client's claim at a carrier: the client's own, else the house's.
+        """The number of the account that serves a client's claim at a carrier: the client's own, else the default account.
 
         `remembered`: the account that worked for this claim. `assessed`: the key of the account that it was assessed for;
         a number that is not known here is newer than what is, and holds: another run has read it.
         """
-        if remembered == HOUSE and carrier in self.configured:
-            return HOUSE
+        if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
+            return DEFAULT_ACCOUNT
         number = self.of_clients.get(client_id, {}).get(carrier or "")
         if number is None and carrier_of(assessed) == carrier != assessed:
             number = AccountKey.parse(assessed).account
-            return HOUSE if number in self._numbers else number
-        return HOUSE if number is None else number
+            return DEFAULT_ACCOUNT if number in self._numbers else number
+        return DEFAULT_ACCOUNT if number is None else number
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
-        """The keys of the carriers that the house or this client has credentials for."""
+        """The keys of the carriers with a default account, or one of this client's."""
         accounts = self.of_clients.get(client_id)
         return self.configured.union(accounts) if accounts else self.configured
 
@@ -260,7 +260,7 @@ class Catalog:
         return tuple(sorted(set(keys), key=lambda served_by: (served_by != key, served_by)))
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
-        """The keys of all accounts of these carriers, by the carriers' keys: the house's, and those of clients."""
+        """The keys of all accounts of these carriers, by the carriers' keys: the default account, and those of clients."""
         of_clients = (
             AccountKey(*account) for accounts in self.of_clients.values() for account in accounts.items()
         )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from recours.core.accounts import HOUSE, AccountKey
+from recours.core.accounts import DEFAULT_ACCOUNT, AccountKey
 from recours.core.errors import ErrorKind
 from recours.core.sentences import SentenceParts, sentence
 from recours.core.text import clean
@@ -140,7 +140,7 @@ class State:
     expire_from: datetime | None = None  # when the time begins after which it expires; None: not asked since
     expired_at: datetime | None = None  # given up since its deadline had long passed
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
-    # Of the claim's carrier: which account worked, and is asked from now on; None: the client's, else the house's.
+    # Of the claim's carrier: which account worked, and is asked from now on; None: the client's, else the default account.
     account: int | None = None
     goes_alone: bool = False  # its number made a shared call fail: it is asked about alone from now on
 
@@ -160,7 +160,7 @@ class Claim:
     client_text: str | None = None  # the same as its database writes it
     carrier_name: str = ""  # as the service wrote it
     carrier: str | None = None  # its canonical key; None: no supported carrier
-    account: int = HOUSE  # the number of the account that serves it there
+    account: int = DEFAULT_ACCOUNT  # the number of the account that serves it there
     number: str | None = None  # upper case, without blanks; None: no number
     fetch_status: str | None = None
     claim_status: str | None = None
@@ -206,8 +206,8 @@ class Claim:
         return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
 
     def key_with(self, state: State) -> str:
-        """The key of the account that serves it in this state: the house's once that has worked for it."""
-        return self.carrier or "" if state.account == HOUSE else self.account_key
+        """The key of the account that serves it in this state: the default account once that has worked for it."""
+        return self.carrier or "" if state.account == DEFAULT_ACCOUNT else self.account_key
 
     @property
     def is_edited(self) -> bool:

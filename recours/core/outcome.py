@@ -244,7 +244,7 @@ class Case:
     """What is known about a call, apart from the answer."""
 
     carrier: str = ""  # its name
-    client: str = ""  # the address of the client whose account was asked; "": the house's
+    client: str = ""  # the address of the client whose account was asked; "": the default account
     source: str = ""  # where the account's credentials come from
     mask: Callable[[str], str] = str  # hides secrets in the carrier's texts
     delivery: Delivery | None = None  # known from this fetch

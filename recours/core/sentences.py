@@ -170,7 +170,7 @@ class SentenceParts:
     key: Sentence
     carrier: str = ""
     words: str = ""
-    client: str = ""  # the address of the one whose account it is about; "": the house's, or about none
+    client: str = ""  # the address of the one whose account it is about; "": the default one, or none
 
 
 _S = Sentence

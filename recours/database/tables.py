@@ -88,7 +88,7 @@ claims = Table(
     Column("written_at", Utc),  # when a run last assessed or recorded it; NULL: it was adopted in bulk
     # The key of the account that serves it, see core.accounts; "": no carrier that is known
     Column("lane", Text),
-    # Which account worked, and is asked from now on: 0 is the house's; NULL: the client's, else the house's.
+    # Which account worked, and is asked from now on: 0 is the default account; NULL: the client's, else the default account.
     Column("account_id", KEY),
     Column("next_at", Utc),
     Column("rank_at", Utc),
@@ -251,7 +251,7 @@ attempts = Table(
     Column("document_type", Text),
     Column("document_source", Text),
     Column("is_last", Boolean),  # the claim's last attempt before its deadline, which is no retry
-    Column("account_id", KEY),  # of the account that was asked last; NULL: the house's
+    Column("account_id", KEY),  # of the account that was asked last; NULL: the default account
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
 )
@@ -325,7 +325,7 @@ client_accounts = Table(
     UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
 )
 
-# What all processes know of an account. The house's is number 0.
+# What all processes know of an account. The default account is number 0.
 account_state = Table(
     "recours_account_state",
     metadata,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ACCOUNT_KINDS, TRAITS, ErrorKind
@@ -102,7 +102,7 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
 def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
     """What could be done against an error of this kind; of one that uses no attempt it says so."""
     text = TRAITS[kind].advice
-    if client and claim.account != HOUSE:
+    if client and claim.account != DEFAULT_ACCOUNT:
         text = TRAITS[kind].advice_of_client or text
     elif client and kind is ErrorKind.NOT_CONFIGURED:
         text = TEXTS["no_account"]

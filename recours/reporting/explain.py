@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.order import comes_last
@@ -130,7 +130,7 @@ _NOTES = {
     "denied": N_(
         "{carrier} denied the parcel to the account of {client}, so it is asked with the default account from then on."
     ),
-    "house": N_("{carrier} is asked with the default account: {client} has none in use there."),
+    "default": N_("{carrier} is asked with the default account: {client} has none in use there."),
     "deaths": N_("Runs in a row that died while fetching it: {count}."),
     "last": N_("It is asked about after all others."),
     "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),
@@ -201,9 +201,9 @@ def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: d
 
 def _account(claim: Claim, carrier: str, where: Position, catalog: Catalog) -> str:
     """Whose account serves it, where a client has one."""
-    if claim.account != HOUSE:
+    if claim.account != DEFAULT_ACCOUNT:
         return "own"
     if carrier not in catalog.configured:
         return "no_account"
     accounts = catalog.of_clients.get(claim.client_id, {})
-    return "denied" if where.state.account == HOUSE and carrier in accounts else "house"
+    return "denied" if where.state.account == DEFAULT_ACCOUNT and carrier in accounts else "default"

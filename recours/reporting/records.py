@@ -76,7 +76,7 @@ class PastAttempt:
     document_type: str | None = None
     document_source: str | None = None
     is_last: bool = False  # the last attempt before the deadline, beside the retries
-    account: int | None = None  # the number of the client's account that was asked last; None: the house's
+    account: int | None = None  # the number of the client's that was asked last; None: the default account
 
     @property
     def signed_by(self) -> str | None:

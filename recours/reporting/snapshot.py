@@ -228,7 +228,7 @@ class Reports:
         )
 
     def _clients_without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
-        """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
+        """The clients who have claims where there is neither an account of theirs nor a default one, by the carrier's key."""
         clients = self.system.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})
         return {

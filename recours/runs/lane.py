@@ -123,7 +123,7 @@ class Lane:
 
     key: str
     name: str  # the carrier's
-    client: str = ""  # the address of the one whose account it is; "": the house's
+    client: str = ""  # the address of the one whose account it is; "": the default account
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles that are being fetched
     denied: int = 0  # parcels, in this run

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.errors import ErrorKind, RunError
 from recours.core.order import Urgency
@@ -113,7 +113,7 @@ class Attempt:
     by: str | None = None  # who attached the evidence; None: a run obtained it
     why: str | None = None  # they accepted it though it is refused, for this reason
     is_beside: bool = False  # the claim keeps the proof that it has
-    account: int = HOUSE  # the number of the one that was asked last
+    account: int = DEFAULT_ACCOUNT  # the number of the one that was asked last
 
     @classmethod
     def by_person(cls, claim: Claim, document: StoredDocument, at: datetime, **facts: Any) -> "Attempt":

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.claim import Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
@@ -246,5 +246,5 @@ def _attempt(result: "AttemptResult", decision: Decision) -> Attempt:
         uses_attempt=decision.uses_attempt,
         failure=failure,
         evidence=result.evidence,
-        account=result.fetched.account or HOUSE,
+        account=result.fetched.account or DEFAULT_ACCOUNT,
     )

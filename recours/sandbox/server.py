@@ -192,7 +192,7 @@ class Sandbox:
         return settings
 
     def credentials(self, carrier: str, account: str) -> dict[str, str]:
-        """An account's credentials at a carrier, by the names of the settings that hold the house's."""
+        """An account's credentials at a carrier, by the names of the settings that hold the default account's."""
         return self._carrier(carrier).settings(account, self.accounts[account])
 
     def example(self, carrier: str, digits: str, serial: int = 0) -> str:

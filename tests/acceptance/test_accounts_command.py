@@ -50,7 +50,7 @@ def clock() -> SimulatedClock:
 
 @pytest.fixture
 def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    """Thirty clients; the carriers know one account beside the house's."""
+    """Thirty clients; the carriers know one account beside the default account."""
     sandbox.accounts[GOOD] = GOOD_PASSWORD
     service = Service(tmp_path, sandbox, clock, url=url, **{SETTING: KEY, "SMTP_HOST": ""})
     for number, email in SHOPS.items():

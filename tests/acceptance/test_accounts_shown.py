@@ -24,7 +24,7 @@ WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    """The house has no account at Chronopost."""
+    """There is no default account at Chronopost."""
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false",

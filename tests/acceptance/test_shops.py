@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Kind
 from tests.processes_of_fleet import Program, environment
-from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, alternate, shops_in
+from tests.shops import CARRIERS, DEFAULT_ACCOUNT, SHOPS, Shops, account_of, alternate, shops_in
 
 SCRIPT = ("scripts/pod_retry_scheduler.py", "--batch-size", "10000")
 
@@ -39,14 +39,14 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
 ) -> None:
     processes, count = size
     of_each = count // len(SHOPS) // len(CARRIERS)  # claims of a shop at a carrier
-    # A call a claim; three a claim, and one of a parcel that is another's; the house's, as a fallback too.
+    # A call a claim; three a claim, and one of a parcel that is another's; the default account, as a fallback too.
     dpd, colissimo, express = of_each // 2, of_each + 1, 2 * of_each
     limited = {(4, "dpd"): {"": f"{dpd}/day@UTC"}, (5, "colissimo"): {"": f"{colissimo}/day@UTC"}}
     with shops_in(tmp_path / "shops", kind, limits=limited) as shops:
         shops.add(alternate(count), datetime.now(UTC))
         work(shops, tmp_path, processes, QUOTA_DHL_EXPRESS=f"{express}/day@UTC")
 
-        assert shops.check_callers().keys() == {"", HOUSE, *map(account_of, SHOPS)}
+        assert shops.check_callers().keys() == {"", DEFAULT_ACCOUNT, *map(account_of, SHOPS)}
         of_house = {(shop, "dhl_express") for shop in SHOPS}  # its units may not be enough for all
         shops.check_ends(but=limited.keys() | of_house)
         shops.check_counts()
@@ -57,11 +57,13 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
         if len({call.at.date() for call in shops.box.calls}) == 1:  # else midnight gave them more
             assert len(shops.calls_of("dpd", account_of(4))) == dpd
             assert colissimo - 2 <= len(shops.calls_of("colissimo", account_of(5))) <= colissimo
-            assert express - 1 <= len(shops.calls_of("dhl_express", HOUSE)) <= express
+            assert express - 1 <= len(shops.calls_of("dhl_express", DEFAULT_ACCOUNT)) <= express
 
-        # What was denied to a client's account while the house's had no units goes straight to the house's.
+        # What was denied to a client's account while the default account had no units goes straight to the default account.
         before = len(shops.box.calls)
         work(shops, tmp_path, 1)
         shops.check_callers()
         shops.check_ends(but=limited)
-        assert {call.account for call in shops.box.calls[before:] if call.carrier == "dhl_express"} == {HOUSE}
+        assert {call.account for call in shops.box.calls[before:] if call.carrier == "dhl_express"} == {
+            DEFAULT_ACCOUNT
+        }

@@ -14,14 +14,14 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks
-from tests.shops import HOUSE, SHOPS, Shops, Wanted, Whose, account_of, alternate
+from tests.shops import DEFAULT_ACCOUNT, SHOPS, Shops, Wanted, Whose, account_of, alternate
 
 ONE_AT_A_TIME = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-# A shop's own parcel, one that only the house may see, one that neither may; and a shop without an account there.
+# A shop's own parcel, one that only the default account may see, one that neither may; and a shop without an account there.
 EACH_KIND: list[Wanted] = [
     *((4, "colissimo", whose) for whose in Whose),
-    (1, "colissimo", Whose.HOUSES),
+    (1, "colissimo", Whose.DEFAULT),
 ]
 # The short form takes a part of them, another one at every place of the run.
 STRIDE = 41
@@ -37,7 +37,7 @@ def points_of(kind: Kind, forks: Forks, folder: Path) -> list[Point]:
         ran = world.run(START, *ONE_AT_A_TIME, kill_at=None, names=str(names))
         assert ran.status == 0, ran.output
         check(world, shops)
-        assert shops.check_callers() == {account_of(4): 3 + 1 + 1, HOUSE: 3 + 1 + 3}
+        assert shops.check_callers() == {account_of(4): 3 + 1 + 1, DEFAULT_ACCOUNT: 3 + 1 + 3}
         found: list[Point] = []
         for thread, _ in json.loads(names.read_text(encoding="utf-8")):
             found.append((thread, 1 + sum(one == thread for one, _ in found)))
@@ -103,10 +103,10 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         assert set(crowd.statuses) == {0, -signal.SIGKILL}, crowd.complaints[:3]
         assert not crowd.paid_twice
         asked = [*shops.check_callers()]
-        assert sorted(asked) == sorted(["", HOUSE, *map(account_of, SHOPS)])
+        assert sorted(asked) == sorted(["", DEFAULT_ACCOUNT, *map(account_of, SHOPS)])
         assert len(shops.calls_of("dpd", account_of(4))) <= dpd
         assert len(shops.calls_of("colissimo", account_of(5))) <= colissimo
-        assert len(shops.calls_of("dhl_express", HOUSE)) <= express
+        assert len(shops.calls_of("dhl_express", DEFAULT_ACCOUNT)) <= express
         shops.check_ends(but=limited.keys() | {(shop, "dhl_express") for shop in SHOPS})
         shops.check_counts(killed=True)
         world.check_claims()

@@ -85,7 +85,7 @@ def world(database: Database) -> World:
 
 def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
     world.refuse(1)
-    world.refuse(0)  # the house's: the operator's matter
+    world.refuse(0)  # the default account: the operator's matter
     ((recipient, subject, plain),) = world.run()
     assert recipient == "shop-1@shop.example"
     assert subject == "Votre compte Chronopost est refusé"

@@ -26,8 +26,8 @@ from tests.planted import PASSWORD
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
 # The default account, and those of two clients, as the carriers know them.
-HOUSE, FIRST, SECOND = "10000001", "10000002", "10000003"
-PASSWORDS = {HOUSE: PASSWORD, FIRST: "222222", SECOND: "333333"}
+DEFAULT_ACCOUNT, FIRST, SECOND = "10000001", "10000002", "10000003"
+PASSWORDS = {DEFAULT_ACCOUNT: PASSWORD, FIRST: "222222", SECOND: "333333"}
 AMPLE = 1000
 
 
@@ -123,7 +123,7 @@ def kind_of_others(several: Several) -> ErrorKind:
 # ---------------------------------------------------------------- parcels
 
 
-@pytest.mark.parametrize(("asks", "owner"), [(HOUSE, FIRST), (SECOND, FIRST)])
+@pytest.mark.parametrize(("asks", "owner"), [(DEFAULT_ACCOUNT, FIRST), (SECOND, FIRST)])
 def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
     several: Several, asks: str, owner: str
 ) -> None:
@@ -156,10 +156,10 @@ def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -
     several.is_brought(mine_too)
     assert isinstance(others, Failure)
     assert others.kind is kind_of_others(several)
-    assert several.callers() == ({FIRST, HOUSE} if several.carrier in SAY_WHOSE else {FIRST})
+    assert several.callers() == ({FIRST, DEFAULT_ACCOUNT} if several.carrier in SAY_WHOSE else {FIRST})
 
 
-# ---------------------------------------------------------------- the house, where a client's account was denied
+# ---------------------------------------------------------------- the default account, where a client's account was denied
 
 
 @pytest.mark.parametrize("carrier", SAY_WHOSE)
@@ -167,17 +167,17 @@ def test_the_house_is_asked_within_the_same_fetch_and_remembered(several: Severa
     several.gets_its_own(FIRST)
     several.callers()
     before = len(several.box.calls)
-    fetched = several.fetch(FIRST, several.parcel_of(HOUSE))
+    fetched = several.fetch(FIRST, several.parcel_of(DEFAULT_ACCOUNT))
     several.is_brought(fetched.outcome)
     assert (fetched.remember, fetched.account) == (0, 0)
     in_order = [call.account for call in several.box.calls[before:] if call.account]
-    assert in_order == sorted(in_order, reverse=True), "first the client's account, then the house's"
-    assert several.callers() == {FIRST, HOUSE}
+    assert in_order == sorted(in_order, reverse=True), "first the client's account, then the default account"
+    assert several.callers() == {FIRST, DEFAULT_ACCOUNT}
 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in SAY_WHOSE])
 def test_where_the_answer_does_not_say_whose_a_parcel_is_the_house_is_not_asked(several: Several) -> None:
-    several.ask(FIRST, several.parcel_of(HOUSE))
+    several.ask(FIRST, several.parcel_of(DEFAULT_ACCOUNT))
     assert several.callers() == {FIRST}
 
 

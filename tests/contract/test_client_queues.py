@@ -1,4 +1,4 @@
-"""Accounts of clients at the queue: each is alone with its troubles, and the house's helps out."""
+"""Accounts of clients at the queue: each is alone with its troubles, and the default account helps out."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
@@ -29,13 +29,13 @@ from tests.units import sent_and_held
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
 NUMBER = "XY001234567FR"
-OF_HOUSE = "10000001"
+OF_DEFAULT = "10000001"
 SHOPS = ("20000001", "20000002", "20000003", "20000004", "20000005")
 KEYS = tuple(f"chronopost#{place}" for place, _ in enumerate(SHOPS, 1))
 
 
 class Accounts(dict[str, Account]):
-    """The house's, and those of clients, each made when it is first asked for."""
+    """The default account, and those of clients, each made when it is first asked for."""
 
     def __init__(self, make: Callable[[str], Account]) -> None:
         super().__init__({"chronopost": make("chronopost")})
@@ -64,7 +64,7 @@ class Scene:
 
     def _account(self, key: str) -> Account:
         number = int(key.partition("#")[2] or 0)
-        account = SHOPS[number - 1] if number else OF_HOUSE
+        account = SHOPS[number - 1] if number else OF_DEFAULT
         given = dict(self.box.credentials("chronopost", account))
         given["CHRONOPOST_PASSWORD"] = self.passwords.get(key, given["CHRONOPOST_PASSWORD"])
         real = Chronopost(given)
@@ -104,7 +104,7 @@ def store(database: Database) -> QuotaTables:
 def scene(store: QuotaTables) -> Iterator[Scene]:
     clock = SimulatedClock(NOW)
     with Sandbox(now=clock.now) as box:
-        box.accounts = {OF_HOUSE: "123456"} | {shop: f"{place}23456" for place, shop in enumerate(SHOPS, 2)}
+        box.accounts = {OF_DEFAULT: "123456"} | {shop: f"{place}23456" for place, shop in enumerate(SHOPS, 2)}
         yield Scene(box, clock, store)
 
 
@@ -192,11 +192,11 @@ def test_accounts_are_opened_when_they_are_asked_for(scene: Scene) -> None:
 
 def test_the_house_is_asked_about_a_parcel_that_is_denied_to_a_client(scene: Scene) -> None:
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     fetched = fetch(queue, KEYS[0])
     assert isinstance(fetched.outcome, Retrieved)
-    assert (fetched.remember, fetched.account) == (HOUSE, HOUSE)
-    assert scene.asked_with()[-1] == OF_HOUSE
+    assert (fetched.remember, fetched.account) == (DEFAULT_ACCOUNT, DEFAULT_ACCOUNT)
+    assert scene.asked_with()[-1] == OF_DEFAULT
     used = scene.used(queue)
     assert used["chronopost"][1] == used[KEYS[0]][1] == 0, "nothing stays held"
     assert used["chronopost"][0] + used[KEYS[0]][0] == fetched.calls
@@ -204,10 +204,10 @@ def test_the_house_is_asked_about_a_parcel_that_is_denied_to_a_client(scene: Sce
 
 def test_what_the_house_sees_without_a_proof_counts_and_is_remembered(scene: Scene) -> None:
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE, Scenario.POD_LATE)
+    scene.parcel(NUMBER, OF_DEFAULT, Scenario.POD_LATE)
     fetched = fetch(queue, KEYS[0])
     assert kind(fetched) is ErrorKind.POD_NOT_AVAILABLE_YET
-    assert (fetched.remember, fetched.account) == (HOUSE, HOUSE)
+    assert (fetched.remember, fetched.account) == (DEFAULT_ACCOUNT, DEFAULT_ACCOUNT)
     assert fetched.outcome.delivery is not None, "the client's account has tracked it"
 
 
@@ -216,7 +216,7 @@ def test_what_is_denied_to_both_is_denied(scene: Scene) -> None:
     scene.parcel(NUMBER, SHOPS[1])
     fetched = fetch(queue, KEYS[0])
     assert kind(fetched) is ErrorKind.ACCESS_DENIED
-    assert (fetched.remember, fetched.account) == (None, HOUSE)
+    assert (fetched.remember, fetched.account) == (None, DEFAULT_ACCOUNT)
 
 
 def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
@@ -245,17 +245,17 @@ def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why:
     if why == "refused":
         scene.parcel("XY000000009FR", None)
         assert kind(fetch(queue, "chronopost", "XY000000009FR")) is ErrorKind.AUTH_FAILED
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     scene.box.calls.clear()
     fetched = fetch(queue, KEYS[0])
     assert kind(fetched) is ErrorKind.ACCESS_DENIED
     assert (fetched.remember, fetched.account) == (None, None)
-    assert OF_HOUSE not in scene.asked_with()
+    assert OF_DEFAULT not in scene.asked_with()
 
 
 def house_waits(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
     """The default account is asked to wait, and to all others the parcel is not theirs."""
-    scenario = Scenario.RATE_LIMITED if question.account == OF_HOUSE else Scenario.NOT_OURS
+    scenario = Scenario.RATE_LIMITED if question.account == OF_DEFAULT else Scenario.NOT_OURS
     return carrier.answer(question, replace(state, scenario=scenario))
 
 
@@ -265,7 +265,7 @@ def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next
 ) -> None:
     scene.limits = {"chronopost": "1/day"}
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     if why == "asked to wait now":
         scene.box.parcels[NUMBER] = Parcel((house_waits,))
     if why == "at its limit":
@@ -278,19 +278,19 @@ def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next
     assert (fetched.outcome.kind, fetched.outcome.alone) == (ErrorKind.RATE_LIMITED, True)
     assert not fetched.outcome.closes_carrier
     assert fetched.outcome.delivery is not None
-    assert fetched.remember == HOUSE
+    assert fetched.remember == DEFAULT_ACCOUNT
     assert queue.closed(KEYS[0]) is None
     if why == "asked to wait now":
         assert queue.closed("chronopost") is not None
     else:
-        assert OF_HOUSE not in scene.asked_with()
+        assert OF_DEFAULT not in scene.asked_with()
         assert scene.used(queue)["chronopost"] == before
 
 
 def test_a_house_that_turns_out_to_be_refused_closes_alone(scene: Scene) -> None:
     scene.passwords = {"chronopost": "999999"}
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     fetched = fetch(queue, KEYS[0])
     assert kind(fetched) is ErrorKind.ACCESS_DENIED
     assert isinstance(fetched.outcome, Failure)
@@ -304,29 +304,29 @@ def test_a_house_that_turns_out_to_be_refused_closes_alone(scene: Scene) -> None
 def test_credentials_that_are_refused_do_not_fall_back(scene: Scene) -> None:
     scene.passwords = {KEYS[0]: "999999"}
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     fetched = fetch(queue, KEYS[0])
     assert kind(fetched) is ErrorKind.AUTH_FAILED
-    assert OF_HOUSE not in scene.asked_with()
+    assert OF_DEFAULT not in scene.asked_with()
 
 
 def test_a_check_asks_no_other_account(scene: Scene) -> None:
     queue = scene.queue()
-    scene.parcel(NUMBER, OF_HOUSE)
+    scene.parcel(NUMBER, OF_DEFAULT)
     checked = queue.check_credentials(KEYS[0], NUMBER)
     assert isinstance(checked, CarrierAnswer)
     assert kind(checked) is ErrorKind.ACCESS_DENIED
-    assert OF_HOUSE not in scene.asked_with()
+    assert OF_DEFAULT not in scene.asked_with()
 
 
 def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
     database: Database, clock: SimulatedClock
 ) -> None:
     with Sandbox(now=clock.now) as box:
-        box.accounts = {OF_HOUSE: "123456"} | dict.fromkeys(SHOPS, "654321")
+        box.accounts = {OF_DEFAULT: "123456"} | dict.fromkeys(SHOPS, "654321")
         scene = Scene(box, clock, QuotaTables(database), {"chronopost": "9/day", KEYS[0]: "4/day"})
         queue = scene.queue()
-        numbers = [scene.parcel(f"XY0000000{n:02}FR", OF_HOUSE) for n in range(20)]
+        numbers = [scene.parcel(f"XY0000000{n:02}FR", OF_DEFAULT) for n in range(20)]
 
         def ask(place: int) -> CarrierAnswer | None:
             key = KEYS[place % 5] if place % 2 else "chronopost"
@@ -345,4 +345,4 @@ def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
     assert used[KEYS[0]][0] <= 4
     assert {held for _, held in used.values()} == {0}
     assert sum(taken for taken, _ in used.values()) == sum(one.calls for one in fetched)
-    assert any(one.remember == HOUSE for one in fetched)
+    assert any(one.remember == DEFAULT_ACCOUNT for one in fetched)

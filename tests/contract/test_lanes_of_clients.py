@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from recours.core.accounts import HOUSE, carrier_of
+from recours.core.accounts import DEFAULT_ACCOUNT, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import Decision, decide, succeed
@@ -31,7 +31,7 @@ from tests.own_rows import joined_rows, put_account
 
 SHOP, OTHER = 1, 2
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "Another customer's parcel", http_status=403)
-NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The house is at its limit", alone=True)
+NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The default account is at its limit", alone=True)
 LATER = NOW + timedelta(minutes=1)
 # The ids of a client's claims at the first carrier.
 OF_SHOP = f"SELECT id FROM claims WHERE client_id = {SHOP} AND carrier = 'Chronopost'"
@@ -183,21 +183,35 @@ def test_the_account_that_worked_is_remembered(
     run = begin()
     run.keep()
     failed, left = run.take(f"chronopost#{number}")
-    run.record(failed, Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), asked=HOUSE, remember=HOUSE)
-    run.record(left, NO_UNITS, asked=number, remember=HOUSE)
-    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+    run.record(
+        failed,
+        Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"),
+        asked=DEFAULT_ACCOUNT,
+        remember=DEFAULT_ACCOUNT,
+    )
+    run.record(left, NO_UNITS, asked=number, remember=DEFAULT_ACCOUNT)
+    assert sorted(states(database)) == [
+        ("chronopost", DEFAULT_ACCOUNT, 0),
+        ("chronopost", DEFAULT_ACCOUNT, 1),
+    ]
     assert begin().ready() == {"chronopost": 3, "other": 2}, (
-        "the one without units at the house waits for them"
+        "the one without units at the default account waits for them"
     )
     edit(database, "UPDATE recours_claims SET to_assess = 1")  # as after credentials of another carrier came
     begin().keep()
     again = begin("run-2")
-    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+    assert sorted(states(database)) == [
+        ("chronopost", DEFAULT_ACCOUNT, 0),
+        ("chronopost", DEFAULT_ACCOUNT, 1),
+    ]
     taken = {claim.reference: claim for claim in again.take("chronopost")}
     assert taken[left.reference].account_key == "chronopost"
     assert not taken[left.reference].is_edited
     again.put_back(list(taken.values()))
-    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+    assert sorted(states(database)) == [
+        ("chronopost", DEFAULT_ACCOUNT, 0),
+        ("chronopost", DEFAULT_ACCOUNT, 1),
+    ]
 
 
 @pytest.mark.usefixtures("claims")
@@ -209,13 +223,13 @@ def test_what_is_remembered_is_forgotten_with_the_number_and_with_other_credenti
     run.keep()
     key = f"chronopost#{number}"
     for claim in run.take(key):
-        run.record(claim, NO_UNITS, asked=number, remember=HOUSE)
+        run.record(claim, NO_UNITS, asked=number, remember=DEFAULT_ACCOUNT)
     edit(
         database,
         "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id = (SELECT min(id) FROM claims)",
     )
     begin().keep()
-    assert states(database) == [(key, None, 0), ("chronopost", HOUSE, 0)]
+    assert states(database) == [(key, None, 0), ("chronopost", DEFAULT_ACCOUNT, 0)]
     assert add(accounts, SHOP, at=LATER, replace=True) == number
     begin().keep()
     assert states(database) == [(key, None, 0)] * 2
@@ -383,14 +397,14 @@ def test_attempts_tell_which_account_was_asked(
     run.keep()
     first, second = run.take(f"chronopost#{number}")
     run.record(first, DENIED, asked=number)
-    run.record(second, SUCCESS, asked=HOUSE, remember=HOUSE)
+    run.record(second, SUCCESS, asked=DEFAULT_ACCOUNT, remember=DEFAULT_ACCOUNT)
     assert [
         row["account_id"] for row in rows(database, "SELECT account_id FROM recours_attempts ORDER BY id")
     ] == [
         number,
         None,
     ]
-    assert states(database)[1][:2] == ("chronopost", HOUSE), "if its proof is reopened, the house is asked"
+    assert states(database)[1][:2] == ("chronopost", DEFAULT_ACCOUNT), "if reopened, it is asked with that"
 
 
 @pytest.mark.usefixtures("claims")

@@ -13,7 +13,7 @@ from sqlalchemy import event, insert, update
 from recours.accounts.opened import OpenedAccounts, make_catalog, open_accounts
 from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import HOUSE, AccountKey, owner_of
+from recours.core.accounts import DEFAULT_ACCOUNT, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.sandbox import SimulatedClock
@@ -84,7 +84,7 @@ def test_an_account_is_opened_when_it_is_first_asked_for(
     numbers = {AccountKey.parse(key).account for key in keys}
     assert {of_client["chronopost"] for of_client in there.of_clients.values()} == numbers
     assert all(key in there for key in keys)
-    assert list(there) == list(CATALOG.specs), "going through them gives the house's"
+    assert list(there) == list(CATALOG.specs), "going through them gives the default accounts"
     assert unsealed == []
     account = there[keys[1]]
     assert account is there[keys[1]]
@@ -123,7 +123,7 @@ def test_one_that_cannot_be_opened_is_closed_and_says_why(
     there = opened_by(settings(key), stored.database)
     assert there[number].client is None
     assert missing in there[number].missing
-    assert there["chronopost"].client, "the house goes on"
+    assert there["chronopost"].client, "the default account goes on"
 
 
 def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
@@ -178,7 +178,7 @@ def test_a_process_that_lives_long_notices_changes(
     stored.remove(account, "lea", LATER)
     assert there.refresh()
     assert there[third].client is None
-    assert make_catalog(settings(), there.of_clients).account_for(3, "chronopost", None) == HOUSE
+    assert make_catalog(settings(), there.of_clients).account_for(3, "chronopost", None) == DEFAULT_ACCOUNT
 
 
 def test_an_account_that_is_removed_is_closed(

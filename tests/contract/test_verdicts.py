@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from recours.app import App
 from recours.carriers import account_gate
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.core.translations import LANGUAGES
 from recours.database.engine import Database
@@ -72,7 +72,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], app:
         if world.refused:
             credentials = tuple(app.settings.credentials[world.refused].values.values())
             refusal = {
-                "carrier": world.refused, "account_id": HOUSE, "refusals": 2, "refused_until": NOW + 2 * HOUR,
+                "carrier": world.refused, "account_id": DEFAULT_ACCOUNT, "refusals": 2, "refused_until": NOW + 2 * HOUR,
                 "refusal": "Invalid Password", "refusal_kind": ErrorKind.AUTH_FAILED, "credentials_salt": "ab" * 16,
                 "credentials_print": account_gate.print_of(credentials, "ab" * 16),
             }  # fmt: skip

@@ -23,7 +23,7 @@ from recours.app import App, open_app
 from recours.carriers.account_gate import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.status import _show_explanation
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.position import Why
@@ -227,7 +227,7 @@ def _close(world: World) -> None:
         connection.execute(insert(quota).values(window))
         pause = {
             "carrier": "ups",
-            "account_id": HOUSE,
+            "account_id": DEFAULT_ACCOUNT,
             "refusals": 0,
             "paused_until": now + 3 * HOUR,
             "reason": "UPS asked us to wait",
@@ -245,7 +245,7 @@ def _close(world: World) -> None:
             credentials = tuple(app.settings.credentials[key].values.values())
             values = {
                 "carrier": key,
-                "account_id": HOUSE,
+                "account_id": DEFAULT_ACCOUNT,
                 "refusals": 1,
                 "refused_until": now + 2 * HOUR,
                 "refusal": said,

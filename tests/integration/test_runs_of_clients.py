@@ -80,7 +80,7 @@ def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgen
     run: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The deadlines alternate between clients, and the house's claims stand among theirs."""
+    """The deadlines alternate between clients, and the claims of the default account stand among theirs."""
     of = [*range(1, WITH_CLAIMS + 1), None]
     rows = [
         {"client_id": of[n % len(of)], "response_deadline": (START + timedelta(days=9 - n // 2)).date()}

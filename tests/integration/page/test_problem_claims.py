@@ -45,7 +45,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def world(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
-    """Claims of the house and of a client's account, of a carrier without credentials, of an unknown one, and of nobody."""
+    """Claims of the default account and of a client's account, of a carrier without credentials, of an unknown one, and of nobody."""
     soon, later = (now + 2 * DAY).date(), (now + 60 * DAY).date()
     lately = {"updated_at": now, "created_at": now - DAY, "response_deadline": later}
     rows: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import HOUSE, AccountKey, carrier_of
+from recours.core.accounts import DEFAULT_ACCOUNT, AccountKey, carrier_of
 from recours.core.claim import Claim
 from recours.core.quota import Capability
 
@@ -12,7 +12,7 @@ SHOP, OTHER = 7, 8
 
 @pytest.mark.parametrize(("key", "text"), [(AccountKey("ups"), "ups"), (AccountKey("dhl", 12), "dhl#12")])
 def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
-    """The house's is the carrier's alone, as it was before clients had accounts."""
+    """That of the default account is the carrier's alone, as it was before clients had accounts."""
     assert str(key) == text
     assert AccountKey.parse(text) == key
     assert carrier_of(text) == key.carrier
@@ -27,22 +27,25 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 def test_a_claim_is_served_by_its_clients_account_else_by_the_houses() -> None:
     catalog = CATALOG.with_accounts({"ups", "chronopost"}, {SHOP: {"ups": 3}})
     assert catalog.account_for(SHOP, "ups", None) == 3
-    assert catalog.account_for(SHOP, "chronopost", None) == HOUSE
-    assert catalog.account_for(OTHER, "ups", None) == HOUSE
-    assert catalog.account_for(SHOP, None, None) == HOUSE
+    assert catalog.account_for(SHOP, "chronopost", None) == DEFAULT_ACCOUNT
+    assert catalog.account_for(OTHER, "ups", None) == DEFAULT_ACCOUNT
+    assert catalog.account_for(SHOP, None, None) == DEFAULT_ACCOUNT
 
 
 def test_the_house_is_asked_again_where_it_worked_while_it_has_credentials() -> None:
-    assert CATALOG.with_accounts({"ups"}, {SHOP: {"ups": 3}}).account_for(SHOP, "ups", HOUSE) == HOUSE
-    assert CATALOG.with_accounts((), {SHOP: {"ups": 3}}).account_for(SHOP, "ups", HOUSE) == 3
+    assert (
+        CATALOG.with_accounts({"ups"}, {SHOP: {"ups": 3}}).account_for(SHOP, "ups", DEFAULT_ACCOUNT)
+        == DEFAULT_ACCOUNT
+    )
+    assert CATALOG.with_accounts((), {SHOP: {"ups": 3}}).account_for(SHOP, "ups", DEFAULT_ACCOUNT) == 3
 
 
 def test_an_account_that_is_gone_is_not_asked_though_it_worked() -> None:
-    assert CATALOG.with_accounts({"ups"}).account_for(SHOP, "ups", 3) == HOUSE
+    assert CATALOG.with_accounts({"ups"}).account_for(SHOP, "ups", 3) == DEFAULT_ACCOUNT
 
 
 def test_a_client_with_the_account_of_a_substitute_is_served_by_that() -> None:
-    """La Poste serves Colissimo claims only where neither the client nor the house has an account at Colissimo."""
+    """La Poste serves Colissimo claims only where neither the client nor the settings have an account at Colissimo."""
     number = "6A12345678901"
     own = CATALOG.with_accounts({"laposte"}, {SHOP: {"colissimo": 4}})
     assert own.resolve("Colissimo", number, SHOP) == "colissimo"

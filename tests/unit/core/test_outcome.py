@@ -14,17 +14,17 @@ from recours.core.sentences import Sentence, SentenceParts
 K = ErrorKind
 AT = datetime(2026, 2, 3, tzinfo=UTC)
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
-HOUSE = Case(carrier="Chronopost", source=".env")
-CLIENT = replace(HOUSE, client="a@b.example")
+OURS = Case(carrier="Chronopost", source=".env")
+CLIENT = replace(OURS, client="a@b.example")
 UNKNOWN = Failure.of(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu", 404)
 REJECTED = Failure.of(Sentence.CREDENTIALS_REJECTED, "Chronopost", "bad password", 401)
 
 
 def test_an_answer_stands_with_what_is_known_beside_it() -> None:
     waiting = Failure.of(Sentence.TOO_MANY_CALLS, "Chronopost", None, 429, retry_at=AT)
-    outcome = make_outcome(waiting, replace(HOUSE, retry_at=AT, delivery=DELIVERY))
+    outcome = make_outcome(waiting, replace(OURS, retry_at=AT, delivery=DELIVERY))
     assert outcome == replace(waiting, delivery=DELIVERY)
-    assert make_outcome(waiting, HOUSE).retry_at is None
+    assert make_outcome(waiting, OURS).retry_at is None
 
 
 def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
@@ -33,7 +33,7 @@ def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
 
     said = Failure.of(Sentence.CODE_UNKNOWN, "Chronopost", "7: hunter2", 400, unknown="7 (hunter2)")
     delivery = Delivery(signatory="hunter2", place="hunter2", label="hunter2", unknown="hunter2")
-    case = replace(HOUSE, mask=mask, delivery=delivery)
+    case = replace(OURS, mask=mask, delivery=delivery)
     document = Retrieved.single(b"%PDF-", delivery, "searchPOD hunter2")
     texts = [repr(make_outcome(answer, case)) for answer in (said, document)]
     blamed = [make_outcome(said, replace(case, blame=blame)) for blame in (Blame.ACCOUNT, Blame.CLAIM)]
@@ -43,14 +43,14 @@ def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
 
 
 def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
-    doubtful = make_outcome(UNKNOWN, replace(HOUSE, is_mistyped=True))
+    doubtful = make_outcome(UNKNOWN, replace(OURS, is_mistyped=True))
     assert doubtful.message == f"{UNKNOWN.message} (its check digit does not fit: is it mistyped?)"
     assert doubtful.explanation == SentenceParts(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
-    assert make_outcome(REJECTED, replace(HOUSE, is_mistyped=True)) == REJECTED  # it is not about the number
+    assert make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED  # it is not about the number
 
 
 def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
-    case = replace(HOUSE, blame=Blame.ACCOUNT, retry_at=AT)
+    case = replace(OURS, blame=Blame.ACCOUNT, retry_at=AT)
     ours = make_outcome(REJECTED, case)
     assert ours.message == "Chronopost rejects our credentials: bad password (credentials from .env)"
     assert (ours.kind, ours.explanation, ours.retry_at, ours.closes_carrier) == (
@@ -68,7 +68,7 @@ def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
 
 
 def test_a_refusal_may_be_the_parcels_alone() -> None:
-    denied = make_outcome(REJECTED, replace(HOUSE, blame=Blame.CLAIM))
+    denied = make_outcome(REJECTED, replace(OURS, blame=Blame.CLAIM))
     assert denied.explanation == SentenceParts(Sentence.PARCEL_DENIED, "Chronopost", "bad password")
     assert (denied.kind, denied.http_status, denied.closes_carrier) == (K.ACCESS_DENIED, 401, False)
     to_client = make_outcome(REJECTED, replace(CLIENT, blame=Blame.CLAIM))
@@ -76,7 +76,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
         Sentence.PARCEL_DENIED_TO_CLIENT, "Chronopost", "bad password"
     )
     assert "our" not in to_client.message
-    later = make_outcome(REJECTED, replace(HOUSE, blame=Blame.CLAIM_LATER, retry_at=AT))
+    later = make_outcome(REJECTED, replace(OURS, blame=Blame.CLAIM_LATER, retry_at=AT))
     assert later.message.endswith("(for this parcel alone: Chronopost gives others)")
     assert (later.kind, later.retry_at, later.alone) == (K.AUTH_FAILED, AT, True)
 
@@ -84,7 +84,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
 def test_an_account_without_documents_closes_nothing() -> None:
     said = SentenceParts(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
     refusal = Refusal(Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, explanation=said)
-    case = replace(HOUSE, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
+    case = replace(OURS, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
     outcome = make_outcome(REJECTED, case)
     assert (outcome.kind, outcome.message, outcome.explanation) == (K.ACCOUNT_DENIED, refusal.reason, said)
     assert (outcome.retry_at, outcome.delivery, outcome.closes_carrier) == (AT, DELIVERY, False)
@@ -104,7 +104,7 @@ def test_a_check_that_tells_nothing_leaves_the_refusal_as_it_was() -> None:
 def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
     said = SentenceParts(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
     answer = Failure(kind, "the carrier's words", explanation=said)
-    outcome = make_outcome(answer, replace(HOUSE, delivery=Delivery(is_assumed=True), is_assumed=True))
+    outcome = make_outcome(answer, replace(OURS, delivery=Delivery(is_assumed=True), is_assumed=True))
     assert outcome.delivery is None
     of_the_parcel = {
         "invalid_tracking",
@@ -126,7 +126,7 @@ def test_a_parcel_that_was_not_tracked_does_not_wait_for_documents(
     alone: bool, retry_at: datetime | None
 ) -> None:
     answer = replace(REJECTED, alone=alone)
-    assert make_outcome(answer, replace(HOUSE, is_assumed=True, retry_at=AT)).retry_at == retry_at
+    assert make_outcome(answer, replace(OURS, is_assumed=True, retry_at=AT)).retry_at == retry_at
 
 
 @pytest.mark.parametrize("is_assumed", [False, True])

@@ -165,8 +165,8 @@ def test_the_operator_reads_of_refused_accounts_of_clients_in_one_paragraph_a_ca
         fault(n, f"chronopost#{n}", "auth_failed", client=f"c{n}@shop.example") for n in range(1, 31)
     ]
     denied_one = fault(31, "chronopost#31", "account_denied", client="z@shop.example")
-    house = fault(32, "chronopost", "auth_failed")
-    told = [*of_clients, denied_one, house, fault(33, "ups#40", "auth_failed")]
+    default = fault(32, "chronopost", "auth_failed")
+    told = [*of_clients, denied_one, default, fault(33, "ups#40", "auth_failed")]
     mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Branding(), CATALOG)
     assert " 2 " in mail.subject  # after the default account: the clients' of two carriers
     assert title in mail.plain

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import HOUSE
+from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
@@ -313,14 +313,14 @@ def test_why_says_whose_account_serves_the_claim() -> None:
     found = served()
     assert f"Chronopost is asked with the account of {SHOP}." in found.sentences
     assert found.as_json()["account"] == "chronopost#17"
-    remembered = served(HOUSE, remembered=HOUSE)
+    remembered = served(DEFAULT_ACCOUNT, remembered=DEFAULT_ACCOUNT)
     assert f"Chronopost denied the parcel to the account of {SHOP}, so it is asked" in " ".join(
         remembered.sentences
     )
-    others = served(HOUSE, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
+    others = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
     assert f"the default account: {SHOP} has none in use there." in " ".join(others.sentences)
     assert others.as_json()["account"] == "chronopost"
-    nobody = served(HOUSE, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
+    nobody = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
     assert f"There is no account at Chronopost for {SHOP}, nor one for all clients." in nobody.sentences
 
 
@@ -339,8 +339,8 @@ def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
         (17, ErrorKind.ACCESS_DENIED, f"The parcel is not on the contract of {SHOP} with Chronopost"),
         (17, ErrorKind.RATE_LIMITED, "To raise it: recours accounts limits 7 chronopost"),
         (17, ErrorKind.NOT_FOUND, "Compare the number and the carrier"),
-        (HOUSE, ErrorKind.AUTH_FAILED, "Correct the credentials of Chronopost"),
-        (HOUSE, ErrorKind.NOT_CONFIGURED, f"Add the account of {SHOP}: recours accounts add 7 chronopost"),
+        (DEFAULT_ACCOUNT, ErrorKind.AUTH_FAILED, "Correct the credentials of Chronopost"),
+        (DEFAULT_ACCOUNT, ErrorKind.NOT_CONFIGURED, f"Add the account of {SHOP}: recours accounts add 7 chronopost"),
     ],
 )  # fmt: skip
 def test_what_to_do_about_the_account_of_a_client(account: int, kind: ErrorKind, advice: str) -> None:

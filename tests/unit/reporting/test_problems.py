@@ -430,7 +430,7 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
 def test_a_problem_says_what_its_claims_are_about() -> None:
     overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
     (problem,) = problems(overview)
-    assert problem.claims.accounts == ["x"]  # not those of clients, which the house's refusal does not close
+    assert problem.claims.accounts == ["x"]  # its refusal closes no account of a client
     assert WORDS["en"].as_json(problem, NOW)["amounts"] == {}
     denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
     stakes: dict[tuple[str, str], Stake] = {

@@ -16,7 +16,7 @@ from tests.fakes.carriers import CHRONOPOST, DHL
 from tests.fakes.world import World
 
 UNTIL = datetime(2026, 2, 2, 15, tzinfo=UTC)
-ACCOUNTS = range(6)  # the house's and those of five clients
+ACCOUNTS = range(6)  # the default account and those of five clients
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Chronopost contract", 403)
 DOWN = Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable", 503)
 

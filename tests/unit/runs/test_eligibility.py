@@ -9,7 +9,7 @@ from recours.core.claim import Claim
 from recours.runs.eligibility import Correction, correction_of
 from recours.runs.refusals import ClaimsRefusedError
 
-HOUSE = CATALOG.with_accounts(["chronopost", "ups", "dhl"])
+CONFIGURED = CATALOG.with_accounts(["chronopost", "ups", "dhl"])
 CLAIM = Claim(1, "CLM-1", carrier_name="chrono post", number="XY000000001FR", fetch_status="failed")
 UPS = "1Z999AA10123456784"
 
@@ -24,17 +24,17 @@ UPS = "1Z999AA10123456784"
     ],
 )
 def test_what_is_written(number: str, carrier: str | None, correction: Correction) -> None:
-    assert correction_of(CLAIM, number, carrier, HOUSE) == correction
+    assert correction_of(CLAIM, number, carrier, CONFIGURED) == correction
 
 
 def test_a_column_that_holds_certain_names_is_given_one_of_these() -> None:
     names = ["dhl", "ups", "united parcel service"]
-    assert correction_of(CLAIM, UPS, "UPS", HOUSE, names) == Correction(number=UPS, carrier="ups")
-    assert correction_of(CLAIM, UPS, "UPS", HOUSE, ["dhl"]) == Correction(number=UPS, carrier="UPS")
+    assert correction_of(CLAIM, UPS, "UPS", CONFIGURED, names) == Correction(number=UPS, carrier="ups")
+    assert correction_of(CLAIM, UPS, "UPS", CONFIGURED, ["dhl"]) == Correction(number=UPS, carrier="UPS")
 
 
 def test_the_old_and_the_new_values_are_kept() -> None:
-    correction = correction_of(CLAIM, UPS, "ups", HOUSE)
+    correction = correction_of(CLAIM, UPS, "ups", CONFIGURED)
     assert correction.details(CLAIM) == {
         "number": ["XY000000001FR", UPS],
         "carrier": ["chrono post", "UPS"],
@@ -57,7 +57,7 @@ def test_the_old_and_the_new_values_are_kept() -> None:
 )  # fmt: skip
 def test_what_is_refused(number: str | None, carrier: str | None, english: str, french: str) -> None:
     with pytest.raises(ClaimsRefusedError) as refused:
-        correction_of(CLAIM, number, carrier, HOUSE)
+        correction_of(CLAIM, number, carrier, CONFIGURED)
     assert english in str(refused.value)
     assert french in refused.value.sentences("fr")
 
@@ -65,13 +65,13 @@ def test_what_is_refused(number: str | None, carrier: str | None, english: str, 
 def test_a_claim_that_has_its_proof_is_left_alone() -> None:
     done = Claim(1, "CLM-1", carrier_name="UPS", number=UPS, fetch_status="success")
     with pytest.raises(ClaimsRefusedError, match="CLM-1 already has its proof of delivery"):
-        correction_of(done, "1Z999AA10123456785", None, HOUSE)
+        correction_of(done, "1Z999AA10123456785", None, CONFIGURED)
 
 
 @pytest.mark.parametrize("carrier", ["", "Pigeon Post"])
 def test_of_a_carrier_that_is_not_known_any_number_is_taken(carrier: str) -> None:
     claim = Claim(1, "CLM-1", carrier_name=carrier, number=None, fetch_status="pending")
-    assert correction_of(claim, "a 1", None, HOUSE) == Correction(number="A1")
+    assert correction_of(claim, "a 1", None, CONFIGURED) == Correction(number="A1")
 
 
 def test_a_number_is_held_against_the_carrier_that_serves_it() -> None:
