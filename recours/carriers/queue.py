@@ -354,7 +354,7 @@ class APIRequestQueue(AccountGate):
                 fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, go_on)
                 outcome = fetched.outcome
                 if outcome.kind is ErrorKind.ACCESS_DENIED and carrier_of(key) != key:
-                    fetched = self._ask_house(key, parcel, fetched, go_on)
+                    fetched = self._ask_default_account(key, parcel, fetched, go_on)
                     outcome = fetched.outcome
                 if isinstance(outcome, Failure) and outcome.closes_carrier:
                     bundle.closed = outcome
@@ -535,7 +535,9 @@ class APIRequestQueue(AccountGate):
 
     # ---------------------------------------------------------------- a parcel that is denied to a client's account
 
-    def _ask_house(self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn) -> CarrierAnswer:
+    def _ask_default_account(
+        self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn
+    ) -> CarrierAnswer:
         """Ask the default account about a parcel that was denied to a client's, if it has calls now; none is waited for.
 
         If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none

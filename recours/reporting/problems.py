@@ -182,14 +182,14 @@ _BY_CLOSING = {
 
 def _carrier_problems(overview: Overview) -> Iterator[Problem]:
     """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
-    of_house = {backlog.carrier: backlog for backlog in overview.backlogs}
+    of_default = {backlog.carrier: backlog for backlog in overview.backlogs}
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
     for carrier in overview.carriers:
         keys = [
             backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key
         ]
-        backlog = (of_all if carrier.stopped else of_house).get(carrier.key, Backlog(carrier.key, {}))
+        backlog = (of_all if carrier.stopped else of_default).get(carrier.key, Backlog(carrier.key, {}))
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
         kind = _BY_CLOSING.get(closing_of(refusal)) if refusal else None
         if refusal and kind and (carrier.configured or backlog.in_progress):

@@ -217,7 +217,7 @@ class Reports:
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
         refused = [listed.account.id for listed in accounts if listed.health is AccountHealth.REFUSED]
         return Troubles(
-            streaks=system.house_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
+            streaks=system.default_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
             late=late,
             forgotten=forgotten,
             to_correct=to_correct,

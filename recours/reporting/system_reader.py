@@ -327,10 +327,10 @@ class SystemReader:
         """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
         return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
 
-    def house_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
+    def default_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
         """The same of the default account at each of these carriers."""
-        of_house = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
-        return self._refused_since(_a.carrier, *of_house, _a.started_at >= since)
+        of_default = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
+        return self._refused_since(_a.carrier, *of_default, _a.started_at >= since)
 
     def _refused_since(self, key: ColumnElement[Any], *where: ColumnElement[bool]) -> dict[Any, datetime]:
         refused = _a.error_kind.in_(REFUSED_KINDS)
@@ -441,8 +441,8 @@ class SystemReader:
         lanes = self.database.dialect.lanes()
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
-        of_house = ([key] for key in sorted(closed) if key not in of_clients)
-        for keys in (*of_house, *([of_clients] if of_clients else [])):
+        of_default = ([key] for key in sorted(closed) if key not in of_clients)
+        for keys in (*of_default, *([of_clients] if of_clients else [])):
             yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *to_come)
             yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *to_come)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):

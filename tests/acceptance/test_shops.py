@@ -47,8 +47,8 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
         work(shops, tmp_path, processes, QUOTA_DHL_EXPRESS=f"{express}/day@UTC")
 
         assert shops.check_callers().keys() == {"", DEFAULT_ACCOUNT, *map(account_of, SHOPS)}
-        of_house = {(shop, "dhl_express") for shop in SHOPS}  # its units may not be enough for all
-        shops.check_ends(but=limited.keys() | of_house)
+        of_default = {(shop, "dhl_express") for shop in SHOPS}  # its units may not be enough for all
+        shops.check_ends(but=limited.keys() | of_default)
         shops.check_counts()
         tokens = Counter(
             (call.carrier, call.account) for call in shops.box.calls if call.operation == "token"

@@ -94,7 +94,7 @@ def test_since_when_the_houses_account_is_refused(troubles: SystemReader) -> Non
             attempt(5, "account_denied"),
         ):
             connection.execute(insert(attempts).values({"account_id": None} | row))
-    assert troubles.house_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
+    assert troubles.default_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
 
 
 def test_since_when_accounts_of_clients_are_refused(troubles: SystemReader) -> None:

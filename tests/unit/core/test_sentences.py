@@ -122,8 +122,8 @@ def test_whose_account_it_was_is_said_to_everybody(key: Sentence) -> None:
         assert theirs in sentence(language, said)
         assert not re.search(rf"\b({ours}|{yours})\b", sentence(language, said))
         assert re.search(rf"\b{yours}\b", sentence(language, said, to_client=True))
-        of_house = SentenceParts(key, "UPS", "Le mot")
-        assert sentence(language, of_house, to_client=True) == sentence(language, of_house)
+        of_default = SentenceParts(key, "UPS", "Le mot")
+        assert sentence(language, of_default, to_client=True) == sentence(language, of_default)
         assert explanation_if_same(sentence(language, said), stored(str(own), "UPS", "Le mot")) == said
 
 
