@@ -590,7 +590,9 @@ class VerdictSentences(Localized):
                 len(verdict.problems),
                 things=things,
             )
-        more = "+" if verdict.is_more else ""
+        in_progress = self.number(verdict.in_progress)
+        if verdict.is_more:
+            in_progress += "+"
         blocked = self("nothing blocked")
         if verdict.blocked:
             blocked = self("{count} of them until a limit resets", count=self.number(verdict.blocked))
@@ -601,7 +603,7 @@ class VerdictSentences(Localized):
                 "{count} claim in progress",
                 "{count} claims in progress",
                 verdict.in_progress,
-                count=f"{self.number(verdict.in_progress)}{more}",
+                count=in_progress,
             ),
             blocked=blocked,
         )
