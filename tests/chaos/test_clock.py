@@ -182,7 +182,7 @@ def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
 
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
-def test_the_timetable_is_kept_in_hours_that_pass(machine: Machines, evening: str) -> None:
+def test_the_backoff_is_kept_in_hours_that_pass(machine: Machines, evening: str) -> None:
     start = EVENINGS[evening]
     box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])
     for hour in (0, 5, 6, 29, 30, 101, 102, 200):

@@ -30,7 +30,7 @@ WAYBILL = "1234567890"
 
 @dataclass
 class Keeper:
-    """Keeps the timetable of one database, with whatever credentials it is given."""
+    """Keeps the backoff of one database, with whatever credentials it is given."""
 
     database: Database
 

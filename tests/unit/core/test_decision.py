@@ -678,7 +678,7 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP, Stage.NEW])
 @pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("retries", [0, 3, 4])
-def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
+def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_backoff(
     stage: Stage, kind: ErrorKind, retries: int
 ) -> None:
     before = at_retry(retries, stage)
@@ -777,10 +777,10 @@ def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
     assert told(decision) == []
 
 
-# ---------------------------------------------------------------- other timetables
+# ---------------------------------------------------------------- other waits
 
 
-def test_the_policy_s_timetable_is_used_throughout() -> None:
+def test_the_policy_s_backoff_is_used_throughout() -> None:
     policy = replace(POLICY, waits=(2 * HOUR, 3 * HOUR), max_retries=9)
     assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
     assert decide(at_retry(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR

@@ -337,7 +337,7 @@ class Anything(RuleBasedStateMachine):
             if what == "call":
                 before, after = self.small.taken, self.small.state
                 kept = before.retries_used, before.next_at, before.stage
-                assert kept == (after.retries_used, after.next_at, after.stage), "it changed the timetable"
+                assert kept == (after.retries_used, after.next_at, after.stage), "it changed the backoff"
                 self.heard_by_hand = after.kind  # who asked has read it
             else:
                 self._note(what, kind, at)

@@ -124,7 +124,7 @@ def test_reopened_or_corrected_it_has_its_time_again(world: World) -> None:
     world.queue.answers["XY000000002FR"] = [OUTAGE] * 9
     world.table.edit("CLM-1", number="XY000000002FR")
     world.each_hour(110, world.retry)
-    assert world.asked == [N, *["XY000000002FR"] * 4], "every turn of its timetable"
+    assert world.asked == [N, *["XY000000002FR"] * 4], "every retry of its backoff"
 
 
 def test_a_deadline_that_is_moved_takes_it_up_again(world: World) -> None:

@@ -329,7 +329,7 @@ def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: Wor
     assert world.table["CLM-2"].state.stage is Stage.SHELVED
 
 
-def test_a_time_that_no_timetable_can_have_made_is_recomputed(
+def test_a_time_that_no_backoff_can_have_made_is_recomputed(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.failed("CLM-1", updated_at=world.now)

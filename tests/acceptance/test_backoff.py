@@ -1,4 +1,4 @@
-"""The timetable as the carrier sees it: real runs, hour by hour, with the clock passed in."""
+"""The backoff as the carrier sees it: real runs, hour by hour, with the clock passed in."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def events(service: Service, claim: int) -> list[tuple[Any, ...]]:
     ("max_retries", "called_at"),
     [(2, [1, 7]), (4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247])],
 )
-def test_a_claim_that_always_fails_is_called_on_the_timetable_and_never_again(
+def test_a_claim_that_always_fails_is_called_by_the_backoff_and_never_again(
     service: Service, max_retries: int, called_at: list[int]
 ) -> None:
     claim = service.add(S.IN_TRANSIT)
