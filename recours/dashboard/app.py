@@ -265,7 +265,7 @@ class _Page:
         with closing(app.database):
             return view(Visit(request, settings, app, visitor, texts, self._notices, form))
 
-    # ---------------------------------------------------------------- the door
+    # ---------------------------------------------------------------- signing in
 
     async def enter(self, request: Request) -> Response:
         async with request.form(max_files=0, max_fields=5, max_part_size=10_000) as form:

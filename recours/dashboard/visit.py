@@ -86,7 +86,7 @@ def language_of(request: Request, otherwise: str) -> str:
 
 
 def render(request: Request, template: str, texts: PageTexts, status: int = 200, **facts: Any) -> Response:
-    """A page outside of a visit: the door, and what went wrong."""
+    """A page outside of a visit: the one to sign in, and what went wrong."""
     context = {
         "texts": texts,
         "counted": texts.counted,

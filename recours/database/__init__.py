@@ -1,1 +1,1 @@
-"""The database: connection, tables, repository of claims, quota ledger, journal, schema."""
+"""The database: connection, tables, repository of claims, quota store, journal, schema."""

@@ -150,7 +150,7 @@ class Run:
 
 @pytest.fixture
 def kind(kinds: Callable[[str], Kind]) -> Kind:
-    """One is enough: the ledger is held to its contract elsewhere."""
+    """One is enough: the quota store is held to its contract elsewhere."""
     return kinds("sqlite")
 
 

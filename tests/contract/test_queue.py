@@ -1,4 +1,4 @@
-"""The queue and its ledger, on real databases: what is never exceeded, and what is never lost."""
+"""The queue and the quota store, on real databases: what is never exceeded, and what is never lost."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What the operator's desk reads, on real databases: all that was recorded, whatever others have written beside it."""
+"""What the pages and commands of the operator read, on real databases: all that was recorded, whatever others have written beside it."""
 
 import re
 from collections.abc import Callable, Iterator
