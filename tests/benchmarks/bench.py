@@ -193,7 +193,7 @@ def parse_of_a_megabyte() -> Iterator[Row]:
 # ---------------------------------------------------------------- mails
 
 _MAILED = """
-import sys, time, uuid
+import os, sys, time, uuid
 from pathlib import Path
 from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
