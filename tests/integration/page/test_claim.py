@@ -1,7 +1,9 @@
 """One claim on the page: where it stands and why, its proof and evidence, its history, and what can be done with it."""
 
+import io
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -354,3 +356,14 @@ def test_a_proof_is_taken_back_and_a_refused_file_accepted(
     assert accepted in shown.text
     assert take_back in shown.html
     assert page.post("/claim/accept", {**sent, "piece": "a" * 64}).status == 200
+
+
+def test_the_dossier_of_a_claim_with_a_proof_is_downloaded(page: PageClient) -> None:
+    assert "/dossier" not in page.get(CLAIM).html
+    assert page.get("/dossier?claim=CLM-00000").status >= 400
+    attach(page, PROOF)
+    assert 'href="/dossier?claim=CLM-00000"' in page.get(CLAIM).html
+    response = page.get("/dossier?claim=CLM-00000").response
+    assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''dossier-CLM-00000.zip"
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert PROOF in [archive.read(name) for name in archive.namelist()]
