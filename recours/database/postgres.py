@@ -193,6 +193,12 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
                 "--encoding UTF8 --template template0, then pg_dump and pg_restore."
             )
 
+    @event.listens_for(engine, "handle_error")
+    def give_up(context: Any) -> None:
+        # A server that ends in the middle of a batch leaves a connection on which nothing can be rolled back.
+        if "pipeline mode" in str(context.original_exception):
+            context.is_disconnect = True
+
     return engine, patience
 
 

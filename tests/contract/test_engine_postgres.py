@@ -152,3 +152,23 @@ def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL)
                 asked.result(20)
         assert monotonic() - begun < Waits().quiet
         database.close()
+
+
+def test_a_connection_that_a_batch_left_in_pipeline_mode_is_given_up_without_a_traceback(
+    server_url: URL, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As psycopg leaves it where the server ends in the middle of an executemany."""
+    database = Database(server_url)
+
+    def write() -> None:
+        with database.write() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.pgconn.enter_pipeline_mode()
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(DatabaseError, match="pipeline mode"):
+        write()
+    assert caplog.messages == []
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+    database.close()
