@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import unknown_claim
 
 _SUMS = "SHA256SUMS"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # in a name of the ZIP
 _MOST_MANIFESTS = 1000  # between a document and its timestamp: hours, if runs write one each
 # What runs in a browser when it is opened gets a second suffix, with which it opens as text.
 _HARMLESS = {"text/html": ".html.txt"}
@@ -74,7 +76,7 @@ def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, folder: Path) -> Ite
     pieces.sort(key=lambda piece: (piece.path != listed.pod_url, order.index(piece.kind)))
     for number, piece in enumerate(pieces, 1):
         suffix = _HARMLESS.get(piece.media_type) or SUFFIXES.get(piece.media_type, ".txt")
-        name = f"{number}-{piece.kind}-{clean(piece.number, 60)}{suffix}"
+        name = f"{number}-{piece.kind}-{_UNSAFE.sub('-', piece.number)[:60]}{suffix}"
         try:
             content = read_stored(folder, piece.path)
         except OSError:
@@ -83,7 +85,7 @@ def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, folder: Path) -> Ite
             raise ClaimsRefusedError(
                 ClaimRefusal("file_changed", listed.claim.reference, facts={"file": clean(piece.path, 200)})
             )
-        yield Exhibit(number, PurePosixPath(name).name, piece, content)
+        yield Exhibit(number, name, piece, content)
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pypdfium2
@@ -13,6 +14,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.sandbox import Scenario
+from recours.sandbox.documents import proof_pdf
 from tests.acceptance.person import Person, QuickPerson
 from tests.acceptance.simulation import Service
 from tests.fakes.tsa import NEEDS_OPENSSL, authority_in
@@ -92,6 +94,16 @@ def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
         assert done.returncode != 0
         assert reason in done.stderr
     assert not (service.folder / "refused.zip").exists()
+
+
+def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) -> None:
+    number = "AB/../1234"
+    service.add(carrier="Relais Colis", number=number)
+    proof = service.folder / "proof.pdf"
+    proof.write_bytes(proof_pdf("Relais Colis", number, "DUPONT", service.clock.now() - timedelta(days=1)))
+    service.run()
+    quick.does("attach", "CLM-0001", str(proof))
+    assert "1-letter-AB-1234.pdf" in dossier_of(quick, "CLM-0001")
 
 
 def test_a_file_that_is_there_already_is_kept(service: Service, quick: Person) -> None:
