@@ -118,7 +118,7 @@ def show_account(visit: Visit) -> Response:
     uses = account_uses(app.settings, app.database, app.clock, [account.key])
     return visit.page(
         "account.html",
-        found=listed,
+        listed=listed,
         carrier=app.catalog.name_of(account.carrier, account.carrier),
         named=str(account.client_id),
         tones=_ACCOUNT_TONES,

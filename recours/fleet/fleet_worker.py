@@ -268,7 +268,7 @@ class FleetWorker:
             if not ready:
                 return False
             try:
-                worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
+                worker.slice((lane.carrier,), limit=SLICE, longest=LONGEST_SLICE)
             except RunError as fault:
                 self._leave_to_others(carrier_of(lane.carrier), fault, kind)
                 raise

@@ -151,10 +151,10 @@ class Worker(ABC):
         self._expire()
         self.deps.intake.tell_owed(self.deps.clock.now())
 
-    def slice(self, lanes: Collection[str] = (), *, most: int = 0, longest: timedelta | None = None) -> None:
+    def slice(self, lanes: Collection[str] = (), *, limit: int = 0, longest: timedelta | None = None) -> None:
         """Fetch due claims of these accounts (none named: of all carriers that the run is for), the most urgent first.
 
-        Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which accounts
+        Up to `limit`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which accounts
         took no more calls. Raises RunError.
         """
         options = self.options
@@ -163,7 +163,7 @@ class Worker(ABC):
         if longest is not None:
             self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
         limits = Limits(
-            most or len(options.claims) or options.batch_size,
+            limit or len(options.claims) or options.batch_size,
             options.concurrency,
             options.carrier_concurrency,
             longest or options.max_runtime,

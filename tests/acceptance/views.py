@@ -76,11 +76,13 @@ class Readings:
         if stage not in STAGES or carrier == ALL or more != [ALL]:
             return {}
         of_stage = (
-            said
-            for (name, *of), said in self.values.items()
+            shown_figures
+            for (name, *of), shown_figures in self.values.items()
             if name == stage and len(of) == 1 and of != [ALL]
         )
-        views = {view for said in of_stage for view in said if not view.startswith("list of")}
+        views = {
+            view for shown_figures in of_stage for view in shown_figures if not view.startswith("list of")
+        }
         if carrier == UNKNOWN:
             views -= {"page carriers", "plan --json"}  # which have no row for them
         return dict.fromkeys(views - set(values), 0)

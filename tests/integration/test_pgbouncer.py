@@ -223,11 +223,11 @@ def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_
             sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,), signatory="Łukasz")
         for reference, way in ways.items():
             settings = settings_of(way.render_as_string(hide_password=False), sandbox)
-            said: list[Report | BaseException] = []
-            run(PODRetryScheduler, settings, clock, said, Options(batch_size=1))
-            assert [report.fault for report in said if isinstance(report, Report)] == [None], (
+            reports: list[Report | BaseException] = []
+            run(PODRetryScheduler, settings, clock, reports, Options(batch_size=1))
+            assert [report.fault for report in reports if isinstance(report, Report)] == [None], (
                 reference,
-                said,
+                reports,
             )
         signed = service.execute("SELECT pod_delivery_person::bytea FROM claims").fetchall()
         assert [bytes(name).decode() for (name,) in signed] == ["Łukasz"] * 2

@@ -475,7 +475,7 @@ def test_moments_are_written_as_the_language_has_them(language: str, problem: Pr
 
 
 @pytest.mark.parametrize(
-    ("kept", "said"),
+    ("recorded_text", "expected"),
     [
         ("Chronopost rejects our credentials: Invalid Password (credentials from .env)", "Invalid Password"),
         ("UPS rejects our credentials (credentials from the environment)", ""),
@@ -483,8 +483,8 @@ def test_moments_are_written_as_the_language_has_them(language: str, problem: Pr
         ("GLS rejects our credentials: a: b.", "a: b"),
     ],
 )
-def test_the_carriers_own_words(kept: str, said: str) -> None:
-    assert carrier_message(kept) == said
+def test_the_carriers_own_words(recorded_text: str, expected: str) -> None:
+    assert carrier_message(recorded_text) == expected
 
 
 def test_what_is_said_of_rows_that_differ() -> None:

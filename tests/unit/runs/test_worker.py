@@ -656,7 +656,7 @@ def test_a_run_may_be_done_in_slices(world: World) -> None:
     )  # else DHL Express is asked while Chronopost's first answer is awaited
     worker.open()
     worker.maintain()
-    worker.slice(most=2)
+    worker.slice(limit=2)
     assert world.asked == numbers[:2]
     worker.slice(("dhl_express",))
     assert world.asked[2:] == ["1234567890"]
