@@ -20,5 +20,6 @@ def missing(what: str) -> NoReturn:
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    # Outside CI a machine may lack programs; in CI the line above fails the test.
-    pytest.skip(f"this machine cannot run it: {what}")
+    pytest.skip(
+        f"this machine cannot run it: {what}"
+    )  # never in CI, see above: a contributor's may lack programs

@@ -66,7 +66,7 @@ def is_installed() -> bool:
 
 
 def make_seals(settings: Settings) -> Seals | None:
-    """What seals with the keys of the settings; None if there is none."""
+    """Sealing with the keys of the settings; None if no key is set."""
     return Seals(settings.accounts_keys) if settings.accounts_keys else None
 
 

@@ -89,7 +89,7 @@ def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, folder: Path) -> Ite
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
-    """The manifests from the first that names one of these files up to one with a timestamp, with that; empty: there is none.
+    """The manifests that connect these files with the next timestamp, and that timestamp; empty without one.
 
     Each names the SHA-256 of the one before, so the timestamp holds for all of them.
     """

@@ -207,7 +207,7 @@ def is_known_label(label: str) -> bool:
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
-    """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return result

@@ -62,7 +62,7 @@ class Client(ABC):
 
     @abstractmethod
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The document of a delivered parcel, or why there is none. Raises CallError."""
+        """The document of a delivered parcel, or the failure that explains its absence. Raises CallError."""
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own: none, where no token is used."""
@@ -88,7 +88,7 @@ class Client(ABC):
     # ---------------------------------------------------------------- a fetch
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why there is none. `number` has the form of the spec; `delivery`: what is known of it already. Raises CallError."""
+        """The document, or the failure that explains its absence. `number` has the form of the spec; `delivery`: what is known of it already. Raises CallError."""
         if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)
         return self._proved(number, delivery, session)

@@ -220,7 +220,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:

@@ -174,7 +174,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 
 
 def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
-    """The document, or why there is none. `defaults` fills what is missing in the answer."""
+    """The document, or the failure that explains its absence. `defaults` fills what is missing in the answer."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):

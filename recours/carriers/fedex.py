@@ -284,7 +284,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, DOCUMENT_CODES):
         return failure

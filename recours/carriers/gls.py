@@ -273,7 +273,7 @@ def parse_details(answer: Response) -> Delivery | Failure:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The sources disagree on two names and a type: all are read."""
+    """The document, or the failure that explains its absence. The sources disagree on two names and a type: all are read."""
     if not answer.is_ok:
         return _shipit_error(answer, number)
     tree = json_api.tree(answer.body)

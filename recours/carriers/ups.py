@@ -174,7 +174,7 @@ def details_request(number: str, call_id: str) -> Request:
 
 
 def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
-    """The document, or why there is none. `defaults` fills what is missing in the answer."""
+    """The document, or the failure that explains its absence. `defaults` fills what is missing in the answer."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments

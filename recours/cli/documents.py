@@ -168,7 +168,7 @@ def prune_command(
 ) -> None:
     """Delete what is past its keeping time: PODs with their files, who signed, attempts, changes, the text of mails sent.
 
-    Only closed claims are pruned: those with a POD, those recours gave up on, and others that are no longer tried. Claims
+    Only closed claims are pruned: those with a POD, those recours gave up on, and those it no longer tries for another reason. Claims
     that a run has leased stay. A pruned POD is not fetched again. The command shows what it will delete and asks first;
     only a backup brings it back.
     """
