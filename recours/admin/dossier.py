@@ -138,13 +138,15 @@ class _Cover:
 
     def draw(self, *, is_timestamped: bool) -> None:
         claim = self.listed.claim
-        self.pdf.set_title(self.texts("Proof of delivery, claim {reference}", reference=claim.reference))
+        self.pdf.set_title(
+            clean(self.texts("Proof of delivery, claim {reference}", reference=claim.reference))
+        )
         self._line(self.texts("Proof of delivery"), size=20, bold=True)
         prepared = self.texts(
             "Claim {reference}. Prepared on {at} by {service}.",
-            reference=clean(claim.reference, 100),
+            reference=claim.reference,
             at=self.texts.minute(self.app.clock.now()),
-            service=clean(self.app.settings.mail.service, 100) or "recours",
+            service=self.app.settings.mail.service or "recours",
         )
         self._line(prepared)
         if verdict := self.evidence.verdict_text(self.texts.language):
@@ -177,7 +179,7 @@ class _Cover:
         }
         for label, value in rows.items():
             if value:
-                self._row(label, clean(value, 200))
+                self._row(label, value)
 
     def _documents(self) -> None:
         self._heading(self.texts("What the documents show"))
@@ -235,12 +237,12 @@ class _Cover:
 
     def _line(self, text: str, *, size: float = 10, bold: bool = False) -> None:
         self.pdf.set_font("Roboto", "B" if bold else "", size)
-        self.pdf.multi_cell(0, size * 0.5, text, new_x="LMARGIN", new_y="NEXT", align="L")
+        self.pdf.multi_cell(0, size * 0.5, clean(text), new_x="LMARGIN", new_y="NEXT", align="L")
 
     def _row(self, label: str, value: str) -> None:
         self.pdf.set_font("Roboto", "", 10)
         self.pdf.cell(45, 5, label)
-        self.pdf.multi_cell(0, 5, value, new_x="LMARGIN", new_y="NEXT", align="L")
+        self.pdf.multi_cell(0, 5, clean(value, 200), new_x="LMARGIN", new_y="NEXT", align="L")
 
 
 def _new_pdf(language: str) -> Any:

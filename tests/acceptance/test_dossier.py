@@ -96,6 +96,12 @@ def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
     assert not (service.folder / "refused.zip").exists()
 
 
+def test_control_characters_of_the_service_are_shown_and_not_obeyed(service: Service, quick: Person) -> None:
+    service.add(Scenario.DELIVERED, order_id="O-1\u202e\x07")
+    service.run()
+    assert r"O-1\u202e\x07" in text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
+
+
 def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) -> None:
     number = "AB/../1234"
     service.add(carrier="Relais Colis", number=number)
