@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from recours.accounts.sealing import SETTING, SealError, make_seals
@@ -187,7 +187,7 @@ def open_accounts(
     """The default accounts, and those of clients in `database`. `watched` may put something before the network."""
     redact = redactor(settings)
 
-    def opener(spec: CarrierSpec, client: Client | None) -> "Callable[[Reservation], HttpSession]":
+    def opener(spec: CarrierSpec) -> "Callable[[Reservation, Client], HttpSession]":
         """What opens sessions. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
         @cache
@@ -199,11 +199,9 @@ def open_accounts(
             replaced = url != spec.base_url
             return watched(Http(url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced))
 
-        def open_session(reservation: Reservation) -> "HttpSession":
+        def open_session(reservation: Reservation, client: Client) -> "HttpSession":
             from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
 
-            if client is None:
-                raise RuntimeError(f"{spec.key} was asked without credentials")
             return HttpSession(spec.name, reservation, http(), clock, jitter, client.wait_asked)
 
         return open_session
@@ -213,12 +211,11 @@ def open_accounts(
         if client_address:
             redact.add([*credentials.values.values(), *credentials.pairs()])
         values = {**credentials.values, **credentials.options}
-        client = CLIENTS[spec.key](values) if not credentials.missing else None
         return Account(
             spec=spec,
             limits=limits,
-            client=client,
-            open_session=opener(spec, client),
+            make_client=partial(CLIENTS[spec.key], values),
+            open_session=opener(spec),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,

@@ -366,7 +366,7 @@ class AccountGate:
     def unconfigured(self, key: str) -> Refusal | None:
         """A refusal if the account's credentials are missing, or cannot be opened."""
         account = self._accounts[key]
-        if account.client is not None:
+        if not account.missing:
             return None
         explanation = account.says(Sentence.NOT_CONFIGURED, account.missing)
         reason = f"{account.spec.name} has no credentials: set {account.missing}"

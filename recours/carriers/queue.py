@@ -442,7 +442,7 @@ class APIRequestQueue(AccountGate):
         account = self._accounts[fetch.key]
         if account.client is None:
             raise RuntimeError(f"{fetch.key} was asked without credentials")
-        return account.client, account.open_session(fetch.reservation)
+        return account.client, account.open_session(fetch.reservation, account.client)
 
     def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
         """What is known about a call for a parcel, apart from the answer."""

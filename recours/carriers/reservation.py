@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from recours.carriers.client import Client
@@ -112,13 +112,18 @@ class Account:
 
     spec: CarrierSpec
     limits: tuple[Limit, ...]
-    client: Client | None  # None: credentials are missing
-    open_session: Callable[[Reservation], "HttpSession"]  # a line for one fetch
+    make_client: Callable[[], Client]
+    open_session: Callable[[Reservation, Client], "HttpSession"]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used
     client_address: str = ""  # the client's address; "": the default account
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
+
+    @cached_property
+    def client(self) -> Client | None:
+        """None: credentials are missing. Most processes call few carriers, so it is made when it is first needed."""
+        return None if self.missing else self.make_client()
 
     @property
     def name(self) -> str:

@@ -184,7 +184,9 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
         return account
     client = _client(account, population, tracking_shows_account=account.client.tracking_shows_account)
     return replace(
-        account, client=client, open_session=lambda reserved: cast("Any", AssumedSession(reserved, clock))
+        account,
+        make_client=lambda: client,
+        open_session=lambda reserved, _: cast("Any", AssumedSession(reserved, clock)),
     )
 
 

@@ -157,11 +157,11 @@ class Bundles:
 
     def __init__(self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC") -> None:
         self.clock, self.script = clock, Script()
-        opens: Any = lambda reservation: ScriptLine(reservation, clock, self.script)  # noqa: E731 (what it says is a script)
+        opens: Any = lambda reservation, _: ScriptLine(reservation, clock, self.script)  # noqa: E731 (what it says is a script)
         account = Account(
             spec=SPEC,
             limits=parse_limits(limits, "listed", None, "UTC"),
-            client=self.script,
+            make_client=lambda: self.script,
             open_session=opens,
             credentials=("key",),
             source="the environment",

@@ -100,8 +100,8 @@ class Run:
         account = Account(
             spec=self.spec,
             limits=limits,
-            client=client,
-            open_session=lambda reservation: HttpSession(
+            make_client=lambda: client,
+            open_session=lambda reservation, client: HttpSession(
                 self.spec.name, reservation, http, self.clock, lambda: 0.0, client.wait_asked
             ),
             credentials=("x",),

@@ -72,9 +72,9 @@ class Scene:
         return Account(
             spec=SPEC,
             limits=parse_limits(self.limits.get(key, "100/day"), key, None, "UTC"),
-            client=None if key in self.unusable else real,
-            open_session=lambda reservation: HttpSession(
-                SPEC.name, reservation, http, self.clock, lambda: 0.0, real.wait_asked
+            make_client=lambda: real,
+            open_session=lambda reservation, client: HttpSession(
+                SPEC.name, reservation, http, self.clock, lambda: 0.0, client.wait_asked
             ),
             credentials=(given["CHRONOPOST_ACCOUNT"], given["CHRONOPOST_PASSWORD"]),
             source="the database",

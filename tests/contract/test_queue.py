@@ -60,9 +60,9 @@ def queue_on(
     account = Account(
         spec=SPEC,
         limits=limits,
-        client=asked,
-        open_session=lambda reservation: HttpSession(
-            SPEC.name, reservation, http, clock, lambda: 0.0, asked.wait_asked
+        make_client=lambda: asked,
+        open_session=lambda reservation, client: HttpSession(
+            SPEC.name, reservation, http, clock, lambda: 0.0, client.wait_asked
         ),
         credentials=tuple(credentials.values()),
         source="the environment",
@@ -866,9 +866,7 @@ def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
 
 def test_a_carrier_without_credentials_takes_no_call(database: Database, clock: SimulatedClock) -> None:
     run = queue_on(database, clock, limits_of("100/day"))
-    account = replace(
-        run._accounts["chronopost"], client=None, missing="CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD"
-    )
+    account = replace(run._accounts["chronopost"], missing="CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD")
     bare = APIRequestQueue({"chronopost": account}, QuotaTables(database), clock)
     for refusal in (
         bare.closed("chronopost"),

@@ -145,9 +145,8 @@ class AssumedAccounts(Mapping[str, Account]):
 
 def assumed_account(account: Account, clock: Clock) -> Account:
     """The account, at a carrier that answers at once, with no document."""
-    client = account.client and AssumedClient(account.spec, account.client)
     return replace(
         account,
-        client=client,
-        open_session=lambda reservation: cast("Any", AssumedSession(reservation, clock, _CALL_S)),
+        make_client=lambda: AssumedClient(account.spec, account.make_client()),
+        open_session=lambda reservation, _: cast("Any", AssumedSession(reservation, clock, _CALL_S)),
     )

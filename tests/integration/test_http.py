@@ -629,8 +629,8 @@ class ParcelQuery:
         account = Account(
             spec=SPEC,
             limits=parse_limits(self.limit, "chronopost", None, "Europe/Paris"),
-            client=client,
-            open_session=lambda reservation: HttpSession(
+            make_client=lambda: client,
+            open_session=lambda reservation, client: HttpSession(
                 SPEC.name, reservation, http, clock, lambda: 0.5, client.wait_asked
             ),
             credentials=tuple(credentials.values()),
