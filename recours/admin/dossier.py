@@ -6,7 +6,6 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -66,7 +65,12 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
     files |= manifests
     sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
     files[_SUMS] = "".join(sums).encode()
-    return _zip(files, app.clock.now())
+    return _zip(files)
+
+
+def file_name(reference: str) -> str:
+    """What the dossier of a claim is saved as."""
+    return f"dossier-{_UNSAFE.sub('-', reference)[:100]}.zip"
 
 
 def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, folder: Path) -> Iterator[Exhibit]:
@@ -113,13 +117,11 @@ def _in_zip(name: str) -> str:
     return f"manifests/{PurePosixPath(name).name}"
 
 
-def _zip(files: dict[str, bytes], now: datetime) -> bytes:
+def _zip(files: dict[str, bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, file in files.items():
-            entry = zipfile.ZipInfo(name, now.timetuple()[:6])
-            entry.external_attr = 0o600 << 16
-            archive.writestr(entry, file, zipfile.ZIP_DEFLATED)
+            archive.writestr(name, file)
     return content.getvalue()
 
 

@@ -1,15 +1,13 @@
 """`recours dossier`: one ZIP with all that proves a claim's delivery."""
 
-import re
 from pathlib import Path
 
 import click
 
+from recours.admin.dossier import file_name
 from recours.cli.common import database_option, with_actions, write_new_file
 from recours.cli.console import harmless
 from recours.core.translations import LANGUAGES
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 @click.command("dossier")
@@ -32,6 +30,6 @@ def command(reference: str, output: Path | None, language: str | None, database_
     """
     with with_actions(database_url) as actions:
         content = actions.dossier(reference, language or actions.app.settings.mail.language)
-        path = output or Path(f"dossier-{_UNSAFE.sub('-', reference)[:100]}.zip")
+        path = output or Path(file_name(reference))
         write_new_file([content], path)
     click.echo(harmless(f"Wrote {path} ({len(content) / 1024:.0f} KB)."))

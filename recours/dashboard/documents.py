@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
+from recours.admin.dossier import file_name
 from recours.admin.results import RecoursError
 from recours.core.evidence import EvidenceKind
 from recours.core.outcome import KeptEvidence, NotADocumentError
@@ -144,8 +145,7 @@ def show_dossier(visit: Visit) -> Response:
         content = actions_of(visit).dossier(reference, visit.texts.language)
     except RecoursError as error:
         raise HTTPException(HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
-    name = quote(f"dossier-{clean(reference, 100)}.zip", safe="")
-    headers = {**_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{file_name(reference)}"'}
     return Response(content, headers=headers, media_type="application/zip")
 
 

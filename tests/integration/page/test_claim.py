@@ -364,6 +364,6 @@ def test_the_dossier_of_a_claim_with_a_proof_is_downloaded(page: PageClient) -> 
     attach(page, PROOF)
     assert 'href="/dossier?claim=CLM-00000"' in page.get(CLAIM).html
     response = page.get("/dossier?claim=CLM-00000").response
-    assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''dossier-CLM-00000.zip"
+    assert response.headers["content-disposition"] == 'attachment; filename="dossier-CLM-00000.zip"'
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         assert PROOF in [archive.read(name) for name in archive.namelist()]
