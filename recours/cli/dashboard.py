@@ -35,7 +35,8 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
         return
     settings = settings_for(database_url)
     is_behind_proxy = bool(settings.page_user_header and settings.page_proxies)
-    if not is_loopback(host) and settings.dashboard_password is None and not is_behind_proxy:
+    has_no_password = settings.dashboard_password is None and settings.dashboard_viewer_password is None
+    if not is_loopback(host) and has_no_password and not is_behind_proxy:
         say_error(
             f"At {host} others can reach the page, so it needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what "
             "'recours dashboard --hash-password' prints."

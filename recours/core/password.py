@@ -8,7 +8,7 @@ import hmac
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 _FORM = re.compile(r"scrypt:(?P<salt>[0-9a-f]{32}):(?P<digest>[0-9a-f]{64})")
@@ -79,16 +79,16 @@ class LoginThrottle:
         with self._lock:
             return self._wait(self._tries.get(address, _Tries()))
 
-    def accepts(self, password: str, password_hash: PasswordHash, address: str) -> bool:
-        """Tell whether this is the password. An address that must wait is not let in, and nothing is checked."""
+    def matches(self, password: str, hashes: Sequence[PasswordHash], address: str) -> list[PasswordHash]:
+        """The hashes that the password fits. An address that must wait is not let in, and nothing is checked."""
         with self._lock:
             tries = self._tries.setdefault(address, _Tries())
             self._tries.move_to_end(address)
             if self._wait(tries):
-                return False
-            if password_hash.fits(password):
+                return []
+            if fitting := [password_hash for password_hash in hashes if password_hash.fits(password)]:
                 del self._tries[address]
-                return True
+                return fitting
             tries.failures += 1
             over = tries.failures - _FREE_TRIES
             if over >= 0:
@@ -96,7 +96,7 @@ class LoginThrottle:
                 tries.not_before = self._monotonic() + wait_s
             while len(self._tries) > _MOST_ADDRESSES:
                 self._tries.popitem(last=False)
-            return False
+            return []
 
     def _wait(self, tries: _Tries) -> float:
         return max(tries.not_before - self._monotonic(), 0.0)

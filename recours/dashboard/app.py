@@ -56,6 +56,7 @@ from recours.dashboard.visitors import (
     is_own_origin,
     new_session,
     nonce_of,
+    passwords_of,
     visitor_of,
 )
 from recours.database.engine import DatabaseError
@@ -72,6 +73,10 @@ _LARGEST_FORM = 100_000  # bytes
 _PATIENCE_S = 20.0
 _SLOWEST = 40_000
 _LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
+
+_SAME_PASSWORDS = N_(
+    "The operator's password and the viewers' are the same: change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH."
+)
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
 POLICY = (
@@ -275,19 +280,19 @@ class _Page:
 
     def _enter(self, request: Request, password: str, back: str) -> Response:
         settings = load_at_home(self._environment, CATALOG)
-        password_hash = settings.dashboard_password
+        passwords = [password for password, _visitor in passwords_of(settings)]
         page_request = _page_request(request)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
-        if password_hash is None:
+        if not passwords:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
         address = page_request.address(settings.page_proxies)
         if wait := self._throttle.wait_s(address):
             fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
             return render(request, "login.html", texts, 429, fault=fault, back=back)
-        if not self._throttle.accepts(password, password_hash, address):
-            return render(
-                request, "login.html", texts, 403, fault=texts("That is not the password."), back=back
-            )
+        matches = self._throttle.matches(password, passwords, address)
+        if len(matches) != 1:
+            fault = texts(_SAME_PASSWORDS if matches else N_("That is not the password."))
+            return render(request, "login.html", texts, 403, fault=fault, back=back)
         response = RedirectResponse(own_path(back), 303)
         is_secure = request.url.scheme == "https" or (
             page_request.is_by_proxy(settings.page_proxies)
@@ -295,7 +300,7 @@ class _Page:
         )
         response.set_cookie(
             SESSION_COOKIE,
-            new_session(password_hash, secrets.token_hex(8)),
+            new_session(matches[0], secrets.token_hex(8)),
             max_age=SESSION_S,
             httponly=True,
             samesite="lax",
@@ -305,11 +310,12 @@ class _Page:
 
     def leave(self, request: Request) -> Response:
         """End the session here too, for every copy of its cookie."""
-        password = load_at_home(self._environment, CATALOG).dashboard_password
-        if password and (nonce := nonce_of(_page_request(request).session, password)):
-            self._ended[nonce] = None
-            if len(self._ended) > _MOST_ENDED:
-                self._ended.popitem(last=False)
+        session = _page_request(request).session
+        for password, _visitor in passwords_of(load_at_home(self._environment, CATALOG)):
+            if nonce := nonce_of(session, password):
+                self._ended[nonce] = None
+        while len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
         response = RedirectResponse("/", 303)
         response.delete_cookie(SESSION_COOKIE)
         return response

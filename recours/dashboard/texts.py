@@ -87,6 +87,10 @@ CAPABILITIES = {
     "tracking": N_("tracking"),
     "pod": N_("proof"),
 }
+VISITORS = {
+    "operator": N_("operator"),
+    "viewer": N_("viewer"),
+}
 WORKERS = {
     "pod_retry_scheduler": N_("Retry scheduler"),
     "pod_fetch_worker": N_("Fetch worker"),

@@ -1,7 +1,7 @@
 """Who visits the page, and what they may do. Pure: headers, addresses and settings come in.
 
-A proxy that signs people in names them in a header, which counts from its address alone. Without such a proxy, the
-password makes its user the operator; without a password, the user of this machine is.
+A proxy that signs people in names them in a header, which counts from its address alone. Without such a proxy, one
+password makes its user the operator, another one a viewer; without the operator's, the user of this machine is the operator.
 """
 
 import ipaddress
@@ -17,6 +17,7 @@ from recours.core.password import PasswordHash
 from recours.core.text import clean
 from recours.settings.model import Network, Settings, is_loopback
 
+VIEWER = "viewer"
 SESSION_COOKIE = "recours_session"
 SESSION_S = 12 * 3600
 _LONGEST_NAME = 100
@@ -35,7 +36,7 @@ class Visitor:
 class NotAdmitted(StrEnum):
     """Why somebody sees nothing."""
 
-    NOT_ENTERED = "not_entered"  # the password is to be typed
+    NOT_ENTERED = "not_entered"  # a password is to be typed
     # There is none, and others than this machine's users could send such a request.
     UNPROTECTED = "unprotected"
     NOT_NAMED = "not_named"  # the proxy did not say who it is, or it was no proxy
@@ -85,6 +86,15 @@ def _ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(ip, "ipv4_mapped", None) or ip
 
 
+def passwords_of(settings: Settings) -> list[tuple[PasswordHash, Visitor]]:
+    """The passwords that are set, and what each makes of who types it."""
+    visitors = [
+        (settings.dashboard_password, Visitor(OPERATOR, may_act=True)),
+        (settings.dashboard_viewer_password, Visitor(VIEWER, may_act=False)),
+    ]
+    return [(password, visitor) for password, visitor in visitors if password is not None]
+
+
 def visitor_of(
     request: PageRequest, settings: Settings, ended_sessions: Container[str] = ()
 ) -> Visitor | NotAdmitted:
@@ -95,13 +105,15 @@ def visitor_of(
         if not name:
             return NotAdmitted.NOT_NAMED
         return Visitor(name, may_act=name in settings.page_operators)
-    if (password_hash := settings.dashboard_password) is not None:
-        if (nonce := nonce_of(request.session, password_hash)) and nonce not in ended_sessions:
-            return Visitor(OPERATOR, may_act=True)
+    passwords = passwords_of(settings)
+    for password, visitor in passwords:
+        if (nonce := nonce_of(request.session, password)) and nonce not in ended_sessions:
+            return visitor
+    if not (settings.dashboard_password or header or request.is_from_elsewhere):
+        return Visitor(OPERATOR, may_act=True)
+    if passwords:
         return NotAdmitted.NOT_ENTERED
-    if header:
-        return NotAdmitted.NOT_NAMED
-    return NotAdmitted.UNPROTECTED if request.is_from_elsewhere else Visitor(OPERATOR, may_act=True)
+    return NotAdmitted.NOT_NAMED if header else NotAdmitted.UNPROTECTED
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
@@ -114,7 +126,7 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
 
 
 def new_session(password: PasswordHash, nonce: str) -> str:
-    """What the cookie of somebody holds who typed the password. Another password ends all sessions."""
+    """What the cookie of somebody holds who typed this password. When it is changed, its sessions end."""
     return _sessions(password).dumps(nonce)
 
 

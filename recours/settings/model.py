@@ -452,6 +452,7 @@ class Settings:
     # The first seals the credentials of clients in the database, any opens them.
     accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
     dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
+    dashboard_viewer_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", "", read_hash, "another password, printed by the same command, for people who may only look", secret=True)
     page_user_header: str = _setting("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
     page_proxies: tuple[Network, ...] = _setting("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")
     page_operators: tuple[str, ...] = _setting("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
+from recours.core.password import hash_of
 from recours.dashboard import app
 from recours.dashboard.app import GET_ROUTES, POST_ROUTES
 from recours.database.client_accounts import ClientAccounts
@@ -76,6 +77,16 @@ def test_leaving_forgets_the_session(page: PageClient, environment: dict[str, st
     page.client.cookies.clear()
     page.post("/enter", {"password": PASSWORD, "back": "/"})
     assert page.get("/").status == 200
+
+
+def test_one_password_for_operators_and_viewers_opens_nothing(
+    page: PageClient, environment: dict[str, str]
+) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
+    environment["RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH"] = str(hash_of(PASSWORD, bytes(15) + b"1"))
+    shown = page.post("/enter", {"password": PASSWORD, "back": "/"})
+    assert (shown.status, "change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH" in shown.text) == (403, True)
+    assert page.get("/").status == 401
 
 
 def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environment: dict[str, str]) -> None:
@@ -181,23 +192,38 @@ def test_an_address_beside_that_of_the_proxy_gives_no_more_guesses(
     assert statuses == [403, 403, 403, 429]
 
 
-@pytest.mark.usefixtures("behind_proxy")
+@pytest.fixture(params=["proxy", "password"])
+def viewer(visitor: Visitors, environment: dict[str, str], request: pytest.FixtureRequest) -> PageClient:
+    """Somebody who may only look."""
+    if request.param == "proxy":
+        request.getfixturevalue("behind_proxy")
+        page = visitor("10.0.0.5")
+        page.client.headers["X-Forwarded-User"] = "zoe"
+    else:
+        environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
+        environment["RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH"] = page_hash("regarder seulement")
+        page = visitor("192.168.1.20")
+        page.post("/enter", {"password": "regarder seulement", "back": "/"})
+    return page
+
+
 def test_a_viewer_can_do_nothing_and_is_offered_nothing(
-    visitor: Visitors, database: Database, add_claims: Callable[..., None]
+    viewer: PageClient, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{}])
     with database.write() as connection:
         connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))
     put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
-    proxy = visitor("10.0.0.5")
     for path in sorted(POST_ROUTES):
-        shown = proxy.post(path, {}, X_Forwarded_User="zoe")
+        shown = viewer.post(path)
         assert (shown.status, "Only operators may do that" in shown.text) == (403, True), path
     for path in ("/", "/claims", "/claim?reference=CLM-00000", "/carriers", "/account?number=1", "/mails"):
-        shown = proxy.get(path, X_Forwarded_User="zoe")
-        assert shown.status == 200, path
+        shown = viewer.get(path)
+        assert (shown.status, "may look, not act" in shown.html) == (200, True), path
         offered = set(re.findall(r'action="(/[^"]*)"', shown.html))
-        assert offered <= {"/find", "/language", "/claims", "/claims/do", "/carriers#accounts"}, path
+        assert offered <= {"/find", "/language", "/leave", "/claims", "/claims/do", "/carriers#accounts"}, (
+            path
+        )
         assert not [sign for sign in ('name="do"', 'type="checkbox"') if sign in shown.html], path
 
 

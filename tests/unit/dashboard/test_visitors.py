@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.password import LoginThrottle, hash_of
+from recours.core.password import LoginThrottle, PasswordHash, hash_of
 from recours.dashboard.visitors import (
     NotAdmitted,
     PageRequest,
@@ -20,6 +20,8 @@ from recours.settings.loading import load
 from recours.settings.model import Settings
 
 HASH, OTHER = hash_of("open sesame", bytes(16)), hash_of("something else", bytes(16))
+VIEWERS = hash_of("just looking", bytes(16))
+OPERATOR, VIEWER = Visitor("operator", may_act=True), Visitor("viewer", may_act=False)
 AT_HOME = {"host": "127.0.0.1:8501"}
 
 
@@ -124,9 +126,29 @@ def test_the_password_is_asked_for_everywhere() -> None:
     guarded = settings(RECOURS_DASHBOARD_PASSWORD_HASH=str(HASH))
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), guarded) is NotAdmitted.NOT_ENTERED
     session = new_session(HASH, "nonce")
-    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1", session), guarded) == Visitor(
-        "operator", may_act=True
-    )
+    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1", session), guarded) == OPERATOR
+
+
+def test_each_password_has_its_own_visitors_and_ends_their_sessions_alone() -> None:
+    requests = [PageRequest(AT_HOME, "127.0.0.1", new_session(password, "n")) for password in (HASH, VIEWERS)]
+
+    def visitors(password: PasswordHash, viewers: PasswordHash) -> list[object]:
+        both = settings(
+            RECOURS_DASHBOARD_PASSWORD_HASH=str(password), RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH=str(viewers)
+        )
+        return [visitor_of(request, both) for request in requests]
+
+    assert visitors(HASH, VIEWERS) == [OPERATOR, VIEWER]
+    assert visitors(OTHER, VIEWERS) == [NotAdmitted.NOT_ENTERED, VIEWER]
+    assert visitors(HASH, OTHER) == [OPERATOR, NotAdmitted.NOT_ENTERED]
+
+
+def test_with_the_viewers_password_alone_this_machine_needs_none() -> None:
+    for_viewers = settings(RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH=str(VIEWERS))
+    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), for_viewers) == OPERATOR
+    assert visitor_of(PageRequest(AT_HOME, "192.168.1.20"), for_viewers) is NotAdmitted.NOT_ENTERED
+    session = new_session(VIEWERS, "nonce")
+    assert visitor_of(PageRequest(AT_HOME, "192.168.1.20", session), for_viewers) == VIEWER
 
 
 def test_another_password_ends_all_sessions() -> None:
@@ -169,20 +191,20 @@ def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock
     keeper = LoginThrottle(clock.monotonic)
     waits = []
     for _ in range(9):
-        assert not keeper.accepts("guess", HASH, "a")
+        assert not keeper.matches("guess", [HASH], "a")
         waits.append(keeper.wait_s("a"))
         clock.sleep(waits[-1])
     assert waits == [0, 0, 5, 10, 20, 40, 60, 60, 60]
     assert keeper.wait_s("b") == 0
-    assert keeper.accepts("open sesame", HASH, "a")
-    assert not keeper.accepts("guess", HASH, "a")
+    assert keeper.matches("open sesame", [HASH], "a")
+    assert not keeper.matches("guess", [HASH], "a")
     assert keeper.wait_s("a") == 0  # the right password starts over
 
 
 def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
     keeper = LoginThrottle(clock.monotonic)
     for _ in range(3):
-        keeper.accepts("guess", HASH, "a")
-    assert not keeper.accepts("open sesame", HASH, "a")
+        keeper.matches("guess", [HASH], "a")
+    assert not keeper.matches("open sesame", [HASH], "a")
     clock.sleep(5)
-    assert keeper.accepts("open sesame", HASH, "a")
+    assert keeper.matches("open sesame", [HASH], "a")

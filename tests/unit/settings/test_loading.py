@@ -173,6 +173,7 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_TSA_CERT", "/etc/tsa.pem", lambda s: s.tsa_certificate, Path("/etc/tsa.pem")),
     ("RECOURS_ACCOUNTS_KEY", f"{KEYS[0]}, {KEYS[1]}", lambda s: (s.accounts_keys, s.secrets[-2:]), (KEYS, KEYS)),
     ("RECOURS_DASHBOARD_PASSWORD_HASH", PAGE_HASH, lambda s: str(s.dashboard_password), PAGE_HASH),
+    ("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", PAGE_HASH, lambda s: str(s.dashboard_viewer_password), PAGE_HASH),
     ("RECOURS_PAGE_USER_HEADER", "X-Forwarded-User", lambda s: s.page_user_header, "X-Forwarded-User"),
     ("RECOURS_PAGE_PROXIES", "10.0.0.0/8, ::1", lambda s: [*map(str, s.page_proxies)], ["10.0.0.0/8", "::1/128"]),
     ("RECOURS_PAGE_OPERATORS", "anna, Jean Dupont", lambda s: s.page_operators, ("anna", "Jean Dupont")),
