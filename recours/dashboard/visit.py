@@ -80,9 +80,29 @@ def typeset(html: str, language: str) -> str:
     )
 
 
+# Of Accept-Language: a language, whose country does not matter, and how much it is wanted.
+_WANTED = re.compile(r"\s*(\*|[a-z]+)(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.IGNORECASE)
+
+
 def language_of(request: Request, otherwise: str) -> str:
+    """The language that was chosen on the page, else the one that the browser asks for, else `otherwise`."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    return chosen if chosen in LANGUAGES else otherwise
+    if chosen in LANGUAGES:
+        return chosen
+    return preferred_language(request.headers.get("accept-language", ""), otherwise)
+
+
+def preferred_language(accepted: str, otherwise: str) -> str:
+    """The language of the page that an Accept-Language header wants most; `otherwise` if it wants none of them."""
+    qualities: dict[str, float] = {}
+    for wanted in map(_WANTED.fullmatch, accepted.split(",")):
+        if wanted:
+            qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
+    in_order = [
+        name for name, quality in qualities.items() if quality
+    ]  # of two that are wanted alike, the first
+    languages = [name for name in (*in_order, otherwise, *LANGUAGES) if name in LANGUAGES]
+    return max(languages, key=lambda name: qualities.get(name, qualities.get("*", 0.0)))
 
 
 def render(request: Request, template: str, texts: PageTexts, status: int = 200, **facts: Any) -> Response:

@@ -385,6 +385,14 @@ def test_settings_at_fault_are_shown_at_this_machine_alone(
     assert (shown.status, "RECOURS_BACKOFF_HOURS" in shown.text) == (503, False)
 
 
+def test_the_language_is_that_of_the_browser_until_another_one_is_chosen(page: PageClient) -> None:
+    french = {"Accept_Language": "fr-CH, fr;q=0.9, en;q=0.8"}
+    assert "Aperçu" in page.get("/", **french).text
+    assert "Cette page n'existe pas." in page.get("/nowhere", **french).text
+    page.post("/language", {"language": "en", "back": "/"})
+    assert "Overview" in page.get("/", **french).text
+
+
 def test_the_language_is_kept(page: PageClient) -> None:
     assert "Overview" in page.get("/").text
     assert "Aperçu" in page.post("/language", {"language": "fr", "back": "/"}).text
