@@ -48,6 +48,7 @@ class ListedAccount:
 
 def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now: datetime) -> ListedAccount:
     """`trouble`: why its credentials or limits cannot be used."""
+    state = state.at(now)
     health, why, until = _health(state, trouble, now)
     is_stopped = state.own_stop is not None
     return ListedAccount(account, health, clean(why, 300) if why else None, until, is_stopped)
@@ -58,7 +59,7 @@ def _health(
 ) -> tuple[AccountHealth, str | None, datetime | None]:
     """The health of an account, what stands in the way, and until when."""
     if stop := state.own_stop or (None if trouble else state.stopped):
-        return AccountHealth.PAUSED, stop.why, None
+        return AccountHealth.PAUSED, stop.why, stop.until
     if trouble:
         return AccountHealth.UNUSABLE, trouble, None
     if pause := state.pause_at(now):

@@ -29,9 +29,11 @@ from recours.core.actions import MAILS
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, ErrorKind, RunError
 from recours.core.evidence import EvidenceKind
+from recours.core.localized import Localized
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
+from recours.core.times import EXAMPLES, time_ahead
 from recours.core.translations import N_, translate
 from recours.database.by_person import DETACH, correct, detach
 from recours.database.engine import DatabaseError
@@ -98,7 +100,9 @@ SENTENCES: dict[str, str] = {
         "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?"
     ),
     "paused": N_("{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used."),
-    "paused_again": N_("{carrier} was paused already; the reason is the new one."),
+    "paused_until": N_("{carrier} is paused until {until}. Claims stay due, and no attempt is used."),
+    "paused_again": N_("It was paused already: the new reason and end replace the old ones."),
+    "not_ahead": N_("'{text}' is no time within the next year: write for example {examples}."),
     "others_go_on": N_("Its claims that are asked of {others} go on."),
     "resumed": N_("{carrier} resumed: the next run calls it."),
     "still_closed": N_("{carrier} resumed. It takes no call yet: {reason}."),
@@ -316,15 +320,25 @@ class Actions:
 
     # ---------------------------------------------------------------- carriers
 
-    def pause(self, carrier: str, why: str = "", client: Any = "") -> ActionResult:
-        """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines, until it is resumed."""
+    def pause(self, carrier: str, why: str = "", client: Any = "", until: str = "") -> ActionResult:
+        """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines.
+
+        `until`: see `time_ahead`; "": until it is resumed.
+        """
         catalog = self.app.catalog
+        zone = self.app.settings.policy.zone
+        end = time_ahead(until, self.app.clock.now(), zone) if until else None
+        if until and end is None:
+            raise CorrectRequestError(self._say("not_ahead", text=clean(until, 40), examples=EXAMPLES))
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
             earlier = queue.status(key).stopped
-            queue.stop(key, self.by, _reason(why))
-        text = self._say("paused_again" if earlier else "paused", carrier=name)
+            queue.stop(key, self.by, _reason(why), end)
+        at = Localized(self.language, zone).minute(end)
+        text = self._say("paused_until" if end else "paused", carrier=name, until=at)
+        if earlier:
+            text += f" {self._say('paused_again')}"
         keys = () if client else catalog.keys_of(name)
         if also := [catalog.name_of(other) for other in keys if other != key]:
             text += f" {self._say('others_go_on', others=', '.join(also))}"

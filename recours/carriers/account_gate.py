@@ -253,10 +253,14 @@ class AccountGate:
 
     def closed(self, key: str) -> Refusal | None:
         """Why the account can take no call at all now, whatever its quota; a try of a refused one that is due is this run's."""
-        state = self._quota.carrier_state(key)
+        state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
         return self._refused(key, state.account) if self.refusals.keeps_closed(key, state.account) else None
+
+    def state(self, key: str) -> CarrierState:
+        """What all processes know of an account and of its carrier now."""
+        return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
         """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
@@ -287,13 +291,14 @@ class AccountGate:
 
     def status(self, key: str) -> AccountStatus:
         """What is known of an account now. Raises DatabaseError."""
-        return self._status(key, self._quota.carrier_state(key), self.usages([key])[key])
+        return self._status(key, self.state(key), self.usages([key])[key])
 
     def statuses(self, keys: Collection[str]) -> dict[str, AccountStatus]:
         """The same of several accounts, in as many reads as for one. Raises DatabaseError."""
         states = self._quota.carrier_states(keys)
         usages = self.usages(keys)
-        return {key: self._status(key, states[key], usages[key]) for key in keys}
+        now = self._clock.now()
+        return {key: self._status(key, states[key].at(now), usages[key]) for key in keys}
 
     def _status(self, key: str, state: CarrierState, uses: Sequence[Usage]) -> AccountStatus:
         account = state.account
@@ -338,9 +343,12 @@ class AccountGate:
 
     # ---------------------------------------------------------------- what a person may do
 
-    def stop(self, key: str, by: str, why: str = "") -> Stop:
-        """Stop the carrier, or a client's account there, for all processes, until it is resumed. `by`: the person; `why`: their words."""
-        stop = Stop(self._clock.now(), authored(by, why))
+    def stop(self, key: str, by: str, why: str = "", until: datetime | None = None) -> Stop:
+        """Stop the carrier, or a client's account there, for all processes, until then or until it is resumed.
+
+        `by`: the person; `why`: their words.
+        """
+        stop = Stop(self._clock.now(), authored(by, why), until)
         self._quota.stop(key, stop, by, why)
         return self.status(key).stopped or stop
 
@@ -360,8 +368,13 @@ class AccountGate:
         by = f" {stop.why}" if stop.why else ""
         resume = f"recours resume {spec.key}" + (f' --account "{client}"' if client else "")
         name = account_name(spec.name, client)
-        reason = f"{name} was paused on {self._minute(stop.at)}{by} ('{resume}' ends that)"
-        return Refusal(Blocked.CARRIER, reason, stopped=True)
+        paused = (
+            f"is paused until {self._minute(stop.until)}"
+            if stop.until
+            else f"was paused on {self._minute(stop.at)}"
+        )
+        reason = f"{name} {paused}{by} ('{resume}' ends that)"
+        return Refusal(Blocked.CARRIER, reason, stop.until, stopped=True)
 
     def unconfigured(self, key: str) -> Refusal | None:
         """A refusal if the account's credentials are missing, or cannot be opened."""

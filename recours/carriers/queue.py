@@ -583,7 +583,7 @@ class APIRequestQueue(AccountGate):
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
         """
-        state = self._quota.carrier_state(key)
+        state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
         self.refusals.try_now(key, state.account)

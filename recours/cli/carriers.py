@@ -33,6 +33,7 @@ from recours.core.localized import Localized
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.text import plural
+from recours.core.times import EXAMPLES
 from recours.database.schema.inspection import look
 from recours.host.installation import pasteable
 from recours.reporting.snapshot import Reports
@@ -281,7 +282,7 @@ def _parcel_text(outcome: Outcome, texts: Localized) -> str:
 
 def _refusal_text(refusal: Refusal, texts: Localized) -> str:
     until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
-    return f"{refusal.reason}{until}"
+    return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
 
 
 _account_option = click.option(
@@ -293,15 +294,23 @@ _account_option = click.option(
 @click.argument("spec", metavar="CARRIER", callback=known_carrier)
 @_account_option
 @click.option("--why", metavar="TEXT", default="", help="The reason, shown in the log.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    default="",
+    help=f"When it ends by itself, in RECOURS_TIMEZONE: {EXAMPLES}.",
+)
 @database_option
-def pause_command(spec: CarrierSpec, client: str | None, why: str, database_url: str | None) -> None:
-    """Stop CARRIER for all runs on all machines, until 'recours resume'.
+def pause_command(
+    spec: CarrierSpec, client: str | None, why: str, until: str, database_url: str | None
+) -> None:
+    """Stop CARRIER for all runs on all machines, until 'recours resume' or the time that --until gives.
 
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
     claims stay due, no attempt is used, and no mail is sent.
     """
     with with_actions(database_url) as actions:
-        click.echo(harmless(actions.pause(spec.key, why, client or "").sentence))
+        click.echo(harmless(actions.pause(spec.key, why, client or "", until).sentence))
 
 
 @click.command("resume")

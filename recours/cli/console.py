@@ -16,6 +16,7 @@ import click
 from recours.core.actions import SOMEONE
 from recours.core.errors import RunError
 from recours.core.text import MASK, clean
+from recours.core.times import read_span
 from recours.host.installation import pasteable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -225,9 +226,7 @@ def minutes(high: float) -> Callable[[object], float]:
     return parse
 
 
-_AGO = re.compile(r"(\d{1,6})\s*([dh])", re.IGNORECASE)
 _DAYS = re.compile(r"\d{1,6}")
-_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 _LONGEST_AGO = timedelta(days=36500)
 
 
@@ -251,8 +250,7 @@ def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timed
 def _ago(text: str, bare_days: bool) -> timedelta | None:
     if bare_days and _DAYS.fullmatch(text):
         return timedelta(days=int(text))
-    match = _AGO.fullmatch(text)
-    return int(match[1]) * _UNITS[match[2].lower()] if match else None
+    return read_span(text)
 
 
 def _at(text: str) -> datetime | None:

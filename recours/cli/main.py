@@ -33,7 +33,7 @@ _COMMANDS = {
     "fetch": ("workers", "Fetch the PODs of new claims, as scripts/pod_fetch_worker.py does."),
     "init-db": ("database", "Create or bring up to date the database that the settings name."),
     "mail": ("mail", "Mails: release held ones, try the mail server, see how a mail looks."),
-    "pause": ("carriers", "Stop a carrier for all runs and machines, until 'resume'."),
+    "pause": ("carriers", "Stop a carrier for all runs and machines, until 'resume' or a time."),
     "plan": ("plan", "When claims will be tried, whether quotas are enough, which claims will be late."),
     "prune": ("documents", "Delete documents, signatories and attempts past their keeping time."),
     "reopen": ("enroll", "Retry given-up claims from the start."),

@@ -77,7 +77,7 @@ def _show(plan: Plan, texts: Localized) -> None:
     for account in (plan.accounts[carrier.key] for carrier in carriers):
         if closing := account.closing:
             opens_at = opening_of(closing)
-            until = f" until {texts.minute(opens_at)}" if opens_at else ""
+            until = f" until {texts.minute(opens_at)}" if opens_at and not closing.stopped else ""
             click.echo(f"{account.name} is closed{until}: {closing.reason}")
     show(Table("Days", ("Day", *_COUNTS), [_day_row(day, texts) for day in plan.days], frozenset(_COUNTS)))
 

@@ -74,6 +74,9 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     if check:
         raise SystemExit(FAILED if verdict_now.problems else DONE)
     if not as_json:
+        for carrier in overview.carriers:
+            if carrier.stopped and carrier.stopped.until and carrier.refusal:
+                click.echo(harmless(f"{carrier.refusal.reason}."))
         _show_overview(overview, app.catalog, app.database.safe_url, sentences)
         for sentence in sentences.differences(overview.differences):
             click.echo(sentence)

@@ -103,10 +103,14 @@ class DocumentRight:
 
 
 class Stop(NamedTuple):
-    """A person stopped a carrier for all processes, until someone takes it up again."""
+    """A person stopped a carrier for all processes: `until` (aware UTC) a time, or until someone takes it up again (None)."""
 
     at: datetime
     why: str | None = None  # who did, and their words
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
 
 
 class Pause(NamedTuple):
@@ -126,6 +130,13 @@ class CarrierState:
     account: AccountState = field(default_factory=AccountState)
     own_stop: Stop | None = None  # this account of a client alone
     documents: DocumentRight = field(default_factory=DocumentRight)  # this account's
+
+    def at(self, now: datetime) -> Self:
+        """The same without the stops that are over."""
+        stopped, own_stop = (
+            stop if stop and stop.holds(now) else None for stop in (self.stopped, self.own_stop)
+        )
+        return replace(self, stopped=stopped, own_stop=own_stop)
 
     def pause_at(self, now: datetime) -> Pause | None:
         """The pause that lasts longest of those that hold now."""

@@ -141,7 +141,8 @@ def pause(visit: Visit) -> Response:
     carrier = _carrier(visit)
     client = visit.field("client")
     why = visit.field("why")
-    return do_now(visit, lambda actions: actions.pause(carrier, why, client))
+    until = visit.field("until")
+    return do_now(visit, lambda actions: actions.pause(carrier, why, client, until))
 
 
 def resume(visit: Visit) -> Response:

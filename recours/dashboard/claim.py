@@ -128,6 +128,9 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     if refusal.stopped and (stop := queue.status(carrier_of(key)).stopped or queue.status(key).stopped):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
+        if stop.until:
+            at = texts.minute(stop.until)
+            return texts("Paused until {at} by {who}{why}.", at=at, who=texts.who(who), why=because)
         return texts(
             "Paused since {at} by {who}{why}.", at=texts.minute(stop.at), who=texts.who(who), why=because
         )

@@ -47,6 +47,7 @@ from recours.database.client_accounts import is_in_use
 from recours.database.dialect import dialect_of
 from recours.database.engine import Database, DatabaseError, is_over
 from recours.database.journal import add_events, note_action
+from recours.database.quota import is_stopped
 from recours.database.tables import account_state, client_accounts, events, mail_events, mails
 
 _LEASE = timedelta(minutes=10)
@@ -181,7 +182,7 @@ class MailOutbox:
 
     def tell_of_refused_accounts(self, now: datetime) -> None:
         """Write an event for each client whose account a carrier refuses, unless there is one of the last week."""
-        refused = self._refused_accounts()
+        refused = self._refused_accounts(now)
         if not refused:
             return
         lately = select(_e.carrier).where(
@@ -200,14 +201,14 @@ class MailOutbox:
             ]
             add_events(connection, due, self.run_id, now)
 
-    def _refused_accounts(self) -> dict[str, dict[str, str]]:
+    def _refused_accounts(self, now: datetime) -> dict[str, dict[str, str]]:
         """The clients' accounts in use that carriers refuse, by their keys: the kind of refusal and the carrier's message."""
         state = account_state.c
         own = client_accounts.c
         query = (
             select(state.carrier, state.account_id, state.refusal_kind, state.refusal)
             .join(client_accounts, own.id == state.account_id)
-            .where(state.refusals > 0, state.stopped_at.is_(None), is_in_use())
+            .where(state.refusals > 0, ~is_stopped(account_state, now), is_in_use())
         )
         return {
             str(AccountKey(row.carrier, row.account_id)): {
@@ -342,7 +343,7 @@ class MailOutbox:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
             return [(row.id, row.recipient) for row in rows]
 
-    def reasons(self, events_: Collection[OutboxEvent]) -> Reasons:
+    def reasons(self, events_: Collection[OutboxEvent], now: datetime) -> Reasons:
         """What is now of the reasons of these events, as far as they may be gone."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
@@ -352,7 +353,7 @@ class MailOutbox:
             with self.database.read() as connection:
                 rows = connection.execute(reading_all(border, border.key.in_(of_claims)))
                 claims = {claim.id: claim for claim in read_claims(rows, self.catalog)}
-        refused = of_accounts & self._refused_accounts().keys() if of_accounts else ()
+        refused = of_accounts & self._refused_accounts(now).keys() if of_accounts else ()
         return Reasons(claims, refused)
 
     def pods(self, mail: OutgoingMail) -> list[str]:

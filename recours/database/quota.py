@@ -14,14 +14,16 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Integer,
     RowMapping,
     Table,
     and_,
     bindparam,
+    case,
     delete,
-    func,
+    literal,
     or_,
     select,
     update,
@@ -56,6 +58,7 @@ _OF_CARRIER = (
     carriers.c.paused_until.label("outage_until"),
     carriers.c.reason.label("outage_reason"),
     carriers.c.stopped_at.label("all_stopped_at"),
+    carriers.c.stopped_until.label("all_stopped_until"),
     carriers.c.stopped_why.label("all_stopped_why"),
 )
 _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
@@ -222,27 +225,33 @@ class QuotaTables:
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
         """A person stops the carrier, or a client's account there, which is recorded.
 
-        A later stop replaces the reason of an earlier one, not its time.
+        A later stop replaces the reason and the end of one that still holds, not its time.
         """
         table, row = _stopped_in(key)
-        paused = OperatorAction(ActionKind.PAUSED, key, by, {"why": why} if why else {})
-        since = func.coalesce(table.c.stopped_at, stop.at, type_=table.c.stopped_at.type)
-        values = row | {"stopped_at": stop.at, "stopped_why": stop.why}
+        details = {"why": why} if why else {}
+        if stop.until:
+            details["until"] = stop.until.isoformat()
+        paused = OperatorAction(ActionKind.PAUSED, key, by, details)
+        earlier = table.c.stopped_at
+        since = case((is_stopped(table, stop.at), earlier), else_=literal(stop.at, earlier.type))
+        values = {"stopped_at": stop.at, "stopped_why": stop.why, "stopped_until": stop.until}
         with self.database.write() as connection:
-            put(connection, table, values, {"stopped_at": since, "stopped_why": stop.why})
+            put(connection, table, row | values, values | {"stopped_at": since})
             note_action(connection, paused, stop.at)
 
     def resume(self, key: str, by: str, now: datetime) -> Stop | None:
         """A person takes it up again; returns the stop that this ended, None if there was none."""
         table, row = _stopped_in(key)
-        stopped = *(table.c[name] == value for name, value in row.items()), table.c.stopped_at.is_not(None)
-        query = select(table.c.stopped_at, table.c.stopped_why).where(*stopped).with_for_update()
+        stopped = *(table.c[name] == value for name, value in row.items()), is_stopped(table, now)
+        of_stop = table.c.stopped_at, table.c.stopped_why, table.c.stopped_until
+        query = select(*of_stop).where(*stopped).with_for_update()
         with self.database.write() as connection:
-            stop = connection.execute(query).mappings().first()
+            stop = connection.execute(query).first()
             if stop is not None:
-                connection.execute(update(table).where(*stopped).values(stopped_at=None, stopped_why=None))
+                ended = dict.fromkeys(column.name for column in of_stop)
+                connection.execute(update(table).where(*stopped).values(ended))
                 note_action(connection, OperatorAction(ActionKind.RESUMED, key, by), now)
-        return _stop(stop["stopped_at"], stop["stopped_why"]) if stop else None
+        return Stop(*stop) if stop else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         """Remember refusals of an account, or that there are none."""
@@ -303,8 +312,8 @@ def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
 def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> CarrierState:
     return CarrierState(
         outage=_as_pause(of_carrier["outage_until"], of_carrier["outage_reason"]) if of_carrier else None,
-        stopped=_stop(of_carrier["all_stopped_at"], of_carrier["all_stopped_why"]) if of_carrier else None,
-        own_stop=_stop(of_account["stopped_at"], of_account["stopped_why"]) if of_account else None,
+        stopped=_stop(of_carrier, "all_stopped") if of_carrier else None,
+        own_stop=_stop(of_account, "stopped") if of_account else None,
         pause=_as_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
         account=_account(of_account) if of_account else AccountState(),
         documents=_documents(of_account) if of_account else DocumentRight(),
@@ -324,8 +333,15 @@ def _documents(row: RowMapping) -> DocumentRight:
     return DocumentRight(**{field: row[column] for field, column in _DOCUMENT_COLUMNS.items()})
 
 
-def _stop(at: datetime | None, why: str | None) -> Stop | None:
-    return Stop(at, why) if at else None
+def _stop(row: RowMapping, prefix: str) -> Stop | None:
+    at, why, until = (row[f"{prefix}_{name}"] for name in ("at", "why", "until"))
+    return Stop(at, why, until) if at else None
+
+
+def is_stopped(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Carriers, or accounts, that a person stopped, while that lasts."""
+    lasts = or_(table.c.stopped_until.is_(None), table.c.stopped_until > now)
+    return and_(table.c.stopped_at.is_not(None), lasts)
 
 
 def _window(limit: Limit, now: datetime) -> Reserved:

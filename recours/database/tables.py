@@ -293,6 +293,7 @@ carriers = Table(
     Column("paused_until", Utc),
     Column("reason", Text),
     Column("stopped_at", Utc),  # by a person, until they take it up again
+    Column("stopped_until", Utc),  # or until then
     Column("stopped_why", Text),
 )
 
@@ -341,6 +342,7 @@ account_state = Table(
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # a client's account, by a person, until they take it up again
+    Column("stopped_until", Utc),  # or until then
     Column("stopped_why", Text),
     # The right to documents.
     Column("documents_came_at", Utc),  # when one came, to the day

@@ -111,7 +111,7 @@ class NotificationManager:
         holding: list[OutboxEvent] = []
         for place in range(0, len(events), _AT_ONCE):
             some = events[place : place + _AT_ONCE]
-            now = self.outbox.reasons(some)
+            now = self.outbox.reasons(some, self.clock.now())
             lapsed: list[OutboxEvent] = []
             for event in some:
                 holds = is_still_valid(event, now, self.policy.skip_claim_statuses)

@@ -109,7 +109,7 @@ class EmailSender:
         self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
     ) -> None:
         """Those that did not go out are handed back. Raises MailServerError."""
-        now = self.mails.reasons([event for mail in batch for event in mail.events])
+        now = self.mails.reasons([event for mail in batch for event in mail.events], self.clock.now())
         for place, mail in enumerate(batch):
             if not any(is_still_valid(event, now, self.skipped_statuses) for event in mail.events):
                 why = MailTrouble.MENDED.text()

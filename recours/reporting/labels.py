@@ -141,7 +141,8 @@ def author_text(language: str, text: str) -> str:
 def account_reason(language: str, listed: ListedAccount) -> str:
     """Why no work is done with a client's account; "": its health says all there is to say."""
     why = listed.why or ""
-    if why and listed.health is AccountHealth.PAUSED and not listed.until:
+    is_by_person = not listed.until or author_and_reason(why)[0] != SOMEONE
+    if why and listed.health is AccountHealth.PAUSED and is_by_person:
         return translate(language, "by {who}").format(who=author_text(language, why))
     if language == "en" or not why:
         return why

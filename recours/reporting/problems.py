@@ -186,6 +186,8 @@ def _carrier_problems(overview: Overview) -> Iterator[Problem]:
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
     for carrier in overview.carriers:
+        if carrier.stopped and carrier.stopped.until:
+            continue  # that passes by itself
         keys = [
             backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key
         ]
@@ -595,7 +597,9 @@ class VerdictSentences(Localized):
             in_progress += "+"
         blocked = self("nothing blocked")
         if verdict.blocked:
-            blocked = self("{count} of them until a limit resets", count=self.number(verdict.blocked))
+            blocked = self(
+                "{count} of them until a limit resets or a pause ends", count=self.number(verdict.blocked)
+            )
         return self(
             "All is well: {proofs}, {in_progress}, {blocked}.",
             proofs=self.counted("{count} proof today", "{count} proofs today", verdict.proofs_today),

@@ -196,6 +196,36 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert (service.run().stats.success, service.run(PODFetchWorker).stats.success) == (1, 1)
 
 
+def test_a_pause_with_an_end_is_over_by_itself(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED)
+    service.wait_until_today()
+    said = person.does("pause", "chronopost", "--until", "2h", "--why", "works")
+    until = re.search("is paused until (.*)[.] Claims", said)
+    assert until
+    for view in ("status", "carriers", "plan", "why CLM-0001"):
+        assert f"Chronopost is paused until {until[1]} by" in person.does(*view.split())
+    assert "needs you" not in person.does("status")
+    assert service.run().stats.skipped_carrier == 1
+    again = person.does("pause", "chronopost", "--until", "tomorrow 8:00")
+    assert again.endswith("It was paused already: the new reason and end replace the old ones.\n")
+    person.does("pause", "chronopost")
+    assert person.json("plan")["attempts"] == 0
+    person.does("pause", "chronopost", "--until", "3h")
+    assert person.json("plan")["attempts"] > 0
+    service.clock.advance(timedelta(hours=4))
+    assert service.run().stats.success == 1
+
+
+@pytest.mark.parametrize("until", ["yesterday", "2026-02-02 8:00", "0h"])
+def test_a_pause_until_a_time_that_is_past_is_refused(typist: Person, until: str) -> None:
+    done = typist.types("pause", "chronopost", "--until", until)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        f"Error: '{until}' is no time within the next year: write for example 18:00, 'tomorrow 8:00',"
+        in done.stderr
+    )
+
+
 def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
     bare = {"UPS_CLIENT_ID": "", "UPS_CLIENT_SECRET": ""}
     assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET" in person.does(

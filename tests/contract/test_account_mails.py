@@ -145,6 +145,13 @@ def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
     assert world.told() == []
 
 
+def test_one_whose_pause_is_over_is_mailed_about(world: World) -> None:
+    world.refuse(1)
+    world.change(account_state, stopped_at=NOW - DAY, stopped_until=world.clock.now())
+    world.run()
+    assert len(world.told()) == 1
+
+
 def accept(world: World) -> None:
     world.change(account_state, refusals=0, refusal=None)
 

@@ -921,6 +921,29 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
     assert len(second.reserve("chronopost", [BOTH])[0]) == 1
 
 
+def test_a_pause_with_an_end_is_over_then_and_a_later_one_is_another(
+    database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
+) -> None:
+    first, second = queue(), queue()
+    end = NOW + timedelta(days=3)
+    first.stop("chronopost", "alice")
+    first.stop("chronopost", "alice", "works", end)
+    refusal = second.closed("chronopost")
+    assert refusal is not None
+    assert (refusal.until, refusal.stopped) == (end, True)
+    words = "Chronopost is paused until 2026-02-05 08:00:00+00:00 by alice: works"
+    assert refusal.reason == f"{words} ('recours resume chronopost' ends that)"
+    clock.advance(timedelta(days=3) - timedelta(seconds=1))
+    assert second.statuses(["chronopost"])["chronopost"].stopped == Stop(NOW, "by alice: works", end)
+    clock.advance(timedelta(seconds=1))
+    assert second.closed("chronopost") is None
+    assert second.status("chronopost").stopped is None
+    assert len(second.reserve("chronopost", [BOTH])[0]) == 1
+    assert second.take_up("chronopost", "bob") is None  # nothing is left to end
+    assert first.stop("chronopost", "bob") == Stop(end, "by bob")
+    assert first.take_up("chronopost", "bob") == Stop(end, "by bob")
+
+
 def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:

@@ -49,6 +49,17 @@ def test_a_carrier_is_paused_and_resumed_and_it_is_seen_who_did(page: PageClient
     assert "takes calls" in row_of(page.get("/carriers").html, "chronopost")
 
 
+def test_a_carrier_is_paused_until_a_time(page: PageClient) -> None:
+    fields = {"carrier": "chronopost", "back": "/carriers", "until": "1h"}
+    shown = page.post("/carriers/pause", fields).text
+    until = re.search("Chronopost is paused until ([^.]*, ([0-9:]+) [^.]*)[.]", shown)
+    assert until
+    row = row_of(page.get("/carriers").html, "chronopost")
+    assert f"until {until[2]}" in row
+    assert "/carriers/resume" in row
+    assert "is no time within the next year" in page.post("/carriers/pause", fields | {"until": "0h"}).text
+
+
 @pytest.mark.usefixtures("claims")
 def test_who_paused_a_carrier_is_said_in_the_readers_language(
     page: PageClient, environment: dict[str, str]

@@ -154,11 +154,13 @@ def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
         (stopped, None, AccountHealth.PAUSED, "by lea", None),
         (stopped, "no key", AccountHealth.UNUSABLE, "no key", None),
         (stopped_alone, "no key", AccountHealth.PAUSED, "by lea: unpaid", None),
+        (CarrierState(own_stop=Stop(NOW, "by lea", LATER)), None, AccountHealth.PAUSED, "by lea", LATER),
+        (CarrierState(own_stop=Stop(NOW, "by lea", NOW)), None, AccountHealth.OPEN, None, None),
     ]
     for state, trouble, health, why, until in cases:
         one = listed(ACCOUNT, state, trouble, NOW)
         assert (one.health, one.why, one.until) == (health, why, until)
-        assert one.is_stopped == (state is stopped_alone)
+        assert one.is_stopped == (health is AccountHealth.PAUSED and state.own_stop is not None)
 
 
 # ---------------------------------------------------------------- checks

@@ -1,5 +1,6 @@
 """Who did something is said in the reader's language, unless it is a person's name."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -43,3 +44,4 @@ def test_why_an_account_is_paused() -> None:
     paused = ListedAccount(account, AccountHealth.PAUSED, "by operator: unpaid", None)
     assert account_reason("fr", paused) == "par l'opérateur : « unpaid »"
     assert account_reason("en", paused) == 'by the operator: "unpaid"'
+    assert account_reason("fr", replace(paused, until=NOW)) == "par l'opérateur : « unpaid »"

@@ -181,6 +181,20 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [('X is paused since 23 Nov 2026 (by anna: "works"). 32 claims blocked.', "recours resume x")],
     ),
+    (
+        "paused by a person until a time",
+        seen(
+            carriers=[
+                carrier(
+                    STOPPED._replace(until=NOW + DAY),
+                    stopped=Stop(NOW - 3 * DAY, "by anna: works", NOW + DAY),
+                    unavailable_since=NOW - 4 * DAY,
+                )
+            ],
+            backlogs=WAITS,
+        ),
+        [],
+    ),
     ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
     (
         "out for days",
@@ -393,7 +407,7 @@ def test_every_kind_has_its_text() -> None:
         (
             seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
             "en",
-            "All is well: 0 proofs today, 32 claims in progress, 32 of them until a limit resets.",
+            "All is well: 0 proofs today, 32 claims in progress, 32 of them until a limit resets or a pause ends.",
         ),
         (
             replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
@@ -408,7 +422,7 @@ def test_every_kind_has_its_text() -> None:
         (
             seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
             "en",
-            "All is well: 0 proofs today, 36 claims in progress, 3 of them until a limit resets.",
+            "All is well: 0 proofs today, 36 claims in progress, 3 of them until a limit resets or a pause ends.",
         ),
         (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
         (
