@@ -6,26 +6,33 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recours.app import App
 from recours.core.disputes import missing_texts
 from recours.core.evidence import EvidenceKind
 from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS, KeptEvidence
+from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.database.evidence import DatabaseCustody
 from recours.evidence.kinds import SUFFIXES
 from recours.evidence.verification import read_stored
-from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
+from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import unknown_claim
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 _SUMS = "SHA256SUMS"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # in a name of the ZIP
+_BETWEEN_TAGS = re.compile(r">\s+<")  # which would be drawn as a blank line
+_MOST_ANSWERS = 10  # of the carrier, the latest
 _MOST_MANIFESTS = 1000  # between a document and its timestamp: hours, if runs write one each
 # What runs in a browser when it is opened gets a second suffix, with which it opens as text.
 _HARMLESS = {"text/html": ".html.txt"}
@@ -33,10 +40,13 @@ _HARMLESS = {"text/html": ".html.txt"}
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A document of the dossier, in the order of the cover page."""
+    """A document of the dossier, in the order of the cover page. What is said of it is in the reader's language."""
 
     number: int
     name: str  # in the ZIP
+    kind: str
+    findings: str  # what it shows
+    origin: str
     piece: KeptEvidence
     content: bytes
 
@@ -52,17 +62,15 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
     if listed is None:
         raise ClaimsRefusedError(unknown_claim(app.claims, reference))
     evidence = ClaimEvidence(reports.records.evidence(listed.claim.id), listed.dispute)
-    exhibits = list(_exhibits(listed, evidence, app.settings.pod_dir))
+    texts = Localized(language, app.settings.policy.zone)
+    exhibits = list(_exhibits(listed, evidence, app, texts))
     if not exhibits:
         raise ClaimsRefusedError(ClaimRefusal("no_evidence", listed.claim.reference))
-    texts = Localized(language, app.settings.policy.zone)
     manifests = _timestamped_manifests(app, exhibits)
-    cover = _Cover(texts, app, listed, evidence, exhibits)
-    cover.draw(is_timestamped=bool(manifests))
-    cover_name = texts("cover page").replace(" ", "-")
-    files = {f"{cover_name}.pdf": bytes(cover.pdf.output())}
-    files |= {exhibit.name: exhibit.content for exhibit in exhibits}
-    files |= manifests
+    cover = _cover(reports, listed, evidence, exhibits, texts, is_timestamped=bool(manifests))
+    cover_name = _in_name(texts("cover page"))
+    documents = {exhibit.name: exhibit.content for exhibit in exhibits}
+    files = {f"{cover_name}.pdf": cover, **documents, **manifests}
     sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
     files[_SUMS] = "".join(sums).encode()
     return _zip(files)
@@ -70,26 +78,42 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
 
 def file_name(reference: str) -> str:
     """What the dossier of a claim is saved as."""
-    return f"dossier-{_UNSAFE.sub('-', reference)[:100]}.zip"
+    return f"dossier-{_in_name(reference)}.zip"
 
 
-def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, folder: Path) -> Iterator[Exhibit]:
+def _in_name(text: str) -> str:
+    """A text as a part of a file's name."""
+    return _UNSAFE.sub("-", text)[:100]
+
+
+def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, app: App, texts: Localized) -> Iterator[Exhibit]:
     """The claim's proof first, then its other pieces; what was refused is left out."""
     pieces = [piece for piece in evidence.pieces if piece.refused is None]
     order = (*PROOF_KINDS, EvidenceKind.RECORD)
     pieces.sort(key=lambda piece: (piece.path != listed.pod_url, order.index(piece.kind)))
     for number, piece in enumerate(pieces, 1):
-        suffix = _HARMLESS.get(piece.media_type) or SUFFIXES.get(piece.media_type, ".txt")
-        name = f"{number}-{piece.kind}-{_UNSAFE.sub('-', piece.number)[:60]}{suffix}"
         try:
-            content = read_stored(folder, piece.path)
+            content = read_stored(app.settings.pod_dir, piece.path)
         except OSError:
             content = b""
         if hashlib.sha256(content).hexdigest() != piece.sha256:
             raise ClaimsRefusedError(
                 ClaimRefusal("file_changed", listed.claim.reference, facts={"file": clean(piece.path, 200)})
             )
-        yield Exhibit(number, name, piece, content)
+        kind = texts(KIND_NAMES[piece.kind])
+        suffix = _HARMLESS.get(piece.media_type) or SUFFIXES.get(piece.media_type, ".txt")
+        name = f"{number}-{_in_name(kind)}-{_in_name(piece.number)}{suffix}"
+        origin = _origin(piece, app, texts)
+        yield Exhibit(number, name, kind, piece_text(piece, texts), origin, piece, content)
+
+
+def _origin(piece: KeptEvidence, app: App, texts: Localized) -> str:
+    at = texts.minute(piece.obtained_at)
+    if piece.by:
+        return texts("Added by {who} on {at}.", at=at, who=clean(piece.by, 60))
+    carrier = app.catalog.name_of(piece.carrier)
+    call = piece.source.partition(" ")[2]  # after the carrier's key
+    return texts("Obtained on {at} from {carrier} ({call}).", at=at, carrier=carrier, call=call)
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
@@ -125,126 +149,55 @@ def _zip(files: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-@dataclass
-class _Cover:
-    """The cover page, drawn from the top down."""
+def _cover(
+    reports: Reports,
+    listed: ListedClaim,
+    evidence: ClaimEvidence,
+    exhibits: Sequence[Exhibit],
+    texts: Localized,
+    *,
+    is_timestamped: bool,
+) -> bytes:
+    """The cover page, a PDF."""
+    app = reports.app
+    claim = listed.claim
+    proof = exhibits[0].piece
+    at = proof.delivery.at or proof.delivery.latest
+    delivered = proof.findings.delivered or (at and at.isoformat())
+    verdict = evidence.verdict
+    page = _template().render(
+        texts=texts,
+        now=app.clock.now(),
+        service=app.settings.mail.service or "recours",
+        listed=listed,
+        claim=claim,
+        carrier=app.catalog.name_of(claim.carrier, claim.carrier_name),
+        proof=proof,
+        delivered=texts.printed(delivered) if delivered else "",
+        verdict=evidence.verdict_text(texts.language),
+        exhibits=exhibits,
+        gaps=missing_texts(texts.language, verdict) if verdict else (),
+        answers=[
+            (attempt.started_at, sentence(texts.language, attempt.explanation))
+            for attempt in reports.records.attempts(claim.id)[-_MOST_ANSWERS:]
+            if attempt.explanation
+        ],
+        is_timestamped=is_timestamped,
+    )
+    pdf = _new_pdf(texts.language)
+    pdf.set_title(clean(texts("Proof of delivery, claim {reference}", reference=claim.reference)))
+    pdf.write_html(_BETWEEN_TAGS.sub("><", page), font_family="Roboto")
+    return bytes(pdf.output())
 
-    texts: Localized
-    app: App
-    listed: ListedClaim
-    evidence: ClaimEvidence
-    exhibits: Sequence[Exhibit]
 
-    def __post_init__(self) -> None:
-        self.pdf = _new_pdf(self.texts.language)
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 (with the first dossier)
 
-    def draw(self, *, is_timestamped: bool) -> None:
-        claim = self.listed.claim
-        self.pdf.set_title(
-            clean(self.texts("Proof of delivery, claim {reference}", reference=claim.reference))
-        )
-        self._line(self.texts("Proof of delivery"), size=20, bold=True)
-        prepared = self.texts(
-            "Claim {reference}. Prepared on {at} by {service}.",
-            reference=claim.reference,
-            at=self.texts.minute(self.app.clock.now()),
-            service=self.app.settings.mail.service or "recours",
-        )
-        self._line(prepared)
-        if verdict := self.evidence.verdict_text(self.texts.language):
-            self._gap()
-            self._line(verdict, size=12, bold=True)
-        self._delivery()
-        self._documents()
-        self._gaps_in_evidence()
-        self._authenticity(is_timestamped=is_timestamped)
-
-    def _delivery(self) -> None:
-        self._heading(self.texts("The delivery"))
-        claim = self.listed.claim
-        piece = self.exhibits[0].piece
-        findings, delivery = piece.findings, piece.delivery
-        at = findings.delivered or (delivery.latest and (delivery.at or delivery.latest).isoformat())
-        signature = self.texts("yes, see document {number}", number=1) if findings.has_signature else ""
-        rows = {
-            self.texts("Carrier"): self.app.catalog.name_of(claim.carrier or "", claim.carrier_name),
-            self.texts("Tracking number"): piece.number,
-            self.texts("Delivered on"): self.texts.printed(at) if at else "",
-            self.texts("Place of delivery"): findings.place or delivery.place or "",
-            self.texts("Received by"): findings.signatory or delivery.signatory or "",
-            self.texts("Signature"): signature,
-            self.texts("Order"): self.listed.order,
-            self.texts("Addressee"): self.listed.customer,
-            self.texts("Amount in dispute"): (
-                self.texts.money(claim.amount, self.listed.currency) if claim.amount else ""
-            ),
-        }
-        for label, value in rows.items():
-            if value:
-                self._row(label, value)
-
-    def _documents(self) -> None:
-        self._heading(self.texts("What the documents show"))
-        for exhibit in self.exhibits:
-            piece = exhibit.piece
-            title = self.texts(
-                "Document {number}: {kind}, {file}",
-                number=exhibit.number,
-                kind=self.texts(KIND_NAMES[piece.kind]),
-                file=exhibit.name,
-            )
-            self._line(title, bold=True)
-            self._line(f"{piece_text(piece, self.texts)}.")
-            origin = self.texts(
-                "Obtained on {at} from: {source}.",
-                at=self.texts.minute(piece.obtained_at),
-                source=source_text(piece, self.texts.language),
-            )
-            self._line(f"{origin} SHA-256: {piece.sha256}", size=7.5)
-
-    def _gaps_in_evidence(self) -> None:
-        """What the documents do not show, which a mediator would ask for."""
-        self._heading(self.texts("What the documents do not show"))
-        verdict = self.evidence.verdict
-        for gap in missing_texts(self.texts.language, verdict) if verdict else ():
-            self._line(f"• {gap}")
-        self._line(self.texts("• what the parcel contained: no proof of delivery shows that"))
-
-    def _authenticity(self, *, is_timestamped: bool) -> None:
-        self._heading(self.texts("Authenticity"))
-        self._line(
-            self.texts(
-                "Every document was stored as it came, and its SHA-256 was recorded at that moment. 'sha256sum -c {sums}' "
-                "verifies all files of this dossier.",
-                sums=_SUMS,
-            )
-        )
-        if is_timestamped:
-            self._line(
-                self.texts(
-                    "The texts in manifests/ name these SHA-256. The .tsr file is the timestamp of an independent authority "
-                    "(RFC 3161) on the last of them, and each text names the SHA-256 of the one before: 'openssl ts -verify' "
-                    "shows that the documents have not changed since then."
-                )
-            )
-
-    # ---------------------------------------------------------------- drawing
-
-    def _heading(self, text: str) -> None:
-        self._gap()
-        self._line(text, size=13, bold=True)
-
-    def _gap(self) -> None:
-        self.pdf.ln(3)
-
-    def _line(self, text: str, *, size: float = 10, bold: bool = False) -> None:
-        self.pdf.set_font("Roboto", "B" if bold else "", size)
-        self.pdf.multi_cell(0, size * 0.5, clean(text), new_x="LMARGIN", new_y="NEXT", align="L")
-
-    def _row(self, label: str, value: str) -> None:
-        self.pdf.set_font("Roboto", "", 10)
-        self.pdf.cell(45, 5, label)
-        self.pdf.multi_cell(0, 5, clean(value, 200), new_x="LMARGIN", new_y="NEXT", align="L")
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    environment.filters["clean"] = clean
+    return environment.get_template("dossier.html")
 
 
 def _new_pdf(language: str) -> Any:
@@ -258,5 +211,6 @@ def _new_pdf(language: str) -> Any:
     files = Path(font_roboto.__file__).parent / "files"
     pdf.add_font("Roboto", "", files / "Roboto-Regular.ttf")
     pdf.add_font("Roboto", "B", files / "Roboto-Bold.ttf")
+    pdf.set_font("Roboto", size=10)
     pdf.add_page()
     return pdf

@@ -13,7 +13,7 @@ from recours.core.translations import N_, translate
 from recours.reporting.records import iso
 
 KIND_NAMES = {
-    EvidenceKind.LETTER: N_("letter"),
+    EvidenceKind.LETTER: N_("proof of delivery"),
     EvidenceKind.SIGNATURE: N_("signature"),
     EvidenceKind.PHOTO: N_("photo"),
     EvidenceKind.RECORD: N_("tracking record"),

@@ -63,18 +63,29 @@ def test_a_mediator_reads_who_received_the_parcel_when_and_what_is_missing(
             for fact in (
                 reference,
                 spec.name,
-                "DUPONT",
                 f"ORDER-{number}",
-                "Received by",
-                "Delivered on 1 Feb 2026",
+                "Received by: DUPONT",
+                "Delivered on: 1 Feb 2026",
             ):
                 assert fact in cover, fact
             assert "what the parcel contained" in cover
+            assert ("by when the parcel was due" in cover) is (
+                DISPUTES[number % len(DISPUTES)] == "late_delivery"
+            )
             if DISPUTES[number % len(DISPUTES)] == "damaged":
                 assert "is not enough: it says nothing about the parcel's condition" in cover
     french = text_of(dossier_of(quick, "CLM-0001", "fr")["page-de-garde.pdf"])
     assert "L'ensemble prouve la livraison dans un litige pour colis perdu." in french
-    assert "Reçu par DUPONT" in french
+    assert "Reçu par : DUPONT" in french
+
+
+def test_a_mediator_reads_what_the_carrier_answered_before(service: Service, quick: Person) -> None:
+    service.add(Scenario.IN_TRANSIT, Scenario.DELIVERED, carrier="UPS")
+    service.run()
+    service.run_hourly(7)
+    cover = text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
+    assert "What the carrier answered • 2 Feb 2026, 09:00 CET: The parcel is not delivered yet" in cover
+    assert "Signature: yes, see document 2" in cover
 
 
 def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
@@ -97,9 +108,9 @@ def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
 
 
 def test_control_characters_of_the_service_are_shown_and_not_obeyed(service: Service, quick: Person) -> None:
-    service.add(Scenario.DELIVERED, order_id="O-1\u202e\x07")
+    service.add(Scenario.DELIVERED, order_id="<b>O-1</b>\u202e\x07")
     service.run()
-    assert r"O-1\u202e\x07" in text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
+    assert r"<b>O-1</b>\u202e\x07" in text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
 
 
 def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) -> None:
@@ -109,7 +120,7 @@ def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) 
     proof.write_bytes(proof_pdf("Relais Colis", number, "DUPONT", service.clock.now() - timedelta(days=1)))
     service.run()
     quick.does("attach", "CLM-0001", str(proof))
-    assert "1-letter-AB-1234.pdf" in dossier_of(quick, "CLM-0001")
+    assert "1-proof-of-delivery-AB-1234.pdf" in dossier_of(quick, "CLM-0001")
 
 
 def test_a_file_that_is_there_already_is_kept(service: Service, quick: Person) -> None:

@@ -322,7 +322,7 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
         "la preuve de livraison est là, jointe à la main",
         "Éléments de preuve",
         "Historique",
-        "Lettre",
+        "Preuve de livraison",
         "colis perdu",
     ):
         assert phrase in shown.text
