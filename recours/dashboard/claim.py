@@ -11,10 +11,12 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from recours.admin.results import ResultSentences
 from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
-from recours.core.claim import Claim, deadline_end
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus, deadline_end
+from recours.core.errors import ErrorKind, is_persistent
 from recours.core.evidence import DocumentFlaw, EvidenceKind
 from recours.core.outcome import PROOF_KINDS, KeptEvidence
-from recours.core.position import Position, Standing
+from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.core.translations import translate
 from recours.dashboard.claims import TONES
@@ -30,6 +32,7 @@ from recours.reporting.evidence import KIND_NAMES, piece_text, source_text
 from recours.reporting.explain import Explanation
 from recours.reporting.labels import quoted, reason_of
 from recours.reporting.records import ListedClaim
+from recours.runs.attempt import known_failure
 from recours.runs.source import unknown_claim
 
 
@@ -87,7 +90,7 @@ def show(visit: Visit) -> Response:
             (piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("Proof of delivery")
         ),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
-        possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
+        actions=_actions(visit, claim, where) if visit.visitor.may_act else [],
         names=app.catalog.names,
         kinds={kind.value: texts(KIND_NAMES[kind]) for kind in PROOF_KINDS},
         largest_mb=LARGEST // 2**20,
@@ -199,15 +202,36 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
     }
 
 
-def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
-    """The actions that would not be refused."""
+# The order of the buttons, after the one that the claim needs.
+_ACTIONS = ("fetch", "correct", "reopen", "enroll", "attach", "exclude", "pause", "resume")
+# Persistent errors that other evidence mends; a correction mends the others.
+_NEED_EVIDENCE = frozenset({ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER})
+
+
+def _actions(visit: Visit, claim: Claim, where: Position) -> list[tuple[str, str]]:
+    """The actions that would not be refused, each with the class of its button: the one that the claim needs comes first."""
     app = visit.app
     possible = possible_actions(claim, where, app.catalog, visit.settings.policy)
     if where.refusal and where.refusal.stopped:
         possible -= {"fetch"}
     if claim.carrier and where.standing is not Standing.IN_HAND:
         possible |= {"resume" if app.queue().status(claim.carrier).stopped else "pause"}
-    return possible
+    needed = _needed(claim, where, app.catalog)
+    in_order = sorted(possible, key=lambda action: (action != needed, _ACTIONS.index(action)))
+    return [(action, "main" if action == needed else "") for action in in_order]
+
+
+def _needed(claim: Claim, where: Position, catalog: Catalog) -> str:
+    """The action that helps a claim most; "": it has its proof."""
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        return ""
+    if where.why is Why.LEFT_ALONE:
+        return "enroll"
+    kind = where.state.kind or where.kind  # its own error goes before that of its account
+    is_given_up = where.standing is Standing.GIVEN_UP
+    if known_failure(claim, catalog) or (kind and is_persistent(kind, last_retry=is_given_up)):
+        return "attach" if kind in _NEED_EVIDENCE else "correct"
+    return "resume" if where.refusal and where.refusal.stopped else "fetch"
 
 
 def correct(visit: Visit) -> Response:

@@ -24,7 +24,7 @@ from tests.conftest import START
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in
 from tests.integration.page.conftest import AT, PageClient, Shown
-from tests.own_rows import set_own, set_service
+from tests.own_rows import set_assessed, set_own, set_service
 
 NUMBER = "XY000000000FR"
 PROOF = proof_pdf("Chronopost", NUMBER, "DUPONT", START - timedelta(days=1))
@@ -248,6 +248,56 @@ def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> 
 
 
 # ---------------------------------------------------------------- what can be done
+
+
+@pytest.mark.parametrize(
+    ("service", "own", "button"),
+    [
+        ({}, {"stage": Stage.WAITING, "kind": "timeout"}, "Fetch now"),
+        ({"tracking_number": "TRACK1"}, {"stage": Stage.READY}, "Correct …"),
+        ({"tracking_number": None}, {"stage": Stage.UNNUMBERED}, "Correct …"),
+        ({"carrier": "Hermes"}, {"stage": Stage.READY}, "Correct …"),
+        ({}, {"stage": Stage.SETTLED, "kind": "invalid_tracking"}, "Correct …"),
+        ({}, {"stage": Stage.SETTLED, "kind": "pod_never_available"}, "Attach a file …"),
+        ({}, {"stage": Stage.WAITING, "kind": "not_found"}, "Fetch now"),
+        (
+            {"pod_retry_count": 4},
+            {"stage": Stage.GIVEN_UP, "retries_used": 4, "kind": "not_found"},
+            "Correct …",
+        ),
+        (
+            {"pod_retry_count": 4},
+            {"stage": Stage.GIVEN_UP, "retries_used": 4, "kind": "timeout"},
+            "Fetch now",
+        ),
+        ({"pod_fetch_status": "manual"}, {}, "Enroll"),
+    ],
+)
+def test_the_main_button_is_what_the_claim_needs(
+    page: PageClient, database: Database, service: dict[str, Any], own: dict[str, Any], button: str
+) -> None:
+    changed(database, **{"order_id": "O-1", **service})
+    set_assessed(database, "CLM-00000", lane="chronopost", **own)
+    assert main_buttons(page.get(CLAIM)) == [button]
+
+
+def test_a_claim_of_a_paused_carrier_needs_it_resumed_and_one_with_a_proof_nothing(
+    page: PageClient, database: Database
+) -> None:
+    assessed(database, stage=Stage.READY)
+    QuotaTables(database).stop("chronopost", Stop(datetime.now(UTC), "by anna"), "anna", "")
+    assert main_buttons(page.get(CLAIM)) == ["Resume Chronopost"]
+    changed(database, pod_fetch_status="success")
+    assert main_buttons(page.get(CLAIM)) == []
+
+
+def main_buttons(shown: Shown) -> list[str]:
+    """Of the actions; the main one stands first."""
+    actions = shown.html.partition('class="row actions"')[2].partition("<dialog")[0]
+    labels = re.findall(r"<button([^>]*)>(?:<svg.*?</svg>)?([^<]*)", actions)
+    main = [label for attributes, label in labels if 'class="main"' in attributes]
+    assert main in ([], [labels[0][1]])
+    return main
 
 
 def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
