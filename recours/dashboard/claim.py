@@ -171,6 +171,8 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
             (texts("Next try"), next_try),
             (texts("Who can act"), texts.actor(status.actor) if status.actor else ""),
         ]
+    else:
+        facts.append((texts("Signed by"), status.signatory or ""))
     facts.append((texts("Cannot be read"), ", ".join(claim.unreadable)))
     return [(name, clean(value, 200)) for name, value in facts if value]
 

@@ -207,6 +207,15 @@ def test_a_file_that_was_changed_since_is_told(page: PageClient, tmp_path: Path)
     assert "its content has changed since" in page.get(CLAIM).text
 
 
+def test_who_signed_is_shown_of_a_proof_that_other_software_fetched(
+    page: PageClient, database: Database
+) -> None:
+    changed(database, pod_fetch_status="success", pod_url="/elsewhere.pdf", pod_delivery_person="Mme ROUX")
+    assert "Signed by Mme ROUX" in page.get(CLAIM).text
+    changed(database, pod_fetch_status="failed")
+    assert "Mme ROUX" not in page.get(CLAIM).text
+
+
 @pytest.mark.parametrize("place", ["/etc/hostname", "https://elsewhere.example/pod.pdf"])
 def test_what_other_software_stored_is_shown_as_text_and_never_opened(
     page: PageClient, database: Database, place: str
