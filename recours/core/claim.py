@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -170,7 +171,7 @@ class Claim:
     updated_at: datetime | None = None
     error_text: str | None = None
     explanation: SentenceParts | None = None  # its parts, if recours wrote that text
-    amount: float = 0.0  # in dispute; 0: unknown
+    amount: Decimal = Decimal(0)  # in dispute, as the service wrote it; 0: unknown
     retries_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
     # What the state was assessed on. None: never assessed.

@@ -1,10 +1,10 @@
 """Our rows of claims with the service's beside them: read as the rules see them, and written."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any
 
@@ -43,7 +43,8 @@ from recours.runs.ports import LONGEST_LEASE
 _c = claims.c
 MOST_RETRIES = 10_000
 # More is no amount in dispute: sums of it must stay finite, and readable.
-_MOST_MONEY = 1e9
+_MOST_MONEY = Decimal(10**9)
+_MOST_DECIMALS = 4
 
 # What of `State` our columns of the same names hold.
 STATE_COLUMNS = (
@@ -67,24 +68,26 @@ class Reader:
 
     def whole(self, column: str) -> int:
         """A count, which a database writes as 3.0 if its column says so; NULL, negative and unreadable are 0."""
-        return int(min(self._number(column), MOST_RETRIES))
+        return int(min(self._number(column), Decimal(MOST_RETRIES)))
 
-    def amount(self, column: str) -> float:
+    def amount(self, column: str) -> Decimal:
         """An amount of money; NULL, negative and unreadable are 0."""
-        return min(self._number(column), _MOST_MONEY)
+        amount = min(self._number(column), _MOST_MONEY)
+        rounded = round(amount, _MOST_DECIMALS)
+        return amount if amount == rounded else rounded
 
-    def _number(self, column: str) -> float:
+    def _number(self, column: str) -> Decimal:
         value = self._row[column]
         if value is None:
-            return 0.0
+            return Decimal(0)
         try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if math.isfinite(number):
-            return max(number, 0.0)
+            number = Decimal(value)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if number.is_finite():
+            return max(number, Decimal(0))
         self.unreadable.append(column)
-        return 0.0
+        return Decimal(0)
 
     def moment(self, column: str) -> datetime | None:
         """A timestamp, aware UTC; without an offset it is UTC."""

@@ -208,7 +208,7 @@ class SystemReader:
         amounts: list[list[tuple[str, float]]] = [[] for _ in problems]
         for statement in united(queries):
             for row in self.database.mappings(statement):
-                amount = Reader(row).amount("amount_requested")
+                amount = float(Reader(row).amount("amount_requested"))
                 amounts[row["place"]].append((clean(row["currency"] or "", 8), amount))
         stakes = []
         for concerned, of_one in zip(problems, amounts, strict=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_every_value_is_read_as_a_text_whatever_its_type(ready: Application) -> 
     claim = read(ready)
     assert (claim.reference, claim.carrier_name, claim.number) == ("CLM-1", "DPD", NUMBER)
     assert (claim.claim_status, claim.fetch_status, claim.error_text) == ("open", "failed", "Timeout")
-    assert (claim.deadline, claim.amount, claim.retries_counted) == (date(2026, 3, 1), 10.5, 0)
+    assert (claim.deadline, claim.amount, claim.retries_counted) == (date(2026, 3, 1), Decimal("10.5"), 0)
     assert claim.unreadable == ()
     assert all(text is None or isinstance(text, str) for text in claim.texts)
 
