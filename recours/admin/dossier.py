@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from recours.app import App
 from recours.core.disputes import missing_texts
-from recours.core.evidence import EvidenceKind
 from recours.core.localized import Localized
-from recours.core.outcome import PROOF_KINDS, KeptEvidence
+from recours.core.outcome import KeptEvidence
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.database.evidence import DatabaseCustody
 from recours.evidence.kinds import SUFFIXES
 from recours.evidence.verification import read_stored
-from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_text
+from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, ShownDelivery, piece_text
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
@@ -87,11 +86,7 @@ def _in_name(text: str) -> str:
 
 
 def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, app: App, texts: Localized) -> Iterator[Exhibit]:
-    """The claim's proof first, then its other pieces; what was refused is left out."""
-    pieces = [piece for piece in evidence.pieces if piece.refused is None]
-    order = (*PROOF_KINDS, EvidenceKind.RECORD)
-    pieces.sort(key=lambda piece: (piece.path != listed.pod_url, order.index(piece.kind)))
-    for number, piece in enumerate(pieces, 1):
+    for number, piece in enumerate(evidence.best_first(listed.pod_url), 1):
         try:
             content = read_stored(app.settings.pod_dir, piece.path)
         except OSError:
@@ -162,8 +157,6 @@ def _cover(
     app = reports.app
     claim = listed.claim
     proof = exhibits[0].piece
-    at = proof.delivery.at or proof.delivery.latest
-    delivered = proof.findings.delivered or (at and at.isoformat())
     verdict = evidence.verdict
     page = _template().render(
         texts=texts,
@@ -173,7 +166,7 @@ def _cover(
         claim=claim,
         carrier=app.catalog.name_of(claim.carrier, claim.carrier_name),
         proof=proof,
-        delivered=texts.printed(delivered) if delivered else "",
+        delivery=ShownDelivery.of(proof.findings, proof.delivery),
         verdict=evidence.verdict_text(texts.language),
         exhibits=exhibits,
         gaps=missing_texts(texts.language, verdict) if verdict else (),

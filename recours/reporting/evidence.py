@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from recours.core.claim import Delivery
 from recours.core.disputes import DisputeVerdict, findings_text, support, verdict_sentence
 from recours.core.evidence import DocumentFlaw, EvidenceKind, Findings
 from recours.core.localized import Localized
-from recours.core.outcome import BY_HAND, KeptEvidence
+from recours.core.outcome import BY_HAND, PROOF_KINDS, KeptEvidence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.records import iso
@@ -38,6 +39,12 @@ class ClaimEvidence:
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
         return support(self.dispute, [piece.findings for piece in documents], delivery)
 
+    def best_first(self, pod_url: str | None) -> list[KeptEvidence]:
+        """Without what was refused: the claim's proof, which `pod_url` names, then the others by their kinds."""
+        order = (*PROOF_KINDS, EvidenceKind.RECORD)
+        good = [piece for piece in self.pieces if piece.refused is None]
+        return sorted(good, key=lambda piece: (piece.path != pod_url, order.index(piece.kind)))
+
     def verdict_text(self, language: str) -> str:
         """The same as a sentence; "": nothing can be said."""
         verdict = self.verdict
@@ -50,6 +57,23 @@ class ClaimEvidence:
             "support": verdict.support if verdict else None,
             "support_missing": list(verdict.missing) if verdict else [],
         }
+
+
+class ShownDelivery(NamedTuple):
+    """A delivery as a document shows it, else as tracking, or the person who attached the document, says. None: not known."""
+
+    at: str | None  # in ISO form: a day, or a time, which without an offset is that of the place
+    signatory: str | None
+    place: str | None
+
+    @classmethod
+    def of(cls, findings: Findings, delivery: Delivery) -> "ShownDelivery":
+        at = delivery.at or delivery.day
+        return cls(
+            findings.delivered or iso(at),
+            findings.signatory or delivery.signatory,
+            findings.place or delivery.place,
+        )
 
 
 def piece_json(piece: KeptEvidence) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from recours.core.disputes import Support
 from recours.core.evidence import EvidenceKind, Findings
 from recours.core.localized import Localized
 from recours.core.outcome import KeptEvidence
-from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
+from recours.reporting.evidence import (
+    KIND_NAMES,
+    ClaimEvidence,
+    ShownDelivery,
+    piece_json,
+    piece_text,
+    source_text,
+)
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 LETTER = KeptEvidence(
@@ -35,6 +42,12 @@ HOLLOW = replace(LETTER, refused="it is blank")
 RECORD = replace(LETTER, kind=EvidenceKind.RECORD, delivery=Delivery(AT, "DURAND"))
 UNNUMBERED = replace(LETTER, findings=Findings(is_readable=True, number=False, signatory="DUPONT"))
 BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
+
+
+def test_a_delivery_of_which_the_day_alone_is_known_was_on_that_day() -> None:
+    shown = ShownDelivery.of(Findings(), Delivery(day=date(2026, 10, 5), place="Lille"))
+    assert shown == ("2026-10-05", None, "Lille")
+    assert ShownDelivery.of(LETTER.findings, RECORD.delivery) == ("2026-10-05T10:31", "DUPONT", None)
 
 
 PARIS = ZoneInfo("Europe/Paris")
