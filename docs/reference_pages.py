@@ -293,7 +293,7 @@ def json_page() -> str:
         parts.append(f"## {name}{option} --json\n\n{_table(('key', 'meaning'), rows)}")
     return _page(
         "JSON",
-        "The keys of everything that `--json` prints: one object, or for `recours export` a list. "
+        "The keys of everything that `--json` prints: one object, or for `recours export claims` a list. "
         "Times are ISO 8601 with an offset. `pod_fetch_worker.py` prints the same keys as `pod_retry_scheduler.py`.",
         "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary has "
         "`last_attempts` too where it is not 0.",

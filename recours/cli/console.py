@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, TypeVar, overload
 
@@ -224,6 +224,15 @@ def minutes(high: float) -> Callable[[object], float]:
         return number
 
     return parse
+
+
+def a_day(value: object) -> date:
+    """A date such as `2026-02-28`."""
+    text = str(value).strip()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"'{text[:40]}' is not a date (2026-02-28).") from None
 
 
 _DAYS = re.compile(r"\d{1,6}")

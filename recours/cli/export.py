@@ -1,28 +1,57 @@
 """`recours export`: claims as CSV or JSON, one after the other, however many there are."""
 
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from recours.cli.common import database_option, with_app, write_new_file
-from recours.cli.console import carriers_option, past_time, time_of
-from recours.core.claim import Stage
-from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
+from recours.cli.console import a_day, carriers_option, past_time, time_of
+from recours.core.claim import Stage, deadline_end
+from recours.reporting.export import CLAIM_COLUMNS, EXCEL_FR, PLAIN, export_pieces
 from recours.reporting.records import ClaimFilter
 from recours.reporting.snapshot import Reports
 
 
-@click.command("export")
-@click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets, UTF-8 with a byte-order mark.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array of objects.")
+def _known_columns(_context: click.Context, _parameter: click.Parameter, typed: str | None) -> list[str]:
+    if typed is None:
+        return [*CLAIM_COLUMNS]
+    columns = [name.strip() for name in typed.split(",")]
+    if unknown := [name for name in columns if name not in CLAIM_COLUMNS]:
+        raise click.BadParameter(
+            f"there is no column '{unknown[0][:40]}'. Known: {', '.join(CLAIM_COLUMNS)}."
+        )
+    return columns
+
+
+@click.group("export")
+def command() -> None:
+    """Write claims to a file for spreadsheets, accountants and programs."""
+
+
+@command.command("claims")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of objects instead of CSV.")
+@click.option(
+    "--excel-fr",
+    is_flag=True,
+    help="CSV that French Excel opens as a table: ';', a decimal comma, 26/11/2026 14:05, French sentences.",
+)
 @click.option(
     "--from",
     "since",
     type=past_time(),
     metavar="DATE",
     help="Only claims made since then: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
+)
+@click.option(
+    "--to", "last_day", type=a_day, metavar="DATE", help="Only claims made up to the end of this day."
+)
+@click.option(
+    "--columns",
+    metavar="NAMES",
+    callback=_known_columns,
+    help="Only these columns, in this order: claim,order,amount.",
 )
 @click.option(
     "--stage",
@@ -39,33 +68,42 @@ from recours.reporting.snapshot import Reports
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A new file; else stdout."
 )
 @database_option
-def command(
+def claims_command(
     since: datetime | timedelta | None,
+    last_day: date | None,
+    columns: list[str],
     stages: tuple[str, ...],
     carriers: tuple[str, ...],
     clients: tuple[str, ...],
     output: Path | None,
     database_url: str | None,
     *,
-    as_csv: bool,
     as_json: bool,
+    excel_fr: bool,
 ) -> None:
-    """Write claims as CSV or JSON. A file is complete, or not there."""
-    if as_csv == as_json:
-        raise click.UsageError("Choose one of --csv and --json.")
+    """Write claims as CSV, or as JSON. A file is complete, or not there.
+
+    Sentences are in English and times are in RECOURS_TIMEZONE with their offset. Names of columns never change.
+    """
+    if as_json and excel_fr:
+        raise click.UsageError("Choose one of --json and --excel-fr.")
     with with_app(database_url) as app:
         zone = app.settings.policy.zone
+        if (since or last_day) and not app.database.border.has("created_at"):
+            raise click.UsageError(
+                "--from and --to need the column created_at, which your table of claims lacks."
+            )
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),
             carriers=tuple(key for name in carriers for key in app.catalog.keys_of(name)),
             clients=clients,
+            created_from=time_of(since, app.clock.now(), zone, "--from"),
+            created_until=deadline_end(last_day, zone) if last_day else None,
             due_until=app.due_until,
         )
         reports = Reports(app)
-        claims = reports.records.each_claim(time_of(since, app.clock.now(), zone, "--from"), criteria)
-        rows = (claim_row(*listed, app.catalog, zone) for listed in reports.with_positions(claims))
-        text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
-        pieces = (piece.encode("utf-8", "replace") for piece in text)
+        form = EXCEL_FR if excel_fr else PLAIN
+        pieces = export_pieces(reports, reports.records.each_claim(criteria), columns, form, as_json=as_json)
         if output is None:
             # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
             sys.stdout.buffer.writelines(pieces)

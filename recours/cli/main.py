@@ -29,7 +29,7 @@ _COMMANDS = {
     "dossier": ("dossier", "Make one ZIP with all that proves a claim's delivery, for a mediator."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
-    "export": ("export", "Claims as CSV or JSON."),
+    "export": ("export", "Write claims to a file for spreadsheets, accountants and programs."),
     "fetch": ("workers", "Fetch the PODs of new claims, as scripts/pod_fetch_worker.py does."),
     "init-db": ("database", "Create or bring up to date the database that the settings name."),
     "mail": ("mail", "Mails: release held ones, try the mail server, see how a mail looks."),

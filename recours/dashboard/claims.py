@@ -18,7 +18,7 @@ from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.dashboard.texts import FETCH_STATUSES, PageTexts
 from recours.dashboard.visit import Notice, Visit, do_with_each, fetch_in_background, number_in
-from recours.reporting.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.reporting.export import EXCEL_FR, PLAIN, export_pieces
 from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort, together
@@ -244,16 +244,12 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
 
 
 def export(visit: Visit) -> Response:
-    """What the list shows, as `recours export` writes it."""
-    app = visit.app
-    address = read_address(visit.query, app)
+    """What the list shows, as `recours export claims` writes it; for readers of French as their Excel reads it."""
+    address = read_address(visit.query, visit.app)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending
     )
-    rows = (
-        claim_row(*listed, app.catalog, app.settings.policy.zone)
-        for listed in visit.reports.with_positions(claims)
-    )
-    content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
+    form = EXCEL_FR if visit.texts.language == EXCEL_FR.language else PLAIN
+    content = b"".join(export_pieces(visit.reports, claims, form=form))
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=named)

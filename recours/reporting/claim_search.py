@@ -7,6 +7,7 @@ knows is looked for in its table, in the order of its keys: that ends as soon as
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -136,6 +137,11 @@ class Search:
             conditions.append(self._holds(typed) if is_possible else false())
         if criteria.concerned is not None:
             conditions.append(self._is_concerned(criteria.concerned))
+        created_at = self.border.dialect.moment(self.border.text("created_at"))
+        if criteria.created_from:
+            conditions.append(created_at >= _as_text(criteria.created_from))
+        if criteria.created_until:
+            conditions.append(created_at < _as_text(criteria.created_until))
         return conditions
 
     def _is_at_stages(self, sort: Sort | None) -> ColumnElement[bool]:
@@ -260,6 +266,12 @@ def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElem
     """Claims with one of these values, of which "" stands for none."""
     is_there = value.in_([text for text in values if _can_be_stored(text)])
     return or_(value.is_(None), is_there) if "" in values else is_there
+
+
+def _as_text(at: datetime) -> str:
+    """A time as `Dialect.moment` makes it of a text; a day may have none."""
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+    return text.removesuffix(" 00:00:00")
 
 
 def _can_be_stored(typed: str) -> bool:

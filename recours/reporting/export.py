@@ -1,18 +1,26 @@
-"""Claims as CSV or JSON, a piece at a time: what `recours export` and the page's export write."""
+"""Claims as CSV or JSON, a piece at a time: what `recours export claims` and the page's button write."""
 
 import csv
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NamedTuple
 
 from recours.core.carrier import Catalog
+from recours.core.claim import Delivery
+from recours.core.evidence import Findings
 from recours.core.localized import Localized
 from recours.core.position import Position
 from recours.core.text import clean
-from recours.reporting.records import ListedClaim
+from recours.reporting.evidence import ClaimEvidence, ShownDelivery
+from recours.reporting.labels import error_of
+from recours.reporting.records import Effort, ListedClaim
+from recours.reporting.snapshot import Reports
 
 # What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
 # semicolon between cells, as French Excel has it, one cell becomes several.
@@ -20,53 +28,140 @@ _FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\
 _BOM = "\ufeff"  # by which Excel knows UTF-8
 _PIECE = 1 << 16
 _LONGEST = 2000
+_AT_ONCE = 1000  # claims in memory
 
+# They stay as they are, in every language: programs read them too.
 CLAIM_COLUMNS = (
-    "claim", "carrier", "tracking_number", "status", "response_deadline", "pod_fetch_status", "stage", "turns_used",
-    "failed_at", "next_try", "error_kind", "error", "pod_url", "pod_fetched_at", "signatory", "created_at", "updated_at",
-    "last_attempt_at",
+    "claim", "client", "order", "customer", "carrier", "tracking_number", "amount", "currency", "dispute", "status",
+    "deadline", "pod_fetch_status", "stage", "next_try", "failed_at", "attempts", "calls", "error_kind", "error", "pod_url",
+    "pod_fetched_at", "delivered_at", "signatory", "support", "verdict", "created_at", "updated_at",
 )  # fmt: skip
 
 
-def claim_row(listed: ListedClaim, where: Position, catalog: Catalog, zone: tzinfo) -> dict[str, Any]:
-    """A claim by the names of its columns. `where`: where it stands; `zone`: of its times, whose offset they have."""
-    claim = listed.claim
-    state = listed.claim.state
-    values = (
-        claim.reference,
-        catalog.name_of(claim.carrier, claim.carrier_name),
-        claim.number,
-        claim.claim_status,
-        claim.deadline,
-        claim.fetch_status,
-        where.stage,
-        claim.retries_counted,
-        state.failed_at,
-        where.next_at,
-        state.kind,
-        claim.error_text,
-        listed.pod_url,
-        listed.fetched_at,
-        listed.signatory,
-        claim.created_at,
-        claim.updated_at,
-        state.last_attempt_at,
-    )
-    return {name: _plain(value, zone) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
+class Form(NamedTuple):
+    """What the values of a file look like."""
+
+    language: str
+    delimiter: str  # of a CSV
+    point: str
+    day: str
+    minute: str  # "": ISO, with the offset
 
 
-def _plain(value: Any, zone: tzinfo) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+PLAIN = Form("en", ",", ".", "%Y-%m-%d", "")
+EXCEL_FR = Form("fr", ";", ",", "%d/%m/%Y", "%d/%m/%Y %H:%M")
+
+
+@dataclass(frozen=True)
+class ExportedClaim:
+    """A claim with all that its row tells."""
+
+    listed: ListedClaim
+    where: Position
+    evidence: ClaimEvidence
+    effort: Effort
+
+    def row(self, catalog: Catalog, texts: Localized, form: Form = PLAIN) -> dict[str, Any]:
+        """Numbers and texts by the names of their columns. `texts`: of the language and the time zone."""
+        listed = self.listed
+        claim = listed.claim
+        proof = next(iter(self.evidence.best_first(listed.pod_url)), None)
+        if proof:
+            delivery = ShownDelivery.of(proof.findings, proof.delivery)
+        else:
+            delivery = ShownDelivery.of(Findings(), claim.state.delivery or Delivery())
+        verdict = self.evidence.verdict
+        values = (
+            claim.reference,
+            listed.client or claim.client_text,
+            listed.order,
+            listed.customer,
+            catalog.name_of(claim.carrier, claim.carrier_name),
+            claim.number,
+            claim.amount or None,
+            listed.currency,
+            listed.dispute,
+            claim.claim_status,
+            claim.deadline,
+            claim.fetch_status,
+            self.where.stage or self.where.standing,
+            self.where.next_at,
+            claim.state.failed_at,
+            self.effort.attempts,
+            self.effort.calls,
+            claim.state.kind,
+            error_of(texts.language, claim),
+            listed.pod_url,
+            listed.fetched_at,
+            _time(delivery.at),
+            listed.signatory or delivery.signatory,
+            verdict and verdict.support,
+            self.evidence.verdict_text(texts.language),
+            claim.created_at,
+            claim.updated_at,
+        )
+        return {name: _plain(value, texts, form) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
+
+
+def _time(iso: str | None) -> date | None:
+    if not iso:
+        return None
+    return datetime.fromisoformat(iso) if "T" in iso else date.fromisoformat(iso)
+
+
+def _plain(value: Any, texts: Localized, form: Form) -> int | str | None:
+    """Amounts are texts, too: as numbers of JSON they would lose cents."""
+    if value is None or isinstance(value, int):
         return value
-    if isinstance(value, datetime):
-        value = Localized("en", zone).local(value)
-    return clean(value.isoformat() if hasattr(value, "isoformat") else value, _LONGEST)
+    if isinstance(value, Decimal):
+        return f"{value:f}".replace(".", form.point)
+    if not isinstance(value, date):
+        return clean(value, _LONGEST)
+    if isinstance(value, datetime) and value.tzinfo:
+        value = texts.local(value)
+    pattern = form.minute if isinstance(value, datetime) else form.day
+    return format(value, pattern) if pattern else value.isoformat()
 
 
-def csv_pieces(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
+def exported_claims(reports: Reports, claims: Iterable[ListedClaim]) -> Iterator[ExportedClaim]:
+    """Claims with what is known of them, a part at a time in memory. Raises DatabaseError."""
+    remaining = iter(claims)
+    while part := list(islice(remaining, _AT_ONCE)):
+        ids = [listed.claim.id for listed in part]
+        positions = reports.positions(part)
+        pieces = reports.records.evidence_of_each(ids)
+        efforts = reports.records.efforts(ids)
+        for listed in part:
+            claim_id = listed.claim.id
+            evidence = ClaimEvidence(pieces.get(claim_id, ()), listed.dispute)
+            yield ExportedClaim(listed, positions[claim_id], evidence, efforts.get(claim_id, Effort()))
+
+
+# ---------------------------------------------------------------- files
+
+
+def export_pieces(
+    reports: Reports,
+    claims: Iterable[ListedClaim],
+    columns: Sequence[str] = CLAIM_COLUMNS,
+    form: Form = PLAIN,
+    *,
+    as_json: bool = False,
+) -> Iterator[bytes]:
+    """A file of these claims. Raises DatabaseError."""
+    texts = Localized(form.language, reports.app.settings.policy.zone)
+    rows = (exported.row(reports.app.catalog, texts, form) for exported in exported_claims(reports, claims))
+    chosen = ({name: row[name] for name in columns} for row in rows)
+    pieces = json_pieces(chosen) if as_json else csv_pieces(chosen, columns, form.delimiter)
+    return (piece.encode("utf-8", "replace") for piece in pieces)
+
+
+def csv_pieces(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], delimiter: str = ","
+) -> Iterator[str]:
     """CSV with a header and a byte-order mark; no cell is taken for a formula."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, delimiter=delimiter)
     buffer.write(_BOM)
     writer.writerow(columns)
     for row in rows:

@@ -1,6 +1,6 @@
 """What commands and the page read of claims and mails: see `recours.reporting.records`; nothing is changed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,7 +12,9 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    case,
     false,
+    func,
     or_,
     select,
     true,
@@ -57,9 +59,11 @@ from recours.database.tables import (
 )
 from recours.reporting.claim_search import Search
 from recours.reporting.records import (
+    ALL_CLAIMS,
     COUNTED_UP_TO,
     ClaimFilter,
     ClaimPage,
+    Effort,
     ListedClaim,
     ListedMail,
     Matching,
@@ -104,8 +108,21 @@ class DatabaseRecords:
 
     def evidence(self, claim_id: Any) -> list[KeptEvidence]:
         """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
-        pieces = select(evidence).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
-        return [_piece(row) for row in self.database.mappings(pieces)]
+        return self.evidence_of_each([claim_id]).get(claim_id, [])
+
+    def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[KeptEvidence]]:
+        """The same of several claims, by their ids."""
+        pieces: dict[Any, list[KeptEvidence]] = {}
+        query = select(evidence).where(_v.claim_id.in_(claim_ids)).order_by(_v.obtained_at, _v.id)
+        for piece in map(_piece, self.database.mappings(query)):
+            pieces.setdefault(piece.claim_id, []).append(piece)
+        return pieces
+
+    def efforts(self, claim_ids: Collection[Any]) -> dict[Any, Effort]:
+        """What these claims have cost, by the ids of those that have attempts on record."""
+        counts = func.sum(case((_a.used, 1), else_=0)), func.sum(_a.calls)
+        query = select(_a.claim_id, *counts).where(_a.claim_id.in_(claim_ids)).group_by(_a.claim_id)
+        return {claim_id: Effort(*count) for claim_id, *count in self.database.all(query)}
 
     # ---------------------------------------------------------------- claims
 
@@ -154,17 +171,12 @@ class DatabaseRecords:
             count_beyond = search.count_exactly() - limit if len(ids) == limit else 0
         return Matching([listed.claim.reference for listed in self._read_claims(ids)], max(count_beyond, 0))
 
-    def each_claim(
-        self, since: datetime | None = None, criteria: ClaimFilter | None = None
-    ) -> Iterator[ListedClaim]:
-        """All that match, by their ids, a part at a time in memory."""
-        with self._search(criteria or ClaimFilter()) as search:
+    def each_claim(self, criteria: ClaimFilter = ALL_CLAIMS) -> Iterator[ListedClaim]:
+        """All that match, by their ids, each with its client, a part at a time in memory."""
+        with self._search(criteria) as search:
             query = self._listed(search.source).where(*search.conditions())
         for rows in read_in_batches(self.database, query, search.key, _AT_ONCE):
-            for listed in map(self._read, rows):
-                created_at = listed.claim.created_at
-                if since is None or created_at is None or created_at >= since:
-                    yield listed
+            yield from self._with_clients(map(self._read, rows))
 
     @contextmanager
     def _search(self, criteria: ClaimFilter) -> Iterator[Search]:
@@ -178,13 +190,14 @@ class DatabaseRecords:
             for first in range(0, len(ids), _AT_ONCE):
                 query = self._listed().where(self.database.border.key.in_(ids[first : first + _AT_ONCE]))
                 by_id |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
-        client_ids = {listed.claim.client_id for listed in by_id.values()} - {None}
+        return self._with_clients(listed for listed in map(by_id.get, ids) if listed)
+
+    def _with_clients(self, claims_: Iterable[ListedClaim]) -> list[ListedClaim]:
+        """The same claims, each with its client's address."""
+        listed_claims = list(claims_)
+        client_ids = {listed.claim.client_id for listed in listed_claims} - {None}
         emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
-        return [
-            replace(listed, client=emails.get(listed.claim.client_id, ""))
-            for listed in map(by_id.get, ids)
-            if listed
-        ]
+        return [replace(listed, client=emails.get(listed.claim.client_id, "")) for listed in listed_claims]
 
     def _listed(self, source: FromClause | None = None) -> Select[Any]:
         """All that a list shows of claims; `source`: the service's rows and ours, if not all of the service's."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.core.claim import IN_PROGRESS, Claim, Stage
 from recours.core.mail import MailState
@@ -140,7 +140,8 @@ class ClaimFilter:
     is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
     customer, in whatever case; blanks in a number are not counted. `concerned`: those that a problem is about; None: all.
     A claim that recours keeps nothing of belongs to the carrier that the service names. Waiting claims whose retry comes by
-    `due_until` are ready ones, as in a backlog.
+    `due_until` are ready ones, as in a backlog. `created_from`, `created_until`: aware; of that time, or before it. Claims
+    whose creation is not known are in no such time.
     """
 
     statuses: Collection[str] = ()
@@ -150,7 +151,12 @@ class ClaimFilter:
     clients: Collection[str] = ()
     kinds: Collection[str] = ()
     concerned: Concerned | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
     due_until: datetime | None = field(default=None, compare=False)
+
+
+ALL_CLAIMS = ClaimFilter()
 
 
 class Sort(StrEnum):
@@ -178,12 +184,19 @@ class ListedClaim:
     currency: str = ""
     order: str = ""
     customer: str = ""  # who was to receive the parcel
-    client: str = ""  # the address of the service's client whose claim it is; read for pages of a list only
+    client: str = ""  # the address of the service's client whose claim it is; read for lists only
 
     def leased_until(self, now: datetime) -> datetime | None:
         """When the lease ends that a run has on it now; None: none has."""
         end = self.lease_end
         return end if end and now < end <= now + LONGEST_LEASE else None
+
+
+class Effort(NamedTuple):
+    """What a claim has cost, as far as it is on record."""
+
+    attempts: int = 0
+    calls: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The state of the system, each thing read once: status, the page, the check, mails and metrics show it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from heapq import nsmallest
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain
 from math import ceil, inf
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -51,8 +51,6 @@ from recours.settings.model import redactor
 _A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
 _ACTIONS_SHOWN = 10  # of each carrier
-# Claims between two reads of the carriers' states.
-_POSITIONS_AT_ONCE = 1000
 # How far back the beginning of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
 # The same of clients' accounts, of which there may be many.
@@ -128,13 +126,6 @@ class Reports:
             is_leased = listed.leased_until(now) is not None
             positions[claim.id] = position(claim, now, self.app.policy, refusal=refusal, leased=is_leased)
         return positions
-
-    def with_positions(self, claims: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
-        """Claims with where they stand, a part at a time in memory."""
-        remaining = iter(claims)
-        while part := list(islice(remaining, _POSITIONS_AT_ONCE)):
-            positions = self.positions(part)
-            yield from ((listed, positions[listed.claim.id]) for listed in part)
 
     def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
         """The problems of these kinds that there are now, with the claims and the money of each."""

@@ -384,7 +384,7 @@ def test_garbage_in_a_column_stops_no_other_claim_and_no_command(
     assert world.snapshot() == before
     odd = [*verdicts(world, spoilt), *lost_claims(world)]
     assert odd == [], "\n".join(odd)
-    for command in (("status",), ("plan",), ("export", "--json")):
+    for command in (("status",), ("plan",), ("export", "claims", "--json")):
         done = recours(*command, environment=world.env, folder=world.folder)
         assert done.returncode == 0, (command, done.stderr[-3000:])
         assert "Traceback" not in done.stderr

@@ -198,8 +198,8 @@ class Month:
         }
         for row in views.claims:
             wants_proof = row["pod_fetch_status"] in ("pending", "failed") and row["stage"] != "shelved"
-            if row["response_deadline"] and wants_proof:
-                end = datetime.combine(date.fromisoformat(row["response_deadline"]) + DAY, time(), PARIS)
+            if row["deadline"] and wants_proof:
+                end = datetime.combine(date.fromisoformat(row["deadline"]) + DAY, time(), PARIS)
                 is_tried = row["next_try"] and datetime.fromisoformat(row["next_try"]) < end
                 if views.now < end <= views.now + 7 * DAY and not is_tried:
                     views.add("export", True, "late", row["claim"])
@@ -209,7 +209,7 @@ class Month:
         """Claims of every stage, and those that are late."""
         by_stage = defaultdict(list)
         for row in views.claims:
-            by_stage[row["stage"] or row["pod_fetch_status"]].append(row)
+            by_stage[row["stage"]].append(row)
         late = views.claims_of.get(("deadlines", ALL), [])
         lists = [late[: 2 * most], *by_stage.values()]
         rows = [row for some in lists for row in self.chance.sample(some, min(len(some), most))]

@@ -72,7 +72,7 @@ TYPED = (
     "detach CLM-0003",
     "plan --hours 8",
     "check --offline",
-    "export",
+    "export claims",
     "exclude CLM-0005 --why damaged",
     "enroll CLM-0005",
     "why CLM-0005",

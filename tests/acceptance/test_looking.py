@@ -166,7 +166,7 @@ def test_a_console_that_lacks_signs_is_no_reason_to_fail(service: Service, perso
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("arguments", [["status"], ["export", "--csv"]])
+@pytest.mark.parametrize("arguments", [["status"], ["export", "claims"]])
 def test_a_reader_that_goes_away_is_no_fault(service: Service, person: Person, arguments: list[str]) -> None:
     for _ in range(3):
         service.add(failed_at=now_minus(days=2))
@@ -230,17 +230,21 @@ def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person
 
 
 def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person) -> None:
-    service.add(Scenario.DELIVERED, failed_at=now_minus(days=2))
+    service.sql("INSERT INTO clients (id, email) VALUES (7, 'shop@shop.example')")
+    service.add(
+        Scenario.DELIVERED, failed_at=now_minus(days=2), client_id=7, order_id="O-1", amount_requested=129.9,
+        dispute_type="lost",
+    )  # fmt: skip
     for text in ("=1+2", "+cmd", "-1", "@SUM(A1)", 'a,b"c\nd', "Délai 🛑"):
-        service.add(*FOREVER, failed_at=now_minus(minutes=2), pod_fetch_error=text)
+        service.add(*FOREVER, failed_at=now_minus(minutes=2), order_id=text)
     service.run()
     target = person.folder / "claims.csv"
-    assert person.does("export", "--csv", "-o", str(target)) == ""
+    assert person.does("export", "claims", "-o", str(target)) == ""
     raw = target.read_bytes()
-    assert raw.startswith(b"\xef\xbb\xbfclaim,carrier,tracking_number,")
+    assert raw.startswith(b"\xef\xbb\xbfclaim,client,order,customer,carrier,")
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
     assert [row["claim"] for row in rows] == [f"CLM-{n:04d}" for n in range(1, 8)]
-    assert [row["error"] for row in rows[1:]] == [
+    assert [row["order"] for row in rows[1:]] == [
         "'=1+2",
         "'+cmd",
         "'-1",
@@ -248,11 +252,23 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
         'a,b"c\\x0ad',
         "Délai 🛑",
     ]
-    assert rows[0]["pod_fetch_status"] == "success"
-    assert rows[0]["pod_url"].endswith(".pdf")
-    assert rows[1]["stage"] == "waiting"
+    proven, *unproven = rows
+    assert (proven["client"], proven["order"], proven["amount"], proven["currency"]) == (
+        "shop@shop.example", "O-1", "129.9", "EUR",
+    )  # fmt: skip
+    assert (proven["stage"], proven["attempts"], proven["calls"]) == ("fetched", "1", "2")
+    assert proven["verdict"] == "The evidence proves the delivery in a dispute about a lost parcel."
+    assert proven["pod_url"].endswith(".pdf")
+    assert proven["signatory"]
+    assert proven["delivered_at"]
+    assert {row["stage"] for row in unproven} == {"waiting"}
+    french = person.does("export", "claims", "--excel-fr", "--columns", "amount,stage, verdict")
+    assert french.splitlines()[:2] == [
+        "\ufeffamount;stage;verdict",
+        "129,9;fetched;L'ensemble prouve la livraison dans un litige pour colis perdu.",
+    ]
     to_stdout = subprocess.run(
-        [sys.executable, "-m", "recours", "export", "--csv"],
+        [sys.executable, "-m", "recours", "export", "claims"],
         cwd=ROOT, env=person.environment | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True, timeout=60,
     )  # fmt: skip
     assert to_stdout.stdout == raw
@@ -266,24 +282,25 @@ def test_claims_are_exported_as_they_are_filtered(service: Service, person: Pers
     service.run()
 
     def exported(*arguments: str) -> list[str]:
-        return [row["claim"] for row in json.loads(person.does("export", "--json", *arguments))]
+        return [row["claim"] for row in json.loads(person.does("export", "claims", "--json", *arguments))]
 
     assert exported("--carrier", "chronopost", "--stage", "waiting") == ["CLM-0001", "CLM-0002"]
     assert exported("--carrier", "UPS", "--carrier", "dhl") == ["CLM-0003"]
     assert exported("--from", "1d") == ["CLM-0001", "CLM-0003"]
+    assert exported("--to", f"{now_minus(days=2):%Y-%m-%d}") == ["CLM-0002"]
     assert exported("--client", "7") == ["CLM-0002"]
     assert exported("--stage", "given_up") == []
-    assert person.types("export", "--json", "--carrier", "Pigeon").returncode == 2
+    assert person.types("export", "claims", "--json", "--carrier", "Pigeon").returncode == 2
 
 
 def test_an_export_goes_over_no_other_file(typist: Person) -> None:
     target = typist.folder / "out.csv"
     target.write_text("mine")
-    done = typist.types("export", "--csv", "-o", str(target))
+    done = typist.types("export", "claims", "-o", str(target))
     assert done.returncode == 2
     assert "is there already." in done.stderr
     assert target.read_text() == "mine"
-    gone = typist.types("export", "--csv", "-o", str(typist.folder / "nowhere" / "out.csv"))
+    gone = typist.types("export", "claims", "-o", str(typist.folder / "nowhere" / "out.csv"))
     assert gone.returncode == 1
     assert "cannot be written: No such file or directory." in gone.stderr
     assert [path.name for path in typist.folder.glob("*out.csv*")] == ["out.csv"]
@@ -291,7 +308,7 @@ def test_an_export_goes_over_no_other_file(typist: Person) -> None:
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [["export", "--csv"], ["status"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["export", "claims"], ["status"], ["--help"]], ids=" ".join)
 def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -328,8 +345,10 @@ def test_a_console_that_is_not_there_takes_what_is_said(
         (["why", "CLM-0010"], 2, "There is no claim 'CLM-0010'. Did you mean CLM-0001?"),
         (["why", "\udcff\udcfe"], 2, "There is no claim"),
         (["why", "a\nb"], 2, "There is no claim 'a\\x0ab'."),
-        (["export"], 2, "Choose one of --csv and --json."),
-        (["export", "--csv", "--from", "2999-01-01"], 2, "the time must not lie in the future."),
+        (["export", "claims", "--json", "--excel-fr"], 2, "Choose one of --json and --excel-fr."),
+        (["export", "claims", "--from", "2999-01-01"], 2, "the time must not lie in the future."),
+        (["export", "claims", "--to", "February"], 2, "'February' is not a date (2026-02-28)."),
+        (["export", "claims", "--columns", "claim,prix"], 2, "there is no column 'prix'. Known: claim, client, order,"),
     ],
     ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )  # fmt: skip
@@ -345,7 +364,7 @@ def test_what_is_mistyped_is_told(
     assert done.stdout == ""
 
 
-READERS = [["status"], ["why", "CLM-1"], ["export", "--csv"], ["plan"]]
+READERS = [["status"], ["why", "CLM-1"], ["export", "claims"], ["plan"]]
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")

@@ -14,7 +14,7 @@ MACHINE = {"TZ": "Asia/Tokyo", "RECOURS_TIMEZONE": "America/New_York"}
 TIME = re.compile(r"\d\d:\d\d(?!:?\d)\S*(?: \w+)?")
 COMMANDS = (
     ("status",), ("plan",), ("why", "CLM-0001"), ("pause", "chronopost"), ("pause", "chronopost"), ("carriers",),
-    ("why", "CLM-0001"), ("plan",), ("status",), ("resume", "chronopost"), ("carriers",), ("export", "--csv"),
+    ("why", "CLM-0001"), ("plan",), ("status",), ("resume", "chronopost"), ("carriers",), ("export", "claims"),
     ("prune", "--older-than", "2026-02-02T09:00", "--dry-run"),
 )  # fmt: skip
 

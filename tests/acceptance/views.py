@@ -385,7 +385,7 @@ class Views:
                 self.add("export of the list", len(rows), "claims of", kind, of)
                 self._list("list of the problem", address, "claims of", kind, of)
                 if deadline := problem["facts"].get("deadline"):
-                    nearest = min(row["response_deadline"] for row in rows if row["response_deadline"])
+                    nearest = min(row["deadline"] for row in rows if row["deadline"])
                     self.add("status --json", deadline, "next deadline", kind)
                     self.add("export of the list", nearest, "next deadline", kind)
 
@@ -496,10 +496,10 @@ class Views:
         self.add("status --json", dict(sorted(kinds.items())), "kinds of problems")
 
     def _export(self) -> None:
-        self.claims = read_csv(self.person.does("export", "--csv"))
-        rows = json.loads(self.person.does("export", "--json"))
+        self.claims = read_csv(self.person.does("export", "claims"))
+        rows = json.loads(self.person.does("export", "claims", "--json"))
         as_text = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in rows]
-        self.add("export --csv", self.claims, "claims")
+        self.add("export", self.claims, "claims")
         self.add("export --json", as_text, "claims")
         stages: dict[str, Counter[str]] = defaultdict(Counter)
         for row in self.claims:
@@ -527,11 +527,12 @@ class Views:
         self.add("page claims", words(line.select_one(".of-stage .badge")), "badge", name)
         self.add("why --json", moment(facts["next_try"]), "next attempt", name)
         self.add("export", moment(row["next_try"]), "next attempt", name)
-        self.add("why --json", facts["stage"] or "", "stage", name)
+        self.add("why --json", facts["stage"] or facts["where"], "stage", name)
         self.add("export", row["stage"], "stage", name)
-        if used := re.search(r"^  .*used: (\d+) of", text, re.MULTILINE):
-            self.add("why", int(used[1]), "retries used", name)
-            self.add("export", int(row["turns_used"] or 0), "retries used", name)
+        self.add("why --json", sum(attempt["used"] for attempt in facts["attempts"]), "attempts", name)
+        self.add("export", int(row["attempts"]), "attempts", name)
+        self.add("why --json", sum(attempt["calls"] for attempt in facts["attempts"]), "calls", name)
+        self.add("export", int(row["calls"]), "calls", name)
         if at := words(line.select_one(".of-next_try")):
             next_at = facts["next_try"] and datetime.fromisoformat(facts["next_try"])
             self.add("page claims", at, "time of the next attempt", name)

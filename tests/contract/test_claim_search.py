@@ -220,7 +220,7 @@ def test_the_table_is_what_plain_python_finds_and_sorts(
     ]
     assert in_parts == found
     newest = expected(rows, wanted, None, descending=False)
-    assert [one.claim.reference for one in records.each_claim(None, wanted)] == newest[::-1]
+    assert [one.claim.reference for one in records.each_claim(wanted)] == newest[::-1]
     assert records.matching(wanted, 3) == Matching(newest[:3], max(len(found) - 3, 0))
     assert records.matching(wanted, 50) == Matching(newest, 0)
 

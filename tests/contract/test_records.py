@@ -395,15 +395,38 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
     assert [listed.claim.fetch_status for listed in records.each_claim()] == [long]
 
 
-def test_every_claim_comes_once_in_parts_or_those_made_since(
+def test_every_claim_comes_once_in_parts(
     database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.reporting.reader._AT_ONCE", 3)
-    add_claims(database, [{"created_at": NOW + timedelta(days=n)} for n in range(7)])
+    add_claims(database, [{} for _ in range(7)])
     assert [c.claim.reference for c in records.each_claim()] == numbered(*range(7))
-    assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(5, 6)
-    sql(database, "UPDATE claims SET created_at = NULL WHERE claim_reference = 'CLM-00001'")
-    assert [c.claim.reference for c in records.each_claim(NOW + timedelta(days=5))] == numbered(1, 5, 6)
+
+
+# A second after the end of January in Paris, however a service writes it; `None`: not known.
+FEBRUARY = ["2026-01-31 23:00:01", "2026-01-31T23:00:01", "2026-02-01", None]
+
+
+@pytest.mark.parametrize("column_type", ["TIMESTAMP", "TIMESTAMPTZ", "TEXT"])
+def test_claims_of_a_month_are_those_made_in_it(
+    database: Database, records: DatabaseRecords, add_claims: Add, column_type: str
+) -> None:
+    january = ["2025-12-31 23:00:00", "2026-01-15T10:00:00.25", "2026-01-31 22:59:59", "2026-01-01"]
+    times = [*january, *FEBRUARY]
+    add_claims(database, [{} for _ in times])
+    if not database.is_sqlite:
+        sql(
+            database, f"ALTER TABLE claims ALTER created_at DROP DEFAULT, ALTER created_at TYPE {column_type}"
+        )
+        database.look_again()
+    for n, at in enumerate(times):
+        value = f"'{at}'" if at else "NULL"
+        sql(database, f"UPDATE claims SET created_at = {value} WHERE claim_reference = 'CLM-{n:05}'")
+    month = ClaimFilter(
+        created_from=datetime(2026, 1, 1, tzinfo=PARIS), created_until=datetime(2026, 2, 1, tzinfo=PARIS)
+    )
+    assert [c.claim.reference for c in records.each_claim(month)] == numbered(0, 1, 2, 3)
+    assert records.page(month, 9).count == 4
 
 
 def test_a_claim_is_held_until_its_lease_ends(

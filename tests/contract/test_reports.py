@@ -61,7 +61,7 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
             page = records.page(criteria, 9)
             newest = [f"CLM-{n}" for n in numbers]
             assert ([one.claim.reference for one in page.claims], page.count) == (newest, len(newest))
-            assert sorted(one.claim.reference for one in records.each_claim(None, criteria)) == newest[::-1]
+            assert sorted(one.claim.reference for one in records.each_claim(criteria)) == newest[::-1]
             assert records.matching(criteria).references == newest
             of_client = ClaimFilter(clients=[str(page.claims[0].claim.client_id)])
             assert [one.claim.reference for one in records.claims(of_client, 9)] == newest[:1]

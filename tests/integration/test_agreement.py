@@ -277,7 +277,9 @@ def expected_actor(state: str, stage: str) -> Actor | None:
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {one.claim.reference: one for one in Reports(world.app).records.each_claim()}
     positions = Reports(world.app).positions([*listed.values()])
-    exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
+    exported = {
+        row["claim"]: row["next_try"] for row in json.loads(world.types("export", "claims", "--json").stdout)
+    }
     for state, stage in EACH:
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
@@ -409,7 +411,9 @@ def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, databas
     assert found is not None
     assert found.position.standing is recours.claim_status(name).stage is S.IN_HAND
     assert Reports(world.app).positions([listed]) == {listed.claim.id: found.position}
-    exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
+    exported = {
+        row["claim"]: row["next_try"] for row in json.loads(world.types("export", "claims", "--json").stdout)
+    }
     assert exported[name] is None
     for worker_name, held in {"pod_retry_scheduler": 1, "pod_fetch_worker": 0}.items():
         done = worker(worker_name, "--dry-run", "--json", environment=world.environment, folder=world.folder)

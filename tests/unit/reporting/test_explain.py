@@ -1,7 +1,5 @@
 """Why a claim stands where it does: every stage, every kind of error, in sentences that fit together."""
 
-import csv
-import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -21,7 +19,6 @@ from recours.core.position import position
 from recours.host.installation import program
 from recours.reporting.advice import possible_actions
 from recours.reporting.explain import Explanation, Facts, explain
-from recours.reporting.export import claim_row, csv_pieces, json_pieces
 from recours.reporting.labels import ACTORS
 from recours.reporting.records import ListedClaim
 from tests.rows import row
@@ -202,52 +199,6 @@ def test_a_raised_limit_has_a_claim_go_on() -> None:
     found = explain(ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW)
     assert found.sentences == ("CLM-1 waits for its next try on 5 Feb 2026, 08:00 CET.",)
     assert found.position.next_at == NOW - HOUR + 72 * HOUR
-
-
-# ---------------------------------------------------------------- what is exported
-
-
-def test_a_spreadsheet_computes_nothing() -> None:
-    rows = [
-        {"a": text, "b": 1.5} for text in ("=1", "+1", "-1", "@x", "\t=1", "  =1", "'=1", "1-1", "", None)
-    ]
-    text = "".join(csv_pieces(rows, ("a", "b")))
-    assert text.startswith("\ufeffa,b\r\n")
-    cells = [line.split(",")[0] for line in text.split("\r\n")[1:-1]]
-    assert cells == ["'=1", "'+1", "'-1", "'@x", "'\t=1", "'  =1", "'=1", "1-1", "", ""]
-    assert "1.5" in text
-
-
-def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons() -> None:
-    """With semicolons between cells, as French Excel reads a file, a text is several of them."""
-    before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;"]
-    for sign, start in product("=+-@＝＋－＠﹦﹢﹣﹫", before):
-        text = "".join(csv_pieces([{"n": 1, "text": f"{start}{sign}cmd()"}], ("n", "text")))
-        for between in ",;":
-            read = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=between)
-            cells = [cell for line in read for cell in line]
-            assert not [cell for cell in cells if cell.strip().strip('"').startswith(sign)]
-
-
-def test_pieces_are_given_out_as_they_grow() -> None:
-    rows = ({"a": "x" * 100, "n": n} for n in range(5000))
-    pieces = list(csv_pieces(rows, ("a", "n")))
-    assert len(pieces) > 5
-    assert max(map(len, pieces)) < 70_000
-    assert "".join(pieces).count("\r\n") == 5001
-
-
-def test_json_is_one_array_whatever_it_holds() -> None:
-    assert "".join(json_pieces([])) == "[]\n"
-    assert "".join(json_pieces([{"a": "É"}, {"a": None}])) == '[\n{"a": "É"},\n{"a": null}\n]\n'
-
-
-def test_rows_are_harmless_text_and_numbers() -> None:
-    of = replace(claim(Stage.WAITING), claim_status="a\nb", deadline=date(2026, 2, 3))
-    where = position(of, NOW, POLICY)
-    row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), where, CATALOG, POLICY.zone)
-    assert (row["status"], row["response_deadline"], row["turns_used"]) == ("a\\x0ab", "2026-02-03", 1)
-    assert row["next_try"] == "2026-02-02T14:00:00+01:00"
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline
