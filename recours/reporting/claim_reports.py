@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from random import random
 
 from recours.accounts.opened import make_queue, open_accounts
@@ -31,7 +32,7 @@ from recours.reporting.system import is_by_fleet, is_of_fleet
 from recours.runs.source import can_be_reference
 from recours.runs.worker import WORKERS, Options
 
-_MOST_FOUND = 20  # claims that hold what was typed
+_MOST_NAMED = 20  # claims that have the same order
 _IN_LINE = 1000  # claims of an account that may go before one
 
 
@@ -76,12 +77,14 @@ def references_of(app: App, typed: str) -> list[str]:
     records = Reports(app).records
     if records.find(typed):
         return [typed]
-    claims = records.claims(ClaimFilter(text=typed), _MOST_FOUND)
     number = tidy_number(typed)
     order = typed.strip()
-    return [
-        listed.claim.reference for listed in claims if listed.claim.number == number or listed.order == order
-    ]
+    references = (
+        listed.claim.reference
+        for listed in records.each_claim(criteria=ClaimFilter(text=typed))
+        if listed.claim.number == number or listed.order == order
+    )
+    return list(islice(references, _MOST_NAMED))
 
 
 def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:

@@ -221,8 +221,11 @@ def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person
         assert person.json("why", typed)["claim"] == "CLM-0001"
     done = person.types("why", "1008")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        2, "Error: Invalid value for CLAIM: Several claims have it: CLM-0003, CLM-0002.",
+        2, "Error: Invalid value for CLAIM: Several claims have it: CLM-0002, CLM-0003.",
     )  # fmt: skip
+    for count in range(21):
+        service.add(failed_at=ago, number=f"XY1007000{count:02}FR")
+    assert person.json("why", "1007")["claim"] == "CLM-0001"  # also among many that hold what was typed
     assert person.types("why", "100").returncode == 2
 
 
