@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.accounts.rules import (
     AccountCheck,
@@ -19,6 +20,7 @@ from recours.accounts.rules import (
 )
 from recours.admin.accounts import AccountActions
 from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
+from recours.admin.claim_file import FileRow, read_claim_file
 from recours.admin.dossier import make_dossier
 from recours.admin.fetch import RequestedFetch
 from recours.admin.results import AttachResult, RecoursError, ResultSentences
@@ -35,7 +37,7 @@ from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
 from recours.core.times import EXAMPLES, time_ahead
 from recours.core.translations import N_, translate
-from recours.database.by_person import DETACH, correct, detach
+from recours.database.by_person import DETACH, correct, detach, require_room
 from recours.database.engine import DatabaseError
 from recours.evidence.by_hand import appraise_file, read_file
 from recours.evidence.manifests import write_manifests
@@ -46,6 +48,7 @@ from recours.reporting.labels import check_error, reason_of
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
 from recours.runs.eligibility import (
+    Correction,
     EnrollCriteria,
     ReopenCriteria,
     correction_of,
@@ -65,11 +68,30 @@ class ActionResult:
     """What came of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
     `is_done`: False: nothing was changed, and `sentence` says why; of a check, that the carrier did not accept the credentials.
+    `is_so_already`: nothing had to be. `before`, `after`: what a claim's number and carrier were, and what they are now.
     """
 
     subject: str
     sentence: str
     is_done: bool = True
+    is_so_already: bool = False
+    before: str = ""
+    after: str = ""
+
+
+class FileAction(StrEnum):
+    """What is done with the claims of a file."""
+
+    CORRECT = "correct"
+    REOPEN = "reopen"
+    EXCLUDE = "exclude"
+
+
+class FileResult(NamedTuple):
+    """What came of a line of a file."""
+
+    line: int
+    result: ActionResult
 
 
 @dataclass(frozen=True)
@@ -99,6 +121,10 @@ SENTENCES: dict[str, str] = {
     "doubtful": N_(
         "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?"
     ),
+    "did_file": N_("{count} lines: {done} done, {already} already so, {refused} not possible."),
+    "would_do_file": N_(
+        "{count} lines: {done} can be done, {already} already so, {refused} not possible. Nothing was changed."
+    ),
     "paused": N_("{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used."),
     "paused_until": N_("{carrier} is paused until {until}. Claims stay due, and no attempt is used."),
     "paused_again": N_("It was paused already: the new reason and end replace the old ones."),
@@ -126,6 +152,7 @@ SENTENCES: dict[str, str] = {
 }
 
 _AT_ONCE = 500  # claims of one transaction
+_MOST_GUESSED = 20  # claims that do not exist, for which the nearest one is looked for
 _ATTACH = "attach"  # instead of a worker, in the record of attempts
 
 # Claims that were read together, by their references.
@@ -179,7 +206,8 @@ class Actions:
             leased = {row.claim.id for row in listed.values() if row.leased_until(now)}
             return lambda claim: why_not_reopen(claim, app.policy, is_leased=claim.id in leased)
 
-        return self._each("reopened", references, why_not, None if dry_run else app.given_up.start_over)
+        do = None if dry_run else app.given_up.start_over
+        return self._each(references, why_not, do, partial(self._done, "reopened"))
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
@@ -197,14 +225,15 @@ class Actions:
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
         exclude = partial(self.app.enrolment.exclude, why=reason)
-        return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else exclude)
+        done = partial(self._done, "excluded")
+        return self._each(references, lambda _: why_not_exclude, None if dry_run else exclude, done)
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
         app = self.app
         why_not = partial(why_not_enroll, policy=app.policy)
         enroll = None if dry_run else app.enrolment.enroll_named
-        return self._each("enrolled", references, lambda _: why_not, enroll)
+        return self._each(references, lambda _: why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
@@ -219,14 +248,87 @@ class Actions:
         now = self.app.clock.now()
         with self._translating_errors():
             claim = self._listed(reference).claim
-            spellings = app.database.border.values_of("carrier")
-            correction = correction_of(claim, number, carrier, app.catalog, spellings)
-            corrected = correct(app.assessor, claim, correction, self.by, now)
-            if corrected is None:
-                why = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
-                raise ClaimsRefusedError(ClaimRefusal(why, claim.reference, facts={"what": claim.reference}))
+            correction = self._correction(claim, number, carrier)
+            if not correct(app.assessor, [(claim, correction)], self.by, now):
+                raise ClaimsRefusedError(self._why_not_done(claim, now))
+        return self._corrected(correction, reference, claim)
+
+    def correct_all(self, rows: Sequence[FileRow], *, dry_run: bool = False) -> list[ActionResult]:
+        """The same with the claims of these rows. `dry_run`: as above."""
+        by_reference = {row.reference: row for row in rows}
+        corrections: dict[Any, Correction] = {}
+
+        def why_not(listed: _Listed) -> WhyNot:
+            by_id = {listed[reference].claim.id: by_reference[reference] for reference in listed}
+
+            def of_claim(claim: Claim) -> ClaimRefusal | None:
+                row = by_id[claim.id]
+                try:
+                    corrections[claim.id] = self._correction(claim, row.number, row.carrier)
+                except ClaimsRefusedError as error:
+                    return error.refusals[0]
+                return None
+
+            return of_claim
+
+        def do(claims: Sequence[Claim], by: str, now: datetime) -> set[Any]:
+            pairs = [(claim, corrections[claim.id]) for claim in claims]
+            return {claim.id for claim in correct(self.app.assessor, pairs, by, now)}
+
+        def done(reference: str, claim: Claim) -> ActionResult:
+            return self._corrected(corrections[claim.id], reference, claim)
+
+        return self._each(list(by_reference), why_not, None if dry_run else do, done)
+
+    def _correction(self, claim: Claim, number: str | None, carrier: str | None) -> Correction:
+        """Raises ClaimsRefusedError."""
+        border = self.app.database.border
+        correction = correction_of(claim, number, carrier, self.app.catalog, border.values_of("carrier"))
+        require_room(border, correction.values)
+        return correction
+
+    def _corrected(self, correction: Correction, reference: str, claim: Claim) -> ActionResult:
+        number = correction.number or claim.number
         key = "doubtful" if correction.doubtful else "corrected"
-        return self._result(corrected.reference, key, reference=corrected.reference, number=corrected.number)
+        return replace(
+            self._result(reference, key, reference=claim.reference, number=number),
+            before=_parcel(claim.number, claim.carrier_name),
+            after=_parcel(number, correction.carrier or claim.carrier_name),
+        )
+
+    def act_on_file(
+        self, action: FileAction, content: bytes, why: str = "", *, dry_run: bool = False
+    ) -> list[FileResult]:
+        """Do it with the claims that a CSV names; a result for each line. `why`: of an exclusion. `dry_run`: as above."""
+        with self._translating_errors():
+            rows = read_claim_file(content, MOST_CLAIMS, needs_values=action is FileAction.CORRECT)
+        readable = [row for row in rows if row.fault is None]
+        references = [row.reference for row in readable]
+        if action is FileAction.CORRECT:
+            results = self.correct_all(readable, dry_run=dry_run)
+        elif action is FileAction.REOPEN:
+            results = self.reopen(references, dry_run=dry_run)
+        else:
+            results = self.exclude(references, why, dry_run=dry_run)
+        by_reference = {result.subject: result for result in results}
+        return [
+            FileResult(
+                row.line,
+                self._refused(row.reference, row.fault) if row.fault else by_reference[row.reference],
+            )
+            for row in rows
+        ]
+
+    def file_summary(self, results: Sequence[FileResult], *, dry_run: bool = False) -> str:
+        done = sum(result.is_done for _, result in results)
+        already = sum(result.is_so_already for _, result in results)
+        return self._say(
+            "would_do_file" if dry_run else "did_file",
+            count=len(results),
+            done=done,
+            already=already,
+            refused=len(results) - done - already,
+        )
 
     def attach(
         self,
@@ -302,10 +404,7 @@ class Actions:
                 is_pod=is_pod,
                 following=following,
             ):
-                why_not = Unfit.LEASED if app.claims.is_leased(claim, now) else "changed"
-                raise ClaimsRefusedError(
-                    ClaimRefusal(why_not, claim.reference, facts={"what": claim.reference})
-                )
+                raise ClaimsRefusedError(self._why_not_done(claim, now))
             if apart != path:
                 path.unlink(missing_ok=True)
             write_manifests(app.settings, app.database, DETACH, app.clock)
@@ -492,12 +591,12 @@ class Actions:
 
     def _each(
         self,
-        sentence: str,
         references: Sequence[str],
         why_not: Callable[[_Listed], WhyNot],
         do: _Do | None,
+        done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
-        """Do it with those claims that allow it; without `do`, only tell. `sentence`: the key of the good news."""
+        """Do it with those claims that allow it; without `do`, only tell. `done`: the good news of a claim, by its reference."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -505,12 +604,16 @@ class Actions:
             refusal_of = why_not(listed)
             claims: list[Claim] = []
             results: dict[str, ActionResult] = {}
+            unknown_count = 0
             for reference in references:
                 claim = listed[reference].claim if reference in listed else None
-                refusal = refusal_of(claim) if claim else unknown_claim(self.app.claims, reference)
+                if claim:
+                    refusal = refusal_of(claim)
+                else:
+                    unknown_count += 1
+                    refusal = self._unknown(reference, is_guessed=unknown_count <= _MOST_GUESSED)
                 if refusal:
-                    text = refusal.sentence(self.language)
-                    results[reference] = ActionResult(reference, text, is_done=False)
+                    results[reference] = self._refused(reference, refusal)
                 elif claim:
                     claims.append(claim)
             names = {row.claim.id: reference for reference, row in listed.items()}
@@ -519,9 +622,7 @@ class Actions:
                     for claim, fault in self._do_with_all(claims[first : first + _AT_ONCE], do):
                         name = names[claim.id]
                         results[name] = (
-                            ActionResult(name, fault, is_done=False)
-                            if fault
-                            else self._result(name, sentence, reference=claim.reference)
+                            ActionResult(name, fault, is_done=False) if fault else done(name, claim)
                         )
             except DatabaseError as lost:  # what was done until then stays done
                 text = str(self._sentences.no_database(str(lost)))
@@ -546,8 +647,24 @@ class Actions:
             elif len(claims) > 1:
                 yield from self._do_with_all([claim], do)
             else:
-                refusal = ClaimRefusal("changed", facts={"what": claim.reference})
-                yield claim, fault or refusal.sentence(self.language)
+                yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
+
+    def _unknown(self, reference: str, *, is_guessed: bool) -> ClaimRefusal:
+        if is_guessed:
+            return unknown_claim(self.app.claims, reference)
+        return ClaimRefusal(Unfit.UNKNOWN, reference)
+
+    def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
+        """Of a claim that allowed it when it was read."""
+        why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
+        return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
+
+    def _refused(self, subject: str, refusal: ClaimRefusal) -> ActionResult:
+        sentence = refusal.sentence(self.language)
+        return ActionResult(subject, sentence, is_done=False, is_so_already=refusal.is_so_already)
+
+    def _done(self, key: str, subject: str, claim: Claim) -> ActionResult:
+        return self._result(subject, key, reference=claim.reference)
 
     def _require_few(self, references: Sequence[str]) -> None:
         count = len(references)
@@ -591,6 +708,10 @@ def _content_of(path: Path) -> bytes:
         return read_file(path)
     except NotADocumentError as why:
         raise NotAttachedError("file", file=clean(path.name or str(path)), reason=str(why)) from why
+
+
+def _parcel(number: str | None, carrier: str) -> str:
+    return ", ".join(clean(text, LONGEST_NAME) for text in (number, carrier) if text)
 
 
 def _reason(why: str) -> str:

@@ -14,7 +14,9 @@ from recours.accounts.rules import LARGEST, AccountRefusedError, carrier_named, 
 from recours.admin.accounts import AccountActions
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
+    STDIN,
     confirmed,
+    content_of,
     database_option,
     dry_run_option,
     json_option,
@@ -29,7 +31,7 @@ from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
 from recours.core.text import clean, plural
-from recours.host.files import open_to_all, read_regular
+from recours.host.files import open_to_all
 from recours.host.installation import pasteable
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import account_json
@@ -37,7 +39,6 @@ from recours.runs.summary import named_usage
 
 _MOST_UNASKED = 20  # calls that are made without asking
 _LONGEST_STDIN = 64 * 1024
-_STDIN = Path("-")
 
 
 @click.group("accounts")
@@ -279,7 +280,7 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
 
     Columns: client, carrier, limits, and credentials by the names of their settings, such as account and password.
     """
-    content = _content_of(file)
+    content = content_of(file, LARGEST, "FILE")
     with _opened(database_url) as accounts:
         accounts.seals()  # else nothing need be read
         new = accounts.read_file(content, replace=replace)
@@ -290,18 +291,8 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
         click.echo(f"Dry run: {plural(len(new), 'account')} would be {verb}; nothing was written.")
         return
     click.echo(f"{plural(len(new), 'account')} {verb}. The next run asks with them.")
-    if file == _STDIN:
+    if file == STDIN:
         return
     if open_to_all(file):
         say_warning(f"Everybody on this machine may read {file}, which holds credentials.")
     click.echo(f"Delete {clean(file.name, 100)} now: it holds credentials in plain text.")
-
-
-def _content_of(file: Path) -> bytes:
-    """At most one byte more than is taken. Raises click.BadParameter."""
-    if file == _STDIN:
-        return sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""
-    try:
-        return read_regular(file, LARGEST + 1)
-    except OSError as error:
-        raise click.BadParameter(f"{file}: {error.strerror}.", param_hint="FILE") from None

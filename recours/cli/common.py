@@ -29,7 +29,7 @@ from recours.cli.console import (
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.fleet.job_queue import NoFleetError
-from recours.host.files import publish
+from recours.host.files import publish, read_regular
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
 from recours.reporting.problems import Problem, VerdictSentences
@@ -39,6 +39,7 @@ from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+STDIN = Path("-")
 
 
 def database_option(command: _Command) -> _Command:
@@ -195,6 +196,16 @@ def _refuse(sentences: Sequence[str]) -> None:
     for sentence in sentences:
         say_error(harmless(sentence))
     raise SystemExit(USAGE)
+
+
+def content_of(file: Path, largest: int, option: str) -> bytes:
+    """At most one byte more than is taken. Raises click.BadParameter."""
+    if file == STDIN:
+        return sys.stdin.buffer.read(largest + 1) if sys.stdin else b""
+    try:
+        return read_regular(file, largest + 1)
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}.", param_hint=option) from None
 
 
 def write_new_file(pieces: Iterable[bytes], path: Path) -> None:

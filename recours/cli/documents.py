@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from recours.admin.actions import FileAction
 from recours.app import App
+from recours.cli.claim_file import act_on_file, csv_option
 from recours.cli.common import (
     confirmed,
     database_option,
@@ -114,21 +116,38 @@ def detach_command(reference: str, file: str, why: str, database_url: str | None
 
 
 @click.command("correct")
-@click.argument("reference", metavar="CLAIM")
+@click.argument("reference", metavar="[CLAIM]", default="")
 @click.option("--number", metavar="NUMBER", help="The right tracking number.")
 @click.option("--carrier", metavar="NAME", help="The right carrier, by any of its names.")
+@csv_option
+@dry_run_option("With --csv: show what would be done; change nothing.")
 @database_option
 def correct_command(
-    reference: str, number: str | None, carrier: str | None, database_url: str | None
+    reference: str,
+    number: str | None,
+    carrier: str | None,
+    file: Path | None,
+    dry_run: bool,
+    database_url: str | None,
 ) -> None:
     """Correct a claim's tracking number or its carrier: the next run starts over with it.
 
     The claim's row is written as the service would write it. It is refused for a number that cannot be the carrier's, while
     a run is fetching the claim, and once its proof is there.
+
+    The lines of a CSV are reference;number or reference;number;carrier. Those that cannot be done are named, and the others
+    are done; the exit status is 1 then.
     """
-    if number is None and carrier is None:
-        raise click.UsageError("Give --number or --carrier, or both.")
+    if bool(reference) == (file is not None):
+        raise click.UsageError("Name a claim, or give --csv; not both.")
+    if file is None and dry_run:
+        raise click.UsageError("--dry-run needs --csv.")
+    if (number is None and carrier is None) == (file is None):
+        raise click.UsageError("Give --number or --carrier, or both; with --csv neither.")
     with with_actions(database_url) as actions:
+        if file is not None:
+            act_on_file(actions, FileAction.CORRECT, file, dry_run=dry_run)
+            return
         say(actions.correct(reference, number=number, carrier=carrier))
 
 

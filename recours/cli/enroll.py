@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 
 from recours.admin.accounts import AccountActions
-from recours.admin.actions import ActionResult, Actions
+from recours.admin.actions import ActionResult, Actions, FileAction
 from recours.app import App
+from recours.cli.claim_file import act_on_file, csv_option
 from recours.cli.common import (
     confirmed,
     database_option,
@@ -135,15 +137,26 @@ def _say_enrolled(app: App, count: int, enrolled: int) -> None:
 
 
 @click.command("exclude")
-@click.argument("references", metavar="CLAIM…", nargs=-1, required=True)
+@click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
+@csv_option
+@dry_run_option("With --csv: show what would be done; change nothing.")
 @database_option
-def exclude_command(references: tuple[str, ...], why: str, database_url: str | None) -> None:
-    """Take claims out of all work: their pod_fetch_status is set to `manual`. All of them, or none.
+def exclude_command(
+    references: tuple[str, ...], why: str, file: Path | None, dry_run: bool, database_url: str | None
+) -> None:
+    """Take claims out of all work: their pod_fetch_status is set to `manual`. Of claims that are named all, or none.
 
     'recours enroll CLAIM' brings them back.
     """
+    if bool(references) == (file is not None):
+        raise click.UsageError("Name claims, or give --csv; not both.")
+    if file is None and dry_run:
+        raise click.UsageError("--dry-run needs --csv.")
     with with_actions(database_url) as actions:
+        if file is not None:
+            act_on_file(actions, FileAction.EXCLUDE, file, why, dry_run=dry_run)
+            return
         say(*actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
 
 
@@ -161,6 +174,7 @@ def exclude_command(references: tuple[str, ...], why: str, database_url: str | N
 @click.option(
     "--since", type=past_time(), metavar="T", help="Those given up since: a date, a time, 3d or 12h."
 )
+@csv_option
 @dry_run_option("Show which would; change nothing.")
 @yes_option
 @database_option
@@ -170,23 +184,28 @@ def reopen_command(
     account: str | None,
     error: str | None,
     since: datetime | timedelta | None,
+    file: Path | None,
     dry_run: bool,
     yes: bool,
     database_url: str | None,
 ) -> None:
     """Retry given-up claims from the start, as if they had just failed: the next run of either worker takes them.
 
-    Either the claims named, all of them or none; or all of a carrier, with one answer, or since a time, after asking. No
-    second final mail goes out for a tracking number that had one.
+    Either the claims named, all of them or none; or those of a file; or all of a carrier, with one answer, or since a time,
+    after asking. No second final mail goes out for a tracking number that had one.
     """
     by_selection = carrier is not None or since is not None or error is not None
-    if bool(references) == by_selection:
-        raise click.UsageError("Name claims, or give --carrier, --error or --since; not both.")
+    if [bool(references), by_selection, file is not None].count(True) != 1:
+        raise click.UsageError(
+            "Name claims, or give --csv, or select them with --carrier, --error and --since."
+        )
     if account is not None and carrier is None:
         raise click.UsageError("--account needs --carrier.")
     with with_actions(database_url) as actions:
         app = actions.app
-        if references:
+        if file is not None:
+            act_on_file(actions, FileAction.REOPEN, file, dry_run=dry_run)
+        elif references:
             _act_on_named(actions.reopen, "reopened", references, dry_run=dry_run)
         else:
             keys: Collection[str] = app.catalog.keys_of(carrier) if carrier else ()

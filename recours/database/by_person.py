@@ -1,5 +1,6 @@
 """What a person's command writes to claims of the service: only to rows that nobody else holds, and assessed at once."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,42 +100,60 @@ def write_claims(
 
     What the service did to them before is noted as its edit; what is written here is not.
     """
+    return _write_each(assessor, connection, [(claim, values) for claim in claims_], now)
+
+
+def _write_each(
+    assessor: Assessor,
+    connection: Connection,
+    writes: Sequence[tuple[Claim, Mapping[str, Any]]],
+    now: datetime,
+) -> list[Claim]:
+    """The same, where each claim has its own values."""
     border = assessor.database.border
-    ids = [claim.id for claim in claims_]
-    if not ids:
+    originals = {claim.id: claim for claim, _ in writes}
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for claim, values in writes:
+        by_columns[tuple(values)].append(border.parameters(claim.id, values))
+    for columns, rows in by_columns.items():
+        connection.execute(border.update(columns, if_unedited=False), rows)
+    if not originals:
         return []
-    statement = border.update(values, if_unedited=False)
-    connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
-    assessor.reassess(connection, ids, now, originals={claim.id: claim for claim in claims_})
-    return _read(assessor, connection, ids)
+    assessor.reassess(connection, list(originals), now, originals=originals)
+    return _read(assessor, connection, list(originals))
 
 
 def correct(
-    assessor: Assessor, original: Claim, correction: "Correction", by: str, now: datetime
-) -> Claim | None:
-    """Correct a claim's number or carrier: the claim then; None if a run holds it, or it was changed since it was read.
+    assessor: Assessor, corrections: Sequence[tuple[Claim, "Correction"]], by: str, now: datetime
+) -> list[Claim]:
+    """Correct the numbers or carriers of claims, in one transaction; they are assessed at once.
 
-    It is assessed at once, so that no run takes the correction for an edit of the service's. Raises DatabaseError;
-    ClaimsRefusedError if the service's columns have no room for it.
+    Returns them as they are then, without those that a run holds, or that were changed since they were read. No run takes a
+    correction for an edit of the service's. Raises DatabaseError; ClaimsRefusedError if the service's columns have no room.
     """
-    database = assessor.database
-    values = {"tracking_number": correction.number, "carrier": correction.carrier}
-    new_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    require_room(database.border, new_values)
-    if original.is_ours:
-        new_values |= STARTED_OVER
-    with database.write() as connection:
-        current = locked(assessor, connection, [original.id], now)
-        if not current or current[0][1] or not is_unchanged(current[0][0], original):
-            return None
-        claim = current[0][0]
-        corrected = next(iter(write_claims(assessor, connection, [claim], new_values, now)), None)
-        if corrected and not corrected.is_ours:
-            # What is known of a claim that nobody works on was of another parcel.
-            forgotten = {"account_id": None, "known_delivery": None}
-            connection.execute(update(claims).where(_c.claim_id == claim.id).values(forgotten))
-        change = ClaimChange(ChangeKind.CORRECTED, correction.details(claim))
-        note(connection, [(claim.id, change)], by, now)
+    for _, correction in corrections:
+        require_room(assessor.database.border, correction.values)
+    originals = {claim.id: claim for claim, _ in corrections}
+    of_claims = {claim.id: correction for claim, correction in corrections}
+    with assessor.database.write() as connection:
+        current = [
+            claim
+            for claim, is_leased in locked(assessor, connection, list(originals), now)
+            if not is_leased and is_unchanged(claim, originals[claim.id])
+        ]
+        writes = [
+            (claim, of_claims[claim.id].values | (STARTED_OVER if originals[claim.id].is_ours else {}))
+            for claim in current
+        ]
+        corrected = _write_each(assessor, connection, writes, now)
+        # What is known of a claim that nobody works on was of another parcel.
+        idle = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
+        connection.execute(update(claims).where(idle).values(account_id=None, known_delivery=None))
+        changes = [
+            (claim.id, ClaimChange(ChangeKind.CORRECTED, of_claims[claim.id].details(claim)))
+            for claim in current
+        ]
+        note(connection, changes, by, now)
     return corrected
 
 

@@ -109,6 +109,12 @@ class Correction:
     carrier: str | None = None
     doubtful: bool = False
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is written to the service's row, by its columns."""
+        values = {"tracking_number": self.number, "carrier": self.carrier}
+        return {name: value for name, value in values.items() if value is not None}
+
     def details(self, claim: Claim) -> dict[str, Any]:
         """The old and the new value of what it changes."""
         values = {
@@ -125,22 +131,21 @@ def correction_of(
 
     `spellings`: all names of carriers that the service's column can hold; none: it holds any.
     """
-    if claim.fetch_status == FetchStatus.SUCCESS:
-        raise ClaimsRefusedError(ClaimRefusal(Unfit.HAS_POD, claim.reference))
     name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, spellings)
     typed = claim.number if number is None else _number(number)
+    if (typed, name) == (claim.number, claim.carrier_name):
+        raise ClaimsRefusedError(ClaimRefusal("no_correction", claim.reference))
+    if claim.fetch_status == FetchStatus.SUCCESS:
+        raise ClaimsRefusedError(ClaimRefusal(Unfit.HAS_POD, claim.reference))
     served_by = catalog.resolve(name, typed, claim.client_id)
     spec = catalog.specs[served_by] if served_by else None
     if spec and typed and not spec.number_form.fullmatch(typed):
         raise ClaimsRefusedError(_not_of(typed, spec))
-    correction = Correction(
+    return Correction(
         number=typed if typed != claim.number else None,
         carrier=name if name != claim.carrier_name else None,
         doubtful=bool(spec and typed and spec.is_doubtful(typed)),
     )
-    if correction.number is None and correction.carrier is None:
-        raise ClaimsRefusedError(ClaimRefusal("no_correction", claim.reference))
-    return correction
 
 
 def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequence[str]) -> str:
@@ -211,4 +216,5 @@ def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRef
         return ClaimRefusal("reopened", claim.reference)
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    return ClaimRefusal("not_given_up", claim.reference)
+    is_unused = claim.fetch_status == FetchStatus.FAILED and not claim.state.retries_used
+    return ClaimRefusal("no_retry_used" if is_unused else "not_given_up", claim.reference)

@@ -36,6 +36,7 @@ _SENTENCES: dict[str, str] = {
     "is_pending": N_("{reference} is enrolled: it waits for its first fetch."),
     "excluded": N_("{reference} is excluded: 'recours enroll {reference}' brings it back."),
     "reopened": N_("{reference} was reopened or corrected already: the next run assesses it again."),
+    "no_retry_used": N_("{reference} has used no retry yet: there is nothing to start over."),
     "not_given_up": N_("{reference} was not given up: 'recours why {reference}' says where it stands."),
     "no_correction": N_(
         "Nothing of {reference} would change: its tracking number and its carrier are these already."
@@ -53,6 +54,18 @@ _SENTENCES: dict[str, str] = {
     ),
     "no_reason": N_("Say why, for those who ask later."),
     "no_carrier": NO_CARRIER,
+    # Of a file, or a line of it.
+    "large_file": N_("The file is larger than {mb} MB: split it."),
+    "many_rows": N_("The file has more than {most} rows: split it."),
+    "not_text": N_("The file cannot be read: save it as CSV in the spreadsheet."),
+    "empty_file": N_("The file names no claim."),
+    "unreadable_line": N_(
+        "This line cannot be read: is a quotation mark missing, or are there more cells than columns?"
+    ),
+    "no_reference": N_("This line names no claim."),
+    "no_values": N_("{reference}: the line has neither a tracking number nor a carrier."),
+    "conflict": N_("{reference} has different values on lines {lines}: correct the file."),
+    "repeated": N_("{reference} stands on line {line} already."),
     "too_many": N_("{count} claims are too many at once: choose at most {most}."),
 }
 
@@ -69,6 +82,16 @@ class ClaimRefusal:
     def sentence(self, language: str = "en") -> str:
         facts = {"reference": clean(self.reference, 100), "near": clean(self.suggestion, 100), **self.facts}
         return translate(language, _SENTENCES["near" if self.suggestion else self.why]).format(**facts)
+
+    @property
+    def is_so_already(self) -> bool:
+        return self.why in _SO_ALREADY
+
+
+# What was asked for is so already.
+_SO_ALREADY = frozenset(
+    {"repeated", "no_correction", "excluded", "reopened", "no_retry_used", "has_failed", "is_pending"}
+)
 
 
 class ClaimsRefusedError(Exception):

@@ -109,7 +109,7 @@ def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, perso
     mixed.sql("UPDATE claims SET pod_retry_count = 0 WHERE claim_reference = 'CLM-0008'")  # by the service
     done = person.types("reopen", "CLM-0001", "CLM-0008")
     assert done.returncode == 2
-    assert "CLM-0001 was not given up" in done.stderr
+    assert "CLM-0001 has used no retry yet: there is nothing to start over." in done.stderr
     assert "CLM-0008 was reopened or corrected already: the next run assesses it again." in done.stderr
 
 
@@ -157,7 +157,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("reopen",), "Name claims, or give --carrier, --error or --since; not both."),
+        (("reopen",), "Name claims, or give --csv, or select them with --carrier,"),
         (("reopen", "--since", "999999d"), "is neither a date"),
         (("pause", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
     ],

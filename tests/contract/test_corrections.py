@@ -9,7 +9,7 @@ import pytest
 
 from recours.core.claim import Claim, Delivery, Stage
 from recours.database.by_person import ClaimEnrolment
-from recours.database.by_person import correct as correct_claim
+from recours.database.by_person import correct as correct_claims
 from recours.database.engine import Database
 from recours.runs.eligibility import Correction
 from tests.contract.test_changes import assessor, changes, found
@@ -30,7 +30,7 @@ def run(database: Database) -> Run:
 def correct(
     database: Database, claim: Claim, correction: Correction = RIGHT, at: Any = NOW + HOUR
 ) -> Claim | None:
-    return correct_claim(assessor(database), claim, correction, "ann", at)
+    return next(iter(correct_claims(assessor(database), [(claim, correction)], "ann", at)), None)
 
 
 def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(

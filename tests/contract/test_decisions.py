@@ -54,8 +54,8 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     assert found(ready).state.stage is Stage.NEW
 
     take_in(database, CATALOG, NOW + HOUR, POLICY)
-    corrected = correct(assessor(ready), found(ready), Correction(number=OTHER_NUMBER), "ann", NOW + HOUR)
-    assert corrected
+    corrections = [(found(ready), Correction(number=OTHER_NUMBER))]
+    [corrected] = correct(assessor(ready), corrections, "ann", NOW + HOUR)
     if not (database.border.is_view and database.is_sqlite):  # whose trigger writes what a run writes
         assert (ready.row(1)["tracking_number"], corrected.number) == (OTHER_NUMBER, OTHER_NUMBER)
 
@@ -102,5 +102,5 @@ def test_what_a_column_cannot_hold_is_refused_before_anything_is_written(ready: 
     ((correction, says),) = [wrong[name] for name, kind in SCHEMAS.items() if kind is ready.kind]
     before = ready.row(1)
     with pytest.raises(ClaimsRefusedError, match=says):
-        correct(assessor(ready), found(ready), correction, "ann", NOW)
+        correct(assessor(ready), [(found(ready), correction)], "ann", NOW)
     assert ready.row(1) == before

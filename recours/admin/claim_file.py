@@ -1,0 +1,116 @@
+"""Claims that a person names in a file: CSV as spreadsheets write it, a claim a line."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import StringIO
+from itertools import islice
+
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
+
+LARGEST_MB = 2
+LARGEST = LARGEST_MB * 1024 * 1024
+_DELIMITERS = ";\t,"
+_NOTHING = _DELIMITERS + ' "\r\n'
+_LINES_NAMED = 5
+# By what the first line may call them; without such a line they stand in this order.
+_COLUMNS = {
+    "reference": {"reference", "claim", "claim_reference", "référence", "réclamation"},
+    "number": {"number", "tracking_number", "tracking number", "numéro", "numéro de suivi"},
+    "carrier": {"carrier", "transporteur"},
+}
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """What one line says. `number`, `carrier`: None: they stay. `fault`: why nothing can be done with it."""
+
+    line: int
+    reference: str = ""
+    number: str | None = None
+    carrier: str | None = None
+    fault: ClaimRefusal | None = None
+
+
+def read_claim_file(content: bytes, most: int, *, needs_values: bool) -> list[FileRow]:
+    """Its rows, at most so many. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
+    lines = enumerate(StringIO(_text(content), newline=None), 1)
+    filled = list(islice(((number, line) for number, line in lines if line.strip(_NOTHING)), most + 2))
+    if len(filled) > most + 1:
+        raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(most)}))
+    first_line = filled[0][1] if filled else ""
+    delimiter = max(_DELIMITERS, key=first_line.count)
+    names = _heads(_cells(first_line, delimiter) or [])
+    rows = [
+        _row(number, _cells(line, delimiter), names or list(_COLUMNS), needs_values=needs_values)
+        for number, line in filled[bool(names) :]
+    ]
+    if not rows:
+        raise ClaimsRefusedError(ClaimRefusal("empty_file"))
+    return _without_repeats(rows)
+
+
+def _text(content: bytes) -> str:
+    """Excel writes UTF-8 or, in the west of Europe, Windows-1252."""
+    if len(content) > LARGEST:
+        raise ClaimsRefusedError(ClaimRefusal("large_file", facts={"mb": str(LARGEST_MB)}))
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise ClaimsRefusedError(ClaimRefusal("not_text"))
+
+
+def _cells(line: str, delimiter: str) -> list[str] | None:
+    """None: it cannot be read. By itself, so that a quotation mark that is missing spoils one line only."""
+    try:
+        return [
+            cell.strip() for cells in csv.reader([line], delimiter=delimiter, strict=True) for cell in cells
+        ]
+    except csv.Error:
+        return None
+
+
+def _heads(cells: Sequence[str]) -> list[str]:
+    """What the columns are, by a first line that names them ("": of no interest); empty: it is a row."""
+    names = [next((name for name, words in _COLUMNS.items() if cell.lower() in words), "") for cell in cells]
+    return names if "reference" in names else []
+
+
+def _row(line: int, cells: list[str] | None, names: Sequence[str], *, needs_values: bool) -> FileRow:
+    if cells is None or any(cells[len(names) :]):
+        return FileRow(line, fault=ClaimRefusal("unreadable_line"))
+    values: Mapping[str, str] = dict(zip(names, cells, strict=False))
+    row = FileRow(
+        line,
+        values.get("reference", ""),
+        values.get("number") or None,
+        values.get("carrier") or None,
+    )
+    if not row.reference:
+        return replace(row, fault=ClaimRefusal("no_reference"))
+    if needs_values and row.number is None and row.carrier is None:
+        return replace(row, fault=ClaimRefusal("no_values", row.reference))
+    return row
+
+
+def _without_repeats(rows: Sequence[FileRow]) -> list[FileRow]:
+    """A claim that is named again is passed over; with other values nobody knows which are right."""
+    by_reference: dict[str, list[FileRow]] = defaultdict(list)
+    for row in rows:
+        if row.fault is None:
+            by_reference[row.reference].append(row)
+    faults: dict[int, ClaimRefusal] = {}
+    for reference, same in by_reference.items():
+        lines = ", ".join(str(row.line) for row in same[:_LINES_NAMED])
+        if len({(row.number, row.carrier) for row in same}) > 1:
+            refusal = ClaimRefusal("conflict", reference, facts={"lines": lines})
+            faults |= {row.line: refusal for row in same}
+        else:
+            refusal = ClaimRefusal("repeated", reference, facts={"line": str(same[0].line)})
+            faults |= {row.line: refusal for row in same[1:]}
+    return [replace(row, fault=faults.get(row.line, row.fault)) for row in rows]

@@ -1,0 +1,153 @@
+"""Claims that a CSV names are corrected, reopened and excluded: as far as possible, each line told, and the same file twice harmless."""
+
+import re
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.admin.actions import MOST_CLAIMS
+from recours.runs.worker import PODFetchWorker
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.acceptance.test_acting import FOREVER, give_up
+from tests.acceptance.test_changes import changes
+
+
+def write(person: Person, content: str | bytes, name: str = "claims.csv") -> str:
+    path = person.folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def numbers(service: Service) -> list[tuple[object, ...]]:
+    return service.sql("SELECT claim_reference, tracking_number, carrier FROM claims ORDER BY id")
+
+
+def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person: Person) -> None:
+    for _ in range(4):
+        service.add(*FOREVER)
+    service.add(Scenario.DELIVERED)
+    service.run()
+    file = write(
+        person,
+        "Réclamation;Numéro;Transporteur\nCLM-0001;XY000000091FR;\nCLM-0002;1Z999AA10123456784;UPS\nCLM-0003;12;\n"
+        "CLM-0O09;XY000000092FR;\n\nCLM-0005;XY000000093FR;\nCLM-0001;XY000000091FR;\nCLM-0004;;Chronopost\n=HYPERLINK(1);2;\n".encode("cp1252"),
+    )  # fmt: skip
+    before = numbers(service)
+    dry = person.types("correct", "--csv", file, "--dry-run")
+    assert numbers(service) == before
+    assert re.split(" {2,}", dry.stdout.splitlines()[2].strip()) == [
+        "2",
+        "CLM-0001",
+        "XY000000001FR, Chronopost",
+        "XY000000091FR, Chronopost",
+        "CLM-0001: corrected; the next run starts over with it.",
+    ]
+    assert dry.stdout.endswith("8 lines: 2 can be done, 2 already so, 4 not possible. Nothing was changed.\n")
+
+    done = person.types("correct", "--csv", file)
+    assert (done.returncode, done.stderr) == (1, dry.stderr)
+    assert done.stderr.splitlines() == [
+        'Error: Line 4: "12" is not a Chronopost tracking number (example: XY123456789FR).',
+        "Error: Line 5: There is no claim 'CLM-0O09'. Did you mean CLM-0005?",
+        "Error: Line 7: CLM-0005 already has its proof of delivery; nothing was done.",
+        "Error: Line 10: There is no claim '=HYPERLINK(1)'.",
+    ]
+    assert done.stdout.splitlines() == [
+        "Line 8: CLM-0001 stands on line 2 already.",
+        "Line 9: Nothing of CLM-0004 would change: its tracking number and its carrier are these already.",
+        "8 lines: 2 done, 2 already so, 4 not possible.",
+    ]
+    assert numbers(service)[:2] == [
+        ("CLM-0001", "XY000000091FR", "Chronopost"),
+        ("CLM-0002", "1Z999AA10123456784", "UPS"),
+    ]
+    assert numbers(service)[2:] == before[2:]
+    noted = changes(service)
+    again = person.types("correct", "--csv", file)
+    assert again.stdout.endswith("8 lines: 0 done, 4 already so, 4 not possible.\n")
+    assert changes(service) == noted
+    assert {what for _, what, *_ in noted} == {"corrected"}
+
+
+def test_a_long_file_takes_seconds(service: Service, person: Person) -> None:
+    for _ in range(300):
+        service.add(*FOREVER)
+    service.run(PODFetchWorker)
+    rows = [f"CLM-{n:04d},XY{n + 500:09d}FR" for n in range(1, 301)]
+    begun = time.monotonic()
+    said = person.does("correct", "--csv", write(person, "\n".join(rows)))
+    assert said == "300 lines: 300 done, 0 already so, 0 not possible.\n"
+    assert time.monotonic() - begun < 20
+    assert numbers(service)[299][1] == "XY000000800FR"
+    again = person.does("correct", "--csv", write(person, "\n".join(rows)))
+    assert again.endswith("300 lines: 0 done, 300 already so, 0 not possible.\n")
+    unknown = [f"CLM-X{n};XY{n:09d}FR" for n in range(MOST_CLAIMS)]
+    done = person.types("correct", "--csv", write(person, "\n".join(unknown)))
+    assert (done.returncode, done.stderr.count("There is no claim")) == (1, MOST_CLAIMS)
+
+
+def test_a_file_reopens_and_excludes(service: Service, person: Person) -> None:
+    for _ in range(3):
+        service.add(*FOREVER)
+    give_up(service)
+    service.wait_until_today()
+    file = write(person, "claim\nCLM-0001\nCLM-0002\nCLM-9\n")
+    done = person.types("reopen", "--csv", file)
+    assert (done.returncode, done.stdout) == (1, "3 lines: 2 done, 0 already so, 1 not possible.\n")
+    again = person.types("reopen", "--csv", file)
+    assert again.stdout.endswith("3 lines: 0 done, 2 already so, 1 not possible.\n")
+    file = write(person, "CLM-0002\nCLM-0003")
+    dry = person.does("exclude", "--csv", file, "--why", "settled", "--dry-run")
+    assert "2 lines: 2 can be done, 0 already so, 0 not possible. Nothing was changed." in dry
+    assert person.does("exclude", "--csv", file, "--why", "settled").startswith("2 lines: 2 done")
+    assert "2 already so" in person.does("exclude", "--csv", file, "--why", "settled")
+    statuses = [("failed",), ("manual",), ("manual",)]
+    assert service.sql("SELECT pod_fetch_status FROM claims ORDER BY id") == statuses
+
+
+def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Service, person: Person) -> None:
+    for _ in range(2):
+        service.add(*FOREVER)
+    service.run()
+    service.wait_until_today()
+    until = service.clock.now() + timedelta(minutes=9)
+    held = "UPDATE recours_claims SET lease_token = 'x', lease_until = ? WHERE claim_id = 1"
+    service.sql(held, f"{until:%Y-%m-%d %H:%M:%S}.000000")
+    done = person.types("correct", "--csv", write(person, "CLM-0001;XY000000091FR\nCLM-0002;XY000000092FR"))
+    assert (
+        done.stderr
+        == "Error: Line 1: CLM-0001 is being fetched by another run right now; try again in a minute.\n"
+    )
+    assert done.stdout == "2 lines: 1 done, 0 already so, 1 not possible.\n"
+    assert [number for _, number, _ in numbers(service)] == ["XY000000001FR", "XY000000092FR"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("correct",), "Name a claim, or give --csv; not both."),
+        (("correct", "CLM-1", "--csv", "x"), "Name a claim, or give --csv; not both."),
+        (("correct", "CLM-1", "--number", "1", "--dry-run"), "--dry-run needs --csv."),
+        (("correct", "--csv", "x", "--number", "1"), "with --csv neither"),
+        (("correct", "--csv", "no-such-file"), "no-such-file: No such file or directory."),
+        (("reopen", "CLM-1", "--csv", "x"), "Name claims, or give --csv, or select them with --carrier,"),
+        (("exclude", "--why", "x"), "Name claims, or give --csv; not both."),
+        (("exclude", "--csv", "no-such-file"), "Missing option '--why'"),
+    ],
+)
+def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
+    done = typist.types(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"CLM-1;\0", b"CLM-1;1\n" * (MOST_CLAIMS + 2), b"x" * 10_000_000])
+def test_a_file_that_is_none_is_refused(typist: Person, tmp_path: Path, content: bytes) -> None:
+    done = typist.types("correct", "--csv", write(typist, content))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: The file ")
+    assert len(done.stderr.splitlines()) == 1

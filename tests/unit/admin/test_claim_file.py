@@ -1,0 +1,88 @@
+"""A file of claims, as spreadsheets write it and as strangers do: each line is read by itself, and named if it cannot be."""
+
+import pytest
+
+from recours.admin.claim_file import LARGEST, read_claim_file
+from recours.runs.refusals import ClaimsRefusedError
+
+MOST = 5
+ROW = ("CLM-1", "XY1", None)
+
+
+def read(content: str | bytes, *, needs_values: bool = True) -> list[tuple[str, str | None, str | None]]:
+    content = content if isinstance(content, bytes) else content.encode()
+    rows = read_claim_file(content, MOST, needs_values=needs_values)
+    assert all(row.fault is None for row in rows), rows
+    return [(row.reference, row.number, row.carrier) for row in rows]
+
+
+def faults(content: str) -> dict[int, str]:
+    rows = read_claim_file(content.encode(), MOST, needs_values=True)
+    return {row.line: row.fault.sentence() for row in rows if row.fault}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "CLM-1;XY1", "CLM-1,XY1\r\n", "CLM-1\tXY1\n", "\ufeffCLM-1;XY1", " CLM-1 ; XY1 ;\n\n;;\n", '"CLM-1";"XY1"',
+        "reference;number\nCLM-1;XY1", "Claim,Status,Carrier,Tracking_number\nCLM-1,open,,XY1", "\n\nNuméro;Réclamation\nXY1;CLM-1",
+        "réclamation;numéro\nCLM-1;XY1".encode("cp1252"), "CLM-1;XY1\r",
+    ],
+)  # fmt: skip
+def test_what_spreadsheets_write_is_read(content: str | bytes) -> None:
+    assert read(content) == [ROW]
+
+
+def test_a_carrier_has_a_column_of_its_own_and_need_not_be_there() -> None:
+    assert read("A;1;DHL\nB;;Colis Privé\nC;3".encode("cp1252")) == [
+        ("A", "1", "DHL"),
+        ("B", None, "Colis Privé"),
+        ("C", "3", None),
+    ]
+    assert read("A\nB", needs_values=False) == [("A", None, None), ("B", None, None)]
+
+
+def test_one_bad_line_spoils_no_other_and_is_named() -> None:
+    assert faults('CLM-1;XY1\n"CLM-2;XY2\nCLM-3\n;XY4\nCLM-5;XY5;UPS;more') == {
+        2: "This line cannot be read: is a quotation mark missing, or are there more cells than columns?",
+        3: "CLM-3: the line has neither a tracking number nor a carrier.",
+        4: "This line names no claim.",
+        5: "This line cannot be read: is a quotation mark missing, or are there more cells than columns?",
+    }
+
+
+def test_a_claim_that_is_named_twice_is_named() -> None:
+    assert faults("A;1\nB;2\nA;1\nB;3") == {
+        2: "B has different values on lines 2, 4: correct the file.",
+        3: "A stands on line 1 already.",
+        4: "B has different values on lines 2, 4: correct the file.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"CLM-1;" + b"x" * LARGEST, "larger than 2 MB: split it"),
+        (b"A;1\n" * (MOST + 2), "more than 5 rows: split it"),
+        (b"CLM-1;XY\0", "save it as CSV"),
+        ("CLM-1;XY1".encode("utf-16"), "save it as CSV"),
+        (b"PK\x03\x04\x81\x8d\x00", "save it as CSV"),
+        (b"CLM-1;\x81\xff", "save it as CSV"),
+        (b"", "names no claim"),
+        (b"\n \n;;\n", "names no claim"),
+        (b"reference;number\n", "names no claim"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(content: bytes, says: str) -> None:
+    with pytest.raises(ClaimsRefusedError, match=says):
+        read_claim_file(content, MOST, needs_values=True)
+
+
+def test_hostile_lines_are_lines() -> None:
+    wide = "CLM-1" + ";x" * 100_000
+    rows = read_claim_file(
+        f"=1+2;@SUM(A1)\n{wide}\nCLM-2;{'x' * 200_000}\n".encode(), MOST, needs_values=True
+    )
+    assert [(row.line, row.reference, row.fault is None) for row in rows] == [
+        (1, "=1+2", True), (2, "", False), (3, "", False),
+    ]  # fmt: skip
