@@ -134,6 +134,10 @@ class Localized:
         """`Tuesday 1 December`, of the days to come."""
         return self._dated(day, "EEEE d MMMM")
 
+    def month(self, day: date) -> str:
+        """`November 2026`."""
+        return self._dated(day, "LLLL y")
+
     def time(self, at: datetime | None) -> str:
         """`14:05 CET`."""
         return f"{self._dated(at, 'HH:mm')} {self.zone_name(at)}" if at else UNKNOWN

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -12,7 +12,7 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.admin.actions import MOST_CLAIMS, ActionResult, Actions
 from recours.app import App
-from recours.core.claim import FetchStatus, Stage
+from recours.core.claim import EARLIEST, FetchStatus, Stage, deadline_end
 from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
@@ -29,6 +29,7 @@ EXPORTED = 10_000
 _LONGEST_TYPED = 100
 _LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
+_MONTHS = 3  # that a click chooses
 STATUSES = (*FetchStatus, "not_available", "manual", "")
 TONES = {
     Standing.FETCHED: "good",
@@ -58,6 +59,8 @@ class ListAddress:
     unknown: Sequence[tuple[str, str]]
     problem: ProblemKind | None
     problems: Sequence[Problem]
+    first_day: date | None  # of the creation of its claims; both days are among them
+    last_day: date | None
 
 
 def read_address(query: QueryParams, app: App) -> ListAddress:
@@ -78,6 +81,10 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
         problem for problem in of_kind if not (carriers and problem.carrier) or problem.carrier in carriers
     ]
     is_of_carriers = any(problem.carrier for problem in problems)
+    days = {name: day_in(query.get(name, "")) for name in ("from", "to")}
+    first_day = days["from"]
+    last_day = days["to"]
+    zone = app.settings.policy.zone
     return ListAddress(
         ClaimFilter(
             statuses=selected["status"],
@@ -89,6 +96,8 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
             concerned=together([problem.claims for problem in problems or of_kind]) if kind else None,
+            created_from=datetime.combine(first_day, time(), zone) if first_day else None,
+            created_until=deadline_end(last_day, zone) if last_day else None,
         ),
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
@@ -99,10 +108,33 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
             for name, of_filter in values.items()
             for value in of_filter
             if value not in choices[name]
-        ],
+        ]
+        + [(name, clean(query[name], 40)) for name, day in days.items() if query.get(name) and not day],
         problem=kind,
         problems=problems,
+        first_day=first_day,
+        last_day=last_day,
     )
+
+
+def day_in(text: str) -> date | None:
+    """A day of an address; None: it names none that claims can be made on."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day >= EARLIEST.date() else None
+
+
+def _last_months(today: date) -> list[tuple[date, date]]:
+    """The first and the last day of this month, and of those before."""
+    months = []
+    last_day = (today.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    for _ in range(_MONTHS):
+        first_day = last_day.replace(day=1)
+        months.append((first_day, last_day))
+        last_day = first_day - timedelta(days=1)
+    return months
 
 
 def _values(query: QueryParams, name: str) -> list[str]:
@@ -161,6 +193,7 @@ def show(visit: Visit) -> Response:
         "carrier": address.carriers,
         "kind": filters.kinds,
     }
+    today = texts.local(visit.now).date()
     return visit.page(
         "claims.html",
         address=address,
@@ -175,7 +208,9 @@ def show(visit: Visit) -> Response:
         Sort=Sort,
         first=skipped + 1,
         last=skipped + len(page.claims),
-        today=texts.local(visit.now).date(),
+        today=today,
+        months=_last_months(today),
+        exported=EXPORTED,
     )
 
 

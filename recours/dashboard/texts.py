@@ -117,6 +117,8 @@ FILTERS = {
     "kind": N_("Reason"),
     "problem": N_("Problem"),
     "client": N_("Client"),
+    "from": N_("day"),
+    "to": N_("day"),
 }
 
 

@@ -114,7 +114,8 @@ def _plain(value: Any, texts: Localized, form: Form) -> int | str | None:
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, Decimal):
-        return f"{value:f}".replace(".", form.point)
+        has_cents = value == round(value, 2)  # a database may have no trailing zeros, or more
+        return format(value, ".2f" if has_cents else "f").replace(".", form.point)
     if not isinstance(value, date):
         return clean(value, _LONGEST)
     if isinstance(value, datetime) and value.tzinfo:

@@ -257,7 +257,7 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
     ]
     proven, *unproven = rows
     assert (proven["client"], proven["order"], proven["amount"], proven["currency"]) == (
-        "shop@shop.example", "O-1", "129.9", "EUR",
+        "shop@shop.example", "O-1", "129.90", "EUR",
     )  # fmt: skip
     assert (proven["stage"], proven["attempts"], proven["calls"]) == ("fetched", "1", "2")
     assert proven["verdict"] == "The evidence proves the delivery in a dispute about a lost parcel."
@@ -268,7 +268,7 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
     french = person.does("export", "claims", "--excel-fr", "--columns", "amount,stage, verdict")
     assert french.splitlines()[:2] == [
         "\ufeffamount;stage;verdict",
-        "129,9;fetched;L'ensemble prouve la livraison dans un litige pour colis perdu.",
+        "129,90;fetched;L'ensemble prouve la livraison dans un litige pour colis perdu.",
     ]
     to_stdout = subprocess.run(
         [sys.executable, "-m", "recours", "export", "claims"],

@@ -175,6 +175,22 @@ def test_correct_a_number(
 
 
 @every_kind
+def test_export_a_month_for_the_accountant(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.get_by_role("link", name=CLAIMS[language], exact=True))
+    one.click(one.page.locator("a[href*='from=']").first)  # this month
+    with one.page.expect_download() as download:
+        one.click(one.page.locator("a[href*='claims.csv']"))
+    assert one.clicks <= 3
+    (claims,) = world.service.one(
+        "SELECT count(*) FROM claims WHERE created_at >= date('now', 'start of month')"
+    )
+    assert len(download.value.path().read_text(encoding="utf-8").splitlines()) == claims + 1
+
+
+@every_kind
 def test_pause_chronopost(
     somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
 ) -> None:

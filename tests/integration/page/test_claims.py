@@ -170,6 +170,30 @@ def test_what_is_shown_is_exported(page: PageClient) -> None:
     rows = list(csv.DictReader(io.StringIO(shown.response.content.decode("utf-8-sig"))))
     assert [row["claim"] for row in rows][:2] == ["CLM-00059", "CLM-00058"]
     assert len(rows) == 59
+    assert (rows[0]["client"], rows[0]["amount"]) == ("shop2@example.com", "59.00")
+    page.client.cookies.set("recours_language", "fr")
+    assert ";59,00;EUR;" in page.get("/claims.csv?text=CLM-00059").html
+
+
+def test_a_month_is_shown_in_the_zone_of_its_reader(
+    page: PageClient, database: Database, add_claims: AddClaims
+) -> None:
+    """In Paris, a month begins an hour before it does in UTC."""
+    times = ["2026-01-31 22:59:59", "2026-01-31 23:00:00", "2026-02-28 22:59:59", "2026-02-28 23:00:00"]
+    add_claims(database, [{"created_at": datetime.fromisoformat(f"{at}+00:00")} for at in times])
+    february = "from=2026-02-01&to=2026-02-28"
+    assert references(page.get(f"/claims?{february}")) == ["CLM-00002", "CLM-00001"]
+    assert page.get(f"/claims.csv?{february}").html.count("CLM-") == 2
+    assert references(page.get("/claims?from=2026-03-01")) == ["CLM-00003"]
+    assert references(page.get("/claims?to=2026-01-31")) == ["CLM-00000"]
+
+
+@pytest.mark.usefixtures("sixty")
+def test_a_day_that_is_none_is_named(page: PageClient) -> None:
+    shown = page.get("/claims?from=1-1-26&to=0001-01-01")
+    assert "The address names 1-1-26, which is no day; it was left out." in shown.text
+    assert "The address names 0001-01-01, which is no day; it was left out." in shown.text
+    assert len(references(shown)) == 50
 
 
 def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_claims: AddClaims) -> None:

@@ -26,7 +26,7 @@ NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
 CLAIM = Claim(
     1, "CLM-1", carrier="chronopost", number="XY1FR", fetch_status="failed", claim_status="a\nb", client_text="7",
-    deadline=date(2026, 2, 3), amount=Decimal("1234.50"), error_text="…", created_at=NOW,
+    deadline=date(2026, 2, 3), amount=Decimal("1234.5"), error_text="…", created_at=NOW,
     explanation=SentenceParts(Sentence.NUMBER_UNKNOWN, "Chronopost"), state=State(Stage.GIVEN_UP),
 )  # fmt: skip
 
