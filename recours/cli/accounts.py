@@ -26,7 +26,7 @@ from recours.cli.common import (
     with_app,
     yes_option,
 )
-from recours.cli.console import FAILED, Table, harmless, person, say_error, say_warning, show
+from recours.cli.console import FAILED, Table, echo, harmless, person, say_error, say_warning, show
 from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
@@ -92,7 +92,10 @@ def add(
     replace: bool,
     database_url: str | None,
 ) -> None:
-    """Give CLIENT (an address or an id of the table clients) an account of its own at CARRIER."""
+    """Give CLIENT an account of its own at CARRIER.
+
+    CLIENT is an address or an id of the table clients.
+    """
     with with_actions(database_url) as actions:
         accounts = AccountActions(actions.app)
         accounts.seals()  # else nothing need be asked for
@@ -103,7 +106,7 @@ def add(
             raise AccountRefusedError("has_account", client=owner.named, carrier=spec.name)
         values = _read_credentials() if credentials else _ask_credentials(spec)
         say(actions.set_account(owner.id, carrier, values, limits, is_new=not replace))
-    click.echo(f"To try it: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
+    echo(f"To try it: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
 
 
 def _read_credentials() -> Mapping[str, Any]:
@@ -127,7 +130,7 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
         )
     if len(spec.credentials) > 1:
         sets = ", or ".join(" and ".join(names) for names in spec.credentials)
-        click.echo(f"{spec.name} takes {sets}; leave the others empty.", err=True)
+        echo(f"{spec.name} takes {sets}; leave the others empty.", err=True)
     values = {
         name: click.prompt(name, default="", show_default=False, hide_input=True, err=True)
         for name in spec.credential_names
@@ -141,7 +144,10 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
 @database_option
 @json_option
 def list_(database_url: str | None, as_json: bool) -> None:
-    """Every account with its limits and its health; no carrier is called, and no credential is shown."""
+    """Show every account with its limits and its health.
+
+    No carrier is called, and no credential is shown.
+    """
     with with_app(database_url) as app:
         texts = Localized("en", app.settings.policy.zone)
         listed = Reports(app).accounts_now()
@@ -151,14 +157,14 @@ def list_(database_url: str | None, as_json: bool) -> None:
             return
         uses = account_uses(app.settings, app.database, app.clock, [entry.account.key for entry in listed])
     if not listed:
-        click.echo("No client has an account of its own.")
+        echo("No client has an account of its own.")
         return
-    columns = ("Number", "Client", "Carrier", "Since", "Limits", "Used", "Health")
+    columns = ("Client", "Carrier", "Number", "Since", "Limits", "Used", "Health")
     rows = [
         (
-            str(entry.account.id),
             entry.client.named,
             CATALOG.name_of(entry.account.carrier, entry.account.carrier),
+            str(entry.account.id),
             texts.minute(entry.account.added_at),
             "the carrier's" if entry.account.limits is None else limits_text(entry.account.limits),
             "; ".join(named_usage(use, texts.minute) for use in uses.get(entry.account.key, ())),
@@ -191,9 +197,10 @@ def _health_text(listed: ListedAccount, texts: Localized) -> str:
 @yes_option
 @database_option
 def check(client: str | None, carrier: str | None, yes: bool, database_url: str | None) -> None:
-    """Try accounts with one real call each: all, those of CLIENT, or the one at CARRIER. Limits and pauses hold.
+    """Try accounts with one real call each.
 
-    A refused account that is accepted again is used by the next run. The exit status is 1 if any is not accepted.
+    All of them, those of CLIENT, or the one at CARRIER. Limits and pauses hold. A refused account that is accepted again
+    is used by the next run. The exit status is 1 if any is not accepted.
     """
     with with_actions(database_url) as actions:
         chosen = _chosen(AccountActions(actions.app), client, carrier)
@@ -204,11 +211,11 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
         for result in actions.check_accounts(chosen):
             accepted += result.is_done
             if result.is_done:
-                click.echo(harmless(result.sentence))
+                echo(harmless(result.sentence))
             else:
                 say_error(result.sentence)
     if len(chosen) > 1:
-        click.echo(f"{accepted} of {plural(len(chosen), 'account')} accepted.")
+        echo(f"{accepted} of {plural(len(chosen), 'account')} accepted.")
     if accepted < len(chosen):
         raise SystemExit(FAILED)
 
@@ -219,7 +226,7 @@ def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -
         return [accounts.account(client, carrier)]
     chosen = accounts.accounts_of(client) if client else accounts.store.all()
     if not chosen:
-        click.echo("There is no account to try.")
+        echo("There is no account to try.")
     return chosen
 
 
@@ -232,7 +239,10 @@ def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -
 def limits(
     client: str, carrier: str, texts: tuple[str, ...], is_default: bool, database_url: str | None
 ) -> None:
-    """Set the limits of an account, such as 100/day or TRACKING=20/hour; what is not named has the carrier's."""
+    """Set the limits of an account.
+
+    Such as 100/day or TRACKING=20/hour; what is not named has the carrier's.
+    """
     if bool(texts) == is_default:
         raise click.UsageError("Name limits, or give --default; not both.")
     with with_actions(database_url) as actions:
@@ -243,14 +253,17 @@ def limits(
 @_client_argument
 @database_option
 def confirm(client: str, database_url: str | None) -> None:
-    """Say that CLIENT, who has another address than when its accounts were entered, is the same client: they are used again."""
+    """Use the accounts of a client again whose address has changed.
+
+    Confirms that CLIENT is the same client as when its accounts were entered.
+    """
     with _opened(database_url) as accounts:
         accounts_again = accounts.confirm(client, person())
     for account in accounts_again:
         carrier = CATALOG.name_of(account.carrier, account.carrier)
-        click.echo(f"{account.client.named} keeps the account at {carrier}; the next run asks with it.")
+        echo(f"{account.client.named} keeps the account at {carrier}; the next run asks with it.")
     if not accounts_again:
-        click.echo(f"No account of {clean(client, 100)} waits for that; nothing was changed.")
+        echo(f"No account of {clean(client, 100)} waits for that; nothing was changed.")
 
 
 @command.command("remove")
@@ -259,7 +272,10 @@ def confirm(client: str, database_url: str | None) -> None:
 @yes_option
 @database_option
 def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> None:
-    """Delete an account's credentials; its number is kept, for the attempts made with it."""
+    """Delete the credentials of an account.
+
+    Its number is kept, for the attempts made with it.
+    """
     if not confirmed(f"Delete the credentials of {clean(client, 100)} at {clean(carrier, 60)}?", yes=yes):
         return
     with with_actions(database_url) as actions:
@@ -276,9 +292,10 @@ def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> No
 )
 @database_option
 def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) -> None:
-    """Add the accounts of a table (CSV; - for stdin): all of them, or none if any row is wrong.
+    """Add the accounts of a CSV file: all of them, or none.
 
-    Columns: client, carrier, limits, and credentials by the names of their settings, such as account and password.
+    FILE is - for stdin; if any row is wrong, none is added. Columns: client, carrier, limits, and credentials by the
+    names of their settings, such as account and password.
     """
     content = content_of(file, LARGEST, "FILE")
     with _opened(database_url) as accounts:
@@ -288,11 +305,11 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
             accounts.put_all(new, person(), replace=replace)
     verb = "added or replaced" if replace else "added"
     if dry_run:
-        click.echo(f"Dry run: {plural(len(new), 'account')} would be {verb}; nothing was written.")
+        echo(f"Dry run: {plural(len(new), 'account')} would be {verb}; nothing was written.")
         return
-    click.echo(f"{plural(len(new), 'account')} {verb}. The next run asks with them.")
+    echo(f"{plural(len(new), 'account')} {verb}. The next run asks with them.")
     if file == STDIN:
         return
     if open_to_all(file):
         say_warning(f"Everybody on this machine may read {file}, which holds credentials.")
-    click.echo(f"Delete {clean(file.name, 100)} now: it holds credentials in plain text.")
+    echo(f"Delete {clean(file.name, 100)} now: it holds credentials in plain text.")

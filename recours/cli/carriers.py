@@ -24,7 +24,7 @@ from recours.cli.common import (
     tell_json,
     with_actions,
 )
-from recours.cli.console import FAILED, USAGE, harmless, say_error
+from recours.cli.console import FAILED, USAGE, echo, harmless, say_error
 from recours.core.actions import ActionKind, PastAction
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
@@ -114,16 +114,16 @@ def _show(settings: Settings, listing: _Listing) -> None:
     head = ("Carrier", "Credentials", "Calls")
     widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
     for row, notes in [(head, []), *rows]:
-        click.echo(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip())
+        echo(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip())
         for note in notes:
-            click.echo(f"{'':<{widths[0]}}  {harmless(note)}")
+            echo(f"{'':<{widths[0]}}  {harmless(note)}")
     catalog = make_catalog(settings)
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
         if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
             claimed = catalog.name_of(substitute.claimed)
             served_by = catalog.name_of(substitute.served_by)
             number = f" with a {served_by} number" if substitute.numbers else ""
-            click.echo(f"{claimed} claims{number} use the {served_by} account.")
+            echo(f"{claimed} claims{number} use the {served_by} account.")
 
 
 def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
@@ -173,20 +173,23 @@ def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[s
 @click.argument("spec", metavar="NAME", callback=known_carrier)
 @click.pass_obj
 def check(settings: Settings, spec: CarrierSpec) -> None:
-    """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
+    """Try a carrier's credentials with one real call.
+
+    If they are accepted, the pause that a refusal had left is lifted.
+    """
     _need_credentials(settings, spec)
     with report_faults():
         app = open_database(settings)
         with closing(app.database), acting(app) as actions:
             result = actions.check(spec.key)
     if result.is_done:
-        click.echo(harmless(result.sentence))
+        echo(harmless(result.sentence))
         return
     say_error(result.sentence)
     if result.kind in REFUSED_KINDS:
         credentials = settings.credentials[spec.key]
-        click.echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
-        click.echo(pasteable(TRAITS[result.kind].advice.format(carrier=spec.name)), err=True)
+        echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
+        echo(pasteable(TRAITS[result.kind].advice.format(carrier=spec.name)), err=True)
     raise SystemExit(FAILED)
 
 
@@ -230,8 +233,8 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
     for call in recording.calls:
         request = call["request"]
         answer = call.get("error") or f"HTTP {call['status']}"
-        click.echo(harmless(f"- {request['method']} {request['path']}: {answer}"))
-    click.echo(harmless(redact(f"Read as {recording.kind}: {number}: {_parcel_text(outcome, texts)}")))
+        echo(harmless(f"- {request['method']} {request['path']}: {answer}"))
+    echo(harmless(redact(f"Read as {recording.kind}: {number}: {_parcel_text(outcome, texts)}")))
     path = home() / "data" / "recordings" / f"{spec.key}-{at:%Y%m%dT%H%M%SZ}.json"
     try:
         settings.access.make_folder(path.parent)
@@ -239,7 +242,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
     except OSError as error:
         say_error(f"The recording could not be written to {path}: {error.strerror or error}.")
         raise SystemExit(FAILED) from error
-    click.echo(f"Recorded: {harmless(str(path))}")
+    echo(f"Recorded: {harmless(str(path))}")
 
 
 @command.command("reclassify", short_help="Read a recording again, without network.")
@@ -262,7 +265,7 @@ def reclassify(settings: Settings, file: Path) -> None:
     kind = kind_of(outcome)
     name = CATALOG.name_of(recording.carrier)
     text = _parcel_text(outcome, Localized("en", settings.policy.zone))
-    click.echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
+    echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
     if kind != recording.kind:
         say_error(f"It was read as {recording.kind} when it was recorded.")
         raise SystemExit(FAILED)
@@ -310,7 +313,7 @@ def pause_command(
     claims stay due, no attempt is used, and no mail is sent.
     """
     with with_actions(database_url) as actions:
-        click.echo(harmless(actions.pause(spec.key, why, client or "", until).sentence))
+        echo(harmless(actions.pause(spec.key, why, client or "", until).sentence))
 
 
 @click.command("resume")
@@ -320,4 +323,4 @@ def pause_command(
 def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None) -> None:
     """Take CARRIER up again: the next run calls it, within its quotas."""
     with with_actions(database_url) as actions:
-        click.echo(harmless(actions.resume(spec.key, client or "").sentence))
+        echo(harmless(actions.resume(spec.key, client or "").sentence))

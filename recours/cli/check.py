@@ -19,7 +19,7 @@ from recours.app import CLOCKS_AGREE, App, connect, needs_creation, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.common import database_option, home, json_option, tell_json
-from recours.cli.console import DONE, FAILED, USAGE, harmless, status_of
+from recours.cli.console import DONE, FAILED, USAGE, colored_verdict, echo, harmless, status_of
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
@@ -81,7 +81,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:
             state = click.style(f"{raw.state:<6}", fg=_COLOURS[raw.state])
-            click.echo(f"{state}  {raw.name}: {text}" + (f"\n        → {remedy}" if remedy else ""))
+            echo(f"{state}  {raw.name}: {text}" + (f"\n        → {remedy}" if remedy else ""))
     states = [result.state for result in results]
     status = faulty if CheckState.FAULT in states else DONE
     if as_json:
@@ -89,7 +89,8 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     else:
         faults = plural(states.count(CheckState.FAULT), "fault")
         remarks = plural(states.count(CheckState.REMARK), "remark")
-        click.echo(f"\n{plural(len(states), 'check')}: {faults}, {remarks}.")
+        sentence = f"{plural(len(states), 'check')}: {faults}, {remarks}."
+        echo(f"\n{colored_verdict(sentence, is_good=status == DONE)}")
     raise SystemExit(status)
 
 

@@ -7,7 +7,7 @@ import click
 from recours.admin.actions import Actions, FileAction
 from recours.admin.claim_file import LARGEST
 from recours.cli.common import content_of
-from recours.cli.console import FAILED, Table, harmless, say_error, show
+from recours.cli.console import FAILED, Table, echo, harmless, say_error, show
 from recours.host.installation import pasteable
 
 csv_option = click.option(
@@ -38,10 +38,10 @@ def act_on_file(
     for line, result in results:
         text = f"Line {line}: {result.sentence}"
         if result.is_so_already:
-            click.echo(pasteable(harmless(text)))
+            echo(pasteable(harmless(text)))
         elif not result.is_done:
             is_refused = True
             say_error(text)
-    click.echo(actions.file_summary(results, dry_run=dry_run))
+    echo(actions.file_summary(results, dry_run=dry_run))
     if is_refused:
         raise SystemExit(FAILED)

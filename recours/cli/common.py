@@ -20,6 +20,7 @@ from recours.cli.console import (
     FAILED,
     SEEN_BY_ALL,
     USAGE,
+    echo,
     harmless,
     person,
     say_error,
@@ -135,7 +136,7 @@ def confirmed(question: str, *, yes: bool, refused: str = "Nothing was changed."
         )
     is_confirmed = click.confirm(question, err=True)
     if not is_confirmed:
-        click.echo(refused, err=True)
+        echo(refused, err=True)
     return is_confirmed
 
 
@@ -146,8 +147,8 @@ def tell_json(content: Mapping[str, Any]) -> None:
 def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now: datetime) -> None:
     """A sentence for each, and what to do."""
     for problem in problems:
-        click.echo(harmless(f"! {sentences.sentence(problem, now)}"))
-        click.echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
+        echo(harmless(f"! {sentences.sentence(problem, now)}"))
+        echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
 
 
 def unknown_claim(app: App, reference: str) -> click.BadParameter:
@@ -178,7 +179,7 @@ def say(*results: ActionResult) -> None:
     """What was done; what was not ends the process."""
     for result in results:
         if result.is_done:
-            click.echo(pasteable(harmless(result.sentence)))
+            echo(pasteable(harmless(result.sentence)))
         else:
             say_error(harmless(result.sentence))
     if not all(result.is_done for result in results):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, TypeVar, overload
 
@@ -18,6 +19,7 @@ from recours.core.errors import RunError
 from recours.core.text import MASK, clean
 from recours.core.times import read_span
 from recours.host.installation import pasteable
+from recours.host.terminal import signs, width_of, wrapped
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -54,12 +56,24 @@ def harmless(sentence: str) -> str:
     return clean(_PASSWORD_IN_URL.sub(rf"\1{MASK}@", sentence), _LONGEST)
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text. On a terminal its lines break between words, and it may have colors, unless NO_COLOR is set."""
+    if width := width_of(sys.stderr if err else sys.stdout):
+        text = "\n".join(wrapped(line, width) for line in text.split("\n"))
+    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def colored_verdict(sentence: str, *, is_good: bool) -> str:
+    """Colored, where there are colors."""
+    return click.style(sentence, fg="green" if is_good else "red")
+
+
 def say_warning(sentence: str) -> None:
-    click.echo(f"WARNING: {pasteable(harmless(sentence))}", err=True)
+    echo(f"WARNING: {pasteable(harmless(sentence))}", err=True)
 
 
 def say_error(sentence: str) -> None:
-    click.echo(f"Error: {pasteable(harmless(sentence))}", err=True)
+    echo(f"Error: {pasteable(harmless(sentence))}", err=True)
 
 
 def person() -> str:
@@ -73,7 +87,7 @@ def person() -> str:
 def say_usage_error(error: click.UsageError) -> str:
     """What click says of a wrong command line, on stderr; returns the sentence."""
     if error.ctx is not None:
-        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+        echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
     sentence = harmless(error.format_message())
     say_error(sentence)
     return sentence
@@ -121,6 +135,8 @@ def _has_lost() -> bool:
 
 
 _LONGEST_CELL = 200
+_GAP = "  "
+_NARROWEST = 12  # signs that a column of texts keeps, whatever its words
 
 
 class Table(NamedTuple):
@@ -133,36 +149,53 @@ class Table(NamedTuple):
 
 
 def show(table: Table) -> None:
-    """Print it on stdout. Nothing in a cell is taken as markup, and none can forge a line."""
-    rows = [[clean(cell, _LONGEST_CELL) for cell in row] for row in table.rows]
-    if sys.stdout.isatty():
-        _show_rich(table, rows)
-    else:
-        _show_plain(table, rows)
+    """Print it on stdout: in columns, or row by row where the terminal is too narrow. No cell can forge a line."""
+    rows = [table.columns, *([clean(cell, _LONGEST_CELL) for cell in row] for row in table.rows)]
+    width = width_of(sys.stdout)
+    widths = _column_widths(rows, width)
+    echo(click.style(table.title, bold=True))
+    for line in _columns(table, rows, widths) if widths else _blocks(table, rows):
+        echo(line)
 
 
-def _show_rich(table: Table, rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 (not needed in a pipe)
-    from rich.table import Table as RichTable  # noqa: PLC0415 (same)
-    from rich.text import Text  # noqa: PLC0415 (same)
+def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """Heads are wrapped before cells, the widest first, until all fit; none: they cannot without breaking a word."""
+    widths = []
+    narrowest = []
+    of_cells = []
+    for head, *cells in zip(*rows, strict=True):
+        words = [signs(word) for text in (head, *cells) for word in text.split()]
+        of_cells.append(max(map(signs, cells), default=0))
+        narrowest.append(max(min(_NARROWEST, of_cells[-1]), *words))
+        widths.append(max(signs(head), of_cells[-1]))
+    room = width - len(_GAP) * len(widths) if width else sum(widths)
+    if sum(narrowest) > room:
+        return []
+    while sum(widths) > room:
+        spare = [place for place, least in enumerate(narrowest) if widths[place] > least]
+        widths[max(spare, key=lambda place: (widths[place] > of_cells[place], widths[place]))] -= 1
+    return widths
 
-    drawn = RichTable(title=Text(table.title, style="bold"), title_justify="left")
-    for name in table.columns:
-        drawn.add_column(Text(name), justify="right" if name in table.numbers else "left", overflow="fold")
+
+def _columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+        cells = [wrapped(cell, width).split("\n") for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            line = ""
+            for name, part, width in zip(table.columns, parts, widths, strict=True):
+                blanks = " " * (width - signs(part))
+                line += _GAP + (blanks + part if name in table.numbers else part + blanks)
+            yield line.rstrip()
 
 
-def _show_plain(table: Table, rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
-    click.echo(table.title)
-    for row in (table.columns, *rows):
-        cells = [
-            cell.rjust(width) if name in table.numbers else cell.ljust(width)
-            for name, cell, width in zip(table.columns, row, widths, strict=True)
-        ]
-        click.echo(("  " + "  ".join(cells)).rstrip())
+def _blocks(table: Table, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first cell heads the others of its row; numbers share a line."""
+    for row in rows[1:]:
+        (head, first), *others = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell]
+        yield f"{_GAP}{head} {first}" if head in table.numbers else f"{_GAP}{first}"
+        numbers = [f"{name}: {cell}" for name, cell in others if name in table.numbers]
+        texts = [f"{name}: {cell}" for name, cell in others if name not in table.numbers]
+        yield from (f"{_GAP * 2}{line}" for line in filter(None, [", ".join(numbers), *texts]))
 
 
 def number_option(

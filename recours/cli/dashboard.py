@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import click
 
 from recours.cli.common import database_option, settings_for
-from recours.cli.console import FAILED, USAGE, number_option, say_error
+from recours.cli.console import FAILED, USAGE, echo, number_option, say_error
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
 
@@ -53,7 +53,7 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
         os.environ["DATABASE_URL"] = database_url
     from recours.dashboard.app import serve  # noqa: PLC0415 (of the extra)
 
-    click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
+    echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
     serve(host, port)
 
 
@@ -62,7 +62,7 @@ def _hash_password() -> None:
     if len(password) < SHORTEST:
         say_error(f"A password of {len(password)} signs is too short: take at least {SHORTEST}.")
         raise SystemExit(USAGE)
-    click.echo(f"RECOURS_DASHBOARD_PASSWORD_HASH={hash_of(password, secrets.token_bytes(SALT_BYTES))}")
+    echo(f"RECOURS_DASHBOARD_PASSWORD_HASH={hash_of(password, secrets.token_bytes(SALT_BYTES))}")
 
 
 def _see_that_it_is_free(host: str, port: int) -> None:

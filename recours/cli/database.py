@@ -22,7 +22,7 @@ from recours.cli.common import (
     tell_json,
     yes_option,
 )
-from recours.cli.console import FAILED, harmless, say_error, status_of
+from recours.cli.console import FAILED, echo, harmless, say_error, status_of
 from recours.core.errors import RunError
 from recours.core.localized import Localized
 from recours.core.text import plural
@@ -71,8 +71,9 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             if grant_to:
                 notes += grant_rights(database, grant_to, NEEDS if fleet else ())
             lines = [f"{database.safe_url}: {remark}" for remark in notes]
+        say = click.echo if as_sql else echo  # SQL is for programs
         for line in lines:
-            click.echo(line)
+            say(line)
     except RunError as fault:
         say_fault(fault)
         raise SystemExit(status_of(fault)) from fault
@@ -99,16 +100,16 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     if as_json:
         tell_json(asdict(facts) | {"folder": str(target)})
         return
-    click.echo(f"{target}: {_content(facts)}.")
-    click.echo(
+    echo(f"{target}: {_content(facts)}.")
+    echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
-    click.echo(pasteable(f"To verify it: recours restore --check {quoted_word(str(target))}"))
+    echo(pasteable(f"To verify it: recours restore --check {quoted_word(str(target))}"))
 
 
 def _warn(facts: BackupFacts) -> None:
     for missing in facts.documents_missing:
-        click.echo(f"WARNING: {harmless(missing)}.", err=True)
+        echo(f"WARNING: {harmless(missing)}.", err=True)
 
 
 def _content(facts: BackupFacts) -> str:
@@ -137,7 +138,7 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
         if faults:
             raise SystemExit(FAILED)
         if check:
-            click.echo("The backup is whole: every file is what it was.")
+            echo("The backup is whole: every file is what it was.")
         else:
             _say_restored(_restored(settings, backup, force=force), made_at)
 
@@ -145,10 +146,8 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
 def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
     facts = backup.facts
     schema = facts.schema or "none of recours"
-    click.echo(
-        f"{backup.folder}: made {made_at} by recours {facts.recours}, {facts.database}, schema {schema}"
-    )
-    click.echo(f"{_content(facts)}.")
+    echo(f"{backup.folder}: made {made_at} by recours {facts.recours}, {facts.database}, schema {schema}")
+    echo(f"{_content(facts)}.")
     _warn(facts)
     for fault in faults:
         say_error(fault)
@@ -164,25 +163,21 @@ def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
 
 
 def _say_restored(result: Restored, made_at: str) -> None:
-    click.echo(f"Restored: {result.database} is as it was on {made_at}.")
+    echo(f"Restored: {result.database} is as it was on {made_at}.")
     if result.aside:
-        click.echo(f"What was there is kept as {result.aside}; delete it once you are satisfied.")
-    click.echo(f"{plural(result.copied, 'missing document')} restored.")
+        echo(f"What was there is kept as {result.aside}; delete it once you are satisfied.")
+    echo(f"{plural(result.copied, 'missing document')} restored.")
     if result.moved:
-        click.echo(
+        echo(
             f"{plural(result.moved, 'document')} in another folder now: the paths in the database are corrected."
         )
     for path in result.conflicts:
-        click.echo(
-            f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True
-        )
-    click.echo(
+        echo(f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True)
+    echo(
         f"API calls made after {made_at} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
     )
-    click.echo(
-        "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
-    )
-    click.echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))
+    echo("Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more.")
+    echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))
 
 
 @click.command("uninstall")
@@ -201,11 +196,10 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
     with report_faults(), closing(connect(settings)) as database:
         removal = find_removal(database, with_columns=with_columns)
         if as_sql:
-            for statement in removal.statements:
-                click.echo(f"{statement};")
+            click.echo("".join(f"{statement};\n" for statement in removal.statements), nl=False)
             return
         if not removal.statements:
-            click.echo(f"There is nothing of recours in {database.safe_url}.")
+            echo(f"There is nothing of recours in {database.safe_url}.")
             return
         clock = read_clock(database)
         if work := work_under_way(database, clock.now()):
@@ -217,23 +211,21 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
         if not confirmed("Drop it?", yes=yes):
             return
         remove(database, removal, clock)
-        click.echo(f"Done: {database.border.claims.name} is your service's alone again.")
+        echo(f"Done: {database.border.claims.name} is your service's alone again.")
 
 
 def _say_removal(settings: Settings, database: Database, removal: Removal, *, with_columns: bool) -> None:
     name = database.border.claims.name
-    click.echo(f"To be dropped from {database.safe_url}, with everything in it:")
+    echo(f"To be dropped from {database.safe_url}, with everything in it:")
     if removal.tables:
-        click.echo(f"  tables: {', '.join(removal.tables)}")
+        echo(f"  tables: {', '.join(removal.tables)}")
     if removal.indexes:
-        click.echo(f"  indexes on {name}: {', '.join(removal.indexes)}")
+        echo(f"  indexes on {name}: {', '.join(removal.indexes)}")
     if removal.columns and with_columns:
-        click.echo(f"  columns of {name}: {', '.join(removal.columns)}")
+        echo(f"  columns of {name}: {', '.join(removal.columns)}")
     elif removal.columns:
-        click.echo(
-            f"What recours added to {name} stays, unless you add --columns: {', '.join(removal.columns)}."
-        )
-    click.echo(
+        echo(f"What recours added to {name} stays, unless you add --columns: {', '.join(removal.columns)}.")
+    echo(
         f"Documents ({settings.pod_dir}), logs and .env stay. A job that still starts a worker adds it all again: "
         "see 'recours schedule remove'."
     )

@@ -17,7 +17,7 @@ from recours.app import create_embedded, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
 from recours.cli.common import home, known_carrier, report_faults
-from recours.cli.console import FAILED, number_option, say_error
+from recours.cli.console import FAILED, echo, number_option, say_error
 from recours.core.carrier import CarrierSpec
 from recours.database.dialect import FileConnection, connection_to_file
 from recours.host import logs
@@ -85,7 +85,7 @@ def command() -> None:
         app = replace(open_database(settings), clock=clock)
         try:
             count = sum(story.claims for story in STORIES)
-            click.echo(
+            echo(
                 f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, "
                 "a run every hour."
             )
@@ -101,12 +101,10 @@ def command() -> None:
         calls = len(box.calls)
     took = time.monotonic() - started_at
     runs = DAYS * 24
-    click.echo(
-        f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s."
-    )
-    click.echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
-    click.echo(f"  the mails: {post.folder}\n  the database: {app.database.path}")
-    click.echo("Next: connect your own database and credentials, see docs/connect.md.")
+    echo(f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s.")
+    echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
+    echo(f"  the mails: {post.folder}\n  the database: {app.database.path}")
+    echo("Next: connect your own database and credentials, see docs/connect.md.")
 
 
 def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
@@ -165,13 +163,13 @@ _INSERT = """
 
 
 def _show_stories(database: str | Path) -> None:
-    click.echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
+    echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
     first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
     with closing(connection_to_file(Path(database))) as connection:
         for story in STORIES:
             place, carrier = first[story]
-            click.echo(f"  CLM-2026-{place:03d}  {CATALOG.name_of(carrier)}: {story.text}")
-            click.echo(f"      {_attempts(connection, place)}")
+            echo(f"  CLM-2026-{place:03d}  {CATALOG.name_of(carrier)}: {story.text}")
+            echo(f"      {_attempts(connection, place)}")
 
 
 def _attempts(connection: FileConnection, claim_id: int) -> str:
@@ -220,10 +218,10 @@ def sandbox_command(
     _start(post.start, "--mail-port", mail_port)
     try:
         for line in _lines(box, post, spec.key if spec else None):
-            click.echo(line)
+            echo(line)
         threading.Event().wait()
     except KeyboardInterrupt:
-        click.echo("\nEnded.")
+        echo("\nEnded.")
     finally:
         box.stop()
         post.stop()

@@ -24,7 +24,7 @@ from recours.cli.common import (
     with_app,
     yes_option,
 )
-from recours.cli.console import FAILED, harmless, past_time, person, time_of
+from recours.cli.console import FAILED, echo, harmless, past_time, person, time_of
 from recours.core.evidence import EvidenceKind
 from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
@@ -96,8 +96,8 @@ def attach_command(
             facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
             tell_json(facts | piece_json(piece) | evidence.support_json())
         else:
-            click.echo(harmless(result.sentence))
-            click.echo(harmless(f"It is stored as {result.path}; your file stays where it is."))
+            echo(harmless(result.sentence))
+            echo(harmless(f"It is stored as {result.path}; your file stays where it is."))
 
 
 @click.command("detach")
@@ -197,9 +197,9 @@ def prune_command(
         cutoff = time_of(older_than, now, texts.zone, "--older-than")
         outlook = DatabasePast(app.database, "").outlook(cutoff, now)
         if not as_json and outlook.is_empty:
-            click.echo(f"Nothing is older than {texts.minute(cutoff)}.")
+            echo(f"Nothing is older than {texts.minute(cutoff)}.")
         elif not as_json:
-            click.echo(f"To be deleted, older than {texts.minute(cutoff)}: {_text_of(outlook)}")
+            echo(f"To be deleted, older than {texts.minute(cutoff)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes, refused="Nothing was deleted."):
@@ -209,19 +209,17 @@ def prune_command(
             result = prune(past, erase_document, cutoff, app.clock.now)
             write_manifests(app.settings, app.database, "prune", app.clock)
             if not as_json:
-                click.echo(f"Deleted: {_text_of(result)}")
+                echo(f"Deleted: {_text_of(result)}")
     if as_json:
         failures = [{"path": path, "why": why} for path, why in result.undeleted.items()]
         facts = {"older_than": iso(cutoff), "dry_run": dry_run, "left": failures}
         tell_json(facts | {"found": _json_of(outlook), "deleted": _json_of(result)})
     for path, why in list(result.undeleted.items())[:_SHOWN_FILES]:
-        click.echo(
+        echo(
             f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
         )
     if len(result.undeleted) > _SHOWN_FILES:
-        click.echo(
-            f"WARNING: {len(result.undeleted) - _SHOWN_FILES} more files could not be deleted.", err=True
-        )
+        echo(f"WARNING: {len(result.undeleted) - _SHOWN_FILES} more files could not be deleted.", err=True)
     if result.undeleted:
         raise SystemExit(FAILED)
 
@@ -270,7 +268,7 @@ def verify_command(
     def report(problem: str) -> None:
         problems.append(problem)
         if not as_json:
-            click.echo(harmless(f"! {problem}"))
+            echo(harmless(f"! {problem}"))
 
     with with_app(database_url) as app, report_faults():
         settings = app.settings
@@ -282,7 +280,7 @@ def verify_command(
                 if problem:
                     report(problem)
                 if count % _PROGRESS == 0:
-                    click.echo(f"{count} proofs appraised.", err=True)
+                    echo(f"{count} proofs appraised.", err=True)
             facts: dict[str, object] = {"files": count}
             text = f"{plural(count, 'proof')} appraised; {len(problems)} would be refused today."
         else:
@@ -305,7 +303,7 @@ def verify_command(
     if as_json:
         tell_json(facts | {"problems": problems})
     else:
-        click.echo(text)
+        echo(text)
     if problems:
         raise SystemExit(FAILED)
 

@@ -6,7 +6,7 @@ import click
 
 from recours.admin.dossier import file_name
 from recours.cli.common import database_option, with_actions, write_new_file
-from recours.cli.console import harmless
+from recours.cli.console import echo, harmless
 from recours.core.translations import LANGUAGES
 
 
@@ -32,4 +32,4 @@ def command(reference: str, output: Path | None, language: str | None, database_
         content = actions.dossier(reference, language or actions.app.settings.mail.language)
         path = output or Path(file_name(reference))
         write_new_file([content], path)
-    click.echo(harmless(f"Wrote {path} ({len(content) / 1024:.0f} KB)."))
+    echo(harmless(f"Wrote {path} ({len(content) / 1024:.0f} KB)."))

@@ -19,7 +19,7 @@ from recours.cli.common import (
     with_actions,
     yes_option,
 )
-from recours.cli.console import Table, known_carriers, past_time, show, time_of
+from recours.cli.console import Table, echo, known_carriers, past_time, show, time_of
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
@@ -33,10 +33,13 @@ from recours.runs.eligibility import (
     count_given_up,
 )
 
+# What a claim may be given up for at the latest.
+_FINAL = [str(kind) for kind in ErrorKind if is_persistent(kind, last_retry=True)]
+
 
 def _show_left(unmanaged: Mapping[str, int]) -> None:
     for why, count in sorted(unmanaged.items()):
-        click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+        echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
 
 
 @click.command("enroll")
@@ -91,7 +94,7 @@ def _act_on_named(
 
 
 def _say_dry_run(count: int, action: str) -> None:
-    click.echo(f"Dry run: {plural(count, 'claim')} {action}; nothing was changed.")
+    echo(f"Dry run: {plural(count, 'claim')} {action}; nothing was changed.")
 
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
@@ -113,24 +116,24 @@ def _show_candidates(app: App, counts: EnrolmentCounts) -> None:
     if rows:
         show(Table("Claims to enroll", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
     else:
-        click.echo("No matching claim is left to enroll.")
+        echo("No matching claim is left to enroll.")
     _show_left(counts.skipped)
     for key, calls in sorted(counts.calls.items()):
         if calls:
-            click.echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
+            echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
 
 
 def _say_enrolled(app: App, count: int, enrolled: int) -> None:
     then = ": the fetch worker takes them, the nearest deadline first." if enrolled else "."
-    click.echo(f"{plural(enrolled, 'claim')} enrolled{then}")
+    echo(f"{plural(enrolled, 'claim')} enrolled{then}")
     if enrolled < count:
-        click.echo(
+        echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
     setting = app.enrolment.setting
     adopted = app.enrolment.adoption()
     if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
-        click.echo(
+        echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
             "RECOURS_ENROLL_NEW=true."
         )
@@ -168,8 +171,10 @@ def exclude_command(
 @click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
 @click.option(
     "--error",
-    type=click.Choice([str(kind) for kind in ErrorKind if is_persistent(kind, last_retry=True)]),
-    help="Those with this answer only, and also those that wait for their last retry since it was final.",
+    type=click.Choice(_FINAL),
+    metavar="KIND",
+    help=f"Those with this answer only ({', '.join(_FINAL)}), and also those that wait for their last retry since it was "
+    "final.",
 )
 @click.option(
     "--since", type=past_time(), metavar="T", help="Those given up since: a date, a time, 3d or 12h."
@@ -226,7 +231,7 @@ def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: boo
         _say_dry_run(count, "would be reopened")
     elif count and confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
         reopened = sum(1 for _ in actions.reopen_all(criteria))
-        click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
+        echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 
 
 def _show_given_up(app: App, selection: Selection) -> None:
@@ -237,5 +242,5 @@ def _show_given_up(app: App, selection: Selection) -> None:
     if rows:
         show(Table("Claims to reopen", ("Carrier", "Claims"), rows, frozenset({"Claims"})))
     else:
-        click.echo("No matching claim was given up.")
+        echo("No matching claim was given up.")
     _show_left(selection.skipped)

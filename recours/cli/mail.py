@@ -3,6 +3,7 @@
 import click
 
 from recours.cli.common import database_option, say, with_actions, with_app
+from recours.cli.console import echo
 from recours.core.mail import MailKind
 from recours.core.translations import LANGUAGES
 from recours.mail.service import example_mail
@@ -19,27 +20,39 @@ def command(context: click.Context, database_url: str | None) -> None:
 @command.command("release")
 @click.pass_obj
 def release(database_url: str | None) -> None:
-    """Release the mails that the send limit holds; the next run sends them."""
+    """Release the mails that the send limit holds.
+
+    The next run sends them.
+    """
     with with_actions(database_url) as actions:
-        click.echo(actions.release_mails().sentence)
+        echo(actions.release_mails().sentence)
 
 
 @command.command("test")
 @click.argument("address")
 @click.pass_obj
 def test(database_url: str | None, address: str) -> None:
-    """Send one mail to ADDRESS, RECOURS_MAIL_REDIRECT or not, and say what the server answered."""
+    """Send one mail to ADDRESS, and show the server's answer.
+
+    It goes there even if RECOURS_MAIL_REDIRECT is set.
+    """
     with with_actions(database_url) as actions:
         say(actions.send_test_mail(address))
 
 
 @command.command("preview")
-@click.argument("kind", type=click.Choice([kind.value for kind in MailKind]))
+@click.argument("kind", metavar="KIND", type=click.Choice([kind.value for kind in MailKind]))
 @click.option("--language", type=click.Choice(LANGUAGES), help="Instead of the configured one.")
 @click.option("--html", is_flag=True, help="Print the page that mail programs show, not the plain text.")
 @click.pass_obj
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:
-    """Print a mail about a made-up claim, or the last weekly report; nothing is sent, nothing is recorded."""
+    """Print a mail about a made-up claim, or the last weekly report.
+
+    KIND is pod_failed, pod_retrieved, account_refused, operator_summary or weekly_report. Nothing is sent or recorded.
+    """
     with with_app(database_url) as app:
         mail = example_mail(app, MailKind(kind), language or app.settings.mail.language)
-    click.echo(mail.html if html else f"{mail.subject}\n\n{mail.plain}", nl=False)
+    if html:
+        click.echo(mail.html, nl=False)
+    else:
+        echo(f"{mail.subject}\n\n{mail.plain.rstrip()}")

@@ -9,7 +9,7 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
-from recours.cli.console import make_tolerant, report_losses  # noqa: E402
+from recours.cli.console import USAGE, make_tolerant, report_losses, say_usage_error  # noqa: E402
 
 # Name of the subcommand, the module that has it, and its line in --help. Modules are loaded when their command is typed:
 # the one that a module is named after is `command` there, others are `<name>_command`.
@@ -69,6 +69,16 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
         return subcommand(cmd_name) if cmd_name in _COMMANDS else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A wrong command line of a subcommand is told like any other fault."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            say_usage_error(error)
+            raise SystemExit(USAGE) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of --help, without loading any of them."""

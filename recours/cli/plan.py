@@ -6,7 +6,7 @@ from math import ceil
 import click
 
 from recours.cli.common import database_option, json_option, show_problems, tell_json, with_app
-from recours.cli.console import Table, number_option, show
+from recours.cli.console import Table, echo, number_option, show
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -59,26 +59,26 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
 
 
 def _show(plan: Plan, texts: Localized) -> None:
-    click.echo(
+    echo(
         f"Estimate from {texts.minute(plan.made_at)} to {texts.minute(plan.until)}, assuming every attempt "
         f"fails: {plural(plan.attempts, 'attempt')}."
     )
     for worker in plan.stopped:
-        click.echo(pasteable(f"{worker} has stopped running, so none of its claims are tried: recours check"))
+        echo(pasteable(f"{worker} has stopped running, so none of its claims are tried: recours check"))
     if not plan.carriers:
-        click.echo("No claims are due, now or later.")
+        echo("No claims are due, now or later.")
         return
     carriers = _busiest(plan)
     columns = ("Carrier", "Due now", *_COUNTS, "Nothing due any more")
     rows = [_carrier_row(carrier, plan, texts) for carrier in carriers]
     show(Table("Carriers", columns, rows, frozenset(columns[1:-1])))
     if more := len(plan.carriers) - len(carriers):
-        click.echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
+        echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
     for account in (plan.accounts[carrier.key] for carrier in carriers):
         if closing := account.closing:
             opens_at = opening_of(closing)
             until = f" until {texts.minute(opens_at)}" if opens_at and not closing.stopped else ""
-            click.echo(f"{account.name} is closed{until}: {closing.reason}")
+            echo(f"{account.name} is closed{until}: {closing.reason}")
     show(Table("Days", ("Day", *_COUNTS), [_day_row(day, texts) for day in plan.days], frozenset(_COUNTS)))
 
 

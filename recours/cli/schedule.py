@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from recours.cli.common import confirmed, home, report_faults, yes_option
-from recours.cli.console import FAILED
+from recours.cli.console import FAILED, echo
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.host.files import SETTING as SHARED_GROUP
@@ -90,7 +90,7 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
             )
         return tuple(arguments)
 
-    text = f'Options for {worker}.py, in one piece: "--batch-size 50".'
+    text = f"Options for {worker}.py, in one piece (--batch-size 50, in quotes)."
     return click.option(name, metavar="TEXT", default="", callback=parsed, help=text)
 
 
@@ -102,9 +102,9 @@ def show() -> None:
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
     for entry in entries:
         remark = f"  ({entry.remark})" if entry.remark else ""
-        click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")
+        echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")
     for worker in missing:
-        click.echo(pasteable(f"crontab: nothing starts {worker}. Run: recours schedule install"))
+        echo(pasteable(f"crontab: nothing starts {worker}. Run: recours schedule install"))
 
 
 @command.command("install")
@@ -112,7 +112,10 @@ def show() -> None:
 @_worker_options("--worker-options", "pod_fetch_worker")
 @yes_option
 def install(scheduler_options: tuple[str, ...], worker_options: tuple[str, ...], yes: bool) -> None:
-    """Have both workers of this checkout started regularly, with these options, in the place of older entries."""
+    """Start both workers of this checkout regularly.
+
+    The entries replace older ones of this checkout.
+    """
     options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
     jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS]
     with report_faults():
@@ -122,7 +125,10 @@ def install(scheduler_options: tuple[str, ...], worker_options: tuple[str, ...],
 @command.command("remove")
 @yes_option
 def remove(yes: bool) -> None:
-    """Take away what starts the workers of this checkout. Everything else stays."""
+    """Remove what starts the workers of this checkout.
+
+    Everything else stays.
+    """
     with report_faults():
         change = crontab().remove(list(WORKERS))
         _carry_out(change, "Nothing of this checkout is installed there.", yes=yes)
@@ -131,11 +137,11 @@ def remove(yes: bool) -> None:
 def _carry_out(change: ScheduleChange, if_unchanged: str, *, yes: bool) -> None:
     """Show the change, ask, do it. `if_unchanged`: what to say if there is nothing to do."""
     if change.steps:
-        click.echo("crontab of this user:")
+        echo("crontab of this user:")
     for line in (*change.steps, *change.remarks):
-        click.echo(f"  {line}")
+        echo(f"  {line}")
     if change.steps:
         if not confirmed("Do that?", yes=yes):
             raise SystemExit(FAILED)
         change.carry_out()
-    click.echo("Done." if change.steps else if_unchanged)
+    echo("Done." if change.steps else if_unchanged)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recours.cli.common import database_option, json_option, show_problems, tell_json, unknown_claim, with_app
-from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
+from recours.cli.console import DONE, FAILED, Table, colored_verdict, echo, harmless, number_option, show
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
 from recours.core.mail import MailState
@@ -69,21 +69,22 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
         problems = [sentences.as_json(problem, verdict_now.at) for problem in verdict_now.problems]
         tell_json(facts | {"verdict": sentences.verdict(verdict_now), "problems": problems})
     else:
-        click.echo(harmless(sentences.verdict(verdict_now)))
+        sentence = harmless(sentences.verdict(verdict_now))
+        echo(colored_verdict(sentence, is_good=not verdict_now.problems))
         show_problems(verdict_now.problems, sentences, verdict_now.at)
     if check:
         raise SystemExit(FAILED if verdict_now.problems else DONE)
     if not as_json:
         for carrier in overview.carriers:
             if carrier.stopped and carrier.stopped.until and carrier.refusal:
-                click.echo(harmless(f"{carrier.refusal.reason}."))
+                echo(harmless(f"{carrier.refusal.reason}."))
         _show_overview(overview, app.catalog, app.database.safe_url, sentences)
         for sentence in sentences.differences(overview.differences):
-            click.echo(sentence)
+            echo(sentence)
 
 
 def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: Localized) -> None:
-    click.echo(f"\n{harmless(f'{database}, {texts.minute(overview.at)}')}")
+    echo(f"\n{harmless(f'{database}, {texts.minute(overview.at)}')}")
     success = overview.success
     days = [(day.isoformat(), rate) for day, rate in success.by_day.items()]
     by_carrier = [(catalog.name_of(key, key or _UNKNOWN), rate) for key, rate in success.by_carrier.items()]
@@ -100,7 +101,7 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
             show(table)
     mails = overview.open_mails
     waiting = mails.get(MailState.READY, 0) + mails.get(MailState.SENDING, 0)
-    click.echo(f"Mails: {waiting} waiting, {mails.get(MailState.HELD, 0)} held")
+    echo(f"Mails: {waiting} waiting, {mails.get(MailState.HELD, 0)} held")
 
 
 def _runs(overview: Overview, texts: Localized) -> Table:
@@ -108,18 +109,18 @@ def _runs(overview: Overview, texts: Localized) -> Table:
         for worker in overview.workers:
             health = _HEALTH[worker.health]
             if not worker.runs:
-                yield (worker.worker, "none", "", "", "", "", health)
+                yield (worker.worker, "none", "", "", "", health)
             for place, run in enumerate(worker.runs[:_RUNS_SHOWN]):
                 took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else ""
                 # Other versions, or a person, may have left anything among the figures of a run.
                 success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
-                exit_status = "" if run.exit_status is None else str(run.exit_status)
-                state = health if place == 0 else ("never ended" if run in worker.unended else "")
+                states = [health] if place == 0 else ["never ended"] if run in worker.unended else []
+                states += [f"exit {run.exit_status}"] if run.exit_status else []
                 began = texts.minute(run.started_at)
-                yield (worker.worker, began, took, success, failed, exit_status, state)
+                yield (worker.worker, began, took, success, failed, ", ".join(states))
 
-    columns = ("Worker", "Last runs", "Took", "Success", "Failed", "Exit", "State")
-    return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
+    columns = ("Worker", "Last runs", "Took", "Success", "Failed", "State")
+    return Table("Runs", columns, list(rows()), frozenset(columns[2:5]))
 
 
 def _backlogs(overview: Overview, catalog: Catalog, texts: Localized) -> Table:
@@ -181,7 +182,7 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
     from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (no other command has the page's texts)
 
     def say(sentence: str, indent: str = "") -> None:
-        click.echo(indent + harmless(sentence))
+        echo(indent + harmless(sentence))
 
     texts = PageTexts(language, explanation.zone)
     claim = explanation.claim
@@ -193,8 +194,9 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
     for sentence in explanation.sentences:
         say(sentence, "  ")
     if status.pod_path:
-        signed = f", {texts('signed by {who}', who=status.signatory)}" if status.signatory else ""
-        say(f"{status.pod_path}{signed}", "  ")
+        say(status.pod_path, "  ")
+        if status.signatory:
+            say(texts("signed by {who}", who=status.signatory), "  ")
     if status.actor:
         say(
             f"{texts('Retries used')}{colon}{texts('{used} of {most}', used=claim.retries_counted, most=max_retries)}"
@@ -212,7 +214,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
     facts = explanation.facts
     state = explanation.claim.state
     if not facts.attempts and (state.retries_used or state.was_asked):
-        click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
+        echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     entries = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [
         (texts.minute(entry.at), entry.title, " · ".join(filter(None, (*entry.lines, entry.by))))
@@ -237,4 +239,4 @@ def _show_evidence(evidence: ClaimEvidence, texts: Localized) -> None:
     if rows:
         show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
     if text := evidence.verdict_text(language):
-        click.echo(harmless(text))
+        echo(harmless(text))

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -72,7 +71,7 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     service.add(*FOREVER, failed_at=long_ago)  # that no run has seen
     shown = person.does("status")
     assert "! " not in shown
-    assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "0", "fine"]
+    assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "fine"]
     backlog = section(shown, "Backlog")
     assert line_of(backlog, "Chronopost")[1:8] == ["0", "2", "0", "0", "0", "1", "0"]
     assert line_of(backlog, "unknown carrier")[1:6] == ["0", "0", "0", "0", "1"]
@@ -117,40 +116,6 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     assert person.types("status", "--check", "--days", "0").returncode == 2
     person.does("resume", "Chronopost")
     assert person.types("status", "--check").returncode == 0
-
-
-def test_on_a_terminal_tables_are_drawn_and_in_a_pipe_they_are_plain(
-    service: Service, person: Person
-) -> None:
-    service.add(*FOREVER, failed_at=now_minus(days=2))
-    service.run()
-    drawn = on_a_terminal(person, "status")
-    assert "┏━" in drawn
-    assert "│ Chronopost" in drawn
-    plain = person.does("status")
-    assert "│" not in plain
-    assert "\x1b" not in plain
-    assert "│" in on_a_terminal(person, "why", "CLM-0001")
-
-
-def on_a_terminal(person: Person, *arguments: str) -> str:
-    """What is seen on a terminal 150 signs wide."""
-    screen, side = pty.openpty()
-    environment = person.environment | {"COLUMNS": "150", "TERM": "xterm"}
-    command = [sys.executable, "-m", "recours", *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=side, stderr=side, stdin=side
-    ) as process:
-        os.close(side)
-        seen = b""
-        try:
-            while piece := os.read(screen, 65536):
-                seen += piece
-        except OSError:  # how Linux says that nobody holds the other side any more
-            pass
-        assert process.wait(60) == 0
-    os.close(screen)
-    return seen.decode()
 
 
 def test_a_console_that_lacks_signs_is_no_reason_to_fail(service: Service, person: Person) -> None:

@@ -297,7 +297,7 @@ class Views:
         for worker in self.facts["workers"]:
             name = worker["worker"]
             stats = [run["stats"] for run in worker["runs"] if run["ended_at"]]
-            over = [row for row in rows if row["Worker"] == name and row["Exit"]]
+            over = [row for row in rows if row["Worker"] == name and row["Took"]]
             if stats and over:
                 self.add("status --json", [stats[0]["success"], stats[0]["failed"]], "last run", name)
                 self.add("status", [number(over[0]["Success"]), number(over[0]["Failed"])], "last run", name)

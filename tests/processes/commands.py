@@ -6,16 +6,22 @@ of whole runs and of starting always do that.
 """
 
 import atexit
+import fcntl
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+import termios
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.long_form import IS_LONG
 from tests.planted import check_output
@@ -60,6 +66,38 @@ def run(
         printed = [Path(streams[name]).read_bytes() for name in ("stdout", "stderr")]
     check_output(" ".join(command), *printed)
     return Done(command, status, *(text.decode() for text in printed))
+
+
+@contextmanager
+def terminal(width: int = 80) -> Iterator[tuple[TextIO, list[bytes]]]:
+    """A terminal to write to, and what was written there."""
+    screen, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 50, width, 0, 0))
+    pieces: list[bytes] = []
+    reader = threading.Thread(target=_read_all, args=(screen, pieces))
+    reader.start()
+    try:
+        with os.fdopen(side, "w", encoding="utf-8") as stream:
+            yield stream, pieces
+    finally:
+        reader.join()
+        os.close(screen)
+
+
+def _read_all(screen: int, pieces: list[bytes]) -> None:
+    """Until nobody holds the other side any more, which Linux says with an error."""
+    with suppress(OSError):
+        while piece := os.read(screen, 65536):
+            pieces.append(piece)
+
+
+def on_terminal(*arguments: str, environment: Mapping[str, str], width: int, seconds: int) -> str:
+    """What `recours …` shows on a terminal; it is interrupted after so many seconds."""
+    with terminal(width) as (screen, pieces):
+        command = ["timeout", "-s", "INT", str(seconds), sys.executable, "-m", "recours", *arguments]
+        given = {"PATH": f"{folder_of_recours()}{os.pathsep}{os.defpath}", **environment}
+        subprocess.run(command, cwd=ROOT, env=given, stdout=screen, stderr=screen, check=False)
+    return b"".join(pieces).decode().replace("\r\n", "\n")
 
 
 @cache

@@ -1,0 +1,40 @@
+"""What a terminal shows: lines that are as long as it is wide, and broken between words alone."""
+
+import re
+import shutil
+import unicodedata
+from typing import TextIO
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+# What a text hangs below on its further lines: an indentation, a mark, a word that a gap sets apart.
+_HEAD = re.compile(r"^\s*[!→-] |^\s+|\s{2,}")
+_WIDE = frozenset({"W", "F"})  # of East Asian width, which emoji have too
+
+
+def width_of(stream: TextIO) -> int | None:
+    """How many signs a line has room for; None: it is no terminal, and lines may be of any length."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def signs(text: str) -> int:
+    """How wide a text is shown, apart from its colors."""
+    return sum(1 + (unicodedata.east_asian_width(sign) in _WIDE) for sign in _COLOR.sub("", text))
+
+
+def wrapped(line: str, width: int, indent: int = 0) -> str:
+    """A line in several, none longer than `width`; a longer word, such as a path, stands alone and whole.
+
+    `indent`: of the further lines, unless the text hangs below a head.
+    """
+    heads = [match.end() for match in _HEAD.finditer(line) if signs(line[: match.end()]) <= width // 2]
+    begin = max(heads, default=0)
+    margin = " " * max(indent, signs(line[:begin]))
+    lines = [line[:begin]]
+    glue = ""
+    for word in line[begin:].split(" "):
+        if lines[-1].strip() and signs(f"{lines[-1]}{glue}{word}") > width:
+            lines.append(margin + word)
+        else:
+            lines[-1] += glue + word
+        glue = " "
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,41 @@
+"""How a line is broken for a terminal."""
+
+import io
+
+import pytest
+
+from recours.host.terminal import signs, width_of, wrapped
+
+PATH = "/srv/recours/data/pods/chronopost/CLM-1.pdf"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("short", ["short"]),
+        ("", [""]),
+        ("one two three four five", ["one two three four", "five"]),
+        ("! one two three four five", ["! one two three four", "  five"]),
+        ("ok      one two three", ["ok      one two", "        three"]),
+        (f"the log: {PATH}, full", ["the log:", f"{PATH},", "full"]),
+        (f"  {PATH}", [f"  {PATH}"]),
+        ("\x1b[31mone two three four five\x1b[0m", ["\x1b[31mone two three four", "five\x1b[0m"]),
+        ("✅✅✅✅ ✅✅✅✅ ✅✅", ["✅✅✅✅ ✅✅✅✅", "✅✅"]),
+        ("un\u00a0: deux trois quatre", ["un\u00a0: deux trois", "quatre"]),
+    ],
+)
+def test_a_line_breaks_between_words_and_hangs_below_its_head(line: str, shown: list[str]) -> None:
+    assert wrapped(line, 20).split("\n") == shown
+
+
+def test_further_lines_of_a_log_are_indented() -> None:
+    assert wrapped("one two three four five", 20, indent=4) == "one two three four\n    five"
+
+
+def test_colors_take_no_room_and_emoji_take_two_signs() -> None:
+    assert signs("\x1b[1mok\x1b[0m ✅") == 5
+
+
+def test_what_is_no_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    assert width_of(io.StringIO()) is None
