@@ -23,7 +23,7 @@ FOR_WORK = (
     "recours.evidence.phrases",
     "alembic", "mako",
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
-    "rich", "recours.monitoring", "recours.scheduling.systems",
+    "recours.monitoring", "recours.scheduling.systems",
     "recours.reporting", "recours.scheduling.jobs", "recours.core.position",
     "recours.admin", "recours.runs.eligibility", "recours.runs.attempt", "recours.runs.engine",
     "html",

@@ -22,7 +22,6 @@ _IMPORTED_WHEN_NEEDED = (
     "defusedxml.ElementTree",
     "jinja2",
     "psycopg",
-    "rich.console",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )
