@@ -26,7 +26,17 @@ from recours.cli.common import (
     with_app,
     yes_option,
 )
-from recours.cli.console import FAILED, Table, echo, harmless, person, say_error, say_warning, show
+from recours.cli.console import (
+    FAILED,
+    CarrierName,
+    Table,
+    echo,
+    harmless,
+    person,
+    say_error,
+    say_warning,
+    show,
+)
 from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
@@ -53,7 +63,7 @@ def _opened(database_url: str | None) -> Iterator[AccountActions]:
 
 
 _client_argument = click.argument("client", metavar="CLIENT")
-_carrier_argument = click.argument("carrier", metavar="CARRIER")
+_carrier_argument = click.argument("carrier", metavar="CARRIER", shell_complete=CarrierName().shell_complete)
 
 
 def _from_stdin_alone(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -193,7 +203,7 @@ def _health_text(listed: ListedAccount, texts: Localized) -> str:
 
 @command.command("check")
 @click.argument("client", metavar="[CLIENT]", required=False)
-@click.argument("carrier", metavar="[CARRIER]", required=False)
+@click.argument("carrier", metavar="[CARRIER]", required=False, shell_complete=CarrierName().shell_complete)
 @yes_option
 @database_option
 def check(client: str | None, carrier: str | None, yes: bool, database_url: str | None) -> None:

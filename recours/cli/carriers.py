@@ -14,11 +14,11 @@ from recours.accounts.opened import make_catalog
 from recours.app import App, connect, needs_creation, open_database, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
+    Carrier,
     acting,
     database_option,
     home,
     json_option,
-    known_carrier,
     report_faults,
     settings_for,
     tell_json,
@@ -170,7 +170,7 @@ def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[s
 
 
 @command.command("check")
-@click.argument("spec", metavar="NAME", callback=known_carrier)
+@click.argument("spec", metavar="NAME", type=Carrier())
 @click.pass_obj
 def check(settings: Settings, spec: CarrierSpec) -> None:
     """Try a carrier's credentials with one real call.
@@ -203,7 +203,7 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
 
 
 @command.command("rehearse", short_help="Fetch one proof on trial, and record what came.")
-@click.argument("spec", metavar="NAME", callback=known_carrier)
+@click.argument("spec", metavar="NAME", type=Carrier())
 @click.option(
     "--tracking", metavar="NUMBER", required=True, help="Preferably one of your own delivered parcels."
 )
@@ -294,7 +294,7 @@ _account_option = click.option(
 
 
 @click.command("pause")
-@click.argument("spec", metavar="CARRIER", callback=known_carrier)
+@click.argument("spec", metavar="CARRIER", type=Carrier())
 @_account_option
 @click.option("--why", metavar="TEXT", default="", help="The reason, shown in the log.")
 @click.option(
@@ -317,7 +317,7 @@ def pause_command(
 
 
 @click.command("resume")
-@click.argument("spec", metavar="CARRIER", callback=known_carrier)
+@click.argument("spec", metavar="CARRIER", type=Carrier())
 @_account_option
 @database_option
 def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None) -> None:

@@ -20,6 +20,7 @@ from recours.cli.console import (
     FAILED,
     SEEN_BY_ALL,
     USAGE,
+    CarrierName,
     echo,
     harmless,
     person,
@@ -70,14 +71,12 @@ def yes_option(command: _Command) -> _Command:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def known_carrier(context: click.Context, parameter: click.Parameter, name: str | None) -> CarrierSpec | None:
-    """Callback of an option or argument that names a carrier: its spec by any of its names."""
-    if name is None:
-        return None
-    key = CATALOG.resolve(name)
-    if key is None:
-        raise click.BadParameter(CATALOG.no_such(name), context, parameter)
-    return CATALOG.specs[key]
+class Carrier(CarrierName):
+    """A carrier's spec by any of its names."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CarrierSpec:
+        key = CATALOG.resolve(super().convert(value, param, ctx))
+        return CATALOG.specs[str(key)]
 
 
 def home() -> Path:

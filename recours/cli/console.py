@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar, overload
 
 import click
 
@@ -20,6 +20,9 @@ from recours.core.text import MASK, clean
 from recours.core.times import read_span
 from recours.host.installation import pasteable
 from recours.host.terminal import signs, width_of, wrapped
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -211,24 +214,40 @@ def verbose_option(command: _Command) -> _Command:
     return click.option("-v", "--verbose", is_flag=True, help=text)(command)
 
 
+class CarrierName(click.ParamType):  # type: ignore[type-arg]  # it takes none before click 8.5
+    """A carrier by any of its names, as it was typed; Tab completes the keys, which have no blanks."""
+
+    name = "carrier"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from recours.carriers.registry import CATALOG  # noqa: PLC0415 (not needed by --help)
+
+        if not CATALOG.keys_of(value):
+            self.fail(CATALOG.no_such(value), param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 (needed by the Tab key alone)
+
+        from recours.carriers.registry import CATALOG  # noqa: PLC0415 (as above)
+
+        del ctx, param
+        typed = incomplete.lower()
+        return [
+            CompletionItem(key, help=spec.name)
+            for key, spec in CATALOG.specs.items()
+            if key.startswith(typed)
+        ]
+
+
 def carriers_option(command: _Command) -> _Command:
     """`--carrier`, by any of its names; repeatable."""
     text = "Only claims of this carrier; repeatable."
     return click.option(
-        "--carrier", "carriers", metavar="NAME", multiple=True, callback=known_carriers, help=text
+        "--carrier", "carriers", metavar="NAME", multiple=True, type=CarrierName(), help=text
     )(command)
-
-
-def known_carriers(
-    context: click.Context, parameter: click.Parameter, names: str | tuple[str, ...] | None
-) -> str | tuple[str, ...] | None:
-    """Callback of an option that names one carrier or several: the names as typed, if they are carriers'."""
-    from recours.carriers.registry import CATALOG  # noqa: PLC0415 (not needed by --help)
-
-    for name in (names,) if isinstance(names, str) else names or ():
-        if not CATALOG.keys_of(name):
-            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
-    return names
 
 
 def whole_number(low: int, high: int) -> Callable[[object], int]:

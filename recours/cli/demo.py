@@ -16,7 +16,7 @@ import click
 from recours.app import create_embedded, open_database
 from recours.bootstrap import make_worker
 from recours.carriers.registry import CATALOG
-from recours.cli.common import home, known_carrier, report_faults
+from recours.cli.common import Carrier, home, report_faults
 from recours.cli.console import FAILED, echo, number_option, say_error
 from recours.core.carrier import CarrierSpec
 from recours.database.dialect import FileConnection, connection_to_file
@@ -203,7 +203,7 @@ MAILS = Path("data") / "sandbox-mails"
     "--carrier",
     "spec",
     metavar="NAME",
-    callback=known_carrier,
+    type=Carrier(),
     help="Print the settings and example numbers of this one alone.",
 )
 @click.option("--delivered", is_flag=True, help="Deliver every parcel, with its proof, whatever its number.")

@@ -24,7 +24,7 @@ from recours.cli.common import (
     with_app,
     yes_option,
 )
-from recours.cli.console import FAILED, echo, harmless, past_time, person, time_of
+from recours.cli.console import FAILED, CarrierName, echo, harmless, past_time, person, time_of
 from recours.core.evidence import EvidenceKind
 from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
@@ -118,7 +118,7 @@ def detach_command(reference: str, file: str, why: str, database_url: str | None
 @click.command("correct")
 @click.argument("reference", metavar="[CLAIM]", default="")
 @click.option("--number", metavar="NUMBER", help="The right tracking number.")
-@click.option("--carrier", metavar="NAME", help="The right carrier, by any of its names.")
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="The right carrier, by any of its names.")
 @csv_option
 @dry_run_option("With --csv: show what would be done; change nothing.")
 @database_option

@@ -19,7 +19,7 @@ from recours.cli.common import (
     with_actions,
     yes_option,
 )
-from recours.cli.console import Table, echo, known_carriers, past_time, show, time_of
+from recours.cli.console import CarrierName, Table, echo, past_time, show, time_of
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
@@ -44,7 +44,7 @@ def _show_left(unmanaged: Mapping[str, int]) -> None:
 
 @click.command("enroll")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--carrier", metavar="NAME", callback=known_carriers, help="Claims of this carrier only.")
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="Claims of this carrier only.")
 @click.option(
     "--status", "statuses", metavar="STATUS", multiple=True, help="Claims with this status only; repeatable."
 )
@@ -165,9 +165,7 @@ def exclude_command(
 
 @click.command("reopen")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option(
-    "--carrier", metavar="NAME", callback=known_carriers, help="All given-up claims of this carrier."
-)
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="All given-up claims of this carrier.")
 @click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
 @click.option(
     "--error",

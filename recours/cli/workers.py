@@ -131,9 +131,16 @@ def main(name: str, arguments: list[str] | None = None, typed_as: str | None = N
 def as_subcommand(name: str, worker: str) -> click.Command:
     """The worker as a subcommand of `recours`: everything behind its name is the worker's own command line."""
 
+    def completions(context: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import ShellComplete  # noqa: PLC0415 (needed by the Tab key alone)
+
+        return ShellComplete(_command(worker), {}, name, "").get_completions(
+            [*context.params["arguments"]], incomplete
+        )
+
     class Subcommand(click.Command):
         def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-            return _command(worker).shell_complete(ctx, incomplete)
+            return completions(ctx, incomplete)
 
     @click.command(
         name,
@@ -141,7 +148,12 @@ def as_subcommand(name: str, worker: str) -> click.Command:
         context_settings={"ignore_unknown_options": True, "help_option_names": []},
         add_help_option=False,
     )
-    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.argument(
+        "arguments",
+        nargs=-1,
+        type=click.UNPROCESSED,
+        shell_complete=lambda context, _parameter, incomplete: completions(context, incomplete),
+    )
     def command(arguments: tuple[str, ...]) -> None:
         raise SystemExit(main(worker, list(arguments), f"recours {name}"))
 

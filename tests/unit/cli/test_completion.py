@@ -33,6 +33,11 @@ def completed(*words: str) -> list[str]:
         (("recours", "mail", "re"), ["release"]),
         (("recours", "fetch", "--d"), ["--dry-run", "--database-url"]),
         (("recours", "retry", "--max"), ["--max-runtime", "--max-retries"]),
+        (("recours", "pause", "dhl"), ["dhl_express", "dhl"]),
+        (("recours", "retry", "--carrier", "Chr"), ["chronopost"]),
+        (("recours", "accounts", "add", "1", "u"), ["ups"]),
+        (("recours", "carriers", "rehearse", "la"), ["laposte"]),
+        (("recours", "export", "claims", "--stage", "giv"), ["given_up"]),
     ],
 )
 def test_commands_and_options_are_completed(words: tuple[str, ...], offered: list[str]) -> None:
