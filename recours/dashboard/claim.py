@@ -94,7 +94,7 @@ def show(visit: Visit) -> Response:
         names=app.catalog.names,
         kinds={kind.value: texts(KIND_NAMES[kind]) for kind in PROOF_KINDS},
         largest_mb=LARGEST // 2**20,
-        today=texts.local(visit.now).date(),
+        today=visit.today,
     )
 
 

@@ -1,6 +1,6 @@
 """The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from urllib.parse import parse_qsl
@@ -11,18 +11,17 @@ from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.admin.actions import MOST_CLAIMS, ActionResult, Actions
-from recours.app import App
-from recours.core.claim import EARLIEST, FetchStatus, Stage, deadline_end
+from recours.core.carrier import Catalog
+from recours.core.claim import EARLIEST, Stage, deadline_end
 from recours.core.errors import ErrorKind
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
-from recours.dashboard.texts import FETCH_STATUSES, PageTexts
+from recours.dashboard.texts import DEADLINES, DISPUTES, FETCH_STATUSES, PageTexts
 from recours.dashboard.visit import Notice, Visit, do_with_each, fetch_in_background, number_in
 from recours.reporting.export import EXCEL_FR, PLAIN, export_pieces
 from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
-from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort, together
-from recours.reporting.snapshot import Reports
+from recours.reporting.records import ClaimFilter, ListedClaim, Sort, together
 
 PAGE = 50
 EXPORTED = 10_000
@@ -30,7 +29,7 @@ _LONGEST_TYPED = 100
 _LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
 _MONTHS = 3  # that a click chooses
-STATUSES = (*FetchStatus, "not_available", "manual", "")
+_NONE = "none"
 TONES = {
     Standing.FETCHED: "good",
     Standing.GIVEN_UP: "bad",
@@ -47,15 +46,16 @@ _SOON = timedelta(days=3)
 class ListAddress:
     """What an address asks for.
 
-    `unknown`: its values that do not exist, each with the name of its filter. `problem`: whose claims it asks for, and
-    `problems`: those of that kind that there are now. `carriers`: whose claims are shown, or whose problem it is.
+    `selected`: the values of each filter that it names, those of `choices`; `unknown`: others, each with the name of its
+    filter. `problem`: whose claims it asks for, and `problems`: those of that kind that there are now.
     """
 
     filter: ClaimFilter
     sort: Sort | None
     descending: bool
     page: int
-    carriers: Sequence[str]
+    choices: Mapping[str, Mapping[str, str]]
+    selected: Mapping[str, Sequence[str]]
     unknown: Sequence[tuple[str, str]]
     problem: ProblemKind | None
     problems: Sequence[Problem]
@@ -63,20 +63,16 @@ class ListAddress:
     last_day: date | None
 
 
-def read_address(query: QueryParams, app: App) -> ListAddress:
+def read_address(query: QueryParams, visit: Visit) -> ListAddress:
     """Values that do not exist are left out: an address may be older than what it names."""
-    choices: dict[str, Collection[str]] = {
-        "problem": OF_CLAIMS,
-        "status": STATUSES,
-        "stage": set(Stage),
-        "carrier": {*app.catalog.specs, ""},
-        "kind": {*ErrorKind, ""},
-    }
-    values = {name: _values(query, name) for name in choices}
-    selected = {name: tuple(value for value in values[name] if value in choices[name]) for name in choices}
-    carriers = selected["carrier"]
+    app = visit.app
+    choices = filter_choices(app.catalog, visit.texts)
+    known: dict[str, Collection[str]] = {**choices, "problem": OF_CLAIMS}
+    values = {name: _values(query, name) for name in known}
+    selected = {name: [value for value in values[name] if value in known[name]] for name in known}
+    carriers = _stored(selected["carrier"])
     kind = ProblemKind(selected["problem"][0]) if selected["problem"] else None
-    of_kind = Reports(app).problems_of(kind) if kind else []
+    of_kind = visit.reports.problems_of(kind) if kind else []
     problems = [
         problem for problem in of_kind if not (carriers and problem.carrier) or problem.carrier in carriers
     ]
@@ -87,12 +83,15 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
     zone = app.settings.policy.zone
     return ListAddress(
         ClaimFilter(
-            statuses=selected["status"],
-            stages=tuple(Stage(stage) for stage in selected["stage"]),
+            statuses=_stored(selected["status"]),
+            stages=[Stage(stage) for stage in selected["stage"]],
             # A problem of these carriers has its own claims, whichever carrier they are asked of now.
             carriers=() if is_of_carriers else carriers,
-            kinds=selected["kind"],
+            kinds=_stored(selected["kind"]),
+            disputes=_stored(selected["dispute"]),
+            deadlines=_stored(selected["deadline"]),
             due_until=app.due_until,
+            today=visit.today,
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
             concerned=together([problem.claims for problem in problems or of_kind]) if kind else None,
@@ -102,12 +101,13 @@ def read_address(query: QueryParams, app: App) -> ListAddress:
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
         page=number_in(query.get("page", ""), _FARTHEST_PAGE) or 1,
-        carriers=carriers,
+        choices=choices,
+        selected=selected,
         unknown=[
             (name, clean(value, 40))
             for name, of_filter in values.items()
             for value in of_filter
-            if value not in choices[name]
+            if value not in known[name]
         ]
         + [(name, clean(query[name], 40)) for name, day in days.items() if query.get(name) and not day],
         problem=kind,
@@ -137,10 +137,28 @@ def _last_months(today: date) -> list[tuple[date, date]]:
     return months
 
 
+def filter_choices(catalog: Catalog, texts: PageTexts) -> dict[str, dict[str, str]]:
+    """What each filter of the list offers, with its name for people; _NONE is for claims that have none."""
+    specs = sorted(catalog.specs.values(), key=lambda spec: spec.name.casefold())
+    none = {_NONE: texts("none")}
+    return {
+        "stage": {stage: texts.stage(stage) for stage in Stage},
+        "carrier": {spec.key: spec.name for spec in specs} | {_NONE: texts("unknown carrier")},
+        "deadline": {value or _NONE: texts(name) for value, name in DEADLINES.items()},
+        "dispute": {value: texts(name) for value, name in DISPUTES.items()} | none,
+        "status": {value or _NONE: texts(name) for value, name in FETCH_STATUSES.items()},
+        "kind": {kind: texts.kind(kind) for kind in ErrorKind} | none,
+    }
+
+
 def _values(query: QueryParams, name: str) -> list[str]:
-    """Each once. The form sends an empty choice for "all"; "none" stands for claims that have none."""
-    values = dict.fromkeys(value for value in query.getlist(name) if value)
-    return ["" if value == "none" else value for value in values]
+    """Each once. The form sends an empty choice for "all", and several that were chosen between commas."""
+    return [*dict.fromkeys(value for text in query.getlist(name) for value in text.split(",") if value)]
+
+
+def _stored(values: Sequence[str]) -> list[str]:
+    """The same as the database has them."""
+    return ["" if value == _NONE else value for value in values]
 
 
 @dataclass(frozen=True)
@@ -170,63 +188,38 @@ class Row:
 
 
 def show(visit: Visit) -> Response:
-    app = visit.app
     texts = visit.texts
-    address = read_address(visit.query, app)
-    filters = address.filter
+    address = read_address(visit.query, visit)
     skipped = (address.page - 1) * PAGE
     page = visit.reports.records.page(
-        filters, PAGE, skip=skipped, sort=address.sort, descending=address.descending
+        address.filter, PAGE, skip=skipped, sort=address.sort, descending=address.descending
     )
     sentences = VerdictSentences(texts.language, texts.zone)
-    names = {key: spec.name for key, spec in app.catalog.specs.items()}
-    choices = {
-        "stage": {str(stage): texts.stage(stage) for stage in Stage},
-        "status": {str(status) or "none": texts(FETCH_STATUSES[status]) for status in STATUSES},
-        "carrier": dict(sorted(names.items(), key=lambda pair: pair[1].casefold()))
-        | {"none": texts("unknown carrier")},
-        "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("none")},
-    }
-    chosen = {
-        "stage": filters.stages,
-        "status": filters.statuses,
-        "carrier": address.carriers,
-        "kind": filters.kinds,
-    }
-    today = texts.local(visit.now).date()
     return visit.page(
         "claims.html",
         address=address,
         problems=[
             clean(sentences.sentence(problem, visit.now), _LONGEST_SENTENCE) for problem in address.problems
         ],
-        rows=_rows(app, page.claims, texts),
+        rows=_rows(visit, page.claims),
         count=page.count,
-        count_text=count_text(page.count, texts),
-        choices=choices,
-        chosen={name: [str(value) or "none" for value in values] for name, values in chosen.items()},
+        count_text=texts.many(page.count),
         Sort=Sort,
         first=skipped + 1,
         last=skipped + len(page.claims),
-        today=today,
-        months=_last_months(today),
+        today=visit.today,
+        months=_last_months(visit.today),
         exported=EXPORTED,
     )
 
 
-def count_text(count: int, texts: PageTexts) -> str:
-    if count > COUNTED_UP_TO:
-        return texts("more than {count}", count=texts.number(COUNTED_UP_TO))
-    return texts.number(count)
-
-
-def _rows(app: App, claims: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
-    positions = Reports(app).positions(claims)
+def _rows(visit: Visit, claims: Sequence[ListedClaim]) -> list[Row]:
+    positions = visit.reports.positions(claims)
     rows = []
     for listed in claims:
         where = positions[listed.claim.id]
-        carrier = app.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
-        rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, texts)))
+        carrier = visit.app.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
+        rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, visit.texts)))
     return rows
 
 
@@ -274,13 +267,13 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
     if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
-    matches = visit.reports.records.matching(read_address(query, visit.app).filter, limit)
+    matches = visit.reports.records.matching(read_address(query, visit).filter, limit)
     return matches.references, matches.more
 
 
 def export(visit: Visit) -> Response:
     """What the list shows, as `recours export claims` writes it; for readers of French as their Excel reads it."""
-    address = read_address(visit.query, visit.app)
+    address = read_address(visit.query, visit)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending
     )

@@ -18,7 +18,6 @@ from recours.dashboard.texts import WORKERS, PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
 from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind, VerdictSentences, verdict
-from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Run, Success
 
@@ -87,7 +86,7 @@ def _problem(
     """`facts`: how many things it is about, since when, and the money at stake; `name`: of its carrier."""
     facts = []
     if (forms := _COUNTED_AS.get(problem.kind)) and problem.count:
-        facts.append(texts.counted(*forms, problem.count, count=_counted(problem.count, texts)))
+        facts.append(texts.counted(*forms, problem.count, count=texts.many(problem.count)))
     if problem.since:
         facts.append(texts("since {day}", day=texts.short_minute(problem.since, overview.at)))
     if money := texts.sums(problem.stake.amounts):
@@ -126,7 +125,7 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
             texts.counted("of {count} closed claim", "of {count} closed claims", overview.success.all.closed),
         ),
         (texts("Fetched"), texts.number(overview.success.all.success), "/claims?status=success", period),
-        *((label, _counted(counts[name], texts), link, "") for name, (label, link) in lists.items()),
+        *((label, texts.many(counts[name]), link, "") for name, (label, link) in lists.items()),
         (
             texts("Oldest"),
             texts.age(overview.at - oldest) if oldest else "–",
@@ -140,11 +139,6 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
             texts.counted("{count} held", "{count} held", mails_held) if mails_held else "",
         ),
     ]
-
-
-def _counted(number: int, texts: PageTexts) -> str:
-    """A count that is not gone on with beyond a limit."""
-    return f"{texts.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
 
 
 def _charts(

@@ -5,6 +5,7 @@ from recours.core.localized import Localized
 from recours.core.position import Standing
 from recours.core.translations import N_
 from recours.reporting.labels import ACTORS, STANDING, kind_name, person_named
+from recours.reporting.records import COUNTED_UP_TO, DeadlineRange
 
 MAIL_STATES = {
     "ready": N_("waits for the mail server"),
@@ -59,13 +60,19 @@ CLAIM_STATUSES = {
     "closed": N_("closed"),
 }
 FETCH_STATUSES = {
-    "": N_("none"),
     "pending": N_("pending"),
     "fetching": N_("fetching"),
     "failed": N_("failed"),
     "success": N_("success"),
     "not_available": N_("not available"),
     "manual": N_("manual"),
+    "": N_("none"),
+}
+DEADLINES = {
+    DeadlineRange.PASSED: N_("passed"),
+    DeadlineRange.IN_3_DAYS: N_("within 3 days"),
+    DeadlineRange.IN_7_DAYS: N_("within 7 days"),
+    "": N_("none"),
 }
 CARRIER_STATES = {
     "open": N_("takes calls"),
@@ -113,10 +120,11 @@ ABSENT = {
 FILTERS = {
     "stage": N_("Stage"),
     "carrier": N_("Carrier"),
+    "deadline": N_("Deadline"),
+    "dispute": N_("Dispute"),
     "status": N_("Status"),
     "kind": N_("Reason"),
     "problem": N_("Problem"),
-    "client": N_("Client"),
     "from": N_("day"),
     "to": N_("day"),
 }
@@ -135,6 +143,10 @@ class PageTexts(Localized):
 
     def actor(self, actor: Actor) -> str:
         return self(ACTORS[actor])
+
+    def many(self, count: int) -> str:
+        """A count that ends at a limit: `10,000+`."""
+        return f"{self.number(min(count, COUNTED_UP_TO))}{'+' if count >= COUNTED_UP_TO else ''}"
 
     def who(self, by: str) -> str:
         """Who did something."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -202,6 +202,11 @@ class Visit:
     @cached_property
     def now(self) -> datetime:
         return self.app.clock.now()
+
+    @property
+    def today(self) -> date:
+        """In the reader's zone."""
+        return self.texts.local(self.now).date()
 
     def claim_named(self, reference: str) -> ListedClaim | None:
         """The claim with this reference; None if no claim has it. Raises DatabaseError."""

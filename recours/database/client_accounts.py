@@ -6,7 +6,7 @@ Each reading is one query. A database that no run has worked on yet has no accou
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -50,6 +50,13 @@ _OF_CREDENTIALS: dict[str, Any] = {
 }
 _NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
 _log = logging.getLogger("__main__")
+
+
+class Contact(NamedTuple):
+    """How people know a client of the service; "": that is not known."""
+
+    email: str = ""
+    name: str = ""  # of the company, or else of the person
 
 
 def is_in_use() -> ColumnElement[bool]:
@@ -106,12 +113,20 @@ class ClientAccounts:
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
         """The addresses of these clients, by their ids; one whose address is not known is not in it."""
+        contacts = self.contacts(client_ids)
+        return {client_id: contact.email for client_id, contact in contacts.items() if contact.email}
+
+    def contacts(self, client_ids: Collection[Any]) -> dict[Any, Contact]:
+        """The addresses and names of these clients, by their ids; a client that is not known is not in it."""
         border = self._border
-        if not border.has_addresses:
+        if not border.has_clients:
             return {}
-        query = select(border.client_id, border.client_text("email"))
-        rows = self.database.all(query.where(border.client_id.in_(client_ids)))
-        return {client_id: clean(email, 200) for client_id, email in rows if email}
+        columns = [border.client_text(name) for name in ("email", "company_name", "full_name")]
+        rows = self.database.all(select(border.client_id, *columns).where(border.client_id.in_(client_ids)))
+        return {
+            client_id: Contact(clean(email or "", 200), clean(company or person or "", 200))
+            for client_id, email, company, person in rows
+        }
 
     def owner(self, number: int) -> ServiceClient | None:
         """The client of an account, also of one that was removed."""

@@ -7,7 +7,7 @@ knows is looked for in its table, in the order of its keys: that ends as soon as
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    not_,
     or_,
     select,
 )
@@ -34,7 +35,7 @@ from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.claims import is_served_by
 from recours.database.tables import claims, is_at_stage
-from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, Sort
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, DeadlineRange, Sort
 
 _c = claims.c
 _LONGEST_TYPED = 1000
@@ -124,12 +125,15 @@ class Search:
             (self.border.text("pod_fetch_status"), criteria.statuses),
             (self.border.text("client_id"), criteria.clients),
             (_c.kind, criteria.kinds),
+            (func.lower(func.trim(self.border.text("dispute_type"))), criteria.disputes),
         ]
         conditions: list[ColumnElement[bool]] = [
             _is_one_of(value, values) for value, values in choices if values
         ]
         if criteria.carriers:
             conditions.append(self._is_of(criteria.carriers))
+        if criteria.deadlines:
+            conditions.append(or_(*map(self._has_deadline, criteria.deadlines)))
         if criteria.stages:
             conditions.append(self._is_at_stages(sort))
         if typed := " ".join(criteria.text.split()):
@@ -156,6 +160,19 @@ class Search:
         if Stage.READY in stages:
             return or_(is_at, and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until))
         return and_(is_at, or_(~is_at_stage(Stage.WAITING), _c.next_at > due_until))
+
+    def _has_deadline(self, deadline: str) -> ColumnElement[bool]:
+        """Compared by the day alone, as it is read. What is not a day is no deadline."""
+        text = func.coalesce(self.border.text("response_deadline"), "")
+        day = self.border.dialect.compared(func.substr(text, 1, 10))
+        is_day = day.like("____-__-__")
+        today = self.criteria.today
+        if not deadline:
+            return not_(is_day)
+        if deadline == DeadlineRange.PASSED:
+            return and_(is_day, day < today.isoformat())
+        last = today + timedelta(days=int(deadline))
+        return and_(is_day, day.between(today.isoformat(), last.isoformat()))
 
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = []

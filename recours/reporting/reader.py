@@ -43,7 +43,7 @@ from recours.database.claim_rows import (
     reading_without_ours,
 )
 from recours.database.claims import leasable_ids
-from recours.database.client_accounts import ClientAccounts
+from recours.database.client_accounts import ClientAccounts, Contact
 from recours.database.engine import Database
 from recours.database.schema.inspection import Schema
 from recours.database.tables import (
@@ -193,11 +193,15 @@ class DatabaseRecords:
         return self._with_clients(listed for listed in map(by_id.get, ids) if listed)
 
     def _with_clients(self, claims_: Iterable[ListedClaim]) -> list[ListedClaim]:
-        """The same claims, each with its client's address."""
+        """The same claims, each with its client's address and name."""
         listed_claims = list(claims_)
         client_ids = {listed.claim.client_id for listed in listed_claims} - {None}
-        emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
-        return [replace(listed, client=emails.get(listed.claim.client_id, "")) for listed in listed_claims]
+        contacts = ClientAccounts(self.database).contacts(client_ids) if client_ids else {}
+        with_clients = []
+        for listed in listed_claims:
+            contact = contacts.get(listed.claim.client_id, Contact())
+            with_clients.append(replace(listed, client=contact.email, client_name=contact.name))
+        return with_clients
 
     def _listed(self, source: FromClause | None = None) -> Select[Any]:
         """All that a list shows of claims; `source`: the service's rows and ours, if not all of the service's."""

@@ -132,12 +132,20 @@ class PastChange:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+class DeadlineRange(StrEnum):
+    """When a claim's deadline is, by its day; a number is of days to come, today's deadlines among them."""
+
+    PASSED = "passed"
+    IN_3_DAYS = "3"
+    IN_7_DAYS = "7"
+
+
 @dataclass(frozen=True)
 class ClaimFilter:
     """Which claims a list shows; an empty field leaves all.
 
-    `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors. In each of them, ""
-    is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
+    `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors; `disputes`: types;
+    `deadlines`: values of DeadlineRange, as of `today`. In each of them, "" is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
     customer, in whatever case; blanks in a number are not counted. `concerned`: those that a problem is about; None: all.
     A claim that recours keeps nothing of belongs to the carrier that the service names. Waiting claims whose retry comes by
     `due_until` are ready ones, as in a backlog. `created_from`, `created_until`: aware; of that time, or before it. Claims
@@ -150,10 +158,13 @@ class ClaimFilter:
     text: str = ""
     clients: Collection[str] = ()
     kinds: Collection[str] = ()
+    disputes: Collection[str] = ()
+    deadlines: Collection[str] = ()
     concerned: Concerned | None = None
     created_from: datetime | None = None
     created_until: datetime | None = None
     due_until: datetime | None = field(default=None, compare=False)
+    today: date = field(default=date.max, compare=False)
 
 
 ALL_CLAIMS = ClaimFilter()
@@ -184,7 +195,9 @@ class ListedClaim:
     currency: str = ""
     order: str = ""
     customer: str = ""  # who was to receive the parcel
-    client: str = ""  # the address of the service's client whose claim it is; read for lists only
+    # The address and the name of the service's client whose claim it is; read for lists only.
+    client: str = ""
+    client_name: str = ""
 
     def leased_until(self, now: datetime) -> datetime | None:
         """When the lease ends that a run has on it now; None: none has."""

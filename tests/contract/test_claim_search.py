@@ -17,11 +17,12 @@ from recours.database.engine import Database
 from recours.database.tables import DONE, claims
 from recours.reporting import claim_search
 from recours.reporting.reader import DatabaseRecords
-from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, DeadlineRange, Matching, Sort
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, Kind
 from tests.fakes.examples import MODEST
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+TODAY = NOW.date()
 CATALOG = Catalog([SPEC])
 ALL = ClaimFilter()
 SHOPS = {
@@ -80,10 +81,24 @@ def is_wanted(row: dict[str, Any], wanted: ClaimFilter) -> bool:
         (carrier_key(row), wanted.carriers),
         (str(row["client_id"] or ""), wanted.clients),
         ((row["kind"] if row["stage"] else None) or "", wanted.kinds),
+        ((row["dispute_type"] or "").strip().lower(), wanted.disputes),
     )
-    return all(not values or value in values for value, values in chosen) and (
-        not wanted.text.strip() or holds(row, wanted.text)
+    is_in_time = not wanted.deadlines or any(
+        is_within(row["response_deadline"], deadline) for deadline in wanted.deadlines
     )
+    return (
+        is_in_time
+        and all(not values or value in values for value, values in chosen)
+        and (not wanted.text.strip() or holds(row, wanted.text))
+    )
+
+
+def is_within(deadline: date | None, wanted: str) -> bool:
+    if deadline is None or not wanted:
+        return deadline is None and not wanted
+    if wanted == "passed":
+        return deadline < TODAY
+    return TODAY <= deadline <= TODAY + timedelta(days=int(wanted))
 
 
 def next_try(row: dict[str, Any]) -> Any:
@@ -138,7 +153,8 @@ ROWS = st.lists(
             "carrier": st.sampled_from(["Chronopost", "CHRONO-post", "UPS", "Pigeon"]),
             "client_id": st.none() | st.sampled_from([1, 2, 3]),
             "amount_requested": st.sampled_from([0.0, 9.5, 10.0, 100.25]),
-            "response_deadline": st.none() | st.integers(1, 4).map(lambda day: date(2026, 2, day)),
+            "response_deadline": st.none() | st.integers(-1, 8).map(lambda days: TODAY + timedelta(days)),
+            "dispute_type": st.sampled_from(["", "lost", " LOST", "damaged", "another"]),
             "created_at": _TIMES,
             "pod_fetch_status": _STATUSES,
             "stage": _STAGES,
@@ -168,6 +184,9 @@ FILTERS = st.builds(
     text=TYPED,
     clients=some(st.sampled_from(["", "1", "3", "x"])),
     kinds=some(_KINDS),
+    disputes=some(st.sampled_from([None, "lost", "damaged"])),
+    deadlines=some(st.sampled_from([None, *DeadlineRange])),
+    today=st.just(TODAY),
     due_until=_TIMES,
 )
 
@@ -177,10 +196,24 @@ for _name in ("customer_name", "currency"):
     TABLE.append_column(Column(_name, Text))
 
 
+def test_a_deadline_that_is_no_day_is_none(records: DatabaseRecords) -> None:
+    """SQLite takes any text; PostgreSQL a column of times."""
+    put(records, [{"order_id": "O", "carrier": "UPS", "amount_requested": 1} for _ in range(3)])
+    with records.database.write() as connection:
+        if records.database.dialect.has_any_text:
+            connection.execute(text("UPDATE claims SET response_deadline = '05/02/2026' WHERE id = 1"))
+        connection.execute(text("UPDATE claims SET response_deadline = '2026-02-05 23:59:00' WHERE id = 2"))
+    found = {
+        deadline: records.matching(ClaimFilter(deadlines=[deadline], today=TODAY)).references
+        for deadline in ("", *DeadlineRange)
+    }
+    assert found == {"": ["CLM-2", "CLM-0"], "passed": [], "3": ["CLM-1"], "7": ["CLM-1"]}
+
+
 def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
     """In place of all that there are; of those with a stage recours has a row."""
     for n, row in enumerate(rows):
-        row |= {"id": n + 1, "claim_reference": f"CLM-{n}", "dispute_type": "lost"}
+        row |= {"id": n + 1, "claim_reference": f"CLM-{n}", "dispute_type": row.get("dispute_type", "lost")}
     own = ("stage", "lane", "kind", "next_at")
     with records.database.write() as connection:
         connection.execute(delete(TABLE))
@@ -257,9 +290,10 @@ def test_a_listed_claim_names_its_client_its_order_and_its_customer(records: Dat
     unknown = {"order_id": "", "customer_name": None, "client_id": None, "currency": None}
     put(records, [{"carrier": "UPS", "amount_requested": 1} | row for row in (unknown, known)])
     found = [
-        (one.order, one.customer, one.client, one.currency) for one in records.page(ClaimFilter(), 9).claims
+        (one.order, one.customer, one.client, one.client_name, one.currency)
+        for one in records.page(ClaimFilter(), 9).claims
     ]
-    assert found == [("O-7", "Zoé", SHOPS[1][0], "USD"), ("", "", "", "")]
+    assert found == [("O-7", "Zoé", SHOPS[1][0], "La Boutique", "USD"), ("", "", "", "", "")]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from recours.database.engine import Database
 from recours.database.tables import changes
 from tests.conftest import SERVICE_CLAIMS
 from tests.integration.page.conftest import PageClient, Shown
+from tests.own_rows import set_service
 
 AddClaims = Callable[..., None]
 _CLIENT = text(
@@ -97,6 +98,37 @@ def test_a_column_sorts_and_says_so(page: PageClient) -> None:
     assert 'aria-sort="ascending"' in shown.html
     assert 'href="/claims?status=failed&amp;sort=deadline&amp;order=desc"' in shown.html
     assert 'aria-sort="descending"' in page.get("/claims?sort=deadline&order=desc").html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_the_sort_stays_whatever_is_filtered_searched_or_turned_to(page: PageClient) -> None:
+    html = page.get("/claims?sort=amount&order=desc&status=failed").html
+    form = html.partition('class="filters" role="search"')[2].partition("</form>")[0]
+    assert '<input type="hidden" name="sort" value="amount">' in form
+    assert '<input type="hidden" name="order" value="desc">' in form
+    assert 'rel="next" href="/claims?sort=amount&amp;order=desc&amp;status=failed&amp;page=2"' in html
+    assert 'href="/claims?sort=amount&amp;order=desc&amp;status=failed&amp;client=1"' in html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_claims_are_filtered_by_deadline_and_by_dispute(page: PageClient, database: Database) -> None:
+    today = datetime.now(UTC).date()
+    for number, days in ((1, -1), (2, 2), (3, 6)):
+        set_service(database, f"CLM-{number:05}", response_deadline=today + timedelta(days))
+    set_service(database, "CLM-00004", dispute_type="damaged")
+    assert references(page.get("/claims?deadline=passed")) == ["CLM-00001"]
+    assert references(page.get("/claims?deadline=3")) == ["CLM-00002"]
+    assert references(page.get("/claims?deadline=7&sort=deadline")) == ["CLM-00002", "CLM-00003"]
+    assert "1–50 of 57" in page.get("/claims?deadline=none").text
+    assert references(page.get("/claims?dispute=damaged")) == ["CLM-00004"]
+    assert references(page.get("/claims?dispute=none")) == []
+
+
+@pytest.mark.usefixtures("sixty")
+def test_several_values_of_a_link_stay_when_another_filter_is_chosen(page: PageClient) -> None:
+    shown = page.get("/claims?status=failed&status=pending")
+    assert '<option value="failed,pending" selected>several</option>' in shown.html
+    assert references(page.get("/claims?status=failed,pending&carrier=ups")) == ["CLM-00007"]
 
 
 @pytest.mark.usefixtures("sixty")
