@@ -222,7 +222,7 @@ class Actions:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
         reason = _reason(why)
         with self._translating_errors():
-            if not reason:
+            if not reason and not dry_run:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
         exclude = partial(self.app.enrolment.exclude, why=reason)
         done = partial(self._done, "excluded")

@@ -35,7 +35,7 @@ class FileRow:
 
 def read_claim_file(content: bytes, most: int, *, needs_values: bool) -> list[FileRow]:
     """Its rows, at most so many. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
-    lines = enumerate(StringIO(_text(content), newline=None), 1)
+    lines = enumerate(StringIO(text_of(content), newline=None), 1)
     filled = list(islice(((number, line) for number, line in lines if line.strip(_NOTHING)), most + 2))
     if len(filled) > most + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(most)}))
@@ -51,8 +51,8 @@ def read_claim_file(content: bytes, most: int, *, needs_values: bool) -> list[Fi
     return _without_repeats(rows)
 
 
-def _text(content: bytes) -> str:
-    """Excel writes UTF-8 or, in the west of Europe, Windows-1252."""
+def text_of(content: bytes) -> str:
+    """What a file says. Excel writes UTF-8 or, in the west of Europe, Windows-1252. Raises ClaimsRefusedError."""
     if len(content) > LARGEST:
         raise ClaimsRefusedError(ClaimRefusal("large_file", facts={"mb": str(LARGEST_MB)}))
     for encoding in ("utf-8-sig", "cp1252"):

@@ -28,13 +28,14 @@ from starlette.status import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from recours.admin.claim_file import LARGEST as LARGEST_CSV
 from recours.admin.results import RecoursError
 from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.password import LoginThrottle
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_
-from recours.dashboard import carriers, claim, claims, documents, mails, overview
+from recours.dashboard import bulk, carriers, claim, claims, documents, mails, overview
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import (
@@ -72,7 +73,11 @@ _LARGEST_FORM = 100_000  # bytes
 # A form comes within the first, and as long as it takes at so many bytes a second.
 _PATIENCE_S = 20.0
 _SLOWEST = 40_000
-_LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
+_LARGER_FORMS = {  # with a file; one a little too large is named as that
+    "/claim/attach": LARGEST + 2_000_000,
+    "/claims/preview": LARGEST_CSV + 2_000_000,
+    "/claims/apply": 3 * LARGEST_CSV + _LARGEST_FORM,  # a sign may take three bytes
+}
 
 _SAME_PASSWORDS = N_(
     "The operator's password and the viewers' are the same: change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH."
@@ -106,6 +111,7 @@ GET_ROUTES: Mapping[str, View] = {
     "/find": claim.find,
     "/claims": claims.show,
     "/claims.csv": claims.export,
+    bulk.ADDRESS: bulk.show,
     "/claim": claim.show,
     "/document": documents.show,
     "/dossier": documents.show_dossier,
@@ -119,6 +125,8 @@ GET_ROUTES: Mapping[str, View] = {
 # These take an operator.
 POST_ROUTES: Mapping[str, View] = {
     "/claims/do": claims.act,
+    "/claims/preview": bulk.preview,
+    "/claims/apply": bulk.apply,
     "/claim/correct": claim.correct,
     "/claim/attach": claim.attach,
     "/claim/accept": claim.accept,
@@ -238,9 +246,8 @@ class _Page:
         async def endpoint(request: Request) -> Response:
             # From visitors who may not act, nothing is read.
             admitted = await run_in_threadpool(self._admit, request, acts=True)
-            async with request.form(
-                max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FORM
-            ) as form:
+            largest = _LARGER_FORMS.get(request.scope["path"], _LARGEST_FORM)
+            async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=largest) as form:
                 return await run_in_threadpool(self._answer, request, act, form, *admitted)
 
         return endpoint

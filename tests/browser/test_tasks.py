@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import HEIGHT, LANGUAGES, NUMBER, SCHEMES, WIDTHS, World
 
@@ -203,6 +203,45 @@ def test_pause_chronopost(
     assert world.service.one(
         "SELECT count(*) FROM recours_actions WHERE what = 'paused' AND subject = 'chronopost'"
     ) == (1,)
+
+
+@every_kind
+def test_correct_three_hundred(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    world.service.add(
+        *({"claim_reference": f"BULK-{n}", "tracking_number": f"XY{n:09}FR"} for n in range(300))
+    )
+    one = somebody(width, language, scheme)
+    one.click(one.page.get_by_role("link", name=CLAIMS[language], exact=True))
+    one.click(one.page.locator("a[href='/claims/file']"))
+    content = "\n".join(f"BULK-{n};XY{n + 500:09}FR" for n in range(300)).encode()
+    with one.page.expect_file_chooser() as chooser:
+        one.click(one.page.locator("#file"))
+    chooser.value.set_files({"name": "corrections.csv", "mimeType": "text/csv", "buffer": content})
+    one.click(one.page.locator("[action='/claims/apply'] button.main"))
+    expect(one.page.locator("#notice.good")).to_contain_text("300")
+    assert one.clicks <= 4
+    assert one.seconds <= 10 * _busy()
+    assert world.service.one(
+        "SELECT count(*) FROM claims WHERE claim_reference LIKE 'BULK-%' AND tracking_number >= 'XY000000500FR'"
+    ) == (300,)
+
+
+def test_a_file_is_acted_on_without_a_script(world: World, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{world.service.url}/claims/file")
+    page.select_option("#action", "exclude")
+    page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"CLM-2026-004"})
+    page.locator("main form button.main").click()
+    page.fill("#why", "settled")
+    page.locator("[action='/claims/apply'] button.main").click()
+    expect(page.locator("#notice.good")).to_be_visible()
+    context.close()
+    assert world.service.one(
+        "SELECT pod_fetch_status FROM claims WHERE claim_reference = 'CLM-2026-004'"
+    ) == ("manual",)
 
 
 def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Page], world: World) -> None:

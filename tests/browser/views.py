@@ -6,6 +6,7 @@ VIEWS = {
     "claims chosen by filters": "/claims?carrier=ups&stage=given_up&sort=age&order=desc",
     "claims of a problem": "/claims?problem=unknown_carrier",
     "no claims": "/claims?text=nothing-like-that",
+    "claims from a file": "/claims/file",
     "claim with a PDF": "/claim?reference=CLM-2026-000",
     "claim with a picture": "/claim?reference=CLM-2026-001",
     "claim with a web page": "/claim?reference=UPS-1",

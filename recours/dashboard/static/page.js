@@ -91,7 +91,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("change", (event) => {
   const changed = event.target;
-  if (changed.matches("select[data-sends]")) {
+  if (changed.matches("[data-sends]")) {
     changed.form.requestSubmit();
     return;
   }
