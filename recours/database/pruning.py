@@ -1,4 +1,4 @@
-"""What is past its keeping time goes: documents, signatories, attempts, and the texts of events and mails.
+"""What is past its keeping time goes, or all that there is of some claims: documents, attempts, and texts of events and mails.
 
 The order within a part is what makes a crash harmless. The claims are leased first, so that no run fetches them. Then the
 files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
@@ -9,14 +9,17 @@ the same rows, counts a file that is gone as deleted, and goes on. A file that c
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Delete,
     FromClause,
+    Select,
     Table,
     Text,
+    Update,
     and_,
     bindparam,
     cast,
@@ -70,6 +73,7 @@ _OPEN_MAIL = exists(
 )
 # Of the service, what names the document.
 _OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
+NO_TEXT: dict[str, Any] = {"plain": "", "html": ""}
 _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
@@ -92,6 +96,15 @@ class OldRows:
     source: FromClause
     conditions: tuple[ColumnElement[bool], ...]
     values: dict[str, Any] | None = None
+
+    @property
+    def count(self) -> Select[Any]:
+        return select(func.count()).select_from(self.source).where(*self.conditions)
+
+    def forgetting(self, *conditions: ColumnElement[bool]) -> Delete | Update:
+        """What removes those of them that meet these conditions too."""
+        statement = delete(self.table) if self.values is None else update(self.table).values(self.values)
+        return statement.where(*conditions)
 
 
 Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
@@ -118,21 +131,47 @@ class Pruned:
         return not any(parts)
 
 
+class Scope(Protocol):
+    """What goes."""
+
+    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
+        """Which attempts, or pieces of evidence."""
+
+    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
+        """Of which claims."""
+
+    @property
+    def is_shared(self) -> ColumnElement[bool]:
+        """Attempts whose document stays."""
+
+    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
+        """What else goes, by its count in `Pruned`."""
+
+
 def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
+    scope = OlderThan(cutoff)
     pruned = Pruned()
-    counts: dict[str, Any] = {}
+    prune_files(past, erase, scope, now, pruned)
+    others = scope.others(past.database.border, now())
+    counts: dict[str, Any] = {name: sum(map(past.forget_rows, parts)) for name, parts in others.items()}
+    return replace(pruned, **counts)
+
+
+def prune_files(
+    past: "DatabasePast", erase: Erase, scope: Scope, now: Callable[[], datetime], pruned: Pruned
+) -> None:
+    """Delete attempts with their documents, and further evidence, and count them."""
     for table in (attempts, evidence):
-        count = last = 0
-        while part := past.lease(table, cutoff, now(), last):
+        last = 0
+        while part := past.lease(table, scope, now(), last):
             files, last = part
             gone = [file for file in files if _erased(file, erase, pruned)]
             past.forget(table, files, gone, now())
-            count += len(gone)
-        counts["attempts" if table is attempts else "evidence"] = count
-    for name, parts in past.old_rows(cutoff, now()).items():
-        counts[name] = sum(map(past.forget_rows, parts))
-    return replace(pruned, **counts)
+            if table is attempts:
+                pruned.attempts += len(gone)
+            else:
+                pruned.evidence += len(gone)
 
 
 def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
@@ -155,43 +194,38 @@ class DatabasePast:
     holder: str  # of the leases on claims
     by: str = "recours prune"  # who has it done
 
-    def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
+    def outlook(self, scope: Scope, now: datetime) -> Pruned:
         border = self.database.border
         size = func.coalesce(func.sum(_a.document_size), 0)
         old_attempts = select(func.count(), func.count(_a.document_path), size)
         old_attempts = old_attempts.select_from(_join_claims(border, attempts))
-        old_attempts = old_attempts.where(_a.started_at < cutoff, _is_over(border, now))
+        old_attempts = old_attempts.where(*scope.rows(attempts), scope.may_go(border, now))
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-        are_old = *_old_evidence(cutoff), _is_over(border, now), alone
+        are_old = *scope.rows(evidence), scope.may_go(border, now), alone
         pieces = OldRows(evidence, _join_claims(border, evidence), are_old)
-        old_rows = self.old_rows(cutoff, now) | {"evidence": [pieces]}
+        others = scope.others(border, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old_attempts).one()
-            counts: dict[str, Any] = dict.fromkeys(old_rows, 0)
-            for name, parts in old_rows.items():
-                for old in parts:
-                    query = select(func.count()).select_from(old.source).where(*old.conditions)
-                    counts[name] += connection.scalar(query)
+            counts: dict[str, Any] = {
+                name: sum(connection.scalar(rows.count) or 0 for rows in parts)
+                for name, parts in others.items()
+            }
         return Pruned(*attempts_and_documents, **counts)
 
-    def lease(
-        self, table: Table, cutoff: datetime, now: datetime, last: int
-    ) -> tuple[list[OldFile], int] | None:
+    def lease(self, table: Table, scope: Scope, now: datetime, last: int) -> tuple[list[OldFile], int] | None:
         """Lease claims that are not tried any more: their next attempts, or pieces, after the id `last`; and up to which id."""
         border = self.database.border
-        if table is attempts:
-            query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
-        else:
-            query = select(border.key, *_OLD_PIECE).where(*_old_evidence(cutoff))
-        query = query.select_from(_join_claims(border, table)).where(table.c.id > last, _is_over(border, now))
-        query = query.order_by(table.c.id).limit(_CHUNK)
-        rows = self.database.all(query)
+        is_over = scope.may_go(border, now)
+        columns = (*_OLD_ATTEMPT, scope.is_shared) if table is attempts else _OLD_PIECE
+        query = select(border.key, *columns).select_from(_join_claims(border, table))
+        query = query.where(*scope.rows(table), table.c.id > last, is_over)
+        rows = self.database.all(query.order_by(table.c.id).limit(_CHUNK))
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         still_over = select(_c.claim_id).select_from(border.joined())
-        still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
+        still_over = still_over.where(_c.claim_id.in_(ids), is_over).order_by(_c.claim_id)
         with self.database.write() as connection:
             # A lease is kept in our row, which a claim that is long done has no more.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
@@ -240,9 +274,52 @@ class DatabasePast:
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
-    def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
-        """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
-        border = self.database.border
+    def forget_rows(self, old: OldRows) -> int:
+        """Remove them, a part at a time; how many."""
+        (key,) = old.table.primary_key
+        portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
+        portion = portion.with_for_update(skip_locked=True, of=old.table)
+        count = 0
+        while True:
+            with self.database.write() as connection:
+                ids = list(connection.scalars(portion))
+                connection.execute(old.forgetting(key.in_(ids)))
+            if not ids:
+                return count
+            count += len(ids)
+
+
+@dataclass(frozen=True)
+class OlderThan:
+    """What is older, of claims that are not tried any more."""
+
+    cutoff: datetime
+
+    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
+        if table is attempts:
+            return (_a.started_at < self.cutoff,)
+        # Pieces that no later attempt brought too.
+        is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
+        later = exists(select(_a.id).where(*is_alike, _a.started_at >= self.cutoff))
+        return _v.obtained_at < self.cutoff, ~later
+
+    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
+        """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
+        is_left_alone = border.is_worked_on.is_not(true())
+        return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
+
+    @property
+    def is_shared(self) -> ColumnElement[bool]:
+        """Attempts whose very document a later one brought too, as its proof or beside that."""
+        later = attempts.alias("later").c
+        is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
+        is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= self.cutoff
+        is_later = exists(select(later.id).where(*is_alike, later.started_at >= self.cutoff))
+        return or_(is_later, exists().where(*is_piece))
+
+    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
+        """Of an event the rest stays, so that nothing is mailed twice."""
+        cutoff = self.cutoff
         last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
         signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
         unsigned = {"known_delivery": None, "version": _c.version + 1}
@@ -252,52 +329,15 @@ class DatabasePast:
         return {
             "deliveries": [OldRows(claims, border.joined(), signed, unsigned)],
             "events": [OldRows(events, events, facts, {"facts": {}})],
-            "mails": [OldRows(mails, mails, texts, {"plain": "", "html": ""})],
+            "mails": [OldRows(mails, mails, texts, NO_TEXT)],
             "changes": [OldRows(table, table, (table.c.at < cutoff,)) for table in (changes, actions)],
         }
-
-    def forget_rows(self, old: OldRows) -> int:
-        """Remove them, a part at a time; how many."""
-        (key,) = old.table.primary_key
-        portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
-        portion = portion.with_for_update(skip_locked=True, of=old.table)
-        statement = delete(old.table) if old.values is None else update(old.table).values(old.values)
-        count = 0
-        while True:
-            with self.database.write() as connection:
-                ids = list(connection.scalars(portion))
-                connection.execute(statement.where(key.in_(ids)))
-            if not ids:
-                return count
-            count += len(ids)
-
-
-def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
-    """Attempts whose very document a later one brought too, as its proof or beside that."""
-    later = attempts.alias("later").c
-    is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
-    is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
-    return or_(
-        exists(select(later.id).where(*is_alike, later.started_at >= cutoff)), exists().where(*is_piece)
-    )
-
-
-def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Pieces that no later attempt brought too."""
-    is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
-    return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
 
 def _join_claims(border: Border, table: Table) -> FromClause:
     """Rows of it, each with its claim and ours of that."""
     of_service = table.outerjoin(border.claims, border.key == table.c.claim_id)
     return of_service.outerjoin(claims, _c.claim_id == table.c.claim_id)
-
-
-def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
-    is_left_alone = border.is_worked_on.is_not(true())
-    return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
