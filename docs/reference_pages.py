@@ -32,7 +32,7 @@ from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, POD_
 from recours.database.engine import Database
 from recours.database.schema.creation import create_file
 from recours.database.schema.rights import Need, needs_of
-from recours.database.tables import DONE, NOT_ENROLLED, metadata
+from recours.database.tables import DONE, ERASED, NOT_ENROLLED, metadata
 from recours.host.home import SETTING as HOME
 from recours.reporting.problems import PROBLEMS
 from recours.runs.summary import Report, Stats
@@ -201,6 +201,7 @@ _GROUPS = {
         "recours backup",
         "recours restore",
         "recours prune",
+        "recours erase",
         "recours verify",
     ),
     "Try out": ("recours demo", "recours sandbox"),
@@ -340,7 +341,7 @@ def stored_values() -> dict[str, list[str]]:
     """By column: the values that are stored in it."""
     values: dict[str, Iterable[str]] = {
         "claims.pod_fetch_status": [*FetchStatus, MANUAL],
-        "recours_claims.stage": [*Stage, DONE, NOT_ENROLLED],
+        "recours_claims.stage": [*Stage, DONE, NOT_ENROLLED, ERASED],
         "recours_claims.kind": ErrorKind,
         "recours_claims.error_key": Sentence,
         "recours_attempts.error_kind": ErrorKind,

@@ -22,6 +22,7 @@ from recours.admin.accounts import AccountActions
 from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
 from recours.admin.claim_file import FileRow, read_claim_file
 from recours.admin.dossier import make_dossier
+from recours.admin.erase import Eraser
 from recours.admin.fetch import RequestedFetch
 from recours.admin.results import AttachResult, RecoursError, ResultSentences
 from recours.app import App
@@ -56,7 +57,7 @@ from recours.runs.eligibility import (
     why_not_exclude,
     why_not_reopen,
 )
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError, why_erased
 from recours.runs.source import unknown_claim
 
 LONGEST_WHY = 300
@@ -116,6 +117,16 @@ SENTENCES: dict[str, str] = {
     "detached_next": N_(
         "{reference}: the proof was taken back and is kept as {path}; the best of the others counts."
     ),
+    "to_erase": N_(
+        "To be erased for good: claims {claims}, documents {documents}, e-mails {mails}, carrier accounts {accounts}."
+    ),
+    "erased": N_(
+        "Erased: claims {claims}, documents {documents}, e-mails {mails}, carrier accounts {accounts}."
+    ),
+    "not_erased": N_(
+        "Not erased: backups, logs, exported files and dossiers, and the service's own tables, notifications among them."
+    ),
+    "undeleted": N_("{path} could not be deleted ({why}): its record is kept. Erase it again."),
     "enrolled": N_("{reference}: enrolled; the fetch worker's next run asks the carrier."),
     "corrected": N_("{reference}: corrected; the next run starts over with it."),
     "doubtful": N_(
@@ -411,10 +422,42 @@ class Actions:
         key = "detached" if is_pod and not following else "detached_next"
         return self._result(claim.reference, key, reference=clean(claim.reference, 100), path=apart)
 
+    def erase(
+        self,
+        references: Sequence[str] = (),
+        *,
+        client: Any = None,
+        deleted: bool = False,
+        dry_run: bool = False,
+    ) -> list[ActionResult]:
+        """Erase all that is kept of these claims, of a client (address or id), or of claims that the service has deleted.
+
+        How much that was, what stays, and what could not be erased. `dry_run`: only say how much that is.
+        """
+        with self._translating_errors():
+            eraser = Eraser(self.app, self.by)
+            if client:
+                subject = eraser.of_client(client)
+            else:
+                subject = eraser.of_deleted() if deleted else eraser.of_claims(references)
+            erased, refusals = (eraser.outlook(subject), []) if dry_run else eraser.erase(subject)
+        facts = {name: getattr(erased, name) for name in ("claims", "documents", "mails", "accounts")}
+        undeleted = [
+            self._say("undeleted", path=clean(path), why=clean(why)) for path, why in erased.undeleted.items()
+        ]
+        failures = [refusal.sentence(self.language) for refusal in refusals] + undeleted
+        return [
+            self._result(subject.name, "to_erase" if dry_run else "erased", **facts),
+            self._result(subject.name, "not_erased"),
+            *(ActionResult("", sentence, is_done=False) for sentence in failures),
+        ]
+
     def _listed(self, reference: str) -> ListedClaim:
         listed = self.reports.records.find(reference)
         if listed is None:
             raise ClaimsRefusedError(unknown_claim(self.app.claims, reference))
+        if refusal := why_erased(listed.claim):
+            raise ClaimsRefusedError(refusal)
         return listed
 
     # ---------------------------------------------------------------- carriers
@@ -608,7 +651,7 @@ class Actions:
             for reference in references:
                 claim = listed[reference].claim if reference in listed else None
                 if claim:
-                    refusal = refusal_of(claim)
+                    refusal = why_erased(claim) or refusal_of(claim)
                 else:
                     unknown_count += 1
                     refusal = self._unknown(reference, is_guessed=unknown_count <= _MOST_GUESSED)

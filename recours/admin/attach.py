@@ -28,7 +28,7 @@ from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError, why_erased
 from recours.runs.source import named_state, unknown_claim
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class Attacher:
         if listed is None:
             raise UnfitClaimsError(unknown_claim(self.claims, reference))
         claim = listed.claim
+        if refusal := why_erased(claim):
+            raise ClaimsRefusedError(refusal)
         pieces = self.records.evidence(claim.id)
         digest = sha256(attachment.content).hexdigest()
         duplicate = next((piece for piece in pieces if piece.sha256 == digest), None)

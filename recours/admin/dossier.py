@@ -22,7 +22,7 @@ from recours.evidence.verification import read_stored
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, ShownDelivery, piece_text
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, why_erased
 from recours.runs.source import unknown_claim
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
     listed = reports.records.find(reference)
     if listed is None:
         raise ClaimsRefusedError(unknown_claim(app.claims, reference))
+    if refusal := why_erased(listed.claim):
+        raise ClaimsRefusedError(refusal)
     evidence = ClaimEvidence(reports.records.evidence(listed.claim.id), listed.dispute)
     texts = Localized(language, app.settings.policy.zone)
     exhibits = list(_exhibits(listed, evidence, app, texts))

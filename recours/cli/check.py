@@ -26,6 +26,8 @@ from recours.core.text import Redactor, clean, plural
 from recours.database.border import INDEX
 from recours.database.dialect import files_of_sqlite, is_file
 from recours.database.engine import Database, DatabaseError, clock_offset
+from recours.database.erasing import ClaimErasure
+from recours.database.pruning import DatabasePast
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
@@ -169,6 +171,7 @@ def _checks(context: CheckContext) -> dict[str, Check]:
         "fleet": partial(_fleet, context),
         "credentials": partial(_credentials, context),
         "problems": partial(_problems, context),
+        "deleted claims": partial(_deleted_claims, context),
         "permissions": _secret_files,
         "private files": partial(_private_files, context),
         "mail": partial(_mail, context),
@@ -262,6 +265,11 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
     if overview := context.facts.overview:
         yield from checks.problems(verdict(overview), VerdictSentences("en", context.settings.policy.zone))
+
+
+def _deleted_claims(context: CheckContext) -> Iterator[CheckResult]:
+    if app := context.facts.app:
+        yield checks.deleted_claims(*ClaimErasure(DatabasePast(app.database, "")).count_left())
 
 
 def _secret_files() -> Iterator[CheckResult]:

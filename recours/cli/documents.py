@@ -39,6 +39,7 @@ from recours.reporting.claim_reports import evidence_of
 from recours.reporting.evidence import piece_json
 from recours.reporting.records import iso
 from recours.reporting.snapshot import Reports
+from recours.runs.refusals import ClaimsRefusedError, why_erased
 
 
 @click.command("attach")
@@ -312,6 +313,8 @@ def _claim_id(app: App, reference: str) -> Any:
     claim = app.claims.find(reference)
     if claim is None:
         raise unknown_claim(app, reference)
+    if refusal := why_erased(claim):
+        raise ClaimsRefusedError(refusal)
     return claim.id
 
 
@@ -334,6 +337,11 @@ def _text(verification: Verification, *, is_signed: bool) -> str:
     text = (
         f"{plural(verification.files, 'file')} read; the next run's manifest will name {pending} of them.\n"
     )
+    count, erased_at = verification.custody.erasures()
+    if erased_at and not verification.claim_ids:
+        text += (
+            f"{plural(count, 'file')} erased, the last on {erased_at:%Y-%m-%d %H:%M} UTC: manifests say so.\n"
+        )
     if verification.stamp:
         manifest, at = verification.stamp
         text += f"By its timestamp, everything up to manifest {manifest.number} was there on {at:%Y-%m-%d %H:%M} UTC.\n"

@@ -28,6 +28,7 @@ _COMMANDS = {
     "detach": ("documents", "Take a claim's proof back: it is kept as refused."),
     "dossier": ("dossier", "Make one ZIP with all that proves a claim's delivery, for a mediator."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
+    "erase": ("erase", "Erase all that is kept of claims, or of a client, on request (GDPR)."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
     "export": ("export", "Write claims to a file for spreadsheets, accountants and programs."),
     "fetch": ("workers", "Fetch the PODs of new claims, as scripts/pod_fetch_worker.py does."),

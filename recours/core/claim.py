@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.core.accounts import DEFAULT_ACCOUNT, AccountKey
@@ -151,6 +151,13 @@ class State:
         return self.expire_from is not None
 
 
+class Erasure(NamedTuple):
+    """When, and by whom, what recours had of a claim was erased."""
+
+    at: datetime
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A row of `claims`, read. Values that could not be read are None and named in `unreadable`."""
@@ -176,6 +183,7 @@ class Claim:
     state: State = field(default_factory=State)
     # What the state was assessed on. None: never assessed.
     assessed: "Snapshot | None" = None
+    erased: Erasure | None = None  # nothing is done with it any more
     unreadable: tuple[str, ...] = ()
     # The service's values as its database writes them, to see later whether it has changed them.
     texts: tuple[str | None, ...] = field(default=(), compare=False, repr=False)
@@ -199,7 +207,7 @@ class Claim:
     @property
     def is_ours(self) -> bool:
         """Tell whether one of the workers is for it; any other status (`manual`) is not for them."""
-        return self.is_pending or self.fetch_status == FetchStatus.FAILED
+        return self.erased is None and (self.is_pending or self.fetch_status == FetchStatus.FAILED)
 
     @property
     def account_key(self) -> str:

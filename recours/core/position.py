@@ -26,6 +26,7 @@ class Standing(StrEnum):
     IN_HAND = "in_hand"  # a run is fetching it
     NOT_SEEN = "not_seen"  # new or edited: the next run assesses it
     LEFT_ALONE = "left_alone"  # the service asked for no POD, or takes care of it itself
+    ERASED = "erased"
     UNNUMBERED = Stage.UNNUMBERED
     NEW = Stage.NEW
     WAITING = Stage.WAITING
@@ -49,6 +50,7 @@ class Why(StrEnum):
     IN_HAND = "in_hand"
     HAS_POD = "has_pod"
     LEFT_ALONE = "left_alone"
+    ERASED = "erased"
     SHELVED = "shelved"
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
@@ -164,7 +166,7 @@ def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> E
         return None
     is_over = ends_at <= now
     is_first = claim.deadline is None or ends_at < deadline_end(claim.deadline, policy.zone)
-    is_wanted = where.why not in (Why.LEFT_ALONE, Why.SHELVED)
+    is_wanted = where.why not in (Why.LEFT_ALONE, Why.ERASED, Why.SHELVED)
     return Evidence(ends_at, is_over, is_wanted if is_over else where.is_open and is_first)
 
 
@@ -179,6 +181,7 @@ _WHATEVER_ITS_STAGE = {
     Why.HAS_POD: Standing.FETCHED,
     Why.IN_HAND: Standing.IN_HAND,
     Why.LEFT_ALONE: Standing.LEFT_ALONE,
+    Why.ERASED: Standing.ERASED,
     Why.SHELVED: Standing.SHELVED,
 }
 
@@ -203,7 +206,7 @@ def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether a run that begins now deals with a claim at this stage."""
-    if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE):
+    if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.ERASED):
         return False
     return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
 
@@ -232,6 +235,8 @@ def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple
 
 
 def _not_tried(claim: Claim, state: State, *, leased: bool, has_attempts: bool) -> Why | None:
+    if claim.erased:
+        return Why.ERASED
     if claim.fetch_status == FetchStatus.SUCCESS:
         return Why.HAS_POD
     if leased or not claim.is_ours:

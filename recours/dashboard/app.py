@@ -35,7 +35,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.password import LoginThrottle
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_
-from recours.dashboard import bulk, carriers, claim, claims, documents, mails, overview
+from recours.dashboard import bulk, carriers, claim, claims, documents, erase, mails, overview
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import (
@@ -115,6 +115,7 @@ GET_ROUTES: Mapping[str, View] = {
     "/claim": claim.show,
     "/document": documents.show,
     "/dossier": documents.show_dossier,
+    "/erase": erase.show,
     "/carriers": carriers.show,
     "/account": carriers.show_account,
     "/mails": mails.show,
@@ -131,6 +132,7 @@ POST_ROUTES: Mapping[str, View] = {
     "/claim/attach": claim.attach,
     "/claim/accept": claim.accept,
     "/claim/detach": claim.detach,
+    "/erase/do": erase.erase,
     "/carriers/pause": carriers.pause,
     "/carriers/resume": carriers.resume,
     "/carriers/check": carriers.check,

@@ -311,6 +311,15 @@ class Border:
         }
         return {"of_claim": claim_id, **fitted}
 
+    @cached_property
+    def no_values(self) -> dict[str, Any]:
+        """What the columns of `POD_COLUMNS` hold when they say nothing; without those that must say something."""
+        return {
+            name: 0 if name == "pod_retry_count" else None
+            for name in POD_COLUMNS
+            if self.has(name) and (name == "pod_retry_count" or _can_be_empty(self.column(name)))
+        }
+
     # ---------------------------------------------------------------- clients, mails, settings
 
     @property
@@ -473,6 +482,10 @@ class Border:
     def quoted(self, name: str) -> str:
         """The service's name of a column, as SQL."""
         return self._preparer.quote(self._names.get(name, name))
+
+
+def _can_be_empty(column: SqlColumn[Any]) -> bool:
+    return bool(column.nullable) or (isinstance(column.type, String) and not isinstance(column.type, Enum))
 
 
 def _fit(column: SqlColumn[Any], value: Any) -> Any:

@@ -35,6 +35,7 @@ from recours.database.claim_rows import (
     as_moment,
     claim_columns,
     free,
+    is_erased,
     is_failed,
     read_claim,
     read_claims,
@@ -71,7 +72,7 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
 def locked(
     assessor: Assessor, connection: Connection, ids: Sequence[Any], now: datetime
 ) -> list[tuple[Claim, bool]]:
-    """These claims, each with whether a run has leased it; without those that somebody else has locked.
+    """These claims, each with whether a run has leased it; without those that somebody else has locked, or erased.
 
     Nobody writes, leases or releases them until the transaction ends.
     """
@@ -80,7 +81,9 @@ def locked(
     query = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(locked_ids))
     in_order = query.order_by(_c.claim_id).with_for_update()
     leased = {claim_id for claim_id, is_leased in connection.execute(in_order) if is_leased}
-    return [(claim, claim.id in leased) for claim in _read(assessor, connection, locked_ids)]
+    return [
+        (claim, claim.id in leased) for claim in _read(assessor, connection, locked_ids) if not claim.erased
+    ]
 
 
 def _read(assessor: Assessor, connection: Connection, ids: Sequence[Any]) -> list[Claim]:
@@ -354,9 +357,8 @@ class ClaimEnrolment:
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]
         # As a CASE, so that they are read in the order of their ids, not sorted for every part.
-        query = select(border.key.label("id"), *texts).where(
-            case((border.is_not_enrolled, true()), else_=false())
-        )
+        is_candidate = case((is_erased(border), false()), (border.is_not_enrolled, true()), else_=false())
+        query = select(border.key.label("id"), *texts).select_from(border.not_joined()).where(is_candidate)
         for rows in read_in_batches(self.database, query, border.key, _AT_ONCE):
             for row in rows:
                 yield Candidate(

@@ -18,17 +18,20 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
+    false,
     literal_column,
     null,
     or_,
     select,
+    true,
     type_coerce,
     update,
 )
 
 from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State, tidy_number
+from recours.core.claim import Claim, Delivery, Erasure, FetchStatus, Snapshot, Stage, State, tidy_number
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
 from recours.core.outcome import StoredDocument
@@ -37,7 +40,7 @@ from recours.core.text import clean
 from recours.database.border import SEEN, Border
 from recours.database.dialect import dialect_of
 from recours.database.engine import Database
-from recours.database.tables import DONE, NOT_ENROLLED, attempts, claims
+from recours.database.tables import DONE, ERASED, NOT_ENROLLED, attempts, claims, is_at_stage
 from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
@@ -170,6 +173,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
         retries_counted=read.whole("pod_retry_count"),
         state=state,
         assessed=assessed,
+        erased=Erasure(row["written_at"], row["erased_by"]) if is_known and row["stage"] == ERASED else None,
         unreadable=tuple(dict.fromkeys(read.unreadable)),
         texts=seen_texts(row),
         version=row["version"] or 0,
@@ -194,7 +198,7 @@ def _read_state(row: Row) -> State:
     delivery = row["known_delivery"]
     return State(
         **{name: row[name] for name in STATE_COLUMNS},
-        stage=None if stage in (DONE, NOT_ENROLLED) else Stage(stage),
+        stage=None if stage in (DONE, NOT_ENROLLED, ERASED) else Stage(stage),
         kind=row["kind"] and ErrorKind(row["kind"]),
         delivery=None if delivery is None else Delivery.from_json(json.loads(delivery)),
         rank_is_deadline=row["rank_is_deadline"] == 1,
@@ -330,6 +334,12 @@ def moments(now: datetime, token: str) -> dict[str, Any]:
 def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
     until = _c.lease_until
     return or_(until.is_(None), until <= now, until > longest_lease)
+
+
+def is_erased(border: Border) -> ColumnElement[bool]:
+    """Claims that were erased; not one that a database gave the key of such a claim, once the service had deleted that."""
+    is_same = _c.seen_reference == border.text("claim_reference")
+    return case((and_(is_at_stage(ERASED), is_same), true()), else_=false())
 
 
 def is_failed() -> ColumnElement[bool]:

@@ -247,6 +247,7 @@ class ClientAccounts:
     def remove(self, account: ClientAccount, by: str, now: datetime) -> bool:
         """Its credentials and what is known of it are deleted; its number is kept, for attempts name it."""
         values = {
+            "client_address": "",
             "credentials": None,
             "limits": null(),
             "removed_at": now,

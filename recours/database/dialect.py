@@ -151,6 +151,8 @@ class _Sqlite(_Dialect):
             if has_log:
                 # No committed transaction is lost when a process dies; a power cut may undo the last ones.
                 connection.execute("PRAGMA synchronous=NORMAL")
+            # What is deleted cannot be read in the file any more: so some builds of SQLite have it anyway, and others do not.
+            connection.execute("PRAGMA secure_delete=ON")
             (usual,) = connection.execute("PRAGMA synchronous").fetchone()
             # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
             record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
@@ -166,6 +168,10 @@ class _Sqlite(_Dialect):
             yield
         finally:
             driver.execute(f"PRAGMA synchronous={usual}")
+
+    def empty_log(self, connection: Connection) -> None:
+        """Have the log of what was written hold nothing that was deleted, unless somebody is reading what was there before."""
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows, all of the same columns; one whose key is there stays as it is."""
@@ -273,6 +279,9 @@ class _Postgres(_Dialect):
 
         del lock_wait_s
         return server_engine(url, waits, connections)
+
+    def empty_log(self, connection: Connection) -> None:
+        """That is the server's own business."""
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         # As one value: the statement would be analysed again for each row.

@@ -237,6 +237,11 @@ class DatabaseCustody:
         query = select(_v.manifest_id).where(_v.sha256.in_(digests), _v.manifest_id.is_not(None))
         return {number for (number,) in self._rows(query)}
 
+    def erasures(self) -> tuple[int, datetime | None]:
+        """How many files were erased, and when the last one was."""
+        ((count, last),) = self._rows(select(func.count(), func.max(_e.erased_at)))
+        return count, last
+
     def _manifest(self, query: Select[Any]) -> Manifest | None:
         rows = self.database.all(query)
         return Manifest(*rows[0]) if rows else None

@@ -60,6 +60,7 @@ from recours.database.claim_rows import (
     free,
     free_at_moment,
     insert_rows,
+    is_erased,
     moments,
     owed_in,
     owed_text,
@@ -76,6 +77,7 @@ from recours.database.evidence import LONGEST_NUMBER
 from recours.database.journal import note_assessed
 from recours.database.tables import (
     DONE,
+    ERASED,
     NOT_ENROLLED,
     OPEN_STAGES,
     attempts,
@@ -242,7 +244,7 @@ def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
     """Rows of ours, beside their claims, that are to be assessed again. A claim of nobody's is only once it is somebody's."""
     is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
-    return and_(is_due, free(now))
+    return and_(is_due, free(now), ~is_erased(border))
 
 
 def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
@@ -302,7 +304,8 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
     """The keys and stages of our rows in a stretch whose claims are gone; the indexes alone answer for the others."""
     service_rows = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
     query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*service_rows))
-    return query.where(border.key.is_(None), keys.contain(_c.claim_id), free(now))
+    is_kept = _c.stage == const(ERASED)
+    return query.where(border.key.is_(None), keys.contain(_c.claim_id), free(now), ~is_kept)
 
 
 @lru_cache(maxsize=32)
@@ -334,7 +337,7 @@ def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 def _pending(border: Border) -> Select[Any]:
     """Pending claims that no row of ours knows as such; the indexes alone answer."""
     is_known = or_(
-        _c.stage.in_([const(stage) for stage in OPEN_STAGES]),
+        _c.stage.in_([const(stage) for stage in (*OPEN_STAGES, ERASED)]),
         _c.seen_fetch_status == const(FetchStatus.PENDING),
     )
     is_unknown = case((_c.claim_id.is_(None), true()), (is_known, false()), else_=true())

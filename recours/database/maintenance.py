@@ -55,6 +55,7 @@ from recours.database.engine import Database
 from recours.database.journal import add_events, note_put_aside
 from recours.database.tables import (
     DONE,
+    ERASED,
     NOT_ENROLLED,
     accounts,
     awaits_retry,
@@ -337,7 +338,7 @@ def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
 
 def _assess_again(condition: ColumnElement[bool]) -> Update:
     """Have the next intake assess these claims, whatever their stage, unless they are nobody's."""
-    is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED])
+    is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED, ERASED])
     return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
 
 

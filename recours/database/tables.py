@@ -120,12 +120,13 @@ claims = Table(
     Column("seen_reference", Text),
     Column("seen_claim_status", Text),
     Column("seen_deadline", Text),
+    Column("erased_by", Text),  # who erased all of it, at `written_at`
     # JSON: what the service is still to be told, by the names of its columns; NULL: nothing
     Column("owed", Text),
     Column("owed_since", Utc),
 )
-# Beside the stages of the rules: nobody's any more; never enrolled.
-DONE, NOT_ENROLLED = "done", "not_enrolled"
+# Beside the stages of the rules: nobody's any more; never enrolled; erased, and never to be worked on again.
+DONE, NOT_ENROLLED, ERASED = "done", "not_enrolled", "erased"
 # Claims that runs look at each time, however many others there are.
 OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
@@ -247,8 +248,11 @@ def _stem(label: Label) -> str:
     """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
     number = _UNSAFE.sub("-", label.number)[:40]
-    claim_id = _UNSAFE.sub("-", str(label.claim_id))[:40]
-    return f"{reference}_{claim_id}_{number}"
+    return f"{reference}_{_safe_id(label.claim_id)}_{number}"
+
+
+def _safe_id(claim_id: Any) -> str:
+    return _UNSAFE.sub("-", str(claim_id))[:40]
 
 
 def _note_of(folder: Path, document: Path) -> Path:
@@ -271,15 +275,37 @@ def _owner(label: Label) -> list[str]:
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:
     """The pieces of an answer, without paths; none if it is another claim's or number's, or a power cut tore the line."""
-    try:
-        facts = json.loads(line)
-    except ValueError:
-        return []
-    if facts["owner"] != _owner(label):
+    facts = _facts(line)
+    if facts is None or facts["owner"] != _owner(label):
         return []
     delivery = Delivery.from_json(facts["delivery"])
     pieces = (piece | {"kind": EvidenceKind(piece["kind"])} for piece in facts["pieces"])
     return [StoredDocument(path="", delivery=delivery, **piece) for piece in pieces]
+
+
+def _facts(line: bytes) -> dict[str, Any] | None:
+    """What a line of a note says; None: a power cut tore it."""
+    try:
+        facts: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return facts
+
+
+def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
+    """Delete what runs stored of a claim before they died, and no row names; yields what could not be deleted, and why."""
+    for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
+        answers = [facts for line in _lines(note) if (facts := _facts(line))]
+        if not any(facts["owner"][1] == str(claim_id) for facts in answers):
+            continue
+        pieces = (piece["sha256"] for facts in answers for piece in facts["pieces"])
+        names = [f"*/{digest[:2]}/{digest[2:4]}/{note.stem}_{digest[:16]}.*" for digest in pieces]
+        files = [file for top in (folder, folder / REFUSED) for name in names for file in top.glob(name)]
+        for file in (*files, note):
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                yield str(file), f"{error.strerror or error}"
 
 
 def sync_folder(folder: Path) -> None:

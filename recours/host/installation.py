@@ -13,7 +13,7 @@ OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
 # What may be typed after `recours`. A test holds this to the command itself.
 COMMANDS = (
-    "accounts", "attach", "backup", "carriers", "check", "correct", "dashboard", "demo", "detach", "dossier", "enroll", "exclude", "export", "fetch", "init-db", "mail", "pause",
+    "accounts", "attach", "backup", "carriers", "check", "correct", "dashboard", "demo", "detach", "dossier", "enroll", "erase", "exclude", "export", "fetch", "init-db", "mail", "pause",
     "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "uninstall", "verify", "why",
     "worker",
 )  # fmt: skip

@@ -41,7 +41,7 @@ TEXTS: dict[str, str] = {
 
 def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Policy) -> frozenset[str]:
     """The actions on a claim that would not be refused now; whether its carrier takes calls is not looked at."""
-    if where.why is Why.IN_HAND:
+    if where.why in (Why.IN_HAND, Why.ERASED):
         return frozenset()
     is_open = claim.fetch_status != FetchStatus.SUCCESS and not policy.sets_aside(claim)
     rules = {

@@ -216,6 +216,14 @@ def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]
             yield fault(name, texts.sentence(problem, verdict.at), texts.remedy(problem, verdict.at))
 
 
+def deleted_claims(attempts: int, files: int) -> CheckResult:
+    """Whether something is kept of claims that the service has deleted, or of claims whose erasure was interrupted."""
+    if not (attempts or files):
+        return ok("deleted claims", "nothing is kept of them")
+    text = f"{plural(attempts, 'attempt')} and {plural(files, 'file')} of deleted or erased claims are still kept"
+    return remark("deleted claims", text, "recours erase --deleted")
+
+
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
     """`server`: host:port (security), "" if none is set. `waiting`: mails that are written and wait.
 

@@ -12,6 +12,7 @@ from recours.reporting.evidence import ClaimEvidence, piece_text
 from recours.reporting.labels import ASKED, CLOSINGS, colon, error_of, evidence_text
 from recours.reporting.plan import day_in_line_text
 from recours.reporting.records import ListedClaim
+from recours.runs.refusals import ERASED
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ STATUS: dict[Standing, str] = {
     Standing.IN_HAND: N_("{reference} is being fetched at this moment."),
     Standing.NOT_SEEN: N_("{reference} is new or was corrected: the next run assesses it."),
     Standing.LEFT_ALONE: N_("{reference}: no proof of delivery was asked for."),
+    Standing.ERASED: ERASED,
     Standing.UNNUMBERED: N_("{reference} has no tracking number: it waits for one."),
     Standing.NEW: N_("{reference} is new: the next run of the fetch worker asks the carrier."),
     Standing.WAITING: N_("{reference} waits for its next try on {next}{error}."),
@@ -111,14 +113,15 @@ class StatusSentences(Localized):
             form = INSTEAD.get("last_in_line" if where.is_last else f"{standing}_in_line", form)
         elif where.is_last:
             form = INSTEAD.get(f"last_{where.why}", form)
-        error = None if standing is Standing.FETCHED else error_of(language, claim)
+        error = None if standing in (Standing.FETCHED, Standing.ERASED) else error_of(language, claim)
         closing = translate(language, CLOSINGS[closing_of(where.refusal)]) if where.refusal else ""
         sentences = [
             self(
                 form,
                 reference=clean(claim.reference, 100),
-                at=self.minute(listed.fetched_at),
+                at=self.minute(claim.erased.at if claim.erased else listed.fetched_at),
                 next=self.minute(where.next_at),
+                by=clean(claim.erased.by, 100) if claim.erased else "",
                 asked=self(ASKED[min(asked_count, 2)], count=asked_count),
                 missing=self(MISSING[claim.number is not None]),
                 end=self(END[where.is_due], at=self.minute(where.state.next_at)),
@@ -130,7 +133,12 @@ class StatusSentences(Localized):
             sentences.append(day_in_line_text(self, not_before, now))
         if where.evidence and where.evidence.counts:
             sentences.append(evidence_text(self, where.evidence, carrier))
-        is_open = standing not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
+        is_open = standing not in (
+            Standing.FETCHED,
+            Standing.LEFT_ALONE,
+            Standing.ERASED,
+            Standing.NOT_SEEN,
+        )
         pod = next((piece for piece in evidence.pieces if piece.path == listed.pod_url), None)
         return ClaimStatus(
             reference=claim.reference,

@@ -18,6 +18,7 @@ STANDING: dict[Standing, str] = {
     Standing.IN_HAND: N_("being fetched"),
     Standing.NOT_SEEN: N_("not assessed yet"),
     Standing.LEFT_ALONE: N_("left alone"),
+    Standing.ERASED: N_("erased"),
     Standing.UNNUMBERED: N_("no tracking number"),
     Standing.NEW: N_("new"),
     Standing.WAITING: N_("waiting"),

@@ -57,7 +57,7 @@ _LONGEST_STREAK = timedelta(days=60)
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
 # How far ahead deadlines are looked at.
 NEAR = timedelta(days=7)
-_NO_PROOF_IS_DUE = (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.SHELVED)
+_NO_PROOF_IS_DUE = (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.ERASED, Why.SHELVED)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Unfit(StrEnum):
     LEASED = "held"  # by a run, at this moment
 
 
+ERASED = N_("{reference} was erased on {at} by {by}.")
 NO_CARRIER = N_("There is no carrier '{carrier}'; known: {known}.")
 
 # {reference}, {near} and other facts are filled in.
@@ -29,6 +30,7 @@ _SENTENCES: dict[str, str] = {
         "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
     ),
     Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
+    "erased": ERASED,
     "changed": N_("{what} changed at this very moment; nothing was done, try again."),
     "has_failed": N_(
         "{reference} is enrolled: its first fetch failed. 'recours why {reference}' says what comes next."
@@ -112,3 +114,11 @@ class UnfitClaimsError(ClaimsRefusedError):
 def not_wanted(claim: Claim) -> ClaimRefusal:
     """Its own status sets it aside."""
     return ClaimRefusal(Unfit.NOT_WANTED, claim.reference, facts={"status": clean(claim.claim_status, 30)})
+
+
+def why_erased(claim: Claim) -> ClaimRefusal | None:
+    """Nothing is done with a claim that was erased."""
+    if claim.erased is None:
+        return None
+    facts = {"at": claim.erased.at.date().isoformat(), "by": clean(claim.erased.by, 100)}
+    return ClaimRefusal("erased", claim.reference, facts=facts)

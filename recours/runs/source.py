@@ -12,7 +12,7 @@ from recours.core.order import Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import is_text, nearest
 from recours.runs.ports import Lease, Ready
-from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, not_wanted
+from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, not_wanted, why_erased
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
@@ -114,8 +114,8 @@ def find_named(
 
 def is_unchanged(claim: Claim, original: Claim) -> bool:
     """Tell whether a claim is still the one that was found: else another run has its POD by now, or somebody edited it."""
-    values = (original.fetch_status, original.number, original.carrier_name)
-    return (claim.fetch_status, claim.number, claim.carrier_name) == values
+    values = (original.fetch_status, original.number, original.carrier_name, original.erased)
+    return (claim.fetch_status, claim.number, claim.carrier_name, claim.erased) == values
 
 
 def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
@@ -126,6 +126,8 @@ def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
 
 
 def _why_unfit(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetime) -> ClaimRefusal | None:
+    if refusal := why_erased(claim):
+        return refusal
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):

@@ -1,0 +1,92 @@
+"""What a person has erased: claims, all that there is of a client, or what is left of claims that the service deleted."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from recours.admin.accounts import AccountActions
+from recours.app import App
+from recours.core.accounts import ServiceClient
+from recours.core.mail import is_address
+from recours.core.text import clean
+from recours.database.erasing import ClaimErasure, Erased
+from recours.database.pruning import DatabasePast
+from recours.evidence.manifests import write_manifests
+from recours.evidence.store import erase, erase_unrecorded
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit
+from recours.runs.source import can_be_reference, unknown_claim
+
+_ERASE = "erase"  # instead of a run, in manifests
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be erased: claims by their ids, each with its reference ("": not known any more); and a client.
+
+    `address`: the client's; "": of no client, or it has none.
+    """
+
+    claims: Mapping[Any, str] = field(default_factory=dict)
+    address: str = ""
+    client: ServiceClient | None = None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.client.named if self.client else self.address or ", ".join(self.claims.values())
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Over one database. `by`: the person. Raises ClaimsRefusedError, DatabaseError."""
+
+    app: App
+    by: str
+
+    @property
+    def _erasure(self) -> ClaimErasure:
+        return ClaimErasure(DatabasePast(self.app.database, uuid.uuid4().hex, self.by))
+
+    def of_claims(self, references: Sequence[str]) -> Subject:
+        known = self._erasure.known_as([name for name in references if can_be_reference(name)])
+        if unknown := [unknown_claim(self.app.claims, name) for name in references if name not in known]:
+            raise ClaimsRefusedError(*unknown)
+        return Subject({claim_id: reference for reference, claim_id in known.items()})
+
+    def of_client(self, named: Any) -> Subject:
+        """By address or id. Of an address that no client has any more, there may be mails and accounts."""
+        accounts = AccountActions(self.app)
+        if is_address(str(named)) and not accounts.store.client_of(named):
+            return Subject(address=str(named).strip())
+        client = accounts.client(named)
+        return Subject(dict.fromkeys(self._erasure.claims_of(client), ""), client.email, client)
+
+    def of_deleted(self) -> Subject:
+        return Subject(dict.fromkeys(self._erasure.claims_left(), ""))
+
+    def outlook(self, subject: Subject) -> Erased:
+        now = self.app.clock.now()
+        return self._erasure.outlook(list(subject.claims), subject.address, subject.client, now)
+
+    def erase(self, subject: Subject) -> tuple[Erased, list[ClaimRefusal]]:
+        """What was erased, and why claims were not."""
+        app = self.app
+        pod_dir = app.settings.pod_dir
+        erasure = self._erasure
+        erased = Erased()
+        finished = erasure.erase(list(subject.claims), partial(erase, pod_dir), app.clock.now, erased)
+        for claim_id in finished:
+            erased.undeleted |= dict(erase_unrecorded(pod_dir, claim_id))
+        if subject.address or subject.client:
+            erasure.erase_client(subject.address, subject.client, app.clock.now(), erased)
+        write_manifests(app.settings, app.database, _ERASE, app.clock)
+        with app.database.outside_transactions() as connection:
+            app.database.dialect.empty_log(connection)
+        refusals = [
+            ClaimRefusal(Unfit.LEASED, reference or f"id {clean(claim_id, 60)}")
+            for claim_id, reference in subject.claims.items()
+            if claim_id not in finished
+        ]
+        return erased, refusals

@@ -1,0 +1,278 @@
+"""All that is kept of some claims, or of a client, is erased for good, because somebody asked for it.
+
+The order is what makes a crash harmless. First our row of a claim says that it is erased, in one transaction with the texts of
+its mails, its events and its changes, and with our columns in the service's row: from then on no run and no person works on it.
+Then the documents go, and the rows that name them, as `recours.database.pruning` deletes them. An erasure that died in
+between is named by `recours check`; repeating it completes it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
+
+from recours.core.accounts import AccountKey, ServiceClient, address_key
+from recours.core.mail import OPEN_STATES, MailState
+from recours.database.border import Border
+from recours.database.claim_rows import const, free, insert_rows
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.pruning import NO_TEXT, DatabasePast, Erase, OldRows, Pruned, prune_files
+from recours.database.tables import (
+    DONE,
+    ERASED,
+    actions,
+    attempts,
+    changes,
+    claims,
+    client_accounts,
+    events,
+    evidence,
+    is_at_stage,
+    mail_events,
+    mails,
+)
+
+_c, _e, _m, _me, _own = claims.c, events.c, mails.c, mail_events.c, client_accounts.c
+_AT_ONCE = 200  # claims
+_UNSENT = (MailState.READY, MailState.HELD)
+_NOTHING = {
+    column.name: None if column.nullable else 0
+    for column in _c
+    if column.name not in ("claim_id", "stage", "version")
+}
+
+
+@dataclass
+class Erased(Pruned):
+    """What was erased, or would be."""
+
+    claims: int = 0
+    accounts: int = 0
+
+
+@dataclass(frozen=True)
+class OfClaims:
+    """All that there is of these claims: a scope of `recours.database.pruning`."""
+
+    ids: Sequence[Any]
+
+    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
+        return (table.c.claim_id.in_(self.ids),)
+
+    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
+        """All of them: no run works on them any more."""
+        del border, now
+        return true()
+
+    @property
+    def is_shared(self) -> ColumnElement[bool]:
+        return false()
+
+    @property
+    def event_ids(self) -> Select[int]:
+        return select(_e.id).where(*self.rows(events))
+
+    @property
+    def mail_ids(self) -> Select[int]:
+        return select(_me.mail_id).where(_me.event_id.in_(self.event_ids))
+
+    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
+        """Mails come first, since they are found by their events. One that is about other claims too loses all its text."""
+        del border
+        return {
+            "mails": [_mails(_m.id.in_(self.mail_ids), now)],
+            "events": [OldRows(events, events, self.rows(events))],
+            "changes": [OldRows(changes, changes, self.rows(changes))],
+        }
+
+
+def _mails(which: ColumnElement[bool], now: datetime, **values: Any) -> OldRows:
+    """The texts of mails. One that was not sent yet is not sent any more; of one that is being sent nobody knows."""
+    has_text = or_(*(column != const("") for column in (_m.subject, _m.plain, _m.html)))
+    state = case(
+        (_m.state.in_(_UNSENT), const(MailState.CANCELLED)),
+        (_m.state == const(MailState.SENDING), const(MailState.UNDECIDED)),
+        else_=_m.state,
+    )
+    values |= {"state": state, "ended_at": func.coalesce(_m.ended_at, now), "subject": "", "error": None}
+    values |= {"holder": None, "held_until": None}
+    return OldRows(mails, mails, (which, or_(has_text, _m.state.in_(OPEN_STATES))), NO_TEXT | values)
+
+
+@dataclass(frozen=True)
+class ClaimErasure:
+    """Over one database. All methods raise DatabaseError."""
+
+    past: DatabasePast
+
+    @property
+    def _database(self) -> Database:
+        return self.past.database
+
+    @property
+    def _border(self) -> Border:
+        return self._database.border
+
+    # ---------------------------------------------------------------- what there is
+
+    def known_as(self, references: Sequence[str]) -> dict[str, Any]:
+        """The ids of the claims of these references that there are, or were before the service deleted them."""
+        reference = self._border.text("claim_reference")
+        of_service = select(reference, self._border.key).where(reference.in_(references))
+        gone = self._gone(_c.seen_reference, _c.claim_id).where(_c.seen_reference.in_(references))
+        return {row[0]: row[1] for query in (gone, of_service) for row in self._database.all(query)}
+
+    def claims_of(self, client: ServiceClient) -> list[Any]:
+        """The ids of a client's claims; also of those that the service has deleted."""
+        of_service = select(self._border.key).where(self._border.text("client_id") == str(client.id))
+        gone = self._gone(_c.claim_id).where(_c.seen_client == str(client.id))
+        return [key for query in (of_service, gone) for key in self._database.scalars(query)]
+
+    def _gone(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Our rows of claims that the service has deleted."""
+        query = select(*columns).select_from(self._with_service(claims))
+        return query.where(self._border.key.is_(None))
+
+    def claims_left(self) -> list[Any]:
+        """The ids of claims that the service has deleted, or whose erasure died, and of which there is something."""
+        parts = (self._left(table, table.c.claim_id) for table in (attempts, evidence, events, changes))
+        return self._database.scalars(union(*parts))
+
+    def count_left(self) -> tuple[int, int]:
+        """How many attempts, and files, there are of such claims."""
+        of_attempts, of_files = (self._left(table, func.count()) for table in (attempts, evidence))
+        return self._database.scalar(of_attempts), self._database.scalar(of_files)
+
+    def _left(self, table: Table, column: ColumnElement[Any]) -> Select[Any]:
+        key = table.c.claim_id
+        is_gone = or_(self._border.key.is_(None), key.in_(select(_c.claim_id).where(is_at_stage(ERASED))))
+        return select(column).select_from(self._with_service(table)).where(key.is_not(None), is_gone)
+
+    def _with_service(self, table: Table) -> FromClause:
+        return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
+
+    def outlook(
+        self, ids: Sequence[Any], address: str, client: ServiceClient | None, now: datetime
+    ) -> Erased:
+        """What would be erased; `address`: of the client, or ""."""
+        erased = Erased(claims=len(ids), accounts=len(self._accounts(address, client)))
+        mail_ids = set(self._database.scalars(select(_m.id).where(_is_to(address))))
+        for part in _parts(ids):
+            scope = OfClaims(part)
+            counts = self.past.outlook(scope, now)
+            erased.documents += counts.documents + counts.evidence
+            mail_ids |= set(self._database.scalars(scope.mail_ids))
+        erased.mails = len(mail_ids)
+        return erased
+
+    # ---------------------------------------------------------------- claims
+
+    def erase(
+        self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime], erased: Erased
+    ) -> set[Any]:
+        """Erase claims, a part at a time, and count what was erased; returns which. The others are in hand at this moment."""
+        finished: set[Any] = set()
+        for part in _parts(ids):
+            taken = self._bury(part, now(), erased)
+            prune_files(self.past, erase_file, OfClaims(taken), now, erased)
+            finished.update(taken)
+        erased.claims += len(finished)
+        return finished
+
+    def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
+        """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
+        border = self._border
+        with self._database.write(durable=True) as connection:
+            there = set(connection.scalars(select(border.key).where(border.key.in_(ids))))
+            unlocked = set(connection.scalars(border.lock(ids)))
+            available = [key for key in ids if key in unlocked or key not in there]
+            insert_rows(connection, [{"claim_id": key, "stage": DONE} for key in available])
+            unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
+            taken = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
+            scope = OfClaims(taken)
+            _tell_again(connection, scope)
+            for name, parts in scope.others(border, now).items():
+                if name == "events":
+                    connection.execute(delete(mail_events).where(_me.event_id.in_(scope.event_ids)))
+                for rows in parts:
+                    count = connection.execute(rows.forgetting(*rows.conditions)).rowcount
+                    setattr(erased, name, getattr(erased, name) + count)
+            self._leave_tombstones(connection, taken, now)
+            rows_of_service = [border.parameters(key, border.no_values) for key in taken if key in there]
+            if rows_of_service and border.no_values:
+                connection.execute(border.update(border.no_values, if_unedited=False), rows_of_service)
+        return taken
+
+    def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
+        """Have our rows say that the claims are erased, and nothing else; of one that was erased before, when that was."""
+        border = self._border
+        of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
+        reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
+        is_buried = and_(is_at_stage(ERASED), _c.seen_reference.is_not_distinct_from(reference))
+        tombstone = {
+            "stage": ERASED,
+            "seen_reference": reference,
+            "written_at": now,
+            "erased_by": self.past.by,
+        }
+        statement = update(claims).where(_c.claim_id.in_(ids), ~is_buried)
+        connection.execute(statement.values(_NOTHING | tombstone | {"version": _c.version + 1}))
+
+    # ---------------------------------------------------------------- clients
+
+    def erase_client(self, address: str, client: ServiceClient | None, now: datetime, erased: Erased) -> None:
+        """Erase what there is of a client beside its claims: the mails to its address, and its accounts at carriers."""
+        keys = self._accounts(address, client)
+        store = ClientAccounts(self._database)
+        accounts = [account for account in store.all() if account.key in keys]
+        erased.accounts += sum(store.remove(account, self.past.by, now) for account in accounts)
+        of_accounts = select(_e.id).where(_e.claim_id.is_(None), _e.carrier.in_(keys))
+        of_client = _mails(_is_to(address), now, recipient="")
+        with self._database.write(durable=True) as connection:
+            erased.mails += connection.scalar(of_client.count) or 0
+            connection.execute(of_client.forgetting(_is_to(address)))
+            connection.execute(delete(mail_events).where(_me.event_id.in_(of_accounts)))
+            connection.execute(delete(events).where(_e.id.in_(of_accounts)))
+            connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
+
+    def _accounts(self, address: str, client: ServiceClient | None) -> list[str]:
+        """The keys of the client's accounts: another client may have had its id before."""
+        is_own = _own.client_address == address_key(address) if address else false()
+        if client:
+            is_own = or_(is_own, and_(_own.client_id == client.id, _own.client_address == const("")))
+        query = select(_own.carrier, _own.id).where(is_own)
+        return [str(AccountKey(carrier, number)) for carrier, number in self._database.all(query)]
+
+
+def _is_to(address: str) -> ColumnElement[bool]:
+    return func.lower(_m.recipient) == address.lower() if address else false()
+
+
+def _tell_again(connection: Connection, scope: OfClaims) -> None:
+    """Of other claims, another mail tells what one that is cancelled was to tell."""
+    unsent = select(_m.id).where(_m.id.in_(scope.mail_ids), _m.state.in_(_UNSENT))
+    is_in_it = _e.id.in_(select(_me.event_id).where(_me.mail_id.in_(unsent)))
+    connection.execute(update(events).where(is_in_it, _e.id.not_in(scope.event_ids)).values(told=None))
+
+
+def _parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))

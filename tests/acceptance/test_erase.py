@@ -1,0 +1,320 @@
+"""`recours erase`: all that is kept of a claim or a client goes, nothing else does, and no run brings it back."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.admin.actions import Actions
+from recours.admin.results import TryLaterError
+from recours.app import App, open_database
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.tables import metadata
+from recours.runs.worker import PODFetchWorker
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.own_rows import put_account
+
+SECRET = "Planted Person"
+ADDRESS = "gone@shop.example"
+# Where people and carriers write, in rows of ours that a claim has.
+TEXTS = {
+    "recours_attempts": ("message", "error_words", "signatory"),
+    "recours_evidence": ("signatory", "place", "source"),
+    "recours_claims": ("error_words",),
+}
+JSONS = {"recours_evidence": "shown", "recours_events": "facts", "recours_changes": "details"}
+
+
+@pytest.fixture
+def service(mailing: Service) -> Service:
+    """Two clients. 1 and 3 are of the first one, the others of the second; 1 and 2 have their POD, the others wait."""
+    mailing.sql("INSERT INTO clients (id, email) VALUES (1, ?), (2, 'stays@shop.example')", ADDRESS)
+    for number in (1, 2):
+        mailing.add(Scenario.DELIVERED, client_id=number)
+    for number in (1, 2):
+        mailing.add(*(Scenario.UNKNOWN,) * 40, client_id=number)
+    mailing.clock.advance(timedelta(hours=1))
+    mailing.run(PODFetchWorker)
+    mailing.run()
+    mailing.sql("UPDATE claims SET carrier = 'UPS' WHERE id IN (3, 4)")
+    mailing.run()
+    plant(mailing)
+    database = Database(mailing.settings.database_url)
+    accounts = ClientAccounts(database)
+    for number, sealed in ((1, SECRET), (2, "sealed")):
+        put_account(accounts, number, "ups", sealed, "ann", mailing.clock.now())
+    database.close()
+    return mailing
+
+
+def plant(service: Service, client: int = 1) -> None:
+    """The secret, everywhere that something is kept of a client's claims."""
+    of_service = f"(SELECT id FROM claims WHERE client_id = {client})"
+    of_client = f"WHERE claim_id IN {of_service}"
+    for table, columns in TEXTS.items():
+        values = ", ".join(f"{column} = '{SECRET}'" for column in columns)
+        kept = "AND stage <> 'erased'" if table == "recours_claims" else ""
+        service.sql(f"UPDATE {table} SET {values} {of_client} {kept}")
+    for table, column in JSONS.items():
+        service.sql(f"UPDATE {table} SET {column} = ? {of_client}", json.dumps({"who": SECRET}))
+    service.sql(f"UPDATE recours_claims SET known_delivery = ? {of_client} AND stage <> 'erased'", delivery())
+    of_delivery = "pod_delivery_person = ?, pod_fetch_error = ?"
+    service.sql(f"UPDATE claims SET {of_delivery} WHERE client_id = {client}", SECRET, SECRET)
+    of_mails = f"SELECT mail_id FROM recours_mail_events JOIN recours_events ON recours_events.id = event_id {of_client}"
+    values = ", ".join(f"{column} = '{SECRET}'" for column in ("subject", "plain", "html", "error"))
+    service.sql(
+        f"UPDATE recours_mails SET {values} WHERE id IN ({of_mails}) OR (client_id = {client} AND recipient <> '')"
+    )
+
+
+def delivery() -> str:
+    return json.dumps({"at": None, "signatory": SECRET, "day": None, "place": None, "label": None})
+
+
+@pytest.fixture
+def app(service: Service) -> Iterator[App]:
+    app = open_database(service.settings)
+    yield replace(app, clock=service.clock)
+    app.database.close()
+
+
+@pytest.fixture
+def actions(app: App) -> Actions:
+    return Actions(app, "ann")
+
+
+def everything(service: Service) -> dict[str, str]:
+    """All rows of all tables, as text; and of SQLite all that its files hold."""
+    tables = [*metadata.tables, "claims", "clients"]
+    rows = {table: "\n".join(map(str, service.sql(f"SELECT * FROM {table}"))) for table in tables}
+    if service.settings.database_url.get_backend_name() == "sqlite":
+        # By another process: SQLite loses its locks on a file that its own process closes.
+        files = " ".join(map(str, service.folder.glob("claims.db*")))
+        rows["file"] = subprocess.run(["cat", *files.split()], capture_output=True, check=True).stdout.decode(
+            "latin-1"
+        )
+    return rows
+
+
+def where(service: Service, text: str) -> list[str]:
+    """Where it still is, in the database and in the folder of documents."""
+    places = [name for name, content in everything(service).items() if text in content]
+    files = [path for path in service.settings.pod_dir.rglob("*") if path.is_file()]
+    return places + [path.name for path in files if text.encode() in path.read_bytes()]
+
+
+def rows_of(service: Service, client: int) -> list[Any]:
+    """All that is kept of a client's claims and of its account, and the service's rows of it."""
+    ids = f"(SELECT id FROM claims WHERE client_id = {client})"
+    tables = [table.name for table in metadata.sorted_tables if "claim_id" in table.c]
+    return [
+        *(service.sql(f"SELECT * FROM {name} WHERE claim_id IN {ids} ORDER BY 1, 2") for name in tables),
+        service.sql("SELECT * FROM recours_mails WHERE client_id = ? ORDER BY id", client),
+        service.sql("SELECT * FROM recours_client_accounts WHERE client_id = ?", client),
+        service.sql("SELECT * FROM claims WHERE client_id = ? ORDER BY id", client),
+    ]
+
+
+def files_of(service: Service, client: int) -> list[Path]:
+    paths = service.sql(
+        "SELECT path FROM recours_evidence JOIN claims ON claim_id = claims.id WHERE client_id = ?", client
+    )
+    return [Path(path) for (path,) in paths]
+
+
+# ---------------------------------------------------------------- what goes, and what stays
+
+
+def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -> None:
+    assert {"recours_attempts", "recours_evidence", "recours_mails"} <= set(where(service, SECRET))
+    before, files, others = rows_of(service, 2), files_of(service, 1), files_of(service, 2)
+    assert files
+    shown = person.does("erase", "--client", ADDRESS, "--dry-run")
+    assert "To be erased for good: claims 2, documents " in shown
+    assert where(service, SECRET)
+    said = person.does("erase", "--client", ADDRESS, "--yes")
+    assert f"Erased: claims 2, documents {len(files)}, e-mails " in said
+    assert "carrier accounts 1." in said
+    assert "Not erased: backups, logs" in said
+    assert where(service, SECRET) == []
+    assert where(service, ADDRESS) in (["clients"], ["clients", "file"])  # the service's own
+    assert not [path for path in files if path.exists()]
+    assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
+
+
+def test_one_claim_is_erased_and_says_so_everywhere(
+    service: Service, person: Person, actions: Actions
+) -> None:
+    person.does("erase", "CLM-0001", "--yes")
+    columns = (
+        "pod_fetch_status, pod_url, pod_fetched_at, pod_fetch_error, pod_delivery_person, pod_retry_count"
+    )
+    assert service.sql(f"SELECT {columns} FROM claims WHERE id = 1") == [(None,) * 5 + (0,)]
+    assert "CLM-0001 was erased on " in person.does("why", "CLM-0001")
+    for command in ("reopen", "enroll", "correct --carrier UPS", "detach", "dossier"):
+        done = person.types(*command.split(" ", 1)[:1], "CLM-0001", *command.split(" ")[1:])
+        assert (done.returncode, "CLM-0001 was erased on 20" in done.stderr) == (2, True), done.stderr
+    fetched = person.types("retry", "--claim", "CLM-0001")
+    assert "CLM-0001 was erased on 20" in fetched.stderr
+    verified = person.does("verify")
+    assert "1 file erased, the last on 20" in verified
+    assert "Nothing was changed, deleted or added." in verified
+
+
+def test_no_run_takes_an_erased_claim_up_again(service: Service, actions: Actions) -> None:
+    actions.erase(["CLM-0001", "CLM-0003"])
+    before = rows_of(service, 1)
+    for status in (None, "pending", "failed"):
+        service.sql("UPDATE claims SET pod_fetch_status = ? WHERE id IN (1, 3)", status)
+        for _ in range(2):
+            service.clock.advance(timedelta(days=3))
+            service.run(PODFetchWorker)
+            service.run()
+        assert rows_of(service, 1)[:-3] == before[:-3]
+    # Once the service has deleted it, its key may be another claim's.
+    service.sql("UPDATE claims SET claim_reference = 'CLM-NEW', pod_fetch_status = 'pending' WHERE id = 1")
+    service.run(PODFetchWorker)
+    assert service.sql("SELECT pod_fetch_status FROM claims WHERE id = 1") == [("success",)]
+
+
+def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Actions) -> None:
+    until = f"{service.clock.now() + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
+    service.sql("UPDATE recours_claims SET lease_token = 'run', lease_until = ? WHERE claim_id = 3", until)
+    results = actions.erase(client=ADDRESS)
+    assert "claims 1," in results[0].sentence
+    assert "is being fetched by another run right now" in results[-1].sentence
+    assert service.sql("SELECT stage FROM recours_claims WHERE claim_id IN (1, 3) ORDER BY 1") == [
+        ("erased",),
+        ("settled",),
+    ]
+    service.clock.advance(timedelta(minutes=6))
+    assert all(result.is_done for result in actions.erase(client=ADDRESS))
+    assert where(service, SECRET) == []
+
+
+def test_what_a_run_stored_before_it_died_goes_too(service: Service, actions: Actions) -> None:
+    (path,) = files_of(service, 1)
+    stem = path.name.rpartition("_")[0]
+    note = service.settings.pod_dir / ".parts" / f"{stem}.jsonl"
+    digest = service.sql("SELECT sha256 FROM recours_evidence WHERE claim_id = 1")[0][0]
+    pieces = [{"sha256": digest}]
+    note.write_text(
+        json.dumps({"owner": ["chronopost", "1"], "delivery": {"signatory": SECRET}, "pieces": pieces})
+    )
+    service.sql("DELETE FROM recours_evidence WHERE claim_id = 1")
+    service.sql("DELETE FROM recours_attempts WHERE claim_id = 1")
+    actions.erase(["CLM-0001"])
+    assert not note.exists()
+    assert not path.exists()
+
+
+def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Service, actions: Actions) -> None:
+    service.sql("UPDATE recours_mails SET state = 'ready', ended_at = NULL WHERE client_id = 1")
+    ((mail, mailed),) = service.sql(
+        "SELECT mail_id, event_id FROM recours_mail_events JOIN recours_events ON recours_events.id = event_id"
+        " WHERE claim_id = 1"
+    )
+    service.sql(
+        "UPDATE recours_events SET claim_id = 4 WHERE id = (SELECT max(id) FROM recours_events WHERE id <> ?)",
+        mailed,
+    )
+    ((other,),) = service.sql("SELECT max(id) FROM recours_events WHERE id <> ?", mailed)
+    service.sql("UPDATE recours_events SET told = 'mail' WHERE id = ?", other)
+    service.sql("DELETE FROM recours_mail_events WHERE event_id = ?", other)
+    service.sql("INSERT INTO recours_mail_events (mail_id, event_id) VALUES (?, ?)", mail, other)
+    actions.erase(["CLM-0001"])
+    assert service.sql("SELECT state, plain, subject FROM recours_mails WHERE id = ?", mail) == [
+        ("cancelled", "", "")
+    ]
+    assert service.sql("SELECT told FROM recours_events WHERE id = ?", other) == [(None,)]
+
+
+def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, person: Person) -> None:
+    assert "ok      deleted claims: nothing is kept of them" in person.types("check", "--offline").stdout
+    service.sql("DELETE FROM notifications")
+    service.sql("DELETE FROM claims WHERE id IN (1, 2, 3)")
+    assert "Erased: claims 1, documents 0, " in person.does("erase", "CLM-0003", "--yes")
+    checked = person.types("check", "--offline").stdout
+    assert "2 attempts and 2 files of deleted or erased claims are still kept" in checked
+    assert "recours erase --deleted" in checked
+    files = [Path(path) for (path,) in service.sql("SELECT path FROM recours_evidence")]
+    assert "Erased: claims 2, documents 2, " in person.does("erase", "--deleted", "--yes")
+    assert not [path for path in files if path.exists()]
+    assert "ok      deleted claims" in person.types("check", "--offline").stdout
+    service.run(PODFetchWorker)
+    assert service.sql("SELECT stage FROM recours_claims WHERE claim_id = 3") == [("erased",)]
+
+
+def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
+    before = everything(service)
+    shown = person.types("erase", "CLM-0001", answers="n\n")
+    assert "Erase it for good? [y/N]" in shown.stderr
+    assert "Nothing was erased." in shown.stderr
+    for arguments, says in (
+        (("CLM-0001",), "repeat it with --yes"),
+        ((), "one of them"),
+        (("CLM-0001", "--deleted", "--yes"), "one of them"),
+        (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),
+        (("--client", "99", "--yes"), "There is no client 99"),
+    ):
+        done = person.types("erase", *arguments)
+        assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert everything(service) == before
+
+
+# ---------------------------------------------------------------- deaths
+
+
+class Death(BaseException):
+    """The process is gone at this point."""
+
+
+@pytest.mark.full("deaths at every statement of recours erase")
+def test_wherever_it_dies_the_next_one_completes_it(
+    service: Service, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths = 0
+    remaining = -1
+
+    def step(*_: Any) -> None:
+        nonlocal remaining
+        remaining -= 1
+        if remaining == -1:
+            raise Death
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        step()
+        original(path, missing_ok=missing_ok)
+        step()
+
+    original = Path.unlink
+    event.listen(app.database.engine, "before_cursor_execute", step)
+    while True:
+        service.add(Scenario.DELIVERED, client_id=1, failed_at=service.clock.now())
+        service.clock.advance(timedelta(hours=2))
+        service.run()
+        plant(service)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", unlink)
+            remaining = deaths
+            try:
+                Actions(app, "ann").erase(client=ADDRESS)
+                break
+            except (Death, TryLaterError):  # in a durable transaction, SQLAlchemy closes the connection first
+                deaths += 1
+            remaining = -1
+        service.run(PODFetchWorker)
+        service.clock.advance(timedelta(minutes=11))
+        assert all(result.is_done for result in Actions(app, "ann").erase(client=ADDRESS))
+        assert where(service, SECRET) == []
+        assert files_of(service, 1) == []
+    assert deaths > 20
