@@ -175,8 +175,8 @@ def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int
     if sum(narrowest) > room:
         return []
     while sum(widths) > room:
-        spare = [place for place, least in enumerate(narrowest) if widths[place] > least]
-        widths[max(spare, key=lambda place: (widths[place] > of_cells[place], widths[place]))] -= 1
+        shrinkable = [place for place, least in enumerate(narrowest) if widths[place] > least]
+        widths[max(shrinkable, key=lambda place: (widths[place] > of_cells[place], widths[place]))] -= 1
     return widths
 
 
