@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _AFTER_THE_CARRIERS = "# ---- Credentials kept elsewhere"
 _ACCOUNTS = "| carrier | credentials | address | calls |"
 _DOCUMENTS = "| carrier | what it gives |"
+_LIVE = "| carrier | tracking first seen to work | document first seen to work | reported by |"
 
 
 def settings_of(spec: CarrierSpec) -> dict[str, str]:
@@ -62,6 +63,8 @@ def completed_page(text: str, catalog: Catalog) -> str:
         )
         gives = "a document" if spec.issues_documents else "the status alone: it issues no proof of delivery"
         _add(lines, _DOCUMENTS, spec.name, gives)
+        document = "never" if spec.issues_documents else "no document exists"
+        _add(lines, _LIVE, spec.name, f"never | {document} |")
     for option in (option for spec in catalog.specs.values() for option in spec.options):
         if not any(line.startswith(f"| `{option.name}` |") for line in lines):
             last = max(n for n, line in enumerate(lines) if line.startswith(tuple(_option_rows(catalog))))

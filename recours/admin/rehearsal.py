@@ -138,12 +138,12 @@ def _opened(recording: Recording) -> tuple[Client, HttpSession]:
     """A client with the recorded answers before it. Raises KeyError, TypeError, ValueError, AttributeError."""
     spec = CATALOG.specs[recording.carrier]
     client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
-    answers = _Answers([_answer(call) for call in recording.calls])
+    answers = _Answers([answer_of(call) for call in recording.calls])
     clock = SimulatedClock(datetime.fromisoformat(recording.recorded_at))
     return client, HttpSession(spec.name, Unlimited(), answers, clock, lambda: 0.0, client.wait_asked)
 
 
-def _answer(call: Mapping[str, Any]) -> Response | HttpError:
+def answer_of(call: Mapping[str, Any]) -> Response | HttpError:
     if name := call.get("error"):
         error: HttpError = getattr(http, name)("gave the recorded error")
         return error

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from recours import __version__
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.opened import make_catalog
 from recours.app import App, connect, needs_creation, open_database, read_clock
@@ -23,6 +24,7 @@ from recours.cli.common import (
     settings_for,
     tell_json,
     with_actions,
+    write_new_file,
 )
 from recours.cli.console import FAILED, USAGE, echo, harmless, say_error
 from recours.core.actions import ActionKind, PastAction
@@ -207,8 +209,13 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
 @click.option(
     "--tracking", metavar="NUMBER", required=True, help="Preferably one of your own delivered parcels."
 )
+@click.option(
+    "--share",
+    is_flag=True,
+    help="Also write a report for a public issue: which fields and codes came, without values.",
+)
 @click.pass_obj
-def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
+def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) -> None:
     """Fetch one proof on trial, and record in data/recordings what was sent and what came.
 
     The calls count against the quota. No claim is touched, no attempt used and no document stored. The recording holds no
@@ -243,6 +250,12 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
         say_error(f"The recording could not be written to {path}: {error.strerror or error}.")
         raise SystemExit(FAILED) from error
     echo(f"Recorded: {harmless(str(path))}")
+    if share:
+        from recours.admin.shared_report import shared_report  # noqa: PLC0415 (loads the simulated carriers)
+
+        report = path.with_name(f"{path.stem}-share.txt")
+        write_new_file([shared_report(recording, __version__).encode()], report)
+        echo(f"To share, after you have read it: {harmless(str(report))}")
 
 
 @command.command("reclassify", short_help="Read a recording again, without network.")

@@ -86,6 +86,21 @@ def test_a_signature_is_not_recorded(box: Sandbox, carriers: Callable[..., Done]
     assert not re.search(r"\b[0-9A-F]{32}\b", text)
 
 
+def test_a_report_to_share_has_fields_and_no_values(
+    box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
+) -> None:
+    number = box.example("ups", "00")
+    result = carriers("rehearse", "UPS", "--tracking", number, "--share")
+    assert result.returncode == 0, result.stderr
+    (report,) = (tmp_path / "data" / "recordings").glob("ups-*-share.txt")
+    assert result.stdout.endswith(f"To share, after you have read it: {report}\n")
+    text = report.read_text(encoding="utf-8")
+    assert "trackResponse.shipment[].package[].currentStatus.statusCode: code 011\n" in text
+    assert not [
+        value for value in (number, number[2:12], ACCOUNT, "DUPONT", "Lyon") if value.lower() in text.lower()
+    ]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
 def test_a_pipe_is_no_recording(carriers: Callable[..., Done], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

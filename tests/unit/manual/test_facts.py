@@ -54,6 +54,10 @@ def test_every_carrier_has_its_rows() -> None:
         for spec in CATALOG.specs.values()
     }
     assert [row[0] for row in tables if len(row) == 2] == sorted(told)
+    live = rows(section("docs/carriers.md", "Report what a live service answers"))
+    assert {row[0]: row[2] == "no document exists" for row in live} == {
+        spec.name: not spec.issues_documents for spec in CATALOG.specs.values()
+    }
 
 
 def test_every_setting_in_the_table_of_others_has_its_default() -> None:

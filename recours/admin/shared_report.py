@@ -1,0 +1,205 @@
+"""What may be published of a rehearsal: the fields of the answers and how they differ from the documented ones, no values.
+
+Whatever a carrier sends may name a person, a place or a parcel: also the key of a map, a code, the path of an address. So
+nothing of an answer is repeated that is not part of recours itself: a name that a simulated carrier's answers have, too,
+and a code that a table of the carrier's client has, where the simulation has such codes.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from sys import modules
+from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from recours.admin.rehearsal import Recording, Unlimited, answer_of, read_again
+from recours.carriers import json_api, soap
+from recours.carriers.http import HttpError, HttpSession
+from recours.carriers.message import Request, Response
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.outcome import CallError, begins_as
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import HttpRequest
+
+_OF_A_CODE = re.compile(r"(?:code|type|status|statusnumber|stat|error)$", re.IGNORECASE)
+_ITEM = "[]"  # of a list
+_TYPES: Mapping[type, str] = {
+    bool: "true or false", int: "number", float: "number", dict: "object", list: "list", type(None): "null",
+}  # fmt: skip
+_SIGNS = (
+    (re.compile(r"[^\W\d_]+"), "A"),
+    (re.compile(r"\d+"), "9"),
+    (re.compile(r"-+"), "-"),
+    (re.compile(r"(?:[^\w-]|_)+"), "."),
+)
+_LONGEST_FORM = 8
+_MOST_FIELDS = 20_000
+_MOST_FORMS = 5
+_EXPLANATION = (
+    "No values of the answers. ?: a name that recours does not know. A, 9, - and . stand for letters, digits, hyphens and "
+    "other signs, however many."
+)
+_FACTS = {"at": "time", "day": "day", "signatory": "signatory", "place": "place"}
+
+
+def shared_report(recording: Recording, version: str) -> str:
+    """Lines for a public issue. `version`: that of recours."""
+    documented = _documented(recording.carrier)
+    delivery = read_again(recording).delivery
+    facts = [text for name, text in _FACTS.items() if delivery and getattr(delivery, name)]
+    lines = [
+        f"recours {version}, {CATALOG.name_of(recording.carrier)}: read as {recording.kind}",
+        f"What was read of the delivery: {', '.join(facts) or 'nothing'}",
+        _EXPLANATION,
+    ]
+    for number, call in enumerate(recording.calls, 1):
+        request = call["request"]
+        lines += ["", f"{number}. {request['method']} {documented.shown_path(request['path'])}"]
+        answer = answer_of(call)
+        if isinstance(answer, HttpError):
+            lines.append(type(answer).__name__)
+        else:
+            lines += _answer_lines(answer, documented)
+    return "\n".join([*lines, ""])
+
+
+def _answer_lines(answer: Response, documented: "_Documented") -> Iterator[str]:
+    forms: defaultdict[str, set[str]] = defaultdict(set)
+    for shown, value in documented.fields(answer):
+        forms[shown].add(documented.form(shown, value))
+    content = "fields" if forms else begins_as(answer.body, html=True) or "nothing that can be read"
+    yield f"HTTP {answer.status}, {content}"
+    for shown, values in sorted(forms.items()):
+        yield f"  {shown}: {', '.join(sorted(values)[:_MOST_FORMS])}"
+    closest = max(documented.answers, key=lambda fields: (len(fields & forms.keys()), -len(fields)))
+    if (missing := closest - forms.keys()) and missing != closest:
+        yield f"  documented, and not there: {', '.join(sorted(missing))}"
+
+
+def _tree(body: bytes) -> Any:
+    tree = json_api.tree(body)
+    if tree is not None:
+        return tree
+    root = soap.parse(body)
+    return None if root is None else {root.tag: _of_element(root)}
+
+
+def _of_element(element: Any) -> Any:
+    """As JSON would have it: a name that comes again is a list."""
+    if not len(element):
+        return (element.text or "").strip() or None
+    parts: defaultdict[str, list[Any]] = defaultdict(list)
+    for part in element:
+        parts[part.tag].append(_of_element(part))
+    return {name: values if len(values) > 1 else values[0] for name, values in parts.items()}
+
+
+def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each value that holds no others, with the names on the way to it; a list has the name of an item."""
+    if isinstance(tree, dict) and tree:
+        for name, value in tree.items():
+            yield from _leaves(value, (*path, name))
+    elif isinstance(tree, list) and tree:
+        for value in tree:
+            yield from _leaves(value, (*path, _ITEM))
+    elif path:
+        yield path, tree
+
+
+# ---------------------------------------------------------------- what is documented
+
+
+@dataclass(frozen=True)
+class _Documented:
+    """What may be named: all that the simulated carrier's answers have, and where they have codes of the client's tables."""
+
+    codes: frozenset[str]
+    names: set[str] = field(default_factory=lambda: {_ITEM})
+    headers: set[str] = field(default_factory=set)
+    steps: set[str] = field(default_factory=set)  # of the paths of calls
+    answers: list[set[str]] = field(default_factory=list)  # the fields of each
+    coded: set[str] = field(default_factory=set)  # fields that have codes
+
+    def learn(self, answer: Response) -> None:
+        """Take in a documented answer."""
+        self.names.update(*(path for path, _ in _leaves(_tree(answer.body))))
+        self.headers.update(name.lower() for name in answer.headers)
+        fields = list(self.fields(answer))
+        self.answers.append({shown for shown, _ in fields})
+        self.coded.update(
+            shown for shown, value in fields if str(value) in self.codes and _OF_A_CODE.search(shown)
+        )
+
+    def fields(self, answer: Response) -> Iterator[tuple[str, Any]]:
+        """Each field of an answer, with names that may be published, and its value, which may not."""
+        for path, value in islice(_leaves(_tree(answer.body)), _MOST_FIELDS):
+            names = (name if name in self.names else "?" for name in path)
+            yield ".".join(names).replace(f".{_ITEM}", _ITEM), value
+        for name, value in answer.headers.items():
+            if name.lower() in self.headers:
+                yield f"header {name.lower()}", value
+
+    def shown_path(self, path: str) -> str:
+        return "/".join(step if step in self.steps else "?" for step in path.partition("?")[0].split("/"))
+
+    def form(self, shown: str, value: Any) -> str:
+        """A known code where a code belongs; of all else the type, and what signs a short text is made of."""
+        if shown in self.coded and str(value) in self.codes:
+            return f"code {value}"
+        if not isinstance(value, str):
+            return _TYPES[type(value)]
+        form = value
+        for signs, sign in _SIGNS:
+            form = signs.sub(sign, form)
+        return f"text {form}".rstrip() if len(form) <= _LONGEST_FORM else "text"
+
+
+def _documented(carrier: str) -> _Documented:
+    """From simulated fetches of parcels with which all may happen that can be simulated."""
+    client_type = CLIENTS[carrier]
+    spec = client_type.spec
+    clock = SimulatedClock()
+    box = Sandbox(clock.now)
+    settings = box.credentials(carrier, next(iter(box.accounts)))
+    settings |= {option.name: option.default for option in spec.options}
+    codes = {code for option in spec.options for code in option.default.split(",")}
+    for name, value in vars(modules[client_type.__module__]).items():
+        if isinstance(value, Mapping) and not name.startswith("__"):
+            codes.update(map(str, value))
+        elif isinstance(value, str):
+            codes.add(value)
+    documented = _Documented(frozenset(codes))
+    for scenario in Scenario:
+        box.default = Parcel((scenario,))
+        client = client_type(settings)
+        sender = _Simulated(box, documented)
+        session = HttpSession(spec.name, Unlimited(), sender, clock, lambda: 0.0, client.wait_asked)
+        with suppress(CallError):
+            client.fetch(spec.number_example, None, session)
+    documented.steps.discard(spec.number_example)
+    return documented
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    """The simulated carriers in place of `Http`, without a network."""
+
+    box: Sandbox
+    documented: _Documented
+
+    def send(self, request: Request) -> Response:
+        path, _, query = request.path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = self.box.answer(HttpRequest(request.method, path, headers, request.body or b"", query))
+        response = Response(
+            answer.status,
+            CaseInsensitiveDict([*answer.headers, ("Content-Type", answer.content_type)]),
+            answer.body,
+        )
+        self.documented.steps.update(path.split("/"))
+        self.documented.learn(response)
+        return response
