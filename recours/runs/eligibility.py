@@ -131,7 +131,9 @@ def correction_of(
 
     `spellings`: all names of carriers that the service's column can hold; none: it holds any.
     """
-    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, spellings)
+    name = claim.carrier_name
+    if carrier is not None and carrier != name:
+        name = _carrier_name(claim, carrier, catalog, spellings)
     typed = claim.number if number is None else _number(number)
     if (typed, name) == (claim.number, claim.carrier_name):
         raise ClaimsRefusedError(ClaimRefusal("no_correction", claim.reference))

@@ -90,6 +90,23 @@ def test_a_long_file_takes_seconds(service: Service, person: Person) -> None:
     assert (done.returncode, done.stderr.count("There is no claim")) == (1, MOST_CLAIMS)
 
 
+def test_an_exported_file_is_edited_and_read_again(service: Service, person: Person) -> None:
+    for carrier in ("Chronopost", "chrono post", "Hermes"):
+        service.add(
+            *FOREVER, number=f"XY00000000{service.count}FR", carrier=carrier, pod_fetch_error='a;b"c,\nd'
+        )
+    for form in ((), ("--excel-fr",)):
+        exported = person.does("export", "claims", *form).replace("XY000000001FR", "XY000000091FR")
+        said = person.does("correct", "--csv", write(person, exported))
+        done = 0 if form else 1
+        assert f"3 lines: {done} done, {3 - done} already so, 0 not possible." in said
+    assert [number for _, number, _ in numbers(service)] == [
+        "XY000000000FR",
+        "XY000000091FR",
+        "XY000000002FR",
+    ]
+
+
 def test_a_file_reopens_and_excludes(service: Service, person: Person) -> None:
     for _ in range(3):
         service.add(*FOREVER)
