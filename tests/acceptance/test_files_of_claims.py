@@ -168,3 +168,15 @@ def test_a_file_that_is_none_is_refused(typist: Person, tmp_path: Path, content:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: The file ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_the_database_refuses_of_one_claim_stops_no_other(service: Service, person: Person) -> None:
+    for _ in range(3):
+        service.add(*FOREVER)
+    service.sql("CREATE UNIQUE INDEX one_parcel ON claims (tracking_number)")
+    done = person.types("correct", "--csv", write(person, "CLM-0001;XY000000003FR\nCLM-0002;XY000000092FR"))
+    assert done.returncode == 1
+    assert done.stdout == "2 lines: 1 done, 0 already so, 1 not possible.\n"
+    assert done.stderr.startswith("Error: Line 1: ")
+    assert "UNIQUE" in done.stderr.upper()
+    assert [str(number)[-4:] for _, number, _ in numbers(service)] == ["01FR", "92FR", "03FR"]
