@@ -24,6 +24,7 @@ from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocumen
 from recours.dashboard.history import History
 from recours.dashboard.texts import CLAIM_STATUSES, DISPUTES
 from recours.dashboard.visit import Notice, Visit, actions_of, change_parameters, do_now
+from recours.database.client_accounts import Contact
 from recours.host.installation import quoted_word, readable
 from recours.reporting.advice import possible_actions
 from recours.reporting.claim_reports import explanation_of
@@ -144,14 +145,14 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
     claim = listed.claim
     texts = visit.texts
-    client = visit.app.client_named(claim) if claim.client_id is not None else ""
+    client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())
     next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
     if status.not_before:
         next_try = texts("not before {day}", day=texts.weekday(status.not_before))
     facts = [
         (texts("Carrier"), status.carrier or texts("unknown carrier")),
         (texts("Tracking number"), claim.number or texts("none")),
-        (texts("Client"), client),
+        (texts("Client"), " · ".join(filter(None, client)) or claim.client_text or ""),
         (texts("Order"), listed.order),
         (texts("Recipient"), listed.customer),
         (texts("Amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),

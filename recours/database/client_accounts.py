@@ -55,8 +55,8 @@ _log = logging.getLogger("__main__")
 class Contact(NamedTuple):
     """How people know a client of the service; "": that is not known."""
 
-    email: str = ""
     name: str = ""  # of the company, or else of the person
+    email: str = ""
 
 
 def is_in_use() -> ColumnElement[bool]:
@@ -124,7 +124,7 @@ class ClientAccounts:
         columns = [border.client_text(name) for name in ("email", "company_name", "full_name")]
         rows = self.database.all(select(border.client_id, *columns).where(border.client_id.in_(client_ids)))
         return {
-            client_id: Contact(clean(email or "", 200), clean(company or person or "", 200))
+            client_id: Contact(clean(company or person or "", 200), clean(email or "", 200))
             for client_id, email, company, person in rows
         }
 

@@ -47,10 +47,21 @@ def test_a_row_of_the_table_of_claims_is_dense(visit: Callable[..., Page]) -> No
     for width in WIDTHS[1:]:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         heights = page.evaluate(
-            "[...document.querySelectorAll('table.claims tbody tr')].map(row => row.offsetHeight)"
+            "[...document.querySelectorAll('table.claims tbody tr:not(:has(.long))')].map(row => row.offsetHeight)"
         )
         assert len(heights) > 10
         assert max(heights) <= 40, width
+
+
+def test_every_reference_in_the_table_is_whole(visit: Callable[..., Page]) -> None:
+    page = visit(path="/claims")
+    for width in WIDTHS[1:]:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        cut = page.evaluate(
+            "[...document.querySelectorAll('table.claims tbody th')].filter(one => one.scrollWidth > one.clientWidth + 1)"
+            ".map(one => one.textContent)"
+        )
+        assert cut == [], width
 
 
 @pytest.mark.parametrize("width", _WIDTHS)

@@ -125,6 +125,17 @@ def test_claims_are_filtered_by_deadline_and_by_dispute(page: PageClient, databa
 
 
 @pytest.mark.usefixtures("sixty")
+def test_a_client_is_shown_by_name_with_the_address_below(page: PageClient, database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE clients SET company_name = 'La Boutique' WHERE id = 1"))
+        connection.execute(text("UPDATE clients SET company_name = NULL, full_name = NULL WHERE id = 2"))
+    shown = page.get("/claims?sort=reference")
+    assert "La Boutique shop1@example.com" in shown.text
+    assert 'title="shop2@example.com">shop2@example.com</a></div>' in shown.html
+    assert "Client La Boutique · shop1@example.com" in page.get("/claim?reference=CLM-00001").text
+
+
+@pytest.mark.usefixtures("sixty")
 def test_several_values_of_a_link_stay_when_another_filter_is_chosen(page: PageClient) -> None:
     shown = page.get("/claims?status=failed&status=pending")
     assert '<option value="failed,pending" selected>several</option>' in shown.html
