@@ -190,6 +190,19 @@ def test_of_thirty_days(page: PageClient, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_each_chart_has_a_scale_with_numbers_and_the_period_is_in_the_address(page: PageClient) -> None:
+    shown = page.get("/?days=30")
+    charts = shown.html.split('aria-labelledby="chart-')[1:]
+    scales = [re.findall(r'<div class="scale">(.*?)</div>', chart) for chart in charts]
+    assert [len(scale) for scale in scales] == [1] * 4
+    assert all(
+        re.search(r"<span>[1-9]\d*</span>", scale) and "<span>0</span>" in scale for (scale,) in scales
+    )
+    for days in (7, 30, 84):
+        assert f'href="/?days={days}#period"' in shown.html
+
+
+@pytest.mark.usefixtures("filled")
 def test_calls_used_are_those_of_the_limit(
     page: PageClient, database: Database, environment: dict[str, str]
 ) -> None:
