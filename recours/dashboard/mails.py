@@ -6,13 +6,14 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState, MailTrouble
 from recours.dashboard.visit import Visit, do_in_background, do_now, number_in
-from recours.reporting.reader import find_mail, latest_mails, waiting_mails
+from recours.reporting.reader import claims_of_mail, find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Pile
 
 _WAITING = 200
 _LATEST = 50
+_LINKED = 50  # claims of one mail
 _LARGEST_NUMBER = 999_999_999
 _TONES = {
     MailState.HELD: "warn",
@@ -44,7 +45,14 @@ def show(visit: Visit) -> Response:
 
 
 def show_one(visit: Visit) -> Response:
-    return visit.page("mail.html", mail=_mail(visit), tones=_TONES, trouble_in=MailTrouble.translated)
+    mail = _mail(visit)
+    return visit.page(
+        "mail.html",
+        mail=mail,
+        claims=claims_of_mail(visit.app.database, mail.listed.number, _LINKED),
+        tones=_TONES,
+        trouble_in=MailTrouble.translated,
+    )
 
 
 def content(visit: Visit) -> Response:

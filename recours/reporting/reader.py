@@ -307,6 +307,16 @@ def find_mail(database: Database, number: int) -> WrittenMail | None:
     return None
 
 
+def claims_of_mail(database: Database, number: int, limit: int) -> list[str]:
+    """The references of up to `limit` claims that a mail is about."""
+    border = database.border
+    reference = border.text("claim_reference")
+    source = border.claims.join(events, events.c.claim_id == border.key)
+    source = source.join(mail_events, mail_events.c.event_id == events.c.id)
+    query = select(reference).distinct().select_from(source).where(mail_events.c.mail_id == number)
+    return [str(row[0]) for row in database.all(query.order_by(reference).limit(limit))]
+
+
 def _listed(row: RowMapping) -> ListedMail:
     """A state that a later version wrote is shown as it stands."""
     return ListedMail(

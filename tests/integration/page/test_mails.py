@@ -1,5 +1,6 @@
 """Mails that wait, and what they say."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from sqlalchemy import insert, select
 
 from recours.core.mail import MailKind, MailState
 from recours.database.engine import Database
-from recours.database.tables import mails
+from recours.database.tables import events, mail_events, mails
 from tests.fakes.smtp import MailServer
 from tests.integration.page.conftest import PageClient
 
@@ -92,6 +93,35 @@ def test_a_mail_is_shown_inert(page: PageClient, database: Database) -> None:
     policy = framed.headers["content-security-policy"]
     assert policy.startswith("sandbox; default-src 'none'")
     assert framed.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_a_mail_leads_to_its_claims(
+    page: PageClient, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{}, {"claim_reference": "CLM-<b>1"}, {}])
+    write(database, 7, MailState.SENT)
+    event = {
+        "event": "pod_failed",
+        "audience": "client",
+        "carrier": "ups",
+        "run_id": "r",
+        "created_at": AT,
+        "facts": {},
+    }
+    with database.write() as connection:
+        for number in (1, 2, 9):  # the service deleted the last one
+            row = {"id": number, "claim_id": number, "tracking_number": "", **event}
+            connection.execute(insert(events).values(row))
+            connection.execute(insert(mail_events).values(event_id=number, mail_id=7))
+    shown = page.get("/mail?number=7")
+    links = re.findall(r'href="(/claim\?[^"]*)">([^<]*)<', shown.html)
+    assert (
+        links
+        == [
+            ("/claim?reference=CLM-%3Cb%3E1", "CLM-&lt;b&gt;1"),
+            ("/claim?reference=CLM-00000", "CLM-00000"),
+        ][::-1]
+    )
 
 
 @pytest.mark.parametrize("number", ["8", "", "9" * 30, "٣"])
