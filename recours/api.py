@@ -65,7 +65,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
         open_queue(settings).defer_fetch(reference)
 
 
-def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
+def claim_status(reference: str, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)

@@ -228,7 +228,7 @@ def test_sentences_come_in_french_and_by_default_in_the_language_of_the_settings
     with pytest.raises(recours.ShowExistingPODError, match="a déjà sa preuve de livraison"):
         recours.fetch_claim(reference)
     assert "has been" not in recours.claim_status(reference).sentence
-    assert recours.claim_status(reference, language="en").sentence.startswith(f"{reference}: the proof of")
+    assert recours.claim_status(reference, "en").sentence.startswith(f"{reference}: the proof of")
 
 
 # ---------------------------------------------------------------- in a process that is not ours
