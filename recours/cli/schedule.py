@@ -53,12 +53,13 @@ def crontab() -> Crontab:
 
 
 def _make_logs() -> None:
-    """The folder of cron.log, and the file, which the shell would make readable by everybody."""
+    """The log of each worker, which a person looks at before the first run; cron.log, which the shell would make readable by everybody."""
     root = home()
     access = load_one(SHARED_GROUP, root, os.environ)
-    log = root / "logs" / "cron.log"
-    access.make_folder(log.parent)
-    access.create(log)
+    folder = load_one("RECOURS_LOG_DIR", root, os.environ)
+    for log in (root / "logs" / "cron.log", *(folder / f"{worker}.log" for worker in WORKERS)):
+        access.make_folder(log.parent)
+        access.create(log)
 
 
 @click.group("schedule")

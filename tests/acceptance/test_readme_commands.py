@@ -134,4 +134,6 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     assert {call.account for call in sandbox.calls} == {"10000001"}
     lines = [line for line in machine.crontab().splitlines() if "scripts/pod_" in line]
     assert [line.split(" cd ")[0] for line in lines] == ["*/30 * * * *", "0 * * * *"]
+    (tail,) = re.findall(r"^tail .*", README, re.MULTILINE)
+    assert machine.run(*tail.split(), cwd=checkout).returncode == 0
     kinds(database).drop(url)
