@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from recours.core.mail import MailKind
 from recours.database.schema.creation import create_file
-from tests.acceptance.person import Person
+from tests.acceptance.person import Person, QuickPerson
 from tests.fakes.smtp import MailServer
 
 
@@ -105,6 +106,13 @@ def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
     assert "CLM-2026-0001" in page.stdout
     assert sql(person, "SELECT count(*) FROM recours_mails") == [(0,)]
     assert recorded(person) == []
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_each_kind_of_mail_is_shown_without_naming_a_claim(person: Person, kind: MailKind) -> None:
+    shown = QuickPerson(person.folder, person.url).types("mail", "preview", kind)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert len(shown.stdout.splitlines()) > 5
 
 
 # ---------------------------------------------------------------- encryption
