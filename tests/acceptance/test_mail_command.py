@@ -110,7 +110,7 @@ def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
 
 @pytest.mark.parametrize("kind", MailKind)
 def test_each_kind_of_mail_is_shown_without_naming_a_claim(person: Person, kind: MailKind) -> None:
-    shown = QuickPerson(person.folder, person.url).types("mail", "preview", kind)
+    shown = QuickPerson(person.folder, person.url).types("mail", "preview", kind.value)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert len(shown.stdout.splitlines()) > 5
 
