@@ -3,12 +3,10 @@
 No sentence holds a credential, nor a name that may be one by mistake.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from io import StringIO
 from typing import Any
 
 from recours.core.accounts import ServiceClient
@@ -17,6 +15,7 @@ from recours.core.errors import ABOUT_PARCEL, ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.sentences import SentenceParts
+from recours.core.spreadsheet import read_lines
 from recours.core.text import clean, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
 from recours.runs.ports import CarrierAnswer
@@ -268,7 +267,6 @@ LARGEST = 10 * 1024 * 1024
 CLIENT = "client"
 CARRIER = "carrier"
 LIMITS = "limits"
-_DELIMITERS = ",;\t"
 _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
 _MOST_SHOWN = 100  # sentences about rows
 
@@ -353,28 +351,17 @@ def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Each row below the names, cut by what they are cut by most: its place, its cells, why it cannot be read."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] = []
-    number = 0
-    line = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) and not names:
-                names = _heads(cells)
-            elif any(cell.strip() for cell in cells):
-                number += 1
-                counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
-                fault = f"{counts}: is a cell with a delimiter in it not in quotation marks?"
-                is_whole = len(cells) >= len(names) and not "".join(cells[len(names) :]).strip()
-                place = f"row {number} (line {line})"
-                yield place, dict(zip(names, cells, strict=False)), "" if is_whole else fault
-            line = reader.line_num + 1
-    except csv.Error as error:
-        fault = f"it cannot be read ({clean(error, 80)}): is a quotation mark missing?"
-        yield f"row {number + 1} (line {line})", {}, fault
+    """Each row below the names: its place, its cells, why it cannot be read."""
+    lines = read_lines(text)
+    names = next((_heads(cells or []) for _, cells in lines), [])
+    for number, (line, cells) in enumerate(lines, 1):
+        fault = ""
+        if cells is None:
+            fault = "it cannot be read: is a quotation mark missing?"
+        elif len(cells) < len(names) or any(cells[len(names) :]):
+            counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+            fault = f"{counts}: is a cell with a delimiter in it not in quotation marks?"
+        yield f"row {number} (line {line})", dict(zip(names, cells or [], strict=False)), fault
 
 
 def _heads(cells: list[str]) -> list[str]:

@@ -1,18 +1,15 @@
 """Claims that a person names in a file: CSV as spreadsheets write it, a claim a line."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import StringIO
 from itertools import islice
 
+from recours.core.spreadsheet import read_lines
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 
 LARGEST_MB = 2
 LARGEST = LARGEST_MB * 1024 * 1024
-_DELIMITERS = ";\t,"
-_NOTHING = _DELIMITERS + ' "\r\n'
 _LINES_NAMED = 5
 # By what the first line may call them; without such a line they stand in this order.
 _COLUMNS = {
@@ -35,16 +32,13 @@ class FileRow:
 
 def read_claim_file(content: bytes, most: int, *, needs_values: bool) -> list[FileRow]:
     """Its rows, at most so many. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
-    lines = enumerate(StringIO(text_of(content), newline=None), 1)
-    filled = list(islice(((number, line) for number, line in lines if line.strip(_NOTHING)), most + 2))
-    if len(filled) > most + 1:
+    lines = list(islice(read_lines(text_of(content)), most + 2))
+    if len(lines) > most + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(most)}))
-    first_line = filled[0][1] if filled else ""
-    delimiter = max(_DELIMITERS, key=first_line.count)
-    names = _heads(_cells(first_line, delimiter) or [])
+    names = _heads(lines[0][1] or []) if lines else []
     rows = [
-        _row(number, _cells(line, delimiter), names or list(_COLUMNS), needs_values=needs_values)
-        for number, line in filled[bool(names) :]
+        _row(number, cells, names or list(_COLUMNS), needs_values=needs_values)
+        for number, cells in lines[bool(names) :]
     ]
     if not rows:
         raise ClaimsRefusedError(ClaimRefusal("empty_file"))
@@ -63,16 +57,6 @@ def text_of(content: bytes) -> str:
         if "\0" not in text:
             return text
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
-
-
-def _cells(line: str, delimiter: str) -> list[str] | None:
-    """None: it cannot be read. By itself, so that a quotation mark that is missing spoils one line only."""
-    try:
-        return [
-            cell.strip() for cells in csv.reader([line], delimiter=delimiter, strict=True) for cell in cells
-        ]
-    except csv.Error:
-        return None
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
