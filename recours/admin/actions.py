@@ -166,10 +166,8 @@ _AT_ONCE = 500  # claims of one transaction
 _MOST_GUESSED = 20  # claims that do not exist, for which the nearest one is looked for
 _ATTACH = "attach"  # instead of a worker, in the record of attempts
 
-# Claims that were read together, by their references.
-_Listed = Mapping[str, ListedClaim]
-# Why an action cannot be done with a claim; None: it can.
-WhyNot = Callable[[Claim], ClaimRefusal | None]
+# Why an action cannot be done with the claim of a reference; None: it can.
+_WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
 # Does something with claims for a person, at a time; returns the ids of those that nobody changed meanwhile.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
@@ -212,10 +210,9 @@ class Actions:
         """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
         app = self.app
 
-        def why_not(listed: _Listed) -> WhyNot:
-            now = app.clock.now()
-            leased = {row.claim.id for row in listed.values() if row.leased_until(now)}
-            return lambda claim: why_not_reopen(claim, app.policy, is_leased=claim.id in leased)
+        def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
+            is_leased = listed.leased_until(app.clock.now()) is not None
+            return why_not_reopen(listed.claim, app.policy, is_leased=is_leased)
 
         do = None if dry_run else app.given_up.start_over
         return self._each(references, why_not, do, partial(self._done, "reopened"))
@@ -237,14 +234,19 @@ class Actions:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
         exclude = partial(self.app.enrolment.exclude, why=reason)
         done = partial(self._done, "excluded")
-        return self._each(references, lambda _: why_not_exclude, None if dry_run else exclude, done)
+        return self._each(
+            references, lambda _, row: why_not_exclude(row.claim), None if dry_run else exclude, done
+        )
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
         app = self.app
-        why_not = partial(why_not_enroll, policy=app.policy)
+
+        def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
+            return why_not_enroll(listed.claim, app.policy)
+
         enroll = None if dry_run else app.enrolment.enroll_named
-        return self._each(references, lambda _: why_not, enroll, partial(self._done, "enrolled"))
+        return self._each(references, why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
@@ -269,18 +271,14 @@ class Actions:
         by_reference = {row.reference: row for row in rows}
         corrections: dict[Any, Correction] = {}
 
-        def why_not(listed: _Listed) -> WhyNot:
-            by_id = {listed[reference].claim.id: by_reference[reference] for reference in listed}
-
-            def of_claim(claim: Claim) -> ClaimRefusal | None:
-                row = by_id[claim.id]
-                try:
-                    corrections[claim.id] = self._correction(claim, row.number, row.carrier)
-                except ClaimsRefusedError as error:
-                    return error.refusals[0]
-                return None
-
-            return of_claim
+        def why_not(reference: str, listed: ListedClaim) -> ClaimRefusal | None:
+            row = by_reference[reference]
+            claim = listed.claim
+            try:
+                corrections[claim.id] = self._correction(claim, row.number, row.carrier)
+            except ClaimsRefusedError as error:
+                return error.refusals[0]
+            return None
 
         def do(claims: Sequence[Claim], by: str, now: datetime) -> set[Any]:
             pairs = [(claim, corrections[claim.id]) for claim in claims]
@@ -635,7 +633,7 @@ class Actions:
     def _each(
         self,
         references: Sequence[str],
-        why_not: Callable[[_Listed], WhyNot],
+        why_not: _WhyNot,
         do: _Do | None,
         done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
@@ -644,21 +642,20 @@ class Actions:
         with self._translating_errors():
             self._require_few(references)
             listed = self.reports.records.find_all(references)
-            refusal_of = why_not(listed)
             claims: list[Claim] = []
             results: dict[str, ActionResult] = {}
-            unknown_count = 0
             for reference in references:
-                claim = listed[reference].claim if reference in listed else None
-                if claim:
-                    refusal = why_erased(claim) or refusal_of(claim)
+                row = listed.get(reference)
+                if row:
+                    refusal = why_erased(row.claim) or why_not(reference, row)
+                elif len(references) - len(listed) <= _MOST_GUESSED:
+                    refusal = unknown_claim(self.app.claims, reference)
                 else:
-                    unknown_count += 1
-                    refusal = self._unknown(reference, is_guessed=unknown_count <= _MOST_GUESSED)
+                    refusal = ClaimRefusal(Unfit.UNKNOWN, reference)
                 if refusal:
                     results[reference] = self._refused(reference, refusal)
-                elif claim:
-                    claims.append(claim)
+                elif row:
+                    claims.append(row.claim)
             names = {row.claim.id: reference for reference, row in listed.items()}
             try:
                 for first in range(0, len(claims), _AT_ONCE):
@@ -691,11 +688,6 @@ class Actions:
                 yield from self._do_with_all([claim], do)
             else:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
-
-    def _unknown(self, reference: str, *, is_guessed: bool) -> ClaimRefusal:
-        if is_guessed:
-            return unknown_claim(self.app.claims, reference)
-        return ClaimRefusal(Unfit.UNKNOWN, reference)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
         """Of a claim that allowed it when it was read."""
