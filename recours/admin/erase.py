@@ -8,10 +8,9 @@ from typing import Any
 
 from recours.admin.accounts import AccountActions
 from recours.app import App
-from recours.core.accounts import ServiceClient
 from recours.core.mail import is_address
 from recours.core.text import clean
-from recours.database.erasing import ClaimErasure, Erased
+from recours.database.erasing import ClaimErasure, Erased, OfClient
 from recours.database.pruning import DatabasePast
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase, erase_unrecorded
@@ -23,19 +22,17 @@ _ERASE = "erase"  # instead of a run, in manifests
 
 @dataclass(frozen=True)
 class Subject:
-    """What is to be erased: claims by their ids, each with its reference ("": not known any more); and a client.
-
-    `address`: the client's; "": of no client, or it has none.
-    """
+    """What is to be erased: claims by their ids, each with its reference ("": not known any more); and a client."""
 
     claims: Mapping[Any, str] = field(default_factory=dict)
-    address: str = ""
-    client: ServiceClient | None = None
+    client: OfClient | None = None
 
     @property
     def name(self) -> str:
         """For people."""
-        return self.client.named if self.client else self.address or ", ".join(self.claims.values())
+        if self.client is None:
+            return ", ".join(self.claims.values())
+        return self.client.client.named if self.client.client else self.client.address
 
 
 @dataclass(frozen=True)
@@ -59,16 +56,21 @@ class Eraser:
         """By address or id. Of an address that no client has any more, there may be mails and accounts."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
-            return Subject(address=str(named).strip())
+            subject = Subject(client=OfClient(str(named).strip()))
+            outlook = self.outlook(subject)
+            if outlook.mails or outlook.accounts:
+                return subject
         client = accounts.client(named)
-        return Subject(dict.fromkeys(self._erasure.claims_of(client), ""), client.email, client)
+        with_address = accounts.store.client_of(client.email) if client.email else []
+        others = [other.id for other in with_address if other.id != client.id]
+        claims = dict.fromkeys(self._erasure.claims_of(client), "")
+        return Subject(claims, OfClient(client.email, client, others))
 
     def of_deleted(self) -> Subject:
         return Subject(dict.fromkeys(self._erasure.claims_left(), ""))
 
     def outlook(self, subject: Subject) -> Erased:
-        now = self.app.clock.now()
-        return self._erasure.outlook(list(subject.claims), subject.address, subject.client, now)
+        return self._erasure.outlook(list(subject.claims), subject.client, self.app.clock.now())
 
     def erase(self, subject: Subject) -> tuple[Erased, list[ClaimRefusal]]:
         """What was erased, and why claims were not."""
@@ -79,8 +81,8 @@ class Eraser:
         finished = erasure.erase(list(subject.claims), partial(erase, pod_dir), app.clock.now, erased)
         for claim_id in finished:
             erased.undeleted |= dict(erase_unrecorded(pod_dir, claim_id))
-        if subject.address or subject.client:
-            erasure.erase_client(subject.address, subject.client, app.clock.now(), erased)
+        if subject.client:
+            erasure.erase_client(subject.client, app.clock.now(), erased)
         write_manifests(app.settings, app.database, _ERASE, app.clock)
         with app.database.outside_transactions() as connection:
             app.database.dialect.empty_log(connection)

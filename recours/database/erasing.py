@@ -119,6 +119,34 @@ def _mails(which: ColumnElement[bool], now: datetime, **values: Any) -> OldRows:
 
 
 @dataclass(frozen=True)
+class OfClient:
+    """What there is of a client beside its claims. `client`: None: the service has none with this address any more.
+
+    `others`: the ids of other clients with the same address.
+    """
+
+    address: str
+    client: ServiceClient | None = None
+    others: Sequence[Any] = ()
+
+    @property
+    def mails(self) -> ColumnElement[bool]:
+        if not self.address:
+            return false()
+        is_own = or_(_m.client_id.is_(None), _m.client_id.not_in(self.others))
+        return and_(func.lower(_m.recipient) == self.address.lower(), is_own)
+
+    @property
+    def accounts(self) -> ColumnElement[bool]:
+        """Another client may have had its id before."""
+        key = address_key(self.address)
+        is_own = and_(_own.client_address == key, _own.client_id.not_in(self.others)) if key else false()
+        if self.client is None:
+            return is_own
+        return or_(is_own, and_(_own.client_id == self.client.id, _own.client_address == const("")))
+
+
+@dataclass(frozen=True)
 class ClaimErasure:
     """Over one database. All methods raise DatabaseError."""
 
@@ -170,12 +198,12 @@ class ClaimErasure:
     def _with_service(self, table: Table) -> FromClause:
         return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
 
-    def outlook(
-        self, ids: Sequence[Any], address: str, client: ServiceClient | None, now: datetime
-    ) -> Erased:
-        """What would be erased; `address`: of the client, or ""."""
-        erased = Erased(claims=len(ids), accounts=len(self._accounts(address, client)))
-        mail_ids = set(self._database.scalars(select(_m.id).where(_is_to(address))))
+    def outlook(self, ids: Sequence[Any], client: OfClient | None, now: datetime) -> Erased:
+        erased = Erased(claims=len(ids))
+        mail_ids = set()
+        if client:
+            erased.accounts = len(self._accounts(client))
+            mail_ids = set(self._database.scalars(select(_m.id).where(client.mails)))
         for part in _parts(ids):
             scope = OfClaims(part)
             counts = self.past.outlook(scope, now)
@@ -239,32 +267,24 @@ class ClaimErasure:
 
     # ---------------------------------------------------------------- clients
 
-    def erase_client(self, address: str, client: ServiceClient | None, now: datetime, erased: Erased) -> None:
-        """Erase what there is of a client beside its claims: the mails to its address, and its accounts at carriers."""
-        keys = self._accounts(address, client)
+    def erase_client(self, client: OfClient, now: datetime, erased: Erased) -> None:
+        keys = self._accounts(client)
         store = ClientAccounts(self._database)
         accounts = [account for account in store.all() if account.key in keys]
         erased.accounts += sum(store.remove(account, self.past.by, now) for account in accounts)
         of_accounts = select(_e.id).where(_e.claim_id.is_(None), _e.carrier.in_(keys))
-        of_client = _mails(_is_to(address), now, recipient="")
+        texts = _mails(client.mails, now, recipient="")
         with self._database.write(durable=True) as connection:
-            erased.mails += connection.scalar(of_client.count) or 0
-            connection.execute(of_client.forgetting(_is_to(address)))
+            erased.mails += connection.scalar(texts.count) or 0
+            connection.execute(texts.forgetting(client.mails))
             connection.execute(delete(mail_events).where(_me.event_id.in_(of_accounts)))
             connection.execute(delete(events).where(_e.id.in_(of_accounts)))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
 
-    def _accounts(self, address: str, client: ServiceClient | None) -> list[str]:
-        """The keys of the client's accounts: another client may have had its id before."""
-        is_own = _own.client_address == address_key(address) if address else false()
-        if client:
-            is_own = or_(is_own, and_(_own.client_id == client.id, _own.client_address == const("")))
-        query = select(_own.carrier, _own.id).where(is_own)
+    def _accounts(self, client: OfClient) -> list[str]:
+        """The keys of its accounts, removed ones too."""
+        query = select(_own.carrier, _own.id).where(client.accounts)
         return [str(AccountKey(carrier, number)) for carrier, number in self._database.all(query)]
-
-
-def _is_to(address: str) -> ColumnElement[bool]:
-    return func.lower(_m.recipient) == address.lower() if address else false()
 
 
 def _tell_again(connection: Connection, scope: OfClaims) -> None:

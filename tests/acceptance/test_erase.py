@@ -151,6 +151,24 @@ def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -
     assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
 
 
+def test_another_client_with_the_same_address_keeps_all(service: Service, actions: Actions) -> None:
+    service.sql("UPDATE clients SET email = ? WHERE id = 2", ADDRESS.upper())
+    service.sql("UPDATE recours_mails SET recipient = ? WHERE client_id = 2", ADDRESS)
+    service.sql("UPDATE recours_client_accounts SET client_address = ? WHERE client_id = 2", ADDRESS)
+    before = rows_of(service, 2)
+    actions.erase(client="1")
+    assert rows_of(service, 2) == before
+    assert where(service, SECRET) == []
+
+
+def test_an_address_that_no_client_has_any_more_is_erased(service: Service, actions: Actions) -> None:
+    service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
+    assert (
+        "claims 0, documents 0, e-mails 1, carrier accounts 1." in actions.erase(client=ADDRESS)[0].sentence
+    )
+    assert ADDRESS not in everything(service)["recours_mails"]
+
+
 def test_one_claim_is_erased_and_says_so_everywhere(
     service: Service, person: Person, actions: Actions
 ) -> None:
@@ -265,6 +283,7 @@ def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
         (("CLM-0001", "--deleted", "--yes"), "one of them"),
         (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),
         (("--client", "99", "--yes"), "There is no client 99"),
+        (("--client", "mistyped@shop.example", "--yes"), "There is no client mistyped@shop.example"),
     ):
         done = person.types("erase", *arguments)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr
