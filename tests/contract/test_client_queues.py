@@ -233,6 +233,10 @@ def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
     assert queue.closed(paused) is not None, "the carrier is paused for all"
     queue.take_up("chronopost", "lea")
     assert queue.closed(paused) is None
+    queue.stop(paused, "lea", until=scene.clock.now() + timedelta(hours=1))
+    assert queue.closed(paused) is not None
+    scene.clock.advance(timedelta(hours=1))
+    assert [queue.closed(paused), queue.status(paused).stopped] == [None, None]
 
 
 @pytest.mark.parametrize("why", ["no credentials", "refused"])

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, text
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
+from recours.core.localized import Localized
 from recours.core.pauses import Stop
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
@@ -82,6 +84,11 @@ def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Datab
     assert "waits until someone acts: Chronopost was paused by a person" in text
     assert 'by anna ("strike").' in text
     assert "Resume Chronopost" in text
+    until = datetime.now(UTC) + timedelta(hours=1)
+    QuotaTables(database).stop("chronopost", Stop(datetime.now(UTC), "by anna", until), "anna")
+    text = page.get(CLAIM).text
+    assert f"Paused until {Localized('en', ZoneInfo('Europe/Paris')).minute(until)} by anna." in text
+    assert "waits until" in text
 
 
 def test_there_is_no_such_claim(page: PageClient) -> None:
