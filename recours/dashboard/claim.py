@@ -142,7 +142,10 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     return f"{reason[:1].upper()}{reason[1:]}."
 
 
-def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
+def _facts(
+    visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus
+) -> list[tuple[str, str, str]]:
+    """What is known of a claim: the name of each fact, the fact, and the address of more, if there is any."""
     claim = listed.claim
     texts = visit.texts
     client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())
@@ -175,7 +178,8 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
     else:
         facts.append((texts("Signed by"), status.signatory or ""))
     facts.append((texts("Cannot be read"), ", ".join(claim.unreadable)))
-    return [(name, clean(value, 200)) for name, value in facts if value]
+    links = {texts("Client"): change_parameters("/claims", QueryParams(), client=claim.client_id)}
+    return [(name, clean(value, 200), links.get(name, "")) for name, value in facts if value]
 
 
 def _deadline(visit: Visit, claim: Claim) -> str:

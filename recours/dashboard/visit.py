@@ -144,7 +144,7 @@ def own_path(address: str) -> str:
 
 @dataclass
 class Notice:
-    """What came of an action, or how far it is. `lines`: a sentence for each claim, and whether it is good news."""
+    """What came of an action, or that it is under way. `lines`: a sentence for each claim, and whether it is good news."""
 
     text: str = ""
     is_good: bool = True
@@ -263,7 +263,7 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
 
 def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
-    notice = Notice(is_over=False, total=1)
+    notice = Notice(visit.texts("Under way …"), is_over=False)
 
     def work() -> None:
         app = open_app(visit.settings)
@@ -282,7 +282,9 @@ def fetch_in_background(
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)
-    notice = Notice(is_over=False, total=total, progress=lambda: fetch.progress)
+    notice = Notice(
+        texts("The carrier is asked …"), is_over=False, total=total, progress=lambda: fetch.progress
+    )
 
     def work() -> None:
         fetch.run()

@@ -14,6 +14,7 @@ VIEWS = {
     "claim that gave up": "/claim?reference=GONE-1",
     "claim without a number": "/claim?reference=NEW-1",
     "claim whose proof lies elsewhere": "/claim?reference=ELSE-1",
+    "claim to erase": "/erase?reference=CLM-2026-000",
     "claim that there is not": "/claim?reference=CLM-2026-0O7",
     "carriers": "/carriers",
     "account": "/account?number=1",
