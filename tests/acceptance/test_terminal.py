@@ -43,6 +43,7 @@ TYPED = {
     "detach": (CLAIM,),
     "dossier": (CLAIM, "-o", "{}/dossier.zip"),
     "enroll": (FAILED_CLAIM,),
+    "erase": (FAILED_CLAIM, "--yes"),
     "exclude": (FAILED_CLAIM, "--why", "insured"),
     "export claims": ("--from", "1h", "--csv"),
     "fetch": (),
