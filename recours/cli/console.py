@@ -20,11 +20,13 @@ from recours.core.text import MASK, clean
 from recours.core.times import read_span
 from recours.host.installation import pasteable
 from recours.host.terminal import signs, width_of, wrapped
+from recours.settings.model import whole
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Value = TypeVar("_Value")
 
 # Exit statuses.
 DONE = 0
@@ -205,7 +207,7 @@ def number_option(
     name: str, low: int, high: int, default: int, text: str
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that takes a whole number from `low` to `high`; both are allowed."""
-    kind = whole_number(low, high)
+    kind = as_setting(whole(low, high))
     return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
 
 
@@ -250,32 +252,16 @@ def carriers_option(command: _Command) -> _Command:
     )(command)
 
 
-def whole_number(low: int, high: int) -> Callable[[object], int]:
-    """A whole number from `low` to `high`; both are allowed."""
+def as_setting(parse: Callable[[str], _Value]) -> Callable[[object], _Value]:
+    """The type of an option that is read like a setting."""
 
-    def parse(value: object) -> int:
-        text = str(value).strip()
-        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
-            raise click.BadParameter(f"'{text[:40]}' is not a whole number from {low} to {high}.")
-        return int(text)
-
-    return parse
-
-
-def minutes(high: float) -> Callable[[object], float]:
-    """A number of minutes, more than none, up to `high`, which is allowed."""
-
-    def parse(value: object) -> float:
-        text = str(value)
+    def convert(value: object) -> _Value:
         try:
-            number = float(text)
-        except ValueError:
-            number = 0.0
-        if not 0 < number <= high:
-            raise click.BadParameter(f"'{text[:40]}' is not a number of minutes above 0 and up to {high:g}.")
-        return number
+            return parse(str(value).strip())
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.") from None
 
-    return parse
+    return convert
 
 
 def a_day(value: object) -> date:

@@ -18,11 +18,11 @@ from recours.cli.console import (
     FAILED,
     SEEN_BY_ALL,
     USAGE,
+    as_setting,
     carriers_option,
     flushed,
     harmless,
     make_tolerant,
-    minutes,
     number_option,
     person,
     print_json,
@@ -43,7 +43,7 @@ from recours.runs.ports import CLAIMS_MOST
 from recours.runs.refusals import UnfitClaimsError
 from recours.runs.worker import STOPPED, WORKERS, Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.settings.loading import has_password, home_of, load_at_home, load_one
-from recours.settings.model import Settings, SettingsError, redactor
+from recours.settings.model import Settings, SettingsError, between, redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def _command(name: str) -> click.Command:
         number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64."),
         click.option(
             "--max-runtime",
-            type=minutes(1440),
+            type=as_setting(between(0.01, 1440)),
             default=55,
             show_default=True,
             metavar="MINUTES",

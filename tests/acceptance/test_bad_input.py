@@ -460,7 +460,7 @@ SERVER = f"postgresql://u:{DATABASE_PASSWORD}@127.0.0.1:1/claims"  # nothing lis
 CASES = [
     option("--batch-size", "0", "from 1 to 10000"),
     option("--max-retries", "21", "from 1 to 20"),
-    option("--max-runtime", "nan", "above 0 and up to 1440"),
+    option("--max-runtime", "nan", "is not a number from 0.01 to 1440"),
     option("--batch-size", f"1\n{FORGED}", "not a whole number"),
     case("a carrier that forges a line", 2, "there is no carrier", options=("--carrier", f"x\n{FORGED}")),
     case("an unknown carrier", 2, "there is no carrier 'Chronopots'", "Did you mean Chronopost?",
