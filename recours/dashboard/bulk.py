@@ -1,6 +1,5 @@
 """Claims that a file names: what would be done with each is shown first, and done once a person confirms it."""
 
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
@@ -25,10 +24,7 @@ def show(visit: Visit) -> Response:
 
 
 def preview(visit: Visit) -> Response:
-    file = visit.form.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        return visit.back(Notice(visit.texts("Choose a file first."), is_good=False))
-    content = file.file.read(LARGEST + 1)
+    name, content = visit.upload(LARGEST)
     action = _action(visit)
     actions = actions_of(visit)
     results = actions.act_on_file(action, content, dry_run=True)
@@ -37,7 +33,7 @@ def preview(visit: Visit) -> Response:
         here=ADDRESS,
         action=action,
         label=visit.texts(_ACTIONS[action]),
-        name=clean(file.filename, 100),
+        name=clean(name, 100),
         summary=actions.file_summary(results, dry_run=True),
         possible=[line for line in results if line.result.is_done],
         others=[line for line in results if not line.result.is_done],

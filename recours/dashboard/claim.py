@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
-from starlette.datastructures import QueryParams, UploadFile
+from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
@@ -251,13 +251,10 @@ def correct(visit: Visit) -> Response:
 
 def attach(visit: Visit) -> Response:
     texts = visit.texts
-    file = visit.form.get("file")
+    name, content = visit.upload(LARGEST)
     day = visit.field("at")
-    if not isinstance(file, UploadFile) or not file.filename:
-        return visit.back(Notice(texts("Choose a file first."), is_good=False))
-    content = file.file.read(LARGEST + 1)
     if len(content) > LARGEST:
-        text = texts("{file} is larger than {mb} MB.", file=clean(file.filename, 100), mb=LARGEST // 2**20)
+        text = texts("{file} is larger than {mb} MB.", file=clean(name, 100), mb=LARGEST // 2**20)
         return visit.back(Notice(text, is_good=False))
     try:
         at = date.fromisoformat(day) if day else None
@@ -267,7 +264,7 @@ def attach(visit: Visit) -> Response:
     result = actions_of(visit).attach(
         visit.field("reference"),
         content,
-        file.filename,
+        name,
         kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
         signed_by=visit.field("signed_by") or None,
         at=at,

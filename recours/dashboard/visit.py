@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.datastructures import FormData, QueryParams
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -194,6 +194,13 @@ class Visit:
         """What the form says there, without blanks around it."""
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
+
+    def upload(self, largest: int) -> tuple[str, bytes]:
+        """The name and the content of the file that the form has, at most a byte more than is taken. Raises RecoursError."""
+        file = self.form.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise RecoursError(self.texts("Choose a file first."))
+        return file.filename, file.file.read(largest + 1)
 
     @cached_property
     def reports(self) -> Reports:
