@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -85,7 +86,7 @@ def command(
 def _act_on_named(
     act: Callable[..., list[ActionResult]], verb: str, references: Sequence[str], *, dry_run: bool
 ) -> None:
-    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`."""
+    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`, `excluded`."""
     matches = require_all(act(references, dry_run=True))
     if dry_run:
         _say_dry_run(len(matches), f"would be {verb}")
@@ -143,7 +144,7 @@ def _say_enrolled(app: App, count: int, enrolled: int) -> None:
 @click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
 @csv_option
-@dry_run_option("With --csv: show what would be done; change nothing.")
+@dry_run_option("Show which would; change nothing.")
 @database_option
 def exclude_command(
     references: tuple[str, ...], why: str, file: Path | None, dry_run: bool, database_url: str | None
@@ -154,13 +155,11 @@ def exclude_command(
     """
     if bool(references) == (file is not None):
         raise click.UsageError("Name claims, or give --csv; not both.")
-    if file is None and dry_run:
-        raise click.UsageError("--dry-run needs --csv.")
     with with_actions(database_url) as actions:
         if file is not None:
             act_on_file(actions, FileAction.EXCLUDE, file, why, dry_run=dry_run)
-            return
-        say(*actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why))
+        else:
+            _act_on_named(partial(actions.exclude, why=why), "excluded", references, dry_run=dry_run)
 
 
 @click.command("reopen")

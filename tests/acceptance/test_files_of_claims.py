@@ -180,3 +180,13 @@ def test_what_the_database_refuses_of_one_claim_stops_no_other(service: Service,
     assert done.stderr.startswith("Error: Line 1: ")
     assert "UNIQUE" in done.stderr.upper()
     assert [str(number)[-4:] for _, number, _ in numbers(service)] == ["01FR", "92FR", "03FR"]
+
+
+def test_claims_that_are_named_are_excluded_on_trial(service: Service, person: Person) -> None:
+    service.add(*FOREVER)
+    said = person.does("exclude", "CLM-0001", "--why", "settled", "--dry-run")
+    assert said == "Dry run: 1 claim would be excluded; nothing was changed.\n"
+    assert (
+        person.does("exclude", "CLM-0001", "--why", "settled") == "CLM-0001: excluded; no run works on it.\n"
+    )
+    assert person.types("exclude", "CLM-0001", "--why", " ").returncode == 2
