@@ -54,6 +54,7 @@ from recours.database.tables import (
 _c, _e, _m, _me, _own = claims.c, events.c, mails.c, mail_events.c, client_accounts.c
 _AT_ONCE = 200  # claims
 _UNSENT = (MailState.READY, MailState.HELD)
+_IS_WRITTEN = or_(_m.subject != const(""), _m.plain != const(""), _m.state.in_(OPEN_STATES))
 _NOTHING = {
     column.name: None if column.nullable else 0
     for column in _c
@@ -96,26 +97,9 @@ class OfClaims:
         return select(_me.mail_id).where(_me.event_id.in_(self.event_ids))
 
     def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
-        """Mails come first, since they are found by their events. One that is about other claims too loses all its text."""
-        del border
-        return {
-            "mails": [_mails(_m.id.in_(self.mail_ids), now)],
-            "events": [OldRows(events, events, self.rows(events))],
-            "changes": [OldRows(changes, changes, self.rows(changes))],
-        }
-
-
-def _mails(which: ColumnElement[bool], now: datetime, **values: Any) -> OldRows:
-    """The texts of mails. One that was not sent yet is not sent any more; of one that is being sent nobody knows."""
-    has_text = or_(*(column != const("") for column in (_m.subject, _m.plain, _m.html)))
-    state = case(
-        (_m.state.in_(_UNSENT), const(MailState.CANCELLED)),
-        (_m.state == const(MailState.SENDING), const(MailState.UNDECIDED)),
-        else_=_m.state,
-    )
-    values |= {"state": state, "ended_at": func.coalesce(_m.ended_at, now), "subject": "", "error": None}
-    values |= {"holder": None, "held_until": None}
-    return OldRows(mails, mails, (which, or_(has_text, _m.state.in_(OPEN_STATES))), NO_TEXT | values)
+        """They went as the claims were erased."""
+        del border, now
+        return {}
 
 
 @dataclass(frozen=True)
@@ -135,6 +119,14 @@ class OfClient:
             return false()
         is_own = or_(_m.client_id.is_(None), _m.client_id.not_in(self.others))
         return and_(func.lower(_m.recipient) == self.address.lower(), is_own)
+
+    @property
+    def texts(self) -> ColumnElement[bool]:
+        """Its mails, and those to the operator that name it."""
+        if not self.address:
+            return false()
+        names_it = and_(_m.client_id.is_(None), _m.plain.contains(self.address, autoescape=True))
+        return or_(self.mails, names_it)
 
     @property
     def accounts(self) -> ColumnElement[bool]:
@@ -203,7 +195,7 @@ class ClaimErasure:
         mail_ids = set()
         if client:
             erased.accounts = len(self._accounts(client))
-            mail_ids = set(self._database.scalars(select(_m.id).where(client.mails)))
+            mail_ids = set(self._database.scalars(select(_m.id).where(client.texts)))
         for part in _parts(ids):
             scope = OfClaims(part)
             counts = self.past.outlook(scope, now)
@@ -237,13 +229,11 @@ class ClaimErasure:
             unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
             taken = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
             scope = OfClaims(taken)
-            _tell_again(connection, scope)
-            for name, parts in scope.others(border, now).items():
-                if name == "events":
-                    connection.execute(delete(mail_events).where(_me.event_id.in_(scope.event_ids)))
-                for rows in parts:
-                    count = connection.execute(rows.forgetting(*rows.conditions)).rowcount
-                    setattr(erased, name, getattr(erased, name) + count)
+            # Mails are found by their events. One that is about other claims too loses all its text.
+            erased.mails += _erase_texts(connection, _m.id.in_(scope.mail_ids), scope.event_ids, now)
+            connection.execute(delete(mail_events).where(_me.event_id.in_(scope.event_ids)))
+            for table in (events, changes):
+                connection.execute(delete(table).where(*scope.rows(table)))
             self._leave_tombstones(connection, taken, now)
             rows_of_service = [border.parameters(key, border.no_values) for key in taken if key in there]
             if rows_of_service and border.no_values:
@@ -269,17 +259,17 @@ class ClaimErasure:
 
     def erase_client(self, client: OfClient, now: datetime, erased: Erased) -> None:
         keys = self._accounts(client)
-        store = ClientAccounts(self._database)
-        accounts = [account for account in store.all() if account.key in keys]
-        erased.accounts += sum(store.remove(account, self.past.by, now) for account in accounts)
         of_accounts = select(_e.id).where(_e.claim_id.is_(None), _e.carrier.in_(keys))
-        texts = _mails(client.mails, now, recipient="")
         with self._database.write(durable=True) as connection:
-            erased.mails += connection.scalar(texts.count) or 0
-            connection.execute(texts.forgetting(client.mails))
+            erased.mails += _erase_texts(connection, client.texts, of_accounts, now)
+            connection.execute(update(mails).where(client.mails).values(recipient=""))
             connection.execute(delete(mail_events).where(_me.event_id.in_(of_accounts)))
             connection.execute(delete(events).where(_e.id.in_(of_accounts)))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
+        # Last: an account that is removed keeps no address to be found by.
+        store = ClientAccounts(self._database)
+        accounts = [account for account in store.all() if account.key in keys]
+        erased.accounts += sum(store.remove(account, self.past.by, now) for account in accounts)
 
     def _accounts(self, client: OfClient) -> list[str]:
         """The keys of its accounts, removed ones too."""
@@ -287,11 +277,25 @@ class ClaimErasure:
         return [str(AccountKey(carrier, number)) for carrier, number in self._database.all(query)]
 
 
-def _tell_again(connection: Connection, scope: OfClaims) -> None:
-    """Of other claims, another mail tells what one that is cancelled was to tell."""
-    unsent = select(_m.id).where(_m.id.in_(scope.mail_ids), _m.state.in_(_UNSENT))
+def _erase_texts(
+    connection: Connection, which: ColumnElement[bool], event_ids: Select[int], now: datetime
+) -> int:
+    """Erase the texts of mails; how many had one. `event_ids`: what is not to be told any more.
+
+    One that was not sent yet is not sent any more, and another one tells what else it was to tell. Of one that is being sent
+    nobody knows.
+    """
+    unsent = select(_m.id).where(which, _m.state.in_(_UNSENT))
     is_in_it = _e.id.in_(select(_me.event_id).where(_me.mail_id.in_(unsent)))
-    connection.execute(update(events).where(is_in_it, _e.id.not_in(scope.event_ids)).values(told=None))
+    connection.execute(update(events).where(is_in_it, _e.id.not_in(event_ids)).values(told=None))
+    state = case(
+        (_m.state.in_(_UNSENT), const(MailState.CANCELLED)),
+        (_m.state == const(MailState.SENDING), const(MailState.UNDECIDED)),
+        else_=_m.state,
+    )
+    values = NO_TEXT | {"subject": "", "error": None, "holder": None, "held_until": None}
+    values |= {"state": state, "ended_at": func.coalesce(_m.ended_at, now)}
+    return connection.execute(update(mails).where(which, _IS_WRITTEN).values(values)).rowcount
 
 
 def _parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -14,12 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Delete,
     FromClause,
-    Select,
     Table,
     Text,
-    Update,
     and_,
     bindparam,
     cast,
@@ -96,15 +93,6 @@ class OldRows:
     source: FromClause
     conditions: tuple[ColumnElement[bool], ...]
     values: dict[str, Any] | None = None
-
-    @property
-    def count(self) -> Select[Any]:
-        return select(func.count()).select_from(self.source).where(*self.conditions)
-
-    def forgetting(self, *conditions: ColumnElement[bool]) -> Delete | Update:
-        """What removes those of them that meet these conditions too."""
-        statement = delete(self.table) if self.values is None else update(self.table).values(self.values)
-        return statement.where(*conditions)
 
 
 Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
@@ -206,10 +194,11 @@ class DatabasePast:
         others = scope.others(border, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old_attempts).one()
-            counts: dict[str, Any] = {
-                name: sum(connection.scalar(rows.count) or 0 for rows in parts)
-                for name, parts in others.items()
-            }
+            counts: dict[str, Any] = dict.fromkeys(others, 0)
+            for name, parts in others.items():
+                for old in parts:
+                    query = select(func.count()).select_from(old.source).where(*old.conditions)
+                    counts[name] += connection.scalar(query)
         return Pruned(*attempts_and_documents, **counts)
 
     def lease(self, table: Table, scope: Scope, now: datetime, last: int) -> tuple[list[OldFile], int] | None:
@@ -279,11 +268,12 @@ class DatabasePast:
         (key,) = old.table.primary_key
         portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
         portion = portion.with_for_update(skip_locked=True, of=old.table)
+        statement = delete(old.table) if old.values is None else update(old.table).values(old.values)
         count = 0
         while True:
             with self.database.write() as connection:
                 ids = list(connection.scalars(portion))
-                connection.execute(old.forgetting(key.in_(ids)))
+                connection.execute(statement.where(key.in_(ids)))
             if not ids:
                 return count
             count += len(ids)

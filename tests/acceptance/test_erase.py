@@ -136,6 +136,12 @@ def files_of(service: Service, client: int) -> list[Path]:
 
 def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -> None:
     assert {"recours_attempts", "recours_evidence", "recours_mails"} <= set(where(service, SECRET))
+    copied = "language, html, state, run_id, created_at, tries"
+    service.sql(
+        f"INSERT INTO recours_mails (message_id, recipient, kind, subject, plain, {copied})"
+        f" SELECT 'x', 'boss@shop.example', 'operator_summary', 's', ?, {copied} FROM recours_mails WHERE client_id = 1",
+        f"The account of {ADDRESS} is refused. {SECRET}",
+    )
     before, files, others = rows_of(service, 2), files_of(service, 1), files_of(service, 2)
     assert files
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
