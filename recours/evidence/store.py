@@ -296,12 +296,11 @@ def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
     """Delete what runs stored of a claim before they died, and no row names; yields what could not be deleted, and why."""
     for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
         answers = [facts for line in _lines(note) if (facts := _facts(line))]
-        if not any(facts["owner"][1] == str(claim_id) for facts in answers):
-            continue
-        pieces = (piece["sha256"] for facts in answers for piece in facts["pieces"])
-        names = [f"*/{digest[:2]}/{digest[2:4]}/{note.stem}_{digest[:16]}.*" for digest in pieces]
+        of_claim = [facts for facts in answers if facts["owner"][1] == str(claim_id)]
+        digests = (piece["sha256"] for facts in of_claim for piece in facts["pieces"])
+        names = [f"*/{digest[:2]}/{digest[2:4]}/{note.stem}_{digest[:16]}.*" for digest in digests]
         files = [file for top in (folder, folder / REFUSED) for name in names for file in top.glob(name)]
-        for file in (*files, note):
+        for file in (*files, note) if of_claim else ():
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:

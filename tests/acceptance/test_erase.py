@@ -236,9 +236,12 @@ def test_what_a_run_stored_before_it_died_goes_too(service: Service, actions: Ac
     )
     service.sql("DELETE FROM recours_evidence WHERE claim_id = 1")
     service.sql("DELETE FROM recours_attempts WHERE claim_id = 1")
+    others = note.with_name(note.name.replace("CLM-0001_1_", "CLM_1_55_"))
+    others.write_text(note.read_text().replace('"1"', '"55"'))
     actions.erase(["CLM-0001"])
     assert not note.exists()
     assert not path.exists()
+    assert others.exists()
 
 
 def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Service, actions: Actions) -> None:
