@@ -221,7 +221,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
         for entry in reversed(entries)
     ]
     if rows:
-        show(Table(texts("History"), ("When", "What", "Details"), rows))
+        show(Table(texts("History"), (texts("When"), texts("What"), texts("Details")), rows))
 
 
 def _show_evidence(evidence: ClaimEvidence, texts: Localized) -> None:
@@ -237,6 +237,7 @@ def _show_evidence(evidence: ClaimEvidence, texts: Localized) -> None:
         for piece in evidence.pieces
     ]
     if rows:
-        show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
+        heads = (texts("Kind"), texts("What it shows"), texts("Source"), texts("Path"), "SHA-256")
+        show(Table(texts("Evidence"), heads, rows))
     if text := evidence.verdict_text(language):
         echo(harmless(text))

@@ -79,4 +79,5 @@ def test_why_and_the_log_are_english_whatever_the_row_is(
     assert "  CLM-0001 : le transporteur est interrogé à la prochaine exécution : Numéro inconnu" in french
     assert "Qui peut agir : le client\n" in french
     assert said not in french
+    assert "Historique\n  Date " in french
     assert "Relance 1 · UPS" in french
