@@ -132,7 +132,7 @@ def _backlogs(overview: Overview, catalog: Catalog, texts: Localized) -> Table:
         name = catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN)
         # `10000+`: so many, or more.
         cells = [f"{count}+" if count >= limit else str(count) for count in counts]
-        rows.append((name, *cells, texts.minute(backlog.oldest) if backlog.oldest else ""))
+        rows.append((name, *cells, texts.day(backlog.oldest) if backlog.oldest else ""))
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
 
 

@@ -242,7 +242,8 @@ class Views:
         for row, backlog in zip(rows, self.facts["backlogs"], strict=True):
             name = NAMES[backlog["carrier"] or ""]
             oldest = backlog["oldest"] and datetime.fromisoformat(backlog["oldest"])
-            self.add("status", row["Oldest"], "oldest", name)
+            self.add("status", row["Oldest"], "oldest day", name)
+            self.add("status --json", ENGLISH.day(oldest) if oldest else "", "oldest day", name)
             self.add("status --json", ENGLISH.minute(oldest) if oldest else "", "oldest", name)
             for head, stage in STAGE_OF_HEAD.items():
                 if head in row:
