@@ -192,8 +192,8 @@ def _whole_tables(lines: list[str]) -> list[str]:
     """The first lines, up to the end of a table."""
     if len(lines) <= _MOST_LINES:
         return lines
-    ends = [place for place, line in enumerate(lines[:_MOST_LINES]) if line.startswith("└")]
-    return [*lines[: max(ends) + 1], "…"]
+    ends = [place for place in range(1, _MOST_LINES) if not lines[place].startswith("  ")]
+    return [*lines[: max(ends)], "…"]
 
 
 _FORM = """<pre style="font: 15px/1.25 'DejaVu Sans Mono', monospace; display: inline-block; margin: 0; padding: 12px;
