@@ -21,7 +21,6 @@ from recours.reporting.system import Backlog, CarrierNow
 from recours.runs.summary import worth_showing
 
 _ACCOUNTS_SHOWN = 50
-_LARGEST_NUMBER = 999_999_999
 _OPEN = "open"
 _UNAVAILABLE = "unavailable"
 # The tone and the icon of a health: what is wrong, what passes by itself or was meant, what is fine.
@@ -130,7 +129,7 @@ def show_account(visit: Visit) -> Response:
 
 def _account(visit: Visit) -> ListedAccount:
     app = visit.app
-    number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
+    number = number_in(visit.query.get("number", ""))
     accounts = [account for account in app.client_accounts if account.id == number]
     for listed in list_accounts(app.settings, app.database, app.clock, accounts):
         return listed

@@ -41,7 +41,7 @@ def find(visit: Visit) -> Response:
     """What the search in each page's head leads to: the claim of that reference, or the list of those that fit."""
     text = visit.query.get("text", "").strip()
     for reference in dict.fromkeys((text, text.upper())):
-        if visit.claim_named(reference):
+        if visit.reports.records.find(reference):
             return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     fitting = change_parameters("/claims", QueryParams(), text=text or None)
     return RedirectResponse(fitting, HTTP_303_SEE_OTHER)

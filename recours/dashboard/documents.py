@@ -122,7 +122,7 @@ _HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 def show(visit: Visit) -> Response:
     """A document to be saved; with `shown`, as part of the page; with `page`, that page of a PDF."""
-    listed = visit.claim_named(visit.query.get("claim", ""))
+    listed = visit.reports.records.find(visit.query.get("claim", ""))
     if listed is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     pieces = visit.reports.records.evidence(listed.claim.id)

@@ -14,7 +14,6 @@ from recours.reporting.system import Pile
 _WAITING = 200
 _LATEST = 50
 _LINKED = 50  # claims of one mail
-_LARGEST_NUMBER = 999_999_999
 _TONES = {
     MailState.HELD: "warn",
     MailState.SENT: "good",
@@ -65,7 +64,7 @@ def release(visit: Visit) -> Response:
 
 
 def _mail(visit: Visit) -> WrittenMail:
-    number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
+    number = number_in(visit.query.get("number", ""))
     mail = find_mail(visit.app.database, number) if number else None
     if mail is None:
         raise HTTPException(HTTP_404_NOT_FOUND)

@@ -14,7 +14,7 @@ from recours.core.translations import N_, Counted
 from recours.dashboard import charts
 from recours.dashboard.charts import Chart
 from recours.dashboard.claim import address_of
-from recours.dashboard.texts import WORKERS, PageTexts
+from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
 from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind, VerdictSentences, verdict
@@ -57,7 +57,7 @@ def show(visit: Visit) -> Response:
         workers=[(worker, *_BADGES[worker.health]) for worker in overview.workers],
         differences=sentences.differences(overview.differences),
         charts=_charts(overview.success, names, texts),
-        runs=[_run(run, overview, texts) for run in overview.runs[:_RUNS]],
+        runs=[(run, *_ended(run, overview, texts)) for run in overview.runs[:_RUNS]],
         at=overview.at,
         days=days,
         periods=PERIODS,
@@ -160,21 +160,8 @@ def _charts(
     ]
 
 
-def _run(run: Run, overview: Overview, texts: PageTexts) -> dict[str, str]:
-    figures = (run.stats.get(name) for name in ("duration_s", "total", "success", "failed"))
-    cells = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
-    state, ending = _ended(run, overview, texts)
-    return {
-        "worker": texts.label(WORKERS, run.worker),
-        "started": texts.short_minute(run.started_at, overview.at),
-        **dict(zip(("duration", "total", "success", "failed"), cells, strict=True)),
-        "state": state,
-        "ended": ending,
-    }
-
-
 def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
-    """How it ended, and whether that is good news."""
+    """Whether its end is good news, and how it ended."""
     if run.ended_at is None or run.exit_status is None:
         never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
         return ("bad", texts("never ended")) if never else ("", texts("under way"))

@@ -27,7 +27,6 @@ from recours.core.translations import LANGUAGES, N_
 from recours.dashboard import texts as page_texts
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
-from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
 from recours.settings.model import Settings
 
@@ -130,7 +129,7 @@ def change_parameters(path: str, parameters: QueryParams, **changes: object) -> 
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def number_in(text: str, highest: int) -> int | None:
+def number_in(text: str, highest: int = 999_999_999) -> int | None:
     """The number from 1 to `highest` that a parameter names; None: it names none."""
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
     return int(text) if is_number and 0 < int(text) <= highest else None
@@ -214,10 +213,6 @@ class Visit:
     def today(self) -> date:
         """In the reader's zone."""
         return self.texts.local(self.now).date()
-
-    def claim_named(self, reference: str) -> ListedClaim | None:
-        """The claim with this reference; None if no claim has it. Raises DatabaseError."""
-        return self.reports.records.find(reference)
 
     def link(self, **changes: object) -> str:
         """This page with other parameters."""
