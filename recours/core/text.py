@@ -6,8 +6,9 @@ import re
 import threading
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 LIMIT = 300
@@ -41,12 +42,41 @@ def _visible(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 (the range of \u escapes)
 
 
+# Letters that Unicode does not take apart.
+_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l"})
+_LIGATURES = {"oe": "œ", "ae": "æ", "ss": "ß"}
+_ALPHABETS = 0x2000  # the letters before it: Latin, Greek, Cyrillic and so on
+
+
 def plain(text: str) -> str:
     """Lower-case text without accents, for comparing what people wrote."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return bare.casefold().translate(_LETTERS)
+
+
+def spellings(text: str) -> Iterator[list[str]]:
+    """What `plain` makes this text of: all the letters that may stand in each place; once more with ligatures."""
+    folded = plain(text)
+    joined = folded
+    for letters, ligature in _LIGATURES.items():
+        joined = joined.replace(letters, ligature)
+    for letters in dict.fromkeys((folded, joined)):
+        yield [_variants().get(letter, letter) for letter in letters]
+
+
+@cache
+def _variants() -> dict[str, str]:
+    """All letters that are one in lower case and without accents, by that one; ligatures by themselves."""
+    variants: dict[str, str] = {}
+    for letter in map(chr, range(_ALPHABETS)):
+        bare = plain(letter)
+        one = _LIGATURES.get(bare, bare)
+        if len(one) == 1 and letter.isalpha() and one.isalpha():
+            variants[one] = variants.get(one, "") + letter
+    return variants
 
 
 def plural(count: int, noun: str) -> str:

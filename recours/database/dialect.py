@@ -1,8 +1,9 @@
 """What the two kinds of database say differently: a class for each, and files of SQLite. `postgres` is for the driver of the other."""
 
 import json
+import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +24,12 @@ from sqlalchemy import (
     Engine,
     Integer,
     Interval,
+    LargeBinary,
     Select,
     Subquery,
     Table,
     Text,
+    and_,
     bindparam,
     cast,
     create_engine,
@@ -34,6 +37,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     text,
     true,
@@ -46,6 +50,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import NullType
 
 from recours.core.order import LAST
+from recours.core.text import plain, spellings
 
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
@@ -119,7 +124,6 @@ class _Sqlite(_Dialect):
     has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
     has_rights = False  # those of users
     reads_by_table = True  # many rows that are sorted: an index would read one here and one there
-    like_tells_capitals = False
     number_type = "INTEGER"  # of the service's keys in tables of ours
     unknown_type = "NUMERIC"  # of keys whose type SQLAlchemy does not know
     new_key = "INTEGER PRIMARY KEY"  # one that the database gives
@@ -214,6 +218,16 @@ class _Sqlite(_Dialect):
         """A value as text, whatever its type; here with its type, as any column holds any."""
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
+    def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
+        """Texts that hold what was typed, in whatever case and with whatever accents: see `recours.core.text.plain`."""
+        has_accents = func.length(value) < func.length(cast(value, LargeBinary))
+        is_alike = [
+            # The first is quick: it takes any letter with an accent for the right one.
+            and_(*(value.bool_op("GLOB")(_glob(letters, accents)) for accents in (_ANY_ACCENT, "")))
+            for letters in spellings(typed)
+        ]
+        return or_(*_contains_exactly(value, typed), and_(has_accents, or_(*is_alike)))
+
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
         """A text that is a time, in UTC as `2026-02-03 14:00:00`, so that texts compare as times do; else NULL."""
         return func.datetime(value)
@@ -249,7 +263,7 @@ class _Postgres(_Dialect):
     driver = "postgresql+psycopg"
     backup_file = "database.dump"
     has_one_writer = has_any_text = reads_by_table = False
-    has_rights = like_tells_capitals = True
+    has_rights = True
     number_type = "BIGINT"
     unknown_type = "TEXT"
     new_key = "SERIAL PRIMARY KEY"
@@ -331,6 +345,13 @@ class _Postgres(_Dialect):
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
         return cast(column, Text)
 
+    def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
+        exact = value.collate("C")
+        patterns = ("".join(map(_regular, letters)) for letters in spellings(typed))
+        has_accents = func.length(value) < func.octet_length(value)
+        is_alike = or_(*(exact.bool_op("~")(pattern) for pattern in patterns))
+        return or_(*_contains_exactly(func.lower(exact), typed), and_(has_accents, is_alike))
+
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
         """The session writes times so. A column of texts is taken to hold UTC: a cast would fail at any other text."""
         return func.replace(value, "T", " ").collate("C")
@@ -361,6 +382,33 @@ KEY = BigInteger().with_variant(Integer, _Sqlite.name)
 
 def dialect_of(connection: Connection) -> Dialect:
     return DIALECTS[connection.dialect.name]
+
+
+def _contains_exactly(value: ColumnElement[str], typed: str) -> Iterator[ColumnElement[bool]]:
+    """As it was typed, and without accents; the case of ASCII's letters does not matter."""
+    for text_ in dict.fromkeys((typed.lower(), plain(typed))):
+        yield value.contains(text_, autoescape=True)
+
+
+_ANY_ACCENT = "\x80-\U0010ffff"
+
+
+def _glob(spelling: Iterable[str], accents: str) -> str:
+    """A pattern of SQLite's GLOB: texts with these letters. `accents`: the letters that stand for all with an accent."""
+    places = []
+    for letters in spelling:
+        if len(letters) == 1:
+            places.append(f"[{letters}]" if letters in "*?[" else letters)
+        elif accents:
+            places.append(f"[{''.join(filter(str.isascii, letters))}{accents}]")
+        else:
+            places.append(f"[{letters}]")
+    return f"*{''.join(places)}*"
+
+
+def _regular(letters: str) -> str:
+    """The same in a regular expression."""
+    return f"[{letters}]" if len(letters) > 1 else re.escape(letters)
 
 
 # ---------------------------------------------------------------- files of SQLite

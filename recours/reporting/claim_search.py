@@ -4,7 +4,6 @@ What recours knows of claims is looked for by the indexes of its own table, and 
 knows is looked for in its table, in the order of its keys: that ends as soon as a page is full, or is one pass over all.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,9 +27,9 @@ from sqlalchemy import (
     select,
 )
 
-from recours.core.carrier import Catalog
+from recours.core.carrier import Catalog, fold
 from recours.core.claim import DUE, FetchStatus, Stage
-from recours.core.text import is_text
+from recours.core.text import is_text, plain
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.claims import is_served_by
@@ -38,11 +37,9 @@ from recours.database.tables import claims, is_at_stage
 from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, DeadlineRange, Sort
 
 _c = claims.c
-_LONGEST_TYPED = 1000
+_LONGEST_TYPED = 100
 # What clients are known by.
 _CLIENT_COLUMNS = ("email", "full_name", "company_name")
-# What a carrier's name is written with and without.
-_SEPARATORS = " -_."
 
 
 @dataclass
@@ -137,7 +134,7 @@ class Search:
         if criteria.stages:
             conditions.append(self._is_at_stages(sort))
         if typed := " ".join(criteria.text.split()):
-            is_possible = _can_be_stored(typed) and len(typed) <= _LONGEST_TYPED
+            is_possible = _can_be_stored(typed) and plain(typed) != "" and len(typed) <= _LONGEST_TYPED
             conditions.append(self._holds(typed) if is_possible else false())
         if criteria.concerned is not None:
             conditions.append(self._is_concerned(criteria.concerned))
@@ -190,14 +187,19 @@ class Search:
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims of these carriers' accounts; those that we have no row of by the name that the service has."""
-        name: ColumnElement[str] = func.lower(func.coalesce(self.border.text("carrier"), ""))
-        for separator in _SEPARATORS:
-            name = func.replace(name, separator, "")
-        keys = self.catalog.keys_by_name
-        is_named: ColumnElement[bool] = name.in_([name for name, key in keys.items() if key in carriers])
+        carrier = self.border.text("carrier")
+        keys = self._keys_by_name
+        is_named: ColumnElement[bool] = carrier.in_([name for name, key in keys.items() if key in carriers])
         if "" in carriers:
-            is_named = or_(is_named, name.not_in(list(keys)))
+            is_named = or_(is_named, carrier.is_(None), carrier.not_in(list(keys)))
         return or_(is_served_by(carriers), and_(_c.claim_id.is_(None), is_named))
+
+    @cached_property
+    def _keys_by_name(self) -> dict[str, str]:
+        """The carriers that the service's claims name, however they are written."""
+        names = self.connection.scalars(select(self.border.text("carrier")).distinct())
+        keys = {name: self.catalog.keys_by_name.get(fold(name)) for name in names if name}
+        return {name: key for name, key in keys.items() if key}
 
     # ---------------------------------------------------------------- searched for
 
@@ -205,38 +207,18 @@ class Search:
         border = self.border
         order = border.first_column(ORDER_COLUMNS)
         customer = border.first_column(CUSTOMER_COLUMNS)
-        number = func.replace(self._text("tracking_number"), " ", "")
-        conditions = [self._contains(number, typed.replace(" ", ""))]
+        contains = border.dialect.contains
+        number = func.lower(func.replace(self._text("tracking_number"), " ", ""))
+        conditions = [number.contains(plain(typed).replace(" ", ""), autoescape=True)]
         conditions += [
-            self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
+            contains(border.text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
         names = [name for name in _CLIENT_COLUMNS if border.has_client_column(name)]
         if border.has("client_id") and names:
-            of_client = [
-                self._contains(self.border.dialect.compared(border.client_text(name)), typed)
-                for name in names
-            ]
+            of_client = [contains(border.client_text(name), typed) for name in names]
             ids = select(border.client_text("id")).where(or_(*of_client))
             conditions.append(border.text("client_id").in_(ids))
         return or_(*conditions)
-
-    def _contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-        """In whatever case. Neither database knows the case of all letters by itself, whatever its language."""
-        if self.border.dialect.like_tells_capitals:
-            value = func.upper(value)
-            typed = "".join(c.upper() if c.isascii() else c for c in typed)
-        is_alike = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
-        if typed.isascii():
-            return is_alike
-        for char in {char for char in typed if not char.isascii()}:
-            cases = {
-                case for case in (char, char.lower(), char.upper()) if len(case) == 1 and not case.isascii()
-            }
-            for other in cases - {min(cases)}:
-                value = func.replace(value, other, min(cases))
-                typed = typed.replace(other, min(cases))
-        # What is cheap to find out first: few texts hold what is around such a letter.
-        return and_(is_alike, value.like(_anywhere(typed), escape="/"))
 
     def _text(self, name: str) -> ColumnElement[str]:
         return self.border.dialect.compared(self.border.text(name))
@@ -294,9 +276,3 @@ def _as_text(at: datetime) -> str:
 def _can_be_stored(typed: str) -> bool:
     """Tell whether a column may hold it: of anything else, databases complain."""
     return is_text(typed) and "\0" not in typed
-
-
-def _anywhere(typed: str) -> str:
-    """What LIKE takes, with / as its escape, to find a text in any place; NUL stands for any one sign."""
-    escaped = re.sub("[/%_]", r"/\g<0>", typed)
-    return f"%{escaped}%".replace("\0", "_")

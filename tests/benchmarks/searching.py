@@ -47,6 +47,7 @@ _SEARCHED = {
     "one": ClaimFilter(text="2026-77123"),
     "a number": ClaimFilter(text="xy 100611"),
     "an accent": ClaimFilter(text="LEFÈVRE 4711"),
+    "without its accent": ClaimFilter(text="lefevre 4711"),
     "many": ClaimFilter(text="dupont"),
     "a client's": ClaimFilter(text="shop7@"),
     "among others": ClaimFilter(text="martin", stages=[Stage.WAITING], carriers=["ups"]),

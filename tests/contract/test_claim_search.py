@@ -13,6 +13,7 @@ from recours.carriers.chronopost import SPEC
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
+from recours.core.text import plain
 from recours.database.engine import Database
 from recours.database.tables import DONE, claims
 from recours.reporting import claim_search
@@ -51,22 +52,27 @@ def records(
 # ---------------------------------------------------------------- the same in plain Python
 
 
-def fold(value: str) -> str:
-    """In one case; of letters whose capital is one letter."""
-    return "".join(char.upper() if len(char.upper()) == 1 else char for char in value)
+def bare(value: str) -> str:
+    """In lower case and without accents; of letters that are then one letter still."""
+    return "".join(plain(char) if len(plain(char)) == 1 else char.lower() for char in value)
 
 
 def holds(row: dict[str, Any], typed: str) -> bool:
-    typed = fold(" ".join(typed.split()))
-    number = fold((row["tracking_number"] or "").replace(" ", ""))
+    """Letters that are two without accents may be typed as one and as two."""
+    typed = plain(" ".join(typed.split()))
+    number = (row["tracking_number"] or "").replace(" ", "").lower()
     texts = [row["claim_reference"], row["order_id"], row["customer_name"], *SHOPS.get(row["client_id"], ())]
-    return typed.replace(" ", "") in number or any(typed in fold(text) for text in texts if text)
+    forms = typed, typed.replace("oe", "œ").replace("ss", "ß")
+    return typed.replace(" ", "") in number or any(
+        form in bare(text) for text in texts if text for form in forms
+    )
 
 
 def carrier_key(row: dict[str, Any]) -> str:
     """Of a claim without a row of ours by the name that the service has for its carrier."""
-    name = (row["carrier"] or "").lower().replace("-", "").replace(" ", "")
-    return carrier_of(row["lane"] or "") if row["stage"] else {"chronopost": "chronopost"}.get(name, "")
+    if row["stage"]:
+        return carrier_of(row["lane"] or "")
+    return CATALOG.resolve(row["carrier"] or "") or ""
 
 
 def stage_at(row: dict[str, Any], due_until: datetime | None) -> str:
@@ -137,7 +143,7 @@ def expected(
 
 # ---------------------------------------------------------------- any claims, any question
 
-_SIGNS = st.text("aAzZ09éÉçÇœŒßñ%_/'-", min_size=1, max_size=6)
+_SIGNS = st.text("aAeEoOsSzZ09éÉçÇœŒßñ%_/'-[]*?^", min_size=1, max_size=6)
 _MAYBE = st.none() | _SIGNS
 _KINDS = st.sampled_from([None, "not_found", "timeout", "account_denied"])
 _LANES = st.sampled_from(["", "chronopost", "chronopost#2", "ups"])
@@ -150,7 +156,9 @@ ROWS = st.lists(
             "order_id": _SIGNS,
             "customer_name": _MAYBE | st.just("Zoé  d'Été"),
             "tracking_number": st.none() | st.text("aZz09 %_", max_size=6) | st.just("xy 000 1"),
-            "carrier": st.sampled_from(["Chronopost", "CHRONO-post", "UPS", "Pigeon"]),
+            "carrier": st.sampled_from(
+                ["Chronopost", "CHRONO-post", "Chrônopost", "chrono\u00a0 post.", "UPS", "Pigeon"]
+            ),
             "client_id": st.none() | st.sampled_from([1, 2, 3]),
             "amount_requested": st.sampled_from([0.0, 9.5, 10.0, 100.25]),
             "response_deadline": st.none() | st.integers(-1, 8).map(lambda days: TODAY + timedelta(days)),
@@ -168,7 +176,23 @@ ROWS = st.lists(
 TYPED = st.one_of(
     st.just(""),
     _SIGNS,
-    st.sampled_from(["clm-0", " CLM-3", "x y0", "BOUTIQUE", "été", "ÉTÉ", "100%", "b_2", "zoé d", "/"]),
+    st.sampled_from(
+        [
+            "clm-0",
+            " CLM-3",
+            "x y0",
+            "BOUTIQUE",
+            "été",
+            "ÉTÉ",
+            "ete",
+            "Oe",
+            "strasse",
+            "100%",
+            "b_2",
+            "zoé d",
+            "/",
+        ]
+    ),
 )
 
 
@@ -297,7 +321,23 @@ def test_a_listed_claim_names_its_client_its_order_and_its_customer(records: Dat
 
 
 @pytest.mark.parametrize(
-    "typed", ["\0", "CLM\0", "\ud800", "%", "_", "x" * 100_000, "'; DROP TABLE claims; --"]
+    ("typed", "name"),
+    [
+        ("lefevre", "LEFÈVRE Zoé"), ("LEFÈVRE", "Lefevre"), ("garçon", "GARCON"), ("soeur", "Sœur Anne"),
+        ("SŒUR", "soeur"), ("Straße", "STRASSE"), ("strasse", "Straße"), ("lukasz", "Łukasz"), ("nguyen", "Nguyễn"),
+        ("αθηνα", "ΑΘΉΝΑ"), ("иванов", "ИВАНОВ"), ("m²", "12 m²"),
+        ("e^]-[*?%_/.(\\", "É^]-[*?%_/.(\\"),
+    ],
+)  # fmt: skip
+def test_a_name_is_found_in_any_case_with_any_accents(
+    records: DatabaseRecords, typed: str, name: str
+) -> None:
+    put(records, [{"order_id": "O-7", "carrier": "UPS", "amount_requested": 1, "customer_name": name}])
+    assert records.page(ClaimFilter(text=typed), 9).count == 1
+
+
+@pytest.mark.parametrize(
+    "typed", ["\0", "\u0301", "CLM\0", "\ud800", "%", "_", "x" * 100_000, "'; DROP TABLE claims; --"]
 )
 def test_what_is_typed_may_be_anything(records: DatabaseRecords, typed: str) -> None:
     put(records, [{"order_id": "O-7", "carrier": "UPS", "amount_requested": 1}])

@@ -57,6 +57,8 @@ def test_another_limit_can_be_asked_for() -> None:
         ("Straße", "strasse"),
         ("n\u00a0°", "n °"),
         ("ﬁn", "fin"),
+        ("ŒUVRE Æ", "oeuvre ae"),
+        ("Łódź, Ø, Đ", "lodz, o, d"),
     ],
 )
 def test_case_and_accents_are_dropped_for_comparing(text: str, folded: str) -> None:
