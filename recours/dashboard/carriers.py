@@ -14,7 +14,7 @@ from recours.admin.actions import ActionResult, Actions
 from recours.app import App
 from recours.core.position import Closing, closing_of
 from recours.core.sentences import names_text
-from recours.core.text import clean
+from recours.core.text import clean, plain
 from recours.dashboard.visit import Visit, do_in_background, do_now, number_in
 from recours.reporting.labels import account_reason, author_text, reason_of
 from recours.reporting.system import Backlog, CarrierNow
@@ -102,7 +102,7 @@ def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[Li
 
     def matches(listed: ListedAccount) -> bool:
         carrier = app.catalog.name_of(listed.account.carrier, listed.account.carrier)
-        return text.casefold() in f"{listed.client.named} {carrier}".casefold()
+        return plain(text) in plain(f"{listed.client.named} {carrier}")
 
     return sorted(
         filter(matches, accounts),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ServiceClient, carrier_of
+from recours.core.carrier import fold
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.evidence import Manifest
@@ -464,6 +465,7 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
     """What these came to, without what a person attached."""
     by_day: dict[date, Rate] = {}
     by_carrier: dict[str, Rate] = {}
+    names: dict[str, str] = {}  # of carriers, in one spelling
     by_retry: dict[int, Rate] = {}
     errors: Counter[str] = Counter()
     for tally in tallies:
@@ -472,7 +474,8 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
         is_apart = tally.outcome in ("success", "failed", GAVE_UP)
         rate = Rate(**{tally.outcome if is_apart else "left": tally.count})
         by_day[tally.day] = by_day.get(tally.day, Rate()) + rate
-        by_carrier[tally.carrier] = by_carrier.get(tally.carrier, Rate()) + rate
+        carrier = names.setdefault(fold(tally.carrier), tally.carrier)
+        by_carrier[carrier] = by_carrier.get(carrier, Rate()) + rate
         if tally.outcome != GAVE_UP:
             by_retry[tally.retry] = by_retry.get(tally.retry, Rate()) + rate
             if tally.kind:
