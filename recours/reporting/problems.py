@@ -480,7 +480,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.UNKNOWN_CARRIER: ProblemText(
         N_("claims of an unknown carrier"),
         N_(
-            "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names"
+            "Correct the carrier in the claims: 'recours export claims' lists them, 'recours carriers' the names"
         ),
         Counted(
             "{count} claim names a carrier that recours does not know.",
@@ -489,7 +489,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.TO_CORRECT: ProblemText(
         N_("claims to correct"),
-        N_("The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run"),
+        N_("The page lists them; 'recours export claims' too. Corrected, they are tried by the next run"),
         Counted(
             "{count} claim is not asked for until it is corrected{money}{nearest}.",
             "{count} claims are not asked for until they are corrected{money}{nearest}.",

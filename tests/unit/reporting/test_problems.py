@@ -234,7 +234,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             (
                 "2 claims are not asked for until they are corrected; in dispute: €4,210.00; the nearest deadline is that of "
                 "CLM-8, on 28 Nov 2026.",
-                "The page lists them; 'recours export --csv' too. Corrected, they are tried by the next run",
+                "The page lists them; 'recours export claims' too. Corrected, they are tried by the next run",
             )
         ],
     ),
@@ -303,7 +303,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [
             (
                 "3 claims name a carrier that recours does not know.",
-                "Correct the carrier in the claims: 'recours export --csv' lists them, 'recours carriers' the names",
+                "Correct the carrier in the claims: 'recours export claims' lists them, 'recours carriers' the names",
             )
         ],
     ),
