@@ -1,5 +1,6 @@
 """Every view fits every screen: nothing is cut off, nothing scrolls sideways, and the table of claims is dense."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +40,25 @@ def test_nothing_is_cut_off(visit: Callable[..., Page], world: World, width: int
         page.goto(world.service.url + path)
         if faults := page.evaluate(_CUT_OFF):
             found[name] = faults
+    assert found == {}
+
+
+# Words of sentences that no French one has; what others wrote stands between quotation marks.
+_ENGLISH = re.compile(
+    r"\b(the|and|of|is|are|was|not|no|with|from|for|until|since|by|claims?|carriers?|numbers?|days?|hours?|"
+    r"proofs?|calls?|mails?|accounts?|erase|choose|deadline|signed|waiting|retry|unknown)\b",
+    re.IGNORECASE,
+)
+
+
+def test_no_view_has_an_english_word_in_french(visit: Callable[..., Page], world: World) -> None:
+    page, found = visit(1280, "fr"), {}
+    for name, path in VIEWS.items():
+        page.goto(world.service.url + path)
+        read = page.locator("body").inner_text()
+        said = re.sub(r"«[^»]*»|English|\S+@\S+|recours [a-z ]+", " ", read)
+        if words := _ENGLISH.findall(said):
+            found[name] = words
     assert found == {}
 
 
