@@ -5,9 +5,13 @@ import shutil
 import unicodedata
 from typing import TextIO
 
+from recours.host.installation import COMMANDS
+
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # What a text hangs below on its further lines: an indentation, a mark, a word that a gap sets apart.
 _HEAD = re.compile(r"^\s*[!→-] |^\s+|\s{2,}")
+# A command at the end of a line, which is to be copied.
+_COMMAND = re.compile(rf"\S*\brecours (?:{'|'.join(COMMANDS)})\b[^.,;:()']*$")
 _WIDE = frozenset({"W", "F"})  # of East Asian width, which emoji have too
 
 
@@ -24,14 +28,21 @@ def signs(text: str) -> int:
 def wrapped(line: str, width: int, indent: int = 0) -> str:
     """A line in several, none longer than `width`; a longer word, such as a path, stands alone and whole.
 
+    A command at its end is not broken either, if it fits on a line.
+
     `indent`: of the further lines, unless the text hangs below a head.
     """
     heads = [match.end() for match in _HEAD.finditer(line) if signs(line[: match.end()]) <= width // 2]
     begin = max(heads, default=0)
     margin = " " * max(indent, signs(line[:begin]))
+    text = line[begin:]
+    words = text.split(" ")
+    command = _COMMAND.search(text)
+    if command and signs(margin + command[0]) <= width:
+        words = [*text[: command.start()].split(), command[0]]
     lines = [line[:begin]]
     glue = ""
-    for word in line[begin:].split(" "):
+    for word in words:
         if lines[-1].strip() and signs(f"{lines[-1]}{glue}{word}") > width:
             lines.append(margin + word)
         else:

@@ -19,6 +19,8 @@ PATH = "/srv/recours/data/pods/chronopost/CLM-1.pdf"
         ("ok      one two three", ["ok      one two", "        three"]),
         (f"the log: {PATH}, full", ["the log:", f"{PATH},", "full"]),
         (f"  {PATH}", [f"  {PATH}"]),
+        ("→ See, then: bin/recours status", ["→ See, then:", "  bin/recours status"]),
+        ("then: recours status --days 30", ["then: recours status", "--days 30"]),
         ("\x1b[31mone two three four five\x1b[0m", ["\x1b[31mone two three four", "five\x1b[0m"]),
         ("✅✅✅✅ ✅✅✅✅ ✅✅", ["✅✅✅✅ ✅✅✅✅", "✅✅"]),
         ("un\u00a0: deux trois quatre", ["un\u00a0: deux trois", "quatre"]),
