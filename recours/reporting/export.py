@@ -1,7 +1,6 @@
 """Claims as CSV or JSON, a piece at a time: what `recours export claims` and the page's button write."""
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ from recours.reporting.snapshot import Reports
 # semicolon between cells, as French Excel has it, one cell becomes several.
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # by which Excel knows UTF-8
-_PIECE = 1 << 16
 _LONGEST = 2000
 _AT_ONCE = 1000  # claims in memory
 
@@ -161,15 +159,16 @@ def csv_pieces(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], delimiter: str = ","
 ) -> Iterator[str]:
     """CSV with a header and a byte-order mark; no cell is taken for a formula."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter)
-    buffer.write(_BOM)
-    writer.writerow(columns)
+    writer = csv.writer(_Line, delimiter=delimiter)
+    yield _BOM + writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
-        if buffer.tell() > _PIECE:
-            yield _emptied(buffer)
-    yield _emptied(buffer)
+        yield writer.writerow([_cell(row[name]) for name in columns])
+
+
+class _Line:
+    """What a CSV writer takes for a file: each line comes back to who writes it."""
+
+    write = str
 
 
 def _cell(value: Any) -> Any:
@@ -179,19 +178,8 @@ def _cell(value: Any) -> Any:
 
 def json_pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """One JSON array, an object a line."""
-    buffer = io.StringIO()
     separator = "[\n"
     for row in rows:
-        buffer.write(separator + json.dumps(row, ensure_ascii=False))
+        yield separator + json.dumps(row, ensure_ascii=False)
         separator = ",\n"
-        if buffer.tell() > _PIECE:
-            yield _emptied(buffer)
-    buffer.write("\n]\n" if separator.startswith(",") else "[]\n")
-    yield _emptied(buffer)
-
-
-def _emptied(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+    yield "\n]\n" if separator.startswith(",") else "[]\n"
