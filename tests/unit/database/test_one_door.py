@@ -21,9 +21,11 @@ COLUMNS = frozenset(
 )  # fmt: skip
 # Outside `recours/database`: where a name is what people or their programs read, and no column is meant by it.
 SAID = {
+    "recours/admin/claim_file.py": "the columns of the file that people give it",
     "recours/cli/documents.py": "a key of its JSON",
     "recours/core/outcome.py": "a field of the record of a delivery",
     "recours/reporting/explain.py": "keys of its JSON",
+    "recours/runs/eligibility.py": "a name that it asks the border by",
     "recours/reporting/export.py": "the columns of its file",
     "recours/reporting/labels.py": "what a change is said to be of",
     "recours/admin/backup.py": "a name that it asks the border by",
