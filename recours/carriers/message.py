@@ -19,7 +19,7 @@ class Request:
     """
 
     method: str
-    path: str
+    path: str = field(repr=False)  # a query may hold a password
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     origin: str = ""

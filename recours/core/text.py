@@ -8,7 +8,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from urllib.parse import quote, quote_plus
 
 LIMIT = 300
@@ -185,18 +185,20 @@ class Redactor:
 
 # For `str.translate`, as the module html has them, which every run would load for its names of signs.
 MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_QUOTES = {ord('"'): "&quot;", ord("'"): "&#x27;"}
+ATTRIBUTE_MARKUP = MARKUP | {ord('"'): "&quot;", ord("'"): "&#x27;"}
+
+
+_quote_all = partial(quote, safe="")
 
 
 def _forms(secret: str) -> set[str]:
     """The secret as we send it and as answers repeat it: plain, and escaped by each rule there is for that."""
     encoded = base64.b64encode(secret.encode()).decode()
+    in_markup = {secret, secret.translate(MARKUP), secret.translate(ATTRIBUTE_MARKUP)}
     return {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        secret.translate(MARKUP | _QUOTES),
-        secret.translate(MARKUP),
+        *in_markup,
+        # XML may be sent in a query.
+        *(quoted(text) for text in in_markup for quoted in (_quote_all, quote_plus)),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         clean(secret, _LONGEST_ESCAPE * len(secret)),

@@ -3,7 +3,7 @@
 import html
 import json
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -37,9 +37,11 @@ def test_a_secret_is_masked_in_its_usual_encodings(text: str, shown: str) -> Non
         json.dumps(QUOTED, ensure_ascii=False)[1:-1],
         urlencode({"p": QUOTED}).removeprefix("p="),
         html.escape(QUOTED),
+        urlencode({"p": html.escape(QUOTED)}).removeprefix("p="),
+        urlencode({"p": html.escape(QUOTED, quote=False)}, quote_via=quote).removeprefix("p="),
         clean(QUOTED),
     ],
-    ids=["json", "json with accents", "form", "html", "escaped"],
+    ids=["json", "json with accents", "form", "html", "html in a query", "html in a path", "escaped"],
 )
 def test_a_secret_is_masked_as_we_send_and_show_it(shown: str) -> None:
     assert shown != QUOTED
