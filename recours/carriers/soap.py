@@ -1,13 +1,13 @@
-"""SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
+"""XML and SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
 from recours.carriers.answers import unreadable
 from recours.carriers.message import Response
 from recours.core.outcome import Failure
-from recours.core.text import MARKUP
+from recours.core.text import ATTRIBUTE_MARKUP, MARKUP
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
@@ -39,6 +39,12 @@ def _inside(content: "str | Fields") -> str:
     return "".join(f"<{name}>{_inside(inner)}</{name}>" for name, inner in content)
 
 
+def empty_element(name: str, attributes: Mapping[str, str]) -> str:
+    """An element that has attributes alone."""
+    pairs = (f' {key}="{value.translate(ATTRIBUTE_MARKUP)}"' for key, value in attributes.items())
+    return f"<{name}{''.join(pairs)}/>"
+
+
 def read(name: str, answer: Response) -> "ET.Element | Failure":
     """The root element of the answer of a carrier called `name`; or the failure, if it is no XML."""
     root = parse(answer.body)
@@ -55,7 +61,7 @@ _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windo
 
 
 def parse(body: bytes) -> Any:
-    """The root element of an answer, its tags without namespaces and attributes.
+    """The root element of an answer, its tags without namespaces.
 
     None if it is not well-formed, has a DTD, or more than any answer needs.
     """
@@ -81,7 +87,6 @@ class _Tree:
         self.builder = ET.TreeBuilder()
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
-        self.parser.ordered_attributes = True
         self.parser.XmlDeclHandler = self._declaration
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.StartElementHandler = self._start
@@ -97,11 +102,11 @@ class _Tree:
         """Entities can be declared there only."""
         raise ValueError("a DTD")
 
-    def _start(self, name: str, _attributes: list[str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
             raise ValueError("nested too deeply")
-        self.builder.start(name.rpartition(":")[2], {})
+        self.builder.start(name.rpartition(":")[2], attributes)
 
     def _end(self, name: str) -> None:
         self._depth -= 1
@@ -126,6 +131,11 @@ def text(element: Any, name: str) -> str | None:
     """The text of the first child of that name, without blanks around it; None if there is none, or it is empty."""
     part = child(element, name)
     return (part.text or "").strip() or None if part is not None else None
+
+
+def attribute(element: Any, name: str) -> str | None:
+    """The value of an attribute, without blanks around it; None if there is none, or it is empty."""
+    return (element.get(name) or "").strip() or None
 
 
 def body_of(root: Any) -> Any | None:
