@@ -164,11 +164,26 @@ def about_another(name: str, answer: Response) -> Failure:
 MOST_PIECES = 20
 
 
+class Encoding(Enum):
+    """How a document is written in an answer. The values are for people."""
+
+    BASE64 = "base64"
+    HEX = "hex"
+
+
 class EncodedPiece(NamedTuple):
-    encoded: str  # base64
+    encoded: str
     source: str  # which call of which carrier
     kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # it may be a web page
+    encoding: Encoding = Encoding.BASE64
+
+    def decoded(self) -> bytes:
+        """Raises ValueError."""
+        text = "".join(self.encoded.split())
+        if self.encoding is Encoding.HEX:
+            return bytes.fromhex(text)
+        return base64.b64decode(text, validate=True)
 
 
 def evidence(
@@ -176,16 +191,15 @@ def evidence(
 ) -> Outcome:
     """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
 
-    What is no base64 is left out; what is wrong with the rest, the appraisal says.
+    What does not decode is left out; what is wrong with the rest, the appraisal says.
     """
     pieces: list[Piece] = []
     for piece in encoded_pieces[:MOST_PIECES]:
         with suppress(ValueError):
-            content = base64.b64decode("".join(piece.encoded.split()), validate=True)
-            pieces.append(Piece(content, piece.source, piece.kind, piece.html))
+            pieces.append(Piece(piece.decoded(), piece.source, piece.kind, piece.html))
     if pieces:
         return Retrieved(tuple(sorted(pieces, key=lambda piece: not is_document(piece))), delivery)
-    message = f"{name} sent a proof that is not valid base64"
+    message = f"{name} sent a proof that is not valid {encoded_pieces[0].encoding.value}"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
 
