@@ -222,6 +222,12 @@ def s10_fits(number: str) -> bool:
     return int(number[10]) == {10: 0, 11: 5}.get(remainder, remainder)
 
 
+def mod_10_fits(number: str, first: int, second: int) -> bool:
+    """Digits, weighted in turn from the last but one on to the left, and the check digit: the sum is a multiple of ten."""
+    *digits, check = map(int, number)
+    return (sum(digits[::-2]) * first + sum(digits[-2::-2]) * second + check) % 10 == 0
+
+
 # What UPS (`receivedBy`) and FedEx (`signedByName`) give as a name if nobody signed; recorded.
 _NOBODY = frozenset({"driver release", "driver released", "signature not required", "signature not on file"})
 

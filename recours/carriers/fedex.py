@@ -30,13 +30,12 @@ def _check_digit_fits(number: str) -> bool:
 
     Source: the carriers' facts as collected by the public project `jkeen/tracking_number_data`.
     """
-    if not re.fullmatch("[0-9]{12}|[0-9]{15}", number):
+    if re.fullmatch("[0-9]{15}", number):
+        return answers.mod_10_fits(number, 3, 1)
+    if not re.fullmatch("[0-9]{12}", number):
         return True
     *digits, check = map(int, number)
-    if len(digits) == len(_WEIGHTS):
-        return sum(d * w for d, w in zip(digits, _WEIGHTS, strict=True)) % 11 % 10 == check
-    total = sum(d * (3 if place % 2 == 0 else 1) for place, d in enumerate(reversed(digits)))
-    return (10 - total % 10) % 10 == check
+    return sum(d * w for d, w in zip(digits, _WEIGHTS, strict=True)) % 11 % 10 == check
 
 
 SPEC = CarrierSpec(
