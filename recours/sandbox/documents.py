@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario, french_time
 
@@ -17,18 +18,27 @@ _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 
 
 def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
+    at = french_time(state.delivered_at)
+    good = partial(proof_pdf, carrier, number, signatory_of(state), at)
+    return _made(state, number, good, partial(_pdf, b""))
+
+
+def signature_of(state: ParcelState, number: str) -> bytes:
+    """The same of a carrier whose proof is an image of the signature."""
+    return _made(state, number, partial(signature_gif, number), partial(signature_gif, number, ink=False))
+
+
+def _made(state: ParcelState, number: str, good: Callable[[], bytes], hollow: Callable[[], bytes]) -> bytes:
     makers: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
-        Scenario.HOLLOW_POD: lambda: _pdf(b""),
-        Scenario.PARTLY_HOLLOW: lambda: _pdf(b""),
+        Scenario.HOLLOW_POD: hollow,
+        Scenario.PARTLY_HOLLOW: hollow,
         Scenario.BROKEN_PDF: broken_pdf,
-        Scenario.DELIVERED_PNG: lambda: signature_png(number),
-        Scenario.DELIVERED_GIF: lambda: signature_gif(number),
+        Scenario.DELIVERED_PNG: partial(signature_png, number),
+        Scenario.DELIVERED_GIF: partial(signature_gif, number),
     }
-    at = french_time(state.delivered_at)
-    make = makers.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), at))
-    return make()
+    return makers.get(state.scenario, good)()
 
 
 def document_text(state: ParcelState, carrier: str, number: str) -> str:
@@ -36,6 +46,11 @@ def document_text(state: ParcelState, carrier: str, number: str) -> str:
     if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
     return base64.b64encode(document_of(state, carrier, number)).decode("ascii")
+
+
+def signature_text(state: ParcelState, number: str) -> str:
+    """The signature in hexadecimal digits; for BAD_BASE64 something that does not decode."""
+    return _NOT_BASE64 if state.scenario is Scenario.BAD_BASE64 else signature_of(state, number).hex()
 
 
 def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
@@ -88,17 +103,18 @@ def signature_png(seed: str) -> bytes:
     return _picture(seed, (480, 200), "PNG")
 
 
-def signature_gif(seed: str) -> bytes:
-    return _picture(seed, (240, 100), "GIF")
+def signature_gif(seed: str, *, ink: bool = True) -> bytes:
+    return _picture(seed, (240, 100), "GIF", ink=ink)
 
 
-def _picture(seed: str, size: tuple[int, int], form: str) -> bytes:
+def _picture(seed: str, size: tuple[int, int], form: str, *, ink: bool = True) -> bytes:
     from PIL import Image, ImageDraw  # noqa: PLC0415 (needed by few scenarios only)
 
     width, height = size
     image = Image.new("L", size, 248)  # not quite white, as a scanner sees a sheet
     points = [(20 + x * (width - 40), 20 + y * (height - 40)) for x, y in _scribble(seed, 4000)]
-    ImageDraw.Draw(image).line(points, fill=0x20, width=2)
+    if ink:
+        ImageDraw.Draw(image).line(points, fill=0x20, width=2)
     file = io.BytesIO()
     image.save(file, form)
     return file.getvalue()

@@ -48,21 +48,12 @@ class SoapReader:
             raise self.refuse("the Content-Type must be text/xml")
         if "soapaction" not in request.headers:
             raise self.refuse("the SOAPAction header is missing")
-        header, body = self._parts(self._parsed(request.body))
+        header, body = self._parts(parsed(request.body, self.refuse))
         if len(body) != 1:
             raise self.refuse("a Body holds one call")
         operation = self._operation(body[0], request.headers["soapaction"])
         values = dict(self._values(header, self.header)) if header is not None and self.header else {}
         return operation, dict(self._values(body[0], self.operations[operation])), values
-
-    def _parsed(self, body: bytes) -> "Element":
-        from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
-
-        try:
-            root: Element = fromstring(body, forbid_dtd=True)
-        except (ParseError, ValueError, LookupError) as error:  # bad XML, a DTD, an unknown encoding
-            raise self.refuse(str(error)) from None
-        return root
 
     def _parts(self, root: "Element") -> "tuple[Element | None, Element]":
         """The Header, if there is one, and the Body."""
@@ -104,6 +95,17 @@ class SoapReader:
             raise self.refuse(f"unexpected element {elements_left[0].tag}")
 
 
+def parsed(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
+    """The root element. Raises what `refuse` makes for a reason."""
+    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
+
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, ValueError, LookupError) as error:  # bad XML, a DTD, an unknown encoding
+        raise refuse(str(error)) from None
+    return root
+
+
 def fault(code: str, reason: str, detail: str = "") -> Answer:
     """HTTP 500 with a soap:Fault; `detail`: elements."""
     inside = f"<faultcode>{code}</faultcode><faultstring>{escaped(reason)}</faultstring>"
@@ -116,14 +118,16 @@ def envelope(content: str) -> bytes:
     return f'<soap:Envelope xmlns:soap="{ENVELOPE}"><soap:Body>{content}</soap:Body></soap:Envelope>'.encode()
 
 
-def escaped(text: str) -> str:
-    """Text for an element, such that a parser gives it back exactly, but for what XML 1.0 cannot hold.
+def escaped(text: str, *, quote: bool = False) -> str:
+    """Text for an element, or with `quote` for an attribute, such that a parser gives it back exactly, but for what XML 1.0 cannot hold.
 
     Of that, the escape sequences of terminals (ESC and a bracket) are kept in their one-character form, U+009B;
     the rest is dropped.
     """
     valid = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
-    return html.escape(valid, quote=False).replace("\r", "&#13;")  # a bare CR would be read as a line feed
+    text = html.escape(valid, quote=quote).replace("\r", "&#13;")  # a bare CR would be read as a line feed
+    # In an attribute, line feeds and tabs would be read as blanks.
+    return text.replace("\n", "&#10;").replace("\t", "&#9;") if quote else text
 
 
 def elements(fields: Iterable[tuple[str, str | int | bool]]) -> str:
@@ -134,6 +138,12 @@ def element(name: str, value: str | int | bool) -> str:
     """`<name>value</name>`, booleans as true and false."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"<{name}>{escaped(text)}</{name}>"
+
+
+def with_attributes(name: str, attributes: Mapping[str, str], content: str = "") -> str:
+    """`<name key="value">content</name>`."""
+    pairs = (f' {key}="{escaped(value, quote=True)}"' for key, value in attributes.items())
+    return f"<{name}{''.join(pairs)}>{content}</{name}>"
 
 
 class SoapCarrier(SimulatedCarrier):

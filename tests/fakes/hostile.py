@@ -74,7 +74,7 @@ class Attack(StrEnum):
         if state.tries % 2 == 0:
             return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', XML)
         # What is a number becomes a word: the last of these.
-        number = rb"(?s)(.*<(?:errorCode|StatusNumber|STAT)>)[^<]*"
+        number = rb'(?s)(.*(?:<(?:errorCode|StatusNumber|STAT)>| code="))[^<"]*'
         body = re.sub(number, rb"\1abc", good.body, count=1)
         assert body != good.body, "no known field holds a number"
         return replace(good, body=body)
@@ -119,7 +119,9 @@ def _hostile(error: Answer, secret: str) -> Answer:
     body = re.sub(
         rb'("(?:message|detail|errorMessage|returnMessage)": ")[^"]*', lambda m: m[1] + in_json, error.body
     )
-    body = re.sub(rb"(<(?:errorMessage|faultstring|Libelle01)>)[^<]*", lambda m: m[1] + in_xml, body)
+    body = re.sub(
+        rb'(<(?:errorMessage|faultstring|Libelle01)>| error=")[^<"]*', lambda m: m[1] + in_xml, body
+    )
     latin = text.encode("latin-1", "ignore").decode("latin-1")
     in_header = "".join(sign if sign.isprintable() else " " for sign in latin)
     headers = tuple((name, in_header if name == "message" else value) for name, value in error.headers)
