@@ -104,12 +104,23 @@ def with_query(sent: Sent, query: dict[str, str]) -> Sent:
     return replace(sent, path=f"{sent.path.partition('?')[0]}?{urlencode(query)}")
 
 
+def attributes_of(sent: Sent) -> dict[str, str]:
+    """Of the element in the query."""
+    return dict(fromstring(query_of(sent)["xml"]).attrib)
+
+
+def with_attributes(sent: Sent, attributes: dict[str, str]) -> Sent:
+    return with_query(sent, {"xml": tostring(Element("data", attributes), "unicode")})
+
+
 def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
     """The request without one of its required parts, for each of them, by the part's name."""
     for name in required(operation.headers):
         yield name, replace(sent, headers=without_name(dict(sent.headers), name))
     for name in required(operation.query):
         yield name, with_query(sent, without_name(query_of(sent), name))
+    for name in required(operation.xml):
+        yield name, with_attributes(sent, without_name(attributes_of(sent), name))
     for name in required(operation.form):
         form = without_name(dict(parse_qsl(sent.body.decode())), name)
         yield name, replace(sent, body=urlencode(form).encode())
@@ -207,6 +218,8 @@ def added(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
                 f"{next(iter(query))} is there 2 times",
                 replace(sent, path=f"{sent.path}&{urlencode(query)}"),
             )
+    if operation.xml is not None:
+        yield "x_new", with_attributes(sent, attributes_of(sent) | {"x_new": "1"})
     if operation.form is not None:
         yield "x_new", replace(sent, body=sent.body + b"&x_new=1")
     if operation.json is not None:
@@ -247,12 +260,7 @@ def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
     yield "method", replace(sent, method="POST" if sent.method == "GET" else "GET")
     for name in sent.headers:
         yield name, replace(sent, headers={**sent.headers, name: "?"})
-    for name in query_of(sent):
-        yield name, with_query(sent, query_of(sent) | {name: "?"})
-    if operation.form is not None:
-        form = dict(parse_qsl(sent.body.decode()))
-        for name in form:
-            yield name, replace(sent, body=urlencode(form | {name: "?"}).encode())
+    yield from changed_values(operation, sent)
     if operation.json is not None:
         for body in (b"{", b"[]"):
             yield "body", replace(sent, body=body)
@@ -262,6 +270,18 @@ def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
         yield "body", replace(sent, body=b"{}")
         for name, root in changed_elements(sent.body):
             yield name, replace(sent, body=tostring(root))
+
+
+def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
+    """Parameters of the query, attributes of the XML in it, and fields of a form."""
+    for name in query_of(sent):
+        yield name, with_query(sent, query_of(sent) | {name: "?"})
+    for name in operation.xml or ():
+        yield name, with_attributes(sent, attributes_of(sent) | {name.rstrip("?"): "?"})
+    if operation.form is not None:
+        form = dict(parse_qsl(sent.body.decode()))
+        for name in form:
+            yield name, replace(sent, body=urlencode(form | {name: "?"}).encode())
 
 
 def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 from xml.etree.ElementTree import Element
 
 import yaml
@@ -62,6 +62,8 @@ class Operation:
     form: Patterns | None = None
     json: Mapping[str, Any] | None = None
     soap: Mapping[str, str] | None = None
+    # The attributes of the one element in the query's parameter `xml`, where that is a request; `request` names the operation.
+    xml: Patterns | None = None
 
     def is_called_by(self, sent: Sent) -> bool:
         return (
@@ -69,6 +71,7 @@ class Operation:
             and re.fullmatch(self.path, sent.path.partition("?")[0]) is not None
             and (sent.origin is None or re.fullmatch(self.origin, sent.origin) is not None)
             and (self.soap is None or _called(sent.body) in ("", self.soap["body"]))
+            and (self.xml is None or _attributes(sent).get("request") in (None, self.name))
         )
 
     def faults(self, sent: Sent) -> Iterator[str]:
@@ -78,6 +81,8 @@ class Operation:
         yield from _unlike("header", headers, self.headers)
         if isinstance(self.query, Mapping):
             yield from _unlike("query parameter", _pairs(sent.path.partition("?")[2]), self.query)
+        if self.xml is not None:
+            yield from _unlike("attribute", list(_attributes(sent).items()), self.xml)
         if self.form is not None:
             yield from _unlike("form field", _pairs(sent.body.decode("utf-8", "replace")), self.form)
         elif self.json is not None:
@@ -146,6 +151,13 @@ def _xml(body: bytes) -> Element | None:
     except (ParseError, ValueError, LookupError):  # bad XML, a DTD, an unknown encoding
         return None
     return root
+
+
+def _attributes(sent: Sent) -> Mapping[str, str]:
+    """Those of the element in the query's parameter `xml`; none if it is no lone element called `data`."""
+    (text, *_) = parse_qs(sent.path.partition("?")[2]).get("xml", [""])
+    root = _xml(text.encode())
+    return root.attrib if root is not None and root.tag == "data" and not len(root) else {}
 
 
 def _called(body: bytes) -> str:
