@@ -7,6 +7,7 @@ from recours.carriers.client import Client
 from recours.carriers.colissimo import Colissimo
 from recours.carriers.dhl import Dhl
 from recours.carriers.dhl_express import DhlExpress
+from recours.carriers.dhl_parcel_de import DhlParcelDe
 from recours.carriers.dpd import Dpd
 from recours.carriers.fedex import FedEx
 from recours.carriers.gls import Gls
@@ -22,6 +23,7 @@ _CLIENTS: tuple[type[Client], ...] = (
     Ups,
     DhlExpress,
     Dhl,
+    DhlParcelDe,
     FedEx,
     Dpd,
     Gls,
@@ -32,6 +34,9 @@ _CLIENTS: tuple[type[Client], ...] = (
 _SUBSTITUTES = (
     # The form of Express waybills; Unified gives the status of any parcel, and seldom a document.
     Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
+    # Claims that say "DHL Paket" or "DHL Parcel" may be of any division.
+    Substitute("dhl_parcel_de", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
+    Substitute("dhl_parcel_de", "dhl"),
     # La Poste knows the status of Colissimo parcels, and gives no document.
     Substitute("colissimo", "laposte"),
 )

@@ -5,7 +5,7 @@ import re
 # Names under which those deliver that take over each other's parcels, by the keys of our carriers.
 _FAMILIES = {
     "chronopost colissimo laposte dpd": "chronopost|colissimo|la poste|laposte|dpd|geopost",
-    "dhl dhl_express": "dhl|deutsche post",
+    "dhl dhl_express dhl_parcel_de": "dhl|deutsche post",
     "ups": "ups|united parcel service",
     "fedex": "fedex|federal express|tnt",
     "gls": "gls|general logistics systems",

@@ -5,6 +5,7 @@ from recours.sandbox.chronopost import Chronopost
 from recours.sandbox.colissimo import Colissimo
 from recours.sandbox.dhl import Dhl
 from recours.sandbox.dhl_express import DhlExpress
+from recours.sandbox.dhl_parcel_de import DhlParcelDe
 from recours.sandbox.dpd import Dpd
 from recours.sandbox.fedex import FedEx
 from recours.sandbox.gls import Gls
@@ -20,6 +21,7 @@ SIMULATED: tuple[SimulatedCarrier, ...] = (
     Ups(),
     DhlExpress(),
     Dhl(),
+    DhlParcelDe(),
     FedEx(),
     Dpd(),
     Gls(),

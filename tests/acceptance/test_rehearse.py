@@ -37,8 +37,9 @@ def carriers(box: Sandbox, tmp_path: Path) -> Callable[..., Done]:
     return partial(QuickPerson(tmp_path, f"sqlite:///{tmp_path / 'claims.db'}", settings).types, "carriers")
 
 
-# One whose credentials stand in bodies, one whose stand in headers, and one whose answers hold tokens and client ids.
-@pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "ups"])
+# One whose credentials stand in bodies, one whose stand in headers, one whose stand in the query too, and one whose answers
+# hold tokens and client ids.
+@pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "dhl_parcel_de", "ups"])
 def test_a_fetch_is_recorded_without_credentials_and_read_again(
     carrier: str, box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
 ) -> None:
@@ -75,6 +76,20 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     broken = carriers("reclassify", str(path))
     assert (broken.returncode, broken.stdout) == (2, "")
     assert broken.stderr.startswith(f"Error: {path} is no recording")
+
+
+def test_a_password_that_every_encoding_changes_is_not_recorded(
+    box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
+) -> None:
+    box.accounts[ACCOUNT] = f"&<>\"ü+/'{planted.PASSWORD}'/+ü\"><&"
+    settings = box.credentials("dhl_parcel_de", ACCOUNT)
+    number = box.example("dhl_parcel_de", "00")
+    done = carriers("rehearse", "DHL Parcel DE", "--tracking", number, **settings)
+    assert done.returncode == 0, done.stderr
+    assert [call.account for call in box.calls] == [ACCOUNT] * 2
+    (path,) = (tmp_path / "data" / "recordings").iterdir()
+    assert not planted.is_in(path.read_bytes() + f"{done.stdout}{done.stderr}".encode())
+    assert "password%3D%22***%22" in path.read_text(encoding="utf-8")
 
 
 def test_a_signature_is_not_recorded(box: Sandbox, carriers: Callable[..., Done], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from recours.core.errors import ErrorKind
 from recours.core.evidence import EvidenceKind
 from recours.sandbox import Scenario
 from tests.fakes.hostile import AnyStep, Attack
-from tests.fakes.simulated import NO_DOCUMENT, PDF_TYPE, PNG_TYPE
+from tests.fakes.simulated import GIF_TYPE, NO_DOCUMENT, PDF_TYPE, PNG_TYPE
 
 S, K = Scenario, ErrorKind
 _LETTER, _SIGNATURE, _PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
@@ -143,6 +143,21 @@ CASES: dict[str, Cases] = {
         label="L'envoi a été livré",
         statuses=4,
         limit_words="Too many requests within defined time period, please try again later.",
+    ),
+    "dhl_parcel_de": Cases(
+        ("d-get-piece-detail", "d-get-signature"),
+        not_ours=K.NOT_FOUND,
+        known_otherwise={
+            **_UNKNOWN_TOO,
+            S.NOT_OURS: K.POD_NOT_AVAILABLE_YET,
+            S.RETURNED_TO_SENDER: GIF_TYPE,
+        },
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
+        document=GIF_TYPE,
+        pieces=(_SIGNATURE,),
+        place="Bonn",
+        label="The shipment has been successfully delivered: recipient",
+        statuses=4,
     ),
     "fedex": Cases(
         ("token", "trackingnumbers", "trackingdocuments"),

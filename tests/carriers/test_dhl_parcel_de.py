@@ -1,0 +1,434 @@
+"""DHL Parcel DE's protocol, attribute for attribute: what is sent, and what each of its answers means.
+
+The facts are those of the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, and of the vendor's table
+of events of July 2024.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from recours.carriers.answers import ParcelStatus
+from recours.carriers.dhl_parcel_de import EVENTS, SPEC, DhlParcelDe, parse_tracking
+from recours.carriers.message import Response
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
+from recours.core.outcome import Piece, Retrieved
+from recours.core.quota import Capability
+from recours.core.text import Redactor
+from recours.sandbox.documents import signature_gif
+from recours.sandbox.soap import with_attributes
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, response, xml
+from tests.fakes.checks import as_failure
+from tests.fakes.session import FakeSession, fetched
+
+K = ErrorKind
+NUMBER = "00340434161094015902"
+PASSWORD = "&<>\"ü+/';%s"
+SETTINGS = {
+    "DHL_PARCEL_DE_API_KEY": "key",
+    "DHL_PARCEL_DE_API_SECRET": "secret",
+    "DHL_PARCEL_DE_USER": "zt12345",
+    "DHL_PARCEL_DE_PASSWORD": PASSWORD,
+}
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+TEXT = "The shipment has been successfully delivered"
+KNOWN = Delivery(AT, "DUPONT", place="Bonn", label=f"{TEXT}: neighbor")
+GIF = signature_gif("x")
+SOURCE = "dhl_parcel_de d-get-signature"
+
+
+def data(name: str, *inside: str, **attributes: str) -> str:
+    named = {key.replace("_", "-"): value for key, value in attributes.items()}
+    return with_attributes("data", {"name": name, **named}, "".join(inside))
+
+
+def root(name: str, *inside: str, code: str = "0", **attributes: str) -> Response:
+    return xml(data(name, *inside, code=code, request_id="x", **attributes))
+
+
+def event(
+    standard: str = "ZU",
+    at: str = "05.10.2026 10:31",
+    ice: str = "",
+    ric: str = "",
+    text: str = TEXT,
+    **attributes: str,
+) -> str:
+    codes = {"ice": ice, "ric": ric, "standard_event_code": standard}
+    place = {"event_location": "Bonn", "event_country": "Germany"}
+    return data(
+        "piece-event",
+        event_timestamp=at,
+        event_status=text,
+        **{**codes, **place, "ruecksendung": "false"} | attributes,
+    )
+
+
+def parcel(*events: str, number: str = NUMBER, **attributes: str) -> str:
+    usual = {
+        "error_status": "0",
+        "piece_identifier": number.removeprefix("00"),
+        "piece_code": number,
+        "searched_piece_code": number,
+        "status_timestamp": "05.10.2026 10:31",
+        "status": TEXT,
+        "recipient_name": "DUPONT",
+        "pan_recipient_name": "MARTIN",
+        "recipient_id": "4",
+        "recipient_id_text": "neighbor",
+        "delivery_event_flag": "1",
+        "dest_country": "DE",
+        "ruecksendung": "false",
+    }
+    return data("piece-shipment", data("piece-event-list", *events), **usual | attributes)
+
+
+def tracked(*parcels: str) -> Response:
+    return root("piece-shipment-list", *parcels)
+
+
+def error(code: str, text: str = "An error") -> Response:
+    return root("piece-shipment-list", code=code, error=text)
+
+
+def signed(*images: str, **attributes: str) -> Response:
+    usual = {"searched_piece_code": NUMBER, "event_date": "05.10.2026", "mime_type": "image/gif"}
+    pieces = (data("signature", image=image, **usual | attributes) for image in images)
+    return root("signature-list", *pieces)
+
+
+PICKED_UP = event("AE", "03.10.2026 14:00", "PCKDU", "PUBCR", "The shipment has been picked up")
+HANDED_OVER = event("ZU", "05.10.2026 10:31", "DLVRD", "NGHBR")
+DELIVERED = tracked(parcel(PICKED_UP, HANDED_OVER))
+SIGNED = signed(GIF.hex())
+RETRIEVED = Retrieved.single(GIF, KNOWN, SOURCE, kind=EvidenceKind.SIGNATURE)
+
+
+def of(*answers: Response, known: Delivery | None = None) -> Any:
+    return fetched(DhlParcelDe(SETTINGS), NUMBER, answers, known)[0]
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def attributes_of(path: str) -> dict[str, str]:
+    address, _, query = path.partition("?")
+    assert address == "/parcel/de/tracking/v0/shipments"
+    ((name, (text,)),) = parse_qs(query, strict_parsing=True).items()
+    assert name == "xml"
+    element = fromstring(text.encode())
+    assert (element.tag, len(element)) == ("data", 0)
+    return dict(element.attrib)
+
+
+def test_both_requests_are_an_element_in_the_query_with_two_pairs_of_credentials() -> None:
+    outcome, session = fetched(DhlParcelDe(SETTINGS), NUMBER, [DELIVERED, SIGNED])
+    assert outcome == RETRIEVED
+    (tracking, first), (proof, second) = session.asked
+    assert (tracking, proof) == (Capability.TRACKING, Capability.POD)
+    for request, operation in ((first, "d-get-piece-detail"), (second, "d-get-signature")):
+        assert (request.method, request.body) == ("GET", None)
+        assert dict(request.headers) == {
+            "Authorization": "Basic a2V5OnNlY3JldA==",
+            "Accept": "application/xml",
+        }
+        assert attributes_of(request.path) == {
+            "appname": "zt12345",
+            "password": PASSWORD,
+            "request": operation,
+            "language-code": "en",
+            "piece-code": NUMBER,
+        }
+
+
+def test_a_password_in_the_query_is_nowhere_shown() -> None:
+    secret = f"hunter2{PASSWORD}x"
+    client = DhlParcelDe(SETTINGS | {"DHL_PARCEL_DE_PASSWORD": secret})
+    _, session = fetched(client, NUMBER, [DELIVERED, SIGNED])
+    for _, request in session.asked:
+        assert "hunter2" in request.path
+        assert "hunter2" not in repr(request)
+        assert "hunter2" not in Redactor([secret])(f"GET https://api-eu.dhl.com{request.path} failed")
+        assert "piece-code" in Redactor([secret])(request.path)
+
+
+def test_twenty_parcels_share_a_call() -> None:
+    numbers = [f"{n:020}" for n in range(20)]
+    answer = tracked(*(parcel(HANDED_OVER, number=number) for number in reversed(numbers)))
+    client = DhlParcelDe(SETTINGS)
+    session = FakeSession([answer], client)
+    results = client.track_many(numbers, session)
+    assert isinstance(results, dict)
+    assert results == dict.fromkeys(numbers, KNOWN)
+    assert attributes_of(session.asked[0][1].path)["piece-code"] == ";".join(numbers)
+    assert SPEC.numbers_per_call == 20
+
+
+# ---------------------------------------------------------------- whose account
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "accounts", "key"),
+    [
+        ("DHL Paket", NUMBER, {"dhl", "dhl_parcel_de"}, "dhl_parcel_de"),
+        ("DHL Parcel", NUMBER, {"dhl_parcel_de"}, "dhl_parcel_de"),
+        ("DHL Parcel", NUMBER, {"dhl"}, "dhl"),
+        ("DHL Parcel DE", NUMBER, {"dhl", "dhl_express"}, "dhl"),
+        ("DHL Paket", "1234567891", {"dhl", "dhl_express"}, "dhl_express"),
+        ("DHL Paket", "1234567891", {"dhl_express", "dhl_parcel_de"}, "dhl_express"),
+        ("DHL", NUMBER, {"dhl", "dhl_parcel_de"}, "dhl"),
+    ],
+)
+def test_other_accounts_of_dhl_serve_its_claims(name: str, number: str, accounts: set[str], key: str) -> None:
+    assert CATALOG.with_accounts(accounts).resolve(name, number) == key
+
+
+# ---------------------------------------------------------------- the status
+
+DELIVERIES = "ACCDM ACCPK ACCPT AGENT DIDLV FAMLY NGHBR OTHER PCKAD PKBOX POBOX SECPL SERPT SPOUS WINPL"
+OTHER_EVENTS: list[tuple[str, str, str, ErrorKind]] = [
+    ("ZU", "DLVRD", "ACCSI", K.NOT_DELIVERED_YET),  # incomplete
+    ("ZU", "DLVRD", "HNDTC", K.NOT_DELIVERED_YET),  # to another carrier
+    ("ZU", "DLVRD", "CUSTM", K.NOT_DELIVERED_YET),  # to the customs
+    ("ZU", "MVARR", "NRQRD", K.NOT_DELIVERED_YET),  # a vehicle arrived
+    ("ZU", "DSPSD", "NTCLM", K.POD_NEVER_AVAILABLE),  # "delivered", and destroyed
+    ("BV", "DSPSD", "DMGPC", K.POD_NEVER_AVAILABLE),
+    ("BV", "CNFSC", "LEGAT", K.POD_NEVER_AVAILABLE),
+    ("BV", "CANCL", "NRQRD", K.POD_NEVER_AVAILABLE),
+    ("ZF", "CNRFC", "SERPT", K.NOT_DELIVERED_YET),
+    ("LA", "HLDCC", "LDPCK", K.NOT_DELIVERED_YET),
+    ("GT", "DLVRD", "CODRP", K.NOT_DELIVERED_YET),
+    ("DD", "STORN", "NRQRD", K.NOT_DELIVERED_YET),
+]
+
+
+def test_deliveries_are_told_by_the_vendors_table() -> None:
+    for ric in DELIVERIES.split():
+        assert of(tracked(parcel(event("ZU", ice="DLVRD", ric=ric))), SIGNED) == RETRIEVED, ric
+    for standard, ice, ric, kind in OTHER_EVENTS:
+        assert as_failure(of(tracked(parcel(event(standard, ice=ice, ric=ric))))).kind is kind, (ice, ric)
+
+
+def test_money_and_messages_after_a_delivery_change_nothing() -> None:
+    later = [
+        event("GT", "09.10.2026 10:00", "DLVRD", "CODRP", "The amount has been transferred"),
+        event("DD", "09.10.2026 11:00", "ADVIS", "MSGST", "A message has been sent"),
+    ]
+    assert of(tracked(parcel(PICKED_UP, HANDED_OVER, *later)), SIGNED) == RETRIEVED
+
+
+def test_a_delivery_that_was_taken_back_is_none() -> None:
+    undone = event("DD", "05.10.2026 10:35", "STORN", "NRQRD", "The event was deleted by the driver")
+    failure = as_failure(of(tracked(parcel(PICKED_UP, HANDED_OVER, undone, delivery_event_flag="0"))))
+    assert failure.kind is K.NOT_DELIVERED_YET
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        tracked(parcel(PICKED_UP, event("ZN", "04.10.2026 09:00", "RETRN", "NTCCN"), HANDED_OVER)),
+        tracked(parcel(PICKED_UP, event("PO", "04.10.2026 09:00", "OFWRD", "RTSCR"), HANDED_OVER)),
+        tracked(parcel(PICKED_UP, event("BV", "04.10.2026 09:00", "EXPHD", "RTTSP"), HANDED_OVER)),
+        tracked(parcel(PICKED_UP, HANDED_OVER, ruecksendung="true")),
+        tracked(parcel(PICKED_UP, event(ice="DLVRD", ric="ACCPT", ruecksendung="true"))),
+        tracked(
+            parcel(
+                PICKED_UP, event("PO", "04.10.2026 09:00", text="Rücksendung an den Absender"), HANDED_OVER
+            )
+        ),
+    ],
+)
+def test_the_delivery_of_a_return_is_the_senders(answer: Response) -> None:
+    assert as_failure(of(answer)).kind is K.RETURNED_TO_SENDER
+
+
+def test_the_newest_of_several_parcels_with_the_number_counts() -> None:
+    old = parcel(event(at="05.10.2024 10:31"), recipient_name="ROUX")
+    for parcels in ([old, parcel(HANDED_OVER)], [parcel(HANDED_OVER), old]):
+        assert of(tracked(*parcels), SIGNED) == RETRIEVED
+    under_way = parcel(PICKED_UP, delivery_event_flag="0", recipient_name="")
+    assert as_failure(of(tracked(old, under_way))).kind is K.NOT_DELIVERED_YET
+
+
+def test_an_answer_about_another_number_is_none() -> None:
+    other = parcel(HANDED_OVER, number="00340434161094022115")
+    failure = as_failure(of(tracked(other)))
+    assert (failure.kind, "about another parcel" in failure.message) == (K.BAD_RESPONSE, True)
+
+
+def test_a_parcel_without_events_has_its_status() -> None:
+    status = parcel(ice="DLVRD", ric="NGHBR", standard_event_code="ZU", event_location="Bonn")
+    assert of(tracked(status), SIGNED) == RETRIEVED
+    lists_beside = data("pieceshipment", piece_code=NUMBER, standard_event_code="PO", delivery_event_flag="0")
+    assert as_failure(of(tracked(lists_beside))).kind is K.NOT_DELIVERED_YET
+
+
+def test_a_parcel_of_a_shared_call_may_be_an_error() -> None:
+    numbers = [NUMBER, "00340434161094022115", "00340434161094027318"]
+    wrong = [
+        parcel(number=number, error_status=code, status="")
+        for number, code in zip(numbers[1:], ("100", "77"), strict=True)
+    ]
+    results = parse_tracking(tracked(parcel(HANDED_OVER), *wrong), numbers)
+    assert isinstance(results, dict)
+    assert results[NUMBER] == KNOWN
+    assert as_failure(results[numbers[1]]).kind is K.NOT_FOUND
+    assert "the error code 77" in (as_failure(results[numbers[2]]).unknown or "")
+
+
+def test_a_number_that_the_answer_leaves_out_is_left_out() -> None:
+    results = parse_tracking(tracked(parcel(HANDED_OVER)), [NUMBER, "00340434161094022115"])
+    assert isinstance(results, dict)
+    assert list(results) == [NUMBER]
+
+
+# ---------------------------------------------------------------- the signature
+
+
+def test_no_signature_is_asked_for_of_a_parcel_to_another_country() -> None:
+    failure = as_failure(of(tracked(parcel(HANDED_OVER, dest_country="FR"))))
+    assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)
+    assert "parcels to Germany only" in failure.message
+
+
+@pytest.mark.parametrize("text", ["4749", "47 49\n46", GIF.hex().upper(), f"\t{GIF.hex()} "])
+def test_hexadecimal_digits_are_read_in_any_case_and_in_lines(text: str) -> None:
+    content = bytes.fromhex("".join(text.split()))
+    assert of(signed(text), known=KNOWN) == Retrieved.single(
+        content, KNOWN, SOURCE, kind=EvidenceKind.SIGNATURE
+    )
+
+
+@pytest.mark.parametrize("text", ["474", "R0lGODlh", "0x47", "٤٧", "é"])
+def test_what_is_not_hexadecimal_is_no_proof(text: str) -> None:
+    failure = as_failure(of(signed(text), known=KNOWN))
+    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, KNOWN)
+    assert failure.message == "DHL Parcel DE sent a proof that is not valid hex"
+
+
+def test_all_signatures_are_kept() -> None:
+    others = signature_gif("y")
+    outcome = of(signed(GIF.hex(), "4", others.hex()), known=KNOWN)
+    assert outcome.pieces == tuple(
+        Piece(content, SOURCE, EvidenceKind.SIGNATURE) for content in (GIF, others)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (signed(), K.POD_NOT_AVAILABLE_YET),
+        (signed(""), K.POD_NOT_AVAILABLE_YET),
+        (signed(GIF.hex(), searched_piece_code="00340434161094022115"), K.BAD_RESPONSE),
+        (signed(GIF.hex(), event_date="05.10.2024"), K.BAD_RESPONSE),  # of an earlier parcel with the number
+        (DELIVERED, K.POD_NOT_AVAILABLE_YET),
+    ],
+)
+def test_what_is_no_signature_of_this_delivery(answer: Response, kind: ErrorKind) -> None:
+    failure = as_failure(of(answer, known=KNOWN))
+    assert (failure.kind, failure.delivery) == (kind, KNOWN)
+
+
+# ---------------------------------------------------------------- errors
+
+
+def test_an_error_is_quoted() -> None:
+    failure = as_failure(of(error("5", "Login failed")))
+    assert failure.message == "DHL Parcel DE rejects our credentials: Login failed"
+    assert as_failure(of(error("6"))).message == (
+        "DHL Parcel DE rejects our credentials (too many logins were wrong): An error"
+    )
+    assert as_failure(of(error("63"), known=KNOWN)).message == (
+        "DHL Parcel DE is unavailable (its archive of signatures does not answer): An error"
+    )
+
+
+def gateway(status: int, detail: str = "Refused") -> Response:
+    return response({"status": status, "title": "x", "detail": detail}, status)
+
+
+ERRORS: dict[str, Row] = {
+    **{code: (error(code), K.SERVER_ERROR) for code in ("-1000", "-2", "-1", "63")},
+    **{code: (error(code), K.BAD_RESPONSE) for code in ("-3", "45", "59")},
+    "5": (error("5"), K.AUTH_FAILED),
+    "6": (error("6"), K.AUTH_FAILED),
+    "41": (error("41"), K.INVALID_TRACKING),
+    "62": (error("62"), K.ACCOUNT_DENIED),
+    "64": (error("64"), K.INVALID_TRACKING),
+    "unknown": (error("77"), K.BAD_RESPONSE, "the error code 77"),
+    "gateway, 400": (gateway(400), K.BAD_RESPONSE),
+    "gateway, 401": (gateway(401), K.AUTH_FAILED),
+    "gateway, 403": (gateway(403), K.ACCOUNT_DENIED),
+    "gateway, 500": (gateway(500), K.SERVER_ERROR),
+    "without a code": (xml(data("piece-shipment-list")), K.BAD_RESPONSE),
+}
+
+
+STANDARD_EVENTS = "AA AE AN BV DD EE ES GT LA NB PO VA ZF ZN ZO ZU"
+
+
+def test_the_table_of_events_has_every_standard_event() -> None:
+    assert " ".join(sorted(code for code in EVENTS if len(code) == 2)) == STANDARD_EVENTS
+    assert [code for code, status in EVENTS.items() if status is ParcelStatus.DELIVERED] == ["ZU"]
+
+
+TABLE = Table(
+    make=lambda: DhlParcelDe(SETTINGS),
+    number=NUMBER,
+    facts={
+        "name": "DHL Parcel DE",
+        "limits": {None: "1000/day@Europe/Berlin,3/second"},
+        "credentials": (tuple(SETTINGS),),
+        "base_url": "https://api-eu.dhl.com",
+        "calls": {Capability.TRACKING: 1, Capability.POD: 1},
+    },
+    answers=(DELIVERED, SIGNED),
+    known=KNOWN,
+    proof=RETRIEVED,
+    numbers=["JJD000390007882823472", "JVGL0999999990", "RR123456785DE", "1234567890123456"],
+    no_numbers=["1234567890", "12345678901", "JJD-0001", "3SBCC000123456", "1" * 21],
+    good_check_digits=["563102430313", NUMBER, "JJD1410302937991", "1234567890123456"],
+    bad_check_digits=["563102430314", "00340434161094015903", "RR123456789DE"],
+    errors=[
+        ERRORS | {code: (error(code), K.NOT_FOUND) for code in ("100", "200")},
+        ERRORS | {code: (error(code), K.POD_NOT_AVAILABLE_YET) for code in ("100", "200")},
+    ],
+    accepted=[
+        ((DELIVERED, SIGNED), True),
+        (error("100"), True),
+        (error("41"), True),
+        (error("5"), False),
+        (error("62"), False),
+        (gateway(401), False),
+        (gateway(500), False),
+    ],
+    accepted_known=[(error("100"), True), (error("62"), False), (error("63"), False)],
+    hostile=[
+        error("77", HOSTILE),
+        root("piece-shipment-list", code=HOSTILE, error=HOSTILE),
+        tracked(parcel(event(HOSTILE, ice=HOSTILE, text=HOSTILE))),
+        tracked(parcel(number=NUMBER, error_status=HOSTILE, status=HOSTILE)),
+        (DELIVERED, error("63", HOSTILE)),
+    ],
+    whole=[error("100"), gateway(401)],
+    nobody=(error("100"), K.NOT_FOUND),
+    status=lambda code: tracked(parcel(event(code, text="Un événement"))),
+    delivered=["ZU"],
+    not_delivered=STANDARD_EVENTS.removesuffix(" ZU").split(),
+    strange=["ZZ", "zu"],
+    times=[
+        (tracked(parcel(event(at="05.01.2026 10:31"))), datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+        (tracked(parcel(event(at="05.10.2026 10:31:30"))), AT.replace(second=30)),
+        (tracked(parcel(event(at="hier"))), None),
+        (tracked(parcel(event(at=""), status_timestamp="")), None),
+    ],
+    signed=lambda name: tracked(parcel(HANDED_OVER, recipient_name=name)),
+    signatories=[(tracked(parcel(HANDED_OVER, recipient_name="X" * 500)), "X" * 99 + "…")],
+)
