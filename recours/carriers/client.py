@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from recours.carriers.message import CarrierSession, Request, Response, Wait
-from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.oauth import Tokens, TokenService
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ABOUT_PARCEL, ErrorKind, RunError
@@ -29,18 +29,15 @@ class Client(ABC):
     tracking_shows_account: bool = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
-    # Where a token goes with each call: the path to ask for it at, and whether with the account in the form.
-    token_path: ClassVar[str] = ""
-    has_account_in_form: ClassVar[bool] = False
+    token_service: ClassVar[TokenService | None] = None  # where a token goes with each call
     _tokens: Tokens | None = None
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""
         self.settings = settings
-        if self.token_path:
-            account = [settings[name] for name in self.spec.credentials[0][:2]]
-            request = token_request(self.token_path, *account, in_form=self.has_account_in_form)
-            self._tokens = Tokens(self.spec.name, request)
+        if service := self.token_service:
+            user, password = (settings[name] for name in self.spec.credentials[0][:2])
+            self._tokens = Tokens(self.spec.name, service, service.request(settings, user, password))
 
     # ---------------------------------------------------------------- what the carriers differ in
 

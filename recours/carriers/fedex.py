@@ -16,6 +16,7 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Detailed, Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import TOO_MANY, Client
 from recours.carriers.message import CarrierSession, Request, Response, Wait
+from recours.carriers.oauth import TokenService
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -134,8 +135,7 @@ Coded = tuple[str | None, str | None]  # of an error or an alert: its code, its 
 
 class FedEx(Client):
     spec = SPEC
-    token_path = "/oauth/token"  # noqa: S105 (a path)
-    has_account_in_form = True
+    token_service = TokenService(path="/oauth/token", has_account_in_form=True)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
         """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""

@@ -16,6 +16,7 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Detailed, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client, add_delivery
 from recours.carriers.message import CarrierSession, Request, Response
+from recours.carriers.oauth import TokenService
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -114,7 +115,7 @@ _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no resul
 
 class Gls(Client):
     spec = SPEC
-    token_path = "/oauth2/v2/token"  # noqa: S105 (an address)
+    token_service = TokenService(path="/oauth2/v2/token")
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client; no call is made for a delivered parcel of an account without proofs."""

@@ -1,8 +1,9 @@
-"""OAuth2 client credentials: one token for all threads of a process, fetched once, and renewed once when it is refused."""
+"""OAuth2: one token for all threads of a process, fetched once, and renewed once when it is refused."""
 
 import base64
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,35 @@ _BLOCKED = "blocked merchant"
 _Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenService:
+    """Where a carrier gives tokens, for what, and how its calls show them."""
+
+    path: str
+    origin: str = ""  # https://host, where that is not the carrier's base URL
+    has_account_in_form: bool = False  # else it goes by Basic authentication
+    refresh_token: str = (
+        ""  # the setting with one that the account's owner got; "": the account alone is enough
+    )
+    header: str = "Authorization"
+    scheme: str = "Bearer "
+    refusals: frozenset[int] = frozenset(
+        {HTTPStatus.UNAUTHORIZED}
+    )  # statuses of a call whose token is not good
+
+    def request(self, settings: Mapping[str, str], user: str, password: str) -> Request:
+        """The request for a token."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        fields = {"grant_type": "client_credentials"}
+        if self.refresh_token:
+            fields = {"grant_type": "refresh_token", "refresh_token": settings[self.refresh_token]}
+        if self.has_account_in_form:
+            fields |= {"client_id": user, "client_secret": password}
+        else:
+            headers["Authorization"] = basic_auth(user, password)
+        return Request("POST", self.path, headers, urlencode(fields).encode(), self.origin)
+
+
 @dataclass(frozen=True)
 class AccessToken:
     text: str = field(repr=False)
@@ -43,6 +73,7 @@ class Tokens:
     """The token of one account, for all threads of a process."""
 
     _name: str  # the carrier's
+    _service: TokenService
     _request: Request  # for a token
     _token: AccessToken | None = field(default=None, repr=False)
     # The newest first: calls with older ones may be under way.
@@ -69,16 +100,16 @@ class Tokens:
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)
-        while answer.status == HTTPStatus.UNAUTHORIZED and use not in self._in_vain:
+        while answer.status in self._service.refusals and use not in self._in_vain:
             use = self._current(session, refused=use), capability
             answer = self._send(use, request, session)
         return answer
 
     def _send(self, use: _Use, request: Request, session: CarrierSession) -> Response:
         token, capability = use
-        headers = {**request.headers, "Authorization": f"Bearer {token}"}
+        headers = {**request.headers, self._service.header: f"{self._service.scheme}{token}"}
         answer: Response = session.call(capability, replace(request, headers=headers))
-        if answer.status != HTTPStatus.UNAUTHORIZED:
+        if answer.status not in self._service.refusals:
             self._in_vain.discard(use)
         return answer
 
@@ -106,17 +137,6 @@ class Tokens:
 
 
 # ---------------------------------------------------------------- the call for a token
-
-
-def token_request(path: str, user: str, password: str, *, in_form: bool) -> Request:
-    """A request for a token, with the account in the form, or by Basic authentication."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    fields = {"grant_type": "client_credentials"}
-    if in_form:
-        fields |= {"client_id": user, "client_secret": password}
-    else:
-        headers["Authorization"] = basic_auth(user, password)
-    return Request("POST", path, headers, urlencode(fields).encode())
 
 
 def basic_auth(user: str, password: str) -> str:

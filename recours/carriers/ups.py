@@ -19,6 +19,7 @@ from recours.carriers import answers, json_api
 from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
+from recours.carriers.oauth import TokenService
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -148,7 +149,8 @@ STATUSES: dict[int, Meaning] = {
 
 class Ups(OneCallClient):
     spec = SPEC
-    token_path = "/security/v1/oauth/token"  # noqa: S105 (a path; that of the API begins with /api, this one does not)
+    # That of the API begins with /api, this one does not.
+    token_service = TokenService(path="/security/v1/oauth/token")
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""

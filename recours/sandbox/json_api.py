@@ -81,14 +81,21 @@ def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
     return first_values(request.body.decode("utf-8", "replace"))
 
 
-def read_token(request: HttpRequest, refusal: Answer, *fields: str) -> Question:
-    """A request for a token, with the account by Basic authentication, or in two fields of the form. Raises BadRequestError."""
+def read_token(
+    request: HttpRequest, refusal: Answer, *fields: str, grant: str = "client_credentials"
+) -> Question:
+    """A request for a token, with the account by Basic authentication, or in two fields of the form. Raises BadRequestError.
+
+    `grant`: the type of grant, with a field of the same name where that is a token to be exchanged.
+    """
     needs(request, "POST", refusal)
     form = read_form(request, refusal)
-    if form.keys() != {"grant_type", *fields} or form["grant_type"] != "client_credentials":
+    exchanged = {grant} if grant.endswith("_token") else set()
+    if form.keys() != {"grant_type", *fields, *exchanged} or form["grant_type"] != grant:
         raise BadRequestError(refusal)
     account, password = [form[name] for name in fields] or basic_account(request)
-    return Question("token", credentials=(account, password), asks_token=True)
+    details = {name: form[name] for name in exchanged}
+    return Question("token", credentials=(account, password), asks_token=True, details=details)
 
 
 def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:

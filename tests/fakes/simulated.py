@@ -102,10 +102,12 @@ def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
     number = CATALOG.specs[carrier].sample_number
     method, target, headers, body = call
     sent = dict(headers)
-    if sent.get("authorization", "").startswith("Bearer "):
-        bearer: Any = client_of(carrier)
-        box.answer(as_received(bearer._tokens._request))
-        sent["authorization"] = f"Bearer {next(iter(box.tokens), 'none')}"
+    client = client_of(carrier)
+    service = client.token_service
+    header = service.header.lower() if service else ""
+    if service and client._tokens and header in sent and sent[header].startswith(service.scheme):
+        box.answer(as_received(client._tokens._request))
+        sent[header] = f"{service.scheme}{next(iter(box.tokens), 'none')}"
     for name in (number, number[:14], number[:8], number[2:10]):  # some carriers are sent a part of it
         box.parcels[name] = Parcel((scenario,))
     path, _, query = target.partition("?")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from recours.carriers.message import Request, Response
-from recours.carriers.oauth import Tokens
+from recours.carriers.oauth import Tokens, TokenService
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError
@@ -35,7 +35,7 @@ class TokenCarrier:
     token_calls: int = 0
 
     def __post_init__(self) -> None:
-        self.tokens = Tokens("UPS", Request("POST", "/token"))
+        self.tokens = Tokens("UPS", TokenService(path="/token"), Request("POST", "/token"))
 
     def track(self) -> str:
         """Make a call; returns the token that was accepted."""
