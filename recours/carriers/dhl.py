@@ -5,21 +5,21 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from recours.carriers import answers, json_api
 from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
-from recours.carriers.client import Client, add_delivery, further_evidence
 from recours.carriers.json_api import problem_of
+from recours.carriers.links import LinkClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.evidence import EvidenceKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
+from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
@@ -62,35 +62,24 @@ _MEANINGS: dict[int, Meaning] = {
 }
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
-# The better one first.
-_LINKS = {"documentUrl": EvidenceKind.LETTER, "signatureUrl": EvidenceKind.SIGNATURE}
-_LONGEST_LINK = 2000
-_OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
-_HTTPS = 443
 
-
-class Dhl(Client):
+class Dhl(LinkClient):
     spec = SPEC
-
-    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """Track, whether the delivery is known or not: the link comes with the status."""
-        tracked = self.track(number, session)
-        if isinstance(tracked, Failure):
-            return add_delivery(tracked, delivery)
-        delivery = tracked.completed_by(delivery or Delivery())
-        session.delivery_known(delivery)
-        return add_delivery(_followed(delivery, session), delivery)
+    links: ClassVar[Mapping[str, EvidenceKind]] = {
+        "documentUrl": EvidenceKind.LETTER,
+        "signatureUrl": EvidenceKind.SIGNATURE,
+    }
+    hosts = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /track/shipments`. The hints of the delivery are the links to proofs, by the names of their fields."""
+        """`GET /track/shipments`."""
         request = tracking_request(number, self.settings["DHL_API_KEY"])
-        tracked = parse_tracking(session.call(Capability.TRACKING, request), number)
-        self.note_accepted(tracked, session)
-        return tracked
+        return parse_tracking(session.call(Capability.TRACKING, request), number)
 
-    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The document needs the status anew: links may not last."""
-        return self.fetch(number, delivery, session)
+    def without_link(self, delivery: Delivery) -> Sentence:
+        """Express parcels have a proof elsewhere."""
+        del delivery
+        return Sentence.PROOF_LINK_MISSING
 
 
 def tracking_request(number: str, key: str) -> Request:
@@ -117,7 +106,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     signed = json_api.at(proof, "signed")
     parts = (json_api.text(signed, "givenName"), json_api.text(signed, "familyName"))
     signatory = json_api.text(signed, "name") or " ".join(filter(None, parts))
-    links = {name: url for name in _LINKS if (url := json_api.text(proof, name))}
+    links = {name: url for name in Dhl.links if (url := json_api.text(proof, name))}
     place = json_api.text(outcome.scan.body, "location", "address", "addressLocality")
     return replace(outcome.delivery(at, signatory, place), hints=links)
 
@@ -164,57 +153,3 @@ def _error(answer: Response, number: str) -> Failure:
     is_number = number.lower() in problem.text or _NAMES_NUMBER.search(problem.text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
     return answers.failure_of(SPEC.name, key, answer, problem.carrier_text)
-
-
-# ---------------------------------------------------------------- the document
-
-
-def _followed(delivery: Delivery, session: CarrierSession) -> Outcome:
-    """What is behind the links that may be followed, or why there is nothing. Raises CallError.
-
-    If the first one gives a document, the other is followed where a call is left.
-    """
-    links = delivery.hints
-    requests = [(name, request) for name, url in links.items() if (request := link_request(url))]
-    if not requests:
-        key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
-        detail = "it leads elsewhere, so it was not followed" if links else ""
-        return Failure.of(key, SPEC.name, None, HTTPStatus.OK, detail=detail)
-    (name, request), *other_requests = requests
-    try:
-        answer = session.call(Capability.POD, request)
-    except CallError as failed:
-        # An answer came that cannot be one, such as a redirect to a login.
-        if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
-            raise
-        return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, failed.failure.http_status)
-    outcome = parse_document(answer, delivery, name)
-    if isinstance(outcome, Retrieved) and other_requests:
-        name, request = other_requests[0]
-        further = further_evidence(session, request)
-        outcome = outcome.with_pieces_of(parse_document(further, delivery, name) if further else None)
-    return outcome
-
-
-def link_request(url: str) -> Request | None:
-    """A request for what the carrier links to; None for a link that leads elsewhere than to it. Our key stays with us."""
-    # Blanks, control characters and backslashes are read in more than one way.
-    if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        is_secure = parts.scheme == "https" and parts.port in (None, _HTTPS)
-    except ValueError:
-        return None
-    host = parts.hostname or ""
-    if not is_secure or "@" in parts.netloc or not _OF_DHL.fullmatch(host):
-        return None
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
-
-
-def parse_document(answer: Response, delivery: Delivery, link: str) -> Outcome:
-    """What a link gave, if it is a document. A web page (a login form, say) is none."""
-    if answer.is_ok and begins_as(answer.body):
-        return Retrieved.single(answer.body, delivery, f"dhl {link}", kind=_LINKS[link])
-    return answers.failure_of(SPEC.name, Sentence.PROOF_LINK_EMPTY, answer)

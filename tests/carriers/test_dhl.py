@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request, parse_tracking
+from recours.carriers.dhl import SPEC, STATUSES, Dhl, parse_tracking
+from recours.carriers.links import link_request
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -254,7 +255,7 @@ def test_the_words_of_an_error_are_told() -> None:
 )
 def test_links_that_are_followed(url: str, origin: str, path: str) -> None:
     expected = Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=origin)
-    assert link_request(url) == expected
+    assert link_request(url, Dhl.hosts) == expected
     _, session = fetch(delivered(PROOF | {"documentUrl": f" {url} "}), DOCUMENT)
     assert session.asked[1] == (Capability.POD, expected)
 
@@ -297,14 +298,14 @@ ELSEWHERE = [
     "https://[webpod.dhl.com/a",
     "https://127.0.0.1/a",
     "https://localhost/.dhl.com",
-    "https://webpod.dhl.com/" + "a" * 2000,
+    "https://webpod.dhl.com/" + "a" * 4000,
     "\ud800",
 ]
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_links_that_lead_elsewhere_are_not_followed(url: str) -> None:
-    assert link_request(url) is None
+    assert link_request(url, Dhl.hosts) is None
     failure = failure_of(delivered(PROOF | {"documentUrl": url}))
     assert (failure.kind, failure.delivery, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, KNOWN, 200)
     assert "leads elsewhere" in failure.message

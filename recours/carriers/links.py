@@ -1,0 +1,108 @@
+"""Proofs that a carrier's answer links to.
+
+The address of a link is text from outside. It is fetched only over https, only from the carrier's own hosts and without our
+account. A redirect is not followed, and the size and the time of an answer are bounded as those of any call.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from recours.carriers import answers
+from recours.carriers.client import Client, add_delivery, further_evidence
+from recours.carriers.message import CarrierSession, Request, Response
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.evidence import EvidenceKind
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
+from recours.core.quota import Capability
+from recours.core.sentences import Sentence
+
+_LONGEST_LINK = 4000  # characters; a signed link of S3 has about 1,500
+_HTTPS = 443
+
+
+class LinkClient(Client):
+    """A carrier whose tracking links to the proofs. The delivery that `track` gives has the links as its hints."""
+
+    # The fields of an answer that hold a link, the better one first, and what each leads to.
+    links: ClassVar[Mapping[str, EvidenceKind]]
+    hosts: ClassVar[re.Pattern[str]]  # those that may be asked
+
+    def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
+        """Track, whether the delivery is known or not: links do not last."""
+        tracked = self.track(number, session)
+        self.note_accepted(tracked, session)
+        if isinstance(tracked, Failure):
+            return add_delivery(tracked, delivery)
+        delivery = tracked.completed_by(delivery or Delivery())
+        session.delivery_known(delivery)
+        return add_delivery(self._linked(delivery, session), delivery)
+
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+        return self.fetch(number, delivery, session)
+
+    def without_link(self, delivery: Delivery) -> Sentence:
+        """What a delivery without a link means."""
+        del delivery
+        return Sentence.PROOF_PENDING
+
+    def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
+        """What is behind the links that may be followed, or why there is nothing. Raises CallError."""
+        urls = {name: delivery.hints[name] for name in self.links if name in delivery.hints}
+        requests = {name: request for name, url in urls.items() if (request := link_request(url, self.hosts))}
+        if not requests:
+            key = Sentence.PROOF_LINK_EMPTY if urls else self.without_link(delivery)
+            detail = "it leads elsewhere, so it was not followed" if urls else ""
+            return Failure.of(key, self.spec.name, None, HTTPStatus.OK, detail=detail)
+        name, *other_names = requests
+        outcome = self._document(name, delivery, _followed(requests[name], self.spec.name, session))
+        for name in other_names:
+            if answer := further_evidence(session, requests[name]):
+                outcome = _with_further(outcome, self._document(name, delivery, answer))
+        return outcome
+
+    def _document(self, link: str, delivery: Delivery, answer: Response | Failure) -> Outcome:
+        """What a link gave, if it is a document. A web page (a login form, say) is none."""
+        if isinstance(answer, Failure):
+            return answer
+        if answer.is_ok and begins_as(answer.body):
+            source = f"{self.spec.key} {link}"
+            return Retrieved.single(answer.body, delivery, source, kind=self.links[link])
+        return answers.failure_of(self.spec.name, Sentence.PROOF_LINK_EMPTY, answer)
+
+
+def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
+    """A request for what a carrier links to; None for a link that leads elsewhere than to its hosts."""
+    # Blanks, control characters and backslashes are read in more than one way.
+    if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_secure = parts.scheme == "https" and parts.port in (None, _HTTPS)
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    if not is_secure or "@" in parts.netloc or not hosts.fullmatch(host):
+        return None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
+
+
+def _followed(request: Request, name: str, session: CarrierSession) -> Response | Failure:
+    try:
+        return session.call(Capability.POD, request)
+    except CallError as failed:
+        # An answer came that cannot be one, such as a redirect to a login.
+        if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
+            raise
+        return Failure.of(Sentence.PROOF_LINK_EMPTY, name, None, failed.failure.http_status)
+
+
+def _with_further(outcome: Outcome, further: Outcome) -> Outcome:
+    """The pieces of both; if the first link gave no document, what the further one gave."""
+    if isinstance(outcome, Retrieved):
+        return outcome.with_pieces_of(further)
+    return further if isinstance(further, Retrieved) else outcome
