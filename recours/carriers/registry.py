@@ -2,6 +2,7 @@
 
 import re
 
+from recours.carriers.amazon_shipping import AmazonShipping
 from recours.carriers.chronopost import Chronopost
 from recours.carriers.client import Client
 from recours.carriers.colissimo import Colissimo
@@ -28,6 +29,7 @@ _CLIENTS: tuple[type[Client], ...] = (
     Dpd,
     Gls,
     MondialRelay,
+    AmazonShipping,
 )
 
 # Whose account serves whose claims, beside each carrier its own.

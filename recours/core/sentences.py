@@ -99,6 +99,8 @@ class Sentence(StrEnum):
             " of Express parcels can be fetched"))
     PROOF_LINK_EMPTY = ("proof_link_empty", _K.POD_NOT_AVAILABLE_YET,
         N_("The parcel is delivered, but {carrier}'s link to the proof gave no document"))
+    PROOF_IMAGELESS = ("proof_imageless", _K.POD_NEVER_AVAILABLE,
+        N_("The parcel is delivered, but {carrier} has no image of the delivery; what its tracking says is kept"))
     PROOF_UNSIGNED = ("proof_unsigned", _K.POD_NEVER_AVAILABLE,
         N_("{carrier} keeps no proof for this parcel: it was sent without signature"))
     PROOF_NEVER = ("proof_never", _K.POD_NEVER_AVAILABLE,

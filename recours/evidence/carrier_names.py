@@ -9,6 +9,7 @@ _FAMILIES = {
     "ups": "ups|united parcel service",
     "fedex": "fedex|federal express|tnt",
     "gls": "gls|general logistics systems",
+    "amazon_shipping": "amazon shipping|amazon logistics",
     "mondial_relay": "mondial relay|inpost",
     "": "colis prive|relais colis|geodis|hermes|evri|postnl|correos|seur|poste italiane|royal mail|usps",
 }

@@ -107,6 +107,23 @@ def signature_gif(seed: str, *, ink: bool = True) -> bytes:
     return _picture(seed, (240, 100), "GIF", ink=ink)
 
 
+def photo_jpeg(seed: str) -> bytes:
+    """A picture of a parcel before a door, another one for another seed."""
+    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 (needed by few scenarios only)
+
+    width, height = 320, 240
+    mark = zlib.crc32(seed.encode("utf-8", "replace"))
+    left = 40 + mark % 120
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((left + 60, 10, left + 140, 200), fill=(70, 45, 35))  # the door
+    draw.rectangle((left, 140, left + 100, 220), fill=(190, 150, 100))  # the parcel
+    draw.rectangle((left + 40, 140, left + 60, 220), fill=(150, 110, 70))  # its tape
+    file = io.BytesIO()
+    image.filter(ImageFilter.GaussianBlur(1)).save(file, "JPEG")
+    return file.getvalue()
+
+
 def _picture(seed: str, size: tuple[int, int], form: str, *, ink: bool = True) -> bytes:
     from PIL import Image, ImageDraw  # noqa: PLC0415 (needed by few scenarios only)
 

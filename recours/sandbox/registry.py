@@ -1,5 +1,6 @@
 """The carriers that are simulated: a new one is a module and a line here."""
 
+from recours.sandbox.amazon_shipping import AmazonShipping
 from recours.sandbox.answers import SimulatedCarrier
 from recours.sandbox.chronopost import Chronopost
 from recours.sandbox.colissimo import Colissimo
@@ -26,4 +27,5 @@ SIMULATED: tuple[SimulatedCarrier, ...] = (
     Dpd(),
     Gls(),
     MondialRelay(),
+    AmazonShipping(),
 )

@@ -45,7 +45,7 @@ def answered(carrier: str) -> dict[str, Any]:
 def _told(answer: Response) -> list[Any]:
     """Its status, its headers and its tree, with dots for documents and tokens."""
     headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
-    if answer.body.startswith((b"%PDF", b"\x89PNG")):
+    if answer.body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         return [answer.status, headers, "a document"]
     text = _DOCUMENT.sub("...", answer.body.decode())
     if text.startswith("<"):

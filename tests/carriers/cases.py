@@ -26,6 +26,7 @@ class Cases:
 
     calls: tuple[str, ...]
     tells_signatory: bool = True
+    unnamed_in: frozenset[AnyStep] = frozenset()  # the delivery is told without its signatory
     not_ours: ErrorKind = K.ACCESS_DENIED  # what comes of another customer's parcel
     otherwise: Results = field(default_factory=dict)  # what comes of scenarios, unlike at most carriers
     # The same of a parcel that is known to be delivered, where it is not tracked again.
@@ -200,5 +201,30 @@ CASES: dict[str, Cases] = {
         unknown_in=frozenset({Attack.WRONG_TYPE}),
         pieces=(),
         label="Colis livré au destinataire",
+    ),
+    "amazon_shipping": Cases(
+        ("token", "tracking", "image"),
+        not_ours=K.NOT_FOUND,
+        otherwise={
+            # Whatever else a link gives is no document yet.
+            **dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
+            **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
+            S.PARTLY_HOLLOW: PNG_TYPE,  # the signature, which comes before the photo
+            S.FULL_EVIDENCE: PNG_TYPE,
+        },
+        calls_in={
+            **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID), ("token", "tracking")),
+            **dict.fromkeys((S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("token", "tracking", "image", "image")),
+            # A 403 may mean that the token has ended.
+            S.ACCOUNT_DENIED: ("token", "tracking") * 2,
+        },
+        unnamed_in=frozenset({S.POD_LATE, S.POD_UNSAID}),  # the name is a part of the proof
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
+        document="image/jpeg",
+        pieces=(_SIGNATURE, _PHOTO),
+        place="59000 LILLE FR (50.62925, 3.05726)",
+        label="Delivered, Signed",
+        statuses=5,
+        limit_words="QuotaExceeded",
     ),
 }

@@ -69,7 +69,7 @@ class Table:
     status: Callable[[str], Response] | None = (
         None  # of a parcel whose latest event has this code, and this label:
     )
-    label: str = "Un événement"
+    label: str = "Un événement"  # with {code}: it has no words beside its codes
     delivered: Sequence[str] = ()  # codes
     not_delivered: Iterable[str] = ()
     strange: Sequence[str] = ()

@@ -319,7 +319,7 @@ def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
 
 
 # Without these, or with others, the account is not shown: another answer than that the request is wrong.
-SHOWN = {"Authorization", "DHL-API-Key", "X-Key"}
+SHOWN = {"Authorization", "DHL-API-Key", "X-Key", "x-amz-access-token"}
 # What no source says that a service refuses: headers and parameters that it does not know, and parameters given twice.
 ANY_SERVICE_TAKES = {"x-new", "x_new"}
 TAKEN = {

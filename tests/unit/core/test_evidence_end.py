@@ -36,6 +36,6 @@ def test_a_parcel_is_forgotten_so_long_after_what_is_known_of_it(
     assert evidence_end(claim, claim.state, POLICY) == end
 
 
-def test_ups_and_dhl_forget() -> None:
+def test_some_carriers_forget() -> None:
     days = {key: spec.evidence_days for key, spec in CATALOG.specs.items() if spec.evidence_days}
-    assert days == {"ups": 120, "dhl": 90}
+    assert days == {"ups": 120, "dhl": 90, "amazon_shipping": 45}

@@ -56,6 +56,7 @@ STORED = [
     "proof_for_parties",
     "proof_link_missing",
     "proof_link_empty",
+    "proof_imageless",
     "proof_unsigned",
     "proof_never",
     "proofs_not_issued",

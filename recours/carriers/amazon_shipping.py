@@ -1,0 +1,229 @@
+"""Amazon Shipping in France, Italy, Spain and the United Kingdom: tracking with proof of delivery, JSON over HTTP, with a token.
+
+Facts from Amazon's model of the Shipping API (`shippingV2.json`, July 2026), the notes in its developer documentation that
+announce the proof of delivery and the return leg, its tutorial on tracking, and real answers in the issues of
+`amzn/selling-partner-api-models`. Nothing was tried against the live service.
+
+Certain: the call and its parameters, the codes, the fields of the proof (`signatureImageURL` is only announced), that the photo's
+address holds for 72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, the answer without a status, numbers that
+begin with FR, IT and UK. Assumed: that a number's first letters name the business that carries it, also in Spain, and so its
+`carrierId`; what hosts images come from; that a proof without an image gets none later; what an error about a number looks like.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from recours.carriers import answers, json_api
+from recours.carriers.answers import Handover, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.links import LinkClient
+from recours.carriers.message import CarrierSession, Request, Response
+from recours.carriers.oauth import TokenService
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.evidence import EvidenceKind
+from recours.core.outcome import Failure
+from recours.core.quota import Capability
+from recours.core.sentences import Sentence
+from recours.core.text import plain
+
+_REFRESH_TOKEN = "AMAZON_SHIPPING_REFRESH_TOKEN"  # noqa: S105 (the name of a setting)
+
+SPEC = CarrierSpec(
+    key="amazon_shipping",
+    name="Amazon Shipping",
+    spellings=("Amazon", "Amazon Logistics", "AMZN_ES", "AMZN_FR", "AMZN_IT", "AMZN_UK"),
+    # The carrier's; of the tokens ours, since nothing is published.
+    limits={None: "80/second", Capability.TOKEN: "20/hour"},
+    credentials=(("AMAZON_SHIPPING_CLIENT_ID", "AMAZON_SHIPPING_CLIENT_SECRET", _REFRESH_TOKEN),),
+    base_url="https://sellingpartnerapi-eu.amazon.com",
+    number_form=re.compile(r"(?:ES|FR|IT|UK)[0-9]{10}"),
+    number_example="FR3000000001",
+    calls={Capability.TRACKING: 1, Capability.POD: 2},
+    sample_number="FR0000000000",
+    evidence_days=45,  # after the shipment's creation; later only its last status is told
+    tracks_always=True,
+)
+
+_TRACKING = "/shipping/v2/tracking"
+_DELIVERED = "Delivered"
+_RETURNS = "RETURNS"  # the leg of an event; the other one is FORWARD
+_PROVED = "proved"  # a hint: there is a proof, if only in words
+_READ_OF_TEXTS = 2000  # characters
+
+# ---------------------------------------------------------------- tables
+
+# eventHistory[].eventCode and summary.status: all codes of the model.
+AMAZON_CODES = answers.status_table(
+    {
+        ParcelStatus.DELIVERED: _DELIVERED,
+        ParcelStatus.CANCELLED: "PickupCancelled",
+        ParcelStatus.AT_A_POINT: "AvailableForPickup AwaitingCustomerPickup",
+        ParcelStatus.GOING_BACK: "ReturnInitiated",  # Return label has been generated
+        # Announced or picked up: after a delivery, another parcel with this number.
+        ParcelStatus.ACCEPTED: "ReadyForReceive PickupDone",
+        ParcelStatus.UNCLEAR: "Lost Rejected Undeliverable",
+        ParcelStatus.ON_ITS_WAY: """
+            PreTransit InTransit Departed ArrivedAtCarrierFacility OutForDelivery DeliveryAttempted
+            RecipientRequestedAlternateDeliveryTiming
+        """,
+    }
+)
+# The recipient does not get the parcel, unless another event of the way to it says so.
+_TURNING = frozenset({"Rejected", "Undeliverable"})
+
+# errors[].code. InvalidInput and QuotaExceeded: recorded; the others are the model's.
+CODES: dict[str, Meaning] = {
+    "InvalidRequest": Sentence.REQUEST_REJECTED,
+    "InvalidInput": Sentence.REQUEST_REJECTED,
+    "Unauthorized": Sentence.SERVICE_DENIED,
+    "NotFound": Sentence.NUMBER_UNKNOWN,
+    "TooManyRequests": Sentence.TOO_MANY_CALLS,
+    "QuotaExceeded": Sentence.TOO_MANY_CALLS,
+    "InternalError": Sentence.CARRIER_ERROR,
+    "InternalFailure": Sentence.CARRIER_ERROR,
+    "ServiceUnavailable": Sentence.CARRIER_ERROR,
+}
+_BAD_REQUESTS = frozenset({"InvalidRequest", "InvalidInput"})
+_NAMES_NUMBER = re.compile(r"tracking ?id")
+_IS_UNKNOWN = re.compile(r"not found|does(?:n't| not) exist")
+# Recorded: "The access token you provided is revoked, malformed or invalid", "The security token … is expired".
+_NAMES_TOKEN = re.compile(r"\b(?:access|security) token\b")
+
+
+class AmazonShipping(LinkClient):
+    spec = SPEC
+    token_service = TokenService(
+        path="/auth/o2/token",
+        origin="https://api.amazon.com",
+        has_account_in_form=True,
+        refresh_token=_REFRESH_TOKEN,
+        header="x-amz-access-token",
+        scheme="",
+        # Recorded: an expired token gets a 403.
+        refusals=frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}),
+    )
+    links: ClassVar[Mapping[str, EvidenceKind]] = {
+        "signatureImageURL": EvidenceKind.SIGNATURE,
+        "deliveryImageURL": EvidenceKind.PHOTO,
+    }
+    # Assumed: Amazon's own sites, and buckets of S3. Other names below amazonaws.com are anybody's machines, also private ones.
+    hosts = re.compile(
+        r"(?:[a-z0-9-]+\.)*(?:amazon\.(?:com|co\.uk|es|fr|it)|media-amazon\.com|ssl-images-amazon\.com)"
+        r"|(?:[a-z0-9-]+\.)*s3(?:[.-][a-z]{2}-[a-z]+-[0-9])?\.amazonaws\.com"
+    )
+
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
+        """`GET /shipping/v2/tracking`."""
+        return parse_tracking(self.call(Capability.TRACKING, tracking_request(number), session), number)
+
+    def without_link(self, delivery: Delivery) -> Sentence:
+        """A receiver or coordinates without an image are the whole proof."""
+        return Sentence.PROOF_IMAGELESS if _PROVED in delivery.hints else super().without_link(delivery)
+
+
+def tracking_request(number: str) -> Request:
+    """The events and the proof of one number."""
+    country = number[:2]
+    query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
+    headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
+    return Request("GET", f"{_TRACKING}?{query}", headers)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
+    """The delivery with the links to its images as hints, or where the parcel is."""
+    tree = json_api.tree(answer.body)
+    if not answer.is_ok or json_api.items(tree, "errors"):
+        return _error(tree, answer)
+    # The model has a `payload`, its example none.
+    result = json_api.at(tree, "payload") or tree
+    shipment = _shipment(result)
+    if not shipment.numbers:
+        return answers.unreadable(SPEC.name, answer)
+    is_empty = not (shipment.scans or shipment.present)
+    if is_empty and answers.same_number(number, shipment.numbers[0]):  # issue 4923
+        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+    outcome = answers.handover(SPEC.name, number, [shipment], answer, AMAZON_CODES)
+    return outcome if isinstance(outcome, Failure) else _delivery(outcome)
+
+
+def _shipment(result: Any) -> Shipment:
+    """`alternateLegTrackingId`, the number of the way back, is none of the parcel's way to its recipient."""
+    number = json_api.text(result, "trackingId")
+    summary = json_api.at(result, "summary")
+    scans = tuple(map(_scan, json_api.items(result, "eventHistory")))
+    status = json_api.text(summary, "status")
+    present = Scan(status=AMAZON_CODES.get(status), code=status, label=_label(summary)) if status else None
+    # The status does not say on which leg the parcel was delivered: the event does.
+    if status == _DELIVERED and any(scan.code == _DELIVERED for scan in scans):
+        present = None
+    return Shipment(numbers=(number,) if number else (), scans=scans, present=present, body=summary)
+
+
+def _label(summary: Any) -> str:
+    """The status with its details, such as `Delivered, DeliveredToNeighbor`."""
+    details = map(json_api.text, json_api.items(summary, "trackingDetailCodes", "forward"))
+    return ", ".join(filter(None, (json_api.text(summary, "status"), *details)))
+
+
+def _scan(event: Any) -> Scan:
+    """On the way back, a delivery is one to the sender. The leg may be missing: then a refusal begins the way back (inferred)."""
+    code = json_api.text(event, "eventCode")
+    leg = json_api.text(event, "shipmentType")
+    status = AMAZON_CODES.get(code or "")
+    if leg == _RETURNS or (leg is None and code in _TURNING):
+        status = ParcelStatus.RETURNED if status is ParcelStatus.DELIVERED else ParcelStatus.GOING_BACK
+    at = answers.parse_time(json_api.text(event, "eventTime"))
+    return Scan(status=status, at=at, code=code, body=event)
+
+
+def _delivery(arrival: Handover) -> Delivery:
+    summary = arrival.shipment.body
+    proof = json_api.at(summary, "proofOfDelivery")
+    receiver = json_api.text(proof, "receivedBy")
+    coordinates = _coordinates(json_api.at(proof, "deliveryLocationCoordinates"))
+    hints = {name: url for name in AmazonShipping.links if (url := json_api.text(proof, name))}
+    if receiver or coordinates:
+        hints[_PROVED] = "yes"
+    location = json_api.at(arrival.scans[0].body, "location")
+    parts = [json_api.text(location, name) for name in ("postalCode", "city", "countryCode")]
+    place = " ".join(filter(None, (*parts, coordinates)))
+    at = max((scan.at for scan in arrival.scans if scan.at), default=None)
+    return replace(arrival.delivery(at, receiver, place), label=answers.caption(_label(summary)), hints=hints)
+
+
+def _coordinates(body: Any) -> str | None:
+    """`(48.85661, 2.35222)`: five decimals are a metre."""
+    values = [json_api.at(body, name) for name in ("latitude", "longitude")]
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        return None
+    latitude, longitude = values
+    return f"({latitude:.5f}, {longitude:.5f})"
+
+
+# ---------------------------------------------------------------- errors
+
+
+def _error(tree: Any, answer: Response) -> Failure:
+    """What an answer that is no good one means: by its code and words. One without a code is not of the service."""
+    error = json_api.at(json_api.items(tree, "errors"), 0)
+    code = json_api.text(error, "code")
+    texts = [text for name in ("message", "details") if (text := json_api.text(error, name))]
+    if code is None:
+        return answers.unreadable(SPEC.name, answer)
+    carrier_text = " ".join(texts)
+    words = plain(carrier_text[:_READ_OF_TEXTS])
+    if code == "Unauthorized" and (answer.status == HTTPStatus.UNAUTHORIZED or _NAMES_TOKEN.search(words)):
+        return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, carrier_text)
+    if code in _BAD_REQUESTS and _NAMES_NUMBER.search(words):
+        is_unknown = _IS_UNKNOWN.search(words)
+        key = Sentence.NUMBER_UNKNOWN if is_unknown else Sentence.NUMBER_REJECTED
+        return answers.failure_of(SPEC.name, key, answer, carrier_text)
+    return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)
