@@ -29,7 +29,7 @@ def _forms() -> list[bytes]:
         base64.b64encode(bytes(before) + mark)[(before * 8 + 5) // 6 : (before + len(mark)) * 8 // 6]
         for before in range(3)
     ]
-    tokens = [f"sandbox-{carrier}-".encode() for carrier in ("ups", "fedex", "gls")]
+    tokens = [f"sandbox-{carrier}-".encode() for carrier in ("amazon_shipping", "fedex", "gls", "ups")]
     return [
         mark,
         *in_base64,

@@ -14,6 +14,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.quota import SHORT
 from recours.database.tables import evidence, quota
 from recours.sandbox import Parcel, Scenario
+from tests.carriers.cases import CASES
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
 from tests.processes.forks import Forks
@@ -25,18 +26,7 @@ AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
 # Of the steps of storing a file, those after which something is there that was not before.
 STEPS = ("after a document's replace", "between a document's halves")
 # What each carrier's fullest answer has; a record, where the carrier issues no documents.
-PIECES = {
-    "chronopost": ["letter"],
-    "colissimo": ["letter", "photo"],
-    "dhl": ["letter", "signature"],
-    "dhl_express": ["letter", "letter"],
-    "dpd": ["letter", "signature"],
-    "fedex": ["letter", "letter"],
-    "gls": ["letter", "letter"],
-    "laposte": ["record"],
-    "mondial_relay": ["record"],
-    "ups": ["letter", "signature", "photo"],
-}
+PIECES = {key: [kind.value for kind in cases.pieces] or ["record"] for key, cases in CASES.items()}
 KINDS = ["sqlite"]  # the kills come before the database is written
 
 

@@ -109,7 +109,8 @@ def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> No
 
 def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     found = load(tmp_path, {}, CATALOG)
-    assert found.policy == Policy(zone=found.policy.zone, evidence_days={"ups": 120, "dhl": 90})
+    evidence_days = {key: spec.evidence_days for key, spec in CATALOG.specs.items() if spec.evidence_days}
+    assert found.policy == Policy(zone=found.policy.zone, evidence_days=evidence_days)
     assert str(found.policy.zone) == "Europe/Paris"
     assert found.policy.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
     assert found.policy.skip_claim_statuses == {"paid"}
