@@ -336,6 +336,7 @@ TIMES: list[Any] = [
     (None, None),
     (7, None),
 ]
+NO_NAMES: list[Any] = [None, ["DUPONT"], {}]
 
 TABLE = Table(
     make=lambda: AmazonShipping(SETTINGS),
@@ -380,7 +381,7 @@ TABLE = Table(
     strange=["Received", "delivered"],  # Received: the dynamic sandbox (issue 5165)
     times=[((tracked(an_event(at=text), proof=PROOF),), at) for text, at in TIMES],
     signed=lambda name: delivered(receivedBy=name),
-    signatories=[(delivered(receivedBy=name), None) for name in (None, ["DUPONT"], {})],
+    signatories=[(delivered(receivedBy=name), None) for name in NO_NAMES],
     token=a_token,
     expired=EXPIRED,
     no_token=[
