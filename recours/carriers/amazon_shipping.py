@@ -1,16 +1,15 @@
 """Amazon Shipping in France, Italy, Spain and the United Kingdom: tracking with proof of delivery, JSON over HTTP, with a token.
 
-Facts from Amazon's model of the Shipping API (`shippingV2.json`, July 2026), the notes in its developer documentation that
-announce the proof of delivery and the return leg, its tutorial on tracking, and real answers in the issues of
-`amzn/selling-partner-api-models`. Nothing was tried against the live service.
+Facts from Amazon's model of the Shipping API (`shippingV2.json`, July 2026), the notes of its developer documentation on the
+proof of delivery and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models`
+and `-docs`. Nothing was tried against the live service.
 
-Certain: the call and its parameters, the codes, the fields of the proof (`signatureImageURL` is only announced), that the photo's
-address holds for 72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, the answer without a status, numbers that
-begin with FR, IT and UK. Assumed: that a number's first letters name the business that carries it, also in Spain, and so its
-`carrierId`; what hosts images come from; that a proof without an image gets none later; what an error about a number looks like.
+Certain: the call, the codes, the fields of the proof (`signatureImageURL` is only announced), that an image's address holds for
+72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, numbers that begin with FR, IT and UK, an answer that
+knows nothing. Assumed: that the first letters of a number name the business and the `carrierId`, also in Spain; the hosts of
+images; that a proof without an image gets none later; what an error about a number looks like.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -54,10 +53,12 @@ _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other one is FORWARD
 _PROVED = "proved"  # a hint: there is a proof, if only in words
 _READ_OF_TEXTS = 2000  # characters
+_HALF_WAY_ROUND = 180  # degrees
 
 # ---------------------------------------------------------------- tables
 
-# eventHistory[].eventCode and summary.status: all codes of the model.
+# eventHistory[].eventCode and summary.status: all codes of the model. Received: its sandbox (issue 5165). PackageReceivedByCarrier:
+# of a later model, as a public client of .NET has it.
 AMAZON_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: _DELIVERED,
@@ -65,22 +66,23 @@ AMAZON_CODES = answers.status_table(
         ParcelStatus.AT_A_POINT: "AvailableForPickup AwaitingCustomerPickup",
         ParcelStatus.GOING_BACK: "ReturnInitiated",  # Return label has been generated
         # Announced or picked up: after a delivery, another parcel with this number.
-        ParcelStatus.ACCEPTED: "ReadyForReceive PickupDone",
+        ParcelStatus.ACCEPTED: "ReadyForReceive PickupDone PackageReceivedByCarrier",
         ParcelStatus.UNCLEAR: "Lost Rejected Undeliverable",
         ParcelStatus.ON_ITS_WAY: """
             PreTransit InTransit Departed ArrivedAtCarrierFacility OutForDelivery DeliveryAttempted
-            RecipientRequestedAlternateDeliveryTiming
+            RecipientRequestedAlternateDeliveryTiming Received
         """,
     }
 )
 # The recipient does not get the parcel, unless another event of the way to it says so.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
-# errors[].code. InvalidInput and QuotaExceeded: recorded; the others are the model's.
+# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: the model's.
 CODES: dict[str, Meaning] = {
     "InvalidRequest": Sentence.REQUEST_REJECTED,
     "InvalidInput": Sentence.REQUEST_REJECTED,
     "Unauthorized": Sentence.SERVICE_DENIED,
+    "MissingAuthenticationToken": Sentence.CREDENTIALS_REJECTED,
     "NotFound": Sentence.NUMBER_UNKNOWN,
     "TooManyRequests": Sentence.TOO_MANY_CALLS,
     "QuotaExceeded": Sentence.TOO_MANY_CALLS,
@@ -88,11 +90,14 @@ CODES: dict[str, Meaning] = {
     "InternalFailure": Sentence.CARRIER_ERROR,
     "ServiceUnavailable": Sentence.CARRIER_ERROR,
 }
-_BAD_REQUESTS = frozenset({"InvalidRequest", "InvalidInput"})
-_NAMES_NUMBER = re.compile(r"tracking ?id")
-_IS_UNKNOWN = re.compile(r"not found|does(?:n't| not) exist")
-# Recorded: "The access token you provided is revoked, malformed or invalid", "The security token … is expired".
-_NAMES_TOKEN = re.compile(r"\b(?:access|security) token\b")
+# By the words of an error, in lower case, with its status and code before them. Recorded: "The access token you provided is
+# revoked, malformed or invalid", "Application do not have access to some or all requested resource", "TrackingId not found."
+_WORDS: tuple[tuple[str, Meaning], ...] = (
+    (r"unauthorized .*\b(?:access|security) token\b|401 unauthorized", Sentence.CREDENTIALS_REJECTED),
+    (r"application do(?:es)? not have access", Sentence.SERVICE_DENIED),
+    (r"40[04] .*tracking ?id.*(?:not found|not exist|n't exist)", Sentence.NUMBER_UNKNOWN),
+    (r"40[04] .*tracking ?id", Sentence.NUMBER_REJECTED),
+)
 
 
 class AmazonShipping(LinkClient):
@@ -111,10 +116,10 @@ class AmazonShipping(LinkClient):
         "signatureImageURL": EvidenceKind.SIGNATURE,
         "deliveryImageURL": EvidenceKind.PHOTO,
     }
-    # Assumed: Amazon's own sites, and buckets of S3. Other names below amazonaws.com are anybody's machines, also private ones.
+    # Assumed: Amazon's own sites, and S3, which its sample names. Other names below amazonaws.com may be anybody's machines.
     hosts = re.compile(
         r"(?:[a-z0-9-]+\.)*(?:amazon\.(?:com|co\.uk|es|fr|it)|media-amazon\.com|ssl-images-amazon\.com)"
-        r"|(?:[a-z0-9-]+\.)*s3(?:[.-][a-z]{2}-[a-z]+-[0-9])?\.amazonaws\.com"
+        r"|(?:[a-z0-9-]+\.)*s3(?:[.-][a-z]{2}-[a-z]+-[0-9])?\.amazonaws\.com|amzn-s3-[a-z0-9-]+\.amazonaws\.com"
     )
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
@@ -145,11 +150,11 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     # The model has a `payload`, its example none.
     result = json_api.at(tree, "payload") or tree
     shipment = _shipment(result)
-    if not shipment.numbers:
-        return answers.unreadable(SPEC.name, answer)
-    is_empty = not (shipment.scans or shipment.present)
-    if is_empty and answers.same_number(number, shipment.numbers[0]):  # issue 4923
-        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+    if not (shipment.scans or shipment.present):
+        if not shipment.numbers:
+            return answers.unreadable(SPEC.name, answer)
+        if answers.same_number(number, shipment.numbers[0]):  # issue 4923
+            return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     outcome = answers.handover(SPEC.name, number, [shipment], answer, AMAZON_CODES)
     return outcome if isinstance(outcome, Failure) else _delivery(outcome)
 
@@ -202,28 +207,24 @@ def _delivery(arrival: Handover) -> Delivery:
 def _coordinates(body: Any) -> str | None:
     """`(48.85661, 2.35222)`: five decimals are a metre."""
     values = [json_api.at(body, name) for name in ("latitude", "longitude")]
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+    if not all(isinstance(value, int | float) and abs(value) <= _HALF_WAY_ROUND for value in values):
         return None
-    latitude, longitude = values
-    return f"({latitude:.5f}, {longitude:.5f})"
+    return "({:.5f}, {:.5f})".format(*values)
 
 
 # ---------------------------------------------------------------- errors
 
 
 def _error(tree: Any, answer: Response) -> Failure:
-    """What an answer that is no good one means: by its code and words. One without a code is not of the service."""
+    """What an answer that is no good one means: by its words, else by its code. One without a code is not of the service."""
     error = json_api.at(json_api.items(tree, "errors"), 0)
     code = json_api.text(error, "code")
-    texts = [text for name in ("message", "details") if (text := json_api.text(error, name))]
     if code is None:
         return answers.unreadable(SPEC.name, answer)
-    carrier_text = " ".join(texts)
-    words = plain(carrier_text[:_READ_OF_TEXTS])
-    if code == "Unauthorized" and (answer.status == HTTPStatus.UNAUTHORIZED or _NAMES_TOKEN.search(words)):
-        return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, carrier_text)
-    if code in _BAD_REQUESTS and _NAMES_NUMBER.search(words):
-        is_unknown = _IS_UNKNOWN.search(words)
-        key = Sentence.NUMBER_UNKNOWN if is_unknown else Sentence.NUMBER_REJECTED
-        return answers.failure_of(SPEC.name, key, answer, carrier_text)
+    texts = (json_api.text(error, name) for name in ("message", "details"))
+    carrier_text = " ".join(filter(None, texts))
+    words = plain(f"{answer.status} {code} {carrier_text}"[:_READ_OF_TEXTS])
+    for pattern, meaning in _WORDS:
+        if re.search(pattern, words):
+            return answers.failure_of(SPEC.name, meaning, answer, carrier_text)
     return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

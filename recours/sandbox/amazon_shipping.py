@@ -1,14 +1,11 @@
-"""Amazon's token service, its tracking of Amazon Shipping and the images that it links to, simulated.
+"""Amazon's tokens, its tracking of Amazon Shipping and the images that it links to, simulated. Pure: a request and a parcel's state give an answer.
 
-Pure: a request and a parcel's state give an answer. Sources of the facts: Amazon's model `shippingV2.json`, the notes in its
-developer documentation that announce the proof of delivery and the return leg, its pages on Login with Amazon, and answers in
-issues of `amzn/selling-partner-api-models` (a bad token: 403; a number of which it knows nothing: issue 4923). Inferred, as no
-source says it: that a parcel of another business or another customer is not found, that a parameter which is not listed is refused,
-and the words about one that is not of its form; the paths and the host of images, and that an image which is gone gives S3's 403.
-
-A proof may be absent (POD_LATE), empty (POD_UNSAID), or in words alone (POD_NEVER, POD_NONE). DELIVERED and the like have a photo;
-FULL_EVIDENCE and PARTLY_HOLLOW have a signature, too. An image has no base64: BAD_BASE64 is a text there. The tracking is shown the
-token, so AUTH_REFUSED and ACCOUNT_DENIED happen there. IN_TRANSIT shows another status at each try.
+Sources of the facts: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on
+Login with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; a number of which it knows nothing: 4923).
+Inferred, as no source says it: that a parcel of another business or customer is not found, that a parameter which is not listed
+is refused, and in what words; the paths and the host of images. A proof may be absent (POD_LATE), empty (POD_UNSAID) or in
+words alone (POD_NEVER, POD_NONE); FULL_EVIDENCE and PARTLY_HOLLOW have a signature beside the photo. The tracking is shown the
+token, so AUTH_REFUSED and ACCOUNT_DENIED happen there; BAD_BASE64 is a text. IN_TRANSIT shows another status at each try.
 """
 
 from datetime import datetime, timedelta
@@ -27,6 +24,7 @@ _SIGNATURE = f"{_IMAGES}signature.png"
 _LINKED_HOST = "https://sandbox-proofs.s3.eu-west-1.amazonaws.com"
 _SIGNED = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Expires": "259200"}
 
+_REFRESH_TOKEN = "Atzr|{}"  # noqa: S105 (invented: with the account)
 _COUNTRIES = "ES|FR|IT|UK"
 _PARAMETERS = {"trackingId": rf"(?:{_COUNTRIES})[0-9]{{10}}", "carrierId": rf"AMZN_(?:{_COUNTRIES})"}
 _BUSINESSES = {
@@ -38,19 +36,14 @@ _Error = tuple[int, str, str, str]
 _DENIED = "Access to requested resource is denied."
 _INVALID = "Request is missing or has invalid parameters"
 _NOT_FOUND: _Error = (404, "NotFound", "The requested resource is invalid or doesn't exist", "")
-_OWN_ERROR: _Error = (500, "InternalError", "Something went wrong while processing the request.", "")
+_BAD_TOKEN = "The access token you provided is revoked, malformed or invalid."  # noqa: S105 (words)
 _ERRORS: dict[Scenario, _Error] = {
     Scenario.RATE_LIMITED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource.", ""),
-    Scenario.AUTH_REFUSED: (
-        403,
-        "Unauthorized",
-        _DENIED,
-        "The access token you provided is revoked, malformed or invalid.",
-    ),
+    Scenario.AUTH_REFUSED: (403, "Unauthorized", _DENIED, _BAD_TOKEN),
     Scenario.ACCOUNT_DENIED: (403, "Unauthorized", _DENIED, ""),
     Scenario.NOT_OURS: _NOT_FOUND,
-    Scenario.SYSTEM_ERROR: _OWN_ERROR,
-    Scenario.FAULT_SERVER: _OWN_ERROR,
+    Scenario.SYSTEM_ERROR: (500, "InternalError", "Something went wrong while processing the request.", ""),
+    Scenario.FAULT_SERVER: (500, "InternalError", "Unknown error in processing the request.", ""),
     Scenario.FAULT_CLIENT: (400, "InvalidRequest", _INVALID, "CarrierId is missing in the request"),
 }
 
@@ -75,18 +68,10 @@ _NOT_YET = (
     ("Rejected", "FORWARD", "Rejected", timedelta()),
     ("Lost", "FORWARD", "Lost", timedelta()),
 )
+_PROOF = ("deliveryLocationCoordinates", "deliveryImageURL", "signatureImageURL", "receivedBy")
 _IN_WORDS = frozenset({Scenario.POD_NEVER, Scenario.POD_NONE})
-# Another image than the photo comes in these, or none.
-_OTHER_IMAGES = frozenset(
-    {
-        Scenario.DELIVERED_PNG,
-        Scenario.DELIVERED_GIF,
-        Scenario.NOT_A_DOCUMENT,
-        Scenario.EMPTY_POD,
-        Scenario.BROKEN_PDF,
-        Scenario.HOLLOW_POD,
-        Scenario.PARTLY_HOLLOW,
-    }
+_PHOTOGRAPHED = frozenset(
+    {Scenario.DELIVERED, Scenario.DELIVERED_NO_SIGNATORY, Scenario.POD_IMAGE_ONLY, Scenario.FULL_EVIDENCE}
 )
 
 
@@ -113,18 +98,12 @@ class AmazonShipping(GivesTokens):
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         if token is None:
             return _no_token(401, "invalid_client", "Client authentication failed")
-        refresh_token = question.details["refresh_token"]
-        tree = {
-            "access_token": token,
-            "token_type": "bearer",
-            "expires_in": life,
-            "refresh_token": refresh_token,
-        }
-        return json_api.answer(tree)
+        facts = {"access_token": token, "token_type": "bearer", "expires_in": life}
+        return json_api.answer({**facts, **question.details})
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        refresh_token = {"AMAZON_SHIPPING_REFRESH_TOKEN": _refresh_token_of(account)}
-        return super().settings(account, password) | refresh_token
+        more = {"AMAZON_SHIPPING_REFRESH_TOKEN": _REFRESH_TOKEN.format(account)}
+        return super().settings(account, password) | more
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         is_error = question.tracking and state.scenario in _ERRORS
@@ -137,14 +116,10 @@ class AmazonShipping(GivesTokens):
 # ---------------------------------------------------------------- requests
 
 
-def _refresh_token_of(account: str) -> str:
-    return f"Atzr|{account}"
-
-
 def _read_token(request: HttpRequest) -> Question:
     refusal = _no_token(400, "invalid_request", "The request is missing a required parameter")
     question = json_api.read_token(request, refusal, "client_id", "client_secret", grant="refresh_token")
-    if question.details["refresh_token"] != _refresh_token_of(question.account):
+    if question.details["refresh_token"] != _REFRESH_TOKEN.format(question.account):
         raise BadRequestError(_no_token(400, "invalid_grant", "The request has an invalid grant parameter"))
     return question
 
@@ -183,21 +158,19 @@ def _error(status: int, code: str, message: str, details: str) -> Answer:
 
 
 def _tracked(number: str, state: ParcelState) -> Answer:
-    events = state.history(_ON_THE_WAY, _DELIVERED, _TURNED_BACK, *_NOT_YET)
-    status: str | None = events[-1][2]
-    if state.scenario is Scenario.UNKNOWN:
-        events, status = [], None
-    is_proved = state.is_delivered and state.scenario is not Scenario.RETURNED_TO_SENDER and events
+    is_known = state.scenario is not Scenario.UNKNOWN
+    is_return = state.scenario is Scenario.RETURNED_TO_SENDER
+    is_proved = is_known and state.is_delivered and not is_return
+    events = state.history(_ON_THE_WAY, _DELIVERED, _TURNED_BACK, *_NOT_YET) if is_known else []
     codes = ["Signed"] if is_proved and documents.signatory_of(state) else []
-    returns = ["Undeliverable"] if state.scenario is Scenario.RETURNED_TO_SENDER else []
     payload = {
         "trackingId": number,
         "alternateLegTrackingId": None,
         "eventHistory": [_event(*event) for event in events],
         "promisedDeliveryDate": _stamp(state.last_at) if events else None,
         "summary": {
-            "status": status,
-            "trackingDetailCodes": {"forward": codes, "returns": returns},
+            "status": events[-1][2] if events else None,
+            "trackingDetailCodes": {"forward": codes, "returns": ["Undeliverable"] if is_return else []},
             "proofOfDelivery": _proof(number, state) if is_proved else None,
         },
     }
@@ -217,16 +190,16 @@ def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:
     """What is not there is null."""
     if state.scenario is Scenario.POD_LATE:
         return None
-    link = urlencode({**_SIGNED, "number": number})
-    is_linked = state.scenario in DOCUMENT_IS_THERE
-    is_told = is_linked or state.scenario in _IN_WORDS
-    coordinates = {"latitude": 50.62925, "longitude": 3.057256}
-    return {
-        "deliveryLocationCoordinates": coordinates if is_told else None,
-        "deliveryImageURL": f"{_LINKED_HOST}{_PHOTO}?{link}" if is_linked else None,
-        "signatureImageURL": f"{_LINKED_HOST}{_SIGNATURE}?{link}" if state.scenario in ALL_PIECES else None,
-        "receivedBy": documents.signatory_of(state) or None if is_told else None,
-    }
+    proof: dict[str, Any] = dict.fromkeys(_PROOF)
+    query = urlencode({**_SIGNED, "number": number})
+    if state.scenario in DOCUMENT_IS_THERE | _IN_WORDS:
+        proof["deliveryLocationCoordinates"] = {"latitude": 50.62925, "longitude": 3.057256}
+        proof["receivedBy"] = documents.signatory_of(state) or None
+    if state.scenario in DOCUMENT_IS_THERE:
+        proof["deliveryImageURL"] = f"{_LINKED_HOST}{_PHOTO}?{query}"
+    if state.scenario in ALL_PIECES:
+        proof["signatureImageURL"] = f"{_LINKED_HOST}{_SIGNATURE}?{query}"
+    return proof
 
 
 def _image(question: Question, state: ParcelState) -> Answer:
@@ -237,9 +210,9 @@ def _image(question: Question, state: ParcelState) -> Answer:
         return Answer(200, documents.signature_png(question.number), "image/png")
     if scenario is Scenario.BAD_BASE64:
         return Answer(200, documents.document_text(state, "Amazon Shipping", question.number).encode())
-    if scenario in _OTHER_IMAGES:
-        return Answer(200, documents.document_of(state, "Amazon Shipping", question.number), "image/jpeg")
-    return Answer(200, documents.photo_jpeg(question.number), "image/jpeg")
+    if scenario in _PHOTOGRAPHED:
+        return Answer(200, documents.photo_jpeg(question.number), "image/jpeg")
+    return Answer(200, documents.document_of(state, "Amazon Shipping", question.number), "image/jpeg")
 
 
 def _no_image() -> Answer:

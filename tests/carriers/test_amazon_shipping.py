@@ -143,6 +143,24 @@ def test_a_403_renews_the_token_as_a_401_does() -> None:
     assert (failure.kind, failure.http_status) == (K.AUTH_FAILED, 403)
 
 
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (
+            "Unauthorized",
+            "The access token you provided is revoked, malformed or invalid.",
+        ),  # docs, issue 2147
+        ("Unauthorized", "The security token included in the request is expired"),  # docs, issue 3153
+        ("Unauthorized", "Access token is missing in the request header."),  # python-amazon-sp-api, issue 58
+        ("MissingAuthenticationToken", None),  # docs, issue 76
+    ],
+)
+def test_a_403_that_names_a_token_is_about_our_credentials(code: str, details: str | None) -> None:
+    refused = error(403, code, "Access to requested resource is denied.", details)
+    failure = failure_of(refused, a_token("new"), refused)
+    assert (failure.kind, failure.http_status, failure.unknown) == (K.AUTH_FAILED, 403, None)
+
+
 def test_a_403_that_names_no_token_is_a_right_that_our_account_lacks() -> None:
     denied = error(403, "Unauthorized", "Access to requested resource is denied.")
     failure = failure_of(denied, a_token("new"), denied)
@@ -154,7 +172,7 @@ def test_a_403_that_names_no_token_is_a_right_that_our_account_lacks() -> None:
 
 
 def test_the_table_is_that_of_the_model() -> None:
-    assert len(AMAZON_CODES) == 17
+    assert len(AMAZON_CODES) == 19
 
 
 def test_an_answer_without_a_payload_is_read_too() -> None:
@@ -213,7 +231,8 @@ def test_place_coordinates_and_details_are_kept_in_amazons_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [None, [], "x", {}, WHERE | {"latitude": "48"}, WHERE | {"longitude": float("nan")}]
+    "where",
+    [None, [], "x", {}, *({**WHERE, "latitude": odd} for odd in ("48", None, float("nan"), 10**400, -181))],
 )
 def test_coordinates_of_another_shape_are_none(where: Any) -> None:
     delivery = fetch(delivered(deliveryLocationCoordinates=where), PHOTO)[0].delivery
@@ -324,7 +343,7 @@ ERRORS: dict[str, Row] = {
     "a code of no table": (error(400, "Odd"), K.BAD_RESPONSE, "Odd"),
     "an error in a good answer": (error(200, "NotFound"), K.NOT_FOUND),
     "no events": (response({"payload": {"trackingId": NUMBER}}), K.NOT_FOUND),
-    "no number": (response({"payload": {}}), K.BAD_RESPONSE),
+    "nothing": (response({"payload": {}}), K.BAD_RESPONSE),
     "an empty list of errors": (response({"errors": []}, 400), K.BAD_RESPONSE),
     "errors of another shape": (response({"errors": ["x"]}, 404), K.BAD_RESPONSE),
 }
@@ -335,6 +354,19 @@ TIMES: list[Any] = [
     ("hier", None),
     (None, None),
     (7, None),
+]
+# Answers in amzn/selling-partner-api-docs, issues 268, 2379 and 3030; -models, issue 1851; jrl84/amazon-sp-api, issue 34.
+_NO_GRANT = "The request has an invalid grant parameter : refresh_token"
+_REVOKED = f"{_NO_GRANT}. User may have revoked or didn't grant the permission."
+NO_TOKEN = [
+    (response({"error_description": words, "error": code}, status), words)
+    for status, code, words in (
+        (400, "invalid_grant", _NO_GRANT),
+        (400, "invalid_grant", _REVOKED),
+        (401, "invalid_client", "Client authentication failed"),
+        (400, "invalid_request", "Malformed request"),
+        (400, "unauthorized_client", "Not authorized for requested operation"),
+    )
 ]
 NO_NAMES: list[Any] = [None, ["DUPONT"], {}]
 
@@ -378,16 +410,13 @@ TABLE = Table(
     label="{code}",
     delivered=["Delivered"],
     not_delivered=sorted(AMAZON_CODES.keys() - {"Delivered", "PickupCancelled"}),
-    strange=["Received", "delivered"],  # Received: the dynamic sandbox (issue 5165)
+    strange=["Lost in thought", "delivered"],
     times=[((tracked(an_event(at=text), proof=PROOF),), at) for text, at in TIMES],
     signed=lambda name: delivered(receivedBy=name),
     signatories=[(delivered(receivedBy=name), None) for name in NO_NAMES],
     token=a_token,
     expired=EXPIRED,
-    no_token=[
-        (response({"error": "invalid_client", "error_description": "Wrong client"}, 401), "Wrong client"),
-        (response({"error": "invalid_grant", "error_description": "Revoked"}, 400), "Revoked"),
-    ],
+    no_token=NO_TOKEN,
     bare=tracked(proof={"deliveryImageURL": LINK}),
     nameless=delivered(receivedBy=None),
 )
