@@ -489,7 +489,8 @@ _TURNED_BACK_TEXTS = (
     r"\b(?:delivered|handed over|given back) to (?:(?:the|its) )?(?:original )?(?:sender|shipper|consignor)\b",
     r"\b(?:retour\w*|renvoy\w*|reexpedi\w*)\b.{0,40}\bexpediteur\b",
     r"\b(?:livree?|remise?|rendue?|distribuee?) a (?:l'|l’|son )expediteur\b",
-    r"\bzuruck\w*\b.{0,40}\babsender\b|\babsender\b.{0,20}\bzuruck|\brucksendung\b|\bzuruckge(?:sandt|sendet|schickt)\b",
+    r"\bzuruck\w*\b.{0,40}\babsender\b|\babsender\b.{0,20}\bzuruck|\brucksendung\b"
+    r"|(?<!zentrum )\bzuruckge(?:sandt|sendet|schickt)\b",  # a damaged parcel goes back to a Paketzentrum, too
     r"\b(?:dem|den|zum) absender (?:zugestellt|ubergeben|ausgehandigt)\b",
     r"\b(?:devuel\w*|devoluci\w*|retorn\w*)\b.{0,40}\bremitente\b|\bentregad[oa] al remitente\b",
     r"\b(?:restitu\w*|reso|resa|ritorn\w*|rispedi\w*|rinvia\w*)\b.{0,40}\bmittente\b|\bconsegnat[oa] al mittente\b",

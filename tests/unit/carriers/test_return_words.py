@@ -38,6 +38,7 @@ def test_a_return(words: str) -> None:
         "It will be returned to the sender unless it is collected",
         "Sans retrait, retour à l'expéditeur si le délai est dépassé",
         "Returned to the delivery depot",
+        "Die Sendung wurde beschädigt und wird zur Nachverpackung in das Paketzentrum zurückgesandt.",
     ],
 )
 def test_other_words_about_senders_and_returns(words: str | None) -> None:
