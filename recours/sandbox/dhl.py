@@ -31,7 +31,6 @@ _LINKS = "/webPOD/"
 _DOCUMENT_LINK = f"{_LINKS}DHLePODRequest"
 _SIGNATURE_LINK = f"{_LINKS}DHLSignatureRequest"
 _LINKED_HOST = "https://webpod.dhl.com"
-_PROBLEM = "application/problem+json"
 
 # The parameters that a fetch needs, and what each may be.
 _PARAMETERS = {"trackingNumber": r".+", "language": r"[a-z]{2}", "requesterCountryCode": r"[A-Z]{2}"}
@@ -104,8 +103,7 @@ class Dhl(SimulatedCarrier):
 
 def _problem(status: int, title: str, detail: str) -> Answer:
     """An error in the service's form: `status` is a number here."""
-    tree = {"title": title, "status": status, "detail": detail}
-    return json_api.answer(tree, status, _PROBLEM, Correlation_Id="00000000-0000-0000-0000-000000000000")
+    return json_api.problem(status, title, detail, Correlation_Id="00000000-0000-0000-0000-000000000000")
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:

@@ -23,6 +23,12 @@ def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **hea
     return Answer(status, body, content_type, named)
 
 
+def problem(status: int, title: str, detail: str, **headers: str) -> Answer:
+    """An error as RFC 7807 has it."""
+    tree = {"title": title, "status": status, "detail": detail}
+    return answer(tree, status, "application/problem+json", **headers)
+
+
 def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
     """See that the method is this one. Raises BadRequestError with a 405 in the refusal's words."""
     if request.method != method:
