@@ -1,13 +1,12 @@
 """DHL Parcel DE: the tracking of a German parcel and the signature of who received it; XML in the query, for XML.
 
-The interface is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Its operations, attributes, error codes and limits per
-call: the page of developer.dhl.com and the notes, schemas and answers of the sandbox (January 2026) in karrio's connector
-`dhl_parcel_de`; two public clients agree. The events: the vendor's table of July 2024, which is there too. Nothing was tried
-by us.
+The interface is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits of a call: the
+notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, after the page of developer.dhl.com;
+public clients agree. Events: the vendor's table of July 2024, which is there too. Nothing was tried by us.
 
-Assumed, as no source says it: the gateway's errors are those of DHL's other interfaces at that address; code 100 stands for
-another customer's parcel, too; 62 speaks of our account; `error-status` of a parcel has the codes of the whole answer;
-`recipient-name` of a delivered parcel is who took it, as in the one answer that was recorded; all times are German.
+Assumed, as no source says it: code 100 stands for another customer's parcel, too; 62 speaks of our account; `error-status` of
+a parcel has the codes of the whole answer; `recipient-name` of a delivered parcel is who took it, as in the one answer that
+was recorded; all times are German. That there are signatures of parcels to Germany only, two sources say.
 """
 
 import re
@@ -40,20 +39,16 @@ def _check_digit_fits(number: str) -> bool:
     return answers.mod_10_fits(number, *weights) if weights else answers.s10_fits(number)
 
 
+_APPLICATION = ("DHL_PARCEL_DE_API_KEY", "DHL_PARCEL_DE_API_SECRET")
+_USER = ("DHL_PARCEL_DE_USER", "DHL_PARCEL_DE_PASSWORD")
+
 SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
     spellings=("DHL Parcel", "DHL Paket", "DHL Paket DE", "DHL Parcel Germany"),
     # Our choice: the vendor publishes none. Three a second: one public client says so of the service's former address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
-    credentials=(
-        (
-            "DHL_PARCEL_DE_API_KEY",
-            "DHL_PARCEL_DE_API_SECRET",
-            "DHL_PARCEL_DE_USER",
-            "DHL_PARCEL_DE_PASSWORD",
-        ),
-    ),
+    credentials=((*_APPLICATION, *_USER),),
     base_url="https://api-eu.dhl.com",
     # Ours, wider than the forms that are known: 12 and 20 digits, JJD with 13, and S10 for parcels to other countries.
     number_form=re.compile(r"[0-9]{12,20}|J[A-Z]{2,3}[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2}"),
@@ -71,9 +66,10 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
 
 # `code` of an answer, and `error-status` of a parcel in it.
 _GOOD = "0"
+_NO_DATA = ("100", "200", "57", "61")
 _ERRORS: dict[str, Meaning] = {
     **dict.fromkeys(("-1000", "-2", "-1"), Sentence.CARRIER_ERROR),
-    **dict.fromkeys(("-3", "45", "59"), Sentence.REQUEST_REJECTED),
+    **dict.fromkeys(("-3", "45", "58", "59", "60"), Sentence.REQUEST_REJECTED),
     "5": Sentence.CREDENTIALS_REJECTED,
     "6": Detailed(Sentence.CREDENTIALS_REJECTED, "too many logins were wrong"),
     "41": Sentence.NUMBER_REJECTED,
@@ -81,41 +77,31 @@ _ERRORS: dict[str, Meaning] = {
     "63": Detailed(Sentence.UNAVAILABLE, "its archive of signatures does not answer"),
     "64": Detailed(Sentence.NUMBER_REJECTED, "it lacks its check digit"),
 }
-TRACKING_ERRORS = _ERRORS | dict.fromkeys(("100", "200"), Sentence.NUMBER_UNKNOWN)
-SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(("100", "200"), Sentence.PROOF_PENDING)
+TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
+SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)
 _STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
     403: Sentence.SERVICE_DENIED,
 }
 
-# `standard-event-code`: all that the vendor's table of events has.
-_STANDARD_EVENTS = answers.status_table(
+# `standard-event-code`: all that the vendor's table has; and by `ice`, or `ice/ric`, those of its 338 pairs whose meaning is
+# another than that of their standard event. A parcel's money may be transferred long after its delivery; STORN takes back the
+# event before it.
+EVENTS = answers.status_table(
     {
-        ParcelStatus.DELIVERED: "ZU",
-        ParcelStatus.AT_A_POINT: "ZF",
-        ParcelStatus.ACCEPTED: "VA AE ES",
-        ParcelStatus.ON_ITS_WAY: "AA AN EE LA NB PO ZN ZO",
-        ParcelStatus.UNCLEAR: "BV DD GT",  # exceptions, data and money
-    }
-)
-# `ice`, or `ice/ric`: those of the table's 338 pairs whose meaning is another than that of their standard event. The money of
-# a parcel may be transferred long after its delivery; STORN takes back the event before it.
-EVENTS = _STANDARD_EVENTS | answers.status_table(
-    {
-        ParcelStatus.GOING_BACK: "RETRN OFWRD/RTSCR OFWRD/RTSSA EXPHD/RTTSP NTDEL/NAGTB NTDEL/RSEXW",
         ParcelStatus.DESTROYED: "DSPSD",
         ParcelStatus.SEIZED: "CNFSC",
         ParcelStatus.CANCELLED: "CANCL",
         ParcelStatus.PART_DELIVERED: "DLVRD/ACCSI",
-        ParcelStatus.AT_A_POINT: "CNRFC HLDCC HNDDE",
-        ParcelStatus.ON_ITS_WAY: "MVARR DLVRD/CUSTM DLVRD/HNDTC",
-        ParcelStatus.UNCLEAR: "STORN DLVRD/CODAR DLVRD/CODRP",
+        ParcelStatus.AT_A_POINT: "ZF CNRFC HLDCC HNDDE",
+        ParcelStatus.DELIVERED: "ZU",
+        ParcelStatus.GOING_BACK: "RETRN OFWRD/RTSCR OFWRD/RTSSA EXPHD/RTTSP NTDEL/NAGTB NTDEL/RSEXW",
+        ParcelStatus.ACCEPTED: "VA AE ES",
+        ParcelStatus.ON_ITS_WAY: "AA AN EE LA NB PO ZN ZO MVARR DLVRD/CUSTM DLVRD/HNDTC",
+        ParcelStatus.UNCLEAR: "BV DD GT STORN DLVRD/CODAR DLVRD/CODRP",
     }
 )
-
-_COUNTRY = "dest-country"
-_GERMANY = "DE"
 
 
 class DhlParcelDe(Client):
@@ -124,15 +110,12 @@ class DhlParcelDe(Client):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """`d-get-piece-detail`. The country that a parcel went to is a hint."""
+        """`d-get-piece-detail`."""
         answer = session.call(Capability.TRACKING, request(_TRACK, numbers, self.settings))
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`d-get-signature`: there is one of parcels to Germany only."""
-        if delivery.hints.get(_COUNTRY, _GERMANY) != _GERMANY:
-            detail = "it gives the signatures of parcels to Germany only"
-            return Failure.of(Sentence.PROOF_NEVER, SPEC.name, detail=detail, delivery=delivery)
+        """`d-get-signature`."""
         answer = session.call(Capability.POD, request(_SIGNATURE, [number], self.settings))
         return parse_signature(answer, number, delivery)
 
@@ -152,12 +135,12 @@ def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str])
     return Request("GET", f"{_PATH}?{query}", headers)
 
 
-def _root(answer: Response, errors: Mapping[str, Meaning]) -> Any | Failure:
+def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
     """The root element of a good answer. An error has one too, unless the gateway says it: in JSON, by its HTTP status."""
     root = soap.parse(answer.body)
     is_of_service = root is not None and root.tag == "data"
     code = soap.attribute(root, "code") if is_of_service else None
-    if code == _GOOD and answer.is_ok:
+    if code in good and answer.is_ok:
         return root
     carrier_text = soap.attribute(root, "error") if is_of_service else problem_of(answer).carrier_text
     return answers.error(SPEC.name, answer, errors, _STATUSES, code, carrier_text)
@@ -174,14 +157,14 @@ def _items(element: Any, name: str) -> list[Any]:
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
     """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them."""
-    root = _root(answer, TRACKING_ERRORS)
+    root = _root(answer, TRACKING_ERRORS, _GOOD, *_NO_DATA)
     if isinstance(root, Failure):
         return root
     parcels = _items(root, "piece-shipment")
     if not parcels:
-        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
+        return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, soap.attribute(root, "error"))
     by_number = answers.group_by_number(numbers, parcels, _numbers)
-    results = {number: _result(number, items, answer) for number, items in by_number.items()}
+    results = {number: _result(number, items, root, answer) for number, items in by_number.items()}
     return results or answers.about_another(SPEC.name, answer)
 
 
@@ -191,31 +174,30 @@ def _numbers(parcel: Any) -> list[str]:
     return [number for name in names if (number := soap.attribute(parcel, name))]
 
 
-def _result(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number; if one of them is good, errors of the others do not count."""
-    good = [parcel for parcel in parcels if (soap.attribute(parcel, "error-status") or _GOOD) == _GOOD]
+def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
+    """`parcels`: those with this number; if one is good, errors of others do not count. One without a code has the root's."""
+    codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
+    good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:
-        code = soap.attribute(parcels[0], "error-status")
-        return answers.error(
-            SPEC.name, answer, TRACKING_ERRORS, {}, code, soap.attribute(parcels[0], "status")
-        )
+        return answers.error(SPEC.name, answer, TRACKING_ERRORS, {}, codes[0])
     outcome = answers.handover(SPEC.name, number, list(map(_shipment, good)), answer, EVENTS)
     if isinstance(outcome, Failure):
         return outcome
     parcel = outcome.shipment.body
     place = soap.attribute(outcome.scan.body, "event-location")
     delivery = outcome.delivery(signatory=soap.attribute(parcel, "recipient-name"), place=place)
-    receiver = soap.attribute(parcel, "recipient-id-text")  # such as "neighbor"
-    label = ": ".join(filter(None, (delivery.label, answers.caption(receiver))))
-    country = soap.attribute(parcel, _COUNTRY) or _GERMANY
-    return replace(delivery, label=answers.caption(label), hints={_COUNTRY: country})
+    labels = filter(None, (delivery.label, soap.attribute(parcel, "recipient-id-text")))  # such as "neighbor"
+    delivery = replace(delivery, label=answers.caption(": ".join(labels)))
+    if (soap.attribute(parcel, "dest-country") or "DE").upper() == "DE":
+        return delivery
+    detail = "it gives the signatures of parcels to Germany only"
+    return Failure.of(Sentence.PROOF_NEVER, SPEC.name, None, answer.status, detail=detail, delivery=delivery)
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """Without events, the parcel's own status is one: it has the same attributes."""
-    events = [
-        event for listed in _items(parcel, "piece-event-list") for event in _items(listed, "piece-event")
-    ]
+    """The vendor's page has the events beside no list. Without any, the parcel's own status is one."""
+    lists = [parcel, *_items(parcel, "piece-event-list")]
+    events = [event for listed in lists for event in _items(listed, "piece-event")]
     is_delivered = soap.attribute(parcel, "delivery-event-flag") != "0"
     scans = tuple(_scan(event, is_delivered=is_delivered) for event in events or [parcel])
     is_return = soap.attribute(parcel, "ruecksendung") == "true"
@@ -227,16 +209,10 @@ def _scan(event: Any, *, is_delivered: bool) -> Scan:
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
     codes = (f"{ice}/{ric}", ice, standard)
     code = next((code for code in codes if code in EVENTS), standard or ice)
-    label = next(filter(None, (soap.attribute(event, name) for name in _LABELS)), None)
+    label = soap.attribute(event, "event-status") or soap.attribute(event, "status")
     scan = Scan.of(event, code, EVENTS, _time(event), label, by_label=True)
-    if scan.status is not ParcelStatus.DELIVERED:
-        return scan
-    if soap.attribute(event, "ruecksendung") == "true":
-        return replace(scan, status=ParcelStatus.RETURNED)
-    return scan if is_delivered else replace(scan, status=ParcelStatus.UNCLEAR)
-
-
-_LABELS = ("event-status", "event-text", "event-short-status", "status", "short-status")
+    is_undone = scan.status is ParcelStatus.DELIVERED and not is_delivered
+    return replace(scan, status=ParcelStatus.UNCLEAR) if is_undone else scan
 
 
 def _time(event: Any) -> datetime | None:
@@ -251,7 +227,7 @@ def _time(event: Any) -> datetime | None:
 
 def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcome:
     """The image, as hexadecimal digits, or the failure that explains its absence."""
-    root = _root(answer, SIGNATURE_ERRORS)
+    root = _root(answer, SIGNATURE_ERRORS, _GOOD)
     if isinstance(root, Failure):
         return root
     signatures = _items(root, "signature")

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, SimulatedCarrier
+from recours.sandbox.answers import (
+    Answer,
+    BadRequestError,
+    HttpRequest,
+    Question,
+    SimulatedCarrier,
+    TracksSeveral,
+)
 from recours.sandbox.scenarios import ParcelState, Scenario
 
 if TYPE_CHECKING:
@@ -156,6 +163,17 @@ class SoapCarrier(SimulatedCarrier):
             return None
         code = "soap:Client" if state.scenario is Scenario.FAULT_CLIENT else "soap:Server"
         return fault(code, self.faults[state.scenario])
+
+
+class ListsParcels(TracksSeveral):
+    """A carrier whose answer about several parcels has their elements between a beginning and an end of its own."""
+
+    def items_of(self, answer: Answer) -> list[str] | None:
+        if answer == self.joined([]):
+            return []
+        start, end = self.joined(["|"]).body.split(b"|")
+        is_list = answer.body.startswith(start) and answer.body.endswith(end)
+        return [answer.body[len(start) : -len(end)].decode(errors="replace")] if is_list else None
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:

@@ -237,7 +237,6 @@ def test_a_delivery_that_was_taken_back_is_none() -> None:
         tracked(parcel(PICKED_UP, event("PO", "04.10.2026 09:00", "OFWRD", "RTSCR"), HANDED_OVER)),
         tracked(parcel(PICKED_UP, event("BV", "04.10.2026 09:00", "EXPHD", "RTTSP"), HANDED_OVER)),
         tracked(parcel(PICKED_UP, HANDED_OVER, ruecksendung="true")),
-        tracked(parcel(PICKED_UP, event(ice="DLVRD", ric="ACCPT", ruecksendung="true"))),
         tracked(
             parcel(
                 PICKED_UP, event("PO", "04.10.2026 09:00", text="Rücksendung an den Absender"), HANDED_OVER
@@ -283,6 +282,15 @@ def test_a_parcel_of_a_shared_call_may_be_an_error() -> None:
     assert "the error code 77" in (as_failure(results[numbers[2]]).unknown or "")
 
 
+def test_one_unknown_number_of_a_shared_call_is_no_error_of_the_others() -> None:
+    other = "00340434161094022115"
+    unknown = data("piece-shipment", searched_piece_code=other, piece_code=other, piece_status="100")
+    answer = root("piece-shipment-list", parcel(HANDED_OVER), unknown, code="100", error="No data found")
+    results = parse_tracking(answer, [NUMBER, other])
+    assert isinstance(results, dict)
+    assert (results[NUMBER], as_failure(results[other]).kind) == (KNOWN, K.NOT_FOUND)
+
+
 def test_a_number_that_the_answer_leaves_out_is_left_out() -> None:
     results = parse_tracking(tracked(parcel(HANDED_OVER)), [NUMBER, "00340434161094022115"])
     assert isinstance(results, dict)
@@ -293,6 +301,7 @@ def test_a_number_that_the_answer_leaves_out_is_left_out() -> None:
 
 
 def test_no_signature_is_asked_for_of_a_parcel_to_another_country() -> None:
+    assert of(tracked(parcel(HANDED_OVER, dest_country="de")), SIGNED) == RETRIEVED
     failure = as_failure(of(tracked(parcel(HANDED_OVER, dest_country="FR"))))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)
     assert "parcels to Germany only" in failure.message
@@ -356,7 +365,7 @@ def gateway(status: int, detail: str = "Refused") -> Response:
 
 ERRORS: dict[str, Row] = {
     **{code: (error(code), K.SERVER_ERROR) for code in ("-1000", "-2", "-1", "63")},
-    **{code: (error(code), K.BAD_RESPONSE) for code in ("-3", "45", "59")},
+    **{code: (error(code), K.BAD_RESPONSE) for code in ("-3", "45", "58", "59", "60")},
     "5": (error("5"), K.AUTH_FAILED),
     "6": (error("6"), K.AUTH_FAILED),
     "41": (error("41"), K.INVALID_TRACKING),
@@ -379,6 +388,8 @@ def test_the_table_of_events_has_every_standard_event() -> None:
     assert [code for code, status in EVENTS.items() if status is ParcelStatus.DELIVERED] == ["ZU"]
 
 
+NO_DATA = ("100", "200", "57", "61")
+
 TABLE = Table(
     make=lambda: DhlParcelDe(SETTINGS),
     number=NUMBER,
@@ -397,8 +408,8 @@ TABLE = Table(
     good_check_digits=["563102430313", NUMBER, "JJD1410302937991", "1234567890123456"],
     bad_check_digits=["563102430314", "00340434161094015903", "RR123456789DE"],
     errors=[
-        ERRORS | {code: (error(code), K.NOT_FOUND) for code in ("100", "200")},
-        ERRORS | {code: (error(code), K.POD_NOT_AVAILABLE_YET) for code in ("100", "200")},
+        ERRORS | {code: (error(code), K.NOT_FOUND) for code in NO_DATA},
+        ERRORS | {code: (error(code), K.POD_NOT_AVAILABLE_YET) for code in NO_DATA},
     ],
     accepted=[
         ((DELIVERED, SIGNED), True),

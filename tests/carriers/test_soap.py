@@ -51,6 +51,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "comments": lambda: filled("<r>", "<!---->", "</r>"),
     "sections of text": lambda: filled("<r>", "<![CDATA[]]>", "</r>"),
     "a tag without an end": lambda: filled("<r><", "a", ""),
+    "attributes within the bound": lambda: many(39_000, "<r ", 'a{}="" ', "/>").ljust(SIZE),
+    "attributes within the bound, of many elements": lambda: many(39_000, "<r>", '<a{} b=""/>', "</r>").ljust(
+        SIZE
+    ),
+    "a value of references": lambda: filled('<r a="', "&#65;", '"/>'),
     "a value without an end": lambda: filled('<r a="', "b", ""),
     "a comment without an end": lambda: filled("<r><!--", "x", ""),
     "a text of wide signs": lambda: filled("<r>😀", "a", "</r>"),
