@@ -110,12 +110,10 @@ class DhlParcelDe(Client):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """`d-get-piece-detail`."""
         answer = session.call(Capability.TRACKING, request(_TRACK, numbers, self.settings))
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`d-get-signature`."""
         answer = session.call(Capability.POD, request(_SIGNATURE, [number], self.settings))
         return parse_signature(answer, number, delivery)
 

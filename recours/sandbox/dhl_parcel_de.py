@@ -2,17 +2,17 @@
 
 Sources of the facts: the notes, schemas and answers of DHL's sandbox in karrio's connector `dhl_parcel_de`, the vendor's table
 of events of July 2024 there, and public clients. Inferred: that the gateway refuses a request that is not as described, that a
-call about several parcels leaves out those that are unknown, and that another customer's parcel is unknown (NOT_OURS). There is
-no word for "there will be no signature": POD_LATE, POD_NEVER and POD_NONE are code 100; POD_UNSAID is a list without one.
+call about several parcels names those that are unknown, and that another customer's parcel is unknown (NOT_OURS). There is no
+word for "there will be no signature": POD_LATE, POD_NEVER and POD_NONE are code 100; POD_UNSAID is a list without one.
 IN_TRANSIT shows another status at each try. Operations and attributes that a fetch does not need are refused.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from recours.sandbox import documents, json_api, soap
+from recours.sandbox import documents, json_api, scenarios, soap
 from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario, french_time
+from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
 _PATH = "/parcel/de/tracking/v0/shipments"
 _TRACK, _SIGNATURE = "d-get-piece-detail", "d-get-signature"
@@ -25,13 +25,12 @@ _FORMS = {
     _SIGNATURE: _LOGIN | {"piece-code": _NUMBER},
 }
 
-_GOES_ON = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
-_NO_SIGNATURE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
+_GOES_ON = scenarios.DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
+_UNKNOWN = frozenset({Scenario.UNKNOWN, Scenario.NOT_OURS})
+_NO_SIGNATURE = scenarios.NO_DOCUMENT_IS_THERE - {Scenario.POD_UNSAID} | {Scenario.IN_TRANSIT} | _UNKNOWN
 
-_NO_DATA = ("100", "No data found")
+_NO_DATA = {"code": "100", "error": "No data found"}
 _ERRORS = {
-    Scenario.UNKNOWN: _NO_DATA,
-    Scenario.NOT_OURS: _NO_DATA,
     Scenario.ACCOUNT_DENIED: ("62", "Authorization error"),
     Scenario.SYSTEM_ERROR: ("-1000", "Technical error"),
 }
@@ -57,7 +56,6 @@ _NOT_YET = (
     _ON_THE_WAY[-1],
     ("ZF", "CNRFC", "SERPT", "The shipment is ready for collection at the retail outlet", timedelta()),
     ("ZN", "NTDEL", "NHOME", "The recipient was not at home", timedelta()),
-    ("BV", "EXPHD", "BDADD", "The address is incomplete", timedelta()),
 )
 
 
@@ -67,6 +65,7 @@ class DhlParcelDe(soap.ListsParcels):
     prefix = len(_PREFIX)
     credentials = ("DHL_PARCEL_DE_USER", "DHL_PARCEL_DE_PASSWORD")
     tracks_for_all = False
+    item_start = '<data name="piece-shipment" '
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET."))
@@ -105,12 +104,13 @@ class DhlParcelDe(soap.ListsParcels):
         if question.tracking:
             return self.joined([_parcel(question.number, state)])
         if state.scenario in _NO_SIGNATURE:
-            return _error(*_NO_DATA)
+            return _answer("signature-list", _NO_DATA)
         is_there = state.scenario is not Scenario.POD_UNSAID
         return _answer("signature-list", {}, _signature(question.number, state) if is_there else "")
 
     def joined(self, items: Sequence[str]) -> Answer:
-        return _answer("piece-shipment-list", {}, "".join(items)) if items else _error(*_NO_DATA)
+        is_good = any(' error-status="0"' in item for item in items)
+        return _answer("piece-shipment-list", {} if is_good else _NO_DATA, "".join(items))
 
     def example(self, digits: str, serial: int) -> str:
         """The check digit: every second digit counts three times."""
@@ -159,13 +159,15 @@ def _data(name: str, attributes: Mapping[str, str], content: str = "") -> str:
 
 def _parcel(number: str, state: ParcelState) -> str:
     """The parcel, and its events, the oldest first."""
+    numbers = {"piece-code": number, "searched-piece-code": number}
+    if state.scenario in _UNKNOWN:
+        return _data("piece-shipment", {"error-status": "100", **numbers})
     history = state.history(_ON_THE_WAY, _DELIVERED, [_SENT_BACK, _DELIVERED], *_NOT_YET)
     *_, text, at = history[-1]
     is_return = str(state.scenario is Scenario.RETURNED_TO_SENDER).lower()
     parcel = {
         "error-status": "0",
-        "piece-code": number,
-        "searched-piece-code": number,
+        **numbers,
         "status-timestamp": _stamp(at),
         "status": text,
         "recipient-name": documents.signatory_of(state) if state.is_delivered else "",

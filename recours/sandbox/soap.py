@@ -166,14 +166,15 @@ class SoapCarrier(SimulatedCarrier):
 
 
 class ListsParcels(TracksSeveral):
-    """A carrier whose answer about several parcels has their elements between a beginning and an end of its own."""
+    """A carrier whose answer about parcels is an element that holds theirs."""
+
+    item_start: ClassVar[str]  # how a parcel's element begins
 
     def items_of(self, answer: Answer) -> list[str] | None:
-        if answer == self.joined([]):
-            return []
-        start, end = self.joined(["|"]).body.split(b"|")
-        is_list = answer.body.startswith(start) and answer.body.endswith(end)
-        return [answer.body[len(start) : -len(end)].decode(errors="replace")] if is_list else None
+        """The element of the one parcel, as a text."""
+        _, start, rest = answer.body.decode(errors="replace").partition(self.item_start)
+        item, _, _ = rest.rpartition("</")
+        return [start + item] if start else None
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:

@@ -158,7 +158,7 @@ CASES: dict[str, Cases] = {
         pieces=(_SIGNATURE,),
         place="Bonn",
         label="The shipment has been successfully delivered: recipient",
-        statuses=4,
+        statuses=3,
     ),
     "fedex": Cases(
         ("token", "trackingnumbers", "trackingdocuments"),
