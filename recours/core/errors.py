@@ -155,7 +155,7 @@ TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.ACCOUNT_DENIED: Traits(
         uses_attempt=False,
         actor=Actor.OPERATOR,
-        label=N_("account may not use this service"),
+        label=N_("account may not use the service"),
         advice=N_(
             "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
             "machine's address), then run 'recours carriers check'."
