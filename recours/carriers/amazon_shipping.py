@@ -52,7 +52,7 @@ _TRACKING = "/shipping/v2/tracking"
 _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other one is FORWARD
 _PROVED = "proved"  # a hint: there is a proof, if only in words
-_READ_OF_TEXTS = 2000  # characters
+_LONGEST_TEXT = 2000  # characters
 _HALF_WAY_ROUND = 180  # degrees
 
 # ---------------------------------------------------------------- tables
@@ -90,9 +90,9 @@ CODES: dict[str, Meaning] = {
     "InternalFailure": Sentence.CARRIER_ERROR,
     "ServiceUnavailable": Sentence.CARRIER_ERROR,
 }
-# By the words of an error, in lower case, with its status and code before them. Recorded: "The access token you provided is
+# By the text of an error, in lower case, with its status and code before it. Recorded: "The access token you provided is
 # revoked, malformed or invalid", "Application do not have access to some or all requested resource", "TrackingId not found."
-_WORDS: tuple[tuple[str, Meaning], ...] = (
+_TEXTS: tuple[tuple[str, Meaning], ...] = (
     (r"unauthorized .*\b(?:access|security) token\b|401 unauthorized", Sentence.CREDENTIALS_REJECTED),
     (r"application do(?:es)? not have access", Sentence.SERVICE_DENIED),
     (r"40[04] .*tracking ?id.*(?:not found|not exist|n't exist)", Sentence.NUMBER_UNKNOWN),
@@ -216,15 +216,15 @@ def _coordinates(body: Any) -> str | None:
 
 
 def _error(tree: Any, answer: Response) -> Failure:
-    """What an answer that is no good one means: by its words, else by its code. One without a code is not of the service."""
+    """What an answer that is no good one means: by its text, else by its code. One without a code is not of the service."""
     error = json_api.at(json_api.items(tree, "errors"), 0)
     code = json_api.text(error, "code")
     if code is None:
         return answers.unreadable(SPEC.name, answer)
     texts = (json_api.text(error, name) for name in ("message", "details"))
     carrier_text = " ".join(filter(None, texts))
-    words = plain(f"{answer.status} {code} {carrier_text}"[:_READ_OF_TEXTS])
-    for pattern, meaning in _WORDS:
-        if re.search(pattern, words):
+    text = plain(f"{answer.status} {code} {carrier_text}"[:_LONGEST_TEXT])
+    for pattern, meaning in _TEXTS:
+        if re.search(pattern, text):
             return answers.failure_of(SPEC.name, meaning, answer, carrier_text)
     return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

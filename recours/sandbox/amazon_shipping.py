@@ -69,7 +69,7 @@ _NOT_YET = (
     ("Lost", "FORWARD", "Lost", timedelta()),
 )
 _PROOF = ("deliveryLocationCoordinates", "deliveryImageURL", "signatureImageURL", "receivedBy")
-_IN_WORDS = frozenset({Scenario.POD_NEVER, Scenario.POD_NONE})
+_WITHOUT_IMAGE = frozenset({Scenario.POD_NEVER, Scenario.POD_NONE})
 _PHOTOGRAPHED = frozenset(
     {Scenario.DELIVERED, Scenario.DELIVERED_NO_SIGNATORY, Scenario.POD_IMAGE_ONLY, Scenario.FULL_EVIDENCE}
 )
@@ -192,7 +192,7 @@ def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:
         return None
     proof: dict[str, Any] = dict.fromkeys(_PROOF)
     query = urlencode({**_SIGNED, "number": number})
-    if state.scenario in DOCUMENT_IS_THERE | _IN_WORDS:
+    if state.scenario in DOCUMENT_IS_THERE | _WITHOUT_IMAGE:
         proof["deliveryLocationCoordinates"] = {"latitude": 50.62925, "longitude": 3.057256}
         proof["receivedBy"] = documents.signatory_of(state) or None
     if state.scenario in DOCUMENT_IS_THERE:
