@@ -1,8 +1,9 @@
 """One run over claims of all carriers, half of which are in trouble, each in its own way."""
 
+import json
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.runs.leasing import thread_count
+from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import JOINED, Service
+from tests.carriers.cases import CASES
 from tests.fakes.hostile import AnyStep, Attack
 
 S = Scenario
@@ -113,3 +116,36 @@ def test_an_outage_uses_one_attempt_however_many_claims_share_a_call(carrier: st
         assert (report.stats.failed, report.stats.skipped_carrier) == (1, EACH - 1)
         assert by_carrier(service, "pod_retry_count > 0") == {carrier: 1}
         service.close()
+
+
+NEW = {"pod_fetch_status": "pending", "pod_fetch_error": None}
+
+
+def test_a_new_claim_of_each_carrier_goes_through_both_scripts(make: Callable[..., Service]) -> None:
+    service = make()
+    for spec in CATALOG.specs.values():
+        service.add(S.IN_TRANSIT, S.FULL_EVIDENCE, carrier=spec.name, **NEW)
+    service.run(PODFetchWorker, batch_size=50)
+    assert by_carrier(service, "kind = 'not_delivered_yet'") == dict.fromkeys(CATALOG.specs, 1)
+    service.run_hourly(2)
+    issuing = CATALOG.specs.keys() - WITHOUT_DOCUMENTS
+    assert by_carrier(service, "pod_fetch_status = 'success'") == dict.fromkeys(issuing, 1)
+    rows = service.sql("SELECT carrier, kind FROM recours_evidence WHERE refused IS NULL ORDER BY id")
+    kinds = {key: [kind for carrier, kind in rows if carrier == key] for key in CATALOG.specs}
+    assert kinds == {key: [str(kind) for kind in cases.pieces] or ["record"] for key, cases in CASES.items()}
+
+
+def test_what_amazon_says_of_a_delivery_is_kept_beside_its_photo_and_without_one(
+    make: Callable[..., Service],
+) -> None:
+    service = make()
+    for scenario in (S.DELIVERED, S.POD_NEVER):
+        service.add(scenario, carrier="Amazon Shipping", **NEW)
+    service.run(PODFetchWorker)
+    look = "SELECT kind, media_type, signatory, place, path FROM recours_evidence ORDER BY claim_id"
+    photo, record = service.sql(look)
+    place = "59000 LILLE FR (50.62925, 3.05726)"
+    assert photo[:4] == ("photo", "image/jpeg", "DUPONT", place)
+    assert record[:4] == ("record", "application/json", "DUPONT", place)
+    facts = json.loads(Path(record[4]).read_text(encoding="utf-8"))
+    assert (facts["status"], facts["place"]) == ("Delivered, Signed", place)
