@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from recours.core.outcome import begins_as
 from tests.planted import MARK
 from tests.processes.commands import FROM_NOTHING, Done, run
 
@@ -42,7 +43,7 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
     with closing(sqlite3.connect(database)) as connection:
         paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
     assert len(paths) > 15
-    assert all(path.is_relative_to(pods) and path.read_bytes().startswith((b"%PDF-", b"<")) for path in paths)
+    assert all(path.is_relative_to(pods) and begins_as(path.read_bytes(), html=True) for path in paths)
     assert len(list(_path(done.stdout, "mails").glob("*.eml"))) > 5
 
 
