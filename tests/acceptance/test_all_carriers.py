@@ -15,7 +15,6 @@ from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import JOINED, Service
-from tests.carriers.cases import CASES
 from tests.fakes.hostile import AnyStep, Attack
 
 S = Scenario
@@ -119,20 +118,6 @@ def test_an_outage_uses_one_attempt_however_many_claims_share_a_call(carrier: st
 
 
 NEW = {"pod_fetch_status": "pending", "pod_fetch_error": None}
-
-
-def test_a_new_claim_of_each_carrier_goes_through_both_scripts(make: Callable[..., Service]) -> None:
-    service = make()
-    for spec in CATALOG.specs.values():
-        service.add(S.IN_TRANSIT, S.FULL_EVIDENCE, carrier=spec.name, **NEW)
-    service.run(PODFetchWorker, batch_size=50)
-    assert by_carrier(service, "kind = 'not_delivered_yet'") == dict.fromkeys(CATALOG.specs, 1)
-    service.run_hourly(2)
-    issuing = CATALOG.specs.keys() - WITHOUT_DOCUMENTS
-    assert by_carrier(service, "pod_fetch_status = 'success'") == dict.fromkeys(issuing, 1)
-    rows = service.sql("SELECT carrier, kind FROM recours_evidence WHERE refused IS NULL ORDER BY id")
-    kinds = {key: [kind for carrier, kind in rows if carrier == key] for key in CATALOG.specs}
-    assert kinds == {key: [str(kind) for kind in cases.pieces] or ["record"] for key, cases in CASES.items()}
 
 
 def test_what_amazon_says_of_a_delivery_is_kept_beside_its_photo_and_without_one(
