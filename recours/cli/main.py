@@ -24,7 +24,7 @@ _COMMANDS = {
     "check": ("check", "Check everything that runs depend on; for each fault, say what to do."),
     "correct": ("documents", "Correct a claim's tracking number or its carrier."),
     "dashboard": ("dashboard", "A page in the browser: how the system is doing, every claim and its proof."),
-    "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
+    "demo": ("demo", "Five simulated days of the scheduler on made-up claims, with every carrier simulated."),
     "detach": ("documents", "Take a claim's proof back: it is kept as refused."),
     "dossier": ("dossier", "Make one ZIP with all that proves a claim's delivery, for a mediator."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),

@@ -12,7 +12,7 @@ from tests.unit.manual.pages import ROOT
 PAGES = sorted((ROOT / "docs/fr").glob("*.md"))
 # Names, and words of the programs themselves, which pages quote.
 KNOWN = {
-    "CSV", "Colissimo", "DHL", "Django", "PODs", "PostgreSQL", "PowerShell", "SIGTERM", "SQLAlchemy", "SQLite", "Tab", "UPS",
+    "CSV", "Amazon", "Shipping", "Colissimo", "DHL", "Django", "PODs", "PostgreSQL", "PowerShell", "SIGTERM", "SQLAlchemy", "SQLite", "Tab", "UPS",
     "UUID", "cron", "crontab", "fish", "macOS", "recours", "systemd", "timers", "zsh",
 }  # fmt: skip
 # Quotations of what the programs say, and links to English pages by their titles.
