@@ -29,6 +29,8 @@ from recours.settings.model import redactor
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
 # Mondial Relay's signature: a hash over its short key, which could be guessed from it.
 _SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
+# Who has the link to an image in S3 has the image, without an account.
+_SIGNED_LINK = re.compile(rb"X-Amz-(?:Signature|Security-Token|Credential)=([^&\"\\\s]+)")
 _LARGEST = 100 * 1024 * 1024
 
 
@@ -99,7 +101,8 @@ def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, R
     for request, answer in exchanges:
         redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
         if isinstance(answer, Response):  # also tokens that the client did not take
-            redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(answer.body))
+            secrets = _TOKEN.findall(answer.body) + _SIGNED_LINK.findall(answer.body)
+            redact.add(secret.decode("utf-8", "replace") for secret in secrets)
     recording = Recording(
         carrier,
         number,

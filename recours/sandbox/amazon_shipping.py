@@ -22,7 +22,7 @@ _IMAGES = "/delivery-images/"
 _PHOTO = f"{_IMAGES}photo.jpg"
 _SIGNATURE = f"{_IMAGES}signature.png"
 _LINKED_HOST = "https://sandbox-proofs.s3.eu-west-1.amazonaws.com"
-_SIGNED = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Expires": "259200"}
+_SIGNED = {"X-Amz-Expires": "259200", "X-Amz-Signature": "0123456789abcdef0123456789abcdef"}
 
 _REFRESH_TOKEN = "Atzr|{}"  # noqa: S105 (invented: with the account)
 _COUNTRIES = "ES|FR|IT|UK"

@@ -20,6 +20,7 @@ from tests.acceptance.person import QuickPerson
 from tests.processes.commands import Done
 
 ACCOUNT = "10000001"
+SIGNATURE = "0123456789abcdef0123456789abcdef"  # of links
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def carriers(box: Sandbox, tmp_path: Path) -> Callable[..., Done]:
     return partial(QuickPerson(tmp_path, f"sqlite:///{tmp_path / 'claims.db'}", settings).types, "carriers")
 
 
-# One whose credentials stand in bodies, one whose stand in headers, one whose stand in the query too, and one whose answers
-# hold tokens and client ids.
-@pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "dhl_parcel_de", "ups"])
+# One whose credentials stand in bodies, one whose stand in headers, one whose stand in the query too, one whose answers
+# hold tokens and client ids, and one whose answers have signed links, too.
+@pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "dhl_parcel_de", "ups", "amazon_shipping"])
 def test_a_fetch_is_recorded_without_credentials_and_read_again(
     carrier: str, box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     text = path.read_text(encoding="utf-8")
     assert not planted.is_in(text.encode())
     assert ACCOUNT not in text
+    assert SIGNATURE not in text + done.stdout
     assert "***" in text
     calls = json.loads(text)["calls"]
     assert [call["status"] for call in calls] == [200] * len(box.calls)
