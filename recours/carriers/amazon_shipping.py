@@ -7,12 +7,13 @@ and `-docs`. Nothing was tried against the live service.
 Certain: the call, the codes, the fields of the proof (`signatureImageURL` is only announced), that an image's address holds for
 72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, numbers that begin with FR, IT and UK, an answer that
 knows nothing. Assumed: that the first letters of a number name the business and the `carrierId`, also in Spain; the hosts of
-images; that a proof without an image gets none later; what an error about a number looks like.
+images; that a proof without an image gets none after a day; what an error about a number looks like.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -52,6 +53,7 @@ _TRACKING = "/shipping/v2/tracking"
 _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other one is FORWARD
 _PROVED = "proved"  # a hint: there is a proof, if only in words
+_IMAGE_COMES = timedelta(days=1)  # ours
 _LONGEST_TEXT = 2000  # characters
 _HALF_WAY_ROUND = 180  # degrees
 
@@ -126,9 +128,10 @@ class AmazonShipping(LinkClient):
         """`GET /shipping/v2/tracking`."""
         return parse_tracking(self.call(Capability.TRACKING, tracking_request(number), session), number)
 
-    def without_link(self, delivery: Delivery) -> Sentence:
-        """A receiver or coordinates without an image are the whole proof."""
-        return Sentence.PROOF_IMAGELESS if _PROVED in delivery.hints else super().without_link(delivery)
+    def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
+        """A receiver or coordinates without an image are the whole proof, once an image had its time."""
+        is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_COMES)
+        return Sentence.PROOF_IMAGELESS if is_whole else super().without_link(delivery, now)
 
 
 def tracking_request(number: str) -> Request:

@@ -7,6 +7,7 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -76,9 +77,9 @@ class Dhl(LinkClient):
         request = tracking_request(number, self.settings["DHL_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
-    def without_link(self, delivery: Delivery) -> Sentence:
+    def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """Express parcels have a proof elsewhere."""
-        del delivery
+        del delivery, now
         return Sentence.PROOF_LINK_MISSING
 
 

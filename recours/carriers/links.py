@@ -6,6 +6,7 @@ account. A redirect is not followed, and the size and the time of an answer are 
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -44,9 +45,9 @@ class LinkClient(Client):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         return self.fetch(number, delivery, session)
 
-    def without_link(self, delivery: Delivery) -> Sentence:
+    def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """What a delivery without a link means."""
-        del delivery
+        del delivery, now
         return Sentence.PROOF_PENDING
 
     def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
@@ -54,7 +55,7 @@ class LinkClient(Client):
         urls = {name: delivery.hints[name] for name in self.links if name in delivery.hints}
         requests = {name: request for name, url in urls.items() if (request := link_request(url, self.hosts))}
         if not requests:
-            key = Sentence.PROOF_LINK_EMPTY if urls else self.without_link(delivery)
+            key = Sentence.PROOF_LINK_EMPTY if urls else self.without_link(delivery, session.now())
             detail = "it leads elsewhere, so it was not followed" if urls else ""
             return Failure.of(key, self.spec.name, None, HTTPStatus.OK, detail=detail)
         name, *other_names = requests

@@ -25,6 +25,7 @@ _LINKED_HOST = "https://sandbox-proofs.s3.eu-west-1.amazonaws.com"
 _SIGNED = {"X-Amz-Expires": "259200", "X-Amz-Signature": "0123456789abcdef0123456789abcdef"}
 
 _REFRESH_TOKEN = "Atzr|{}"  # noqa: S105 (invented: with the account)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _COUNTRIES = "ES|FR|IT|UK"
 _PARAMETERS = {"trackingId": rf"(?:{_COUNTRIES})[0-9]{{10}}", "carrierId": rf"AMZN_(?:{_COUNTRIES})"}
 _BUSINESSES = {
@@ -98,8 +99,8 @@ class AmazonShipping(GivesTokens):
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         if token is None:
             return _no_token(401, "invalid_client", "Client authentication failed")
-        facts = {"access_token": token, "token_type": "bearer", "expires_in": life}
-        return json_api.answer({**facts, **question.details})
+        facts = {"access_token": token, "token_type": "bearer", "expires_in": life, **question.details}
+        return json_api.answer(facts)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         more = {"AMAZON_SHIPPING_REFRESH_TOKEN": _REFRESH_TOKEN.format(account)}
@@ -167,7 +168,7 @@ def _tracked(number: str, state: ParcelState) -> Answer:
         "trackingId": number,
         "alternateLegTrackingId": None,
         "eventHistory": [_event(*event) for event in events],
-        "promisedDeliveryDate": _stamp(state.last_at) if events else None,
+        "promisedDeliveryDate": f"{state.last_at:{_TIME}}" if events else None,
         "summary": {
             "status": events[-1][2] if events else None,
             "trackingDetailCodes": {"forward": codes, "returns": ["Undeliverable"] if is_return else []},
@@ -179,11 +180,7 @@ def _tracked(number: str, state: ParcelState) -> Answer:
 
 def _event(code: str, leg: str, _status: str, when: datetime) -> dict[str, Any]:
     location = {"city": "LILLE", "postalCode": "59000", "countryCode": "FR"}
-    return {"eventCode": code, "location": location, "eventTime": _stamp(when), "shipmentType": leg}
-
-
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}Z"
+    return {"eventCode": code, "location": location, "eventTime": f"{when:{_TIME}}", "shipmentType": leg}
 
 
 def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:

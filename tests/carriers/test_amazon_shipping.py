@@ -264,12 +264,15 @@ def test_one_image_is_not_lost_because_the_other_cannot_be_had() -> None:
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
 
 
-def test_a_proof_in_words_alone_is_all_that_there_will_be() -> None:
+def test_a_proof_in_words_alone_is_all_that_there_will_be_after_a_day() -> None:
     for proof in ({"receivedBy": None}, {"deliveryLocationCoordinates": None}):
         failure = failure_of(delivered(deliveryImageURL=None, **proof))
         assert (failure.kind, failure.http_status) == (K.POD_NEVER_AVAILABLE, 200)
         assert failure.delivery is not None
         assert failure.delivery.at == AT
+        recent = an_event(at="2026-10-05T10:31:00Z")
+        early = failure_of(tracked(recent, proof=PROOF | {"deliveryImageURL": None} | proof))
+        assert early.kind is K.POD_NOT_AVAILABLE_YET
 
 
 @pytest.mark.parametrize("proof", [None, [], "x", 7, {}, dict.fromkeys(PROOF)])
