@@ -36,14 +36,12 @@ class TokenService:
     path: str
     origin: str = ""  # https://host, where that is not the carrier's base URL
     has_account_in_form: bool = False  # else it goes by Basic authentication
-    refresh_token: str = (
-        ""  # the setting with one that the account's owner got; "": the account alone is enough
-    )
+    # The setting that holds one, which the account's owner got; "": the account alone is enough.
+    refresh_token: str = ""
     header: str = "Authorization"
     scheme: str = "Bearer "
-    refusals: frozenset[int] = frozenset(
-        {HTTPStatus.UNAUTHORIZED}
-    )  # statuses of a call whose token is not good
+    # The statuses of a call whose token is not good.
+    refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
 
     def request(self, settings: Mapping[str, str], user: str, password: str) -> Request:
         """The request for a token."""
