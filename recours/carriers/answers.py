@@ -178,7 +178,7 @@ class EncodedPiece(NamedTuple):
     html: bool = False  # it may be a web page
     encoding: Encoding = Encoding.BASE64
 
-    def decoded(self) -> bytes:
+    def decode(self) -> bytes:
         """Raises ValueError."""
         text = "".join(self.encoded.split())
         if self.encoding is Encoding.HEX:
@@ -196,7 +196,7 @@ def evidence(
     pieces: list[Piece] = []
     for piece in encoded_pieces[:MOST_PIECES]:
         with suppress(ValueError):
-            pieces.append(Piece(piece.decoded(), piece.source, piece.kind, piece.html))
+            pieces.append(Piece(piece.decode(), piece.source, piece.kind, piece.html))
     if pieces:
         return Retrieved(tuple(sorted(pieces, key=lambda piece: not is_document(piece))), delivery)
     message = f"{name} sent a proof that is not valid {encoded_pieces[0].encoding.value}"

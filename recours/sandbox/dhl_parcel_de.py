@@ -128,7 +128,7 @@ def _application(account: str, password: str) -> tuple[str, str]:
 
 def _fields(text: str) -> dict[str, str]:
     """The attributes of a request. Raises BadRequestError."""
-    root = soap.parsed(text.encode(), _refused)
+    root = soap.parse(text.encode(), _refused)
     form = _FORMS.get(root.get("request", ""))
     if root.tag != "data" or len(root) or form is None:
         raise _refused("A request is an element data with attributes.")

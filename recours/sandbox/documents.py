@@ -20,15 +20,17 @@ _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30
 def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
     at = french_time(state.delivered_at)
     good = partial(proof_pdf, carrier, number, signatory_of(state), at)
-    return _made(state, number, good, partial(_pdf, b""))
+    return _document(state, number, good, partial(_pdf, b""))
 
 
 def signature_of(state: ParcelState, number: str) -> bytes:
     """The same of a carrier whose proof is an image of the signature."""
-    return _made(state, number, partial(signature_gif, number), partial(signature_gif, number, ink=False))
+    return _document(state, number, partial(signature_gif, number), partial(signature_gif, number, ink=False))
 
 
-def _made(state: ParcelState, number: str, good: Callable[[], bytes], hollow: Callable[[], bytes]) -> bytes:
+def _document(
+    state: ParcelState, number: str, good: Callable[[], bytes], hollow: Callable[[], bytes]
+) -> bytes:
     makers: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,

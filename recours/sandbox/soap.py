@@ -55,7 +55,7 @@ class SoapReader:
             raise self.refuse("the Content-Type must be text/xml")
         if "soapaction" not in request.headers:
             raise self.refuse("the SOAPAction header is missing")
-        header, body = self._parts(parsed(request.body, self.refuse))
+        header, body = self._parts(parse(request.body, self.refuse))
         if len(body) != 1:
             raise self.refuse("a Body holds one call")
         operation = self._operation(body[0], request.headers["soapaction"])
@@ -102,7 +102,7 @@ class SoapReader:
             raise self.refuse(f"unexpected element {elements_left[0].tag}")
 
 
-def parsed(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
+def parse(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
     """The root element. Raises what `refuse` makes for a reason."""
     from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
 
