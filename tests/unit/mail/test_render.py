@@ -149,7 +149,7 @@ def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
 @pytest.mark.parametrize(
     ("language", "title", "rejected", "denied"),
     [
-        ("en", "Chronopost: 31 accounts of clients", "credentials rejected: c1@", "use this service: z@shop"),
+        ("en", "Chronopost: 31 accounts of clients", "credentials rejected: c1@", "use the service: z@shop"),
         (
             "fr",
             "Chronopost : 31 comptes de clients",
