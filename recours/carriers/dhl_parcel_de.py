@@ -205,8 +205,7 @@ def _shipment(parcel: Any) -> Shipment:
 def _scan(event: Any, *, is_delivered: bool) -> Scan:
     """`is_delivered`: by the parcel's `delivery-event-flag`; without it an event may be one that was taken back."""
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
-    codes = (f"{ice}/{ric}", ice, standard)
-    code = next((code for code in codes if code in EVENTS), standard or ice)
+    code = next((code for code in (f"{ice}/{ric}", ice, standard) if code in EVENTS), standard or ice)
     label = soap.attribute(event, "event-status") or soap.attribute(event, "status")
     scan = Scan.of(event, code, EVENTS, _time(event), label, by_label=True)
     is_undone = scan.status is ParcelStatus.DELIVERED and not is_delivered

@@ -15,7 +15,8 @@ from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Questi
 from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
 _PATH = "/parcel/de/tracking/v0/shipments"
-_TRACK, _SIGNATURE = "d-get-piece-detail", "d-get-signature"
+_TRACK = "d-get-piece-detail"
+_SIGNATURE = "d-get-signature"
 _NUMBER = "(?:[0-9]{12}|[0-9]{16}|[0-9]{20}|JJD[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2})"
 _PREFIX = "003404341"  # of the numbers in DHL's own sandbox
 
@@ -183,8 +184,8 @@ def _parcel(number: str, state: ParcelState) -> str:
 
 def _event(standard: str, ice: str, ric: str, text: str, at: datetime) -> str:
     codes = {"ice": ice, "ric": ric, "standard-event-code": standard}
-    place = {"event-location": "Bonn", "event-country": "Germany"}
-    return _data("piece-event", {"event-timestamp": _stamp(at), "event-status": text, **codes, **place})
+    texts = {"event-timestamp": _stamp(at), "event-status": text, "event-location": "Bonn"}
+    return _data("piece-event", texts | codes)
 
 
 def _signature(number: str, state: ParcelState) -> str:
