@@ -171,14 +171,10 @@ class ListsParcels(TracksSeveral):
     item_start: ClassVar[str]  # how a parcel's element begins
 
     def items_of(self, answer: Answer) -> list[str] | None:
-        """The element of the one parcel, as a text. An answer that is no UTF-8 spoils the whole call."""
-        try:
-            text = answer.body.decode()
-        except UnicodeDecodeError:
-            return None
-        _, start, rest = text.partition(self.item_start)
+        """The element of the one parcel, as a text; of an answer that is good but for it."""
+        _, start, rest = answer.body.decode(errors="replace").partition(self.item_start)
         item, _, _ = rest.rpartition("</")
-        return [start + item] if start else None
+        return [start + item] if self.joined([start + item]) == answer else None
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:

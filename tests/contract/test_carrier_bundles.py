@@ -165,8 +165,10 @@ def told(fetched: CarrierAnswer) -> Any:
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
         return outcome
-    said = outcome.explanation and outcome.explanation.key
-    return outcome.kind, said, outcome.http_status, outcome.delivery, outcome.alone, outcome.unknown
+    counted = outcome.kind, outcome.http_status, outcome.delivery, outcome.alone
+    if outcome.kind is K.BAD_RESPONSE:  # an attack in two steps is unreadable in two ways
+        return counted
+    return *counted, outcome.explanation and outcome.explanation.key, outcome.unknown
 
 
 def kinds(fetched: Sequence[CarrierAnswer]) -> list[ErrorKind | None]:
