@@ -33,7 +33,7 @@ def completed(*words: str) -> list[str]:
         (("recours", "mail", "re"), ["release"]),
         (("recours", "fetch", "--d"), ["--dry-run", "--database-url"]),
         (("recours", "retry", "--max"), ["--max-runtime", "--max-retries"]),
-        (("recours", "pause", "dhl"), ["dhl_express", "dhl"]),
+        (("recours", "pause", "dhl_"), ["dhl_express", "dhl_parcel_de"]),
         (("recours", "retry", "--carrier", "Chr"), ["chronopost"]),
         (("recours", "accounts", "add", "1", "u"), ["ups"]),
         (("recours", "carriers", "rehearse", "la"), ["laposte"]),
