@@ -1,6 +1,5 @@
 """What a person has erased: claims, all that there is of a client, or what is left of claims that the service deleted."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,7 +43,7 @@ class Eraser:
 
     @property
     def _erasure(self) -> ClaimErasure:
-        return ClaimErasure(DatabasePast(self.app.database, uuid.uuid4().hex, self.by))
+        return ClaimErasure(DatabasePast(self.app.database, "", self.by))
 
     def of_claims(self, references: Sequence[str]) -> Subject:
         known = self._erasure.known_as([name for name in references if can_be_reference(name)])
@@ -70,7 +69,7 @@ class Eraser:
         return Subject(dict.fromkeys(self._erasure.claims_left(), ""))
 
     def outlook(self, subject: Subject) -> Erased:
-        return self._erasure.outlook(list(subject.claims), subject.client, self.app.clock.now())
+        return self._erasure.outlook(list(subject.claims), subject.client)
 
     def erase(self, subject: Subject) -> tuple[Erased, list[ClaimRefusal]]:
         """What was erased, and why claims were not."""

@@ -30,7 +30,7 @@ from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
-from recours.database.pruning import DatabasePast, OlderThan, Pruned, prune
+from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase
 from recours.evidence.timestamps import read_roots
@@ -196,7 +196,7 @@ def prune_command(
         now = app.clock.now()
         texts = Localized("en", app.settings.policy.zone)
         cutoff = time_of(older_than, now, texts.zone, "--older-than")
-        outlook = DatabasePast(app.database, "").outlook(OlderThan(cutoff), now)
+        outlook = DatabasePast(app.database, "").outlook(cutoff, now)
         if not as_json and outlook.is_empty:
             echo(f"Nothing is older than {texts.minute(cutoff)}.")
         elif not as_json:

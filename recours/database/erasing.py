@@ -7,7 +7,7 @@ between is named by `recours check`; repeating it completes it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    true,
     union,
     update,
 )
@@ -35,7 +34,16 @@ from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.pruning import NO_TEXT, DatabasePast, Erase, OldRows, Pruned, prune_files
+from recours.database.pruning import (
+    NO_TEXT,
+    OLD_ATTEMPT,
+    OLD_PIECE,
+    DatabasePast,
+    Erase,
+    OldFile,
+    Pruned,
+    delete_files,
+)
 from recours.database.tables import (
     DONE,
     ERASED,
@@ -52,7 +60,7 @@ from recours.database.tables import (
 )
 
 _c, _e, _m, _me, _own = claims.c, events.c, mails.c, mail_events.c, client_accounts.c
-_AT_ONCE = 200  # claims
+_AT_ONCE = 200  # claims, or files
 _UNSENT = (MailState.READY, MailState.HELD)
 _IS_WRITTEN = or_(_m.subject != const(""), _m.plain != const(""), _m.state.in_(OPEN_STATES))
 _NOTHING = {
@@ -63,43 +71,14 @@ _NOTHING = {
 
 
 @dataclass
-class Erased(Pruned):
+class Erased:
     """What was erased, or would be."""
 
     claims: int = 0
+    documents: int = 0
+    mails: int = 0
     accounts: int = 0
-
-
-@dataclass(frozen=True)
-class OfClaims:
-    """All that there is of these claims: a scope of `recours.database.pruning`."""
-
-    ids: Sequence[Any]
-
-    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        return (table.c.claim_id.in_(self.ids),)
-
-    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
-        """All of them: no run works on them any more."""
-        del border, now
-        return true()
-
-    @property
-    def is_shared(self) -> ColumnElement[bool]:
-        return false()
-
-    @property
-    def event_ids(self) -> Select[int]:
-        return select(_e.id).where(*self.rows(events))
-
-    @property
-    def mail_ids(self) -> Select[int]:
-        return select(_me.mail_id).where(_me.event_id.in_(self.event_ids))
-
-    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
-        """They went as the claims were erased."""
-        del border, now
-        return {}
+    undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
 
 
 @dataclass(frozen=True)
@@ -190,33 +169,52 @@ class ClaimErasure:
     def _with_service(self, table: Table) -> FromClause:
         return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
 
-    def outlook(self, ids: Sequence[Any], client: OfClient | None, now: datetime) -> Erased:
+    def outlook(self, ids: Sequence[Any], client: OfClient | None) -> Erased:
         erased = Erased(claims=len(ids))
-        mail_ids = set()
+        mail_ids: set[int] = set()
         if client:
             erased.accounts = len(self._accounts(client))
-            mail_ids = set(self._database.scalars(select(_m.id).where(client.texts)))
+            mail_ids.update(self._database.scalars(select(_m.id).where(client.texts)))
         for part in _parts(ids):
-            scope = OfClaims(part)
-            counts = self.past.outlook(scope, now)
-            erased.documents += counts.documents + counts.evidence
-            mail_ids |= set(self._database.scalars(scope.mail_ids))
+            erased.documents += self._documents(part)
+            mail_ids.update(self._database.scalars(_mail_ids(_event_ids(part))))
         erased.mails = len(mail_ids)
         return erased
+
+    def _documents(self, ids: Sequence[Any]) -> int:
+        """How many files there are of these claims; the same one may have come twice."""
+        of_attempts = select(attempts.c.document_path.label("path")).where(attempts.c.claim_id.in_(ids))
+        of_pieces = select(evidence.c.path).where(evidence.c.claim_id.in_(ids))
+        files = union(of_attempts, of_pieces).subquery()
+        return int(self._database.scalar(select(func.count(files.c.path))))
 
     # ---------------------------------------------------------------- claims
 
     def erase(
         self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime], erased: Erased
     ) -> set[Any]:
-        """Erase claims, a part at a time, and count what was erased; returns which. The others are in hand at this moment."""
+        """Erase claims, a part at a time, and count what was erased; returns which. The others are in use at this moment."""
         finished: set[Any] = set()
         for part in _parts(ids):
             taken = self._bury(part, now(), erased)
-            prune_files(self.past, erase_file, OfClaims(taken), now, erased)
+            documents = self._documents(taken)
+            erased.undeleted |= self._erase_files(taken, erase_file, now)
+            erased.documents += documents - self._documents(taken)
             finished.update(taken)
         erased.claims += len(finished)
         return finished
+
+    def _erase_files(
+        self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime]
+    ) -> dict[str, str]:
+        """Erase documents, attempts and further evidence; which files could not be deleted, and why."""
+        pruned = Pruned()
+        for table, columns in ((attempts, OLD_ATTEMPT), (evidence, OLD_PIECE)):
+            query = select(*columns).where(table.c.claim_id.in_(ids)).order_by(table.c.id)
+            files = [OldFile(*row) for row in self._database.all(query)]
+            for part in _parts(files):
+                delete_files(self.past, table, part, erase_file, now, pruned)
+        return pruned.undeleted
 
     def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
@@ -228,12 +226,12 @@ class ClaimErasure:
             insert_rows(connection, [{"claim_id": key, "stage": DONE} for key in available])
             unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
             taken = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
-            scope = OfClaims(taken)
+            event_ids = _event_ids(taken)
             # Mails are found by their events. One that is about other claims too loses all its text.
-            erased.mails += _erase_texts(connection, _m.id.in_(scope.mail_ids), scope.event_ids, now)
-            connection.execute(delete(mail_events).where(_me.event_id.in_(scope.event_ids)))
+            erased.mails += _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
+            connection.execute(delete(mail_events).where(_me.event_id.in_(event_ids)))
             for table in (events, changes):
-                connection.execute(delete(table).where(*scope.rows(table)))
+                connection.execute(delete(table).where(table.c.claim_id.in_(taken)))
             self._leave_tombstones(connection, taken, now)
             rows_of_service = [border.parameters(key, border.no_values) for key in taken if key in there]
             if rows_of_service and border.no_values:
@@ -277,6 +275,15 @@ class ClaimErasure:
         return [str(AccountKey(carrier, number)) for carrier, number in self._database.all(query)]
 
 
+def _event_ids(claim_ids: Sequence[Any]) -> Select[int]:
+    return select(_e.id).where(_e.claim_id.in_(claim_ids))
+
+
+def _mail_ids(event_ids: Select[int]) -> Select[int]:
+    """Mails that report any of these events."""
+    return select(_me.mail_id).where(_me.event_id.in_(event_ids))
+
+
 def _erase_texts(
     connection: Connection, which: ColumnElement[bool], event_ids: Select[int], now: datetime
 ) -> int:
@@ -298,5 +305,5 @@ def _erase_texts(
     return connection.execute(update(mails).where(which, _IS_WRITTEN).values(values)).rowcount
 
 
-def _parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[first : first + _AT_ONCE] for first in range(0, len(items), _AT_ONCE))

@@ -1,4 +1,4 @@
-"""What is past its keeping time goes, or all that there is of some claims: documents, attempts, and texts of events and mails.
+"""What is past its keeping time goes: documents, signatories, attempts, and the texts of events and mails.
 
 The order within a part is what makes a crash harmless. The claims are leased first, so that no run fetches them. Then the
 files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
@@ -9,7 +9,7 @@ the same rows, counts a file that is gone as deleted, and goes on. A file that c
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -53,14 +53,14 @@ _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
 # In the order of OldFile's fields, the last of which is `_is_shared`.
-_OLD_ATTEMPT = (
+OLD_ATTEMPT = (
     _a.id,
     _a.claim_id,
     _a.document_path,
     _a.document_sha256,
     func.coalesce(_a.document_size, 0),
 )
-_OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
+OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
 _ENDED = tuple(state for state in MailState if state not in OPEN_STATES)
 _OPEN_MAIL = exists(
@@ -119,47 +119,33 @@ class Pruned:
         return not any(parts)
 
 
-class Scope(Protocol):
-    """What goes."""
-
-    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """Which attempts, or pieces of evidence."""
-
-    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
-        """Of which claims."""
-
-    @property
-    def is_shared(self) -> ColumnElement[bool]:
-        """Attempts whose document stays."""
-
-    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
-        """What else goes, by its count in `Pruned`."""
-
-
 def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
-    scope = OlderThan(cutoff)
     pruned = Pruned()
-    prune_files(past, erase, scope, now, pruned)
-    others = scope.others(past.database.border, now())
-    counts: dict[str, Any] = {name: sum(map(past.forget_rows, parts)) for name, parts in others.items()}
+    counts: dict[str, Any] = {}
+    for table in (attempts, evidence):
+        count = last = 0
+        while part := past.lease(table, cutoff, now(), last):
+            files, last = part
+            count += delete_files(past, table, files, erase, now, pruned)
+        counts["attempts" if table is attempts else "evidence"] = count
+    for name, parts in past.old_rows(cutoff, now()).items():
+        counts[name] = sum(map(past.forget_rows, parts))
     return replace(pruned, **counts)
 
 
-def prune_files(
-    past: "DatabasePast", erase: Erase, scope: Scope, now: Callable[[], datetime], pruned: Pruned
-) -> None:
-    """Delete attempts with their documents, and further evidence, and count them."""
-    for table in (attempts, evidence):
-        last = 0
-        while part := past.lease(table, scope, now(), last):
-            files, last = part
-            gone = [file for file in files if _erased(file, erase, pruned)]
-            past.forget(table, files, gone, now())
-            if table is attempts:
-                pruned.attempts += len(gone)
-            else:
-                pruned.evidence += len(gone)
+def delete_files(
+    past: "DatabasePast",
+    table: Table,
+    files: Sequence[OldFile],
+    erase: Erase,
+    now: Callable[[], datetime],
+    pruned: Pruned,
+) -> int:
+    """Delete documents with their attempts, or further evidence with its rows; how many rows."""
+    gone = [file for file in files if _erased(file, erase, pruned)]
+    past.forget(table, files, gone, now())
+    return len(gone)
 
 
 def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
@@ -182,39 +168,43 @@ class DatabasePast:
     holder: str  # of the leases on claims
     by: str = "recours prune"  # who has it done
 
-    def outlook(self, scope: Scope, now: datetime) -> Pruned:
+    def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
         border = self.database.border
         size = func.coalesce(func.sum(_a.document_size), 0)
         old_attempts = select(func.count(), func.count(_a.document_path), size)
         old_attempts = old_attempts.select_from(_join_claims(border, attempts))
-        old_attempts = old_attempts.where(*scope.rows(attempts), scope.may_go(border, now))
+        old_attempts = old_attempts.where(_a.started_at < cutoff, _is_over(border, now))
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-        are_old = *scope.rows(evidence), scope.may_go(border, now), alone
+        are_old = *_old_evidence(cutoff), _is_over(border, now), alone
         pieces = OldRows(evidence, _join_claims(border, evidence), are_old)
-        others = scope.others(border, now) | {"evidence": [pieces]}
+        old_rows = self.old_rows(cutoff, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old_attempts).one()
-            counts: dict[str, Any] = dict.fromkeys(others, 0)
-            for name, parts in others.items():
+            counts: dict[str, Any] = dict.fromkeys(old_rows, 0)
+            for name, parts in old_rows.items():
                 for old in parts:
                     query = select(func.count()).select_from(old.source).where(*old.conditions)
                     counts[name] += connection.scalar(query)
         return Pruned(*attempts_and_documents, **counts)
 
-    def lease(self, table: Table, scope: Scope, now: datetime, last: int) -> tuple[list[OldFile], int] | None:
+    def lease(
+        self, table: Table, cutoff: datetime, now: datetime, last: int
+    ) -> tuple[list[OldFile], int] | None:
         """Lease claims that are not tried any more: their next attempts, or pieces, after the id `last`; and up to which id."""
         border = self.database.border
-        is_over = scope.may_go(border, now)
-        columns = (*_OLD_ATTEMPT, scope.is_shared) if table is attempts else _OLD_PIECE
-        query = select(border.key, *columns).select_from(_join_claims(border, table))
-        query = query.where(*scope.rows(table), table.c.id > last, is_over)
-        rows = self.database.all(query.order_by(table.c.id).limit(_CHUNK))
+        if table is attempts:
+            query = select(border.key, *OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
+        else:
+            query = select(border.key, *OLD_PIECE).where(*_old_evidence(cutoff))
+        query = query.select_from(_join_claims(border, table)).where(table.c.id > last, _is_over(border, now))
+        query = query.order_by(table.c.id).limit(_CHUNK)
+        rows = self.database.all(query)
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         still_over = select(_c.claim_id).select_from(border.joined())
-        still_over = still_over.where(_c.claim_id.in_(ids), is_over).order_by(_c.claim_id)
+        still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
         with self.database.write() as connection:
             # A lease is kept in our row, which a claim that is long done has no more.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
@@ -263,6 +253,22 @@ class DatabasePast:
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
+    def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
+        """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
+        border = self.database.border
+        last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
+        signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
+        unsigned = {"known_delivery": None, "version": _c.version + 1}
+        # Of events that were told, or not to be told, by mails that ended.
+        facts = _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
+        texts = _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))
+        return {
+            "deliveries": [OldRows(claims, border.joined(), signed, unsigned)],
+            "events": [OldRows(events, events, facts, {"facts": {}})],
+            "mails": [OldRows(mails, mails, texts, NO_TEXT)],
+            "changes": [OldRows(table, table, (table.c.at < cutoff,)) for table in (changes, actions)],
+        }
+
     def forget_rows(self, old: OldRows) -> int:
         """Remove them, a part at a time; how many."""
         (key,) = old.table.primary_key
@@ -279,55 +285,32 @@ class DatabasePast:
             count += len(ids)
 
 
-@dataclass(frozen=True)
-class OlderThan:
-    """What is older, of claims that are not tried any more."""
+def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
+    """Attempts whose very document a later one brought too, as its proof or beside that."""
+    later = attempts.alias("later").c
+    is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
+    is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
+    return or_(
+        exists(select(later.id).where(*is_alike, later.started_at >= cutoff)), exists().where(*is_piece)
+    )
 
-    cutoff: datetime
 
-    def rows(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        if table is attempts:
-            return (_a.started_at < self.cutoff,)
-        # Pieces that no later attempt brought too.
-        is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
-        later = exists(select(_a.id).where(*is_alike, _a.started_at >= self.cutoff))
-        return _v.obtained_at < self.cutoff, ~later
-
-    def may_go(self, border: Border, now: datetime) -> ColumnElement[bool]:
-        """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
-        is_left_alone = border.is_worked_on.is_not(true())
-        return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
-
-    @property
-    def is_shared(self) -> ColumnElement[bool]:
-        """Attempts whose very document a later one brought too, as its proof or beside that."""
-        later = attempts.alias("later").c
-        is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
-        is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= self.cutoff
-        is_later = exists(select(later.id).where(*is_alike, later.started_at >= self.cutoff))
-        return or_(is_later, exists().where(*is_piece))
-
-    def others(self, border: Border, now: datetime) -> dict[str, list[OldRows]]:
-        """Of an event the rest stays, so that nothing is mailed twice."""
-        cutoff = self.cutoff
-        last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
-        signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
-        unsigned = {"known_delivery": None, "version": _c.version + 1}
-        # Of events that were told, or not to be told, by mails that ended.
-        facts = _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
-        texts = _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))
-        return {
-            "deliveries": [OldRows(claims, border.joined(), signed, unsigned)],
-            "events": [OldRows(events, events, facts, {"facts": {}})],
-            "mails": [OldRows(mails, mails, texts, NO_TEXT)],
-            "changes": [OldRows(table, table, (table.c.at < cutoff,)) for table in (changes, actions)],
-        }
+def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Pieces that no later attempt brought too."""
+    is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
+    return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
 
 def _join_claims(border: Border, table: Table) -> FromClause:
     """Rows of it, each with its claim and ours of that."""
     of_service = table.outerjoin(border.claims, border.key == table.c.claim_id)
     return of_service.outerjoin(claims, _c.claim_id == table.c.claim_id)
+
+
+def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
+    """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
+    is_left_alone = border.is_worked_on.is_not(true())
+    return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast, OldFile, Scope, prune
+from recours.database.pruning import DatabasePast, OldFile, prune
 from recours.evidence.store import erase
 from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario
@@ -306,8 +306,10 @@ class Mortal(DatabasePast):
             raise Death
         self.__dict__["left"] -= 1
 
-    def lease(self, table: Table, scope: Scope, now: datetime, last: int) -> tuple[list[OldFile], int] | None:
-        part = super().lease(table, scope, now, last)
+    def lease(
+        self, table: Table, cutoff: datetime, now: datetime, last: int
+    ) -> tuple[list[OldFile], int] | None:
+        part = super().lease(table, cutoff, now, last)
         self.step()
         return part
 
