@@ -18,7 +18,6 @@ from recours.core.errors import RunError
 from recours.core.text import clean
 from recours.host.files import PRIVATE, Access
 from recours.host.installation import pasteable
-from recours.host.terminal import width_of, wrapped
 
 # So many old log files are kept.
 FILES_KEPT = 10
@@ -58,16 +57,6 @@ class GuideFormatter(logging.Formatter):
         return self._redact(
             "\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in continuation)])
         )
-
-
-class _Screen(logging.StreamHandler[Any]):
-    """A console; the lines on a terminal break between words."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if width := width_of(self.stream):
-            return "\n".join(wrapped(line, width, indent=4) for line in text.split("\n"))
-        return text
 
 
 class _File(ConcurrentRotatingFileHandler):
@@ -215,7 +204,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: bool = False) -> Log:
     """Send log lines there and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunError."""
-    screen = logging.NullHandler() if quiet else _Screen(console or sys.stderr)
+    screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
     file = log.opened(screen)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)

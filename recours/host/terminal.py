@@ -25,16 +25,14 @@ def signs(text: str) -> int:
     return sum(1 + (unicodedata.east_asian_width(sign) in _WIDE) for sign in _COLOR.sub("", text))
 
 
-def wrapped(line: str, width: int, indent: int = 0) -> str:
+def wrapped(line: str, width: int) -> str:
     """A line in several, none longer than `width`; a longer word, such as a path, stands alone and whole.
 
     A command at its end is not broken either, if it fits on a line.
-
-    `indent`: of the further lines, unless the text hangs below a head.
     """
     heads = [match.end() for match in _HEAD.finditer(line) if signs(line[: match.end()]) <= width // 2]
     begin = max(heads, default=0)
-    margin = " " * max(indent, signs(line[:begin]))
+    margin = " " * signs(line[:begin])
     text = line[begin:]
     words = text.split(" ")
     command = _COMMAND.search(text)

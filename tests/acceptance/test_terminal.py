@@ -72,6 +72,7 @@ READING = re.compile(
 )
 BOXES = re.compile(r"[\u2500-\u259f]")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
+LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[.*")
 
 
 def commands(command: click.Command, name: str = "") -> Iterator[str]:
@@ -143,8 +144,8 @@ def words(text: str) -> set[str]:
 
 
 def assert_fits(shown: str, width: int) -> None:
-    """A longer line is one word, such as a path."""
-    lines = COLORS.sub("", shown).splitlines()
+    """A longer line is one word, such as a path, or of the log, whose form is the guide's."""
+    lines = [line for line in COLORS.sub("", shown).splitlines() if not LOGGED.fullmatch(line)]
     assert [line for line in lines if len(line) > width and len(line.split()) > 1] == []
     assert not BOXES.search(shown)
 
@@ -191,6 +192,10 @@ def test_the_verdict_has_a_color_on_a_terminal_unless_no_color_is_set(person: Pe
     assert re.match(rf"\x1b\[31m{verdict}\x1b\[0m\n", seen(person, 80, "status", "--check"))
     assert re.match(rf"{verdict}\n", seen(person, 80, "status", "--check", NO_COLOR="1"))
     assert "\x1b" not in person.types("status", "--check").stdout
+
+
+def test_a_line_of_the_log_is_never_broken(person: Person) -> None:
+    assert re.search(r"^.{19} - \[INFO\] - __main__ - ={70}$", seen(person, 80, "fetch"), re.MULTILINE)
 
 
 def test_a_path_is_alone_on_its_line(person: Person) -> None:

@@ -30,10 +30,6 @@ def test_a_line_breaks_between_words_and_hangs_below_its_head(line: str, shown: 
     assert wrapped(line, 20).split("\n") == shown
 
 
-def test_further_lines_of_a_log_are_indented() -> None:
-    assert wrapped("one two three four five", 20, indent=4) == "one two three four\n    five"
-
-
 def test_colors_take_no_room_and_emoji_take_two_signs() -> None:
     assert signs("\x1b[1mok\x1b[0m ✅") == 5
 
