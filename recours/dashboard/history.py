@@ -37,16 +37,17 @@ class History:
     def entries(
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
-        """All of them. What was attached is an attempt too, which says more of it, but not who did."""
+        """All of them, the latest first. What was attached is an attempt too, which says more of it, but not who did."""
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }
         entries = [
+            *(self._change(change) for change in changes if change.what != ChangeKind.ATTACHED),
             *(self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in attempts),
             *map(self._message, messages),
-            *(self._change(change) for change in changes if change.what != ChangeKind.ATTACHED),
         ]
-        return sorted(entries, key=lambda entry: entry.at, reverse=True)
+        # Of one time, the cause comes before its effect.
+        return sorted(entries, key=lambda entry: entry.at)[::-1]
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
         """`by`: the person who attached its document."""
