@@ -262,7 +262,7 @@ class _Page:
         if isinstance(visitor, NotAdmitted):
             raise _RefusedError(_refusal(request, texts, visitor))
         if acts and not visitor.may_act:
-            raise HTTPException(403, texts("Only operators may do that: RECOURS_PAGE_OPERATORS names them."))
+            raise HTTPException(403, texts("You may look, but not act: ask an operator to do it."))
         return settings, texts, visitor
 
     def _answer(

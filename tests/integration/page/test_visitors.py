@@ -217,8 +217,12 @@ def test_a_viewer_can_do_nothing_and_is_offered_nothing(
     put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
     for path in sorted(POST_ROUTES):
         shown = viewer.post(path)
-        assert (shown.status, "Only operators may do that" in shown.text) == (403, True), path
-    for path in ("/", "/claims", "/claim?reference=CLM-00000", "/carriers", "/account?number=1", "/mails"):
+        assert (shown.status, "You may look, but not act: ask an operator to do it." in shown.text) == (
+            403,
+            True,
+        ), path
+    of_claim = "/claim?reference=CLM-00000", "/erase?reference=CLM-00000"
+    for path in ("/", "/claims", "/claims/file", *of_claim, "/carriers", "/account?number=1", "/mails"):
         shown = viewer.get(path)
         assert (shown.status, "may look, not act" in shown.html) == (200, True), path
         offered = set(re.findall(r'action="(/[^"]*)"', shown.html))
