@@ -20,6 +20,7 @@ from recours.cli.common import (
     database_option,
     home,
     json_option,
+    refusal_text,
     report_faults,
     settings_for,
     tell_json,
@@ -139,7 +140,7 @@ def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, st
         ]
         notes = [f"set {carrier.missing}"] if carrier.missing else []
         if refusal and (carrier.stopped or not carrier.missing):
-            notes.append(_refusal_text(refusal, texts))
+            notes.append(refusal_text(refusal, texts))
         elif carrier.unavailable_since:
             since = texts.minute(carrier.unavailable_since)
             notes.append(f"unavailable: no call has been answered since {since}")
@@ -234,7 +235,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) 
             result = rehearse_number(app, spec.key, number)
             at = app.clock.now()
     if isinstance(result, Refusal):
-        say_error(f"Not tried: {_refusal_text(result, texts)}.")
+        say_error(f"Not tried: {refusal_text(result, texts)}.")
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:
@@ -294,11 +295,6 @@ def _parcel_text(outcome: Outcome, texts: Localized) -> str:
         text += f"; delivered {texts.minute(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
         text += f", signed by {delivery.signatory}" if delivery.signatory else ""
     return text
-
-
-def _refusal_text(refusal: Refusal, texts: Localized) -> str:
-    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
-    return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
 
 
 _account_option = click.option(

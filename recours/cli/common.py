@@ -30,6 +30,8 @@ from recours.cli.console import (
 )
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
+from recours.core.localized import Localized
+from recours.core.pauses import Refusal
 from recours.fleet.job_queue import NoFleetError
 from recours.host.files import publish, read_regular
 from recours.host.home import NoHomeError
@@ -148,6 +150,12 @@ def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now:
     for problem in problems:
         echo(harmless(f"! {sentences.sentence(problem, now)}"))
         echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
+
+
+def refusal_text(refusal: Refusal, texts: Localized) -> str:
+    """Why an account takes no call, and until when."""
+    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
+    return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
 
 
 def unknown_claim(app: App, reference: str) -> click.BadParameter:

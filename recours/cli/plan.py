@@ -5,15 +5,22 @@ from math import ceil
 
 import click
 
-from recours.cli.common import database_option, json_option, show_problems, tell_json, with_app
-from recours.cli.console import Table, echo, number_option, show
+from recours.cli.common import (
+    database_option,
+    json_option,
+    refusal_text,
+    show_problems,
+    tell_json,
+    with_app,
+)
+from recours.cli.console import Table, echo, harmless, number_option, show
 from recours.core.accounts import carrier_of
 from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.host.installation import pasteable
 from recours.reporting.claim_reports import plan_for
-from recours.reporting.plan import CarrierPlan, Day, Plan, opening_of
+from recours.reporting.plan import CarrierPlan, Day, Plan
 from recours.reporting.problems import OF_LATE_CLAIMS, VerdictSentences
 from recours.reporting.snapshot import Reports
 from recours.runs.worker import PODRetryScheduler
@@ -75,10 +82,8 @@ def _show(plan: Plan, texts: Localized) -> None:
     if more := len(plan.carriers) - len(carriers):
         echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
     for account in (plan.accounts[carrier.key] for carrier in carriers):
-        if closing := account.closing:
-            opens_at = opening_of(closing)
-            until = f" until {texts.minute(opens_at)}" if opens_at and not closing.stopped else ""
-            echo(f"{account.name} is closed{until}: {closing.reason}")
+        if account.closing:
+            echo(pasteable(harmless(refusal_text(account.closing, texts))))
     show(Table("Days", ("Day", *_COUNTS), [_day_row(day, texts) for day in plan.days], frozenset(_COUNTS)))
 
 

@@ -93,6 +93,11 @@ def test_what_is_mistyped_is_said(typist: Person, arguments: list[str], says: st
     assert says in done.stderr
 
 
+def test_it_says_once_why_a_carrier_takes_no_call(person: Person) -> None:
+    output = person.does("plan", CHRONOPOST_ACCOUNT="")
+    assert "\nChronopost has no credentials: set CHRONOPOST_ACCOUNT" in output
+
+
 def test_a_database_without_claims(typist: Person) -> None:
     assert typist.does("plan", "--hours", "1").splitlines()[1:] == ["No claims are due, now or later."]
     output = typist.json("plan", "--hours", "1")
