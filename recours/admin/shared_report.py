@@ -7,7 +7,7 @@ and a code that a table of the carrier's client has, where the simulation has su
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,7 +25,8 @@ from recours.core.outcome import CallError, begins_as
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import HttpRequest
 
-_OF_A_CODE = re.compile(r"(?:code|type|status|statusnumber|stat|error)$", re.IGNORECASE)
+_OF_A_CODE = re.compile(r"(?:code|type|status|statusnumber|stat|error)(?:\[\])?$", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://[^/?]*")
 _ITEM = "[]"  # of a list
 _TYPES: Mapping[type, str] = {
     bool: "true or false", int: "number", float: "number", dict: "object", list: "list", type(None): "null",
@@ -71,7 +72,9 @@ def _answer_lines(answer: Response, documented: "_Documented") -> Iterator[str]:
     forms: defaultdict[str, set[str]] = defaultdict(set)
     for shown, value in documented.fields(answer):
         forms[shown].add(documented.form(shown, value))
-    content = "fields" if forms else begins_as(answer.body, html=True) or "nothing that can be read"
+    content = begins_as(answer.body, html=True)
+    if content is None:
+        content = "nothing that can be read" if _tree(answer.body) is None else "fields"
     yield f"HTTP {answer.status}, {content}"
     for shown, values in sorted(forms.items()):
         yield f"  {shown}: {', '.join(sorted(values)[:_MOST_FORMS])}"
@@ -85,17 +88,18 @@ def _tree(body: bytes) -> Any:
     if tree is not None:
         return tree
     root = soap.parse(body)
-    return None if root is None else {root.tag: _of_element(root)}
+    return None if root is None else _of_elements([root])
 
 
-def _of_element(element: Any) -> Any:
-    """As JSON would have it: a name that comes again is a list."""
-    if not len(element):
-        return (element.text or "").strip() or None
-    parts: defaultdict[str, list[Any]] = defaultdict(list)
-    for part in element:
-        parts[part.tag].append(_of_element(part))
-    return {name: values if len(values) > 1 else values[0] for name, values in parts.items()}
+def _of_elements(elements: Iterable[Any]) -> dict[str, Any]:
+    """As JSON would have them: a name that comes again is a list, and an attribute a field beside its element."""
+    fields: defaultdict[str, list[Any]] = defaultdict(list)
+    for element in elements:
+        fields[element.tag].append(_of_elements(element) or (element.text or "").strip() or None)
+        for name, value in element.attrib.items():
+            if not name.startswith("xmlns"):
+                fields[f"{element.tag}@{name}"].append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -144,7 +148,8 @@ class _Documented:
                 yield f"header {name.lower()}", value
 
     def shown_path(self, path: str) -> str:
-        return "/".join(step if step in self.steps else "?" for step in path.partition("?")[0].split("/"))
+        path = _ORIGIN.sub("", path).partition("?")[0]
+        return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
     def form(self, shown: str, value: Any) -> str:
         """A known code where a code belongs; of all else the type, and what signs a short text is made of."""

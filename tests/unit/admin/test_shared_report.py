@@ -45,7 +45,9 @@ def recording_of(carrier: str, scenario: Scenario = Scenario.FULL_EVIDENCE) -> R
             answer = super().send(request)
             body = answer.body.decode("utf-8", "surrogateescape")
             call = {"status": answer.status, "headers": dict(answer.headers), "body": body}
-            calls.append({"request": {"method": request.method, "path": request.path}} | call)
+            calls.append(
+                {"request": {"method": request.method, "path": request.origin + request.path}} | call
+            )
             return answer
 
     sender = Recorder(box, _Documented(frozenset()))
@@ -66,7 +68,7 @@ def planted(recording: Recording, secrets: list[str], tags: list[str]) -> Record
             ("error", "message", "args", "Content-Type", "Retry-After"), secrets, strict=False
         ):
             headers[name] = secret
-        path = "/".join([call["request"]["path"], *secrets])
+        path = "/".join(["", tags[0], call["request"]["path"], *secrets])
         request = {"method": "GET", "path": f"https://{tags[0]}.example{path}?{tags[1]}={secrets[1]}"}
         changed = {"request": request, "status": call["status"], "headers": headers}
         calls += [
@@ -98,6 +100,7 @@ def _json(body: str, secrets: list[str]) -> str:
 def _xml(body: str, secrets: list[str], tags: list[str]) -> str:
     values = cycle(secrets)
     changed = re.sub(r">[^<]+<", lambda _: f">{next(values)}<", body)
+    changed = re.sub(r' ([a-z-]+)="[^"]*"(?=[^<>?]*>)', lambda name: f' {name[1]}="{next(values)}"', changed)
     more = "".join(
         f'<{tag} {tag}="{secret}"><code>{secret}</code><{tag}>{secret}</{tag}></{tag}>'
         for tag, secret in zip(tags, secrets, strict=True)
@@ -156,6 +159,13 @@ def test_known_codes_and_differences_are_in_the_report() -> None:
     assert lines[f"{of_package}.?.type"] == "text A"
     assert lines["documented, and not there"] == f"{of_package}.deliveryInformation.receivedBy"
     assert "1. GET /api/track/v1/details/?" in report
+
+
+def test_a_document_is_named_and_an_attribute_is_a_field() -> None:
+    report = shared_report(recording_of("amazon_shipping"))
+    assert "\n3. GET /delivery-images/signature.png\nHTTP 200, image/png\n" in report
+    report = shared_report(recording_of("dhl_parcel_de"))
+    assert "\n  data.data.data.data@standard-event-code[]: code " in report
 
 
 def test_an_error_in_place_of_an_answer_has_its_kind() -> None:
