@@ -434,7 +434,7 @@ class Actions:
         """
         with self._translating_errors():
             eraser = Eraser(self.app, self.by)
-            if client:
+            if client is not None:
                 subject = eraser.of_client(client)
             else:
                 subject = eraser.of_deleted() if deleted else eraser.of_claims(references)

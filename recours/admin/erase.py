@@ -13,7 +13,7 @@ from recours.database.erasing import ClaimErasure, Erased, OfClient
 from recours.database.pruning import DatabasePast
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase, erase_unrecorded
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import can_be_reference, unknown_claim
 
 _ERASE = "erase"  # instead of a run, in manifests
@@ -47,9 +47,11 @@ class Eraser:
 
     def of_claims(self, references: Sequence[str]) -> Subject:
         known = self._erasure.known_as([name for name in references if can_be_reference(name)])
-        if unknown := [unknown_claim(self.app.claims, name) for name in references if name not in known]:
+        if unknown := [
+            unknown_claim(self.app.claims, name) for name in references if name not in known.values()
+        ]:
             raise ClaimsRefusedError(*unknown)
-        return Subject({claim_id: reference for reference, claim_id in known.items()})
+        return Subject(known)
 
     def of_client(self, named: Any) -> Subject:
         """By address or id. Of an address that no client has any more, there may be mails and accounts."""
@@ -62,8 +64,7 @@ class Eraser:
         client = accounts.client(named)
         with_address = accounts.store.client_of(client.email) if client.email else []
         others = [other.id for other in with_address if other.id != client.id]
-        claims = dict.fromkeys(self._erasure.claims_of(client), "")
-        return Subject(claims, OfClient(client.email, client, others))
+        return Subject(self._erasure.claims_of(client), OfClient(client.email, client, others))
 
     def of_deleted(self) -> Subject:
         return Subject(dict.fromkeys(self._erasure.claims_left(), ""))
@@ -85,9 +86,12 @@ class Eraser:
         write_manifests(app.settings, app.database, _ERASE, app.clock)
         with app.database.outside_transactions() as connection:
             app.database.dialect.empty_log(connection)
-        refusals = [
-            ClaimRefusal(Unfit.LEASED, reference or f"id {clean(claim_id, 60)}")
-            for claim_id, reference in subject.claims.items()
-            if claim_id not in finished
-        ]
+        refusals = []
+        for claim_id, reference in subject.claims.items():
+            name = reference or f"id {clean(claim_id, 60)}"
+            if claim_id in erased.refused:
+                facts = {"why": clean(erased.refused[claim_id], 300)}
+                refusals.append(ClaimRefusal("not_erased", name, facts=facts))
+            elif claim_id not in finished:
+                refusals.append(ClaimRefusal("in_use", name))
         return erased, refusals

@@ -33,7 +33,7 @@ from recours.core.mail import OPEN_STATES, MailState
 from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.client_accounts import ClientAccounts
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseError
 from recours.database.pruning import (
     NO_TEXT,
     OLD_ATTEMPT,
@@ -79,6 +79,7 @@ class Erased:
     mails: int = 0
     accounts: int = 0
     undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
+    refused: dict[Any, str] = field(default_factory=dict)  # claims that the service's database keeps, and why
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class OfClient:
         """Its mails, and those to the operator that name it."""
         if not self.address:
             return false()
-        names_it = and_(_m.client_id.is_(None), _m.plain.contains(self.address, autoescape=True))
+        names_it = and_(_m.client_id.is_(None), _m.plain.icontains(self.address, autoescape=True))
         return or_(self.mails, names_it)
 
     @property
@@ -133,23 +134,22 @@ class ClaimErasure:
 
     # ---------------------------------------------------------------- what there is
 
-    def known_as(self, references: Sequence[str]) -> dict[str, Any]:
-        """The ids of the claims of these references that there are, or were before the service deleted them."""
+    def known_as(self, references: Sequence[str]) -> dict[Any, str]:
+        """All claims of these references: one may have been used again after the service had deleted its claim."""
         reference = self._border.text("claim_reference")
-        of_service = select(reference, self._border.key).where(reference.in_(references))
-        gone = self._gone(_c.seen_reference, _c.claim_id).where(_c.seen_reference.in_(references))
-        return {row[0]: row[1] for query in (gone, of_service) for row in self._database.all(query)}
+        return self._known(reference.in_(references), _c.seen_reference.in_(references))
 
-    def claims_of(self, client: ServiceClient) -> list[Any]:
-        """The ids of a client's claims; also of those that the service has deleted."""
-        of_service = select(self._border.key).where(self._border.text("client_id") == str(client.id))
-        gone = self._gone(_c.claim_id).where(_c.seen_client == str(client.id))
-        return [key for query in (of_service, gone) for key in self._database.scalars(query)]
+    def claims_of(self, client: ServiceClient) -> dict[Any, str]:
+        client_id = str(client.id)
+        return self._known(self._border.text("client_id") == client_id, _c.seen_client == client_id)
 
-    def _gone(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """Our rows of claims that the service has deleted."""
-        query = select(*columns).select_from(self._with_service(claims))
-        return query.where(self._border.key.is_(None))
+    def _known(self, of_service: ColumnElement[bool], of_deleted: ColumnElement[bool]) -> dict[Any, str]:
+        """The references of claims that there are, and of claims that the service has deleted, by their ids."""
+        key = self._border.key
+        existing = select(key, self._border.text("claim_reference")).where(of_service)
+        deleted = select(_c.claim_id, _c.seen_reference).select_from(self._with_service(claims))
+        queries = existing, deleted.where(key.is_(None), of_deleted)
+        return {row[0]: row[1] or "" for query in queries for row in self._database.all(query)}
 
     def claims_left(self) -> list[Any]:
         """The ids of claims that the service has deleted, or whose erasure died, and of which there is something."""
@@ -173,7 +173,8 @@ class ClaimErasure:
         erased = Erased(claims=len(ids))
         mail_ids: set[int] = set()
         if client:
-            erased.accounts = len(self._accounts(client))
+            accounts = select(func.count()).where(client.accounts, _own.removed_at.is_(None))
+            erased.accounts = self._database.scalar(accounts)
             mail_ids.update(self._database.scalars(select(_m.id).where(client.texts)))
         for part in _parts(ids):
             erased.documents += self._documents(part)
@@ -193,10 +194,10 @@ class ClaimErasure:
     def erase(
         self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime], erased: Erased
     ) -> set[Any]:
-        """Erase claims, a part at a time, and count what was erased; returns which. The others are in use at this moment."""
+        """Erase claims, a part at a time, and count what was erased; returns which. The others are in use, or refused."""
         finished: set[Any] = set()
         for part in _parts(ids):
-            taken = self._bury(part, now(), erased)
+            taken = self._bury_all(part, now(), erased)
             documents = self._documents(taken)
             erased.undeleted |= self._erase_files(taken, erase_file, now)
             erased.documents += documents - self._documents(taken)
@@ -216,6 +217,18 @@ class ClaimErasure:
                 delete_files(self.past, table, part, erase_file, now, pruned)
         return pruned.undeleted
 
+    def _bury_all(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
+        """Bury all at once; if a rule of the service's refuses one, each for itself."""
+        try:
+            return self._bury(ids, now, erased)
+        except DatabaseError as fault:
+            if not fault.is_of_rules:
+                raise
+            if len(ids) == 1:
+                erased.refused[ids[0]] = fault.message
+                return []
+        return [key for claim_id in ids for key in self._bury_all([claim_id], now, erased)]
+
     def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
         border = self._border
@@ -228,7 +241,7 @@ class ClaimErasure:
             taken = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
             event_ids = _event_ids(taken)
             # Mails are found by their events. One that is about other claims too loses all its text.
-            erased.mails += _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
+            count = _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
             connection.execute(delete(mail_events).where(_me.event_id.in_(event_ids)))
             for table in (events, changes):
                 connection.execute(delete(table).where(table.c.claim_id.in_(taken)))
@@ -236,6 +249,7 @@ class ClaimErasure:
             rows_of_service = [border.parameters(key, border.no_values) for key in taken if key in there]
             if rows_of_service and border.no_values:
                 connection.execute(border.update(border.no_values, if_unedited=False), rows_of_service)
+        erased.mails += count
         return taken
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:

@@ -31,6 +31,10 @@ _SENTENCES: dict[str, str] = {
     ),
     Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
     "erased": ERASED,
+    "in_use": N_("{reference} is in use by a run or by the service right now; try again in a minute."),
+    "not_erased": N_(
+        "{reference} was not erased: the service's database refuses any change to its row ({why})."
+    ),
     "changed": N_("{what} changed at this very moment; nothing was done, try again."),
     "has_failed": N_(
         "{reference} is enrolled: its first fetch failed. 'recours why {reference}' says what comes next."

@@ -153,6 +153,8 @@ def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -
     assert "Not erased: backups, logs" in said
     assert where(service, SECRET) == []
     assert where(service, ADDRESS) in (["clients"], ["clients", "file"])  # the service's own
+    shown = person.does("erase", "--client", ADDRESS, "--dry-run")
+    assert "claims 2, documents 0, e-mails 0, carrier accounts 0." in shown
     assert not [path for path in files if path.exists()]
     assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
 
@@ -215,7 +217,7 @@ def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Act
     service.sql("UPDATE recours_claims SET lease_token = 'run', lease_until = ? WHERE claim_id = 3", until)
     results = actions.erase(client=ADDRESS)
     assert "claims 1," in results[0].sentence
-    assert "is being fetched by another run right now" in results[-1].sentence
+    assert results[-1].sentence.startswith("CLM-0003 is in use by a run or by the service right now")
     assert service.sql("SELECT stage FROM recours_claims WHERE claim_id IN (1, 3) ORDER BY 1") == [
         ("erased",),
         ("settled",),
@@ -223,6 +225,25 @@ def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Act
     service.clock.advance(timedelta(minutes=6))
     assert all(result.is_done for result in actions.erase(client=ADDRESS))
     assert where(service, SECRET) == []
+
+
+def test_what_the_service_refuses_is_left_and_named(service: Service, actions: Actions) -> None:
+    """3 has no document: no other claim of the client's may lose its own."""
+    service.sql("CREATE UNIQUE INDEX rule ON claims (client_id) WHERE id IN (1, 3) AND pod_url IS NULL")
+    results = actions.erase(client=ADDRESS)
+    assert "claims 1," in results[0].sentence
+    assert results[-1].sentence.startswith("CLM-0001 was not erased: the service's database refuses")
+    assert len(files_of(service, 1)) == 1
+    service.sql("DROP INDEX rule")
+    assert all(result.is_done for result in actions.erase(client=ADDRESS))
+    assert where(service, SECRET) == []
+
+
+def test_all_claims_that_had_a_reference_are_erased(service: Service, actions: Actions) -> None:
+    service.sql("DELETE FROM claims WHERE id = 3")
+    service.sql("UPDATE recours_claims SET seen_reference = 'CLM-0001' WHERE claim_id = 3")
+    assert "claims 2," in actions.erase(["CLM-0001"])[0].sentence
+    assert service.sql("SELECT count(*) FROM recours_claims WHERE stage = 'erased'") == [(2,)]
 
 
 def test_what_a_run_stored_before_it_died_goes_too(service: Service, actions: Actions) -> None:
@@ -291,6 +312,7 @@ def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
         ((), "one of them"),
         (("CLM-0001", "--deleted", "--yes"), "one of them"),
         (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),
+        (("--client", "", "--yes"), "There is no client"),
         (("--client", "99", "--yes"), "There is no client 99"),
         (("--client", "mistyped@shop.example", "--yes"), "There is no client mistyped@shop.example"),
     ):
