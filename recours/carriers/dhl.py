@@ -27,7 +27,7 @@ from recours.core.sentences import Sentence
 SPEC = CarrierSpec(
     key="dhl",
     name="DHL",
-    spellings=("DHL Unified", "DHL eCommerce"),
+    spellings=("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce"),
     limits={None: "250/day@UTC,1/second"},  # the published limits of the smallest plan
     credentials=(("DHL_API_KEY",),),
     base_url="https://api-eu.dhl.com",

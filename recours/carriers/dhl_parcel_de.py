@@ -45,7 +45,7 @@ _USER = ("DHL_PARCEL_DE_USER", "DHL_PARCEL_DE_PASSWORD")
 SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
-    spellings=("DHL Parcel", "DHL Paket", "DHL Paket DE", "DHL Parcel Germany"),
+    spellings=("DHL Paket DE", "DHL Parcel Germany"),
     # Our choice: the vendor publishes none. Three a second: one public client says so of the service's former address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
     credentials=((*_APPLICATION, *_USER),),

@@ -36,8 +36,8 @@ _CLIENTS: tuple[type[Client], ...] = (
 _SUBSTITUTES = (
     # The form of Express waybills; Unified gives the status of any parcel, and seldom a document.
     Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
-    # Claims that say "DHL Paket" or "DHL Parcel" may be of any division.
-    Substitute("dhl_parcel_de", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
+    # People call the parcels of any division so.
+    Substitute("dhl", "dhl_parcel_de", preferred=True, names=("DHL Paket", "DHL Parcel")),
     Substitute("dhl_parcel_de", "dhl"),
     # La Poste knows the status of Colissimo parcels, and gives no document.
     Substitute("colissimo", "laposte"),

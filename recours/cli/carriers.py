@@ -122,11 +122,11 @@ def _show(settings: Settings, listing: _Listing) -> None:
             echo(f"{'':<{widths[0]}}  {harmless(note)}")
     catalog = make_catalog(settings)
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
-        if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
-            claimed = catalog.name_of(substitute.claimed)
+        names = substitute.names or (catalog.name_of(substitute.claimed),)
+        if substitute.served_by in catalog.keys_of(names[0]):
             served_by = catalog.name_of(substitute.served_by)
             number = f" with a {served_by} number" if substitute.numbers else ""
-            echo(f"{claimed} claims{number} use the {served_by} account.")
+            echo(f"{' and '.join(names)} claims{number} use the {served_by} account.")
 
 
 def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, str, str], list[str]]]:

@@ -148,6 +148,7 @@ class Substitute(NamedTuple):
     served_by: str
     numbers: re.Pattern[str] | None = None  # only claims with such a number
     preferred: bool = False  # even if the claimed carrier has credentials of its own
+    names: tuple[str, ...] = ()  # only claims that write the carrier's name so
 
 
 class Catalog:
@@ -194,11 +195,10 @@ class Catalog:
 
     def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:
         """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
-        key = self.keys_by_name.get(fold(name))
-        for substitute in self._substitutes_of(key, self._configured_for(client_id)):
+        for substitute in self._substitutes_of(name, self._configured_for(client_id)):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
                 return substitute.served_by
-        return key
+        return self.keys_by_name.get(fold(name))
 
     def resolve_again(
         self, served: str | None, name: str, number: str | None, client_id: Any = None
@@ -251,7 +251,7 @@ class Catalog:
             self.configured,
             *(self.configured.union(accounts) for accounts in self.of_clients.values()),
         }:
-            substitutes = self._substitutes_of(key, configured)
+            substitutes = self._substitutes_of(name, configured)
             served_by_itself = all(substitute.numbers for substitute in substitutes)
             keys += [
                 *([key] if served_by_itself else []),
@@ -266,13 +266,16 @@ class Catalog:
         )
         return [*carriers, *(str(key) for key in of_clients if key.carrier in carriers)]
 
-    def _substitutes_of(self, key: str | None, configured: Collection[str]) -> list[Substitute]:
+    def _substitutes_of(self, name: str, configured: Collection[str]) -> list[Substitute]:
+        folded = fold(name)
+        key = self.keys_by_name.get(folded)
         return [
             substitute
             for substitute in self.substitutes
             if substitute.claimed == key
             and substitute.served_by in configured
             and (substitute.preferred or key not in configured)
+            and (not substitute.names or folded in map(fold, substitute.names))
         ]
 
     def spec_of(self, key: str) -> CarrierSpec | None:

@@ -65,6 +65,7 @@ def test_the_table_shows_every_carrier_its_credentials_and_its_limits(person: Pe
 def test_the_table_says_whose_account_serves_whose_claims(person: Person, box: Sandbox) -> None:
     both = person.types("carriers").stdout
     assert "DHL claims with a DHL Express number use the DHL Express account." in both
+    assert "DHL Paket and DHL Parcel claims use the DHL Parcel DE account." in both
     assert "Colissimo claims" not in both
     person.settings = box.environment("laposte")
     alone = person.types("carriers").stdout

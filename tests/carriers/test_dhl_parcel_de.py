@@ -184,10 +184,20 @@ def test_twenty_parcels_share_a_call() -> None:
         ("DHL Paket", "1234567891", {"dhl", "dhl_express"}, "dhl_express"),
         ("DHL Paket", "1234567891", {"dhl_express", "dhl_parcel_de"}, "dhl_express"),
         ("DHL", NUMBER, {"dhl", "dhl_parcel_de"}, "dhl"),
+        ("DHL", NUMBER, {"dhl_parcel_de"}, "dhl"),
+        ("DHL Paket", NUMBER, set(), "dhl"),
+        ("dhl-parcel", NUMBER, {"dhl_express"}, "dhl"),
     ],
 )
 def test_other_accounts_of_dhl_serve_its_claims(name: str, number: str, accounts: set[str], key: str) -> None:
-    assert CATALOG.with_accounts(accounts).resolve(name, number) == key
+    catalog = CATALOG.with_accounts(accounts)
+    assert catalog.resolve(name, number) == key
+    assert key in catalog.keys_of(name)
+
+
+def test_only_claims_that_say_so_are_under_its_key() -> None:
+    catalog = CATALOG.with_accounts({"dhl", "dhl_parcel_de"})
+    assert (catalog.keys_of("DHL"), catalog.keys_of("dhl paket")) == (("dhl",), ("dhl_parcel_de",))
 
 
 # ---------------------------------------------------------------- the status
