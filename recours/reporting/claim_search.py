@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 
-from recours.core.carrier import Catalog, fold
+from recours.core.carrier import Catalog
 from recours.core.claim import DUE, FetchStatus, Stage
 from recours.core.text import is_text, plain
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
@@ -198,7 +198,7 @@ class Search:
     def _keys_by_name(self) -> dict[str, str]:
         """The carriers that the service's claims name, however they are written."""
         names = self.connection.scalars(select(self.border.text("carrier")).distinct())
-        keys = {name: self.catalog.keys_by_name.get(fold(name)) for name in names if name}
+        keys = {name: self.catalog.resolve(name) for name in names if name}
         return {name: key for name, key in keys.items() if key}
 
     # ---------------------------------------------------------------- searched for

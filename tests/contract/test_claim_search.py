@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Text, delete, insert, text
 
+from recours.carriers import registry
 from recours.carriers.chronopost import SPEC
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
@@ -307,6 +308,19 @@ def test_each_order_has_the_unknown_last_and_of_the_alike_the_newest_first(
         assert [one.claim.reference for one in found] == expected(rows, ALL, sort, descending=descending), (
             sort
         )
+
+
+def test_a_claim_without_our_row_is_found_by_the_carrier_whose_account_would_serve_it(
+    records: DatabaseRecords,
+) -> None:
+    put(records, [{"order_id": "O", "carrier": "DHL Paket", "amount_requested": 1}])
+    catalog = registry.CATALOG.with_accounts({"dhl", "dhl_parcel_de"})
+    searched = DatabaseRecords(records.database, catalog)
+    found = {
+        name: searched.matching(ClaimFilter(carriers=catalog.keys_of(name))).references
+        for name in ("DHL", "DHL Paket")
+    }
+    assert found == {"DHL": [], "DHL Paket": ["CLM-0"]}
 
 
 def test_a_listed_claim_names_its_client_its_order_and_its_customer(records: DatabaseRecords) -> None:
