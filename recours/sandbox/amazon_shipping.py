@@ -88,13 +88,7 @@ class AmazonShipping(GivesTokens):
             return _read_token(request)
         if request.path == _TRACKING:
             return _read_tracking(request)
-        # An image's address is good as it was given only.
-        json_api.needs(request, "GET", page(405, "Method not allowed", ""))
-        values = json_api.first_values(request.query)
-        number = values.get("number", "")
-        if request.path not in (_PHOTO, _SIGNATURE) or values != {**_SIGNED, "number": number}:
-            raise BadRequestError(_no_image())
-        return Question("image", number, details={"path": request.path})
+        return _read_image(request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
         if token is None:
@@ -145,6 +139,18 @@ def _read_tracking(request: HttpRequest) -> Question:
         goes_on=DOCUMENT_IS_THERE,
         bearer=request.headers.get("x-amz-access-token") or "none",
     )
+
+
+def _read_image(request: HttpRequest) -> Question:
+    """S3 takes an address as it was given only, and no header of Amazon's or account that its signature does not name."""
+    json_api.needs(request, "GET", page(405, "Method not allowed", ""))
+    values = json_api.first_values(request.query)
+    number = values.get("number", "")
+    is_address = request.path in (_PHOTO, _SIGNATURE) and values == {**_SIGNED, "number": number}
+    shows_account = any(name == "authorization" or name.startswith("x-amz") for name in request.headers)
+    if not is_address or shows_account:
+        raise BadRequestError(_no_image())
+    return Question("image", number, details={"path": request.path})
 
 
 # ---------------------------------------------------------------- answers

@@ -2,9 +2,10 @@
 
 Sources of the facts: the notes, schemas and answers of DHL's sandbox in karrio's connector `dhl_parcel_de`, the vendor's table
 of events of July 2024 there, and public clients. Inferred: that the gateway refuses a request that is not as described, that a
-call about several parcels names those that are unknown, and that another customer's parcel is unknown (NOT_OURS). There is no
-word for "there will be no signature": POD_LATE, POD_NEVER and POD_NONE are code 100; POD_UNSAID is a list without one.
-IN_TRANSIT shows another status at each try. Operations and attributes that a fetch does not need are refused.
+call about several parcels names those that are unknown, that one wrong check digit spoils all of it, and that another customer's
+parcel is unknown (NOT_OURS). There is no word for "there will be no signature": POD_LATE, POD_NEVER and POD_NONE are code 100;
+POD_UNSAID is a list without one. IN_TRANSIT shows another status at each try. Operations and attributes that a fetch does not
+need are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ _ERRORS = {
     Scenario.ACCOUNT_DENIED: ("62", "Authorization error"),
     Scenario.SYSTEM_ERROR: ("-1000", "Technical error"),
 }
+# Of a number's digits, in turn, by how many it has: 12: an identcode; 20: GS1.
+_WEIGHTS = {12: (4, 9), 20: (3, 1)}
 _WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # in turn
 _UNAUTHORIZED = json_api.problem(401, "Unauthorized", "Unauthorized for given resource.")
 _OF_THE_GATEWAY = {
@@ -99,7 +102,9 @@ class DhlParcelDe(soap.ListsParcels):
             return _error(*state.alternate(_WRONG_LOGIN)) if question.account else _UNAUTHORIZED
         if scenario in _OF_THE_GATEWAY:
             return json_api.problem(*_OF_THE_GATEWAY[scenario])
-        return _error(*_ERRORS[scenario]) if scenario in _ERRORS else None
+        if scenario in _ERRORS:
+            return _error(*_ERRORS[scenario])
+        return None if _is_checked(question.number) else _error("41", "IDC checksum invalid")
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         if question.tracking:
@@ -114,10 +119,20 @@ class DhlParcelDe(soap.ListsParcels):
         return _answer("piece-shipment-list", {} if is_good else _NO_DATA, "".join(items))
 
     def example(self, digits: str, serial: int) -> str:
-        """The check digit: every second digit counts three times."""
         number = f"{_PREFIX}{digits}{serial:08d}"
-        total = 3 * sum(map(int, number[::2])) + sum(map(int, number[1::2]))
-        return f"{number}{-total % 10}"
+        return number + _check_digit(number)
+
+
+def _check_digit(digits: str) -> str:
+    """The last digit of a number that begins with these."""
+    first, second = _WEIGHTS[len(digits) + 1]
+    return str(-(first * sum(map(int, digits[::2])) + second * sum(map(int, digits[1::2]))) % 10)
+
+
+def _is_checked(number: str) -> bool:
+    """Tell whether a number's last digit is right, if it has one that checks the others."""
+    has_check_digit = number.isdigit() and len(number) in _WEIGHTS
+    return not has_check_digit or number[-1] == _check_digit(number[:-1])
 
 
 # ---------------------------------------------------------------- requests

@@ -5,6 +5,7 @@ A new carrier is in here by being in the registry. What it does otherwise than m
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,7 @@ from tests.fakes.simulated import (
     USUAL,
     USUAL_STATUS,
     SandboxSession,
+    as_received,
     client_of,
     quiet_sandbox,
 )
@@ -268,6 +270,22 @@ def test_numbers_are_of_the_carriers_form_and_their_digits_choose(carrier: str) 
             assert malformed(number, spec) is None
             assert malformed(f"{number}\n", spec) is not None
             assert not spec.is_doubtful(number)
+
+
+@pytest.mark.parametrize("number", ["00340434161094015903", "563102430314"])
+def test_a_wrong_check_digit_is_refused_where_the_carrier_refuses_it(number: str) -> None:
+    session = SandboxSession(client_of("dhl_parcel_de"), number, S.DELIVERED)
+    assert as_failure(session.fetch()).kind is ErrorKind.INVALID_TRACKING
+
+
+@pytest.mark.parametrize("header", ["x-amz-access-token", "Authorization"])
+def test_a_link_to_an_image_is_not_taken_with_an_account(header: str) -> None:
+    session = a_session("amazon_shipping", S.DELIVERED)
+    session.fetch()
+    image = session.asked[-1][1]
+    shown = replace(image, headers={**image.headers, header: "sandbox"})
+    answers = [session.box.answer(as_received(request)) for request in (image, shown)]
+    assert [answer.status for answer in answers] == [200, 403]
 
 
 @of_every_carrier
