@@ -38,6 +38,7 @@ from recours.runs.ports import Clock, Reservation
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
 _CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
+_MOST_ORIGINS = 20
 _HEADERS = dict(default_headers())
 
 
@@ -108,6 +109,9 @@ class Http:
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
+        if len(self._routes) > _MOST_ORIGINS:
+            # Answers may link to ever new hosts, and each would keep a connection.
+            self._routes.clear()
         try:
             for header in request.headers.items():
                 # http.client lets a value of several lines through if the next ones are indented.

@@ -1,6 +1,7 @@
 """One HTTP call against servers that misbehave, on real sockets: bounded in time, in size, in repeats."""
 
 import errno
+import gc
 import gzip
 import socket
 import ssl
@@ -97,6 +98,11 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        _, *serving = self._threads
+        return sum(thread.is_alive() for thread in serving)
 
     def _accept(self) -> None:
         while not self.stopped.is_set():
@@ -379,6 +385,17 @@ def test_origins_asked_in_turns_keep_their_connections() -> None:
             http.send(replace(ASK, origin=other.url))
         assert (one.connections, other.connections) == (1, 1)
         assert (len(one.received), len(other.received)) == (3, 3)
+
+
+def test_hosts_that_are_always_new_do_not_keep_their_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(keeps) as server:
+        address = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_named: address)
+        http = Http(server.url, 5, 5, 5)
+        for n in range(100):
+            http.send(replace(ASK, origin=f"http://h{n}.example:{server.port}"))
+        gc.collect()
+        wait_until(lambda: server.open_connections < 50, "connections stay open", seconds=5)
 
 
 def test_connections_outlast_the_threads_that_made_them() -> None:
