@@ -6,6 +6,7 @@ each call takes a unit of the carrier's quota first, and only the session knows 
 
 import http.client
 import io
+import logging
 import os
 import socket
 import threading
@@ -40,6 +41,9 @@ _PIECE = 64 * 1024
 _CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
 _MOST_ORIGINS = 20
 _HEADERS = dict(default_headers())
+
+# Of an answer with an odd header it logs the URL, whose query may be a secret: a password, or a signature.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):

@@ -398,6 +398,13 @@ def test_hosts_that_are_always_new_do_not_keep_their_connections(monkeypatch: py
         wait_until(lambda: server.open_connections < 50, "connections stay open", seconds=5)
 
 
+def test_an_odd_header_has_no_url_logged(caplog: pytest.LogCaptureFixture) -> None:
+    odd = b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n"
+    with Server(says(odd)) as server:
+        Http(server.url, 5, 5, 5).send(Request("GET", "/?password=hunter2"))
+    assert caplog.text == ""
+
+
 def test_connections_outlast_the_threads_that_made_them() -> None:
     begin = threading.Barrier(3)
 
