@@ -30,6 +30,8 @@ def wrapped(line: str, width: int) -> str:
 
     A command at its end is not broken either, if it fits on a line.
     """
+    if signs(line) <= width:
+        return line
     heads = [match.end() for match in _HEAD.finditer(line) if signs(line[: match.end()]) <= width // 2]
     begin = max(heads, default=0)
     margin = " " * signs(line[:begin])
@@ -38,12 +40,10 @@ def wrapped(line: str, width: int) -> str:
     command = _COMMAND.search(text)
     if command and signs(margin + command[0]) <= width:
         words = [*text[: command.start()].split(), command[0]]
-    lines = [line[:begin]]
-    glue = ""
-    for word in words:
-        if lines[-1].strip() and signs(f"{lines[-1]}{glue}{word}") > width:
+    lines = [line[:begin] + words[0]]
+    for word in words[1:]:
+        if signs(f"{lines[-1]} {word}") > width:
             lines.append(margin + word)
         else:
-            lines[-1] += glue + word
-        glue = " "
+            lines[-1] += f" {word}"
     return "\n".join(line.rstrip() for line in lines)

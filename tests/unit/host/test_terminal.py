@@ -20,6 +20,7 @@ PATH = "/srv/recours/data/pods/chronopost/CLM-1.pdf"
         (f"the log: {PATH}, full", ["the log:", f"{PATH},", "full"]),
         (f"  {PATH}", [f"  {PATH}"]),
         ("→ See, then: bin/recours status", ["→ See, then:", "  bin/recours status"]),
+        ("a   b  recours fetch", ["a   b  recours fetch"]),
         ("then: recours status --days 30", ["then: recours status", "--days 30"]),
         ("\x1b[31mone two three four five\x1b[0m", ["\x1b[31mone two three four", "five\x1b[0m"]),
         ("✅✅✅✅ ✅✅✅✅ ✅✅", ["✅✅✅✅ ✅✅✅✅", "✅✅"]),
