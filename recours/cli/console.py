@@ -139,7 +139,7 @@ def _has_lost() -> bool:
     return lost
 
 
-_LONGEST_CELL = 200
+_LONGEST_CELL = 500
 _GAP = "  "
 _NARROWEST = 12  # signs that a column of texts keeps, whatever its words
 

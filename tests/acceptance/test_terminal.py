@@ -202,3 +202,8 @@ def test_a_path_is_alone_on_its_line(person: Person) -> None:
     shown = seen(person, 80, "why", CLAIM)
     (path,) = (person.folder / "data" / "demo" / "pods").rglob(f"{CLAIM}_*.pdf")
     assert f"\n  {path}\n" in shown
+
+
+def test_the_history_says_what_was_asked_after_a_long_answer(person: Person) -> None:
+    shown = " ".join(seen(person, 300, "why", FAILED_CLAIM).split())
+    assert "No ePOD was found for the shipment · Retry 1 · DHL Express · 9900000246 · 3 calls" in shown
