@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from sys import modules
 from typing import Any
 
@@ -38,7 +37,6 @@ _SIGNS = (
     (re.compile(r"(?:[^\w-]|_)+"), "."),
 )
 _LONGEST_FORM = 8
-_MOST_FIELDS = 20_000
 _MOST_FORMS = 5
 _EXPLANATION = (
     "No values of the answers. ?: a name that recours does not know. A, 9, - and . stand for letters, digits, hyphens and "
@@ -121,6 +119,7 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 class _Documented:
     """What may be named: all that the simulated carrier's answers have, and where they have codes of the client's tables."""
 
+    box: Sandbox
     codes: frozenset[str]
     names: set[str] = field(default_factory=lambda: {_ITEM})
     headers: set[str] = field(default_factory=set)
@@ -128,8 +127,17 @@ class _Documented:
     answers: list[set[str]] = field(default_factory=list)  # the fields of each
     coded: set[str] = field(default_factory=set)  # fields that have codes
 
-    def learn(self, answer: Response) -> None:
-        """Take in a documented answer."""
+    def send(self, request: Request) -> Response:
+        """The simulated carrier's answer, whose names are known from now on."""
+        path, _, query = request.path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        simulated = self.box.answer(HttpRequest(request.method, path, headers, request.body or b"", query))
+        answer = Response(
+            simulated.status,
+            CaseInsensitiveDict([*simulated.headers, ("Content-Type", simulated.content_type)]),
+            simulated.body,
+        )
+        self.steps.update(path.split("/"))
         self.names.update(*(path for path, _ in _leaves(_tree(answer.body))))
         self.headers.update(name.lower() for name in answer.headers)
         fields = list(self.fields(answer))
@@ -137,10 +145,11 @@ class _Documented:
         self.coded.update(
             shown for shown, value in fields if str(value) in self.codes and _OF_A_CODE.search(shown)
         )
+        return answer
 
     def fields(self, answer: Response) -> Iterator[tuple[str, Any]]:
         """Each field of an answer, with names that may be published, and its value, which may not."""
-        for path, value in islice(_leaves(_tree(answer.body)), _MOST_FIELDS):
+        for path, value in _leaves(_tree(answer.body)):
             names = (name if name in self.names else "?" for name in path)
             yield ".".join(names).replace(f".{_ITEM}", _ITEM), value
         for name, value in answer.headers.items():
@@ -177,34 +186,12 @@ def _documented(carrier: str) -> _Documented:
             codes.update(map(str, value))
         elif isinstance(value, str):
             codes.add(value)
-    documented = _Documented(frozenset(codes))
+    documented = _Documented(box, frozenset(codes))
     for scenario in Scenario:
         box.default = Parcel((scenario,))
         client = client_type(settings)
-        sender = _Simulated(box, documented)
-        session = HttpSession(spec.name, Unlimited(), sender, clock, lambda: 0.0, client.wait_asked)
+        session = HttpSession(spec.name, Unlimited(), documented, clock, lambda: 0.0, client.wait_asked)
         with suppress(CallError):
             client.fetch(spec.number_example, None, session)
     documented.steps.discard(spec.number_example)
     return documented
-
-
-@dataclass(frozen=True)
-class _Simulated:
-    """The simulated carriers in place of `Http`, without a network."""
-
-    box: Sandbox
-    documented: _Documented
-
-    def send(self, request: Request) -> Response:
-        path, _, query = request.path.partition("?")
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        answer = self.box.answer(HttpRequest(request.method, path, headers, request.body or b"", query))
-        response = Response(
-            answer.status,
-            CaseInsensitiveDict([*answer.headers, ("Content-Type", answer.content_type)]),
-            answer.body,
-        )
-        self.documented.steps.update(path.split("/"))
-        self.documented.learn(response)
-        return response

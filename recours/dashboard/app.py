@@ -289,16 +289,16 @@ class _Page:
 
     def _enter(self, request: Request, password: str, back: str) -> Response:
         settings = load_at_home(self._environment, CATALOG)
-        passwords = [password for password, _visitor in passwords_of(settings)]
+        hashes = [password_hash for password_hash, _visitor in passwords_of(settings)]
         page_request = _page_request(request)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
-        if not passwords:
+        if not hashes:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
         address = page_request.address(settings.page_proxies)
         if wait := self._throttle.wait_s(address):
             fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
             return render(request, "login.html", texts, 429, fault=fault, back=back)
-        matches = self._throttle.matches(password, passwords, address)
+        matches = self._throttle.matches(password, hashes, address)
         if len(matches) != 1:
             fault = texts(_SAME_PASSWORDS if matches else N_("That is not the password."))
             return render(request, "login.html", texts, 403, fault=fault, back=back)

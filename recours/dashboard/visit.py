@@ -97,9 +97,8 @@ def preferred_language(accepted: str, otherwise: str) -> str:
     for wanted in map(_WANTED.fullmatch, accepted.split(",")):
         if wanted:
             qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
-    in_order = [
-        name for name, quality in qualities.items() if quality
-    ]  # of two that are wanted alike, the first
+    # Of two that are wanted alike, the first.
+    in_order = [name for name, quality in qualities.items() if quality]
     languages = [name for name in (*in_order, otherwise, *LANGUAGES) if name in LANGUAGES]
     return max(languages, key=lambda name: qualities.get(name, qualities.get("*", 0.0)))
 

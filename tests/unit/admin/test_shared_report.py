@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recours.admin.rehearsal import Recording, Unlimited
-from recours.admin.shared_report import _Documented, _Simulated
+from recours.admin.shared_report import _Documented
 from recours.admin.shared_report import shared_report as report_of
 from recours.carriers.http import HttpSession
 from recours.carriers.message import Request, Response
@@ -40,7 +40,7 @@ def recording_of(carrier: str, scenario: Scenario = Scenario.FULL_EVIDENCE) -> R
     client = client_type(box.credentials(carrier, "10000001") | options)
     calls: list[dict[str, Any]] = []
 
-    class Recorder(_Simulated):
+    class Recorder(_Documented):
         def send(self, request: Request) -> Response:
             answer = super().send(request)
             body = answer.body.decode("utf-8", "surrogateescape")
@@ -50,8 +50,7 @@ def recording_of(carrier: str, scenario: Scenario = Scenario.FULL_EVIDENCE) -> R
             )
             return answer
 
-    sender = Recorder(box, _Documented(frozenset()))
-    session = HttpSession("", Unlimited(), sender, clock, lambda: 0.0, client.wait_asked)
+    session = HttpSession("", Unlimited(), Recorder(box, frozenset()), clock, lambda: 0.0, client.wait_asked)
     client.fetch(client_type.spec.number_example, None, session)
     number = client_type.spec.number_example
     return Recording(carrier, number, options, clock.now().isoformat(), "success", calls)
