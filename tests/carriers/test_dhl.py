@@ -450,7 +450,7 @@ TABLE = Table(
     number=NUMBER,
     facts={
         "name": "DHL",
-        "spellings": ("DHL Unified", "DHL eCommerce"),
+        "spellings": ("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce"),
         "limits": {None: "250/day@UTC,1/second"},
         "credentials": (("DHL_API_KEY",),),
         "base_url": "https://api-eu.dhl.com",
