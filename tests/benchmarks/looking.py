@@ -39,7 +39,7 @@ _OUTCOMES = (
 
 
 def _attempts(count: int) -> Iterator[tuple[Any, ...]]:
-    """Attempts spread evenly over the last year, of ten carriers and five turns."""
+    """Attempts spread evenly over the last year, of all carriers and five turns."""
     step, keys = timedelta(days=365) / count, sorted(CATALOG.specs)
     for n in range(count):
         outcome, kind = _OUTCOMES[n % 5]
