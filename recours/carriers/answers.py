@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import Enum, auto
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.carriers.message import Response
@@ -164,24 +164,17 @@ def about_another(name: str, answer: Response) -> Failure:
 MOST_PIECES = 20
 
 
-class Encoding(Enum):
-    """How a document is written in an answer. The values are for people."""
-
-    BASE64 = "base64"
-    HEX = "hex"
-
-
 class EncodedPiece(NamedTuple):
     encoded: str
     source: str  # which call of which carrier
     kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # it may be a web page
-    encoding: Encoding = Encoding.BASE64
+    encoding: Literal["base64", "hex"] = "base64"
 
     def decode(self) -> bytes:
         """Raises ValueError."""
         text = "".join(self.encoded.split())
-        if self.encoding is Encoding.HEX:
+        if self.encoding == "hex":
             return bytes.fromhex(text)
         return base64.b64decode(text, validate=True)
 
@@ -199,7 +192,7 @@ def evidence(
             pieces.append(Piece(piece.decode(), piece.source, piece.kind, piece.html))
     if pieces:
         return Retrieved(tuple(sorted(pieces, key=lambda piece: not is_document(piece))), delivery)
-    message = f"{name} sent a proof that is not valid {encoded_pieces[0].encoding.value}"
+    message = f"{name} sent a proof that is not valid {encoded_pieces[0].encoding}"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from recours.carriers import answers, soap
-from recours.carriers.answers import Detailed, EncodedPiece, Encoding, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.answers import Detailed, EncodedPiece, Meaning, ParcelStatus, Scan, Shipment
 from recours.carriers.client import Client
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
@@ -233,7 +233,7 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
         return answers.about_another(SPEC.name, answer)
     source = f"{SPEC.key} {_SIGNATURE}"
     images = [image for signature in own if (image := soap.attribute(signature, "image"))]
-    pieces = [EncodedPiece(image, source, EvidenceKind.SIGNATURE, encoding=Encoding.HEX) for image in images]
+    pieces = [EncodedPiece(image, source, EvidenceKind.SIGNATURE, encoding="hex") for image in images]
     if pieces:
         return answers.evidence(SPEC.name, pieces, delivery, answer)
     return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)

@@ -5,6 +5,7 @@ account. A redirect is not followed, and the size and the time of an answer are 
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -45,10 +46,9 @@ class LinkClient(Client):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         return self.fetch(number, delivery, session)
 
+    @abstractmethod
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """What a delivery without a link means."""
-        del delivery, now
-        return Sentence.PROOF_PENDING
 
     def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
         """What is behind the links that may be followed, or why there is nothing. Raises CallError."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recours.sandbox import documents, json_api, scenarios, soap
-from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, TracksSeveral
 from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
 _PATH = "/parcel/de/tracking/v0/shipments"
@@ -63,13 +63,12 @@ _NOT_YET = (
 )
 
 
-class DhlParcelDe(soap.ListsParcels):
+class DhlParcelDe(TracksSeveral):
     key = "dhl_parcel_de"
     paths = (_PATH,)
     prefix = len(_PREFIX)
     credentials = ("DHL_PARCEL_DE_USER", "DHL_PARCEL_DE_PASSWORD")
     tracks_for_all = False
-    item_start = '<data name="piece-shipment" '
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET."))
@@ -113,6 +112,11 @@ class DhlParcelDe(soap.ListsParcels):
             return _answer("signature-list", _NO_DATA)
         is_there = state.scenario is not Scenario.POD_UNSAID
         return _answer("signature-list", {}, _signature(question.number, state) if is_there else "")
+
+    def items_of(self, answer: Answer) -> list[str] | None:
+        _, start, rest = answer.body.decode(errors="replace").partition('<data name="piece-shipment" ')
+        item, _, _ = rest.rpartition("</")
+        return [start + item] if self.joined([start + item]) == answer else None
 
     def joined(self, items: Sequence[str]) -> Answer:
         is_good = any(' error-status="0"' in item for item in items)

@@ -23,11 +23,6 @@ def document_of(state: ParcelState, carrier: str, number: str) -> bytes:
     return _document(state, number, good, partial(_pdf, b""))
 
 
-def signature_of(state: ParcelState, number: str) -> bytes:
-    """The same of a carrier whose proof is an image of the signature."""
-    return _document(state, number, partial(signature_gif, number), partial(signature_gif, number, ink=False))
-
-
 def _document(
     state: ParcelState, number: str, good: Callable[[], bytes], hollow: Callable[[], bytes]
 ) -> bytes:
@@ -51,8 +46,11 @@ def document_text(state: ParcelState, carrier: str, number: str) -> str:
 
 
 def signature_text(state: ParcelState, number: str) -> str:
-    """The signature in hexadecimal digits; for BAD_BASE64 something that does not decode."""
-    return _NOT_BASE64 if state.scenario is Scenario.BAD_BASE64 else signature_of(state, number).hex()
+    """A proof that is an image of the signature, in hexadecimal digits; for BAD_BASE64 something that does not decode."""
+    if state.scenario is Scenario.BAD_BASE64:
+        return _NOT_BASE64
+    signature = partial(signature_gif, number)
+    return _document(state, number, signature, partial(signature, ink=False)).hex()
 
 
 def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:

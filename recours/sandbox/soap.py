@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from recours.sandbox.answers import (
-    Answer,
-    BadRequestError,
-    HttpRequest,
-    Question,
-    SimulatedCarrier,
-    TracksSeveral,
-)
+from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, SimulatedCarrier
 from recours.sandbox.scenarios import ParcelState, Scenario
 
 if TYPE_CHECKING:
@@ -163,18 +156,6 @@ class SoapCarrier(SimulatedCarrier):
             return None
         code = "soap:Client" if state.scenario is Scenario.FAULT_CLIENT else "soap:Server"
         return fault(code, self.faults[state.scenario])
-
-
-class ListsParcels(TracksSeveral):
-    """A carrier whose answer about parcels is an element that holds theirs."""
-
-    item_start: ClassVar[str]  # how a parcel's element begins
-
-    def items_of(self, answer: Answer) -> list[str] | None:
-        """The element of the one parcel, as a text; of an answer that is good but for it."""
-        _, start, rest = answer.body.decode(errors="replace").partition(self.item_start)
-        item, _, _ = rest.rpartition("</")
-        return [start + item] if self.joined([start + item]) == answer else None
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:
