@@ -17,8 +17,10 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
+    Text,
     and_,
     case,
+    cast,
     delete,
     false,
     func,
@@ -29,7 +31,7 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import AccountKey, ServiceClient, address_key
-from recours.core.mail import OPEN_STATES, MailState
+from recours.core.mail import OPEN_STATES, EventName, MailState
 from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.client_accounts import ClientAccounts
@@ -107,6 +109,14 @@ class OfClient:
             return false()
         names_it = and_(_m.client_id.is_(None), _m.plain.icontains(self.address, autoescape=True))
         return or_(self.mails, names_it)
+
+    @property
+    def reports(self) -> ColumnElement[bool]:
+        """Weekly reports, which are kept as events too, that name it."""
+        if not self.address:
+            return false()
+        names_it = cast(_e.facts, Text).icontains(self.address, autoescape=True)
+        return and_(_e.event == const(EventName.WEEKLY_REPORT), names_it)
 
     @property
     def accounts(self) -> ColumnElement[bool]:
@@ -277,6 +287,8 @@ class ClaimErasure:
             connection.execute(update(mails).where(client.mails).values(recipient=""))
             connection.execute(delete(mail_events).where(_me.event_id.in_(of_accounts)))
             connection.execute(delete(events).where(_e.id.in_(of_accounts)))
+            declined = {"facts": {}, "told": func.coalesce(_e.told, const("erased"))}
+            connection.execute(update(events).where(client.reports).values(declined))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
         # Last: an account that is removed keeps no address to be found by.
         store = ClientAccounts(self._database)
