@@ -300,7 +300,8 @@ def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
         digests = (piece["sha256"] for facts in of_claim for piece in facts["pieces"])
         names = [f"*/{digest[:2]}/{digest[2:4]}/{note.stem}_{digest[:16]}.*" for digest in digests]
         files = [file for top in (folder, folder / REFUSED) for name in names for file in top.glob(name)]
-        for file in (*files, note) if of_claim else ():
+        half_written = note.parent.glob(f"*-{note.stem}_*.part")
+        for file in (*files, *half_written, note) if of_claim else ():
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:

@@ -142,6 +142,11 @@ def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -
         f" SELECT 'x', 'boss@shop.example', 'operator_summary', 's', ?, {copied} FROM recours_mails WHERE client_id = 1",
         f"The account of {ADDRESS} is refused. {SECRET}",
     )
+    service.sql(
+        "INSERT INTO recours_events (event, audience, carrier, tracking_number, run_id, created_at, facts)"
+        " VALUES ('weekly_report', 'operator', '', '2026-W05', '', '2026-02-02', ?)",
+        json.dumps({"plain": f"No work is done with 1 account of a client ({ADDRESS})."}),
+    )
     before, files, others = rows_of(service, 2), files_of(service, 1), files_of(service, 2)
     assert files
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
@@ -257,11 +262,12 @@ def test_what_a_run_stored_before_it_died_goes_too(service: Service, actions: Ac
     )
     service.sql("DELETE FROM recours_evidence WHERE claim_id = 1")
     service.sql("DELETE FROM recours_attempts WHERE claim_id = 1")
+    half_written = note.with_name(f"77-77-{path.name}.part")
+    half_written.write_text(SECRET)
     others = note.with_name(note.name.replace("CLM-0001_1_", "CLM_1_55_"))
     others.write_text(note.read_text().replace('"1"', '"55"'))
     actions.erase(["CLM-0001"])
-    assert not note.exists()
-    assert not path.exists()
+    assert [file for file in (note, path, half_written) if file.exists()] == []
     assert others.exists()
 
 
