@@ -10,7 +10,6 @@ from recours.app import App
 from recours.core.mail import is_address
 from recours.core.text import clean
 from recours.database.erasing import ClaimErasure, Erased, OfClient
-from recours.database.pruning import DatabasePast
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase, erase_unrecorded
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
@@ -43,7 +42,7 @@ class Eraser:
 
     @property
     def _erasure(self) -> ClaimErasure:
-        return ClaimErasure(DatabasePast(self.app.database, "", self.by))
+        return ClaimErasure(self.app.database, self.by)
 
     def of_claims(self, references: Sequence[str]) -> Subject:
         known = self._erasure.known_as([name for name in references if can_be_reference(name)])

@@ -27,7 +27,6 @@ from recours.database.border import INDEX
 from recours.database.dialect import files_of_sqlite, is_file
 from recours.database.engine import Database, DatabaseError, clock_offset
 from recours.database.erasing import ClaimErasure
-from recours.database.pruning import DatabasePast
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
@@ -269,7 +268,7 @@ def _problems(context: CheckContext) -> Iterator[CheckResult]:
 
 def _deleted_claims(context: CheckContext) -> Iterator[CheckResult]:
     if app := context.facts.app:
-        yield checks.deleted_claims(*ClaimErasure(DatabasePast(app.database, "")).count_left())
+        yield checks.deleted_claims(*ClaimErasure(app.database).count_left())
 
 
 def _secret_files() -> Iterator[CheckResult]:

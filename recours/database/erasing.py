@@ -97,26 +97,21 @@ class OfClient:
 
     @property
     def mails(self) -> ColumnElement[bool]:
-        if not self.address:
-            return false()
         is_own = or_(_m.client_id.is_(None), _m.client_id.not_in(self.others))
-        return and_(func.lower(_m.recipient) == self.address.lower(), is_own)
+        return and_(_m.recipient != const(""), func.lower(_m.recipient) == self.address.lower(), is_own)
 
     @property
     def texts(self) -> ColumnElement[bool]:
         """Its mails, and those to the operator that name it."""
-        if not self.address:
-            return false()
-        names_it = and_(_m.client_id.is_(None), _m.plain.icontains(self.address, autoescape=True))
-        return or_(self.mails, names_it)
+        return or_(self.mails, and_(_m.client_id.is_(None), self._is_named_in(_m.plain)))
 
     @property
     def reports(self) -> ColumnElement[bool]:
         """Weekly reports, which are kept as events too, that name it."""
-        if not self.address:
-            return false()
-        names_it = cast(_e.facts, Text).icontains(self.address, autoescape=True)
-        return and_(_e.event == const(EventName.WEEKLY_REPORT), names_it)
+        return and_(_e.event == const(EventName.WEEKLY_REPORT), self._is_named_in(cast(_e.facts, Text)))
+
+    def _is_named_in(self, text: ColumnElement[str]) -> ColumnElement[bool]:
+        return text.icontains(self.address, autoescape=True) if self.address else false()
 
     @property
     def accounts(self) -> ColumnElement[bool]:
@@ -132,15 +127,12 @@ class OfClient:
 class ClaimErasure:
     """Over one database. All methods raise DatabaseError."""
 
-    past: DatabasePast
-
-    @property
-    def _database(self) -> Database:
-        return self.past.database
+    database: Database
+    by: str = ""  # the person
 
     @property
     def _border(self) -> Border:
-        return self._database.border
+        return self.database.border
 
     # ---------------------------------------------------------------- what there is
 
@@ -159,17 +151,17 @@ class ClaimErasure:
         existing = select(key, self._border.text("claim_reference")).where(of_service)
         deleted = select(_c.claim_id, _c.seen_reference).select_from(self._with_service(claims))
         queries = existing, deleted.where(key.is_(None), of_deleted)
-        return {row[0]: row[1] or "" for query in queries for row in self._database.all(query)}
+        return {row[0]: row[1] or "" for query in queries for row in self.database.all(query)}
 
     def claims_left(self) -> list[Any]:
         """The ids of claims that the service has deleted, or whose erasure died, and of which there is something."""
         parts = (self._left(table, table.c.claim_id) for table in (attempts, evidence, events, changes))
-        return self._database.scalars(union(*parts))
+        return self.database.scalars(union(*parts))
 
     def count_left(self) -> tuple[int, int]:
         """How many attempts, and files, there are of such claims."""
         of_attempts, of_files = (self._left(table, func.count()) for table in (attempts, evidence))
-        return self._database.scalar(of_attempts), self._database.scalar(of_files)
+        return self.database.scalar(of_attempts), self.database.scalar(of_files)
 
     def _left(self, table: Table, column: ColumnElement[Any]) -> Select[Any]:
         key = table.c.claim_id
@@ -184,11 +176,11 @@ class ClaimErasure:
         mail_ids: set[int] = set()
         if client:
             accounts = select(func.count()).where(client.accounts, _own.removed_at.is_(None))
-            erased.accounts = self._database.scalar(accounts)
-            mail_ids.update(self._database.scalars(select(_m.id).where(client.texts)))
+            erased.accounts = self.database.scalar(accounts)
+            mail_ids.update(self.database.scalars(select(_m.id).where(client.texts)))
         for part in _parts(ids):
             erased.documents += self._documents(part)
-            mail_ids.update(self._database.scalars(_mail_ids(_event_ids(part))))
+            mail_ids.update(self.database.scalars(_mail_ids(_event_ids(part))))
         erased.mails = len(mail_ids)
         return erased
 
@@ -197,7 +189,7 @@ class ClaimErasure:
         of_attempts = select(attempts.c.document_path.label("path")).where(attempts.c.claim_id.in_(ids))
         of_pieces = select(evidence.c.path).where(evidence.c.claim_id.in_(ids))
         files = union(of_attempts, of_pieces).subquery()
-        return int(self._database.scalar(select(func.count(files.c.path))))
+        return int(self.database.scalar(select(func.count(files.c.path))))
 
     # ---------------------------------------------------------------- claims
 
@@ -220,11 +212,12 @@ class ClaimErasure:
     ) -> dict[str, str]:
         """Erase documents, attempts and further evidence; which files could not be deleted, and why."""
         pruned = Pruned()
+        past = DatabasePast(self.database, holder="", by=self.by)
         for table, columns in ((attempts, OLD_ATTEMPT), (evidence, OLD_PIECE)):
             query = select(*columns).where(table.c.claim_id.in_(ids)).order_by(table.c.id)
-            files = [OldFile(*row) for row in self._database.all(query)]
+            files = [OldFile(*row) for row in self.database.all(query)]
             for part in _parts(files):
-                delete_files(self.past, table, part, erase_file, now, pruned)
+                delete_files(past, table, part, erase_file, now, pruned)
         return pruned.undeleted
 
     def _bury_all(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
@@ -242,7 +235,7 @@ class ClaimErasure:
     def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
         border = self._border
-        with self._database.write(durable=True) as connection:
+        with self.database.write(durable=True) as connection:
             there = set(connection.scalars(select(border.key).where(border.key.in_(ids))))
             unlocked = set(connection.scalars(border.lock(ids)))
             available = [key for key in ids if key in unlocked or key not in there]
@@ -272,7 +265,7 @@ class ClaimErasure:
             "stage": ERASED,
             "seen_reference": reference,
             "written_at": now,
-            "erased_by": self.past.by,
+            "erased_by": self.by,
         }
         statement = update(claims).where(_c.claim_id.in_(ids), ~is_buried)
         connection.execute(statement.values(_NOTHING | tombstone | {"version": _c.version + 1}))
@@ -280,9 +273,10 @@ class ClaimErasure:
     # ---------------------------------------------------------------- clients
 
     def erase_client(self, client: OfClient, now: datetime, erased: Erased) -> None:
-        keys = self._accounts(client)
+        query = select(_own.carrier, _own.id).where(client.accounts)
+        keys = [str(AccountKey(carrier, number)) for carrier, number in self.database.all(query)]
         of_accounts = select(_e.id).where(_e.claim_id.is_(None), _e.carrier.in_(keys))
-        with self._database.write(durable=True) as connection:
+        with self.database.write(durable=True) as connection:
             erased.mails += _erase_texts(connection, client.texts, of_accounts, now)
             connection.execute(update(mails).where(client.mails).values(recipient=""))
             connection.execute(delete(mail_events).where(_me.event_id.in_(of_accounts)))
@@ -291,14 +285,9 @@ class ClaimErasure:
             connection.execute(update(events).where(client.reports).values(declined))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
         # Last: an account that is removed keeps no address to be found by.
-        store = ClientAccounts(self._database)
+        store = ClientAccounts(self.database)
         accounts = [account for account in store.all() if account.key in keys]
-        erased.accounts += sum(store.remove(account, self.past.by, now) for account in accounts)
-
-    def _accounts(self, client: OfClient) -> list[str]:
-        """The keys of its accounts, removed ones too."""
-        query = select(_own.carrier, _own.id).where(client.accounts)
-        return [str(AccountKey(carrier, number)) for carrier, number in self._database.all(query)]
+        erased.accounts += sum(store.remove(account, self.by, now) for account in accounts)
 
 
 def _event_ids(claim_ids: Sequence[Any]) -> Select[int]:
