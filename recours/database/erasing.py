@@ -36,16 +36,7 @@ from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
-from recours.database.pruning import (
-    NO_TEXT,
-    OLD_ATTEMPT,
-    OLD_PIECE,
-    DatabasePast,
-    Erase,
-    OldFile,
-    Pruned,
-    delete_files,
-)
+from recours.database.pruning import NO_TEXT, DatabasePast, Erase, delete_all_files
 from recours.database.tables import (
     DONE,
     ERASED,
@@ -62,7 +53,7 @@ from recours.database.tables import (
 )
 
 _c, _e, _m, _me, _own = claims.c, events.c, mails.c, mail_events.c, client_accounts.c
-_AT_ONCE = 200  # claims, or files
+_AT_ONCE = 200  # claims
 _UNSENT = (MailState.READY, MailState.HELD)
 _IS_WRITTEN = or_(_m.subject != const(""), _m.plain != const(""), _m.state.in_(OPEN_STATES))
 _NOTHING = {
@@ -198,27 +189,15 @@ class ClaimErasure:
     ) -> set[Any]:
         """Erase claims, a part at a time, and count what was erased; returns which. The others are in use, or refused."""
         finished: set[Any] = set()
+        past = DatabasePast(self.database, holder="", by=self.by)
         for part in _parts(ids):
             taken = self._bury_all(part, now(), erased)
             documents = self._documents(taken)
-            erased.undeleted |= self._erase_files(taken, erase_file, now)
+            erased.undeleted |= delete_all_files(past, taken, erase_file, now)
             erased.documents += documents - self._documents(taken)
             finished.update(taken)
         erased.claims += len(finished)
         return finished
-
-    def _erase_files(
-        self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime]
-    ) -> dict[str, str]:
-        """Erase documents, attempts and further evidence; which files could not be deleted, and why."""
-        pruned = Pruned()
-        past = DatabasePast(self.database, holder="", by=self.by)
-        for table, columns in ((attempts, OLD_ATTEMPT), (evidence, OLD_PIECE)):
-            query = select(*columns).where(table.c.claim_id.in_(ids)).order_by(table.c.id)
-            files = [OldFile(*row) for row in self.database.all(query)]
-            for part in _parts(files):
-                delete_files(past, table, part, erase_file, now, pruned)
-        return pruned.undeleted
 
     def _bury_all(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Bury all at once; if a rule of the service's refuses one, each for itself."""
@@ -320,5 +299,5 @@ def _erase_texts(
     return connection.execute(update(mails).where(which, _IS_WRITTEN).values(values)).rowcount
 
 
-def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[first : first + _AT_ONCE] for first in range(0, len(items), _AT_ONCE))
+def _parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))

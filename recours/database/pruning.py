@@ -53,14 +53,14 @@ _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
 # In the order of OldFile's fields, the last of which is `_is_shared`.
-OLD_ATTEMPT = (
+_OLD_ATTEMPT = (
     _a.id,
     _a.claim_id,
     _a.document_path,
     _a.document_sha256,
     func.coalesce(_a.document_size, 0),
 )
-OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
+_OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
 _ENDED = tuple(state for state in MailState if state not in OPEN_STATES)
 _OPEN_MAIL = exists(
@@ -127,25 +127,27 @@ def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[]
         count = last = 0
         while part := past.lease(table, cutoff, now(), last):
             files, last = part
-            count += delete_files(past, table, files, erase, now, pruned)
+            gone = [file for file in files if _erased(file, erase, pruned)]
+            past.forget(table, files, gone, now())
+            count += len(gone)
         counts["attempts" if table is attempts else "evidence"] = count
     for name, parts in past.old_rows(cutoff, now()).items():
         counts[name] = sum(map(past.forget_rows, parts))
     return replace(pruned, **counts)
 
 
-def delete_files(
-    past: "DatabasePast",
-    table: Table,
-    files: Sequence[OldFile],
-    erase: Erase,
-    now: Callable[[], datetime],
-    pruned: Pruned,
-) -> int:
-    """Delete documents with their attempts, or further evidence with its rows; how many rows."""
-    gone = [file for file in files if _erased(file, erase, pruned)]
-    past.forget(table, files, gone, now())
-    return len(gone)
+def delete_all_files(
+    past: "DatabasePast", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
+) -> dict[str, str]:
+    """Those of claims on which no run works any more, whatever their age; which could not be deleted, and why."""
+    pruned = Pruned()
+    for table, columns in ((attempts, _OLD_ATTEMPT), (evidence, _OLD_PIECE)):
+        query = select(*columns).where(table.c.claim_id.in_(claim_ids)).order_by(table.c.id)
+        files = [OldFile(*row) for row in past.database.all(query)]
+        for first in range(0, len(files), _CHUNK):
+            part = files[first : first + _CHUNK]
+            past.forget(table, part, [file for file in part if _erased(file, erase, pruned)], now())
+    return pruned.undeleted
 
 
 def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
@@ -193,9 +195,9 @@ class DatabasePast:
         """Lease claims that are not tried any more: their next attempts, or pieces, after the id `last`; and up to which id."""
         border = self.database.border
         if table is attempts:
-            query = select(border.key, *OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
+            query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
         else:
-            query = select(border.key, *OLD_PIECE).where(*_old_evidence(cutoff))
+            query = select(border.key, *_OLD_PIECE).where(*_old_evidence(cutoff))
         query = query.select_from(_join_claims(border, table)).where(table.c.id > last, _is_over(border, now))
         query = query.order_by(table.c.id).limit(_CHUNK)
         rows = self.database.all(query)

@@ -8,10 +8,11 @@ from sqlalchemy import select
 from recours.carriers.registry import CATALOG
 from recours.database.erasing import ClaimErasure, Erased
 from recours.database.tables import ERASED, claims
-from tests.contract.test_border import prepare
+from tests.contract.test_border import NUMBER, prepare
 from tests.contract.test_claims import POLICY
-from tests.contract.test_decisions import NOW, NUMBER, Application
+from tests.contract.test_decisions import NOW
 from tests.fakes.intake import take_in
+from tests.fakes.schemas import Application
 
 
 def erase(service: Application) -> set[object]:
