@@ -219,6 +219,10 @@ class _Sqlite(_Dialect):
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
     def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
+        """Texts that hold what was typed, as it was or without its accents; the case of ASCII's letters does not matter."""
+        return _contains(value, typed)
+
+    def contains_folded(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """Texts that hold what was typed, in whatever case and with whatever accents: see `recours.core.text.plain`."""
         has_accents = func.length(value) < func.length(cast(value, LargeBinary))
         is_alike = [
@@ -226,7 +230,7 @@ class _Sqlite(_Dialect):
             and_(*(value.bool_op("GLOB")(_glob(letters, accents)) for accents in (_ANY_ACCENT, "")))
             for letters in spellings(typed)
         ]
-        return or_(*_contains_exactly(value, typed), and_(has_accents, or_(*is_alike)))
+        return or_(self.contains(value, typed), and_(has_accents, or_(*is_alike)))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
         """A text that is a time, in UTC as `2026-02-03 14:00:00`, so that texts compare as times do; else NULL."""
@@ -346,11 +350,14 @@ class _Postgres(_Dialect):
         return cast(column, Text)
 
     def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
+        return _contains(func.lower(value.collate("C")), typed)
+
+    def contains_folded(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         exact = value.collate("C")
         patterns = ("".join(map(_regular, letters)) for letters in spellings(typed))
         has_accents = func.length(value) < func.octet_length(value)
         is_alike = or_(*(exact.bool_op("~")(pattern) for pattern in patterns))
-        return or_(*_contains_exactly(func.lower(exact), typed), and_(has_accents, is_alike))
+        return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
         """The session writes times so. A column of texts is taken to hold UTC: a cast would fail at any other text."""
@@ -384,10 +391,10 @@ def dialect_of(connection: Connection) -> Dialect:
     return DIALECTS[connection.dialect.name]
 
 
-def _contains_exactly(value: ColumnElement[str], typed: str) -> Iterator[ColumnElement[bool]]:
-    """As it was typed, and without accents; the case of ASCII's letters does not matter."""
-    for text_ in dict.fromkeys((typed.lower(), plain(typed))):
-        yield value.contains(text_, autoescape=True)
+def _contains(value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
+    """`value`: PostgreSQL's LIKE tells the cases of ASCII's letters apart, and gets it in lower case."""
+    lower = typed.encode().lower().decode()  # ASCII's letters only, as both databases have it
+    return or_(*(value.contains(form, autoescape=True) for form in dict.fromkeys((lower, plain(typed)))))
 
 
 _ANY_ACCENT = "\x80-\U0010ffff"

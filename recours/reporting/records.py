@@ -146,8 +146,8 @@ class ClaimFilter:
 
     `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors; `disputes`: types;
     `deadlines`: values of DeadlineRange, as of `today`. In each of them, "" is for claims that have none. `text`: what
-    stands anywhere in the reference, the tracking number, the order or the customer, in whatever case, with or without
-    accents; blanks in a number are not counted. `concerned`: those that a problem is about; None: all. A claim that recours
+    stands anywhere in the reference, the tracking number, the order or the customer, in whatever case; names of customers
+    and clients also with or without accents; blanks in a number are not counted. `concerned`: those that a problem is about; None: all. A claim that recours
     keeps nothing of belongs to the carrier that the service names. Waiting claims whose retry comes by `due_until` are ready
     ones, as in a backlog. `created_from`, `created_until`: aware; of that time, or before it. Claims whose creation is not
     known are in no such time.

@@ -59,14 +59,22 @@ def bare(value: str) -> str:
 
 
 def holds(row: dict[str, Any], typed: str) -> bool:
-    """Letters that are two without accents may be typed as one and as two."""
-    typed = plain(" ".join(typed.split()))
+    """Names in any case and with any accents, references as they are typed; letters that are two without accents as one and as two."""
+    typed = " ".join(typed.split())
     number = (row["tracking_number"] or "").replace(" ", "").lower()
-    texts = [row["claim_reference"], row["order_id"], row["customer_name"], *SHOPS.get(row["client_id"], ())]
-    forms = typed, typed.replace("oe", "œ").replace("ss", "ß")
-    return typed.replace(" ", "") in number or any(
-        form in bare(text) for text in texts if text for form in forms
+    references = [lower_ascii(row["claim_reference"]), lower_ascii(row["order_id"])]
+    names = [bare(name) for name in (row["customer_name"], *SHOPS.get(row["client_id"], ())) if name]
+    folded = plain(typed)
+    forms = folded, folded.replace("oe", "œ").replace("ss", "ß")
+    return (
+        folded.replace(" ", "") in number
+        or any(form in text for text in references for form in (lower_ascii(typed), folded))
+        or any(form in name for name in names for form in (lower_ascii(typed), *forms))
     )
+
+
+def lower_ascii(value: str) -> str:
+    return value.encode().lower().decode()
 
 
 def carrier_key(row: dict[str, Any]) -> str:
