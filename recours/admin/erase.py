@@ -56,10 +56,9 @@ class Eraser:
         """By address or id. Of an address that no client has any more, there may be mails and accounts."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
-            subject = Subject(client=OfClient(str(named).strip()))
-            outlook = self.outlook(subject)
-            if outlook.mails or outlook.accounts:
-                return subject
+            former = OfClient(str(named).strip())
+            if self._erasure.knows(former):
+                return Subject(client=former)
         client = accounts.client(named)
         with_address = accounts.store.client_of(client.email) if client.email else []
         others = [other.id for other in with_address if other.id != client.id]

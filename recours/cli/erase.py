@@ -29,7 +29,7 @@ def command(
     """Erase all that is kept of claims: documents, who signed, attempts, history and the text of mails.
 
     It stays on record that a claim was erased, when and by whom; no run and no person works on it again. A mail about several
-    claims loses all its text. Claims that a run is fetching are left: repeat the command.
+    claims loses all its text. Claims that are in use are left: repeat the command.
 
     It shows how much it will erase and asks first; only a backup brings it back. Backups, logs, exported files and the
     service's own tables are yours to clean.

@@ -162,13 +162,18 @@ class ClaimErasure:
     def _with_service(self, table: Table) -> FromClause:
         return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
 
+    def knows(self, client: OfClient) -> bool:
+        """Tell whether anything names its address."""
+        counts = (select(func.count()).where(rows) for rows in (client.texts, client.accounts))
+        return any(map(self.database.scalar, counts))
+
     def outlook(self, ids: Sequence[Any], client: OfClient | None) -> Erased:
         erased = Erased(claims=len(ids))
         mail_ids: set[int] = set()
         if client:
             accounts = select(func.count()).where(client.accounts, _own.removed_at.is_(None))
             erased.accounts = self.database.scalar(accounts)
-            mail_ids.update(self.database.scalars(select(_m.id).where(client.texts)))
+            mail_ids.update(self.database.scalars(select(_m.id).where(client.texts, _IS_WRITTEN)))
         for part in _parts(ids):
             erased.documents += self._documents(part)
             mail_ids.update(self.database.scalars(_mail_ids(_event_ids(part))))

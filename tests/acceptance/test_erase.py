@@ -182,6 +182,15 @@ def test_an_address_that_no_client_has_any_more_is_erased(service: Service, acti
     assert ADDRESS not in everything(service)["recours_mails"]
 
 
+def test_an_address_is_erased_after_its_claims(service: Service, actions: Actions) -> None:
+    actions.erase(["CLM-0001", "CLM-0003"])
+    service.sql("DELETE FROM recours_client_accounts")
+    service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
+    assert "e-mails 0," in actions.erase(client=ADDRESS, dry_run=True)[0].sentence
+    actions.erase(client=ADDRESS)
+    assert ADDRESS not in everything(service)["recours_mails"]
+
+
 def test_one_claim_is_erased_and_says_so_everywhere(
     service: Service, person: Person, actions: Actions
 ) -> None:
