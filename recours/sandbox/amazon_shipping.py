@@ -113,7 +113,8 @@ class AmazonShipping(GivesTokens):
 
 def _read_token(request: HttpRequest) -> Question:
     refusal = _no_token(400, "invalid_request", "The request is missing a required parameter")
-    question = json_api.read_token(request, refusal, "client_id", "client_secret", grant="refresh_token")
+    fields = ("client_id", "client_secret", "refresh_token")
+    question = json_api.read_token(request, refusal, *fields, grant="refresh_token")
     if question.details["refresh_token"] != _REFRESH_TOKEN.format(question.account):
         raise BadRequestError(_no_token(400, "invalid_grant", "The request has an invalid grant parameter"))
     return question

@@ -92,15 +92,14 @@ def read_token(
 ) -> Question:
     """A request for a token, with the account by Basic authentication, or in two fields of the form. Raises BadRequestError.
 
-    `grant`: the type of grant, with a field of the same name where that is a token to be exchanged.
+    `fields`: after the account's two, what else goes with this type of grant.
     """
     needs(request, "POST", refusal)
     form = read_form(request, refusal)
-    exchanged = {grant} if grant.endswith("_token") else set()
-    if form.keys() != {"grant_type", *fields, *exchanged} or form["grant_type"] != grant:
+    if form.keys() != {"grant_type", *fields} or form["grant_type"] != grant:
         raise BadRequestError(refusal)
-    account, password = [form[name] for name in fields] or basic_account(request)
-    details = {name: form[name] for name in exchanged}
+    account, password = [form[name] for name in fields[:2]] or basic_account(request)
+    details = {name: form[name] for name in fields[2:]}
     return Question("token", credentials=(account, password), asks_token=True, details=details)
 
 
