@@ -21,9 +21,9 @@ from recours.reporting.labels import error_of
 from recours.reporting.records import Effort, ListedClaim
 from recours.reporting.snapshot import Reports
 
-# What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
-# semicolon between cells, as French Excel has it, one cell becomes several.
-_FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
+# What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. French
+# Excel splits cells at semicolons, others at commas, whatever the file was written for.
+_FORMULA = re.compile(r"(?:^|(?<=[;,]))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # by which Excel knows UTF-8
 _LONGEST = 2000
 _AT_ONCE = 1000  # claims in memory

@@ -72,10 +72,10 @@ def test_a_spreadsheet_computes_nothing() -> None:
 
 
 def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons() -> None:
-    """With semicolons between cells, as French Excel reads a file, a text is several of them."""
-    before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;"]
-    for sign, start in product("=+-@＝＋－＠﹦﹢﹣﹫", before):
-        text = "".join(csv_pieces([{"n": 1, "text": f"{start}{sign}cmd()"}], ("n", "text")))
+    """Read with other signs between cells than it was written with, a text is several of them."""
+    before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;", "x,", 'x",', "x, "]
+    for sign, start, delimiter in product("=+-@＝＋－＠﹦﹢﹣﹫", before, ",;"):
+        text = "".join(csv_pieces([{"n": 1, "text": f"{start}{sign}cmd()"}], ("n", "text"), delimiter))
         for between in ",;":
             read = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=between)
             cells = [cell for line in read for cell in line]
