@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from recours.core.spreadsheet import read_lines
+from recours.core.text import plain
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 
 LARGEST_MB = 2
 LARGEST = LARGEST_MB * 1024 * 1024
 _LINES_NAMED = 5
-# By what the first line may call them; without such a line they stand in this order.
+_BYTE_ORDER_MARK = "\ufeff"
+# By what the first line may call them, in plain letters; without such a line they stand in this order.
 _COLUMNS = {
-    "reference": {"reference", "claim", "claim_reference", "référence", "réclamation"},
-    "number": {"number", "tracking_number", "tracking number", "numéro", "numéro de suivi"},
+    "reference": {"reference", "claim", "claim_reference", "reclamation"},
+    "number": {"number", "tracking_number", "tracking number", "numero", "numero de suivi"},
     "carrier": {"carrier", "transporteur"},
 }
 
@@ -49,19 +51,19 @@ def text_of(content: bytes) -> str:
     """What a file says. Excel writes UTF-8 or, in the west of Europe, Windows-1252. Raises ClaimsRefusedError."""
     if len(content) > LARGEST:
         raise ClaimsRefusedError(ClaimRefusal("large_file", facts={"mb": str(LARGEST_MB)}))
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-8", "cp1252"):
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text
+            return text.lstrip(_BYTE_ORDER_MARK)  # or it would say something else when it is read again
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
     """What the columns are, by a first line that names them ("": of no interest); empty: it is a row."""
-    names = [next((name for name, words in _COLUMNS.items() if cell.lower() in words), "") for cell in cells]
+    names = [next((name for name, words in _COLUMNS.items() if plain(cell) in words), "") for cell in cells]
     return names if "reference" in names else []
 
 

@@ -26,7 +26,7 @@ def faults(content: str) -> dict[int, str]:
     [
         "CLM-1;XY1", "CLM-1,XY1\r\n", "CLM-1\tXY1\n", "\ufeffCLM-1;XY1", " CLM-1 ; XY1 ;\n\n;;\n", '"CLM-1";"XY1"',
         "reference;number\nCLM-1;XY1", "Claim,Status,Carrier,Tracking_number\nCLM-1,open,,XY1", "\n\nNuméro;Réclamation\nXY1;CLM-1",
-        "réclamation;numéro\nCLM-1;XY1".encode("cp1252"), "CLM-1;XY1\r",
+        "réclamation;numéro\nCLM-1;XY1".encode("cp1252"), "CLM-1;XY1\r", "\ufeff\ufeffCLM-1;XY1", "Re\u0301clamation;Nume\u0301ro\nCLM-1;XY1",
     ],
 )  # fmt: skip
 def test_what_spreadsheets_write_is_read(content: str | bytes) -> None:
