@@ -1,10 +1,11 @@
 """`--csv FILE`: what is done with the claims that a file names, a line each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from recours.admin.actions import Actions, FileAction
+from recours.admin.actions import Actions, FileAction, FileResult
 from recours.admin.claim_file import LARGEST
 from recours.cli.common import content_of
 from recours.cli.console import FAILED, Table, echo, harmless, say_error, show
@@ -19,21 +20,26 @@ csv_option = click.option(
 )
 
 
+def _show_preview(action: FileAction, results: Sequence[FileResult]) -> None:
+    is_correction = action is FileAction.CORRECT
+    changes = ("Now", "Then") if is_correction else ()
+    rows = []
+    for line, result in results:
+        if result.is_done:
+            change = (result.before, result.after) if is_correction else ()
+            rows.append((str(line), result.subject, *change, result.sentence))
+    if rows:
+        columns = ("Line", "Claim", *changes, "What happens")
+        show(Table("What would be done", columns, rows, frozenset({"Line"})))
+
+
 def act_on_file(
     actions: Actions, action: FileAction, file: Path, why: str = "", *, dry_run: bool = False
 ) -> None:
     """What cannot be done is named by its line and, at the end, is exit status 1."""
     results = actions.act_on_file(action, content_of(file, LARGEST, "--csv"), why, dry_run=dry_run)
-    rows = [
-        (str(line), result.subject, result.before, result.after, result.sentence)
-        for line, result in results
-        if result.is_done
-    ]
-    if dry_run and rows:
-        columns = ("Line", "Claim", "Now", "Then", "What happens")
-        shown = columns if action is FileAction.CORRECT else (*columns[:2], columns[-1])
-        cells = [[cell for name, cell in zip(columns, row, strict=True) if name in shown] for row in rows]
-        show(Table("What would be done", shown, cells, frozenset({"Line"})))
+    if dry_run:
+        _show_preview(action, results)
     is_refused = False
     for line, result in results:
         text = f"Line {line}: {result.sentence}"
