@@ -133,9 +133,8 @@ class CarrierState:
 
     def at(self, now: datetime) -> Self:
         """The same without the stops that are over."""
-        stopped, own_stop = (
-            stop if stop and stop.holds(now) else None for stop in (self.stopped, self.own_stop)
-        )
+        stopped = self.stopped if self.stopped and self.stopped.holds(now) else None
+        own_stop = self.own_stop if self.own_stop and self.own_stop.holds(now) else None
         return replace(self, stopped=stopped, own_stop=own_stop)
 
     def pause_at(self, now: datetime) -> Pause | None:
