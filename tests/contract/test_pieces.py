@@ -1,12 +1,14 @@
 """The rows of evidence, on real databases: written with the attempt, each piece once."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
@@ -15,8 +17,10 @@ from recours.core.evidence import EvidenceKind, Findings
 from recours.core.outcome import Failure, KeptEvidence, Retrieved, StoredDocument
 from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database
+from recours.database.erasing import ClaimErasure, Erased
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
 from recours.database.pruning import DatabasePast, prune
+from recours.database.tables import claims
 from recours.reporting.reader import DatabaseRecords
 from recours.runs.ports import ATTACHED, Attempt
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
@@ -181,6 +185,22 @@ def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> N
     assert (done.attempts, erased, [piece.path for piece in read(run)]) == (1, [], [LETTER.path])
     prune(past, lambda path, _: erased.append(path), LATER + timedelta(days=1), lambda: LATER)
     assert (erased, read(run)) == ([LETTER.path], [])
+
+
+def test_files_of_an_erased_claim_go_though_its_row_is_locked_meanwhile(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, LETTER, BLANK)
+    calls = count()
+    with ExitStack() as others:
+
+        def now() -> datetime:
+            if next(calls) == 1 and not run.database.is_sqlite:  # which has one lock for all
+                connection = others.enter_context(run.database.write())
+                connection.execute(select(claims.c.claim_id).with_for_update())
+            return LATER
+
+        assert ClaimErasure(run.database).erase([claim.id], lambda *_: None, now, Erased()) == {claim.id}
+    assert read(run) == []
 
 
 def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
