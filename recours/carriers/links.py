@@ -97,7 +97,9 @@ def _followed(request: Request, name: str, session: CarrierSession) -> Response 
         return session.call(Capability.POD, request)
     except CallError as failed:
         # An answer came that cannot be one, such as a redirect to a login.
-        if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
+        is_no_answer = failed.failure.kind is ErrorKind.BAD_RESPONSE
+        # Names are resolved, since the tracking was just asked: the one of the link leads nowhere.
+        if not is_no_answer and failed.failure.resolved:
             raise
         return Failure.of(Sentence.PROOF_LINK_EMPTY, name, None, failed.failure.http_status)
 

@@ -332,6 +332,12 @@ def test_images_are_fetched_from_nowhere_else(host: str) -> None:
     assert "leads elsewhere" in failure.message
 
 
+def test_a_host_that_does_not_exist_is_the_links_fault_and_not_the_networks() -> None:
+    unresolved = Failure(K.NETWORK, "of the line", connected=False, resolved=False)
+    failure = failure_of(DELIVERED, unresolved)
+    assert (failure.kind, failure.delivery, failure.resolved) == (K.POD_NOT_AVAILABLE_YET, KNOWN, True)
+
+
 # ---------------------------------------------------------------- the table for all carriers' rules
 
 ERRORS: dict[str, Row] = {
