@@ -368,11 +368,9 @@ class AccountGate:
         by = f" {stop.why}" if stop.why else ""
         resume = f"recours resume {spec.key}" + (f' --account "{client}"' if client else "")
         name = account_name(spec.name, client)
-        paused = (
-            f"is paused until {self._minute(stop.until)}"
-            if stop.until
-            else f"was paused on {self._minute(stop.at)}"
-        )
+        paused = f"was paused on {self._minute(stop.at)}"
+        if stop.until:
+            paused = f"is paused until {self._minute(stop.until)}"
         reason = f"{name} {paused}{by} ('{resume}' ends that)"
         return Refusal(Blocked.CARRIER, reason, stop.until, stopped=True)
 

@@ -334,8 +334,8 @@ def _documents(row: RowMapping) -> DocumentRight:
 
 
 def _stop(row: RowMapping, prefix: str) -> Stop | None:
-    at, why, until = (row[f"{prefix}_{name}"] for name in ("at", "why", "until"))
-    return Stop(at, why, until) if at else None
+    stop = Stop(*(row[f"{prefix}_{field}"] for field in Stop._fields))
+    return stop if stop.at else None
 
 
 def is_stopped(table: Table, now: datetime) -> ColumnElement[bool]:
