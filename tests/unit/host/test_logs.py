@@ -98,7 +98,7 @@ def test_details_only_if_asked_for(started: Started) -> None:
     log, _ = started()
     logs.run_log().debug("detail")
     logging.getLogger("alembic").info("chatter")
-    logging.getLogger("urllib3").warning("a warning of a library")
+    logging.getLogger("library").warning("a warning of a library")
     assert [line.rpartition(" - ")[2] for line in lines(log)] == ["a warning of a library", ""]
     log.close()
     log, _ = started(log.path, verbose=True)
