@@ -135,7 +135,10 @@ class Search:
             conditions.append(self._is_at_stages(sort))
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and plain(typed) != "" and len(typed) <= _LONGEST_TYPED
-            conditions.append(self._holds(typed) if is_possible else false())
+            holds = self._holds(typed) if is_possible else false()
+            if self._are_ours and sort:  # else SQLite would search all claims, and then join ours
+                holds = case((_c.claim_id.is_not(None), holds), else_=false())
+            conditions.append(holds)
         if criteria.concerned is not None:
             conditions.append(self._is_concerned(criteria.concerned))
         created_at = self.border.dialect.moment(self.border.text("created_at"))
