@@ -103,7 +103,7 @@ def show() -> None:
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
     for entry in entries:
         remark = f"  ({entry.remark})" if entry.remark else ""
-        echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")
+        click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")  # whole, to be copied
     for worker in missing:
         echo(pasteable(f"crontab: nothing starts {worker}. Run: recours schedule install"))
 
@@ -139,8 +139,10 @@ def _carry_out(change: ScheduleChange, if_unchanged: str, *, yes: bool) -> None:
     """Show the change, ask, do it. `if_unchanged`: what to say if there is nothing to do."""
     if change.steps:
         echo("crontab of this user:")
-    for line in (*change.steps, *change.remarks):
-        echo(f"  {line}")
+    for step in change.steps:
+        click.echo(f"  {step}")  # whole, to be copied
+    for remark in change.remarks:
+        echo(f"  {remark}")
     if change.steps:
         if not confirmed("Do that?", yes=yes):
             raise SystemExit(FAILED)
