@@ -103,9 +103,10 @@ def test_crons_copy_of_the_log_is_made_before_the_shell_makes_it(checkout: Path,
     path = f"{checkout.parent}:{os.environ['PATH']}"
     done = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
     assert done.returncode == 0, done.stderr
-    assert modes(checkout / "logs") == {"cron.log": "600"}
+    logs = dict.fromkeys(("cron.log", "pod_fetch_worker.log", "pod_retry_scheduler.log"), "600")
+    assert modes(checkout / "logs") == logs
     (checkout / "logs" / "cron.log").unlink()
     kept.write_text("", encoding="utf-8")
     program.write_text('#!/bin/sh\n[ "$1" = -l ]\n', encoding="utf-8")
     refused = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
-    assert (refused.returncode, modes(checkout / "logs")) == (1, {"cron.log": "600"})
+    assert (refused.returncode, modes(checkout / "logs")) == (1, logs)
