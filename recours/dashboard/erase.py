@@ -3,7 +3,7 @@
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.status import HTTP_409_CONFLICT
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_409_CONFLICT
 
 from recours.admin.actions import ActionResult, Actions
 from recours.admin.results import RecoursError
@@ -14,6 +14,8 @@ from recours.dashboard.visit import Visit, actions_of, change_parameters, do_in_
 def show(visit: Visit) -> Response:
     reference = visit.query.get("reference", "")
     client = visit.query.get("client", "")
+    if not (reference or client):
+        raise HTTPException(HTTP_404_NOT_FOUND)
     try:
         results = _erase(actions_of(visit), reference, client, dry_run=True)
     except RecoursError as error:

@@ -62,6 +62,10 @@ def test_a_claim_is_erased_and_offers_nothing_then(page: PageClient, database: D
     assert "CLM-00000 was erased on 20" in refused.text
 
 
+def test_an_address_that_names_nothing_erases_nothing(page: PageClient) -> None:
+    assert page.get("/erase").status == 404
+
+
 def test_who_may_only_look_erases_nothing(
     visitor: Callable[..., PageClient], environment: dict[str, str]
 ) -> None:
