@@ -32,11 +32,11 @@ class FileRow:
     fault: ClaimRefusal | None = None
 
 
-def read_claim_file(content: bytes, most: int, *, needs_values: bool) -> list[FileRow]:
-    """Its rows, at most so many. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
-    lines = list(islice(read_lines(text_of(content)), most + 2))
-    if len(lines) > most + 1:
-        raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(most)}))
+def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[FileRow]:
+    """Its rows, up to `limit`. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
+    lines = list(islice(read_lines(text_of(content)), limit + 2))
+    if len(lines) > limit + 1:
+        raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(limit)}))
     names = _heads(lines[0][1] or []) if lines else []
     rows = [
         _row(number, cells, names or list(_COLUMNS), needs_values=needs_values)

@@ -68,14 +68,14 @@ def shared_report(recording: Recording, version: str) -> str:
 
 def _answer_lines(answer: Response, documented: "_Documented") -> Iterator[str]:
     forms: defaultdict[str, set[str]] = defaultdict(set)
-    for shown, value in documented.fields(answer):
-        forms[shown].add(documented.form(shown, value))
+    for field_name, value in documented.fields(answer):
+        forms[field_name].add(documented.form(field_name, value))
     content = begins_as(answer.body, html=True)
     if content is None:
         content = "nothing that can be read" if _tree(answer.body) is None else "fields"
     yield f"HTTP {answer.status}, {content}"
-    for shown, values in sorted(forms.items()):
-        yield f"  {shown}: {', '.join(sorted(values)[:_MOST_FORMS])}"
+    for field_name, values in sorted(forms.items()):
+        yield f"  {field_name}: {', '.join(sorted(values)[:_MOST_FORMS])}"
     closest = max(documented.answers, key=lambda fields: (len(fields & forms.keys()), -len(fields)))
     if (missing := closest - forms.keys()) and missing != closest:
         yield f"  documented, and not there: {', '.join(sorted(missing))}"
@@ -141,9 +141,9 @@ class _Documented:
         self.names.update(*(path for path, _ in _leaves(_tree(answer.body))))
         self.headers.update(name.lower() for name in answer.headers)
         fields = list(self.fields(answer))
-        self.answers.append({shown for shown, _ in fields})
+        self.answers.append({field_name for field_name, _ in fields})
         self.coded.update(
-            shown for shown, value in fields if str(value) in self.codes and _OF_A_CODE.search(shown)
+            name for name, value in fields if str(value) in self.codes and _OF_A_CODE.search(name)
         )
         return answer
 
@@ -160,9 +160,9 @@ class _Documented:
         path = _ORIGIN.sub("", path).partition("?")[0]
         return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
-    def form(self, shown: str, value: Any) -> str:
+    def form(self, field_name: str, value: Any) -> str:
         """A known code where a code belongs; of all else the type, and what signs a short text is made of."""
-        if shown in self.coded and str(value) in self.codes:
+        if field_name in self.coded and str(value) in self.codes:
             return f"code {value}"
         if not isinstance(value, str):
             return _TYPES[type(value)]

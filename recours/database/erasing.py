@@ -196,11 +196,11 @@ class ClaimErasure:
         finished: set[Any] = set()
         past = DatabasePast(self.database, holder="", by=self.by)
         for part in _parts(ids):
-            taken = self._bury_all(part, now(), erased)
-            documents = self._documents(taken)
-            erased.undeleted |= delete_all_files(past, taken, erase_file, now)
-            erased.documents += documents - self._documents(taken)
-            finished.update(taken)
+            buried_ids = self._bury_all(part, now(), erased)
+            documents = self._documents(buried_ids)
+            erased.undeleted |= delete_all_files(past, buried_ids, erase_file, now)
+            erased.documents += documents - self._documents(buried_ids)
+            finished.update(buried_ids)
         erased.claims += len(finished)
         return finished
 
@@ -220,24 +220,26 @@ class ClaimErasure:
         """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
         border = self._border
         with self.database.write(durable=True) as connection:
-            there = set(connection.scalars(select(border.key).where(border.key.in_(ids))))
+            service_ids = set(connection.scalars(select(border.key).where(border.key.in_(ids))))
             unlocked = set(connection.scalars(border.lock(ids)))
-            available = [key for key in ids if key in unlocked or key not in there]
+            available = [key for key in ids if key in unlocked or key not in service_ids]
             insert_rows(connection, [{"claim_id": key, "stage": DONE} for key in available])
             unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
-            taken = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
-            event_ids = _event_ids(taken)
+            buried_ids = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
+            event_ids = _event_ids(buried_ids)
             # Mails are found by their events. One that is about other claims too loses all its text.
             count = _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
             connection.execute(delete(mail_events).where(_me.event_id.in_(event_ids)))
             for table in (events, changes):
-                connection.execute(delete(table).where(table.c.claim_id.in_(taken)))
-            self._leave_tombstones(connection, taken, now)
-            rows_of_service = [border.parameters(key, border.no_values) for key in taken if key in there]
+                connection.execute(delete(table).where(table.c.claim_id.in_(buried_ids)))
+            self._leave_tombstones(connection, buried_ids, now)
+            rows_of_service = [
+                border.parameters(key, border.no_values) for key in buried_ids if key in service_ids
+            ]
             if rows_of_service and border.no_values:
                 connection.execute(border.update(border.no_values, if_unedited=False), rows_of_service)
         erased.mails += count
-        return taken
+        return buried_ids
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
         """Have our rows say that the claims are erased, and nothing else; of one that was erased before, when that was."""
