@@ -20,6 +20,5 @@ def missing(what: str) -> NoReturn:
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(
-        f"this machine cannot run it: {what}"
-    )  # never in CI, see above: a contributor's may lack programs
+    # A contributor's machine may lack programs; CI never gets here.
+    pytest.skip(f"this machine cannot run it: {what}")

@@ -216,7 +216,8 @@ def verbose_option(command: _Command) -> _Command:
     return click.option("-v", "--verbose", is_flag=True, help=text)(command)
 
 
-class CarrierName(click.ParamType):  # type: ignore[type-arg]  # it takes none before click 8.5
+# Not generic: before click 8.5, ParamType takes no type argument when the class is made.
+class CarrierName(click.ParamType):  # type: ignore[type-arg]  # see above: click before 8.5
     """A carrier by any of its names, as it was typed; Tab completes the keys, which have no blanks."""
 
     name = "carrier"
