@@ -45,7 +45,7 @@ SPEC = CarrierSpec(
     number_example="FR3000000001",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="FR0000000000",
-    evidence_days=45,  # after the shipment's creation; later only its last status is told
+    evidence_days=45,  # from the shipment's creation; after that Amazon tells only the last status
     tracks_always=True,
 )
 
@@ -163,7 +163,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(result: Any) -> Shipment:
-    """`alternateLegTrackingId`, the number of the way back, is none of the parcel's way to its recipient."""
+    """`alternateLegTrackingId`, the number of the way back, identifies the return, not the delivery, so it is not read."""
     number = json_api.text(result, "trackingId")
     summary = json_api.at(result, "summary")
     scans = tuple(map(_scan, json_api.items(result, "eventHistory")))
@@ -219,7 +219,7 @@ def _coordinates(body: Any) -> str | None:
 
 
 def _error(tree: Any, answer: Response) -> Failure:
-    """What an answer that is no good one means: by its text, else by its code. One without a code is not of the service."""
+    """What an error means: by its text, else by its code. An error without a code does not come from the service."""
     error = json_api.at(json_api.items(tree, "errors"), 0)
     code = json_api.text(error, "code")
     if code is None:

@@ -75,7 +75,7 @@ _ERRORS: dict[str, Meaning] = {
     "41": Sentence.NUMBER_REJECTED,
     "62": Sentence.SERVICE_DENIED,
     "63": Detailed(Sentence.UNAVAILABLE, "its archive of signatures does not answer"),
-    "64": Detailed(Sentence.NUMBER_REJECTED, "it lacks its check digit"),
+    "64": Detailed(Sentence.NUMBER_REJECTED, "the check digit is missing"),
 }
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
 SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)

@@ -337,7 +337,7 @@ def _coded(error: Any) -> Coded | None:
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
-    """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
+    """What an error means: by its codes, else by its HTTP status."""
     errors = [coded for error in json_api.items(tree, "errors") if (coded := _coded(error))]
     first = next((coded for coded in errors if coded[0] in table), errors[0] if errors else None)
     if first is None and answer.is_ok:

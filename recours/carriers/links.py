@@ -66,7 +66,7 @@ class LinkClient(Client):
         return outcome
 
     def _document(self, link: str, delivery: Delivery, answer: Response | Failure) -> Outcome:
-        """What a link gave, if it is a document. A web page (a login form, say) is none."""
+        """The document behind a link. A web page, such as a login form, is not a document."""
         if isinstance(answer, Failure):
             return answer
         if answer.is_ok and begins_as(answer.body):

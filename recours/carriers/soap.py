@@ -134,7 +134,7 @@ def text(element: Any, name: str) -> str | None:
 
 
 def attribute(element: Any, name: str) -> str | None:
-    """The value of an attribute, without blanks around it; None if there is none, or it is empty."""
+    """The value of an attribute, stripped of blanks; None if it is missing or empty."""
     return (element.get(name) or "").strip() or None
 
 

@@ -384,7 +384,7 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
 
 
 def _error(tree: Any, answer: Response) -> Failure | None:
-    """What an answer that is no good one means: by its codes, and only then by its HTTP status."""
+    """What an error means: by its codes, else by its HTTP status."""
     details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # of older services
     legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
     errors = json_api.items(tree, "response", "errors")

@@ -310,7 +310,7 @@ _account_option = click.option(
     "--until",
     metavar="TIME",
     default="",
-    help=f"When it ends by itself, in RECOURS_TIMEZONE: {EXAMPLES}.",
+    help=f"End the pause at this time, in RECOURS_TIMEZONE: {EXAMPLES}.",
 )
 @database_option
 def pause_command(

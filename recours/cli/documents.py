@@ -188,7 +188,7 @@ def prune_command(
 ) -> None:
     """Delete what is past its keeping time: PODs with their files, who signed, attempts, changes, the text of mails sent.
 
-    Only closed claims are pruned: those with a POD, those recours gave up on, and those it no longer tries for another reason. Claims
+    Only closed claims are pruned: claims with a POD, claims that recours gave up on, and claims that it no longer tries. Claims
     that a run has leased stay. A pruned POD is not fetched again. The command shows what it will delete and asks first;
     only a backup brings it back.
     """

@@ -91,7 +91,7 @@ def claims_command(
         zone = app.settings.policy.zone
         if (since or last_day) and not app.database.border.has("created_at"):
             raise click.UsageError(
-                "--from and --to need the column created_at, which your table of claims lacks."
+                "--from and --to need the column created_at, but your table of claims has none."
             )
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),

@@ -72,7 +72,7 @@ class _Group(click.Group):
         return subcommand(cmd_name) if cmd_name in _COMMANDS else None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """A wrong command line of a subcommand is told like any other fault."""
+        """Report a wrong command line of a subcommand like any other error."""
         try:
             return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
