@@ -16,7 +16,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
-from recours.database.by_person import ClaimEnrolment, GivenUpClaims
+from recours.database.by_person import ClaimEnrollment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts, numbers_in_use
 from recours.database.dialect import USUAL, Waits
@@ -86,9 +86,9 @@ def make_assessor(settings: Settings, database: Database, catalog: Catalog, poli
     return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
 
 
-def make_enrolment(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
+def make_enrollment(settings: Settings, assessor: Assessor) -> ClaimEnrollment:
     """The claims of a database that nobody has enrolled."""
-    return ClaimEnrolment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
+    return ClaimEnrollment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def read_clock(database: Database) -> SystemClock:
@@ -200,9 +200,9 @@ class App:
         return make_assessor(self.settings, self.database, self.catalog, self.policy)
 
     @property
-    def enrolment(self) -> ClaimEnrolment:
+    def enrollment(self) -> ClaimEnrollment:
         """The claims that nobody has enrolled."""
-        return make_enrolment(self.settings, self.assessor)
+        return make_enrollment(self.settings, self.assessor)
 
     @property
     def clients(self) -> ClientAccounts:

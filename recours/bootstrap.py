@@ -9,7 +9,7 @@ from random import random
 from typing import TYPE_CHECKING
 
 from recours.accounts.opened import OpenedAccounts, make_catalog, make_queue, open_accounts
-from recours.app import App, make_assessor, make_enrolment, read_policy
+from recours.app import App, make_assessor, make_enrollment, read_policy
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -71,7 +71,7 @@ def make_worker(
         policy=policy,
         send_mails=mailing.notify if mails else None,
         note_troubles=mailing.note_troubles,
-        enrolment=make_enrolment(settings, assessor),
+        enrollment=make_enrollment(settings, assessor),
         closing_tasks=(partial(write_manifests, settings, database, run_id, clock),),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)

@@ -232,7 +232,7 @@ class Actions:
         with self._translating_errors():
             if not reason and not dry_run:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-        exclude = partial(self.app.enrolment.exclude, why=reason)
+        exclude = partial(self.app.enrollment.exclude, why=reason)
         done = partial(self._done, "excluded")
         return self._each(
             references, lambda _, row: why_not_exclude(row.claim), None if dry_run else exclude, done
@@ -245,13 +245,13 @@ class Actions:
         def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
             return why_not_enroll(listed.claim, app.policy)
 
-        enroll = None if dry_run else app.enrolment.enroll_named
+        enroll = None if dry_run else app.enrollment.enroll_named
         return self._each(references, why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
         app = self.app
-        return app.enrolment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
+        return app.enrollment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None

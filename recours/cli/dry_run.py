@@ -8,7 +8,7 @@ from random import random
 from typing import Any
 
 from recours.accounts.opened import make_catalog, make_queue
-from recours.app import connect, make_assessor, make_enrolment, needs_creation, read_clock, read_policy
+from recours.app import connect, make_assessor, make_enrollment, needs_creation, read_clock, read_policy
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, attempt_name
@@ -89,13 +89,16 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             claims_of_rows = ((row.claim, row.leased) for row in rows)
             result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
-        enrolment = make_enrolment(settings, make_assessor(settings, database, catalog, policy))
+        enrollment = make_enrollment(settings, make_assessor(settings, database, catalog, policy))
         # Of claims outside the preview: those that the run would enrol itself, and that wait for a decision.
         if schema.is_current:
-            undecided = enrolment.undecided(MOST_NOT_ENROLLED, now)
-            counts = {"would_enroll": enrolment.count_new(now) if takes_new else 0, "not_enrolled": undecided}
+            undecided = enrollment.undecided(MOST_NOT_ENROLLED, now)
+            counts = {
+                "would_enroll": enrollment.count_new(now) if takes_new else 0,
+                "not_enrolled": undecided,
+            }
         else:
-            counts = {"would_enroll": 0, "not_enrolled": enrolment.count_later_undecided(MOST_NOT_ENROLLED)}
+            counts = {"would_enroll": 0, "not_enrolled": enrollment.count_later_undecided(MOST_NOT_ENROLLED)}
         waiting = claims.waiting() if schema.is_current else None
         return _DryRun(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
 

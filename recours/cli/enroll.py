@@ -27,7 +27,7 @@ from recours.core.text import clean, plural
 from recours.reporting.labels import UNKNOWN_CARRIER
 from recours.runs.eligibility import (
     EnrollCriteria,
-    EnrolmentCounts,
+    EnrollmentCounts,
     ReopenCriteria,
     Selection,
     count_candidates,
@@ -100,7 +100,7 @@ def _say_dry_run(count: int, action: str) -> None:
 
 def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: bool, yes: bool) -> None:
     app = actions.app
-    counts = count_candidates(app.enrolment.candidates(), criteria, app.policy, app.catalog)
+    counts = count_candidates(app.enrollment.candidates(), criteria, app.policy, app.catalog)
     count = counts.open.total()
     _show_candidates(app, counts)
     if dry_run:
@@ -109,7 +109,7 @@ def _enroll_selected(actions: Actions, criteria: EnrollCriteria, *, dry_run: boo
         _say_enrolled(app, count, actions.enroll_all(criteria))
 
 
-def _show_candidates(app: App, counts: EnrolmentCounts) -> None:
+def _show_candidates(app: App, counts: EnrollmentCounts) -> None:
     rows = [
         (app.catalog.name_of(key, UNKNOWN_CARRIER), clean(status, 30) or "(none)", str(count))
         for (key, status), count in sorted(counts.open.items())
@@ -131,8 +131,8 @@ def _say_enrolled(app: App, count: int, enrolled: int) -> None:
         echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
         )
-    setting = app.enrolment.setting
-    adopted = app.enrolment.adoption()
+    setting = app.enrollment.setting
+    adopted = app.enrollment.adoption()
     if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
         echo(
             "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "

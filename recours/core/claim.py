@@ -136,7 +136,7 @@ class State:
     rank_at: datetime | None = None  # the order among claims that are due
     rank_is_deadline: bool = False  # nothing can be won after it: the deadline, or the end of the evidence
     interruptions: int = 0  # how often in a row a run died while it fetched this claim
-    # The latest of its creation, its enrolment and its reopening, as far as known.
+    # The latest of its creation, its enrollment and its reopening, as far as known.
     since: datetime | None = None
     expire_from: datetime | None = None  # when the time begins after which it expires; None: not asked since
     expired_at: datetime | None = None  # given up since its deadline had long passed

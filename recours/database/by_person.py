@@ -224,7 +224,7 @@ _A_DAY = timedelta(days=1)
 
 
 @dataclass(eq=False)
-class ClaimEnrolment:
+class ClaimEnrollment:
     """The claims of one database. `skip`: claim statuses (lower case) of no interest."""
 
     assessor: Assessor

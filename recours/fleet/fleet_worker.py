@@ -364,11 +364,11 @@ class FleetWorker:
         """As it is once it is enrolled, if it is new, where the service's application cannot say that it wants their PODs."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
             claims = worker.deps.claims
-            enrolment = worker.deps.enrolment
+            enrollment = worker.deps.enrollment
             claim = claims.find(reference)
-            if claim is None or claim.fetch_status or enrolment is None:
+            if claim is None or claim.fetch_status or enrollment is None:
                 return claim
-            is_enrolled = enrolment.enroll_if_new(claim, self.clock.now())
+            is_enrolled = enrollment.enroll_if_new(claim, self.clock.now())
             return claims.find(reference) if is_enrolled else claim
 
     # ---------------------------------------------------------------- lanes

@@ -164,7 +164,7 @@ class Reports:
             accounts=accounts,
             mails=system.mails(now),
             troubles=self._troubles(now, carriers, accounts, to_correct, backlogs, batches, intake.mark),
-            undecided=self.app.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
+            undecided=self.app.enrollment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
             differences=intake.differences,
             fleet=fleet,
         )

@@ -58,7 +58,7 @@ class EnrollCriteria:
 
 
 @dataclass
-class EnrolmentCounts:
+class EnrollmentCounts:
     """How many claims would be enrolled, by carrier's key ("": of none that is known) and status; why the others not."""
 
     open: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -68,9 +68,9 @@ class EnrolmentCounts:
 
 def count_candidates(
     candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
-) -> EnrolmentCounts:
-    """What `ClaimEnrolment.enroll_all` would do."""
-    counts = EnrolmentCounts()
+) -> EnrollmentCounts:
+    """What `ClaimEnrollment.enroll_all` would do."""
+    counts = EnrollmentCounts()
     for candidate in candidates:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
         why = criteria.why_not(candidate, key, policy)

@@ -15,7 +15,7 @@ from recours.core.quota import Capability
 
 if TYPE_CHECKING:  # a class with one implementation has no port
     from recours.carriers.queue import APIRequestQueue
-    from recours.database.by_person import ClaimEnrolment
+    from recours.database.by_person import ClaimEnrollment
     from recours.database.claims import ClaimRepository
     from recours.database.intake import ClaimIntake
     from recours.database.journal import RunJournal
@@ -181,7 +181,7 @@ class Dependencies:
     policy: Policy
     # Mails what is due, as long as its argument answers True; None: this run mails nothing.
     send_mails: Callable[[Callable[[], bool]], None] | None = None
-    enrolment: "ClaimEnrolment | None" = None
+    enrollment: "ClaimEnrollment | None" = None
     closing_tasks: tuple[Callable[[], None], ...] = ()  # for the end of a run; each logs what fails
     # Notes what the operator is to hear of at once, after failures of these kinds.
     note_troubles: Callable[[Collection[ErrorKind]], None] = lambda _: None

@@ -273,13 +273,13 @@ class Worker(ABC):
 
     def _enroll(self) -> None:
         """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""
-        enrolment = self.deps.enrolment
-        if enrolment is None or self.options.claims:
+        enrollment = self.deps.enrollment
+        if enrollment is None or self.options.claims:
             return
         now = self.deps.clock.now()
-        if self.stage is Stage.NEW and (enrolled := enrolment.enroll_new(now)):
+        if self.stage is Stage.NEW and (enrolled := enrollment.enroll_new(now)):
             log.info(f"Enrolled {plural(enrolled, 'new claim')} (RECOURS_ENROLL_NEW)")
-        if sentence := not_enrolled(enrolment.undecided(MOST_NOT_ENROLLED, now)):
+        if sentence := not_enrolled(enrollment.undecided(MOST_NOT_ENROLLED, now)):
             log.warning(sentence)
 
     def _expire(self) -> None:

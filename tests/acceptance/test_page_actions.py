@@ -17,7 +17,7 @@ from recours.admin.results import (
 )
 from recours.app import App
 from recours.core.actions import PastAction
-from recours.database.by_person import ClaimEnrolment
+from recours.database.by_person import ClaimEnrollment
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import ActionLog
 from recours.database.schema.inspection import look
@@ -90,14 +90,14 @@ def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
     for _ in range(3):
         service.add(*FOREVER)
     monkeypatch.setattr("recours.admin.actions._AT_ONCE", 1)
-    of, excluded, calls = actions.app, ClaimEnrolment.exclude, count()
+    of, excluded, calls = actions.app, ClaimEnrollment.exclude, count()
 
-    def once(enrolment: ClaimEnrolment, *given: Any, **named: Any) -> set[Any]:
+    def once(enrollment: ClaimEnrollment, *given: Any, **named: Any) -> set[Any]:
         if next(calls):
             raise DatabaseError("connection lost")
-        return excluded(enrolment, *given, **named)
+        return excluded(enrollment, *given, **named)
 
-    monkeypatch.setattr(ClaimEnrolment, "exclude", once)
+    monkeypatch.setattr(ClaimEnrollment, "exclude", once)
     results = Actions(of, WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
     assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": False}
     assert "connection lost" in results[2].sentence

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from recours.core.claim import Claim, Stage
-from recours.database.by_person import ClaimEnrolment, GivenUpClaims
+from recours.database.by_person import ClaimEnrollment, GivenUpClaims
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.intake import Assessor
@@ -311,10 +311,10 @@ def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(assessor(database))
-    assert enrolment.exclude(found(database), "ann", NOW + HOUR, "damaged")
+    enrollment = ClaimEnrollment(assessor(database))
+    assert enrollment.exclude(found(database), "ann", NOW + HOUR, "damaged")
     run.keep(NOW + 2 * HOUR)
-    assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
+    assert enrollment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
     run.keep(NOW + 4 * HOUR)
     assert changes(database) == [(1, "excluded", "ann", {"why": "damaged"}), (1, "enrolled", "bob", {})]
 
@@ -323,8 +323,8 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{"pod_fetch_status": "manual"}])
-    enrolment = ClaimEnrolment(assessor(database))
-    assert enrolment.enroll_named(found(database), "bob", NOW)
+    enrollment = ClaimEnrollment(assessor(database))
+    assert enrollment.enroll_named(found(database), "bob", NOW)
     run.keep(NOW + HOUR)
     [new] = run.take(stage=Stage.NEW, now=NOW + HOUR)
     assert run.record(new, TIMED_OUT, now=NOW + HOUR)
@@ -336,10 +336,10 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
 def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(assessor(database))
+    enrollment = ClaimEnrollment(assessor(database))
     outdated = [replace(claim, fetch_status="pending") for claim in found(database)]
-    assert not enrolment.exclude(outdated, "ann", NOW, "damaged")
-    assert not enrolment.enroll_named(outdated, "ann", NOW)
+    assert not enrollment.exclude(outdated, "ann", NOW, "damaged")
+    assert not enrollment.enroll_named(outdated, "ann", NOW)
     given_up = GivenUpClaims(assessor(database))
     assert not given_up.start_over(found(database), "ann", NOW)  # it has not given up
     assert changes(database) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, Delivery, Stage
-from recours.database.by_person import ClaimEnrolment
+from recours.database.by_person import ClaimEnrollment
 from recours.database.by_person import correct as correct_claims
 from recours.database.engine import Database
 from recours.runs.eligibility import Correction
@@ -72,13 +72,13 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(assessor(database))
-    assert enrolment.exclude(found(database), "ann", NOW, "damaged")
+    enrollment = ClaimEnrollment(assessor(database))
+    assert enrollment.exclude(found(database), "ann", NOW, "damaged")
     set_own(database, "CLM-00000", known_delivery=json.dumps(Delivery(signatory="Lea").as_json()))
     [claim] = found(database)
     assert correct(database, claim)
     run.keep(NOW + HOUR)
-    assert enrolment.enroll_named(found(database), "ann", NOW + 2 * HOUR)
+    assert enrollment.enroll_named(found(database), "ann", NOW + 2 * HOUR)
     run.keep(NOW + 3 * HOUR)
     [claim] = run.take(stage=Stage.NEW)
     assert (claim.number, claim.state.delivery) == (RIGHT.number, None)

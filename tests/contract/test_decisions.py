@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Stage
-from recours.database.by_person import ClaimEnrolment, GivenUpClaims, correct
+from recours.database.by_person import ClaimEnrollment, GivenUpClaims, correct
 from recours.database.claims import ClaimRepository
 from recours.database.engine import DatabaseError
 from recours.database.intake import Assessor
@@ -46,10 +46,10 @@ def found(service: Application) -> Claim:
     "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
 )
 def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
-    database, enrolment = ready.database, ClaimEnrolment(assessor(ready))
-    [candidate] = enrolment.candidates()
+    database, enrollment = ready.database, ClaimEnrollment(assessor(ready))
+    [candidate] = enrollment.candidates()
     assert (candidate.number, candidate.carrier_name, candidate.status) == (NUMBER, "DPD", "open")
-    assert enrolment.enroll([candidate.id], NOW) == {candidate.id}
+    assert enrollment.enroll([candidate.id], NOW) == {candidate.id}
     assert ready.row(1)["pod_fetch_status"] == "pending"
     assert found(ready).state.stage is Stage.NEW
 
@@ -72,16 +72,16 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
 )
 def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> None:
-    enrolment = ClaimEnrolment(assessor(ready))
+    enrollment = ClaimEnrollment(assessor(ready))
     if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:
         refusal = DatabaseError if ready.database.is_sqlite else ClaimsRefusedError
         with pytest.raises(refusal):
-            enrolment.exclude([found(ready)], "ann", NOW, "damaged")
+            enrollment.exclude([found(ready)], "ann", NOW, "damaged")
         assert ready.row(1)["pod_fetch_status"] is None
         return
-    assert enrolment.exclude([found(ready)], "ann", NOW, "damaged")
+    assert enrollment.exclude([found(ready)], "ann", NOW, "damaged")
     assert ready.row(1)["pod_fetch_status"] == "manual"
-    assert enrolment.enroll_named([found(ready)], "ann", NOW + HOUR)
+    assert enrollment.enroll_named([found(ready)], "ann", NOW + HOUR)
     assert found(ready).state.stage is Stage.NEW
 
 

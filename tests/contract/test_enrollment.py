@@ -13,7 +13,7 @@ from sqlalchemy import event, make_url, text
 
 from recours.core.claim import Claim, Stage
 from recours.core.policy import EnrollNew
-from recours.database.by_person import ClaimEnrolment
+from recours.database.by_person import ClaimEnrollment
 from recours.database.claim_rows import CHUNK
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
@@ -70,10 +70,10 @@ def assessor(database: Database) -> Assessor:
     return intake_of(database, CATALOG, POLICY, NOW).assessor
 
 
-def enrolment(database: Database, setting: EnrollNew = EnrollNew.AUTO) -> ClaimEnrolment:
+def enrollment(database: Database, setting: EnrollNew = EnrollNew.AUTO) -> ClaimEnrollment:
     """Over claims that a run has just taken in."""
     take_in(database, CATALOG, NOW + HOUR, POLICY)
-    return ClaimEnrolment(assessor(database), frozenset({"paid"}), setting)
+    return ClaimEnrollment(assessor(database), frozenset({"paid"}), setting)
 
 
 def pending(database: Database) -> list[Any]:
@@ -90,24 +90,24 @@ def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Dat
     add(service, 1, NOW - DAY)
     add(service, 2, NOW - DAY, status="paid")
     adopt(service)
-    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1
+    assert enrollment(service).undecided(99, NOW + 2 * HOUR) == 1
     add(service, 3, NOW + HOUR)
     add(service, 4, NOW + HOUR, number="  ")
     add(service, 5, NOW + HOUR, number=None)
     add(service, 6, NOW + HOUR, status="Paid")
     add(service, 7, NOW + HOUR, status=None)
-    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 2
+    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 2
     assert pending(service) == [3, 7]
-    assert enrolment(service).enroll_new(NOW + 3 * HOUR) == 0
-    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
+    assert enrollment(service).enroll_new(NOW + 3 * HOUR) == 0
+    assert enrollment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
 
 
 def test_a_number_that_comes_later_enrols_the_claim_then(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW + HOUR, number=None)
-    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 0
+    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 0
     execute(service, "UPDATE claims SET tracking_number = 'XY1FR'")
-    assert enrolment(service).enroll_new(NOW + 3 * HOUR) == 1
+    assert enrollment(service).enroll_new(NOW + 3 * HOUR) == 1
 
 
 def test_by_creation_whatever_the_ids_and_by_id_where_there_is_none(service: Database) -> None:
@@ -126,7 +126,7 @@ def test_by_creation_whatever_the_ids_and_by_id_where_there_is_none(service: Dat
             add(service, 20 + place, garbage)
             add(service, 6_000_000_000 + place, garbage)
             expected.append(6_000_000_000 + place)
-    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == len(expected)
+    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == len(expected)
     assert pending(service) == expected
 
 
@@ -137,7 +137,7 @@ def test_times_of_another_type_leave_it_to_the_id(service: Database) -> None:
     add(database, 1, 1_770_000_000)
     adopt(database)
     add(database, 2, 1_780_000_000)
-    assert enrolment(database).enroll_new(NOW + HOUR) == 1
+    assert enrollment(database).enroll_new(NOW + HOUR) == 1
     assert pending(database) == [2]
 
 
@@ -154,8 +154,8 @@ def test_a_table_without_status_and_creation_will_do(service: Database) -> None:
         database,
         "INSERT INTO claims (id, claim_reference, carrier, tracking_number) VALUES (2, 'CLM-2', 'UPS', '1Z2')",
     )
-    assert (enrolment(database).enroll_new(NOW), pending(database)) == (1, [2])
-    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 1
+    assert (enrollment(database).enroll_new(NOW), pending(database)) == (1, [2])
+    assert enrollment(database).undecided(99, NOW + 2 * HOUR) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,27 +166,27 @@ def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int,
     add(service, 1, NOW - DAY)
     adopt(service)
     add(service, 2, NOW + HOUR)
-    found = enrolment(service, setting)
+    found = enrollment(service, setting)
     assert (found.enroll_new(NOW + HOUR), found.undecided(99, NOW + 2 * HOUR)) == (enrolled, told)
 
 
 def test_a_preview_counts_what_no_run_has_taken_in_yet(service: Database) -> None:
     add(service, 1, NOW - DAY)
     adopt(service)
-    found = enrolment(service)
+    found = enrollment(service)
     add(service, 2, NOW + HOUR)
     add(service, 3, NOW + HOUR, status="paid")
     add(service, 4, NOW - DAY)
     assert found.count_new(NOW + 2 * HOUR) == 1
-    assert enrolment(service).count_new(NOW + 2 * HOUR) == 1, "taken in, and not enrolled"
-    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 1
+    assert enrollment(service).count_new(NOW + 2 * HOUR) == 1, "taken in, and not enrolled"
+    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 1
     assert found.count_new(NOW + 2 * HOUR) == 0
 
 
 def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database) -> None:
     add(service, 1, NOW - DAY)
     adopt(service)
-    found = enrolment(service)
+    found = enrollment(service)
     add(service, 2, NOW + HOUR)
     add(service, 3, NOW + HOUR, status="paid")
     claims = ClaimRepository(service, CATALOG, "command", "command")
@@ -202,7 +202,7 @@ def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database)
 def test_what_the_service_has_locked_is_left_for_later(service: Database) -> None:
     adopt(service)
     add_new(service, 3)
-    found = enrolment(service)
+    found = enrollment(service)
     with closing(Database(service.url)) as other, other.write() as connection:
         connection.execute(text("SELECT id FROM claims WHERE id = 2 FOR UPDATE")).all()
         assert found.enroll([1, 2, 3], NOW + 2 * HOUR) == {1, 3}
@@ -213,7 +213,7 @@ def test_what_the_service_has_locked_is_left_for_later(service: Database) -> Non
 def test_what_a_person_enrols_is_fetched_by_the_very_next_lease(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW - DAY)
-    assert enrolment(service).enroll([1], NOW + HOUR) == {1}
+    assert enrollment(service).enroll([1], NOW + HOUR) == {1}
     claims = ClaimRepository(service, CATALOG, "run-1", "run-1")
     [claim] = claims.lease(Stage.NEW, ["chronopost"], 9, Lease("run-1", NOW + 2 * HOUR), NOW + HOUR)
     assert (claim.id, claim.state.since) == (1, NOW + HOUR)
@@ -230,7 +230,7 @@ def test_keys_that_are_no_numbers_leave_it_to_the_creation(service: Database) ->
     execute(service, insert.format("'c'", "NULL"))
     adopt(service)
     execute(service, insert.format("'a'", "'2026-02-02 09:00:00'"))
-    found = enrolment(service)
+    found = enrollment(service)
     assert found.enroll_new(NOW + 2 * HOUR) == 1
     assert pending(service) == ["a"]
     assert found.undecided(99, NOW + 2 * HOUR) == 2
@@ -244,16 +244,19 @@ def test_a_service_that_has_the_column_says_itself_what_it_wants(service: Databa
     add(service, 1, NOW - DAY)
     adopt(service)
     add(service, 2, NOW + HOUR)
-    assert (enrolment(service).enroll_new(NOW + HOUR), enrolment(service).undecided(99, NOW + 2 * HOUR)) == (
+    assert (
+        enrollment(service).enroll_new(NOW + HOUR),
+        enrollment(service).undecided(99, NOW + 2 * HOUR),
+    ) == (
         0,
         0,
     )
-    assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
+    assert enrollment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
     assert pending(service) == [2]
 
 
 def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
-    assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 0
+    assert enrollment(database).undecided(99, NOW + 2 * HOUR) == 0
 
 
 # ---------------------------------------------------------------- what a person decides
@@ -267,7 +270,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     add(service, 5, NOW - 90 * DAY)
     add(service, 6, NOW - DAY, number=None)
     adopt(service)
-    found, wanted = enrolment(service), EnrollCriteria(carriers=("chronopost",), since=NOW - 9 * DAY)
+    found, wanted = enrollment(service), EnrollCriteria(carriers=("chronopost",), since=NOW - 9 * DAY)
     counts = count_candidates(found.candidates(), wanted, POLICY, CATALOG)
     assert dict(counts.open) == {("chronopost", "submitted"): 1}
     assert sum(counts.skipped.values()) == 2
@@ -283,7 +286,7 @@ def test_what_changes_meanwhile_is_left_as_it_is(service: Database) -> None:
     add(service, 1, NOW - DAY)
     adopt(service)
     execute(service, "UPDATE claims SET pod_fetch_status = 'not_available'")
-    assert enrolment(service).enroll([1], NOW) == set()
+    assert enrollment(service).enroll([1], NOW) == set()
     assert pending(service) == []
 
 
@@ -309,7 +312,7 @@ MANY = 2 * CHUNK + 100
 
 
 @dataclass(eq=False)
-class Together(ClaimEnrolment):
+class Together(ClaimEnrollment):
     """One of several that have all found the same claims before any of them writes."""
 
     met: Barrier = field(kw_only=True)
@@ -323,24 +326,24 @@ class Together(ClaimEnrolment):
         return super().enroll_named(found, who, now)
 
 
-def by_a_run(found: ClaimEnrolment) -> int:
+def by_a_run(found: ClaimEnrollment) -> int:
     return found.enroll_new(NOW + 2 * HOUR)
 
 
-def by_a_person(found: ClaimEnrolment) -> int:
+def by_a_person(found: ClaimEnrollment) -> int:
     return found.enroll_all(EnrollCriteria(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
 
 
-def by_name(found: ClaimEnrolment) -> int:
+def by_name(found: ClaimEnrollment) -> int:
     named = [Claim(claim_id, f"CLM-{claim_id}") for claim_id in (3, 1, 2)]
     return len(found.enroll_named(named, "somebody", NOW + 2 * HOUR))
 
 
-def enrolled_together(url: str, *ways: Callable[[ClaimEnrolment], int]) -> list[int]:
+def enrolled_together(url: str, *ways: Callable[[ClaimEnrollment], int]) -> list[int]:
     """How many each of them enrolled, at the same time and over a database of its own."""
     met = Barrier(len(ways))
 
-    def enrol(way: Callable[[ClaimEnrolment], int]) -> int:
+    def enrol(way: Callable[[ClaimEnrollment], int]) -> int:
         with closing(Database(make_url(url))) as database:
             return way(Together(assessor(database), frozenset({"paid"}), met=met))
 
@@ -354,7 +357,7 @@ def enrolled_together(url: str, *ways: Callable[[ClaimEnrolment], int]) -> list[
     ids=["two runs", "two persons", "two of each"],
 )
 def test_several_that_enrol_at_once_enrol_each_claim_once(
-    service: Database, empty_url: str, ways: tuple[Callable[[ClaimEnrolment], int], ...]
+    service: Database, empty_url: str, ways: tuple[Callable[[ClaimEnrollment], int], ...]
 ) -> None:
     adopt(service)
     add_new(service, MANY)
@@ -366,7 +369,7 @@ def test_several_that_enrol_at_once_enrol_each_claim_once(
 
 @pytest.mark.parametrize("other", [by_name, by_a_run, by_a_person])
 def test_claims_that_are_named_at_the_same_time_are_enrolled_once_and_all_or_none(
-    service: Database, empty_url: str, other: Callable[[ClaimEnrolment], int]
+    service: Database, empty_url: str, other: Callable[[ClaimEnrollment], int]
 ) -> None:
     adopt(service)
     add_new(service, 3)
@@ -374,7 +377,7 @@ def test_claims_that_are_named_at_the_same_time_are_enrolled_once_and_all_or_non
     named, others = enrolled_together(empty_url, by_name, other)
     assert named in (0, 3)
     assert named + others == len(pending(service))
-    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 3 - named - others, "a later run takes the rest"
+    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 3 - named - others, "a later run takes the rest"
 
 
 def add_new(database: Database, count: int) -> None:
@@ -397,7 +400,7 @@ def add_new(database: Database, count: int) -> None:
 def test_every_look_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
     add_many(service)
     adopt(service)
-    found = enrolment(service)
+    found = enrollment(service)
     execute(service, "UPDATE recours_claims SET stage = 'done' WHERE claim_id > 1000")
     with service.outside_transactions() as connection:
         connection.exec_driver_sql("ANALYZE recours_claims")
@@ -436,10 +439,10 @@ def add_many() -> Callable[[Database], None]:
 
 def test_the_clock_of_a_first_run_is_the_databases(service: Database) -> None:
     adopt(service)
-    adopted = enrolment(service).adoption()
+    adopted = enrollment(service).adoption()
     assert adopted is not None
     assert adopted.at == NOW
     bring_up_to_date(service, look(service), SystemClock())
-    again = enrolment(service).adoption()
+    again = enrollment(service).adoption()
     assert again is not None
     assert again.at == NOW, "once"
