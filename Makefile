@@ -33,6 +33,7 @@ check: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m docs.reference_pages --check
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.fleet.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
@@ -46,9 +47,12 @@ docs: .venv/ready-dev
 pictures: .venv/ready-dev
 	$(BIN)/python -m docs.pictures
 
-# Adds what the SPEC of a new carrier says to .env.example and docs/carriers.md.
+# Update what is generated from the code: docs/reference, and each carrier's rows in .env.example and docs/carriers.md.
+# Run it after changing a --help text, a setting, a message or docs/meanings.toml. A merge conflict in docs/reference:
+# run it again.
 reference: .venv/ready-dev
 	$(BIN)/python -m tests.reference
+	$(BIN)/python -m docs.reference_pages
 
 # Brings the sentences that the code marks for translation into recours/locale; their French is then written there.
 texts: .venv/ready-dev
@@ -103,4 +107,4 @@ lock: .venv/ready
 		--constraint requirements.txt --output-file tests/requirements.txt
 
 clean:
-	rm -rf .venv data/demo mutants docs/_build docs/reference
+	rm -rf .venv data/demo mutants docs/_build

@@ -1,11 +1,5 @@
-"""How Sphinx builds the manual: `make docs`."""
+"""Sphinx configuration of the manual, used by `make docs`."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from docs import reference_pages
 from recours import __version__
 
 project = "recours"
@@ -14,8 +8,8 @@ version = release = __version__
 language = "en"
 
 extensions = ["myst_parser"]
-myst_heading_anchors = 3  # GitHub's own anchors, so that links work there too
-# SQL of PostgreSQL and diagrams, which the highlighter does not know.
+myst_heading_anchors = 3  # the same anchors as GitHub, so that links work there too
+# Pygments cannot parse PostgreSQL's SQL and the diagrams.
 suppress_warnings = ["misc.highlighting_failure"]
 exclude_patterns = ["_build"]
 nitpicky = True
@@ -26,6 +20,3 @@ html_static_path = ["_static"]
 html_css_files = ["manual.css"]
 html_copy_source = False
 html_show_sphinx = False
-
-# The generated pages must be there before Sphinx looks for pages.
-reference_pages.write()

@@ -1,12 +1,13 @@
-"""The pages of `docs/reference`, made of the code: settings, commands, JSON, database, exit statuses and log.
+"""Generate the pages of `docs/reference` from the code: settings, commands, JSON, database, exit statuses and log.
 
-Sphinx has them made before it reads any page, so none is committed. Where the code has no sentence for something,
-`meanings.toml` has one. For the manual alone: nothing of recours imports this.
+`make reference` writes them, and `make check` fails if a committed page is out of date. Texts that the code does not
+contain come from `meanings.toml`. The package `recours` never imports this module.
 """
 
 import ast
 import re
 import sqlite3
+import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,11 +51,12 @@ from tests.reference import settings_of
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reference"
 MEANINGS: dict[str, Any] = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text(encoding="utf-8"))
+_NOTE = "<!-- Generated from the code and docs/meanings.toml. Do not edit: run `make reference`. -->"
 _WIDTH = 100
 
 
 def pages() -> dict[str, str]:
-    """Each page by its name."""
+    """The text of each page by the page's name."""
     return {
         "settings": settings_page(),
         "commands": commands_page(),
@@ -65,20 +67,26 @@ def pages() -> dict[str, str]:
     }
 
 
-def write() -> None:
-    """Write the pages that changed."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        path = FOLDER / f"{name}.md"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+def main() -> None:
+    """Write the pages; with `--check`, exit with an error if a page in the folder is out of date."""
+    generated = {FOLDER / f"{name}.md": text for name, text in pages().items()}
+    if "--check" in sys.argv:
+        present = {path: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+        changed = {path.name for path, _ in generated.items() ^ present.items()}
+        if changed:
+            sys.exit(
+                f"Out of date in docs/reference: {', '.join(sorted(changed))}. Run 'make reference' and commit the result."
+            )
+        return
+    for path, text in generated.items():
+        path.write_text(text, encoding="utf-8")
 
 
 # ---------------------------------------------------------------- Markdown
 
 
 def _page(title: str, purpose: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", purpose, *parts]) + "\n"
+    return "\n\n".join([_NOTE, f"# {title}", purpose, *parts]) + "\n"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -554,3 +562,7 @@ def _text_of(node: ast.expr) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split("\n"))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,27 +5,25 @@ import re
 
 from tests.unit.manual.pages import ROOT, anchors, everything, generated, links, text_of, written
 
-PAGES = [*written(), "CHANGELOG.md", ".github/CONTRIBUTING.md"]
-
-
-def text(name: str) -> str:
-    return generated().get(name) or text_of(name)
+PAGES = [*written(), *generated(), "CHANGELOG.md", ".github/CONTRIBUTING.md"]
+# What git ignores: it exists on some machines alone.
+_IGNORED = ("logs/", "data/", ".venv/", "docs/_build/")
 
 
 def test_every_link_leads_somewhere() -> None:
-    assert generated()
-    for name in (*PAGES, *generated()):
+    for name in PAGES:
         assert_links_lead_somewhere(name)
 
 
 def assert_links_lead_somewhere(name: str) -> None:
-    for target in links(text(name)):
+    for target in links(text_of(name)):
         if re.match(r"(https?|mailto):", target):
             continue
         path, _, anchor = target.partition("#")
         file = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
-        assert file in generated() or (ROOT / file).exists(), f"{name}: {target} leads nowhere"
-        assert not anchor or anchor in anchors(text(file)), f"{name}: {target}: there is no such heading"
+        is_committed = (ROOT / file).exists() and not file.startswith(_IGNORED)
+        assert is_committed, f"{name}: {target} leads nowhere"
+        assert not anchor or anchor in anchors(text_of(file)), f"{name}: {target}: there is no such heading"
 
 
 def test_there_are_links_to_be_looked_at() -> None:
@@ -37,7 +35,7 @@ def test_pages_are_named_as_they_are_in_hints_of_the_code() -> None:
     code += text_of(".env.example") + text_of(".github/CONTRIBUTING.md")
     named = set(re.findall(r"\bdocs/[\w/-]+\.md", code))
     assert "docs/connect.md" in named
-    assert {name for name in named if name not in written().keys() | generated().keys()} == set()
+    assert {name for name in named if name not in PAGES} == set()
 
 
 # ---------------------------------------------------------------- files and targets that are named
@@ -50,7 +48,6 @@ _MADE_BY_RUNS = (
     ".streamlit/",
     ".venv",
     "docs/_build",
-    "docs/reference",
     "recours/_migrations",
 )
 _TOP = {"scripts", "recours", "tests", "migrations", "deploy", "docs", "requirements.txt", "pyproject.toml", "Makefile", ".env.example"}  # fmt: skip
@@ -80,7 +77,7 @@ def test_every_target_of_make_is_there() -> None:
 
 def test_no_path_of_one_machine() -> None:
     for name in (*PAGES, ".env.example"):
-        assert re.findall(r"(?<![\w.~*\"}])/(?:work|root|home|Users|tmp|farm)/", text(name)) == [], name
+        assert re.findall(r"(?<![\w.~*\"}])/(?:work|root|home|Users|tmp|farm)/", text_of(name)) == [], name
 
 
 def test_markers_of_code_are_balanced() -> None:

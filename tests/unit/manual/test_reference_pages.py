@@ -3,7 +3,9 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -117,3 +119,20 @@ def test_messages_of_the_code(pages: dict[str, str]) -> None:
 def test_no_page_shows_a_path_of_the_machine_that_made_it(pages: dict[str, str]) -> None:
     for name, text in pages.items():
         assert str(reference_pages.ROOT) not in text, name
+
+
+def test_a_page_that_is_out_of_date_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_pages, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["reference_pages"])
+    reference_pages.main()
+    monkeypatch.setattr(sys, "argv", ["reference_pages", "--check"])
+    reference_pages.main()
+    (tmp_path / "log.md").write_text("# Log\n", encoding="utf-8")
+    (tmp_path / "gone.md").touch()
+    with pytest.raises(SystemExit, match=r"docs/reference: gone\.md, log\.md\. Run 'make reference'"):
+        reference_pages.main()
+
+
+def test_no_page_depends_on_the_terminal(pages: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert reference_pages.pages() == pages
