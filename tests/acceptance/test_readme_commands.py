@@ -1,4 +1,4 @@
-"""The README's first proof, as its commands are typed in an empty folder, on tables that SQLAlchemy made."""
+"""The commands of the README's "Get started", typed in an empty folder, on tables that SQLAlchemy made."""
 
 import enum
 import os
@@ -21,7 +21,7 @@ from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packa
 from tests.fakes.cron import machine_of_its_own
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("## The first proof\n")[2].partition("\n## ")[0]
+SECTION = README.partition("## Get started\n")[2].partition("\n## ")[0]
 FIRST, FOR_REAL = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
 (CREDENTIALS,) = re.findall(r"```ini\n(.*?)```", SECTION, re.DOTALL)
 
