@@ -131,29 +131,26 @@ class Server:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def stop(self) -> None:
-        """At once, and in order: what is under way is rolled back."""
-        self._end(signal.SIGINT)
+        """Stop it at once and in order: transactions in progress are rolled back."""
+        if self._process:
+            pid_file = self.folder / "data" / "postmaster.pid"
+            os.kill(int(pid_file.read_text(encoding="utf-8").split()[0]), signal.SIGINT)
+            wait_until(lambda: not pid_file.exists(), "PostgreSQL does not end", self.log)
+            self.kill()
 
     def kill(self) -> None:
-        """As a power cut would, but for what the system still has in memory."""
-        self._end(signal.SIGQUIT)
+        """Kill it as a power cut would, except that the system keeps what it has in memory.
 
-    def _end(self, how: signal.Signals) -> None:
+        The shell that guards the server kills it when its stdin is closed.
+        """
         process, self._process = self._process, None
-        if process is None or process.stdin is None:
-            return
-        os.kill(int((self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]), how)
-        wait_until(
-            lambda: not (self.folder / "data" / "postmaster.pid").exists() or how is signal.SIGQUIT,
-            "PostgreSQL does not end",
-            self.log,
-        )
-        process.stdin.close()
-        process.wait()
+        if process and process.stdin:
+            process.stdin.close()
+            process.wait()
 
     def remove(self) -> None:
-        """End it, and delete what it left."""
-        self._end(signal.SIGQUIT)
+        """Kill it and delete its files."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

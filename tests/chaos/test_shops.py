@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from recours.core.decision import MOST_INTERRUPTIONS
 from tests.chaos.crowd import Crowd
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
@@ -94,9 +95,12 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         world.settings |= shops.settings | {"QUOTA_DHL_EXPRESS": f"{express}/day@UTC"}
         shops.add(alternate(count), START)
         crowd = Crowd(world, ("--batch-size", "8", "--concurrency", "2"), size=8)
-        for n in range(4):  # when killed runs have their leases behind them
+        # A lease lasts longer than a round, so a round interrupts a claim once at most, and none reaches the number
+        # of interruptions at which its attempt fails.
+        rounds = MOST_INTERRUPTIONS - 1
+        for n in range(rounds):
             at = START + n * timedelta(minutes=12)
-            crowd.work(at, partial(Crowd.kill_at_random, kills=kills // 4, luck=luck))
+            crowd.work(at, partial(Crowd.kill_at_random, kills=kills // rounds, luck=luck))
         at_last = START + timedelta(hours=1)
         assert world.run(at_last, "--batch-size", "10000").status == 0
 
