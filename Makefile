@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check docs pictures reference texts metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check language docs pictures reference texts metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -38,6 +38,11 @@ check: .venv/ready-dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.fleet.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github/workflows
+
+# American spelling, and phrases that the texts do not use: tests/words.txt and tests/phrases.txt are the lists.
+language: .venv/ready-dev
+	$(BIN)/codespell
+	$(BIN)/python -m tests.phrases
 
 # The manual as a website: docs/_build/html/index.html. A warning, such as a link that leads nowhere, fails it.
 docs: .venv/ready-dev

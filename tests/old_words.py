@@ -14,23 +14,17 @@ from functools import cache
 from pathlib import Path
 
 from docs import reference_pages
+from tests.phrases import section
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "recours"
 TABLE = ROOT / "tests" / "old_words.txt"
 
 
-def section(title: str) -> dict[str, str]:
-    """A section of the table: the lines without what stands after a sign of equality, and that."""
-    text = TABLE.read_text(encoding="utf-8").partition(f"\n[{title}]\n")[2].partition("\n[")[0]
-    lines = [line.partition(" = ") for line in text.splitlines() if line and not line.startswith("#")]
-    return {old: new for old, _, new in lines}
-
-
-WORDS, NAMES, MODULES = section("words"), section("names"), section("modules")
-PARTICIPLES = frozenset(section("participles"))
-STILL_TO_BE_RENAMED = section("still to be renamed").keys()
-STILL_SEVERAL_CLASSES = section("still several classes").keys()
+WORDS, NAMES, MODULES = section(TABLE, "words"), section(TABLE, "names"), section(TABLE, "modules")
+PARTICIPLES = frozenset(section(TABLE, "participles"))
+STILL_TO_BE_RENAMED = section(TABLE, "still to be renamed").keys()
+STILL_SEVERAL_CLASSES = section(TABLE, "still several classes").keys()
 
 
 def names(package: Path) -> Iterator[tuple[str, Path]]:
