@@ -16,8 +16,12 @@ from recours.core.translations import translate, translations
 if TYPE_CHECKING:
     from babel import Locale
 
-# With 24 hours and the day before the month, as all of Europe reads English.
+# British forms: 24 hours and the day before the month.
 _LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+_DAY = {"en": "d MMM y", "fr": "dd/MM/y"}
+_SHORT_DAY = {"en": "d MMM", "fr": "dd/MM"}
+_TIME = {"en": "HH:mm", "fr": "HH 'h' mm"}
+_BEFORE_TIME = {"en": ", ", "fr": " 'à' "}
 UNKNOWN = "–"
 _MOST = Decimal(10) ** 15  # no count or amount is larger: figures beyond are cut to this
 _DAYS_FROM = timedelta(hours=48)  # shorter spans are given in hours
@@ -123,12 +127,12 @@ class Localized:
         return zone_name(self.local(at))
 
     def day(self, day: date | datetime | None) -> str:
-        """`26 Nov 2026`, `26 nov. 2026`; of a time the day in the reader's zone."""
-        return self._dated(day, "d MMM y")
+        """`26 Nov 2026`, `26/11/2026`; the day of a datetime is that of the reader's zone."""
+        return self._dated(day, _DAY[self.language])
 
     def short_day(self, day: date | datetime | None) -> str:
-        """`26 Nov`, where it is clear which year's."""
-        return self._dated(day, "d MMM")
+        """`26 Nov`, `26/11`, where the year is clear."""
+        return self._dated(day, _SHORT_DAY[self.language])
 
     def weekday(self, day: date | datetime | None) -> str:
         """`Tuesday 1 December`, of the days to come."""
@@ -139,35 +143,36 @@ class Localized:
         return self._dated(day, "LLLL y")
 
     def time(self, at: datetime | None) -> str:
-        """`14:05 CET`."""
-        return f"{self._dated(at, 'HH:mm')} {self.zone_name(at)}" if at else UNKNOWN
+        """`14:05 CET`, `14 h 05 CET`."""
+        return f"{self._dated(at, _TIME[self.language])} {self.zone_name(at)}" if at else UNKNOWN
 
     def minute(self, at: datetime | None) -> str:
-        """`26 Nov 2026, 14:05 CET`."""
-        return f"{self._dated(at, 'd MMM y, HH:mm')} {self.zone_name(at)}" if at else UNKNOWN
+        """`26 Nov 2026, 14:05 CET`, `26/11/2026 à 14 h 05 CET`."""
+        return f"{self._dated(at, self._with_time(_DAY))} {self.zone_name(at)}" if at else UNKNOWN
 
     def printed(self, text: str) -> str:
         """An ISO date or time of a document; a time with an offset is the reader's, another one as it is printed there."""
         at = datetime.fromisoformat(text)
         if "T" not in text or at.tzinfo:
             return self.minute(at) if "T" in text else self.day(at.date())
-        return f"{self.day(at.date())}, {at:%H:%M}"
+        return self._dated(at.replace(tzinfo=self.zone), self._with_time(_DAY))
 
     def short_minute(self, at: datetime | None, now: datetime) -> str:
         """The same for tables, where one line names the zone of all: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
         if at and self.is_same_day(at, now):
-            return self._dated(at, "HH:mm")
+            return self._dated(at, _TIME[self.language])
         is_this_year = at is not None and self.local(at).year == self.local(now).year
-        return self._dated(at, "d MMM, HH:mm" if is_this_year else "d MMM y, HH:mm")
+        return self._dated(at, self._with_time(_SHORT_DAY if is_this_year else _DAY))
 
     def age(self, span: timedelta | None) -> str:
-        """How long, in little room: `5h`, `3d`. What lies ahead has no age yet: `0m`."""
+        """A duration in a compact form: `5h`, `3d`, `3 j`; a negative one is `0m`."""
         from babel.dates import format_timedelta  # noqa: PLC0415
 
         if span is None:
             return UNKNOWN
         span, unit = _in_one_unit(max(span, timedelta()))
-        return format_timedelta(span, unit, threshold=1e9, format="narrow", locale=_locale(self.language))
+        form: Literal["narrow", "short"] = "short" if self.language == "fr" else "narrow"
+        return format_timedelta(span, unit, threshold=1e9, format=form, locale=_locale(self.language))
 
     def ago(self, at: datetime | None, now: datetime) -> str:
         """`3 days ago`, `in 5 hours`."""
@@ -178,6 +183,10 @@ class Localized:
         span, unit = _in_one_unit(at - now)
         locale = _locale(self.language)
         return format_timedelta(span, unit, threshold=1e9, add_direction=True, locale=locale)
+
+    def _with_time(self, day: Mapping[str, str]) -> str:
+        """The pattern of a day of this form and a time."""
+        return f"{day[self.language]}{_BEFORE_TIME[self.language]}{_TIME[self.language]}"
 
     def _dated(self, at: date | None, pattern: str) -> str:
         from babel.dates import format_date, format_datetime  # noqa: PLC0415

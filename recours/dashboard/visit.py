@@ -61,12 +61,12 @@ _templates.filters["clean"] = clean
 _templates.filters["clean_lines"] = _clean_lines
 
 
-# The blanks of French, at which no line may break: before a colon and the like, and inside quotation marks.
+# French spaces at which no line may break: before a colon and the like, inside quotation marks, before a unit.
 _FIXED = "\N{NO-BREAK SPACE}"
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 # What is sent back by a form or stands as its writer set it, then any other tag: only what is between them is prose.
 _PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
-_WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) ")
+_WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) |(?<=\d) (?=(?:h|s|Mo)\b)|(?<=\d h) (?=\d)")
 _THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 

@@ -111,5 +111,5 @@ def test_what_stops_it_leaves_the_claim_to_others(fault: BaseException) -> None:
 def test_a_time_that_cannot_be_is_named_with_its_zone() -> None:
     told = ResultSentences("fr", ZoneInfo("Europe/Paris"))
     at = datetime(2999, 1, 1, 10, 30, tzinfo=UTC).isoformat()
-    said = "La livraison ne peut pas dater du 1er janv. 2999, 11:30 CET : cette date est dans le futur."
+    said = "La livraison ne peut pas dater du 01/01/2999 à 11 h 30 CET : cette date est dans le futur."
     assert str(told.not_attached(NotAttachedError("future", at=at))) == said

@@ -130,7 +130,7 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
         (
             LATER,
             "CLM-1 has no retry left: it is given up on 5 Feb 2026, 09:00 CET.",
-            "CLM-1 : plus aucun essai, la recherche est abandonnée le 5 févr. 2026, 09:00 CET.",
+            "CLM-1 : plus aucun essai, la recherche est abandonnée le 05/02/2026 à 09 h 00 CET.",
         ),
     ],
 )

@@ -11,6 +11,7 @@ FIXED, NARROW = "\u00a0", "\u202f"
     ("html", "shown"),
     [
         ("<p>Refusé : « no » ; et puis ?</p>", f"<p>Refusé{FIXED}: «{FIXED}no{FIXED}»{NARROW}; et puis{NARROW}?</p>"),
+        ("<p>à 14 h 05, 3 s</p>", f"<p>à 14{FIXED}h{FIXED}05, 3{FIXED}s</p>"),
         ("<b>Motif</b> : x !", f"<b>Motif</b> : x{NARROW}!"),
         ('<a href="/?q=a : b" title="a ; b">10:30 :)</a>', f'<a href="/?q=a : b" title="a ; b">10:30{FIXED}:)</a>'),
     ],

@@ -40,7 +40,7 @@ SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signat
         ),
         (
             "fr",
-            "Ce qu'elle montre : signé par DUPONT le 5 oct. 2026, 10:31, Lille ; le numéro y figure",
+            "Ce qu'elle montre : signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
             "jointe à la main",
         ),
     ],

@@ -59,7 +59,7 @@ PARIS = ZoneInfo("Europe/Paris")
         (
             LETTER,
             "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it",
-            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure",
+            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
         ),
         (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
         (
@@ -70,12 +70,12 @@ PARIS = ZoneInfo("Europe/Paris")
         (
             BY_HAND,
             "without readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
-            "sans texte lisible ; saisi par Anna : DURAND, 5 oct. 2026, 10:31 CEST",
+            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
             "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
-            "signé par DUPONT le 5 oct. 2026, 10:31 ; le numéro y figure ; saisi par Anna : DURAND",
+            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
         ),
     ],
 )

@@ -90,12 +90,12 @@ def test_one_that_gave_up_is_told_to_be_forgotten() -> None:
         (
             "fr",
             NOW,
-            "UPS efface les données de ce colis le 20 mai 2026 au plus tard : aucune preuve ne pourra être obtenue ensuite.",
+            "UPS efface les données de ce colis le 20/05/2026 au plus tard : aucune preuve ne pourra être obtenue ensuite.",
         ),
         (
             "fr",
             NOW + 7 * DAY,
-            "UPS a sans doute effacé les données de ce colis, le 20 mai 2026 au plus tard.",
+            "UPS a sans doute effacé les données de ce colis, le 20/05/2026 au plus tard.",
         ),
     ],
 )
@@ -146,13 +146,13 @@ def test_which_claims_lose_their_evidence_within_a_week(
         (
             "fr",
             1,
-            "1 réclamation ne sera pas traitée avant que le transporteur n'efface les données du colis : CLM-1, le 21 mai 2026 au plus tard.",
+            "1 réclamation ne sera pas traitée avant que le transporteur n'efface les données du colis : CLM-1, le 21/05/2026 au plus tard.",
         ),
         (
             "fr",
             3,
             "3 réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; la première est "
-            "CLM-1, le 21 mai 2026 au plus tard.",
+            "CLM-1, le 21/05/2026 au plus tard.",
         ),
     ],
 )  # fmt: skip

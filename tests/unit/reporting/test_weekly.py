@@ -91,7 +91,7 @@ EVENTFUL = week_report(
             "fr",
             "1 234 preuves de livraison obtenues cette semaine (1 234 € de litiges couverts) ; 1 chose à faire",
             [
-                "* Semaine 47, du 16 nov. 2026 au 22 nov. 2026",
+                "* Semaine 47, du 16/11/2026 au 22/11/2026",
                 "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
                 "Par tentative : 99,8 % (1 234 sur 1 237)",
                 "Semaine précédente : 33,3 % (1 sur 3 réclamations closes)",

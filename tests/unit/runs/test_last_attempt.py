@@ -151,7 +151,7 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
         ),
         (
             "fr",
-            "CLM-1 : une dernière tentative est prévue le 11 févr. 2026, 18:00 CET, avant la date limite : ",
+            "CLM-1 : une dernière tentative est prévue le 11/02/2026 à 18 h 00 CET, avant la date limite : ",
             "CLM-1 : la prochaine exécution fait une dernière tentative avant la date limite : ",
         ),
     ],
