@@ -102,11 +102,15 @@ def in_file(path: Path) -> list[Match]:
         code = ("everywhere", "code") if name.startswith("recours/") else ("everywhere",)
         parts.append((comments_and_strings(text), code))
     elif path.suffix == ".po":
-        parts += [(messages(text, "msgid"), ("everywhere", "users")), (messages(text, "msgstr"), ("french",))]
+        parts += [
+            (messages(text, "msgid"), ("everywhere", "users", "operators")),
+            (messages(text, "msgstr"), ("french",)),
+        ]
     elif name.startswith("docs/fr/"):
         parts.append((text, ("french",)))
     elif path.suffix == ".md" and name not in ABOUT_WORDS:
-        parts.append((text, ("everywhere", "users")))
+        develop = name.startswith(("docs/develop/", "docs/decisions/"))
+        parts.append((text, ("everywhere", "users") if develop else ("everywhere", "users", "operators")))
     else:
         parts.append((text, ("everywhere",)))
     found = {match for part, titles in parts for match in matches(part, *titles)}
