@@ -97,7 +97,7 @@ def read_clock(database: Database) -> SystemClock:
 
 
 def needs_creation(settings: Settings) -> bool:
-    """Tell whether the embedded database is used and is not there yet. Raises DatabaseError."""
+    """Return whether the embedded database is used and is not there yet. Raises DatabaseError."""
     return settings.database_is_embedded and not named(settings).is_there()
 
 

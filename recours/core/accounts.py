@@ -79,7 +79,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Tell whether the client of its number has another address than when it was put, or is gone.
+        """Return whether the client of its number has another address than when it was put, or is gone.
 
         It may be another client: a service may give the number of one that it deleted again.
         """

@@ -97,7 +97,7 @@ class CarrierSpec:
         return calls_of_each
 
     def is_doubtful(self, number: str) -> bool:
-        """Tell whether a number of the right form has a check digit that does not fit."""
+        """Return whether a number of the right form has a check digit that does not fit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
 
     @property

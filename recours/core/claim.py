@@ -147,7 +147,7 @@ class State:
 
     @property
     def was_asked(self) -> bool:
-        """Tell whether the carrier was asked about it since `since`."""
+        """Return whether the carrier was asked about it since `since`."""
         return self.expire_from is not None
 
 
@@ -201,12 +201,12 @@ class Claim:
 
     @property
     def is_pending(self) -> bool:
-        """Tell whether it is the fetch worker's (an abandoned `fetching` counts as pending)."""
+        """Return whether it is the fetch worker's (an abandoned `fetching` counts as pending)."""
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether one of the workers is for it; any other status (`manual`) is not for them."""
+        """Return whether one of the workers is for it; any other status (`manual`) is not for them."""
         return self.erased is None and (self.is_pending or self.fetch_status == FetchStatus.FAILED)
 
     @property
@@ -220,7 +220,7 @@ class Claim:
 
     @property
     def is_edited(self) -> bool:
-        """Tell whether the row is not what it was assessed on, or was never assessed."""
+        """Return whether the row is not what it was assessed on, or was never assessed."""
         return self.assessed != Snapshot(
             self.fetch_status, self.number, self.account_key, self.retries_counted, self.client_text
         )

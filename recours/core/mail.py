@@ -130,7 +130,7 @@ class Preferences(NamedTuple):
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Tell whether mails of a kind are wanted. Each kind that can be declined has a field of its name."""
+        """Return whether mails of a kind are wanted. Each kind that can be declined has a field of its name."""
         return bool(getattr(self, kind, True))
 
 
@@ -171,14 +171,14 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether what was written then is to be told by now: also what a wrong clock dated into the future."""
+    """Return whether what was written then is to be told by now: also what a wrong clock dated into the future."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
 
 
 def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether the operator's mail of the day is to be written; `last`: when the latest one was.
+    """Return whether the operator's mail of the day is to be written; `last`: when the latest one was.
 
     One a day, from the hour of digests on. After a day without one, at any hour. A `last` that a wrong clock dated into the
     future does not count.
@@ -221,7 +221,7 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str | None) -> bool:
-    """Tell whether mail can be sent there: one plain address, nothing that could forge a header."""
+    """Return whether mail can be sent there: one plain address, nothing that could forge a header."""
     return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
@@ -299,12 +299,12 @@ FAULTS = (
 
 
 def is_of_client(event: OutboxEvent) -> bool:
-    """Tell whether it is about a client's account, by the account's key."""
+    """Return whether it is about a client's account, by the account's key."""
     return carrier_of(event.carrier) != event.carrier
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Tell whether one line is enough for all accounts of clients with this fault; parcels denied have a command each."""
+    """Return whether one line is enough for all accounts of clients with this fault; parcels denied have a command each."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
@@ -316,7 +316,7 @@ def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
 
 
 def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
-    """Tell whether the reason of an event is still there: what somebody is to mend, they may have mended.
+    """Return whether the reason of an event is still there: what somebody is to mend, they may have mended.
 
     Its claim was neither mended, nor corrected, nor settled; or the account is still refused.
     """

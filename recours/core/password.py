@@ -33,7 +33,7 @@ class PasswordHash:
         return f"scrypt:{self.salt.hex()}:{self.digest.hex()}"
 
     def fits(self, password: str) -> bool:
-        """Tell whether this is the password; takes as long for a wrong one."""
+        """Return whether this is the password; takes as long for a wrong one."""
         return hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 

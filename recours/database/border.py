@@ -183,13 +183,13 @@ class Border:
 
     @property
     def has_usual_keys(self) -> bool:
-        """Tell whether the tables that `init-db` makes can refer to those that are there: by numbers."""
+        """Return whether the tables that `init-db` makes can refer to those that are there: by numbers."""
         keys = [table.c.id for table in (self.claims, self.clients) if "id" in table.c]
         return not self.is_view and all(isinstance(key.type, Integer) for key in keys)
 
     @property
     def key_is_number(self) -> bool:
-        """Tell whether a later claim has a higher key."""
+        """Return whether a later claim has a higher key."""
         return isinstance(self.key.type, Integer)
 
     @cached_property
@@ -372,7 +372,7 @@ class Border:
 
     @cached_property
     def keeps_notifications(self) -> bool:
-        """Tell whether mails are noted in a table of the service's that recours knows how to fill."""
+        """Return whether mails are noted in a table of the service's that recours knows how to fill."""
         columns = self.notifications.c
         names = {*NOTIFICATION_COLUMNS}
         if not names <= {*columns.keys()}:
@@ -382,7 +382,7 @@ class Border:
         return all(column.nullable or column.server_default for column in columns if column.name not in names)
 
     def notes_mails_to(self, client_id: Any) -> bool:
-        """Tell whether it takes the mails of this client; None: those of no client."""
+        """Return whether it takes the mails of this client; None: those of no client."""
         return self.keeps_notifications and (
             client_id is not None or bool(self.notifications.c.client_id.nullable)
         )
@@ -395,7 +395,7 @@ class Border:
 
     @property
     def keeps_settings(self) -> bool:
-        """Tell whether the service keeps settings of mail in a table that is known."""
+        """Return whether the service keeps settings of mail in a table that is known."""
         return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 
     @property
@@ -416,7 +416,7 @@ class Border:
         return kind.enums if isinstance(kind, Enum) else ()
 
     def takes(self, name: str, value: str) -> bool:
-        """Tell whether a column can hold this very text."""
+        """Return whether a column can hold this very text."""
         if values := self.values_of(name):
             return value in values
         kind = self.column(name).type

@@ -415,7 +415,7 @@ class ClaimEnrollment:
 
 
 def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
-    """Tell whether all are there, each with the status that was read."""
+    """Return whether all are there, each with the status that was read."""
     statuses = {claim.id: claim.fetch_status for claim in originals}
     return {claim.id: claim.fetch_status for claim, _ in current} == statuses
 

@@ -346,7 +346,7 @@ class ClaimRepository:
     def _any_left(
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
-        """Tell whether others are looking at claims right now that they may not lease."""
+        """Return whether others are looking at claims right now that they may not lease."""
         if self.database.dialect.has_one_writer:
             return False
         ready = is_at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()

@@ -445,7 +445,7 @@ def meaning_of(error: BaseException | None) -> str | None:
 
 
 def is_file(url: URL) -> bool:
-    """Tell whether the database is a file of SQLite's."""
+    """Return whether the database is a file of SQLite's."""
     return url.get_backend_name() == _Sqlite.name
 
 

@@ -77,14 +77,14 @@ class DatabaseError(RunError):
 
     @property
     def is_of_lock(self) -> bool:
-        """Tell whether another program locked for too long what was to be read or written."""
+        """Return whether another program locked for too long what was to be read or written."""
         if isinstance(self._driver_error, FileError):
             return "locked" in str(self._driver_error)
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
     def is_of_rules(self) -> bool:
-        """Tell whether a constraint or a trigger of the service's refused what was to be written."""
+        """Return whether a constraint or a trigger of the service's refused what was to be written."""
         is_raised = (self.sqlstate or "").startswith(_OF_PLPGSQL)
         return is_raised or isinstance(self.__cause__, IntegrityError | DataError)
 
@@ -94,7 +94,7 @@ class DatabaseError(RunError):
 
     @property
     def was_answered(self) -> bool:
-        """Tell whether a server said it: the next statement may fare better."""
+        """Return whether a server said it: the next statement may fare better."""
         return self.sqlstate is not None
 
 
@@ -142,7 +142,7 @@ class Database:
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     def is_there(self) -> bool:
-        """Tell whether its file is there; a server's counts as such. Raises DatabaseError if this user may not know."""
+        """Return whether its file is there; a server's counts as such. Raises DatabaseError if this user may not know."""
         try:
             return self.path is None or self.path.exists()
         except OSError as error:
@@ -372,7 +372,7 @@ def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
 
 
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
-    """Tell whether `holder` may do this work until then: no other process does, or the one that did has died."""
+    """Return whether `holder` may do this work until then: no other process does, or the one that did has died."""
     values = {"holder": holder, "held_until": until}
     with database.write() as connection:
         is_free = is_over(leases.c.held_until, now)

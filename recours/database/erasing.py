@@ -163,7 +163,7 @@ class ClaimErasure:
         return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
 
     def knows(self, client: OfClient) -> bool:
-        """Tell whether anything names its address."""
+        """Return whether anything names its address."""
         counts = (select(func.count()).where(rows) for rows in (client.texts, client.accounts))
         return any(map(self.database.scalar, counts))
 

@@ -88,7 +88,7 @@ class MailOutbox:
         return self.database.border
 
     def has_work(self) -> bool:
-        """Tell whether there is anything to render or to send: one small query."""
+        """Return whether there is anything to render or to send: one small query."""
         untold = exists(select(_e.id).where(_e.told.is_(None)))
         unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
         return bool(self.database.scalar(select(or_(untold, unsent))))
@@ -96,7 +96,7 @@ class MailOutbox:
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
-        """Tell whether there is an event of no claim and no carrier with this number: one small query."""
+        """Return whether there is an event of no claim and no carrier with this number: one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 

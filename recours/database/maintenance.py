@@ -314,7 +314,7 @@ class ClaimMaintenance:
         return keys.where(*where, is_current(), free(now), ~border.is_edited)
 
     def _has_some(self, query: Select[Any]) -> bool:
-        """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
+        """Return whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
         return self.database.scalar(query.limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:

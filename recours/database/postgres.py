@@ -232,7 +232,7 @@ def address_of(options: Mapping[str, Any]) -> str:
 
 
 def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:
-    """Tell whether a server gives a connection, or a reason why it gives none, within `longest_s` seconds.
+    """Return whether a server gives a connection, or a reason why it gives none, within `longest_s` seconds.
 
     Nothing is asked over it: a proxy may have no session left for that.
     """

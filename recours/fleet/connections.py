@@ -70,7 +70,7 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
 
 
 def may_listen(conninfo: str) -> bool:
-    """Tell whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
+    """Return whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True

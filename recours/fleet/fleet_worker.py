@@ -78,7 +78,7 @@ class RunRecord:
         return monotonic - self._started >= RECORD_SPAN.total_seconds()
 
     def tidy_once(self) -> bool:
-        """Tell whether what is done once an hour is still to be done; it counts as done then."""
+        """Return whether what is done once an hour is still to be done; it counts as done then."""
         with self._guard:
             is_due = not self._is_tidied
             self._is_tidied = True
@@ -401,7 +401,7 @@ class FleetWorker:
         return sorted(waiting, key=lambda other: other == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
-        """Tell whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
+        """Return whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
         now = self.clock.monotonic()
         closings = self._closed.get(lane), self._carriers_out.get(_of_carrier(lane))
         closed = [closing for closing in closings if closing and closing.until > now]
@@ -543,7 +543,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Tell whether no process looks any more for what is due, though the database answers."""
+        """Return whether no process looks any more for what is due, though the database answers."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:
@@ -590,7 +590,7 @@ class FleetWorker:
 
     @property
     def is_working(self) -> bool:
-        """Tell whether a piece of work is under way."""
+        """Return whether a piece of work is under way."""
         return bool(self._at_work)
 
     def stop(self) -> None:

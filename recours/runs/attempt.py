@@ -1,4 +1,4 @@
-"""One attempt at one claim, from the call to the stored document: what a thread of a run does."""
+"""One attempt at one claim, from the API call to the stored document; runs in a thread of the pool."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,14 +35,14 @@ _LONGEST_NUMBER = 60
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
+    """The result of an attempt. The evidence includes a proof if and only if the outcome is Retrieved."""
 
     claim: Claim
     fetched: CarrierAnswer
     started_at: datetime
     duration_s: float = 0.0
-    evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
-    mistake: Mistake | None = None  # of recours's own: an exception in the fetch
+    evidence: tuple[StoredDocument, ...] = ()  # including rejected documents and tracking records
+    mistake: Mistake | None = None  # recours itself raised an exception during the fetch
 
     @property
     def outcome(self) -> Outcome:
@@ -50,18 +50,18 @@ class AttemptResult:
 
     @property
     def findings(self) -> Findings | None:
-        """What the proof shows that made it a success."""
+        """What the proof of a successful attempt shows; None: there is no proof."""
         proof = best_proof(self.evidence)
         return proof.findings if proof else None
 
     @property
     def asked_nothing(self) -> bool:
-        """Tell whether no call of it could connect: the carrier was not asked about the claim."""
+        """Return whether every call failed to connect, so that the carrier received no request for the claim."""
         return isinstance(self.outcome, Failure) and not (self.outcome.connected or self.fetched.calls)
 
 
 def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
-    """The answer that needs no call: no number, one that cannot be one, no supported carrier; else None."""
+    """The failure that is certain without a call (no number, a malformed one, an unsupported carrier), else None."""
     if claim.carrier is None:
         key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
         message = f"The carrier {claim.carrier_name or '(none)'} is not supported; known: {', '.join(catalog.names)}"
@@ -72,7 +72,7 @@ def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
 
 
 def malformed(number: str, spec: CarrierSpec) -> Failure | None:
-    """No call is spent on a number that cannot be one of the carrier's."""
+    """The failure for a number that does not have the carrier's format: no call is spent on it."""
     if spec.number_form.fullmatch(number):
         return None
     example = spec.number_example
@@ -87,9 +87,10 @@ def attempt(
     answers: Iterator[CarrierAnswer],
     deps: Dependencies,
 ) -> AttemptResult | None:
-    """Take the carrier's answer about a claim and keep its evidence; None if it was not asked about this claim.
+    """Take the carrier's answer about a claim and store its evidence; None if the carrier was not asked about it.
 
-    `known_delivery`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
+    `known_delivery`: the delivery that the query contained, see `delivery_to_assume`. Raises RunError if evidence
+    cannot be stored. Exceptions of recours itself propagate.
     """
     started_at = deps.clock.now()
     start = deps.clock.monotonic()
@@ -111,16 +112,16 @@ def attempt(
 
 
 def end_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
-    """How an attempt ends in which recours itself fails; the caller logs the traceback."""
+    """The result of an attempt in which recours itself failed; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
     return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=mistake_of(error))
 
 
 def end_by_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
-    """The end of an attempt by a proof that a run stored and died before it could record it: it is paid for already.
+    """The result by a proof that an earlier run stored but died before recording: no second call is spent on it.
 
-    The rest of its answer may be missing: the carrier is not asked for that.
+    The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
     """
     recovered = _recovered(claim, documents)
     return _end_by_documents(claim, recovered, clock.now()) if best_proof(recovered.documents) else None
@@ -150,7 +151,7 @@ def _stored(
     *,
     is_assumed: bool,
 ) -> tuple[Outcome, list[StoredDocument]]:
-    """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
+    """Store the evidence of an answer; return its outcome and evidence, with documents recovered from a dead run."""
     pieces = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
     is_stored = {document.sha256 for document in pieces}
     evidence = [*pieces, *(document for document in recovered.documents if document.sha256 not in is_stored)]

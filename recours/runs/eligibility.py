@@ -1,7 +1,7 @@
 """Which claims a person may enroll, exclude, correct or reopen.
 
-All that is done to a claim is what the service could do by hand: its pod_fetch_status is set to `pending`, or to
-`manual`. It is assessed at once, so that the very next lease finds it.
+Each of these actions only does what the service could do itself: set pod_fetch_status to `pending` or to `manual`. The
+claim is assessed immediately, so the next lease can pick it up.
 """
 
 from collections import Counter
@@ -17,13 +17,13 @@ from recours.core.policy import Policy
 from recours.core.text import clean, is_text
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, not_wanted
 
-# Claims with one of these are left out unless they are asked for: their money is back.
+# Claims with one of these statuses are enrolled only on request: the client already has the money back.
 LEFT_OUT = frozenset({"refunded"})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A claim with a tracking number that is not enrolled. `status` (lower case) is the claim's own; "": none."""
+    """A claim with a tracking number that is not enrolled. `status`: the claim status in lower case; "": none."""
 
     id: Any
     carrier_name: str
@@ -34,14 +34,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class EnrollCriteria:
-    """What a person asks for; an empty field leaves all. `carriers`: keys; `statuses`: lower case."""
+    """The filters of an enrollment; an empty field matches every claim. `carriers`: keys; `statuses`: lower case."""
 
     carriers: Collection[str] = ()
     statuses: Collection[str] = ()
-    since: datetime | None = None  # created then or later
+    since: datetime | None = None  # created at this time or later
 
     def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
-        """Why a claim that is asked for is left as it is; None: it is enrolled, "": it was not asked for."""
+        """Why a matching claim is not enrolled; None: it is enrolled; "": it does not match the filters."""
         if (self.carriers and key not in self.carriers) or (
             self.statuses and candidate.status not in self.statuses
         ):
@@ -49,27 +49,27 @@ class EnrollCriteria:
         if candidate.status in policy.skip_claim_statuses:
             return f"status '{clean(candidate.status, 30)}': such claims are not fetched"
         if candidate.status in LEFT_OUT - set(self.statuses):
-            return f"status '{candidate.status}'; to enroll them all the same: --status {candidate.status}"
+            return f"status '{candidate.status}'; to enroll them anyway: --status {candidate.status}"
         if self.since is None:
             return None
         if candidate.created_at is None:
-            return "it is not known when they were created"
+            return "creation date unknown"
         return None if candidate.created_at >= self.since else ""
 
 
 @dataclass
 class EnrollmentCounts:
-    """How many claims would be enrolled, by carrier's key ("": of none that is known) and status; why the others not."""
+    """How many claims would be enrolled, by carrier key ("": unknown carrier) and status, and how many skipped."""
 
     open: Counter[tuple[str, str]] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)  # at least so many, by carrier's key
-    skipped: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)  # the minimum needed, by carrier key
+    skipped: Counter[str] = field(default_factory=Counter)  # by reason
 
 
 def count_candidates(
     candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
 ) -> EnrollmentCounts:
-    """What `ClaimEnrollment.enroll_all` would do."""
+    """Count what `ClaimEnrollment.enroll_all` would do."""
     counts = EnrollmentCounts()
     for candidate in candidates:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
@@ -98,12 +98,12 @@ def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     return ClaimRefusal("excluded", claim.reference) if claim.fetch_status == MANUAL else None
 
 
-_LONGEST = 60  # characters of a number of a carrier that recours does not know
+_LONGEST = 60  # characters of a tracking number whose carrier recours does not know
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What is written; None: it stays. `doubtful`: by its check digit, the number is mistyped."""
+    """The new values; None: unchanged. `doubtful`: the check digit suggests that the number is mistyped."""
 
     number: str | None = None
     carrier: str | None = None
@@ -111,12 +111,12 @@ class Correction:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is written to the service's row, by its columns."""
+        """The new values by the column names of the service's table."""
         values = {"tracking_number": self.number, "carrier": self.carrier}
         return {name: value for name, value in values.items() if value is not None}
 
     def details(self, claim: Claim) -> dict[str, Any]:
-        """The old and the new value of what it changes."""
+        """The old and the new value of each changed field."""
         values = {
             "number": (claim.number and clean(claim.number, _LONGEST), self.number),
             "carrier": (claim.carrier_name, self.carrier),
@@ -127,9 +127,9 @@ class Correction:
 def correction_of(
     claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, spellings: Sequence[str] = ()
 ) -> Correction:
-    """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError.
+    """The correction that gives a claim this number and this carrier (by any of its names). Raises ClaimsRefusedError.
 
-    `spellings`: all names of carriers that the service's column can hold; none: it holds any.
+    `spellings`: the carrier names that the service's column accepts; empty: it accepts any name.
     """
     name = claim.carrier_name
     if carrier is not None and carrier != name:
@@ -151,7 +151,7 @@ def correction_of(
 
 
 def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequence[str]) -> str:
-    """As people write it, or one of these spellings; as it stands in the claim if that is another name of the same carrier."""
+    """The carrier's name in an accepted spelling; the claim's own spelling if it already names this carrier."""
     of_all = catalog.with_accounts(())
     key = of_all.resolve(typed) if isinstance(typed, str) else None
     if key is None:
@@ -176,23 +176,23 @@ def _not_of(number: str, spec: CarrierSpec) -> ClaimRefusal:
 
 @dataclass(frozen=True)
 class ReopenCriteria:
-    """Which claims are asked for: those that gave up, or whose carrier's answer was final."""
+    """The filters for reopening claims that were given up, or whose carrier's answer was final."""
 
-    carriers: Collection[str] = ()  # or accounts, by their keys; none: of all
-    since: datetime | None = None  # their last retry was since then
-    error: ErrorKind | None = None  # of this answer; None: whatever it was, of those that gave up
+    carriers: Collection[str] = ()  # keys of carriers or accounts; empty: all
+    since: datetime | None = None  # only claims whose last retry was at this time or later
+    error: ErrorKind | None = None  # only claims with this kind of error; None: all claims that were given up
 
 
 @dataclass
 class Selection:
-    """What was asked for by carrier or time: how many of each carrier may start over, and how many may not, and why."""
+    """How many of the matching claims can be reopened, and how many cannot."""
 
-    open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
-    skipped: Counter[str] = field(default_factory=Counter)  # by why
+    open: Counter[str] = field(default_factory=Counter)  # by carrier key ("": unknown carrier)
+    skipped: Counter[str] = field(default_factory=Counter)  # by reason
 
 
 def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
-    """What `Actions.reopen_all` would do with these claims; each with whether a run is fetching it."""
+    """Count what `Actions.reopen_all` would do. `parts`: claims, each with whether a run is fetching it."""
     selection = Selection()
     for part in parts:
         for claim, is_leased in part:
@@ -207,7 +207,7 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
 
 
 def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRefusal | None:
-    """Why a claim cannot start over; None if it can. `is_leased`: a run holds it."""
+    """Why a claim cannot be reopened; None if it can. `is_leased`: a run is fetching it."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):

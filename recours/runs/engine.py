@@ -1,7 +1,7 @@
-"""Fetches the claims of a run: leases bundles, asks about each claim, keeps its documents, decides and records.
+"""Fetches the claims of a run: leases bundles, calls the carriers, stores documents, decides and records.
 
-The run's own thread leases, records and knows the lanes; the others ask and keep documents. No transaction is open while a
-carrier is asked.
+The run's main thread leases, records and manages the lanes; the threads of the pool call carriers and store documents.
+No transaction is open during a call.
 """
 
 import threading
@@ -31,14 +31,14 @@ from recours.runs.source import Source
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
-# Answers that come within so long are recorded together, up to so many.
+# Answers that arrive within this time are recorded in one transaction, up to this number.
 _TOGETHER_S = 0.1
 _TOGETHER = 8
 
 
 @dataclass(frozen=True)
 class AttemptFinished:
-    """How the attempt at a claim ended. `refusal`: it closed the lane. `repeats_outage`: see `Lane`."""
+    """A thread has finished an attempt. `refusal`: why its answer closed the lane. `repeats_outage`: see `Lane`."""
 
     leased: LeasedClaim
     result: AttemptResult
@@ -48,7 +48,7 @@ class AttemptFinished:
 
 @dataclass(frozen=True)
 class BundleFinished:
-    """A thread has finished a bundle. `unasked`: those of its claims that it did not ask about."""
+    """A thread has finished a bundle. `unasked`: the claims for which the carrier was not asked."""
 
     bundle: list[LeasedClaim]
     unasked: list[LeasedClaim]
@@ -56,7 +56,7 @@ class BundleFinished:
 
 @dataclass(eq=False)
 class Engine:
-    """The part of a run in which carriers are asked."""
+    """The part of a run that calls the carriers."""
 
     _deps: Dependencies
     _catalog: Catalog
@@ -71,15 +71,15 @@ class Engine:
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
         self._from_threads: SimpleQueue[AttemptFinished | BundleFinished] = SimpleQueue()
-        self._lanes_guard = threading.Lock()  # several threads learn of a lane's failures
-        self._leased: dict[Any, LeasedClaim] = {}  # and not recorded yet, by claim
-        self._answered: list[AttemptFinished] = []  # and not recorded yet
+        self._lanes_guard = threading.Lock()  # several threads note failures of a lane
+        self._leased: dict[Any, LeasedClaim] = {}  # not recorded yet, by claim id
+        self._answered: list[AttemptFinished] = []  # not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
-        self._over = False  # by a fault of the run, whichever thread met it: nothing more is asked
+        self._over = False  # a fault ended the run, in whichever thread: no further call begins
         self._fault: RunError | None = None
-        self._crash: BaseException | None = None  # of a thread: no fault that a run may have
-        self._faults_of_lanes: list[RunError] = []
+        self._crash: BaseException | None = None  # an unexpected exception in a thread
+        self._lane_faults: list[RunError] = []
 
     def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
@@ -97,16 +97,16 @@ class Engine:
             self.leasing.report_lanes()
             if self._may_begin():
                 self.leasing.end_unnumbered()
-            if self._faults_of_lanes:
-                raise self._faults_of_lanes[0]
-        finally:  # after a fault what was answered is recorded if possible, else its lease runs out
+            if self._lane_faults:
+                raise self._lane_faults[0]
+        finally:  # after a fault, record the remaining answers if possible; if not, their leases expire
             with suppress(RunError):
                 self._record(self._answered)
 
-    # ---------------------------------------------------------------- the run's own thread
+    # ---------------------------------------------------------------- main thread
 
     def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
-        """Returns when nothing is left that could be asked for."""
+        """Return when no claim is left that could be fetched."""
         while True:
             try:
                 while self._may_begin() and (bundles := self.leasing.next()):
@@ -118,14 +118,16 @@ class Engine:
                     self._take_in(self._next_message())
                 elif self._may_begin() and self.leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)
-                elif not has_recorded:  # else claims that used no attempt may make room for others
+                elif (
+                    not has_recorded
+                ):  # a recorded claim that used no attempt leaves room for another in the batch
                     return
                 self._renew()
             except RunError as fault:
                 self._fail(fault)
 
     def _next_message(self) -> AttemptFinished | BundleFinished | None:
-        """What a thread has to say; None: recording or renewing is due before."""
+        """The next message from a thread; None: recording or renewing is due first."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:
             wait_s = min(wait_s, max(self._record_at - time.monotonic(), 0.0))
@@ -140,14 +142,14 @@ class Engine:
         elif message:
             self.leasing.end_bundle(message.bundle[0].lane)
             for leased in message.unasked:
-                log.info(f"{leased.claim.reference} not tried after all; it stays due")
-                # It is gone if its lease was lost and the claim leased again.
+                log.info(f"{leased.claim.reference} not tried yet; it stays due")
+                # It may be missing: if its lease expired, the claim may have been leased again.
                 self._leased.pop(leased.claim.id, None)
             if message.unasked:
                 self.leasing.hand_back(message.unasked)
 
     def _take_answer(self, answer: AttemptFinished) -> None:
-        """It is recorded later. Raises RunError."""
+        """Note what an answer means for its lane; the answer is recorded later. Raises RunError."""
         result = answer.result
         lane = answer.leased.lane
         calls = plural(result.fetched.calls, "call")
@@ -161,13 +163,13 @@ class Engine:
             self.leasing.close(lane, refusal)
 
     def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
-        """Whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
+        """Note an exception of recours itself; return the refusal if the lane is closed for such exceptions."""
         excused = lane.mistakes.note(result.claim.id, result.mistake)
         if result.mistake is None or not excused:
             return None
-        remedy = result.mistake.remedy or "The log has its traceback: please report it"
-        reason = f"recours itself failed on {lane.name} ({result.mistake.message}). {remedy}"
-        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
+        remedy = result.mistake.remedy or "Please report it, with the traceback from the log"
+        reason = f"Internal error in recours for {lane.name} ({result.mistake.message}). {remedy}"
+        self._lane_faults.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _fail(self, fault: RunError) -> None:
@@ -178,10 +180,7 @@ class Engine:
         return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
 
     def _renew(self) -> None:
-        """Extend the leases of claims whose calls last; one that was lost is neither asked about nor recorded.
-
-        Raises RunError.
-        """
+        """Extend leases that end soon; claims that lost their lease are not fetched or recorded. Raises RunError."""
         now = self._deps.clock.now()
         ending = [leased for leased in self._leased.values() if leased.until - now < _RENEW_BELOW]
         if not ending:
@@ -190,18 +189,18 @@ class Engine:
         for claim in self._deps.claims.renew([leased.claim for leased in ending], lease):
             self._leased[claim.id].until = lease.until
 
-    # ---------------------------------------------------------------- a bundle, in a thread of its own
+    # ---------------------------------------------------------------- a bundle, in a thread of the pool
 
     def _fetch(self, bundle: list[LeasedClaim]) -> None:
-        """Ask about each claim, keep its documents, and hand its answer over before the next one is asked about."""
+        """Fetch each claim, store its documents, and pass its answer to the main thread before the next claim."""
         unasked = list(bundle)
         is_closed = False
         try:
             with closing(self._answers(bundle)) as answers:
                 for leased in bundle:
-                    is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
+                    is_lost = leased.until <= self._deps.clock.now()  # another run may have leased the claim
                     may_ask = self._may_begin() and not (is_lost or leased.lane.is_closing)
-                    # Once closed, the rest is not called for, and what is known of it is recorded all the same.
+                    # After an answer that closes the carrier, the other answers of the shared call are still recorded.
                     if not (is_closed or may_ask):
                         break
                     self._announce(leased)
@@ -210,22 +209,24 @@ class Engine:
                         break
                     is_closed = is_closed or result.outcome.closes_carrier
                     unasked.remove(leased)
-                    if result.evidence:  # if it cannot be, the lease runs out, and a later run finds it
+                    if (
+                        result.evidence
+                    ):  # if this fails, the lease expires and a later run recovers the documents
                         self._deps.documents.secure(result.evidence)
                     self._from_threads.put(self._learn(leased, result))
         except RunError as fault:
-            # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
-            # follows from it is reported instead.
+            # First, so that the claim is not leased again once it is handed back, and so that this fault is reported
+            # and not one that the stop causes.
             self._fail(fault)
             self._stop.set()
-        except BaseException as error:  # noqa: BLE001 (the run's own thread raises it)
+        except BaseException as error:  # noqa: BLE001 (the main thread raises it again)
             self._over = True
             self._crash = error
         finally:
             self._from_threads.put(BundleFinished(bundle, unasked))
 
     def _answers(self, bundle: Sequence[LeasedClaim]) -> Generator[CarrierAnswer, None, None]:
-        """Those of the carrier about the claims of a bundle, one after the other."""
+        """The carrier's answers for the claims of a bundle, in order."""
         now = self._deps.clock.now()
         questions = [
             ParcelQuery(
@@ -249,21 +250,21 @@ class Engine:
         if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
             number = clean(claim.number or "", 60)
             log.warning(
-                f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
+                f"{claim.reference}: the check digit of {number} is wrong; {lane.name} is asked anyway"
             )
 
     def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
-        """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
+        """The result of the attempt, even after an internal error; None: there are no more answers. Raises RunError."""
         try:
             return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)
         except RunError:
             raise
         except Exception as error:
-            log.exception(f"{leased.claim.reference}: an internal error")
+            log.exception(f"{leased.claim.reference}: internal error")
             return end_by_mistake(leased.claim, error, self._deps.clock)
 
     def _learn(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
-        """What an answer tells of its lane holds for all threads at once."""
+        """Apply an answer to its lane, for all threads at once."""
         lane = leased.lane
         fetched = result.fetched
         was_called = fetched.calls + fetched.unsent > 0
@@ -275,15 +276,18 @@ class Engine:
     # ---------------------------------------------------------------- recording
 
     def _record_when_due(self) -> bool:
-        """Record a group of answers if it is large enough or old enough, or no other will come; whether it did. Raises RunError."""
-        # Not mistakes, while others may tell more; nor claims that would be leased once more.
+        """Record the answers if there are enough, if they are old enough, or if no other will come. Raises RunError.
+
+        Returns whether it recorded any.
+        """
+        # Not yet: exceptions of unclear cause, and claims whose calls never connected, which would be leased again.
         ready = [
             answer
             for answer in self._answered
             if answer.result.claim.id not in answer.leased.lane.mistakes.waiting
             and not answer.result.asked_nothing
         ]
-        if not ready or self._fault:  # after a fault all that is left is tried at the end
+        if not ready or self._fault:  # after a fault, `run` records the remaining answers at the end
             self._record_at = None
             return False
         if self._record_at is None:
@@ -296,11 +300,11 @@ class Engine:
         return is_due
 
     def _record(self, answers: Sequence[AttemptFinished]) -> None:
-        """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
+        """Record answers; failures that are not the claim's fault use no attempt. Raises RunError."""
         excused: dict[bool, list[AttemptFinished]] = {
             True: [],
             False: [],
-        }  # by whether they go behind the others
+        }  # by whether they rank last from now on
         ordinary = []
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
@@ -317,7 +321,7 @@ class Engine:
     def _record_group(
         self, answers: Sequence[AttemptFinished], record: Callable[[Sequence[AttemptResult]], int]
     ) -> None:
-        """What is recorded then does not wait any more; what could not be does. `record`: returns how many attempts were used."""
+        """Record these answers; those that fail to be recorded stay. `record`: returns how many attempts were used."""
         if not answers:
             return
         ids = {answer.result.claim.id for answer in answers}
@@ -336,10 +340,10 @@ class Engine:
                 self._leased.pop(recorded, None)
 
     def _record_what_waits(self) -> None:
-        """Record what waited for other answers: none will come. Raises RunError.
+        """Record the answers that waited for others: none will come. Raises RunError.
 
-        Our own network is at fault if no call of the run could connect, to two carriers or more, or no name was resolved. A
-        carrier that cannot be reached is that carrier's trouble.
+        Our own network is at fault if no call of the run connected although two or more carriers were called, or if no
+        host name was resolved. One unreachable carrier is the carrier's fault.
         """
         unreachable = [answer for answer in self._answered if answer.result.asked_nothing]
         self._record(self._answered)
@@ -354,6 +358,6 @@ class Engine:
         if self._any_connected or not carriers or (len(carriers) == 1 and is_resolved):
             return
         raise RunError(
-            "No carrier could be reached at all: is this machine online, and does it resolve names? "
-            f"No attempt was used up ({plural(len(unreachable), 'claim')})."
+            "No carrier could be reached: check this machine's network and DNS. "
+            f"No attempt was used ({plural(len(unreachable), 'claim')})."
         )

@@ -1,4 +1,4 @@
-"""One account of a carrier in one run: whether it is open, how many calls are under way, what made it close."""
+"""One account of a carrier in one run: whether it takes calls, how many are in progress, why it was closed."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,21 +16,21 @@ from recours.core.sentences import Sentence, SentenceParts, sentence
 from recours.host.installation import how_to_install_again
 from recours.runs.ports import Ready, Reservation
 
-# So many failures of the carrier itself in a row, without another answer between, are an outage.
+# This many failures of the carrier itself in a row, without another answer in between, count as an outage.
 OUTAGE_AFTER = 3
-# So many parcels denied to an account in one run may be its fault: the operator is told.
+# If an account is denied this many parcels in one run, the account may be the cause: the operator is notified.
 MANY_DENIED = 5
-# So many claims in a row that the program stumbles over in the same place are a broken installation; one is a strange claim.
+# This many exceptions in a row in the same place mean a broken installation; fewer may be due to unusual claims.
 SAME_MISTAKES = 3
-# So many lanes are asked at once. If there are no more, all are asked each time, and no head has to be read again.
+# The most lanes that one lease query covers. With no more lanes than this, no head has to be read again.
 LANES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """An exception of recours's own in a fetch: which one, and where.
+    """An exception that recours itself raised in a fetch, and where.
 
-    `remedy`: known from the first one on; None: not known. `of_any_claim`: any other would have met it too.
+    `remedy`: what to do, if the exception tells; None: unknown. `of_any_claim`: every claim would have raised it.
     """
 
     message: str
@@ -40,7 +40,7 @@ class Mistake:
 
 
 def mistake_of(error: Exception) -> Mistake:
-    """What it was, and the line that raised it."""
+    """Describe an exception, with the line that raised it."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -51,14 +51,14 @@ def mistake_of(error: Exception) -> Mistake:
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """For what is the machine's fault, though an answer that takes all its memory is one claim's."""
+    """What to do about faults of the machine; None for others. One answer that is too large may also exhaust memory."""
     causes = (error, error.__cause__)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
     if _lacks_files(error):
-        return f"This machine has no file or no memory left. {RAISE_FILE_LIMIT}"
+        return f"This machine is out of file descriptors or memory. {RAISE_FILE_LIMIT}"
     if any(isinstance(cause, ImportError) for cause in causes):
-        return f"Packages are missing or do not fit: {how_to_install_again()}"
+        return f"Packages are missing or incompatible: {how_to_install_again()}"
     return None
 
 
@@ -69,10 +69,10 @@ def _lacks_files(error: Exception) -> bool:
 
 @dataclass
 class Mistakes:
-    """The mistakes of a lane, by the ids of their claims. They are not recorded before it is known whose fault they are."""
+    """The internal errors of a lane, by claim id; recorded once it is clear whether the claim or the run is at fault."""
 
-    waiting: list[Any] = field(default_factory=list)  # in a row, in the same place
-    # Whose answers are to be recorded without using an attempt.
+    waiting: list[Any] = field(default_factory=list)  # in a row, in the same place, not recorded yet
+    # Claims whose answers are recorded without using an attempt.
     excused: set[Any] = field(default_factory=set)
     is_run_at_fault: bool = False
     _place: str = ""
@@ -80,16 +80,17 @@ class Mistakes:
 
     @property
     def puts_last(self) -> bool:
-        """Tell whether the excused claims would else keep all others of the carrier from being asked about, run after run.
+        """Return whether the excused claims go last, so that they do not block the carrier's other claims in every run.
 
-        Not where a package is missing: then it is none of these claims' doing.
+        If a package is missing, they keep their place: these claims did not cause the failure.
         """
         return self.is_run_at_fault and not self._of_any_claim
 
     def note(self, claim_id: Any, mistake: Mistake | None) -> int:
-        """Take an answer, or the mistake in its place; returns how many claims are excused if the run is at fault from now on.
+        """Note an answer (None) or an internal error.
 
-        What does not wait any more may be recorded.
+        Returns how many claims are excused if the run is at fault from now on, else 0. Claims that leave `waiting` may
+        be recorded.
         """
         if mistake is None:
             self.waiting.clear()
@@ -111,7 +112,7 @@ class Mistakes:
 
 @dataclass
 class Outage:
-    """What a run knows of a carrier's own failures: whichever of its accounts meets them, they close all its lanes."""
+    """A carrier's own failures in one run. Whichever account they occur on, they close all lanes of the carrier."""
 
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
@@ -119,22 +120,22 @@ class Outage:
 
 @dataclass
 class Lane:
-    """One account in one run. The key "" stands for claims of no carrier that we know: they need no call."""
+    """One account in one run. The key "" stands for claims without a known carrier, which need no call."""
 
     key: str
     name: str  # the carrier's
-    client: str = ""  # the address of the one whose account it is; "": the default account
+    client: str = ""  # the email address of the client that owns the account; "": the default account
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
-    in_flight: int = 0  # bundles that are being fetched
-    denied: int = 0  # parcels, in this run
-    documents: Refusal | None = None  # why the account gets none, though it may track
+    in_flight: int = 0  # bundles being fetched
+    denied: int = 0  # parcels denied in this run
+    documents: Refusal | None = None  # why the account gets no documents, though it may track
     refusal: Refusal | None = None
-    closes: bool = False  # some thread heard an answer after which the carrier is not asked
-    drained: bool = False  # no ready claim of it was left when last looked
-    not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
+    closes: bool = False  # a thread received an answer after which the carrier gets no more calls
+    drained: bool = False  # no ready claim was left at the last lease
+    not_before: float = 0.0  # monotonic seconds: until then, others may return the last reserved units
     waits_since: float | None = None
     mistakes: Mistakes = field(default_factory=Mistakes)
-    # Of claims of the other worker that are ready: the ends of their deadlines, and when they were read (monotonic seconds).
+    # The deadlines of the other worker's ready claims, and when they were read (monotonic seconds).
     deadlines: Sequence[datetime] = ()
     deadlines_read_at: float | None = None
 
@@ -158,12 +159,12 @@ class Lane:
         return self.refusal is None and not self.drained and self.waits_since is not None
 
     def wait(self, since: float, until: float) -> None:
-        """Lease no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
+        """Lease no claim of this lane before `until`; it has been waiting since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.drained = since, until, False
 
     @property
     def denials(self) -> Refusal | None:
-        """What to tell of the parcels that the carrier denied to this account, if they are many. It closes nothing."""
+        """The warning about many parcels denied to this account; None: few were. It does not close the lane."""
         if self.denied < MANY_DENIED:
             return None
         description = SentenceParts(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
@@ -175,10 +176,10 @@ class Lane:
         )
 
     def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
-        """Learn from an answer; a refusal if it closed the lane now.
+        """Note an answer; return a refusal if it just closed the lane.
 
-        `called`: a call was tried for this claim alone; else another claim's brought the answer, which is no new sign of
-        an outage. `shows_outage`: several calls in a row failed.
+        `called`: a call was made for this claim alone. If not, the answer is from a shared call and does not count
+        again toward an outage. `shows_outage`: several calls in a row failed.
         """
         kind = outcome.kind
         self.denied += kind is ErrorKind.ACCESS_DENIED
@@ -200,11 +201,11 @@ class Lane:
         return refusal
 
     def repeats_outage(self, outcome: Outcome) -> bool:
-        """Tell whether a failure is no news: the carrier was closed for it while the call was under way."""
+        """Return whether a failure belongs to an outage for which the carrier was closed during the call."""
         return outcome.kind in OUTAGE_KINDS and self.outage.refusal is not None
 
     def leave_unreachable(self, outcome: Outcome) -> None:
-        """A claim of it is still due, as no connection was made: it is one of those that its carrier left behind."""
+        """Count the lane's due claims as skipped for the carrier, since no connection could be made."""
         if self.refusal is None and isinstance(outcome, Failure):
             self.refusal = Refusal(Blocked.CARRIER, outcome.message, kind=outcome.kind)
 
@@ -213,7 +214,9 @@ class Lane:
             return Refusal(
                 Blocked.RATE_LIMIT, failure.message, failure.retry_at, explanation=failure.explanation
             )
-        if failure.kind in REFUSED_KINDS or failure.retry_at:  # or it is unavailable, and says for how long
+        if (
+            failure.kind in REFUSED_KINDS or failure.retry_at
+        ):  # retry_at: the carrier is unavailable until then
             return Refusal(
                 Blocked.CARRIER,
                 failure.message,
@@ -222,35 +225,36 @@ class Lane:
                 explanation=failure.explanation,
             )
         if self.outage.failures_in_a_row >= OUTAGE_AFTER:
-            reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
+            reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are deferred"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
 
 
 @dataclass(eq=False)
 class LeasedClaim:
-    """A claim that the run is about to ask about, or has an answer about that is not recorded yet."""
+    """A claim that the run is about to fetch, or whose answer is not recorded yet."""
 
     claim: Claim
     lane: Lane
     reservation: Reservation
     until: datetime
-    delivery: Delivery | None  # what the fetch goes by
+    delivery: Delivery | None  # known or assumed: the document is requested without tracking the parcel first
 
 
 def _is_of_account(failure: Failure) -> bool:
-    """Tell whether a failure that closes a lane says nothing of the carrier's other accounts."""
+    """Return whether a failure that closes a lane concerns only this account of the carrier."""
     return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
 
 
 class LaneOrder:
-    """The keys of lanes with claims to lease, that with the most urgent one first: of thousands, a few are asked for each bundle.
+    """The keys of lanes with ready claims, by urgency, so that a lease query covers a few lanes and not thousands.
 
-    The most urgent claims, however many, lie in at most as many lanes: those with the most urgent heads. After a bundle,
-    the head of a lane that was asked comes no earlier than the last claim of the bundle: that place stands for it, and it is
-    read again only when too few of the lanes asked have a head that was read. A head may also be too urgent since other
-    runs lease claims and ranks pass: then the lane is asked in vain and its head read again. It may be too late only where a
-    claim has become ready since: that claim keeps the order if its lane is asked anyway, else from the next slice on.
+    The head of a lane is the place of its most urgent claim. The n most urgent claims lie in the n lanes with the most
+    urgent heads at most. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so
+    that place is used as an estimate; heads are read again only when too few of the lanes queried have exact heads. A
+    head may be too early because other runs lease claims and ranks change: then the query finds nothing and the head is
+    read again. It is too late only if a claim became ready since: the claim is leased in order if its lane is queried
+    anyway, else in the next slice.
     """
 
     def __init__(self, ready: Mapping[str, Ready]) -> None:
@@ -260,12 +264,12 @@ class LaneOrder:
         self._outdated: set[str] = set()
 
     def __iter__(self) -> Iterator[str]:
-        """The keys in their order; none may be moved meanwhile."""
+        """The keys in order; none may be moved during the iteration."""
         for _, key in self._sorted:
             yield key
 
     def leased(self, keys: Collection[str], last: Urgency | None) -> None:
-        """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""
+        """Note that claims of these lanes were leased, up to the place `last`; None: all their ready claims."""
         if self._is_long:
             for key in keys:
                 if (head := self._heads.get(key)) is not None and (last is None or head <= last):
@@ -273,21 +277,21 @@ class LaneOrder:
                     self._outdated.add(key)
 
     def suffices(self, keys: Collection[str], count: int) -> bool:
-        """Tell whether the `count` most urgent claims lie in these lanes, which are the first in the order."""
+        """Return whether the `count` most urgent claims certainly lie in these lanes, the first in the order."""
         return len(keys) - len(self._outdated.intersection(keys)) >= count
 
     def take_outdated(self) -> list[str]:
-        """The lanes whose heads must be read again; they count as read."""
+        """Return the lanes whose heads must be read again, and mark them as read."""
         outdated = sorted(self._outdated)
         self._outdated = set()
         return outdated
 
     def returned(self, key: str, place: Urgency) -> None:
-        """A claim with this place is ready in the lane again."""
+        """Note that a claim with this place is ready in the lane again."""
         self.move(key, min(self._heads.get(key, place), place))
 
     def move(self, key: str, head: Urgency | None) -> None:
-        """The lane's most urgent claim has this place; None: nothing is to be leased there."""
+        """Set the place of the lane's most urgent claim; None: the lane has no claim to lease."""
         if (old := self._heads.pop(key, None)) is not None:
             del self._sorted[bisect_left(self._sorted, (old, key))]
         if head is None:

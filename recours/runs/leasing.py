@@ -1,4 +1,4 @@
-"""Leases claims whose carriers may be asked, in bundles of one carrier, with the quota for their calls."""
+"""Leases claims in bundles of one account each, and reserves the quota for their calls."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ from recours.runs.ports import CarrierAnswer, Dependencies, Lease, Limits, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
-# The event that reports a closed lane to the operator.
+# The event that notifies the operator of a closed lane, by kind of error.
 _REPORTED_AS = {
     **dict.fromkeys((*ACCOUNT_KINDS, ErrorKind.ACCESS_DENIED), EventName.ACCOUNT_FAULT),
     ErrorKind.INTERNAL_ERROR: EventName.RUN_FAULT,
@@ -43,30 +43,30 @@ _REPORTED_AS = {
 
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
-# The deadlines of the other worker's claims, of a lane: so many are read, and again after a while.
+# Deadlines of the other worker's claims are read per lane, up to this number, and read again after this time.
 MOST_DEADLINES = 1000
 _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
 
 
 def may_share(state: State) -> bool:
-    """Tell whether a claim may be tracked with others in one call."""
+    """Return whether a claim may be tracked in one call with others."""
     return not (state.interruptions or state.goes_alone)
 
 
 def thread_count(at_once: int) -> int:
-    """Bundles in hand, each with a thread: some more than calls at once, to appraise, to store, or to wait to call."""
+    """The number of threads, one per bundle: more than concurrent calls, as some examine or store documents, or wait."""
     return at_once + at_once // 2
 
 
 def _room(in_flight: int, at_once: int) -> int:
-    """How many more bundles may be fetched: none until the spare ones are used up, so that several are leased together."""
+    """How many more bundles may start; none until all spare threads are free, so that one query leases several."""
     return 0 if in_flight > at_once else thread_count(at_once) - in_flight
 
 
 @dataclass(eq=False)
 class Leasing:
-    """Leases bundles up to the batch. Used by the run's own thread alone."""
+    """Leases bundles, up to the batch size. Used only by the main thread of the run."""
 
     _deps: Dependencies
     _catalog: Catalog
@@ -78,26 +78,26 @@ class Leasing:
     def __post_init__(self) -> None:
         self._left = self._limits.batch_size
         self._outages: dict[str, Outage] = {}  # by carrier
-        # Those that were met: of many, the others have less urgent claims than the batch.
+        # The lanes used so far; others may have only claims that are less urgent than the batch.
         self.lanes: dict[str, Lane] = {}
-        self.in_flight = 0  # bundles that are being fetched
+        self.in_flight = 0  # bundles being fetched
         self.carriers_asked: set[str] = set()
 
     @property
     def waits_for_quota(self) -> bool:
-        """Tell whether more can be leased once others give back the units that they hold."""
+        """Return whether more claims can be leased once others return units that they have reserved."""
         return self._left > 0 and any(lane.waits for lane in self.lanes.values())
 
     def open(self, ready: Mapping[str, Ready]) -> None:
-        """Begin with what is ready. Raises RunError."""
+        """Start with the lanes that have ready claims. Raises RunError."""
         self._order = LaneOrder(ready)
-        self._rooms()  # a lane that is closed is reported even if the run is stopped at once
+        self._rooms()  # reports closed lanes even if the run is stopped immediately
 
     def _lane(self, key: str) -> Lane:
-        """The lane of this key; it is met if it was not yet. Raises RunError."""
+        """The lane of this key, created on first use. Raises RunError."""
         if lane := self.lanes.get(key):
             return lane
-        lane = self.lanes[key] = Lane(key, self._catalog.name_of(key, "no carrier that is known"))
+        lane = self.lanes[key] = Lane(key, self._catalog.name_of(key, "unknown carrier"))
         if self._catalog.spec_of(key):
             lane.client = self._deps.queue.client_of(key)
             lane.outage = self._outages.setdefault(carrier_of(key), lane.outage)
@@ -113,11 +113,11 @@ class Leasing:
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
-        """So many claims of the batch used no attempt: others may be leased in their place."""
+        """Allow `more` claims beyond the batch, in place of claims that used no attempt."""
         self._left += more
 
     def next(self) -> list[list[LeasedClaim]]:
-        """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
+        """Lease the most urgent claims that may be fetched, in bundles, one per free thread. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
             lease = self.new_lease()
             claims = self._take(rooms, self._most(rooms), lease)
@@ -127,11 +127,11 @@ class Leasing:
             with self._put_back_after_fault(claims):
                 due: dict[str, list[Claim]] = {}  # by account
                 for claim in claims:
-                    if not self._done_without_call(claim, lease):
+                    if not self._finish_without_call(claim, lease):
                         due.setdefault(claim.account_key, []).append(claim)
                 bundles: list[list[LeasedClaim]] = []
                 for key, of_account in due.items():
-                    bundles += self._granted(self._lane(key), of_account, lease)
+                    bundles += self._with_quota(self._lane(key), of_account, lease)
             if bundles:
                 self.in_flight += len(bundles)
                 for bundle in bundles:
@@ -140,7 +140,7 @@ class Leasing:
         return []
 
     def _rooms(self) -> dict[str, int]:
-        """How many more bundles may be fetched at once, of the first lanes of which one may. Raises RunError."""
+        """How many more bundles may start, for each of the first lanes that have room. Raises RunError."""
         rooms = self._first_rooms()
         if len(rooms) == LANES_AT_ONCE and not self._order.suffices(rooms, self._most(rooms)):
             self._read_heads()
@@ -148,9 +148,9 @@ class Leasing:
         return rooms
 
     def _most(self, rooms: Mapping[str, int]) -> int:
-        """How many claims may be leased at once from lanes with room."""
+        """The most claims that one query may lease from these lanes."""
         limit = min(self._left, *rooms.values())
-        # More could lie in the lanes after these.
+        # Beyond this number, the most urgent claims could lie in later lanes.
         return min(limit, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else limit
 
     def _first_rooms(self) -> dict[str, int]:
@@ -170,7 +170,7 @@ class Leasing:
         return rooms
 
     def _read_heads(self) -> None:
-        """Have the lanes in their order. Raises RunError."""
+        """Read the heads of lanes whose place is only an estimate. Raises RunError."""
         outdated = self._order.take_outdated()
         ready = self._source.ready(self._deps.clock.now(), 1, outdated)
         for key in outdated:
@@ -180,7 +180,7 @@ class Leasing:
                 self._drain(key)
 
     def _drain(self, key: str) -> None:
-        """Nothing is left to lease in this lane, unless claims go back to it."""
+        """Mark the lane as empty, until claims are put back."""
         self.lanes[key].drained = True
         self._order.move(key, None)
 
@@ -188,11 +188,11 @@ class Leasing:
         asks_alone = self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
         return 1 - lane.in_flight if asks_alone else _room(lane.in_flight, self._limits.carrier_concurrency)
 
-    def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[LeasedClaim]]:
-        """The claims in bundles, with the quota for their calls; those that get none now go back."""
-        bundles = self._bundled(lane, claims, lease)
+    def _with_quota(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[LeasedClaim]]:
+        """Bundle the claims and reserve quota for their calls; claims without quota are put back."""
+        bundles = self._make_bundles(lane, claims, lease)
         in_order = [claim for bundle in bundles for claim in bundle]
-        deliveries = {claim.id: self._known(lane, claim) for claim in in_order}
+        deliveries = {claim.id: self._delivery_for(lane, claim) for claim in in_order}
         calls: list[CallBudget] = []
         for bundle in bundles:
             calls += self._spec(lane.key).calls_for_bundle([deliveries[claim.id] for claim in bundle])
@@ -214,14 +214,14 @@ class Leasing:
         return list(filter(None, leased))
 
     def end_bundle(self, lane: Lane) -> None:
-        """A bundle of the lane is not being fetched any more."""
+        """Note that a bundle of the lane is finished."""
         lane.in_flight -= 1
         self.in_flight -= 1
 
     def _take(
         self, lanes: Collection[str], limit: int, lease: Lease, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Lease up to `limit` claims of these lanes, for the batch. Raises RunError."""
+        """Lease up to `limit` claims of these lanes and count them toward the batch. Raises RunError."""
         now = self._deps.clock.now()
         claims = self._source.lease(lanes, limit, lease, now, unnumbered=unnumbered)
         places = [urgency(claim.state, now) for claim in claims]
@@ -230,10 +230,11 @@ class Leasing:
         self._left -= len(claims)
         return claims
 
-    def _bundled(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
-        """Claims that are tracked with one call together, and more added to them.
+    def _make_bundles(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
+        """Group claims that share a tracking call, leasing more of the lane to fill the call.
 
-        A claim that a run died with goes alone, since a run may die with it again; so does one whose number made a shared call fail.
+        A claim is fetched alone if a run died while fetching it, as this may happen again, or if its number made a
+        shared call fail.
         """
         bundle_size = self._spec(lane.key).numbers_per_call
         sharing = [
@@ -245,7 +246,7 @@ class Leasing:
         if sharing and (room := min(bundle_size - len(sharing), self._left)) > 0:
             more = self._take([lane.key], room, lease)
             with self._put_back_after_fault(more):
-                due = [claim for claim in more if not self._done_without_call(claim, lease)]
+                due = [claim for claim in more if not self._finish_without_call(claim, lease)]
                 fit = [claim for claim in due if claim.account_key == lane.key and may_share(claim.state)]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
@@ -254,14 +255,14 @@ class Leasing:
     def _reserve(
         self, lane: Lane, claims: Sequence[Claim], calls: Sequence[CallBudget]
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Take the units of the `calls` for each of the claims, as far as they may be had."""
+        """Reserve the units of `calls` for each claim, in order, until the quota refuses."""
         if lane.refusal:
             return [], lane.refusal
         reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
         urgent = [self._more_urgent(lane, claim) for claim in claims]
         most_urgent = max(urgent, key=lambda calls: sum(calls.values()), default={})
         reservations, refusal = reserve(calls, urgent=most_urgent)
-        # For what is left, each leaves only what those need that go before it.
+        # For the remaining claims, leave only the units that more urgent claims of the other worker need.
         while refusal and refusal.reserved and (place := len(reservations)) < len(calls):
             more, refusal = reserve(calls[place : place + 1], urgent=urgent[place])
             if not more:
@@ -270,7 +271,7 @@ class Leasing:
         return reservations, refusal
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
-        """The calls for claims of the other worker that are ready too and have a nearer deadline."""
+        """The calls for the other worker's ready claims with an earlier deadline than this claim."""
         other_stage = self._limits.other_stage
         now = self._deps.clock.now()
         if other_stage is None or self._recorder.by_name:
@@ -280,22 +281,22 @@ class Leasing:
             lane.deadlines = self._deps.claims.deadlines(other_stage, lane.key, MOST_DEADLINES, now)
             lane.deadlines_read_at = monotonic
         tier, at = urgency(claim.state, now)
-        # All come before what is late.
+        # A claim past its deadline ranks behind all of them.
         nearer = len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
-    def _known(self, lane: Lane, claim: Claim) -> Delivery | None:
-        """What its fetch goes by; where the account gets no documents, a parcel is tracked first."""
+    def _delivery_for(self, lane: Lane, claim: Claim) -> Delivery | None:
+        """The delivery to request the document with; an account without documents always tracks the parcel first."""
         if lane.documents:
             return claim.state.delivery
         return delivery_to_assume(claim, self._spec(lane.key), self._deps.policy)
 
     def _spec(self, key: str) -> CarrierSpec:
-        """The carrier of a lane whose claims need calls."""
+        """The carrier of a lane with a known carrier."""
         return self._catalog.specs[carrier_of(key)]
 
     def _apply_refusal(self, lane: Lane, refusal: Refusal) -> None:
-        """Close the lane; or have it wait a little if only units that others hold stand in the way."""
+        """Close the lane, or let it wait briefly if the missing units are reserved by others and may be returned."""
         monotonic = self._deps.clock.monotonic()
         since = monotonic if lane.waits_since is None else lane.waits_since
         if refusal.passing and monotonic - since < _LONGEST_WAIT_FOR_QUOTA_S:
@@ -304,7 +305,7 @@ class Leasing:
             self.close(lane, refusal)
 
     def close(self, lane: Lane, refusal: Refusal) -> None:
-        """Lease no more claims of the lane, or of the carrier if it is out of order, and say why.
+        """Lease no more claims of the lane, or of the whole carrier in an outage, and log the reason.
 
         Raises RunError if the event cannot be written.
         """
@@ -314,12 +315,12 @@ class Leasing:
             if is_outage and other_lane.outage is lane.outage:
                 other_lane.refusal = other_lane.refusal or refusal
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
-        log.warning(f"⚠️ {refusal.reason}: {lane.name if is_outage else lane.account} is skipped {until}")
+        log.warning(f"⚠️ {lane.name if is_outage else lane.account} skipped {until}: {refusal.reason}")
         if refusal.kind in _REPORTED_AS:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator gets at most one event a day and account, or one since the trouble began. Raises RunError."""
+        """Emit an event for the operator, at most one per account and day, or since the problem began. Raises RunError."""
         now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
@@ -333,7 +334,7 @@ class Leasing:
         self._deps.journal.emit(event, self._recorder.run_id, now)
 
     def note_documents(self, lane: Lane, outcome: Outcome) -> None:
-        """Learn from an answer whether the account gets documents. Raises RunError."""
+        """Update from an answer whether the account gets documents. Raises RunError."""
         is_denied = (
             isinstance(outcome, Failure) and outcome.alone and outcome.kind is ErrorKind.ACCOUNT_DENIED
         )
@@ -341,18 +342,20 @@ class Leasing:
             lane.documents = self._deps.queue.documents(lane.key)
 
     def report_lanes(self) -> None:
-        """Tell of the accounts to which documents, or many parcels, are denied. Raises RunError."""
+        """Report accounts that are denied documents or many parcels. Raises RunError."""
         for lane in self.lanes.values():
             if denials := lane.denials:
                 log.warning(f"⚠️ {denials.reason}")
                 self.report(lane, denials)
             if lane.documents:
                 at = format_minute(lane.documents.until, self._recorder.local)
-                log.warning(f"⚠️ {lane.documents.reason}; delivered claims wait until {at}, tracking goes on")
+                log.warning(
+                    f"⚠️ {lane.documents.reason}; delivered claims wait until {at}, tracking continues"
+                )
                 self.report(lane, lane.documents)
 
     def end_unnumbered(self) -> None:
-        """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
+        """Finish claims without a tracking number in closed lanes: they need no call. Raises RunError."""
         closed = [lane.key for lane in self.lanes.values() if lane.refusal]
         for first in range(0, len(closed), LANES_AT_ONCE):
             lanes = closed[first : first + LANES_AT_ONCE]
@@ -362,11 +365,11 @@ class Leasing:
                 limit = min(self._limits.concurrency, self._left)
                 claims = self._take(lanes, limit, lease, unnumbered=True)
                 with self._put_back_after_fault(claims):
-                    self.put_back([claim for claim in claims if not self._done_without_call(claim, lease)])
+                    self.put_back([claim for claim in claims if not self._finish_without_call(claim, lease)])
                 is_more = len(claims) == limit
 
-    def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
-        """Deal with a claim that needs no call; False if it needs one."""
+    def _finish_without_call(self, claim: Claim, lease: Lease) -> bool:
+        """Finish a claim that needs no call; return False if it needs one."""
         now = self._deps.clock.now()
         action = next_action(claim, now, self._deps.policy, by_name=self._recorder.by_name)
         if action is Action.SHELVE:
@@ -390,7 +393,7 @@ class Leasing:
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
-        """When a claim is asked about again for which only the document is missing, if its account gets none now."""
+        """If only the document is missing and the account gets none now, the time of the next attempt; else None."""
         lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None
@@ -406,12 +409,12 @@ class Leasing:
             if result := end_by_recovered(claim, self._deps.documents, self._deps.clock):
                 self._deps.documents.secure(result.evidence)
                 return result
-            message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
+            message = f"{MOST_INTERRUPTIONS} consecutive runs ended while fetching this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return AttemptResult(claim, CarrierAnswer(failure), now) if failure else None
 
     def hand_back(self, bundle: Sequence[LeasedClaim]) -> None:
-        """Give claims back with the quota for their calls; if the database fails, their leases run out."""
+        """Release claims and the quota reserved for them; if the database fails, their leases expire."""
         with suppress(RunError):
             for leased in bundle:
                 leased.reservation.release()
@@ -419,7 +422,7 @@ class Leasing:
             self.put_back([leased.claim for leased in bundle])
 
     def put_back(self, claims: Sequence[Claim]) -> None:
-        """Give claims back as they were taken. Raises RunError."""
+        """Release claims unchanged. Raises RunError."""
         if claims:
             self._source.release(claims, self.new_lease())
             self._left += len(claims)
@@ -430,7 +433,7 @@ class Leasing:
 
     @contextmanager
     def _put_back_after_fault(self, claims: list[Claim]) -> Iterator[None]:
-        """Nobody is to wait until the leases of these run out, only because the run fails before it fetches them."""
+        """Release these claims if the run fails before fetching them, so that nobody waits for the leases to expire."""
         try:
             yield
         except RunError:

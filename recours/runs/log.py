@@ -1,4 +1,4 @@
-"""The log of the runs."""
+"""The logger of the runs, with the name that the guide fixes."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What a run needs from the outside: each of these is implemented at an edge, and some by a fake in the tests."""
+"""Protocols and value types between the code of a run and its adapters."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,26 +24,25 @@ if TYPE_CHECKING:  # a class with one implementation has no port
 
 
 class Clock(Protocol):
-    """The time, passed in."""
+    """A clock that tests can replace."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """The current time, timezone-aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Seconds on a clock that never goes backward."""
 
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
+    def sleep(self, seconds: float) -> None: ...
 
 
 class NotRecordedError(RunError):
-    """Of several attempts not all could be recorded.
+    """Some of several attempts could not be recorded.
 
-    `recorded`: the ids of the claims whose attempt was, each with what `ClaimRepository.record` tells of it.
+    `recorded`: the ids of the claims whose attempts were recorded, each with the result of `ClaimRepository.record`.
     """
 
     def __init__(self, fault: RunError, recorded: Mapping[Any, bool]) -> None:
-        """`fault`: the first that kept one from being recorded."""
+        """`fault`: the first error."""
         super().__init__(str(fault), fault.details)
         self.recorded = dict(recorded)
 
@@ -52,53 +51,56 @@ class Reservation(Protocol):
     """Units of quota reserved for one fetch."""
 
     def consume(self, capability: Capability) -> None:
-        """Take a reserved unit for the call that follows. Waits for other calls, and out short windows. Raises CallError."""
+        """Use a reserved unit for the next call; waits for other calls and for short windows. Raises CallError."""
 
     def called(self) -> None:
-        """The call is over: another may begin."""
+        """Note that the call has ended, so that another may begin."""
 
     def refund(self) -> None:
-        """Take back the unit of the last call: certainly nothing of it was sent."""
+        """Return the unit of the last call, of which certainly nothing was sent."""
 
     def release(self) -> None:
-        """Give back what is left over."""
+        """Return all unused units."""
 
 
 class ParcelQuery(NamedTuple):
-    """What a carrier is asked about: one parcel, for one claim."""
+    """A query to a carrier about one parcel, for one claim."""
 
     number: str
-    delivery: Delivery | None  # known, and not to be asked again
-    claim: Any = None  # its id
-    earliest: datetime | None = None  # a delivery before it is another parcel's; None: unknown
+    delivery: Delivery | None  # known, so the carrier is not asked for it again
+    claim: Any = None  # the claim's id
+    earliest: datetime | None = None  # an earlier delivery belongs to another parcel; None: unknown
 
 
 @dataclass(frozen=True)
 class CarrierAnswer:
-    """How asking a carrier ended.
+    """A carrier's answer about one claim.
 
-    In a bundle, shared calls are counted with the first claim that needed them. The outcome of a claim without a call of its own
-    comes from a shared call: it is no new sign of an outage. Whether it could connect, only the outcome tells.
+    In a bundle, shared calls are counted with the first claim that needed them. If a claim had no call of its own, its
+    outcome comes from a shared call and does not count again toward an outage; only the outcome tells whether that call
+    connected.
     """
 
     outcome: Outcome
-    calls: int = 0  # sent, as far as can be known
-    unsent: int = 0  # that could not connect: certainly nothing was sent
+    calls: int = 0  # calls sent, as far as known
+    unsent: int = 0  # calls that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
-    was_asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
-    upsets: bool = False  # its number makes a shared call fail
-    shows_outage: bool = False  # shared calls and that about one number failed in a row: the carrier is down
-    account: int | None = None  # whose answer it is, if not the lane's
-    remember: int | None = None  # the account that the claim is asked with from now on
+    was_asked: bool = True  # False: the shared calls failed before this claim was included
+    upsets: bool = False  # the number makes shared calls fail
+    shows_outage: bool = (
+        False  # shared calls and a call about one number failed in a row: the carrier is down
+    )
+    account: int | None = None  # the account that answered, if not the lane's
+    remember: int | None = None  # the account to use for this claim from now on
 
 
-# Attempts end as success, failed or left. This is none: a person attached a proof.
+# The outcome of an attempt that is a proof attached by a person; fetches end as success, failed or left.
 ATTACHED = "attached"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt, for the record."""
+    """One attempt, as it is recorded."""
 
     claim: Claim
     retry: int
@@ -108,68 +110,70 @@ class Attempt:
     outcome: str  # success, failed, left, attached
     uses_attempt: bool
     failure: Failure | None = None
-    evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
+    evidence: tuple[StoredDocument, ...] = ()  # including rejected documents and tracking records
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
-    by: str | None = None  # who attached the evidence; None: a run obtained it
-    why: str | None = None  # they accepted it though it is refused, for this reason
-    is_beside: bool = False  # the claim keeps the proof that it has
-    account: int = DEFAULT_ACCOUNT  # the number of the one that was asked last
+    by: str | None = None  # the person who attached the evidence; None: a run fetched it
+    why: str | None = None  # the person's reason for accepting a document that recours rejects
+    is_beside: bool = False  # additional evidence: the claim keeps its current proof
+    account: int = DEFAULT_ACCOUNT  # the number of the account that was used last
 
     @classmethod
     def by_person(cls, claim: Claim, document: StoredDocument, at: datetime, **facts: Any) -> "Attempt":
-        """By which a piece that a person has is evidence of the claim."""
+        """An attempt that records a document attached by a person."""
         return cls(claim, 0, at, 0.0, 0, ATTACHED, uses_attempt=False, evidence=(document,), **facts)
 
     @property
     def document(self) -> StoredDocument | None:
-        """The proof that made it a success."""
+        """The proof that made the attempt a success, if any."""
         return None if self.is_beside else best_proof(self.evidence)
 
 
 class Lease(NamedTuple):
-    """How a run holds claims: by a token, until then."""
+    """A run's exclusive right to claims: its token, and when the right expires."""
 
     token: str
     until: datetime
 
 
-# No lease is ever set for longer than this: one that ends later was left by a clock that was wrong.
+# No lease is longer than this: one that ends later was written by a machine with a wrong clock.
 LONGEST_LEASE = timedelta(hours=1)
 
-# The claims of a database are counted up to this number.
+# Claims are counted up to this number.
 CLAIMS_MOST = 100_000
-# Claims that are set aside are counted up to this number.
+# Claims that their own status excludes from fetching are counted up to this number.
 SET_ASIDE_MOST = 10_000
 
 
 class Limits(NamedTuple):
-    """How much a run may do at once, and in all."""
+    """How many claims a run may fetch, how many at the same time, and for how long."""
 
     batch_size: int
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    other_stage: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
+    other_stage: Stage | None = (
+        None  # the stage of the other worker's ready claims; None: that worker does not run
+    )
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many claims wait for a later retry, and when the first of these comes."""
+    """How many claims wait for a retry, and the time of the first retry."""
 
     count: int
     first_at: datetime | None
 
 
 class Ready(NamedTuple):
-    """The claims of a lane that are ready and leased by no run."""
+    """The ready claims of a lane that no run has leased."""
 
-    claims: int  # as many as were counted, at least one
-    head: Urgency  # the place of the most urgent one
+    claims: int  # counted up to a limit; at least one
+    head: Urgency  # the place of the most urgent claim
 
 
 @dataclass(eq=False)
 class Dependencies:
-    """All that a run works with."""
+    """The adapters and services that a run uses."""
 
     clock: Clock
     claims: "ClaimRepository"
@@ -179,9 +183,9 @@ class Dependencies:
     queue: "APIRequestQueue"
     documents: "DocumentStore"
     policy: Policy
-    # Mails what is due, as long as its argument answers True; None: this run mails nothing.
+    # Sends the emails that are due, while its argument returns True; None: this run sends no emails.
     send_mails: Callable[[Callable[[], bool]], None] | None = None
     enrollment: "ClaimEnrollment | None" = None
-    closing_tasks: tuple[Callable[[], None], ...] = ()  # for the end of a run; each logs what fails
-    # Notes what the operator is to hear of at once, after failures of these kinds.
+    closing_tasks: tuple[Callable[[], None], ...] = ()  # run at the end; each logs its own failures
+    # After failures of these kinds, records problems that the operator must learn of immediately.
     note_troubles: Callable[[Collection[ErrorKind]], None] = lambda _: None

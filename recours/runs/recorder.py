@@ -1,4 +1,4 @@
-"""Decides what the results of attempts mean, records that, and logs it."""
+"""Decides what the results of attempts mean, records the decisions and logs them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 class UnknownCodes:
-    """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
+    """Codes from carriers that recours does not know, counted over a run. Used only by the main thread of the run."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
         self._texts: dict[tuple[str, str], str] = {}
 
     def note(self, key: str, carrier: str, outcome: Outcome) -> None:
-        """Count by the code: the carrier's words beside it may differ from parcel to parcel."""
+        """Count by code alone: the text that comes with it may differ from parcel to parcel."""
         for text in unknown_of(outcome):
             code = (key, text.partition(" (")[0])
             self._counts[code] += 1
             self._texts.setdefault(code, f"{carrier} sent {text}")
 
     def mention(self) -> None:
-        """Log each code with its count since the last time, for those who keep the tables."""
+        """Log each code with its count since the last time, for the maintainers of the tables of codes."""
         for code, parcels in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(parcels, 'parcel')}")
         self._counts.clear()
@@ -47,7 +47,7 @@ class UnknownCodes:
 
 @dataclass(eq=False)
 class Recorder:
-    """Decides and records."""
+    """Decides, records and logs the results of attempts."""
 
     deps: Dependencies
     stats: Stats
@@ -55,7 +55,7 @@ class Recorder:
     local: LocalTime
     by_name: bool  # the claims were asked for by name
     token: str  # of the leases
-    prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
+    prefix: str = ""  # for the numbers of claims in the log, where several workers share a log
     kinds: set[ErrorKind] = field(default_factory=set)  # of the failures so far
     unknown: UnknownCodes = field(default_factory=UnknownCodes)
     _places: Iterator[int] = field(default_factory=partial(count, 1))
@@ -65,13 +65,13 @@ class Recorder:
         log.info(f"[{self.prefix}{next(self._places)}] {name} for {claim.reference} ({carrier})")
 
     def _is_last(self, claim: Claim) -> bool:
-        """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
+        """Return whether the attempt is the claim's last attempt before its deadline; a manual one is not."""
         return not self.by_name and awaits_last_attempt(claim.state)
 
     def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
-        """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
+        """Decide what attempts mean, record them in one transaction and log them. Raises RunError.
 
-        Their documents outlast a power cut already.
+        Returns how many attempts were used. The caller has already flushed their documents to disk.
         """
         now = self.deps.clock.now()
         decided = []
@@ -99,12 +99,12 @@ class Recorder:
         return _remembered(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
-        """Tell whether the claim's last attempt was made: it was not where the claim was given up without a call."""
+        """Return whether this was the claim's last attempt; a claim given up without a call has not had one."""
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
     def leave(self, attempts: "Sequence[AttemptResult]", *, last: bool = False) -> int:
-        """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
+        """Record failures that are not the claims' fault, without using an attempt. `last`: rank these claims last."""
         now = self.deps.clock.now()
         since = now if last else None
         self._record(
@@ -113,11 +113,11 @@ class Recorder:
         return 0
 
     def end(self, claim: Claim, decision: Decision) -> None:
-        """Record that a claim gave up without a call."""
+        """Record that a claim is given up without a call."""
         from recours.runs.attempt import AttemptResult  # noqa: PLC0415 (many runs find nothing to fetch)
 
         now = self.deps.clock.now()
-        error = claim.last_error or "no answer is on record"
+        error = claim.last_error or "no answer recorded"
         failure = Failure(decision.kind or ErrorKind.INTERNAL_ERROR, error, explanation=claim.explanation)
         as_it_was = replace(
             decision, error=error if claim.explanation else claim.error_text, explanation=claim.explanation
@@ -126,14 +126,14 @@ class Recorder:
             self.log_final(claim, decision, error)
 
     def _record(self, decided: "Sequence[tuple[AttemptResult, Decision]]", now: datetime) -> dict[Any, bool]:
-        """By claim, what `ClaimRepository.record` tells."""
+        """Record attempts; returns the results of `ClaimRepository.record` by claim id."""
         rows = []
         for result, decision in decided:
             is_last = self._is_made(result.claim, decision)
             rows.append((replace(_attempt(result, decision), is_last=is_last), decision))
         as_taken = self.deps.claims.record(rows, Lease(self.token, now), now)
         for is_recorded, (result, decision) in zip(as_taken, decided, strict=True):
-            # A claim that stays interrupted finds its documents once more.
+            # A claim that still counts as interrupted will look for its documents again.
             if is_recorded and result.evidence and not decision.state.interruptions:
                 self.deps.documents.discard_notes(result.evidence)
         return dict(zip((result.claim.id for result, _ in decided), as_taken, strict=True))
@@ -149,7 +149,7 @@ class Recorder:
         claim = result.claim
         if not as_taken:
             log.info(
-                f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
+                f"{claim.reference} was edited during its call: the answer is stored with its attempts, "
                 "and the claim is assessed again"
             )
             return
@@ -166,10 +166,10 @@ class Recorder:
             retry_note = ""
             if self._is_last(claim) and decision.state.last_attempt_at != claim.state.last_attempt_at:
                 retry_note = (
-                    f", its last attempt is made again at {format_minute(decision.state.next_at, self.local)}"
+                    f", its last attempt is repeated at {format_minute(decision.state.next_at, self.local)}"
                 )
             log.warning(
-                f"⏸️ LEFT: {claim.reference} - {result.outcome.message}; no attempt was used up{retry_note}"
+                f"⏸️ LEFT: {claim.reference} - {result.outcome.message}; no attempt was used{retry_note}"
             )
 
     def _log_failure(self, claim: Claim, decision: Decision) -> None:
@@ -179,7 +179,7 @@ class Recorder:
         elif self.by_name:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._schedule_text(decision.state)}")
         elif decision.state.stage is Stage.SETTLED:
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; no further call until it is corrected")
         elif awaits_last_attempt(decision.state):
             at = format_minute(decision.state.last_attempt_at, self.local)
             then = last_attempt_text(claim, decision.state, self.deps.policy, at)
@@ -189,12 +189,12 @@ class Recorder:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
 
     def _schedule_text(self, state: State) -> str:
-        """What becomes of a claim that was tried by hand in vain."""
+        """What happens to a claim after a manual attempt failed."""
         if state.stage is Stage.GIVEN_UP:
-            return "it stays given up"
+            return "still given up"
         if state.stage is Stage.WAITING and state.next_at:
-            return f"its next try stays {format_minute(state.next_at, self.local)}"
-        return "its backoff stays as it was"
+            return f"next try unchanged ({format_minute(state.next_at, self.local)})"
+        return "its backoff is unchanged"
 
     def log_passed(self, claim: Claim, decision: Decision) -> None:
         self.stats.skipped_persistent += 1
@@ -225,7 +225,7 @@ def _unchanged(claim: Claim, last_since: datetime | None) -> Decision:
 
 
 def _remembered(decision: Decision, result: "AttemptResult") -> Decision:
-    """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
+    """Store for later attempts which account to use, and whether the claim must be fetched alone."""
     state = decision.state
     fetched = result.fetched
     if fetched.remember is not None:

@@ -1,4 +1,4 @@
-"""Why a person cannot do with a claim what they ask for, as a sentence."""
+"""Sentences that tell people why a requested action on a claim is not possible."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from recours.core.translations import N_, translate
 
 
 class Unfit(StrEnum):
-    """Why a claim that was asked for by name cannot be fetched."""
+    """Why a named claim cannot be fetched."""
 
     UNKNOWN = "unknown"
     HAS_POD = "has_pod"
@@ -19,9 +19,9 @@ class Unfit(StrEnum):
 
 
 ERASED = N_("{reference} was erased on {at} by {by}.")
-NO_CARRIER = N_("There is no carrier '{carrier}'; known: {known}.")
+NO_CARRIER = N_("There is no carrier '{carrier}'. Supported carriers: {known}.")
 
-# {reference}, {near} and other facts are filled in.
+# Templates for {reference}, {near} and other facts.
 _SENTENCES: dict[str, str] = {
     Unfit.UNKNOWN: N_("There is no claim '{reference}'."),
     "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
@@ -33,52 +33,53 @@ _SENTENCES: dict[str, str] = {
     "erased": ERASED,
     "in_use": N_("{reference} is in use by a run or by the service right now; try again in a minute."),
     "not_erased": N_(
-        "{reference} was not erased: the service's database refuses any change to its row ({why})."
+        "{reference} was not erased: the service's database rejected the change to its row ({why})."
     ),
-    "changed": N_("{what} changed at this very moment; nothing was done, try again."),
+    "changed": N_("{what} was changed by someone else at the same time. Nothing was done; try again."),
     "has_failed": N_(
-        "{reference} is enrolled: its first fetch failed. 'recours why {reference}' says what comes next."
+        "{reference} is already enrolled, and its first fetch failed. "
+        "Run 'recours why {reference}' to see what happens next."
     ),
-    "is_pending": N_("{reference} is enrolled: it waits for its first fetch."),
-    "excluded": N_("{reference} is excluded: 'recours enroll {reference}' brings it back."),
-    "reopened": N_("{reference} was reopened or corrected already: the next run assesses it again."),
-    "no_retry_used": N_("{reference} has used no retry yet: there is nothing to start over."),
-    "not_given_up": N_("{reference} was not given up: 'recours why {reference}' says where it stands."),
-    "no_correction": N_(
-        "Nothing of {reference} would change: its tracking number and its carrier are these already."
-    ),
+    "is_pending": N_("{reference} is already enrolled and waits for its first fetch."),
+    "excluded": N_("{reference} is excluded. Run 'recours enroll {reference}' to enroll it again."),
+    "reopened": N_("{reference} was already reopened or corrected; the next run assesses it again."),
+    "no_retry_used": N_("{reference} has not used any retries yet, so there is nothing to restart."),
+    "not_given_up": N_("{reference} is not given up. Run 'recours why {reference}' to see its status."),
+    "no_correction": N_("{reference} already has this tracking number and this carrier."),
     "not_of_carrier": N_('"{number}" is not a {carrier} tracking number (example: {example}).'),
-    "no_number": N_("A tracking number is a text of 1 to {longest} characters."),
+    "no_number": N_("A tracking number must have 1 to {longest} characters."),
     "no_room": N_(
-        "The column {column} has the type {type}, which cannot hold '{text}': extend the type, then try again."
+        "'{text}' does not fit in the column {column} (type {type}). Change the type, then try again."
     ),
     "no_evidence": N_(
-        "There is no proof of {reference} yet: 'recours why {reference}' says what comes next."
+        "There is no proof of delivery for {reference} yet. "
+        "Run 'recours why {reference}' to see what happens next."
     ),
     "file_changed": N_(
-        "The file {file} is missing or was changed: no dossier was made. 'recours verify {reference}' says more."
+        "The file {file} is missing or was changed, so no dossier was created. "
+        "Run 'recours verify {reference}' for details."
     ),
-    "no_reason": N_("Say why, for those who ask later."),
+    "no_reason": N_("Enter a reason; it is recorded with the change."),
     "no_carrier": NO_CARRIER,
-    # Of a file, or a line of it.
-    "large_file": N_("The file is larger than {mb} MB: split it."),
-    "many_rows": N_("The file has more than {most} rows: split it."),
-    "not_text": N_("The file cannot be read: save it as CSV in the spreadsheet."),
-    "empty_file": N_("The file names no claim."),
+    # About an uploaded file or one of its lines.
+    "large_file": N_("The file is larger than {mb} MB. Split it."),
+    "many_rows": N_("The file has more than {most} rows. Split it."),
+    "not_text": N_("The file cannot be read. Save it as CSV in your spreadsheet program."),
+    "empty_file": N_("The file contains no claims."),
     "unreadable_line": N_(
-        "This line cannot be read: is a quotation mark missing, or are there more cells than columns?"
+        "This line cannot be read: a quotation mark is missing, or there are more cells than columns."
     ),
-    "no_reference": N_("This line names no claim."),
+    "no_reference": N_("This line has no claim reference."),
     "no_values": N_("{reference}: the line has neither a tracking number nor a carrier."),
-    "conflict": N_("{reference} has different values on lines {lines}: correct the file."),
-    "repeated": N_("{reference} stands on line {line} already."),
-    "too_many": N_("{count} claims are too many at once: choose at most {most}."),
+    "conflict": N_("{reference} has different values on lines {lines}. Correct the file."),
+    "repeated": N_("{reference} is already on line {line}."),
+    "too_many": N_("{count} claims are too many at once. Choose at most {most}."),
 }
 
 
 @dataclass(frozen=True)
 class ClaimRefusal:
-    """`why`: the key of its sentence. `suggestion`: the reference that was meant, perhaps. `facts`: what else is filled in."""
+    """`why`: the key of the sentence. `suggestion`: a similar reference. `facts`: other values of the template."""
 
     why: str
     reference: str = ""
@@ -94,14 +95,14 @@ class ClaimRefusal:
         return self.why in _SO_ALREADY
 
 
-# What was asked for is so already.
+# The claim is already in the requested state.
 _SO_ALREADY = frozenset(
     {"repeated", "no_correction", "excluded", "reopened", "no_retry_used", "has_failed", "is_pending"}
 )
 
 
 class ClaimsRefusedError(Exception):
-    """What was asked for cannot be done with what was named: a sentence for each, a line each."""
+    """A requested action is not possible: one sentence per claim or value, each on its own line."""
 
     def __init__(self, *refusals: ClaimRefusal | str) -> None:
         super().__init__("\n".join(text if isinstance(text, str) else text.sentence() for text in refusals))
@@ -112,16 +113,16 @@ class ClaimsRefusedError(Exception):
 
 
 class UnfitClaimsError(ClaimsRefusedError):
-    """Claims that were asked for by name cannot be fetched."""
+    """Named claims cannot be fetched."""
 
 
 def not_wanted(claim: Claim) -> ClaimRefusal:
-    """Its own status sets it aside."""
+    """The refusal of a claim whose own status excludes it from fetching."""
     return ClaimRefusal(Unfit.NOT_WANTED, claim.reference, facts={"status": clean(claim.claim_status, 30)})
 
 
 def why_erased(claim: Claim) -> ClaimRefusal | None:
-    """Nothing is done with a claim that was erased."""
+    """The refusal of a claim that was erased; None if it was not."""
     if claim.erased is None:
         return None
     facts = {"at": claim.erased.at.date().isoformat(), "by": clean(claim.erased.by, 100)}

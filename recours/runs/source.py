@@ -1,4 +1,4 @@
-"""Where a run gets its claims from: those that are due, or those that someone asked for by name."""
+"""Where a run gets its claims from: the due claims, or claims that a person named."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -17,31 +17,31 @@ from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, not_wan
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
 
-# Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
+# Characters. Nobody types a longer reference, and a database may reject a query for similar ones.
 _LONGEST_REFERENCE = 1000
 
 
 @dataclass(eq=False)
 class DueClaims:
-    """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
+    """Claims at a stage that is ready for calls, of some accounts (empty: all)."""
 
     _claims: "ClaimRepository"
     _stage: Stage
     _lanes: Collection[str] = ()
 
     def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """What is there to be leased in each of these lanes (none named: in all); see `ClaimRepository.ready_by_carrier`."""
+        """The claims that can be leased in each of these lanes (empty: all); see `ClaimRepository.ready_by_carrier`."""
         return self._claims.ready_by_carrier(self._stage, now, limit, lanes or self._lanes)
 
     def lease(
         self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Hold some of them, the most urgent first; fewer than `limit` only if no more are there.
+        """Lease up to `limit` claims, the most urgent first; fewer only if there are no more.
 
-        `unnumbered`: of those without a number only.
+        `unnumbered`: only claims without a tracking number.
         """
         if unnumbered and self._stage is Stage.NEW:
-            return []  # of those that are pending they are at a stage of their own
+            return []  # pending claims without a number have a stage of their own
         return self._claims.lease(self._stage, lanes, limit, lease, now, unnumbered=unnumbered)
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
@@ -50,10 +50,10 @@ class DueClaims:
 
 @dataclass(eq=False)
 class NamedClaims:
-    """Claims that someone asked for, whatever their backoff."""
+    """Claims that a person named; their backoff does not matter."""
 
     _repository: "ClaimRepository"
-    _claims: list[Claim]  # as `find_named` gives them
+    _claims: list[Claim]  # as `find_named` returns them
 
     def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         del limit
@@ -87,7 +87,7 @@ Source = DueClaims | NamedClaims
 
 
 def can_be_reference(value: object) -> bool:
-    """Tell whether a claim could have that reference: PostgreSQL's texts hold no NUL, and nobody types a page."""
+    """Return whether a value can be a claim's reference; PostgreSQL cannot store NUL, and nobody types a whole page."""
     return (
         isinstance(value, str) and is_text(value) and "\0" not in value and len(value) <= _LONGEST_REFERENCE
     )
@@ -96,7 +96,7 @@ def can_be_reference(value: object) -> bool:
 def find_named(
     claims: "ClaimRepository", references: Sequence[str], policy: Policy, now: datetime
 ) -> list[Claim]:
-    """The claims of these references, assessed. Raises UnfitClaimsError if one of them cannot be fetched."""
+    """Find and assess the claims with these references. Raises UnfitClaimsError if any of them cannot be fetched."""
     named = []
     refusals = []
     for reference in dict.fromkeys(references):
@@ -113,13 +113,13 @@ def find_named(
 
 
 def is_unchanged(claim: Claim, original: Claim) -> bool:
-    """Tell whether a claim is still the one that was found: else another run has its POD by now, or somebody edited it."""
+    """Return whether a claim is unchanged since it was found: no run fetched its POD, and nobody edited it."""
     values = (original.fetch_status, original.number, original.carrier_name, original.erased)
     return (claim.fetch_status, claim.number, claim.carrier_name, claim.erased) == values
 
 
 def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """The state of one that is named; assessed as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
+    """The state of a named claim. If it is not enrolled, it is assessed like a failed one and has no stage."""
     if claim.is_pending or claim.fetch_status == FetchStatus.FAILED:
         return assess(claim, now, policy) if claim.is_edited else claim.state
     return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
@@ -136,6 +136,6 @@ def _why_unfit(claims: "ClaimRepository", claim: Claim, policy: Policy, now: dat
 
 
 def unknown_claim(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
-    """What is said of a reference that is none, with the nearest one."""
+    """The refusal of an unknown reference, with the most similar one as a suggestion."""
     likely = claims.references_like(reference) if can_be_reference(reference) else []
     return ClaimRefusal(Unfit.UNKNOWN, reference, nearest(reference, likely, cutoff=0.5) or "")

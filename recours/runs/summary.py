@@ -1,4 +1,4 @@
-"""What a run did, counted, and said as the guide says it."""
+"""Counts what a run did, and writes the summary in the guide's words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ from recours.runs.ports import Waiting
 
 @dataclass
 class Stats:
-    """Counts of one run. `failed`: claims whose attempt was used up."""
+    """Counts of one run. `failed`: claims for which an attempt was used without success."""
 
     success: int = 0
     failed: int = 0
@@ -23,8 +23,8 @@ class Stats:
     skipped_rate_limit: int = 0
     skipped_carrier: int = 0
     max_retries_reached: int = 0
-    skipped_reserved: int = 0  # due claims left behind: calls are kept for new or more urgent ones
-    last_attempts: int = 0  # before a deadline; each is among success or failed too
+    skipped_reserved: int = 0  # due claims deferred because calls are kept for new or more urgent claims
+    last_attempts: int = 0  # before a deadline; each also counts as success or failed
 
     @property
     def total(self) -> int:
@@ -32,7 +32,7 @@ class Stats:
 
     @property
     def success_rate(self) -> float:
-        """Percent, one decimal; 0.0 when nothing was tried."""
+        """Percent, one decimal; 0.0 if there were no attempts."""
         return round(100 * self.success / self.total, 1) if self.total else 0.0
 
 
@@ -45,13 +45,13 @@ class Report:
     started_at: datetime
     duration_s: float
     stats: Stats
-    usage: dict[str, list[Usage]] = field(default_factory=dict)  # of our own accounts, by the carrier's name
-    account_usage: dict[str, list[Usage]] = field(default_factory=dict)  # of clients' accounts, by their keys
+    usage: dict[str, list[Usage]] = field(default_factory=dict)  # of our own accounts, by carrier name
+    account_usage: dict[str, list[Usage]] = field(default_factory=dict)  # of clients' accounts, by key
     exit_status: int = 0
     fault: str | None = None  # why the run itself failed
 
     def add_usage(self, usage: Mapping[str, list[Usage]], catalog: Catalog) -> None:
-        """`usage`: of the accounts that were asked, by their keys."""
+        """Add the usage of the accounts that were called, by key."""
         for key in sorted(usage):
             if key == carrier_of(key):
                 self.usage[catalog.name_of(key)] = usage[key]
@@ -59,10 +59,10 @@ class Report:
                 self.account_usage[key] = usage[key]
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `--json`; the usage is that of each carrier's longest window."""
+        """The object for `--json`. Usage is given for each carrier's longest window."""
         counts = asdict(self.stats)
         if not self.stats.last_attempts:
-            del counts["last_attempts"]  # there for those who look for the reason of what a run did
+            del counts["last_attempts"]  # only present if there were any
         return {
             "worker": self.worker,
             "run_id": self.run_id,
@@ -92,14 +92,14 @@ class Report:
         ]
 
     def summary(self, local: LocalTime) -> list[str]:
-        """The same, and how far the quotas of our own accounts are used."""
+        """The lines of the summary, with the quota usage of our own accounts."""
         minute = partial(format_minute, local=local)
         uses = [(name, use) for name, uses in self.usage.items() for use in worth_showing(uses)]
         return [*self.lines(), *(usage_line(name, use, minute) for name, use in uses)]
 
 
 def _if_any(label: str, count: int) -> list[str]:
-    """A line that the guide's summary does not have, where there is something to say."""
+    """A line that the guide's summary does not have, only if the count is not 0."""
     return [f"{label}: {count}"] if count else []
 
 
@@ -129,7 +129,7 @@ def usage_text(use: Usage, minute: Minute) -> str:
 
 
 def named_usage(use: Usage, minute: Minute) -> str:
-    """`token 1/20 per hour, resets 2026-02-06 15:00`: what a limit is for, where a carrier's are told together."""
+    """`token 1/20 per hour, resets 2026-02-06 15:00`: with the limit's purpose, for lists of a carrier's limits."""
     return f"{purpose(use.limit)}{usage_text(use, minute)}"
 
 
@@ -139,28 +139,28 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """The uses of the longer windows; those of short ones, which are over before they are read, only if there is no other."""
+    """The uses of long windows; those of short windows, outdated when read, only if there are no others."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 
 def waiting_line(waiting: Waiting, local: LocalTime) -> str:
     if not waiting.count:
-        return "No failed claim is waiting for a later try"
-    claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
-    return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
+        return "No failed claims are waiting for a retry"
+    claims = "1 failed claim is" if waiting.count == 1 else f"{waiting.count} failed claims are"
+    return f"{claims} waiting for a retry, the next one at {format_minute(waiting.first_at, local)}"
 
 
-# So many are counted: more are "or more".
+# Claims are counted up to this number, shown as "10000 or more".
 MOST_NOT_ENROLLED = 10_000
 
 
 def not_enrolled(count: int) -> str:
-    """The one line that says that claims are not worked on since nobody has decided; "": there are none."""
+    """The warning about claims that nobody has enrolled or left out yet; "": there are none."""
     if not count:
         return ""
     number = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)
     subject = "claim with a tracking number is" if count == 1 else "claims with a tracking number are"
     return (
-        f"{number} open {subject} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
-        "ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false."
+        f"{number} open {subject} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. "
+        "To enroll claims: recours enroll. To leave them all out: set RECOURS_ENROLL_NEW=false."
     )

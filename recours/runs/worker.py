@@ -1,6 +1,6 @@
-"""The two workers, and a run of one: maintain → fetch a slice of what is due → notify → record.
+"""The two workers and their runs: maintain → fetch a slice of the due claims → notify → record.
 
-Cron has it do one slice; a long-lived worker does many.
+A run started by cron does one slice; a long-lived worker does many.
 """
 
 import threading
@@ -30,14 +30,14 @@ from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, not_enrolled,
 _SHOWN_REMARKS = 20
 _SHOWN_EXPIRED = 5
 RULE = "=" * 70
-# A worker whose last run began longer ago than so many of its intervals does not run.
+# A worker counts as not running if its last run began more than this many intervals ago.
 LATE_AFTER = 3
-STOPPED = 128  # plus the number of the signal: the exit status of a run that was stopped
+STOPPED = 128  # plus the signal number: the exit status of a stopped run
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may ask of a run. Carriers by their keys; none: all."""
+    """The options of a run. `carriers`: keys; empty: all."""
 
     batch_size: int
     concurrency: int = 8
@@ -45,23 +45,23 @@ class Options:
     carriers: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     carrier_concurrency: int = 4
-    as_scheduled: bool = False  # attempts at the named claims count like those of the backoff
-    by: str = ""  # the person who asks for the named claims, for the record; "": no person does
+    as_scheduled: bool = False  # attempts at the named claims count like scheduled ones
+    by: str = ""  # the person who asked for the named claims, as recorded; "": none
 
 
 @dataclass(eq=False)
 class Worker(ABC):
     """Base class of both workers; subclasses choose the claims.
 
-    Where several workers share a run's record and a log, `token` is that of this one's leases, and `prefix` begins the
-    numbers of its claims in the log.
+    Where several workers share the record of a run and a log, `token` identifies this worker's leases, and `prefix`
+    precedes the numbers of its claims in the log.
     """
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
     schedule: ClassVar[timedelta]
     usual_batch: ClassVar[int]
-    set_aside_texts: ClassVar[tuple[str, str]]  # one claim, several
+    set_aside_texts: ClassVar[tuple[str, str]]  # singular, plural
     head: ClassVar[str]  # the first lines of the log
     other: ClassVar["type[Worker]"]
 
@@ -72,8 +72,8 @@ class Worker(ABC):
     local: LocalTime  # turns UTC into local time, for the log
     token: str | None = None
     prefix: str = ""
-    stats: Stats = field(default_factory=Stats)  # of what is done so far
-    # By accounts that took no more calls, when the run has ended.
+    stats: Stats = field(default_factory=Stats)  # so far
+    # After a slice: why accounts took no more calls, by key.
     refusals: dict[str, Refusal] = field(default_factory=dict)
     stopped_by: int = 0  # the number of a signal
     carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts
@@ -85,17 +85,17 @@ class Worker(ABC):
             self.deps, self.stats, self.run_id, self.local, by_name=by_name, token=token, prefix=self.prefix
         )
         self._stop = threading.Event()
-        self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
+        self._ends_at = 0.0  # monotonic seconds: nothing new starts afterward; 0: no limit
         self._named: list[Claim] = []
         self._fault: str | None = None
 
     def stop(self, signal_number: int) -> None:
-        """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
+        """Start nothing new: calls in progress finish, other claims are released. Called by a signal handler."""
         self.stopped_by = signal_number
         self._stop.set()
 
     def may_go_on(self) -> bool:
-        """Tell whether more may begin: nobody stops the run, and its time is not over."""
+        """Return whether new work may start: the run was not stopped, and its time is not over."""
         is_over = self._ends_at > 0 and self.deps.clock.monotonic() >= self._ends_at
         return not (is_over or self._stop.is_set())
 
@@ -112,13 +112,13 @@ class Worker(ABC):
 
     @abstractmethod
     def log_due(self, ready: int) -> None:
-        """How many claims there are to fetch."""
+        """Log how many claims there are to fetch."""
 
-    def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
-        """What only one of the workers keeps."""
+    def maintain_own(self, now: datetime) -> None:  # noqa: B027 (a hook that one worker does not need)
+        """Hook for maintenance that only one of the workers does."""
 
     def run(self) -> Report:
-        """Do the run. Raises UnfitClaimsError, RunError if it cannot begin; a later fault is in the report."""
+        """Do a whole run. Raises UnfitClaimsError, or RunError if the run cannot begin; the report has later faults."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -126,36 +126,36 @@ class Worker(ABC):
         return self.close()
 
     def open(self) -> None:
-        """Begin a run: `maintain` and `slice` follow, any number of times, and `close`. Raises UnfitClaimsError, RunError."""
+        """Begin a run; call `maintain` and `slice` next, as often as needed, then `close`. Raises UnfitClaimsError, RunError."""
         clock = self.deps.clock
         self._started_at = clock.now()
         self._start = clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
         self.find_named()
         self._mention_gap(self._started_at)
-        # A run that somebody asked for must not hide that the schedule stands still.
+        # A manual run must not hide that the schedule has stopped.
         name = f"{self.name} --claim" if self.options.claims else self.name
         self.deps.journal.begin(self.run_id, name, self._started_at)
 
     def find_named(self) -> None:
-        """Look for the claims that the options name, for the next slice. Raises UnfitClaimsError, RunError."""
+        """Find the claims that the options name, for the next slice. Raises UnfitClaimsError, RunError."""
         now = self.deps.clock.now()
         self._named = find_named(self.deps.claims, self.options.claims, self.policy, now)
         if self._named and self.options.by:
             self.deps.claims.note_asked(self._named, self.options.by, now)
 
     def maintain(self) -> None:
-        """Bring the claims up to date: edits, retries that are due, new claims, deadlines that have passed. Raises RunError."""
+        """Update the claims for edits, due retries, new claims and passed deadlines. Raises RunError."""
         self._maintain_rows()
         self._enroll()
         self._expire()
         self.deps.intake.tell_owed(self.deps.clock.now())
 
     def slice(self, lanes: Collection[str] = (), *, limit: int = 0, longest: timedelta | None = None) -> None:
-        """Fetch due claims of these accounts (none named: of all carriers that the run is for), the most urgent first.
+        """Fetch due claims of these accounts (empty: all carriers of the run), the most urgent first.
 
-        Up to `limit`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which accounts
-        took no more calls. Raises RunError.
+        Stops after `limit` claims or after `longest`; the defaults are those of the run's options. Sets `refusals` to
+        the accounts that took no more calls. Raises RunError.
         """
         options = self.options
         now = self.deps.clock.now()
@@ -167,7 +167,7 @@ class Worker(ABC):
             options.concurrency,
             options.carrier_concurrency,
             longest or options.max_runtime,
-            # Calls are left to the other worker if that runs at all.
+            # Keep calls for the other worker only if it is running.
             self.other.stage if has_run_lately(last, self.other.schedule, now) else None,
         )
         lanes = lanes or self.catalog.accounts_of(options.carriers)
@@ -186,13 +186,13 @@ class Worker(ABC):
         self._recorder.kinds.clear()
 
     def mention_unknown(self) -> None:
-        """Log the codes that carriers sent and that no table has, since this was last done."""
+        """Log the unknown codes that carriers have sent since the last time."""
         self._recorder.unknown.mention()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
-        """What is not urgent: a manifest of new files and such tasks, which claims are set aside, which were exhausted before.
+        """Do low-priority work: run the closing tasks, log skipped claims, adopt claims that had no retries left.
 
-        For `longest`; by default for what is left of the run. Raises RunError.
+        Stops after `longest`; by default at the end of the run's time. Raises RunError.
         """
         if longest is not None:
             self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
@@ -202,7 +202,7 @@ class Worker(ABC):
         self._adopt_exhausted()
 
     def close(self) -> Report:
-        """End the run: send the mails, write the summary, and record what was done."""
+        """End the run: send emails, log the summary, and record the run."""
         clock = self.deps.clock
         journal = self.deps.journal
         self.mention_unknown()
@@ -210,8 +210,8 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
-        self._try_to(self._note_troubles)  # after a fault; else it is done
-        if self.deps.send_mails:  # before the summary, which ends the log of a run
+        self._try_to(self._note_troubles)  # not done yet if a fault ended the slice
+        if self.deps.send_mails:  # before the summary, which comes last in the log
             self._try_to(partial(self.deps.send_mails, self.may_go_on))
         for line in report.summary(self.local):
             log.info(line)
@@ -224,7 +224,7 @@ class Worker(ABC):
         return STOPPED + self.stopped_by if self.stopped_by else 0
 
     def _try_to(self, do: Callable[[], None]) -> None:
-        """Do it; a fault of the run is kept for the report, and what is left to do at the end is still done."""
+        """Call `do`; keep the first fault for the report, so that the remaining steps still run."""
         try:
             do()
         except RunError as fault:
@@ -250,7 +250,7 @@ class Worker(ABC):
             self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:
-        """Due claims of carriers that took no more calls: outside the batch."""
+        """Count the due claims of accounts that took no more calls; they are outside the batch."""
         ready = source.ready(self.deps.clock.now(), lanes=self.refusals) if self.refusals else {}
         for key, lane in ready.items():
             refusal = self.refusals[key]
@@ -262,7 +262,7 @@ class Worker(ABC):
                 self.stats.skipped_carrier += lane.claims
 
     def _mention_set_aside(self) -> None:
-        """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""
+        """Log in each run how many claims their own status keeps from being fetched, so that people know why."""
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
@@ -272,7 +272,7 @@ class Worker(ABC):
             log.info(f"{many} {text}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
     def _enroll(self) -> None:
-        """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""
+        """Enroll new claims (fetch worker only), and log how many older claims wait for a decision."""
         enrollment = self.deps.enrollment
         if enrollment is None or self.options.claims:
             return
@@ -283,7 +283,7 @@ class Worker(ABC):
             log.warning(sentence)
 
     def _expire(self) -> None:
-        """Claims whose deadline has long passed are given up by the worker whose they are, in one line."""
+        """Give up on this worker's claims whose deadlines passed long ago, with one log line."""
         now = self.deps.clock.now()
         policy = self.policy
         if self.options.claims or policy.expire_after is None:
@@ -300,7 +300,7 @@ class Worker(ABC):
             more = count - _SHOWN_EXPIRED
             names = ", ".join(references[:_SHOWN_EXPIRED]) + (f" and {more} more" if more > 0 else "")
             log.error(
-                f"🛑 EXPIRED: gave up {plural(count, 'claim')} whose response_deadline passed more than {days} ago "
+                f"🛑 EXPIRED: gave up on {plural(count, 'claim')} whose response_deadline passed more than {days} ago "
                 f"(RECOURS_EXPIRE_DAYS): {names}"
             )
 
@@ -309,7 +309,7 @@ class Worker(ABC):
         if changed := maintenance.repair_keys():
             names = ", ".join(map(self.catalog.name_of, changed))
             log.info(
-                f"Credentials came or went since the last run: {names}; claims concerned are assessed again"
+                f"Accounts added or removed since the last run: {names}; their claims are assessed again"
             )
         maintenance.unshelve(policy.skip_claim_statuses)
         unreadable = 0
@@ -326,7 +326,7 @@ class Worker(ABC):
         maintenance.stage_due(policy.due_until(now))
 
     def _adopt_exhausted(self) -> None:
-        """Last, since nothing of it is due: a database may hold a million of them when it is first used."""
+        """Give up on claims that had used all retries before recours was installed. Low priority: there may be millions."""
         if self.options.claims:
             return
         adopted = 0
@@ -336,26 +336,28 @@ class Worker(ABC):
                 break
         if adopted:
             log.info(
-                f"{plural(adopted, 'claim')} had used all attempts before recours came: given up, without a mail. "
-                "'recours reopen' starts them over"
+                f"{plural(adopted, 'claim')} had no retries left when recours was installed: given up, without an email. "
+                "To restart them: recours reopen"
             )
 
     def _mention_gap(self, now: datetime) -> None:
-        last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
+        last = self.deps.journal.last_run(
+            self.name, now + CLOCKS_DIFFER
+        )  # ignore runs in the future (wrong clocks)
         if last is not None and not has_run_lately(last, self.schedule, now):
             log.warning(
-                f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
-                f"{format_span(self.schedule)}. Was the machine off, or the schedule disabled?"
+                f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; runs are due "
+                f"every {format_span(self.schedule)}. Was the machine off, or is the schedule disabled?"
             )
 
 
 def has_run_lately(last: datetime | None, schedule: timedelta, now: datetime) -> bool:
-    """Tell whether a worker runs at all, by when its last run began (None: never)."""
+    """Return whether a worker is running on schedule. `last`: when its last run began; None: never."""
     return last is not None and now - last <= LATE_AFTER * schedule
 
 
 class PODFetchWorker(Worker):
-    """The run of every 30 minutes."""
+    """The worker for new claims, every 30 minutes."""
 
     name = "pod_fetch_worker"
     stage = Stage.NEW
@@ -369,7 +371,7 @@ class PODFetchWorker(Worker):
 
 
 class PODRetryScheduler(Worker):
-    """The hourly run."""
+    """The worker for failed claims, every hour."""
 
     name = "pod_retry_scheduler"
     stage = Stage.READY
@@ -379,7 +381,7 @@ class PODRetryScheduler(Worker):
     head = "POD AUTO-RETRY SCHEDULER - Starting\nBatch size: {batch_size} | Max retries: {max_retries}"
 
     def log_due(self, ready: int) -> None:
-        """How many are due; if none, how many wait and until when."""
+        """Log how many claims are due; if none, how many wait and until when."""
         if ready:
             log.info(f"Found {ready} claim(s) to retry")
         else:
@@ -387,10 +389,9 @@ class PODRetryScheduler(Worker):
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
     def maintain_own(self, now: datetime) -> None:
-        """Claims that resume after a raised limit, impossible times, retries that pass.
+        """Revive claims after --max-retries was raised, repair impossible times, pass the retries of settled claims.
 
-        A run for some claims, or for some carriers', says nothing of how often the others may be tried: those are left
-        to the scheduled runs.
+        A run for named claims or some carriers leaves the other claims to the scheduled runs.
         """
         if self.options.claims:
             return
@@ -403,7 +404,7 @@ class PODRetryScheduler(Worker):
             horizon, lambda claim: with_possible_time(claim, now, policy), now
         ):
             at = format_minute(claim.state.next_at, self.local)
-            log.warning(f"{claim.reference}: its next try ({at}) cannot come from the backoff; recomputed")
+            log.warning(f"{claim.reference}: its next try ({at}) does not fit the backoff; recalculated")
         due_until = policy.due_until(now)
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers
@@ -425,5 +426,5 @@ class PODRetryScheduler(Worker):
 
 PODFetchWorker.other = PODRetryScheduler
 PODRetryScheduler.other = PODFetchWorker
-# Where runs of both begin at the same time, in this order: it matters for the calls that each leaves to the other.
+# The order in which simultaneous runs begin; it matters for the calls that each worker keeps for the other.
 WORKERS: dict[str, type[Worker]] = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}

@@ -82,11 +82,11 @@ def mixed(service: Service) -> Service:
 
 CANNOT = [
     ("CLM-0002", r"CLM-0002 already has its proof of delivery; nothing was done\."),
-    ("CLM-0003", r"CLM-0003 was not given up: 'recours why CLM-0003' says where it stands\."),
+    ("CLM-0003", r"CLM-0003 is not given up\. Run 'recours why CLM-0003' to see its status\."),
     ("CLM-0004", r"CLM-0004 has the status 'paid': such claims are not fetched"),
     ("CLM-0005", r"CLM-0005 is being fetched by another run right now; try again in a minute\."),
-    ("CLM-0006", r"CLM-0006 was not given up"),
-    ("CLM-0007", r"CLM-0007 was not given up"),
+    ("CLM-0006", r"CLM-0006 is not given up"),
+    ("CLM-0007", r"CLM-0007 is not given up"),
     ("CLM-0O01", r"There is no claim 'CLM-0O01'\. Did you mean CLM-00\d\d\?"),
     ("no\nsuch", r"There is no claim 'no\\x0asuch'\."),
     ("\udcff", r"There is no claim"),
@@ -109,7 +109,7 @@ def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, perso
     mixed.sql("UPDATE claims SET pod_retry_count = 0 WHERE claim_reference = 'CLM-0008'")  # by the service
     done = person.types("reopen", "CLM-0001", "CLM-0008")
     assert done.returncode == 2
-    assert "CLM-0001 has used no retry yet: there is nothing to start over." in done.stderr
+    assert "CLM-0001 has not used any retries yet, so there is nothing to restart." in done.stderr
     assert "CLM-0008 was reopened or corrected already: the next run assesses it again." in done.stderr
 
 

@@ -63,7 +63,7 @@ def test_claims_without_a_retry_left_are_taken_over_at_once_and_due_work_comes_f
     lines = [record.getMessage() for record in caplog.records]
     places = [
         next(n for n, line in enumerate(lines) if sign in line)
-        for sign in ("SUCCESS", f"{MANY} claims had used all attempts")
+        for sign in ("SUCCESS", f"{MANY} claims had no retries left")
     ]
     assert places == sorted(places)
     # The next run finds nothing to do, and a higher limit takes them up as it takes up any.

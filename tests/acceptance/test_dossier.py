@@ -97,8 +97,8 @@ def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
     ((path,),) = service.sql("SELECT pod_url FROM claims WHERE claim_reference = 'CLM-0001'")
     Path(path).write_bytes(b"%PDF-1.4 forged")
     for reference, reason in {
-        "CLM-0001": "is missing or was changed: no dossier was made",
-        "CLM-0002": "There is no proof of CLM-0002 yet",
+        "CLM-0001": "is missing or was changed, so no dossier was created",
+        "CLM-0002": "There is no proof of delivery for CLM-0002 yet",
         "CLM-9999": "There is no claim 'CLM-9999'",
     }.items():
         done = quick.types("dossier", reference, "-o", str(service.folder / "refused.zip"))

@@ -79,10 +79,7 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     run(person)
     shown = person.does("enroll", "--dry-run")
     assert "Dry run: 2 claims would be enrolled; nothing was changed." in shown
-    assert (
-        "Left as they are: 1 claim (status 'refunded'; to enroll them all the same: --status refunded)."
-        in shown
-    )
+    assert "Left as they are: 1 claim (status 'refunded'; to enroll them anyway: --status refunded)." in shown
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown
     assert "UPS: 2 calls for their first fetch." in shown
     assert person.types("enroll").returncode == 2, "there is no terminal to ask on"

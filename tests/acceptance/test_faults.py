@@ -302,7 +302,7 @@ def _silent_mail_server(installation: Installation) -> Iterator[None]:
 
 
 _CLAIMS = 4
-OWN_ERROR = re.compile("an internal error")
+OWN_ERROR = re.compile("internal error")
 _PROBLEM = re.compile(r" - \[(WARNING|ERROR)\] - .*", re.MULTILINE)
 
 

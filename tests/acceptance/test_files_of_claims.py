@@ -57,8 +57,8 @@ def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person
         "Error: Line 10: There is no claim '=HYPERLINK(1)'.",
     ]
     assert done.stdout.splitlines() == [
-        "Line 8: CLM-0001 stands on line 2 already.",
-        "Line 9: Nothing of CLM-0004 would change: its tracking number and its carrier are these already.",
+        "Line 8: CLM-0001 is already on line 2.",
+        "Line 9: CLM-0004 already has this tracking number and this carrier.",
         "8 lines: 2 done, 2 already so, 4 not possible.",
     ]
     assert numbers(service)[:2] == [

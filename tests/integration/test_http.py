@@ -760,6 +760,6 @@ def test_a_machine_without_files_is_at_fault_itself(
         asked = ParcelQuery(database, clock, server.url)
         with monkeypatch.context() as patched:
             patched.setattr(socket, "socket", NoSocket)
-            with pytest.raises(RunError, match=r"no file or no memory left\. Raise the limit"):
+            with pytest.raises(RunError, match=r"out of file descriptors or memory\. Raise the limit"):
                 asked.fetch()
         assert (asked.units, server.connections) == ((0, 0), 0)

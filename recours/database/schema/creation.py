@@ -394,7 +394,7 @@ _LEFT_BEHIND = text(
 
 
 def may_build(database: Database) -> bool:
-    """Tell whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
+    """Return whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
     if not database.dialect.has_rights:
         return True
     return bool(database.scalar(_OWNS, {"table": database.border.table}))

@@ -62,11 +62,11 @@ def test_what_would_be_done_is_shown_and_confirmed(page: PageClient, database: D
 def test_claims_are_excluded_with_a_reason_and_reopened(page: PageClient, database: Database) -> None:
     shown = preview(page, "CLM-00000\nCLM-00001", "exclude")
     assert "2 can be done" in shown.text
-    assert "Say why, for those who ask later." in confirm(page, shown).text
+    assert "Enter a reason; it is recorded with the change." in confirm(page, shown).text
     assert "2 lines: 2 done" in confirm(page, shown, why="settled").text
     assert values(database, "pod_fetch_status") == ["manual", "manual", "failed"]
     again = preview(page, "CLM-00001", "reopen")
-    assert "CLM-00001 was not given up" in again.text
+    assert "CLM-00001 is not given up" in again.text
     assert "/claims/apply" not in again.html
 
 
@@ -76,13 +76,13 @@ def test_a_large_file_is_confirmed_and_one_too_large_refused(page: PageClient, d
     assert "3000 lines: 3 can be done, 0 already so, 2997 not possible." in shown.text
     assert "3000 lines: 3 done" in confirm(page, shown).text
     assert values(database)[2] == "XY000000502FR"
-    assert "larger than 2 MB: split it" in preview(page, b"x" * (LARGEST + 1)).text
+    assert "larger than 2 MB. Split it" in preview(page, b"x" * (LARGEST + 1)).text
     assert preview(page, b"x" * (LARGEST + 3_000_000)).status == 413
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"CLM-1;\0", "save it as CSV"), (b"", "names no claim"), (b"A;1\n" * 5002, "split it")],
+    [(b"CLM-1;\0", "Save it as CSV"), (b"", "contains no claims"), (b"A;1\n" * 5002, "Split it")],
 )
 def test_a_file_that_is_none_is_refused(page: PageClient, content: bytes, says: str) -> None:
     assert says in preview(page, content).text
@@ -92,4 +92,6 @@ def test_what_no_form_of_the_page_sends_is_refused(page: PageClient) -> None:
     assert preview(page, THREE, "delete").status == 404
     assert page.post("/claims/apply", {"action": "delete", "rows": THREE}).status == 404
     assert "Choose a file first." in page.post("/claims/preview", {"back": "/claims/file"}).text
-    assert "names no claim" in page.post("/claims/apply", {"action": "correct", "back": "/claims/file"}).text
+    assert (
+        "contains no claims" in page.post("/claims/apply", {"action": "correct", "back": "/claims/file"}).text
+    )

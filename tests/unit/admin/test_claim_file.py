@@ -44,33 +44,33 @@ def test_a_carrier_has_a_column_of_its_own_and_need_not_be_there() -> None:
 
 def test_one_bad_line_spoils_no_other_and_is_named() -> None:
     assert faults('CLM-1;XY1\n"CLM-2;XY2\nCLM-3\n;XY4\nCLM-5;XY5;UPS;more') == {
-        2: "This line cannot be read: is a quotation mark missing, or are there more cells than columns?",
+        2: "This line cannot be read: a quotation mark is missing, or there are more cells than columns.",
         3: "CLM-3: the line has neither a tracking number nor a carrier.",
-        4: "This line names no claim.",
-        5: "This line cannot be read: is a quotation mark missing, or are there more cells than columns?",
+        4: "This line has no claim reference.",
+        5: "This line cannot be read: a quotation mark is missing, or there are more cells than columns.",
     }
 
 
 def test_a_claim_that_is_named_twice_is_named() -> None:
     assert faults("A;1\nB;2\nA;1\nB;3") == {
-        2: "B has different values on lines 2, 4: correct the file.",
-        3: "A stands on line 1 already.",
-        4: "B has different values on lines 2, 4: correct the file.",
+        2: "B has different values on lines 2, 4. Correct the file.",
+        3: "A is already on line 1.",
+        4: "B has different values on lines 2, 4. Correct the file.",
     }
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"CLM-1;" + b"x" * LARGEST, "larger than 2 MB: split it"),
-        (b"A;1\n" * (MOST + 2), "more than 5 rows: split it"),
-        (b"CLM-1;XY\0", "save it as CSV"),
-        ("CLM-1;XY1".encode("utf-16"), "save it as CSV"),
-        (b"PK\x03\x04\x81\x8d\x00", "save it as CSV"),
-        (b"CLM-1;\x81\xff", "save it as CSV"),
-        (b"", "names no claim"),
-        (b"\n \n;;\n", "names no claim"),
-        (b"reference;number\n", "names no claim"),
+        (b"CLM-1;" + b"x" * LARGEST, "larger than 2 MB. Split it"),
+        (b"A;1\n" * (MOST + 2), "more than 5 rows. Split it"),
+        (b"CLM-1;XY\0", "Save it as CSV"),
+        ("CLM-1;XY1".encode("utf-16"), "Save it as CSV"),
+        (b"PK\x03\x04\x81\x8d\x00", "Save it as CSV"),
+        (b"CLM-1;\x81\xff", "Save it as CSV"),
+        (b"", "contains no claims"),
+        (b"\n \n;;\n", "contains no claims"),
+        (b"reference;number\n", "contains no claims"),
     ],
 )
 def test_what_is_no_such_file_is_refused(content: bytes, says: str) -> None:

@@ -60,7 +60,7 @@ def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCapt
     )
     assert report.stats.max_retries_reached == 1
     assert expired_lines(caplog) == [
-        "🛑 EXPIRED: gave up 1 claim whose response_deadline passed more than 30 days ago "
+        "🛑 EXPIRED: gave up on 1 claim whose response_deadline passed more than 30 days ago "
         "(RECOURS_EXPIRE_DAYS): CLM-1"
     ]
     assert [(event.name, event.audience) for event in world.table.events] == [("expired", "operator")]
@@ -146,7 +146,7 @@ def test_many_are_one_line(world: World, caplog: pytest.LogCaptureFixture) -> No
     world.clock.advance(2 * HOUR)
     assert world.retry().stats.max_retries_reached == 8
     assert len(expired_lines(caplog)) == 1
-    assert "gave up 8 claims" in expired_lines(caplog)[0]
+    assert "gave up on 8 claims" in expired_lines(caplog)[0]
     assert "and 3 more" in expired_lines(caplog)[0]
 
 

@@ -67,7 +67,7 @@ def test_the_third_outage_in_a_row_closes_it() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     one = lane()
     assert [one.note(down), one.note(GOT), one.note(down), one.note(down)] == [None] * 4
-    reason = "Chronopost failed 3 times in a row; its other claims are left for later"
+    reason = "Chronopost failed 3 times in a row; its other claims are deferred"
     assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
 
 

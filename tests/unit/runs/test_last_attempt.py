@@ -78,7 +78,7 @@ def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -
     report = world.retry(claims=("CLM-1",))
     assert lines(caplog, "CLM-1") == [
         "[1] Retry #5 for CLM-1 (Chronopost)",
-        "❌ FAILED: CLM-1 - The parcel is on its way; its next try stays 2026-02-11 18:00",
+        "❌ FAILED: CLM-1 - The parcel is on its way; next try unchanged (2026-02-11 18:00)",
     ]
     assert report.stats.last_attempts == 0
     world.each_hour(140, world.retry)
@@ -92,9 +92,7 @@ def test_one_that_meets_a_fault_is_made_again_and_uses_no_attempt(
     caplog.clear()
     world.queue.answers[N] = [Failure(ErrorKind.SERVER_ERROR, "out of order", http_status=503)] * 3
     world.each_hour(140, world.retry)
-    again = (
-        "⏸️ LEFT: CLM-1 - out of order; no attempt was used up, its last attempt is made again at 2026-02-11"
-    )
+    again = "⏸️ LEFT: CLM-1 - out of order; no attempt was used, its last attempt is repeated at 2026-02-11"
     assert lines(caplog, "CLM-1") == [
         "[1] Last attempt for CLM-1 (Chronopost)",
         f"{again} 19:00",

@@ -135,7 +135,7 @@ def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.
     report = world.retry()
     assert said(caplog)[:2] == [
         "No failed PODs eligible for retry",
-        "No failed claim is waiting for a later try",
+        "No failed claims are waiting for a retry",
     ]
     assert (counts(report), report.as_json()["success_rate"], report.usage) == ({}, 0.0, {})
     world.failed("CLM-1", updated_at=world.now)
@@ -143,12 +143,12 @@ def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.
     world.retry()
     assert said(caplog)[:2] == [
         "No failed PODs eligible for retry",
-        "1 failed claim waits for a later try, the next one at 2026-02-02 10:00",
+        "1 failed claim is waiting for a retry, the next one at 2026-02-02 10:00",
     ]
     world.failed("CLM-2", updated_at=world.now)
     caplog.clear()
     world.retry()
-    assert "2 failed claims wait for a later try, the next one at 2026-02-02 10:00" in said(caplog)
+    assert "2 failed claims are waiting for a retry, the next one at 2026-02-02 10:00" in said(caplog)
 
 
 def test_with_nothing_pending_it_is_said_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -192,13 +192,13 @@ def test_the_json_of_a_run(world: World) -> None:
         (3, None),
         (
             4,
-            "[WARNING] The last run began 4 h ago, at 2026-02-02 09:00; it is due every 1 h. "
-            "Was the machine off, or the schedule disabled?",
+            "[WARNING] The last run began 4 h ago, at 2026-02-02 09:00; runs are due every 1 h. "
+            "Was the machine off, or is the schedule disabled?",
         ),
         (
             72,
-            "[WARNING] The last run began 3 days ago, at 2026-02-02 09:00; it is due every 1 h. "
-            "Was the machine off, or the schedule disabled?",
+            "[WARNING] The last run began 3 days ago, at 2026-02-02 09:00; runs are due every 1 h. "
+            "Was the machine off, or is the schedule disabled?",
         ),
     ],
 )
@@ -218,8 +218,8 @@ def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptu
     world.clock.advance(timedelta(minutes=91))
     world.fetch()
     assert (
-        "[WARNING] The last run began 2 h ago, at 2026-02-02 09:00; it is due every 30 min. "
-        "Was the machine off, or the schedule disabled?"
+        "[WARNING] The last run began 2 h ago, at 2026-02-02 09:00; runs are due every 30 min. "
+        "Was the machine off, or is the schedule disabled?"
     ) in said(caplog)
 
 
@@ -247,7 +247,7 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         "[1] Fetch for CLM-1 (Chronopost)",
         f"[WARNING] ❌ FAILED: CLM-1 - {words}; next try 2026-02-02 10:00",
         "[1] Retry #1 for CLM-1 (Chronopost)",
-        f"[WARNING] ❌ FAILED: CLM-1 - {words}; not asked again unless it is corrected",
+        f"[WARNING] ❌ FAILED: CLM-1 - {words}; no further call until it is corrected",
         f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 2 of 4)",
         f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 3 of 4)",
         f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 2 attempts - {words} (the carrier was asked 2 times)",
@@ -292,7 +292,7 @@ def test_a_claim_without_any_error_on_record_says_so_at_its_end(
 ) -> None:
     tried_before(world, 9, error=None)
     world.retry()
-    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer is on record" in said(caplog)
+    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer recorded" in said(caplog)
 
 
 def test_the_wait_of_a_claim_that_others_retried_counts_from_their_retry(world: World) -> None:
@@ -310,7 +310,7 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     assert counts(world.retry()) == {}
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert (world.asked, world.table.notices, world.claims.attempts) == ([], [], [])
-    assert any("1 claim had used all attempts before recours came" in line for line in said(caplog))
+    assert any("1 claim had no retries left when recours was installed" in line for line in said(caplog))
     # Corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
     assert counts(world.retry()) == {"total": 1, "success": 1}
@@ -338,7 +338,7 @@ def test_a_time_that_no_backoff_can_have_made_is_recomputed(
     world.table.assess("CLM-1", State(Stage.WAITING, next_at=far, rank_at=world.now))
     world.retry()
     assert (
-        "[WARNING] CLM-1: its next try (2099-01-01 01:00) cannot come from the backoff; recomputed"
+        "[WARNING] CLM-1: its next try (2099-01-01 01:00) does not fit the backoff; recalculated"
     ) in said(caplog)
     assert world.table["CLM-1"].state.next_at == world.now + HOUR
 
@@ -409,7 +409,7 @@ def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCapture
     after = world.table["CLM-1"]
     assert (after.state.stage, after.retries_counted, after.state.next_at) == (Stage.GIVEN_UP, 4, None)
     assert (after.error_text, len(world.table.events)) == ("no answer", told)
-    assert "❌ FAILED: CLM-1 - no answer; it stays given up" in caplog.messages
+    assert "❌ FAILED: CLM-1 - no answer; still given up" in caplog.messages
     world.clock.advance(200 * HOUR)
     world.retry()
     assert world.asked == [N], "the fetch by hand was the only one"
@@ -537,9 +537,7 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
     world.queue.limits["chronopost"] = 5  # a fetch holds two units and uses one
     report = world.retry(concurrency=1)
     assert counts(report) == {"total": 5, "success": 5, "skipped_rate_limit": 1}
-    assert "[WARNING] ⚠️ Chronopost is at its limit: Chronopost is skipped until 2026-02-03 01:00" in said(
-        caplog
-    )
+    assert "[WARNING] ⚠️ Chronopost skipped until 2026-02-03 01:00: Chronopost is at its limit" in said(caplog)
     assert world.table["CLM-05"].state.stage is Stage.READY
     assert world.queue.held["chronopost"] == 0
 
@@ -552,7 +550,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
     report = world.retry()
     assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
-    assert f"[WARNING] ⚠️ {reason}: Chronopost is skipped for now" in said(caplog)
+    assert f"[WARNING] ⚠️ Chronopost skipped for now: {reason}" in said(caplog)
     (event,) = world.journal.events
     assert (event.name, event.audience, event.carrier, event.number) == (
         "account_fault",
