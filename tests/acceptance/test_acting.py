@@ -110,7 +110,7 @@ def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, perso
     done = person.types("reopen", "CLM-0001", "CLM-0008")
     assert done.returncode == 2
     assert "CLM-0001 has not used any retries yet, so there is nothing to restart." in done.stderr
-    assert "CLM-0008 was reopened or corrected already: the next run assesses it again." in done.stderr
+    assert "CLM-0008 was already reopened or corrected; the next run assesses it again." in done.stderr
 
 
 def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: Person) -> None:

@@ -125,7 +125,7 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
     [
         (("enroll", "CLM-4"), "CLM-4 has the status 'paid'"),
         (("enroll", "CLM-1", "--carrier", "UPS"), "not both"),
-        (("exclude", "CLM-1", "--why", " "), "Say why"),
+        (("exclude", "CLM-1", "--why", " "), "Enter a reason"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_changed(
