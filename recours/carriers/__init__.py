@@ -1,1 +1,1 @@
-"""The carriers: the queue that is the only way to them, HTTP, and one module for each carrier."""
+"""Carrier clients, one module each, and the queue and HTTP layer through which every call goes."""

@@ -1,9 +1,9 @@
-"""Whether an account takes calls now, and why not: a person stopped it, it is paused, refused, or at its limit.
+"""Decides whether an account can be called now: it may be paused, refused or at its limit, or a person may have paused it.
 
-Fetches take turns here, so that a wrong password costs one refused call, however many claims are fetched at once. Until an
-answer of this run tells that the carrier accepts our account, the calls that present it go one claim's at a time. So do calls
-for documents, while it is not known whether the account has the right to them. Calls that present no account, such as the
-tracking of some carriers, do not wait.
+Fetches take turns here, so that a wrong password costs one refused call, no matter how many claims are fetched at the same
+time. Until an answer in this run shows that the carrier accepts our account, calls that send its credentials are made for one
+claim at a time. The same applies to calls for documents until the account is known to have the right to them. Calls without
+credentials, such as the tracking of some carriers, do not wait.
 """
 
 import secrets
@@ -41,13 +41,13 @@ from recours.core.text import Minute
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
-# For so long the one try of an account that was refused is a run's: it may die.
+# A run reserves the next attempt with a refused account for this long; another run may make it if this run dies.
 _TRY = timedelta(minutes=10)
 
 
 @dataclass(eq=False)
 class Refusals:
-    """What one run learns of refusals of our accounts, and leaves to all processes. Safe for the threads of a run."""
+    """What this run learns about refusals of our accounts, and shares with all processes. Thread-safe."""
 
     _accounts: Mapping[str, Account]
     _quota: QuotaTables
@@ -55,21 +55,21 @@ class Refusals:
     _trying_again: dict[str, AccountState] = field(default_factory=dict)
     _accepted: dict[str, set[Capability]] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
-    _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run, or a person
-    _documents_came: set[str] = field(default_factory=set)  # in this run
+    _grants_documents: set[str] = field(default_factory=set)  # by an answer in this run, or a person
+    _documents_came: set[str] = field(default_factory=set)  # received in this run
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ---------------------------------------------------------------- before a call
 
     def keeps_closed(self, key: str, state: AccountState) -> bool:
-        """Tell whether the account was refused, and has neither changed nor waited long enough.
+        """Tell whether the account was refused and neither its credentials have changed nor the wait is over.
 
-        If it has waited long enough, the one try that is due is this run's from here on.
+        Once the wait is over, this call reserves the next attempt with the account for this run.
         """
         if state.refusals == 0:
             return False
         with self._lock:
-            # Since the state was read, another call of this run may have taken the try that is due, or been accepted.
+            # In the meantime, another call of this run may have taken the attempt, or the account may have been accepted.
             if key in self._trying_again:
                 return False
             state = self._quota.carrier_state(key).account
@@ -90,14 +90,14 @@ class Refusals:
         return print_of(self._accounts[key].credentials, state.salt) != state.credentials_print
 
     def try_now(self, key: str, state: AccountState) -> None:
-        """Present the account although it stands refused: a person asked for it."""
+        """Use a refused account anyway, because a person asked for it."""
         if state.refusals:
             self._trying_again[key] = state
 
     def awaits_check(self, key: str, claims: Collection[Any]) -> AccountState | None:
-        """The refusal after which the account is tried again, if one of these claims is not the one to try it with.
+        """The refusal to check again first, if one of these claims must not be the one that tests the account.
 
-        It was this very claim's call that was refused; or that for the sample number, and then one call is enough again.
+        That is the claim whose call was refused. If the call for the sample number was refused, one check decides again.
         """
         state = self._trying_again.get(key)
         return state if state and (state.claim is None or state.claim in claims) else None
@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """Whose a refusal is, as far as it is known without a check. `accepted`: by earlier calls of the same fetch."""
+        """What a refusal is due to, as far as it is clear without a check. `accepted`: by earlier calls of the same fetch."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -118,7 +118,7 @@ class Refusals:
     def blame_after_check(
         self, key: str, claim: Any, capability: Capability, *, accepted: bool, refused: bool
     ) -> Blame:
-        """Whose it is after a check with the sample number."""
+        """What a refusal is due to, after a check with the sample number."""
         by_it = self._closed_by(key, claim)
         return blame_after_check(capability, accepted=accepted, refused=refused, closed_by_it=by_it)
 
@@ -127,12 +127,12 @@ class Refusals:
         return claim is not None and state.claim == claim
 
     def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
-        """The account is closed for all processes; returns until when. `claim`: whose call was refused, see `AccountState`."""
+        """Close the account for all processes and return until when. `claim`: the claim whose call was refused; see `AccountState`."""
         with self._lock:
             if (earlier := self._trying_again.pop(key, None)) is None:
                 earlier = self._quota.carrier_state(key).account
                 if lasts(earlier.refused_until, self._clock.now()) and earlier.refused_until:
-                    return earlier.refused_until  # by another call that was under way at the same time
+                    return earlier.refused_until  # closed by another call in progress at the same time
                 earlier = AccountState()
             refusals = earlier.refusals + 1
             salt = secrets.token_hex(16)
@@ -150,9 +150,9 @@ class Refusals:
             return until
 
     def note_accepted(self, key: str, accepted: Collection[Capability], *, proven: bool) -> None:
-        """Calls that presented our account were accepted. `proven`: it may use the service.
+        """Record that calls with our credentials were accepted. `proven`: the account may use the service.
 
-        A refusal is lifted, unless it was for a right and this answer shows none.
+        This lifts a refusal, unless a missing right was refused and this answer does not show that right.
         """
         with self._lock:
             self._accepted.setdefault(key, set()).update(accepted)
@@ -172,15 +172,15 @@ class Refusals:
         return self._quota.carrier_state(key).documents
 
     def grants_documents(self, key: str) -> bool:
-        """Tell whether the account may ask for documents, as far as anybody knows."""
+        """Tell whether the account is known to have the right to documents."""
         if key not in self._grants_documents and self.documents(key).is_shown(self._clock.now()):
             self._grants_documents.add(key)
         return key in self._grants_documents
 
     def count_document_call(self, key: str, goes_on: bool) -> bool:
-        """Count a document call of an account that may have no right to it; False if it is not to be made now.
+        """Count a document call of an account that may lack the right to documents. False: do not make the call now.
 
-        `goes_on`: the fetch has asked for a document already.
+        `goes_on`: the fetch has already requested a document.
         """
         while True:
             right = self.documents(key)
@@ -191,7 +191,7 @@ class Refusals:
                 return True
 
     def note_documents_refused(self, key: str, words: str) -> bool:
-        """A document call was refused to an account that may track; False if it has had documents: then it is the parcel's."""
+        """Record that a document call was refused although tracking works. False if the account has received documents before: the refusal is about the parcel."""
         right = self.documents(key)
         if right.is_shown(self._clock.now()):
             return False
@@ -200,7 +200,7 @@ class Refusals:
         return True
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
-        """The account may ask for documents, by an answer of the document call or a person. `with_document`: one came."""
+        """Record that the account may request documents, as an answer or a person showed. `with_document`: the answer had one."""
         if key in self._documents_came:
             return
         right = self.documents(key)
@@ -219,12 +219,12 @@ class Refusals:
 
 @lru_cache(maxsize=1000)
 def print_of(credentials: tuple[str, ...], salt: str) -> str:
-    """A fingerprint by which a change of credentials is noticed.
+    """A fingerprint of the credentials, by which a change is detected.
 
-    Slow on purpose: a six-digit password must not be found by trying all of them against the database. So it is
-    computed once, not for each of the runs that a plan or a long-lived worker makes while an account is closed.
+    It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached because a
+    plan or a long-lived worker would compute it for every run while an account is closed.
     """
-    import hashlib  # noqa: PLC0415 (needed only when an account was refused)
+    import hashlib  # noqa: PLC0415 (needed only if an account was refused)
 
     secret = "\x00".join(credentials).encode()
     return hashlib.scrypt(secret, salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
@@ -234,14 +234,14 @@ def print_of(credentials: tuple[str, ...], salt: str) -> str:
 
 
 class AccountGate:
-    """What all processes know of the accounts. A `key` is that of an account, see `recours.core.accounts`."""
+    """The state of the accounts, shared by all processes. `key`: of an account; see `recours.core.accounts`."""
 
     def __init__(
         self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock, minute: Minute = str
     ) -> None:
-        """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
+        """`accounts`: by key. A client's account may be created on first use, and the mapping is never iterated.
 
-        `minute`: a time as people have it, with its zone.
+        `minute`: formats a time with its zone for people.
         """
         self._accounts = accounts
         self._quota = quota
@@ -252,49 +252,49 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account can take no call at all now, whatever its quota; a try of a refused one that is due is this run's."""
+        """Why the account can take no call now, regardless of quota. Reserves the next attempt with a refused account if it is due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
         return self._refused(key, state.account) if self.refusals.keeps_closed(key, state.account) else None
 
     def state(self, key: str) -> CarrierState:
-        """What all processes know of an account and of its carrier now."""
+        """What all processes know about an account and its carrier now."""
         return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
-        """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
+        """Why the account gets no documents (`since` when, `until` when none are requested), or None if it may get them."""
         right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 
     def why_no_documents(self, key: str) -> Refusal:
-        """Why no document is asked for now, though the account may track."""
+        """Why no document is requested now although the account can track."""
         return self._documents_refusal(key, self.refusals.documents(key))
 
     def asks_alone(self, key: str) -> bool:
-        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
+        """Tell whether to start one fetch at a time, because this run has no answer yet that accepts our account."""
         if self.refusals.accepted(key):
             return False
-        # One that is tried again is presented by a check before the first call.
+        # If the account is tried again after a refusal, a check comes before the first call.
         return self._accounts[key].presents(Capability.TRACKING) or self.refusals.is_tried_again(key)
 
     def client_of(self, key: str) -> str:
-        """The address of the client whose account it is; "": it is the default account."""
+        """The address of the client that the account belongs to; empty for the default account."""
         return self._accounts[key].client_address
 
     def setup_calls(self, key: str) -> CallBudget:
-        """The calls that the first fetch of a run needs before its own, such as that for a token."""
+        """The calls that the first fetch of a run needs before its own calls, such as a token call."""
         client = self._accounts[key].client
         return client.setup_calls(self._clock.now()) if client else {}
 
-    # ---------------------------------------------------------------- looking only
+    # ---------------------------------------------------------------- read-only status
 
     def status(self, key: str) -> AccountStatus:
-        """What is known of an account now. Raises DatabaseError."""
+        """The status of an account now. Raises DatabaseError."""
         return self._status(key, self.state(key), self.usages([key])[key])
 
     def statuses(self, keys: Collection[str]) -> dict[str, AccountStatus]:
-        """The same of several accounts, in as many reads as for one. Raises DatabaseError."""
+        """The status of several accounts, with as many queries as for one. Raises DatabaseError."""
         states = self._quota.carrier_states(keys)
         usages = self.usages(keys)
         now = self._clock.now()
@@ -330,7 +330,7 @@ class AccountGate:
         return [refusal for refusal in refusals if refusal]
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
-        """How far the limits of these accounts are used: those for one capability first, the longest window last."""
+        """The usage of each account's limits: limits of one capability first, the longest window last."""
         limits: dict[str, list[Limit]] = {}
         for key in keys:
             limits[key] = sorted(
@@ -341,25 +341,25 @@ class AccountGate:
         uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
         return {key: list(islice(uses, len(limits_of_one))) for key, limits_of_one in limits.items()}
 
-    # ---------------------------------------------------------------- what a person may do
+    # ---------------------------------------------------------------- pausing by a person
 
     def stop(self, key: str, by: str, why: str = "", until: datetime | None = None) -> Stop:
-        """Stop the carrier, or a client's account there, for all processes, until then or until it is resumed.
+        """Pause the carrier, or a client's account there, for all processes, until `until` or until it is resumed.
 
-        `by`: the person; `why`: their words.
+        `by`: the person; `why`: the reason they give.
         """
         stop = Stop(self._clock.now(), authored(by, why), until)
         self._quota.stop(key, stop, by, why)
         return self.status(key).stopped or stop
 
     def take_up(self, key: str, by: str) -> Stop | None:
-        """Take it up again; returns the stop that this ended, None if there was none."""
+        """Resume it. Returns the pause that this ended, or None if there was none."""
         return self._quota.resume(key, by, self._clock.now())
 
     # ---------------------------------------------------------------- the reasons
 
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
-        """No mail is sent: the person who stopped it knows."""
+        """No operator email is sent, because the person who paused it knows."""
         stop = state.stopped or state.own_stop
         if stop is None:
             return None
@@ -371,11 +371,11 @@ class AccountGate:
         paused = f"was paused on {self._minute(stop.at)}"
         if stop.until:
             paused = f"is paused until {self._minute(stop.until)}"
-        reason = f"{name} {paused}{by} ('{resume}' ends that)"
+        reason = f"{name} {paused}{by} ('{resume}' resumes it)"
         return Refusal(Blocked.CARRIER, reason, stop.until, stopped=True)
 
     def unconfigured(self, key: str) -> Refusal | None:
-        """A refusal if the account's credentials are missing, or cannot be opened."""
+        """A refusal if the account's credentials are missing or cannot be decrypted."""
         account = self._accounts[key]
         if not account.missing:
             return None
@@ -404,7 +404,7 @@ class AccountGate:
         return Refusal(
             Blocked.CARRIER,
             sentence("en", explanation),
-            # Claims that wait for the right count as due a little earlier.
+            # Claims that wait for the right become due slightly earlier.
             (right.next_call_at or self._clock.now()) + DUE_SLACK,
             kind=ErrorKind.ACCOUNT_DENIED,
             explanation=explanation,
@@ -422,7 +422,7 @@ class AccountGate:
 
 
 class NotPresentedError(CallError):
-    """The call was not made: another's answer closed the account meanwhile, or its right to documents (`of_document`)."""
+    """The call was not made: another fetch's answer closed the account, or its right to documents (`of_document`), in the meantime."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         failure = Failure(refusal.kind, refusal.reason, None, refusal.until, alone=of_document)
@@ -431,19 +431,19 @@ class NotPresentedError(CallError):
 
 @dataclass(eq=False)
 class Turns:
-    """Those of one account in this run. Shared by the run's threads."""
+    """The locks and counters with which this run's threads take turns at one account."""
 
     gate: AccountGate
     key: str
     account: Account
-    first: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that presents the account
-    fetches: int = 0  # that presented it, and are over: each may have closed the account
-    documents: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that asks for a document
+    first: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that sends credentials
+    fetches: int = 0  # finished fetches that sent the credentials; each may have closed the account
+    documents: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that requests a document
 
 
 @dataclass(eq=False)
 class WaitingReservation:
-    """A reservation whose calls wait for the fetch's turn. Used by one thread."""
+    """A reservation whose calls wait until it is the fetch's turn. Used by one thread."""
 
     _reservation: Reservation
     _turns: Turns
@@ -454,7 +454,7 @@ class WaitingReservation:
         self._over_before = self._turns.fetches
 
     def consume(self, capability: Capability) -> None:
-        """As the reservation's; waits before it, if need be. Raises CallError."""
+        """Wait for the turn if necessary, then consume a unit of the reservation. Raises CallError."""
         account = self._turns.account
         if account.presents(capability) and not self._is_first:
             self._wait()
@@ -488,7 +488,7 @@ class WaitingReservation:
             raise NotPresentedError(self._turns.gate.why_no_documents(key), of_document=True)
 
     def answered(self) -> None:
-        """The fetch is over, and what its answers tell is known: others need not wait any more."""
+        """Let other fetches continue: this fetch is over and its answers are recorded."""
         if self._asks_document:
             self._asks_document = False
             self._turns.documents.release()

@@ -1,4 +1,4 @@
-"""What the answers of several carriers have in common: failures, parcel statuses, documents, and whose delivery it is."""
+"""What several carriers' answers have in common: failures, parcel statuses, documents, and the delivery of a parcel."""
 
 import base64
 import re
@@ -19,7 +19,7 @@ from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
 
 PARIS = ZoneInfo("Europe/Paris")
-NEVER = datetime.min.replace(tzinfo=UTC)  # earlier than any time that an answer tells
+NEVER = datetime.min.replace(tzinfo=UTC)  # earlier than any time in an answer
 LONGEST_NAME = 100
 _LONGEST_LABEL = 80
 
@@ -33,25 +33,25 @@ class Detailed(NamedTuple):
     detail: str
 
 
-# What a code of a carrier's table means.
+# The meaning of a code in a carrier's table.
 Meaning = Sentence | Detailed
 
 
 def unreadable(name: str, answer: Response) -> Failure:
-    """An answer that is not what was asked for: the server's own trouble, or nothing that can be read."""
+    """The failure for an answer that cannot be parsed: the server failed, or the body is empty or unreadable."""
     if answer.is_server_error:
-        return out_of_order(name, answer)
+        return unavailable(name, answer)
     fault = "an empty answer" if not answer.body.strip() else "an answer that cannot be read"
     message = f"{name} sent {fault} (HTTP {answer.status})"
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
 
-def out_of_order(name: str, answer: Response, carrier_text: str | None = None) -> Failure:
+def unavailable(name: str, answer: Response, carrier_text: str | None = None) -> Failure:
     return Failure.of(Sentence.UNAVAILABLE, name, carrier_text, answer.status, detail=f"HTTP {answer.status}")
 
 
 def failure_of(name: str, meaning: Meaning, answer: Response, carrier_text: str | None = None) -> Failure:
-    """What a table says of a code, with the carrier's own words."""
+    """The failure that a table gives for a code, with the carrier's own text."""
     key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
     return Failure.of(key, name, carrier_text, answer.status, detail=detail)
 
@@ -64,20 +64,20 @@ def error(
     code: str | None = None,
     carrier_text: str | None = None,
 ) -> Failure:
-    """What an error means: by its code, else by its HTTP status. A code that no table has is reported."""
+    """The failure for an error, by its code or else by its HTTP status. Codes that are in no table are reported."""
     if code and code in codes:
         return failure_of(name, codes[code], answer, carrier_text)
     if answer.status in statuses:
         failure = failure_of(name, statuses[answer.status], answer, carrier_text)
     elif answer.is_server_error:
-        failure = out_of_order(name, answer, carrier_text)
+        failure = unavailable(name, answer, carrier_text)
     else:
         return unknown_code(name, answer, code, carrier_text) if code else unreadable(name, answer)
     return report_code(failure, name, answer, code, carrier_text) if code else failure
 
 
 def unknown_code(name: str, answer: Response, code: str | None, carrier_text: str | None = None) -> Failure:
-    """An error code that is in none of recours's tables; the run logs it."""
+    """An error code that is in none of our tables. The run logs it."""
     text = clean(code or "none", 60)
     message = (
         f"{name} answered with the unknown error code {text}{quoted(carrier_text)} (HTTP {answer.status})"
@@ -90,12 +90,12 @@ def unknown_code(name: str, answer: Response, code: str | None, carrier_text: st
 def report_code(
     failure: Failure, name: str, answer: Response, code: str | None, carrier_text: str | None = None
 ) -> Failure:
-    """A failure that is clear in spite of a code that our tables do not have."""
+    """Add a report of an unknown code to a failure whose meaning is clear without the code."""
     return replace(failure, unknown=unknown_code(name, answer, code, carrier_text).unknown)
 
 
 def quoted(carrier_text: str | None) -> str:
-    """The carrier's text, to stand after our sentence."""
+    """The carrier's text, to be appended to our own sentence."""
     return f": {clean(carrier_text, 200)}" if carrier_text else ""
 
 
@@ -103,20 +103,20 @@ def quoted(carrier_text: str | None) -> str:
 
 
 class ParcelStatus(Enum):
-    """What a code means for a proof of delivery. Of several codes of one status, the first in this order counts."""
+    """What a code means for a proof of delivery. If a status has several codes, the first meaning in this order counts."""
 
     RETURNED = auto()  # back at its sender: final
     DESTROYED = auto()  # final
     SEIZED = auto()  # by the authorities: final
     PROHIBITED = auto()  # its contents may not be carried there: final
     CANCELLED = auto()  # by its sender: final
-    PART_DELIVERED = auto()  # only a part of the shipment is
-    AT_A_POINT = auto()  # with an agent, a shop or a post office, where its recipient may fetch it
+    PART_DELIVERED = auto()  # only part of the shipment is delivered
+    AT_A_POINT = auto()  # at an agent, a shop or a post office, where the recipient can collect it
     DELIVERED = auto()
     GOING_BACK = auto()  # on its way to its sender
     ACCEPTED = auto()  # picked up from its sender, or handed in: on its way
     ON_ITS_WAY = auto()
-    UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
+    UNCLEAR = auto()  # its label does not say where the parcel is: tracked again, like a parcel on its way
 
 
 FINAL: dict[ParcelStatus, Sentence] = {
@@ -129,18 +129,18 @@ FINAL: dict[ParcelStatus, Sentence] = {
 
 
 def status_table(codes: Mapping[ParcelStatus, str]) -> dict[str, ParcelStatus]:
-    """A carrier's codes and what each means, from the codes of each status with blanks between them."""
+    """A carrier's codes with their meanings, from a blank-separated list of codes for each status."""
     return {code: status for status, listed in codes.items() for code in listed.split()}
 
 
 def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> ParcelStatus | None:
-    """What the codes of one status mean together; None if the table has none of them."""
+    """The combined meaning of the codes of one status, or None if the table has none of them."""
     statuses = [table[code] for code in codes if code in table]
     return min(statuses, key=lambda status: status.value, default=None)
 
 
 def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[str, ParcelStatus]) -> Failure:
-    """What to say of a parcel that its recipient does not have. A code that the table does not have is reported."""
+    """The failure for a parcel that its recipient does not have. Codes that are not in the table are reported."""
     carrier_text = clean(scan.label or scan.code or "no details", _LONGEST_LABEL)
     if scan.status in FINAL:
         return Failure.of(FINAL[scan.status], name, carrier_text, answer.status)
@@ -152,23 +152,23 @@ def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[st
 
 
 def about_another(name: str, answer: Response) -> Failure:
-    """The answer has the numbers of other parcels only."""
-    message = f"{name} answered about another parcel than the one that was asked about"
+    """The failure for an answer that contains only the numbers of other parcels."""
+    message = f"{name} answered about a different parcel"
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
 
 # ---------------------------------------------------------------- documents
 
 
-# More than any carrier documents for one parcel: an answer may hold as many as fit in it.
+# More than any carrier issues for one parcel. Without a limit, an answer could contain as many as fit in it.
 MOST_PIECES = 20
 
 
 class EncodedPiece(NamedTuple):
     encoded: str
-    source: str  # which call of which carrier
+    source: str  # the carrier and the call it is from
     kind: EvidenceKind = EvidenceKind.LETTER
-    html: bool = False  # it may be a web page
+    html: bool = False  # whether it may be a web page
     encoding: Literal["base64", "hex"] = "base64"
 
     def decode(self) -> bytes:
@@ -182,9 +182,9 @@ class EncodedPiece(NamedTuple):
 def evidence(
     name: str, encoded_pieces: Sequence[EncodedPiece], delivery: Delivery, answer: Response
 ) -> Outcome:
-    """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
+    """The pieces of evidence in one answer, best first: those that start like a document precede the others.
 
-    What does not decode is left out; what is wrong with the rest, the appraisal says.
+    `encoded_pieces`: at least one. Pieces that cannot be decoded are dropped; the appraisal reports any other fault.
     """
     pieces: list[Piece] = []
     for piece in encoded_pieces[:MOST_PIECES]:
@@ -208,7 +208,7 @@ _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 
 
 def s10_fits(number: str) -> bool:
-    """Two letters, eight digits, the check digit, two letters (UPU S10). Numbers of other forms pass."""
+    """Check the check digit of a UPU S10 number: two letters, eight digits, the check digit, two letters. Other formats pass."""
     if not S10.fullmatch(number):
         return True
     remainder = 11 - sum(int(d) * w for d, w in zip(number[2:10], _S10_WEIGHTS, strict=True)) % 11
@@ -216,23 +216,23 @@ def s10_fits(number: str) -> bool:
 
 
 def mod_10_fits(number: str, first: int, second: int) -> bool:
-    """Digits, weighted in turn from the last but one on to the left, and the check digit: the sum is a multiple of ten."""
+    """Weight the digits alternately, from right to left, and add the check digit: the sum must be a multiple of ten."""
     *digits, check = map(int, number)
     return (sum(digits[::-2]) * first + sum(digits[-2::-2]) * second + check) % 10 == 0
 
 
-# What UPS (`receivedBy`) and FedEx (`signedByName`) give as a name if nobody signed; recorded.
+# What UPS (`receivedBy`) and FedEx (`signedByName`) return as the name if nobody signed; recorded.
 _NOBODY = frozenset({"driver release", "driver released", "signature not required", "signature not on file"})
 
 
 def person(name: str | None) -> str | None:
-    """A signatory's name, harmless; None if it says that nobody signed."""
+    """A signatory's name without control characters, or None if nobody signed."""
     is_nobody = " ".join((name or "")[: LONGEST_NAME + 1].split()).strip(".").lower() in {"", *_NOBODY}
     return None if is_nobody else clean(name or "", LONGEST_NAME)
 
 
 def caption(text: str | None) -> str | None:
-    """A place or a status in the carrier's own text, harmless."""
+    """A place or a status in the carrier's own words, without control characters."""
     return clean(text, _LONGEST_LABEL) if text and text.strip() else None
 
 
@@ -245,7 +245,7 @@ def french_day(at: datetime) -> str:
 
 
 def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
-    """An ISO time as aware UTC; without an offset it is of `zone` (none: UTC). None if it cannot be read."""
+    """An ISO time as aware UTC, or None if unreadable. A time without an offset is in `zone` (default UTC)."""
     try:
         return _utc(datetime.fromisoformat((text or "").strip()), zone)
     except (ValueError, OverflowError):
@@ -253,7 +253,7 @@ def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
 
 
 def latest(items: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
-    """The one with the latest time, of several the first; None if there are none."""
+    """The first of the items with the latest time, or None if there are no items."""
     return max(items, key=lambda item: time_of(item) or NEVER, default=None)
 
 
@@ -262,12 +262,12 @@ _HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
 
 
 def parse_french_time(day: str | None, hour: str | None = None) -> datetime | None:
-    """`05.10.2026`, `05/10/26` or an ISO date, and `10:31:00`, in French time, as aware UTC; None if unreadable."""
+    """A day such as `05.10.2026`, `05/10/26` or an ISO date, and an hour such as `10:31:00`, in French time; returned as aware UTC, None if unreadable."""
     try:
         text = (day or "").strip()
         if match := _DAY.fullmatch(text):
             year = int(match["year"])
-            # Two digits are of this century.
+            # Two digits mean this century.
             on = date(year + (2000 if year <= 99 else 0), int(match["month"]), int(match["day"]))  # noqa: PLR2004
         else:
             on = date.fromisoformat(text[:10])
@@ -282,12 +282,12 @@ def _utc(at: datetime, zone: tzinfo | None) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
 
 
-# ---------------------------------------------------------------- several parcels in an answer, and the events of one
+# ---------------------------------------------------------------- several parcels in an answer, and the scans of one parcel
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # These end a parcel's journey: a later acceptance belongs to another parcel with the same number.
 _ENDS = FINAL.keys() | {ParcelStatus.DELIVERED}
-# The latest scan with one of these decides, unless the carrier reports a current status. A cancelled shipment may still move.
+# The latest scan with one of these statuses decides, unless the carrier reports a current status. A canceled shipment may still move.
 _DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
 # The carrier has the parcel.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
@@ -297,11 +297,11 @@ _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, Parce
 class Scan:
     """An event of a parcel, or its current status. Texts are the carrier's own."""
 
-    status: ParcelStatus | None  # None: the carrier's table does not have the code
+    status: ParcelStatus | None  # None: the code is not in the carrier's table
     at: datetime | None = None  # aware UTC
     code: str | None = None
     label: str | None = None
-    body: Any = field(default=None, repr=False)  # this part of the answer, for facts that few carriers give
+    body: Any = field(default=None, repr=False)  # this part of the answer, for facts that few carriers report
 
     @classmethod
     def of(
@@ -314,7 +314,7 @@ class Scan:
         *,
         by_label: bool = False,
     ) -> "Scan":
-        """An event with a code of the carrier's table. `by_label`: a label that tells of a return counts more."""
+        """An event with a code of the carrier's table. `by_label`: a label that says the parcel went back overrides the code."""
         status = table.get(code or "")
         if by_label and turns_back(label) and status is not ParcelStatus.RETURNED:
             is_end = status is ParcelStatus.DELIVERED
@@ -324,14 +324,14 @@ class Scan:
 
 @dataclass(frozen=True, kw_only=True)
 class Shipment:
-    """What an answer says about one parcel."""
+    """One parcel in an answer."""
 
-    # All its numbers in the answer: its own, those of its pieces, and others that the carrier documents.
+    # All its numbers in the answer: its own, those of its pieces, and others that the carrier's documentation names.
     numbers: tuple[str, ...] = ()
-    scans: tuple[Scan, ...] = ()  # the oldest first
+    scans: tuple[Scan, ...] = ()  # oldest first
     # The current status, if the carrier reports one: it takes precedence over the latest scan.
     present: Scan | None = None
-    is_return: bool = False  # the carrier marks it as a return to its sender
+    is_return: bool = False  # the carrier marks it as a return to the sender
     body: Any = field(default=None, repr=False)
 
     @property
@@ -343,25 +343,25 @@ class Shipment:
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    scan: Scan  # the one that decided
-    scans: Sequence[Scan]  # all delivery scans of this parcel, the latest first
+    scan: Scan  # the scan that decided
+    scans: Sequence[Scan]  # all delivery scans of this parcel, latest first
     shipment: Shipment
 
     def delivery(
         self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
     ) -> Delivery:
-        """What there is to know of it: texts as the carrier wrote them, and its time, if it is not that of the scan."""
+        """What is known about the delivery. `at`: its time, if the scan's is not the right one."""
         label = caption(self.scan.label)
         return Delivery(at or self.scan.at, person(signatory), place=caption(place), label=label)
 
 
-# GeoPost numbers have 14 digits, which its carriers write with or without a check character: asked about the 14 digits of a
-# Chronopost parcel, La Poste answers with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
+# GeoPost numbers have 14 digits. Its carriers write them with or without a check character: La Poste answers a request for
+# the 14 digits of a Chronopost parcel with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
 _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
 def same_number(number: str, other: str) -> bool:
-    """Tell whether two texts are the same number, apart from leading zeros, case, blanks and GeoPost's check character."""
+    """Tell whether two texts are the same number, ignoring leading zeros, case, blanks and GeoPost's check character."""
     short, long = sorted((_tidy(number), _tidy(other)), key=len)
     is_checked = _WITH_CHECK_CHARACTER.fullmatch(long) is not None
     return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)
@@ -374,9 +374,9 @@ def _tidy(number: str) -> str:
 def group_by_number(
     numbers: Sequence[str], items: Iterable[Any], numbers_of: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
-    """Group the items of an answer by the number that each is about; leave out items about other numbers.
+    """Group the items of an answer by the number that each one is about. Items about other numbers are dropped.
 
-    `numbers_of`: the numbers in an item, the most reliable first. If only one number was asked, items without a number belong
+    `numbers_of`: the numbers in an item, most reliable first. If `numbers` has only one entry, items without a number belong
     to it.
     """
     exact = {_tidy(number): number for number in numbers}
@@ -414,11 +414,11 @@ def handover(
     answer: Response,
     table: Mapping[str, ParcelStatus],
 ) -> Handover | Failure:
-    """The delivery of the parcel with this number to its recipient, or why the answer shows none.
+    """The delivery of the parcel with this number to its recipient, or why the answer shows no such delivery.
 
-    `shipments`: all in the answer of the carrier called `name`. The newest with the number counts; if none has it, the newest
-    without any number. A delivery after the parcel turned back went to its sender. A partial delivery does not count. A
-    delivery before the acceptance belongs to another parcel with the same number.
+    `name`: the carrier's. `shipments`: all in the answer. The newest with the number counts, or else the newest without any
+    number. A delivery after the parcel turned back went to its sender. A partial delivery does not count. A delivery before
+    the acceptance belongs to an earlier parcel with the same number.
     """
     ours = [parcel for parcel in shipments if any(same_number(number, other) for other in parcel.numbers)]
     unnumbered = [parcel for parcel in shipments if not parcel.numbers]
@@ -441,10 +441,10 @@ def handover(
 
 
 def current_way(scans: Collection[Scan]) -> list[Scan]:
-    """The scans of the parcel that has the number now, ordered by time; a scan without a time keeps its place.
+    """The scans of the parcel that has the number now, in order of time. A scan without a time keeps its position.
 
-    They start at the last acceptance after another parcel's end, or at the last scan after a gap so long that the carrier must
-    have reused the number.
+    They start at the last acceptance after the end of an earlier parcel, or after the last gap that is so long that the carrier
+    must have reused the number.
     """
     by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
     ordered = [next(by_time) if scan.at else scan for scan in scans]
@@ -462,34 +462,34 @@ def current_way(scans: Collection[Scan]) -> list[Scan]:
 
 
 def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
-    """The scan, or the current status, that says where the parcel is now. `scans`: see `current_way`."""
+    """The scan or the current status that says where the parcel is now. `scans`: the result of `current_way`."""
     decisive = [scan for scan in scans if scan.status in _DECISIVE] or scans
     last = decisive[-1] if decisive else Scan(status=None)
     if shipment.present is None:
         return last
-    # A current status "delivered" may belong to the earlier parcel, whose scans were left out.
+    # A current status "delivered" may belong to the earlier parcel, whose scans were dropped.
     is_ended = shipment.present.status is ParcelStatus.DELIVERED and len(scans) < len(shipment.scans)
     is_of_another = is_ended and last.status is not ParcelStatus.DELIVERED
     return last if is_of_another else shipment.present
 
 
-# ---------------------------------------------------------------- returns, by the words of an event
+# ---------------------------------------------------------------- returns, detected by the label of an event
 
-# Words of events of a return to the sender. English, French and German: wordings of DHL in public clients (mmetten/ha-dhl and
-# the gem `dhl-tracking`), of simulators and of labels. Spanish, Italian and Dutch are inferred.
+# Labels of events for a return to the sender. English, French and German: from DHL labels in public clients (mmetten/ha-dhl
+# and the gem `dhl-tracking`), simulators and shipping labels. Spanish, Italian and Dutch are inferred.
 _TURNED_BACK_TEXTS = (
     r"\breturn(?:s|ed|ing)?\b.{0,40}\b(?:sender|shipper|consignor)\b",
     r"\b(?:delivered|handed over|given back) to (?:(?:the|its) )?(?:original )?(?:sender|shipper|consignor)\b",
     r"\b(?:retour\w*|renvoy\w*|reexpedi\w*)\b.{0,40}\bexpediteur\b",
     r"\b(?:livree?|remise?|rendue?|distribuee?) a (?:l'|l’|son )expediteur\b",
     r"\bzuruck\w*\b.{0,40}\babsender\b|\babsender\b.{0,20}\bzuruck|\brucksendung\b"
-    r"|(?<!zentrum )\bzuruckge(?:sandt|sendet|schickt)\b",  # a damaged parcel goes back to a Paketzentrum, too
+    r"|(?<!zentrum )\bzuruckge(?:sandt|sendet|schickt)\b",  # a damaged parcel also goes back, to a Paketzentrum
     r"\b(?:dem|den|zum) absender (?:zugestellt|ubergeben|ausgehandigt)\b",
     r"\b(?:devuel\w*|devoluci\w*|retorn\w*)\b.{0,40}\bremitente\b|\bentregad[oa] al remitente\b",
     r"\b(?:restitu\w*|reso|resa|ritorn\w*|rispedi\w*|rinvia\w*)\b.{0,40}\bmittente\b|\bconsegnat[oa] al mittente\b",
     r"\b(?:retour\w*|terug\w*|geretourneerd)\b.{0,40}\bafzender\b|\bafzender\b.{0,20}\b(?:terug|geretourneerd)",
 )
-# A condition ("returned to the sender unless …") announces a return: none has happened.
+# A condition ("returned to the sender unless …") announces a return that has not happened.
 _CONDITION = (
     r"\b(?:if|unless|otherwise|si|s['’]il|sinon|falls|wenn|sonst|andernfalls|se non|altrimenti|indien)\b"
 )
@@ -497,6 +497,6 @@ _READ_OF_TEXTS = 300  # characters
 
 
 def turns_back(words: str | None) -> bool:
-    """Tell whether the words of an event say that the parcel goes, or has gone, back to its sender."""
+    """Tell whether the label of an event says that the parcel is going, or has gone, back to its sender."""
     text = plain((words or "")[:_READ_OF_TEXTS])
     return any(re.search(pattern, text) for pattern in _TURNED_BACK_TEXTS) and not re.search(_CONDITION, text)

@@ -1,7 +1,7 @@
-"""HTTP: one call with its limits, and the session in which a carrier's client makes the calls of a fetch.
+"""Bounded HTTP calls, and the session in which a client makes the calls of a fetch.
 
-A call has time-outs, a deadline for the whole answer, a cap on its size, and no redirects. The libraries never repeat it:
-each call takes a unit of the carrier's quota first, and only the session knows of quotas.
+A call has timeouts, a deadline and a size limit for the whole answer, and follows no redirects. The libraries never
+repeat a call: each call must first consume a unit of the carrier's quota, which only the session can do.
 """
 
 import http.client
@@ -27,7 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ProtocolError
 
-from recours.carriers.answers import french_day, out_of_order
+from recours.carriers.answers import french_day, unavailable
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
 from recours.core.errors import MACHINE_FAULTS, RAISE_FILE_LIMIT, RunError
@@ -38,32 +38,32 @@ from recours.runs.ports import Clock, Reservation
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
-_CONNECTIONS = 100  # kept open; more than any run calls one carrier at once
+_CONNECTIONS = 100  # kept open; more than any run uses for one carrier at the same time
 _MOST_ORIGINS = 20
 _HEADERS = dict(default_headers())
 
-# Of an answer with an odd header it logs the URL, whose query may be a secret: a password, or a signature.
+# urllib3 logs the URL of an answer with malformed headers, and the query may contain a password or a signature.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):
-    """No answer to parse. The text is a phrase for people that goes after the carrier's name."""
+    """There is no answer to parse. The text is a phrase for people that follows the carrier's name."""
 
     key: Sentence
 
 
 class NotSentError(HttpError):
-    """No connection could be made: certainly nothing was sent."""
+    """The connection failed, so nothing was sent."""
 
     key = Sentence.UNREACHABLE
 
 
 class UnresolvedError(NotSentError):
-    """The name of the carrier's server leads nowhere."""
+    """The carrier's host name could not be resolved."""
 
 
 class MachineError(NotSentError):
-    """This machine has no file or no memory left for a connection: the carrier was not even tried."""
+    """This machine has too few file descriptors or too little memory to connect. The carrier is not at fault."""
 
 
 class UntrustedServerError(NotSentError):
@@ -81,25 +81,25 @@ class BrokenAnswerError(HttpError):
 
 
 class UnacceptableAnswerError(HttpError):
-    """An answer came that no carrier should give: too large, wrongly encoded, a redirect."""
+    """An answer that no carrier should give: too large, wrongly encoded, or a redirect."""
 
     key = Sentence.ANSWER_UNREADABLE
 
 
 class Sender(Protocol):
-    """What makes a call: `Http`, or something in its place."""
+    """Sends requests: `Http`, or a substitute in tests and simulations."""
 
     def send(self, request: Request) -> Response:
-        """Send it once. Raises HttpError."""
+        """Send the request once. Raises HttpError."""
 
 
 class Http:
-    """Calls to one base URL, with a connection for each that is under way. No cookies are kept."""
+    """Makes calls to one base URL, with one connection per call in progress. Stores no cookies."""
 
     def __init__(
         self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
     ) -> None:
-        """All times in seconds. `replaced`: the base URL stands for every address. Connects nowhere yet."""
+        """Connect only when the first request is sent. Times are in seconds. `replaced`: send every request to `base_url`."""
         self.base_url = base_url
         self._replaced = replaced
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
@@ -109,19 +109,19 @@ class Http:
         self._routes: dict[str, _Route] = {}  # by origin
 
     def send(self, request: Request) -> Response:
-        """Send it once. Raises NotSentError, TimedOutError, BrokenAnswerError or UnacceptableAnswerError."""
+        """Send the request once. Raises NotSentError, TimedOutError, BrokenAnswerError or UnacceptableAnswerError."""
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
         if len(self._routes) > _MOST_ORIGINS:
-            # Answers may link to ever new hosts, and each would keep a connection.
+            # Answers may keep linking to new hosts, and each host would keep a connection open.
             self._routes.clear()
         try:
             for header in request.headers.items():
-                # http.client lets a value of several lines through if the next ones are indented.
+                # http.client accepts a value with several lines if the later lines are indented.
                 check_header_validity(header)
             route = self._routes.get(origin) or self._routes.setdefault(origin, self._route_to(origin))
-            # By the pool: a session of requests would keep cookies and look for passwords in a .netrc file.
+            # The pool is used directly because a requests session stores cookies and reads passwords from .netrc.
             answer = route.pool.urlopen(
                 request.method,
                 route.prefix + request.path,
@@ -134,14 +134,14 @@ class Http:
                 preload_content=False,
             )
             with closing(answer):
-                if 300 <= answer.status < 400:  # noqa: PLR2004 (the redirects)
+                if 300 <= answer.status < 400:  # noqa: PLR2004 (redirects)
                     raise UnacceptableAnswerError("answered with a redirect, which is not followed")
                 return Response(answer.status, answer.headers, _whole(answer, deadline))
         except (HTTPError, OSError, ValueError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
 
     def _route_to(self, origin: str) -> "_Route":
-        adapter: Any = self._adapter  # not all of it has types
+        adapter: Any = self._adapter  # only partly typed
         prepared = requests.Request("GET", origin).prepare()
         proxies = get_environ_proxies(origin)
         pool = adapter.get_connection_with_tls_context(prepared, self._verify, proxies)
@@ -151,14 +151,14 @@ class Http:
 
 @dataclass(frozen=True)
 class _Route:
-    """The way to an origin: its connections, or those to the proxy that the environment names for it."""
+    """The connections to an origin, or to the proxy that the environment sets for it."""
 
     pool: HTTPConnectionPool
-    prefix: str  # of each path: a path, or for a proxy the whole origin
+    prefix: str  # put before each path: the path of the base URL, or the whole origin if there is a proxy
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body, decompressed. Read piece by piece, against the clock and the cap."""
+    """Read the decompressed body piece by piece, within the deadline and the size limit."""
     pieces: list[bytes] = []
     size = 0
     while piece := raw.read1(_PIECE, decode_content=True):
@@ -172,7 +172,7 @@ def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 
 
 def _translated(error: Exception, *, connected: bool) -> HttpError:
-    """What a library's exception means for the unit of quota and for the claim."""
+    """Translate a library's exception into one that says whether the request was sent."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
@@ -194,9 +194,9 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
 
 
 def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
-    """Why no connection could be made. `chain`: an exception, and what led to it."""
+    """The reason why no connection could be made. `chain`: the exception and its causes."""
     if any(isinstance(cause, OSError) and cause.errno in MACHINE_FAULTS for cause in chain):
-        return MachineError("could not be reached: this machine has no file or no memory left")
+        return MachineError("could not be reached because this machine is out of file descriptors or memory")
     if any("CERTIFICATE" in str(cause).upper() for cause in chain):
         return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
     is_unresolved = any(isinstance(cause, NameResolutionError) for cause in chain)
@@ -204,17 +204,17 @@ def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
     return kind("could not be reached: no connection could be made")
 
 
-# ---------------------------------------------------------------- a deadline for every byte, the header's too
+# ---------------------------------------------------------------- one deadline for headers and body
 
-# Of the call that a thread is making: its deadline (monotonic seconds), and whether it has a connection.
+# Per thread, for the current call: its deadline (monotonic seconds), and whether it is connected.
 _call = threading.local()
 
 
 class _AgainstTheClock(io.RawIOBase):
-    """What a socket gives, each piece with the time that is left as its time-out.
+    """Reads from a socket with the remaining time as the timeout of each read.
 
-    The time-outs of requests count anew for every piece, so that a server which sends a byte a second keeps a call
-    for ever.
+    requests restarts its timeout for every piece, so a server that sends one byte per second could keep a call going
+    forever.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -225,7 +225,7 @@ class _AgainstTheClock(io.RawIOBase):
         self._piece_s = sock.gettimeout()
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """What http.client asks a socket for, to read an answer from."""
+        """The method through which http.client reads an answer."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -234,7 +234,7 @@ class _AgainstTheClock(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
-            raise TimeoutError("the deadline of the call has passed")
+            raise TimeoutError("the call's deadline has passed")
         if self._piece_s is None or seconds < self._piece_s:
             self._socket.settimeout(seconds)
         return self._raw.readinto(buffer)
@@ -245,23 +245,23 @@ class _AgainstTheClock(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """An answer that must be here by the deadline of the call, a proxy's answer to CONNECT too."""
+    """An answer that must arrive before the call's deadline. This includes a proxy's answer to CONNECT."""
 
     def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
-        timed: Any = _AgainstTheClock(sock, _call.deadline)  # for a socket: it is asked for makefile() only
+        timed: Any = _AgainstTheClock(sock, _call.deadline)  # only makefile() is used
         super().__init__(timed, *args, **named)
 
     def begin(self) -> None:
-        """Read the head of the answer, whatever comes before it: http.client passes over 100 only."""
+        """Read the head of the answer after any interim answers. http.client itself skips only status 100."""
         super().begin()
-        while 100 < self.status < 200:  # noqa: PLR2004 (early hints, and others that are no answer)
+        while 100 < self.status < 200:  # noqa: PLR2004 (early hints and other interim answers)
             unread: Any = None
             self.headers = self.msg = unread
             super().begin()
 
 
 class _WatchedHttp(HTTPConnection):
-    """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
+    """A connection that records when it is established, because something may have been sent from then on."""
 
     response_class = _TimedResponse
     _gathered: list[bytes] | None = None
@@ -271,7 +271,7 @@ class _WatchedHttp(HTTPConnection):
         _call.connected = True
 
     def request(self, *args: Any, **named: Any) -> None:
-        """Send head and body as one: a carrier never gets half a request of a process that is killed in between."""
+        """Send head and body together, so that a process killed in between never sends half a request."""
         _call.connected = _call.connected or self.sock is not None
         pieces: list[bytes] = []
         self._gathered = pieces
@@ -304,7 +304,7 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """That of requests, with connections that are watched, directly and through a proxy."""
+    """The adapter of requests with our own connections, both direct and through a proxy."""
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
@@ -318,17 +318,17 @@ class _Adapter(HTTPAdapter):
 
 # ---------------------------------------------------------------- the calls of a fetch
 
-# One repeat, a few seconds later: hours and days belong to the backoff.
+# One repeat a few seconds later. The backoff covers hours and days.
 TRIES = 2
 _LONGEST_PAUSE_S = 4.0
-# A gateway that asks for no more than this is waited for by the repeat; one that asks for more is left alone by all.
+# If a gateway asks for no more than this, the repeat waits for it. If it asks for more, no run calls it in the meantime.
 _LONGEST_ASKED_S = 10.0
 _OK = 200
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
 
 class _PassingError(Exception):
-    """A failure that a repeat within seconds may get over. `wait_s`: the least that it is to come after."""
+    """A failure that a repeat within seconds may solve. `wait_s`: the minimum wait before the repeat."""
 
     def __init__(self, failure: Failure, wait_s: float = 0.0) -> None:
         self.failure = failure
@@ -342,24 +342,24 @@ class HttpSession:
     _http: Sender
     _clock: Clock
     _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the carrier's sign to wait
-    calls: int = 0  # that were sent, as far as can be known
-    unsent: int = 0  # that could not connect
-    accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
-    delivery: Delivery | None = None  # of the parcel, as far as it was learnt
-    last: Capability | None = None  # what the last call was for
-    earliest: datetime | None = None  # a delivery before it is another parcel's
-    repeats: bool = True  # whether a call that was sent is made once more if the network or a gateway fails
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # is it a request to wait?
+    calls: int = 0  # sent, as far as can be known
+    unsent: int = 0  # calls that could not connect
+    accepted: set[Capability] = field(default_factory=set)  # capabilities that answers accepted
+    delivery: Delivery | None = None  # of the parcel, once known
+    last: Capability | None = None  # the purpose of the last call
+    earliest: datetime | None = None  # an earlier delivery belongs to another parcel
+    repeats: bool = True  # whether to repeat a sent call once if the network or a gateway fails
 
     def delivery_known(self, delivery: Delivery) -> None:
         at = delivery.latest
         if at and self.earliest and at < self.earliest:
-            # The answer itself was good.
+            # The answer itself was valid, so its status is 200.
             raise CallError(Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK))
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        # Without a call, the answer is of a tracking call that several fetches share.
+        # If this fetch has made no call, the answer is from a tracking call that several fetches share.
         self.accepted.add(self.last or Capability.TRACKING)
 
     def now(self) -> datetime:
@@ -369,7 +369,7 @@ class HttpSession:
         self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
     def call(self, capability: Capability, request: Request) -> Response:
-        """Send the request, once more if the network or a gateway failed (see `repeats`). Raises CallError."""
+        """Send the request, and repeat it once if the network or a gateway fails (see `repeats`). Raises CallError."""
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._wait_s,
@@ -393,7 +393,7 @@ class HttpSession:
         try:
             self._reservation.consume(capability)
         except CallError:
-            if failed:  # no unit for a repeat: the first failure stands
+            if failed:  # no unit left for a repeat: report the first failure
                 raise CallError(failed[-1]) from None
             raise
         try:
@@ -413,15 +413,15 @@ class HttpSession:
                 )
             )
         if answer.status in _PASSING_STATUSES:
-            raise self._out_of_order(answer, failed)
+            raise self._unavailable(answer, failed)
         return answer
 
-    def _out_of_order(self, answer: Response, failed: list[Failure]) -> Exception:
+    def _unavailable(self, answer: Response, failed: list[Failure]) -> Exception:
         now = self._clock.now()
         retry_at = parse_retry_after(answer.headers.get("Retry-After"), now)
         wait_s = (retry_at - now).total_seconds() if retry_at else 0.0
         is_short = wait_s <= _LONGEST_ASKED_S
-        failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else retry_at)
+        failure = replace(unavailable(self._name, answer), retry_at=None if is_short else retry_at)
         failed.append(failure)
         return _PassingError(failure, wait_s) if is_short and self.repeats else CallError(failure)
 
@@ -443,7 +443,7 @@ class HttpSession:
 
 
 def parse_retry_after(text: str | None, now: datetime) -> datetime | None:
-    """Seconds, or an HTTP date; None if the carrier named no time that can be read."""
+    """The time in a Retry-After header (seconds or an HTTP date), or None if it cannot be read."""
     text = (text or "").strip()
     if text.isascii() and text.isdigit():
         return now + timedelta(seconds=min(int(text[:9]), 10**8))

@@ -1,4 +1,4 @@
-"""JSON of carriers, read and written; errors among it."""
+"""Reads and writes the carriers' JSON, including their errors."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from recours.carriers.message import Request, Response
 from recours.core.text import plain
 
-_DEEPEST = 500  # levels: about half of what json reads; no carrier's answer has twenty
-# What is parsed of an answer. Real ones have some thousand values; an empty list costs thirty times the three bytes that
-# it is sent in, and while millions of them are made no other thread of the run goes on, nor is a signal heard.
+_DEEPEST = 500  # levels: about half of what json can read; no carrier's answer has twenty
+# Larger answers are not parsed. Real answers have a few thousand values. An empty list needs thirty times the memory of
+# its three bytes, and while Python creates millions of them, no other thread runs and no signal is handled.
 MOST_VALUES = 200_000
-_BEFORE_VALUES = (b"[", b"{", b",")  # also in texts, where they are few
+_BEFORE_VALUES = (b"[", b"{", b",")  # the few inside strings are counted too
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def tree(body: bytes) -> Any:
-    """The tree of an answer; None if it is not well-formed, nested too deeply, or of more values than any answer needs."""
-    # Looked at first: at the bottom of a recursion that fails, whatever else Python does just then fails with it.
+    """The parsed body, or None if it is malformed, nested too deeply or has too many values."""
+    # Check the depth before parsing: when the recursion limit is hit, anything else Python does at that moment fails too.
     if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES or _is_too_deep(body):
         return None
     try:
@@ -43,7 +43,7 @@ def _is_too_deep(body: bytes) -> bool:
 
 
 def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> Request:
-    """A POST of JSON; more headers, or others, as given."""
+    """A POST request with a JSON body. `headers` are added to the usual ones or replace them."""
     usual = {"Content-Type": "application/json", "Accept": "application/json"}
     return Request(
         "POST", path, usual | dict(headers or {}), json.dumps(content, separators=(",", ":")).encode()
@@ -51,7 +51,7 @@ def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> R
 
 
 def at(tree: Any, *path: str | int) -> Any:
-    """What lies at the end of the path of names and places; None if the way does not exist, whatever lies in it."""
+    """The value at the end of a path of keys and indexes, or None if the path does not exist."""
     for step in path:
         if isinstance(step, str):
             tree = tree.get(step) if isinstance(tree, dict) else None
@@ -61,7 +61,7 @@ def at(tree: Any, *path: str | int) -> Any:
 
 
 def items(tree: Any, *path: str | int) -> list[Any]:
-    """The list at the end of the path; a single object counts as a list of one; else none."""
+    """The list at the end of the path. A single object counts as a list of one; anything else as an empty list."""
     value = at(tree, *path)
     if isinstance(value, dict):
         return [value]
@@ -69,7 +69,7 @@ def items(tree: Any, *path: str | int) -> list[Any]:
 
 
 def text(tree: Any, *path: str | int) -> str | None:
-    """The text at the end of the path without blanks around it, or a number as text; None if there is none."""
+    """The stripped text at the end of the path (numbers as text), or None."""
     value = at(tree, *path)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
@@ -77,7 +77,7 @@ def text(tree: Any, *path: str | int) -> str | None:
 
 
 def first_text(tree: Any, *paths: str) -> str | None:
-    """The first text at one of these paths, such as `errors.message`, if any; of a list the first item counts."""
+    """The first text found at these paths, such as `errors.message`. The first item of a list is used."""
     for path in paths:
         value = tree
         for name in path.split("."):
@@ -90,22 +90,22 @@ def first_text(tree: Any, *paths: str) -> str | None:
 # ---------------------------------------------------------------- errors as application/problem+json
 
 
-_READ_OF_TEXTS = 2000  # signs
+_READ_OF_TEXTS = 2000  # characters
 _READ_OF_DETAILS = 20
 
 
 class ProblemJson(NamedTuple):
-    """What an error says. `text`: all of it in lower case without accents, to look for what it is about."""
+    """The texts of an error. `text`: all of them in lower case without accents, for searching."""
 
     carrier_text: str | None = None
     text: str = ""
 
 
 def problem_of(answer: Response) -> ProblemJson:
-    """Read an error; nothing is said by an answer that is none.
+    """Read an error. The result is empty if the answer is not an error in this format.
 
-    Not read: `instance`, which repeats the request and so names every field of it, and `status`, which is a text at
-    MyDHL and a number at Unified, and tells nothing that HTTP does not.
+    Two fields are ignored: `instance`, because it repeats the request and so contains every field name, and `status`
+    (a text at MyDHL, a number at Unified), because it repeats the HTTP status.
     """
     problem = tree(answer.body)
     details = at(problem, "additionalDetails")

@@ -1,7 +1,7 @@
-"""Proofs that a carrier's answer links to.
+"""Fetches proofs that a carrier's answer links to.
 
-The address of a link is text from outside. It is fetched only over https, only from the carrier's own hosts and without our
-account. A redirect is not followed, and the size and the time of an answer are bounded as those of any call.
+Links are untrusted input. They are fetched only over https, only from the carrier's own hosts, and without our credentials.
+Redirects are not followed, and the usual limits on the size and duration of an answer apply.
 """
 
 import re
@@ -27,14 +27,14 @@ _HTTPS = 443
 
 
 class LinkClient(Client):
-    """A carrier whose tracking links to the proofs. The delivery that `track` gives has the links as its hints."""
+    """A carrier whose tracking links to the proofs. `track` returns the links in the delivery's `hints`."""
 
-    # The fields of an answer that hold a link, the better one first, and what each leads to.
+    # The fields of an answer that contain a link, best first, with the kind of evidence that each leads to.
     links: ClassVar[Mapping[str, EvidenceKind]]
-    hosts: ClassVar[re.Pattern[str]]  # those that may be asked
+    hosts: ClassVar[re.Pattern[str]]  # hosts that may be called
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """Track, whether the delivery is known or not: links do not last."""
+        """Track even if the delivery is known, because links expire."""
         tracked = self.track(number, session)
         self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
@@ -48,15 +48,15 @@ class LinkClient(Client):
 
     @abstractmethod
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """What a delivery without a link means."""
+        """The failure to report if a delivery has no link."""
 
     def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """What is behind the links that may be followed, or why there is nothing. Raises CallError."""
+        """The documents behind the links that may be followed, or why there are none. Raises CallError."""
         urls = {name: delivery.hints[name] for name in self.links if name in delivery.hints}
         requests = {name: request for name, url in urls.items() if (request := link_request(url, self.hosts))}
         if not requests:
             key = Sentence.PROOF_LINK_EMPTY if urls else self.without_link(delivery, session.now())
-            detail = "it leads elsewhere, so it was not followed" if urls else ""
+            detail = "the link leads to another host, so it was not followed" if urls else ""
             return Failure.of(key, self.spec.name, None, HTTPStatus.OK, detail=detail)
         name, *other_names = requests
         outcome = self._document(name, delivery, _followed(requests[name], self.spec.name, session))
@@ -76,8 +76,8 @@ class LinkClient(Client):
 
 
 def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
-    """A request for what a carrier links to; None for a link that leads elsewhere than to its hosts."""
-    # Blanks, control characters and backslashes are read in more than one way.
+    """A request for a carrier's link, or None if the link leads to a host that is not the carrier's."""
+    # Parsers disagree on blanks, control characters and backslashes.
     if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:
@@ -96,16 +96,16 @@ def _followed(request: Request, name: str, session: CarrierSession) -> Response 
     try:
         return session.call(Capability.POD, request)
     except CallError as failed:
-        # An answer came that cannot be one, such as a redirect to a login.
+        # The answer cannot be a document; it may be a redirect to a login page.
         is_no_answer = failed.failure.kind is ErrorKind.BAD_RESPONSE
-        # Names are resolved, since the tracking was just asked: the one of the link leads nowhere.
+        # The tracking call has just succeeded, so DNS works: the host in the link does not exist.
         if not is_no_answer and failed.failure.resolved:
             raise
         return Failure.of(Sentence.PROOF_LINK_EMPTY, name, None, failed.failure.http_status)
 
 
 def _with_further(outcome: Outcome, further: Outcome) -> Outcome:
-    """The pieces of both; if the first link gave no document, what the further one gave."""
+    """The pieces of both outcomes, or the further outcome if the first link led to no document."""
     if isinstance(outcome, Retrieved):
         return outcome.with_pieces_of(further)
     return further if isinstance(further, Retrieved) else outcome

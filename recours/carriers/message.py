@@ -1,4 +1,4 @@
-"""What is sent to a carrier, what comes back, and who says it: a carrier's client over a session."""
+"""Requests to carriers, their responses, and the session through which a client makes calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from recours.core.quota import Capability
 
 @dataclass(frozen=True)
 class Request:
-    """A call to a carrier: `path` begins with a slash; the body is sent as it is.
+    """A call to a carrier. `path` starts with a slash; the body is sent unchanged.
 
-    `origin` (https://host) is for the rare call that goes elsewhere than to the carrier's base URL; a base URL that a
-    person has set stands for that too.
+    `origin` (https://host) is for the rare call to a host other than the carrier's base URL. If the operator has set the
+    base URL, it replaces `origin` too.
     """
 
     method: str
-    path: str = field(repr=False)  # a query may hold a password
+    path: str = field(repr=False)  # the query may contain a password
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     origin: str = ""
@@ -28,7 +28,7 @@ class Request:
 @dataclass(frozen=True)
 class Response:
     status: int
-    headers: Mapping[str, str]  # found whatever the case of the name
+    headers: Mapping[str, str]  # names are case-insensitive
     body: bytes = field(repr=False)
 
     @property
@@ -41,28 +41,28 @@ class Response:
 
 
 class Wait(NamedTuple):
-    """A carrier asks us to wait. `until` is aware UTC; None: it named no time."""
+    """The carrier asks us to wait. `until` is aware UTC, or None if the carrier gave no time."""
 
     until: datetime | None = None
 
 
 class CarrierSession(Protocol):
-    """How a carrier's client speaks to it: every call takes its unit of quota first."""
+    """How a client makes calls. Each call first consumes a unit of the carrier's quota."""
 
     def now(self) -> datetime:
         """Aware UTC."""
 
     def call(self, capability: Capability, request: Request) -> Response:
-        """Send the request. Raises CallError if no answer to parse came."""
+        """Send the request. Raises CallError if there is no answer to parse."""
 
     def pause(self) -> None:
-        """Wait the few seconds after which a call may be repeated."""
+        """Sleep for the few seconds before a call may be repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
-        """Called by the client when it knows that the parcel is delivered: a later failure keeps it.
+        """Store the delivery as soon as the client knows that the parcel is delivered. A later failure does not discard it.
 
-        Raises CallError if the delivery is too old to be the claim's: carriers use their numbers again.
+        Raises CallError if the delivery is too old to belong to the claim, because carriers reuse their numbers.
         """
 
     def credentials_accepted(self) -> None:
-        """Called by the client when an answer shows that our account was accepted."""
+        """Record that an answer shows that the carrier accepted our account."""

@@ -1,4 +1,4 @@
-"""OAuth2: one token for all threads of a process, fetched once, and renewed once when it is refused."""
+"""OAuth 2.0 tokens. All threads of a process share one token; if a call rejects it, it is renewed once."""
 
 import base64
 import threading
@@ -18,33 +18,32 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 
-# A token is renewed before its end, so that none ends under way.
+# Tokens are renewed early so that none expires during a call.
 _EARLY = timedelta(minutes=2)
 _USUAL_LIFE_S = 3600
 _LONGEST_LIFE = timedelta(days=1)
-_REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
-# What UPS says, of this call too, to an account whose credentials are right.
+_REFUSALS = frozenset({400, 401, 403})  # of the token call, which is not about a parcel
+# UPS sends this text, in answer to this call too, to accounts whose credentials are correct.
 _BLOCKED = "blocked merchant"
 
-_Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
+_Use = tuple[str, Capability]  # a token and the capability it is used for
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenService:
-    """Where a carrier gives tokens, for what, and how its calls show them."""
+    """How to request a carrier's tokens and how its calls send them."""
 
     path: str
-    origin: str = ""  # https://host, where that is not the carrier's base URL
-    has_account_in_form: bool = False  # else it goes by Basic authentication
-    # The setting that holds one, which the account's owner got; "": the account alone is enough.
+    origin: str = ""  # https://host, if it is not the carrier's base URL
+    has_account_in_form: bool = False  # otherwise Basic authentication is used
+    # The setting with the refresh token that the account's owner obtained. Empty: none is needed.
     refresh_token: str = ""
     header: str = "Authorization"
     scheme: str = "Bearer "
-    # The statuses of a call whose token is not good.
+    # The HTTP statuses of a call whose token is not accepted.
     refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
 
     def request(self, settings: Mapping[str, str], user: str, password: str) -> Request:
-        """The request for a token."""
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         fields = {"grant_type": "client_credentials"}
         if self.refresh_token:
@@ -59,42 +58,43 @@ class TokenService:
 @dataclass(frozen=True)
 class AccessToken:
     text: str = field(repr=False)
-    until: datetime  # when it is to be renewed: a while before its end
+    until: datetime  # when to renew it, some time before it expires
 
     def serves(self, now: datetime, refused: _Use | None = None) -> bool:
-        """Tell whether it still holds, and is not the one that a call refused."""
+        """Tell whether the token is still valid and is not the one that a call refused."""
         return now < self.until and (refused is None or refused[0] != self.text)
 
 
 @dataclass(eq=False)
 class Tokens:
-    """The token of one account, for all threads of a process."""
+    """The token of one account, shared by all threads of a process."""
 
     _name: str  # the carrier's
     _service: TokenService
     _request: Request  # for a token
     _token: AccessToken | None = field(default=None, repr=False)
-    # The newest first: calls with older ones may be under way.
+    # Newest first. Calls with older tokens may still be in progress.
     _recent: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
-    _tries: int = 0  # token calls that ended, well or not
-    _failed: Failure | None = None  # how the last one ended
-    # Tokens with the call for whose refusal they were fetched, until such a call accepts them.
+    _finished_calls: int = 0  # token calls, whether they succeeded or failed
+    _failed: Failure | None = None  # the failure of the last token call
+    # Tokens fetched because a call refused the previous one, until a call with the same capability accepts the new one.
     _in_vain: set[_Use] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        """The token call that the next fetch needs, if it does."""
+        """The token call, if the next fetch needs one."""
         is_valid = self._token is not None and self._token.serves(now)
         return {} if is_valid else {Capability.TOKEN: 1}
 
     def secrets(self) -> tuple[str, ...]:
-        """The tokens that answers may repeat: the one in use, and those before."""
+        """The tokens that answers may repeat: the current one and its predecessors."""
         return tuple(self._recent)
 
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
-        """Send a request with the token; with another one if that is refused. Raises CallError.
+        """Send a request with the token, and again with a new token if the first is refused. Raises CallError.
 
-        A call that refused a new token too has another reason: while that one holds, it brings no more of them.
+        If a call refuses a new token too, the token is not the reason: no more tokens are fetched for that capability until
+        this one expires.
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)
@@ -112,12 +112,12 @@ class Tokens:
         return answer
 
     def _current(self, session: CarrierSession, refused: _Use | None = None) -> str:
-        """A token other than one that a call refused. Of the threads that need one, one asks; the others share what comes of it."""
-        tries = self._tries
+        """A token other than the refused one. One of the waiting threads fetches it; the others share the result."""
+        finished_calls = self._finished_calls
         with self._lock:
             if self._token is not None and self._token.serves(session.now(), refused):
                 return self._token.text
-            if self._tries != tries and self._failed is not None:
+            if self._finished_calls != finished_calls and self._failed is not None:
                 raise NoTokenError(self._failed)
             self._token = self._failed = None
             try:
@@ -128,7 +128,7 @@ class Tokens:
                 self._failed = error.failure
                 raise
             finally:
-                self._tries += 1
+                self._finished_calls += 1
             if refused is not None:
                 self._in_vain.add((self._token.text, refused[1]))
             return self._token.text
@@ -142,13 +142,12 @@ def basic_auth(user: str, password: str) -> str:
 
 
 def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
-    """The token and how long it holds. Raises CallError.
+    """The token and its lifetime. Raises CallError.
 
-    `expires_in` is a number at FedEx, a text at UPS and GLS.
+    `expires_in` is a number at FedEx and a text at UPS and GLS.
     """
     tree = json_api.tree(answer.body)
     if answer.status in _REFUSALS:
-        # In whichever of the usual places.
         places = ("errors.message", "response.errors.message", "error_description", "error")
         carrier_text = clean(json_api.first_text(tree, *places) or "")
         is_blocked = answer.status == HTTPStatus.FORBIDDEN and _BLOCKED in carrier_text.lower()

@@ -1,6 +1,6 @@
-"""`APIRequestQueue`, the only way to a carrier: it grants calls, or says when one will be free, and makes them.
+"""`APIRequestQueue`, through which every call to a carrier goes. It grants calls, or says when one will be free, and makes them.
 
-Both workers and every machine share it exactly, since its counts live in the database. Its unit is the account.
+Its counts are in the database, so both workers and all machines share them exactly. It works per account.
 """
 
 import threading
@@ -39,14 +39,14 @@ from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
-# Answers to the default account after which the denial to the client's stands.
+# Answers to the default account that leave the denial to the client's account in force.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
-# Each limit may allow fewer of the fetches, and others take and give back in between.
+# Each limit may allow fewer of the fetches, and other processes take and return units at the same time.
 _MOST_TRIES = 8
 
 
-# By number.
+# By tracking number.
 Tracking = Mapping[str, Delivery | Failure]
 Numbers = tuple[str, ...]
 
@@ -54,19 +54,19 @@ Ask = Callable[[Client, CarrierSession], Outcome]
 GoOn = Callable[[], bool]
 
 
-# ---------------------------------------------------------------- one question
+# ---------------------------------------------------------------- one request about a parcel
 
 
 @dataclass
 class _Fetch:
-    """What is asked for one claim with one account, and what it took."""
+    """The fetch of one claim with one account, with the calls that it made."""
 
     key: str
     reservation: Reservation
-    delivery: Delivery | None = None  # that another account's answer told
-    calls: int = 0  # that were sent
+    delivery: Delivery | None = None  # known from another account's answer
+    calls: int = 0  # sent
     unsent: int = 0
-    accepted: bool = False  # an answer showed that our account is good, unless it was a refusal
+    accepted: bool = False  # an answer other than a refusal showed that our account is accepted
 
     def count(self, session: "HttpSession", *, accepted: bool = False) -> None:
         self.calls += session.calls
@@ -75,79 +75,81 @@ class _Fetch:
 
 
 class _Answer(NamedTuple):
-    """What one question to a carrier brought."""
+    """The result of one request to a carrier."""
 
-    outcome: Outcome  # as the client tells it: not yet what a claim comes to, see `make_outcome`
+    outcome: Outcome  # as the client returns it; `make_outcome` turns it into the claim's outcome
     delivery: Delivery | None = None
-    retry_at: datetime | None = None  # until when the account or the carrier is left alone
-    accepted: frozenset[Capability] = frozenset()  # the rights for which answers have accepted our account
-    last: Capability = Capability.TRACKING  # the right that the last call was for
-    presented: bool = True  # False: while a call waited to present our account, another's answer closed it
+    retry_at: datetime | None = None  # when the account or the carrier may be called again
+    accepted: frozenset[Capability] = frozenset()  # the rights for which answers accepted our account
+    last: Capability = Capability.TRACKING  # the right that the last call used
+    presented: bool = (
+        True  # False: another fetch's answer closed the account while the call waited to send our credentials
+    )
 
     @property
     def refusal(self) -> Failure | None:
-        """That of our account; None: it was not refused."""
+        """The failure, if our account was refused; otherwise None."""
         if self.presented and isinstance(self.outcome, Failure) and self.outcome.kind in REFUSED_KINDS:
             return self.outcome
         return None
 
     @property
     def shows_account(self) -> bool:
-        """Tell whether the carrier accepts our account: also if it denies the sample number, which is not ours."""
+        """Tell whether the carrier accepts our account. A denial for the sample number, which is not ours, shows that too."""
         return bool(self.accepted) or self.outcome.kind is ErrorKind.ACCESS_DENIED
 
     @property
     def is_proof_of_rights(self) -> bool:
-        """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
+        """Tell whether the answer shows that the account may use the service, because it contains data of a parcel."""
         tells_of_delivery = isinstance(self.outcome, Retrieved) or self.delivery is not None
         return bool(self.accepted) and (tells_of_delivery or self.outcome.kind in KNOWS_PARCEL)
 
     @property
     def grants_documents(self) -> bool:
-        """Tell whether a document call was answered as for an account that has the right to documents."""
+        """Tell whether the answer to a document call shows that the account has the right to documents."""
         is_grant = isinstance(self.outcome, Retrieved) or self.outcome.kind in NO_DOCUMENT_KINDS
         return is_grant and self.last is Capability.POD and Capability.POD in self.accepted
 
 
 # ---------------------------------------------------------------- claims that share a tracking call
 
-# How a call about several numbers fails if the carrier refuses one of them. Any other failure may come from one number that
-# upsets the service, or from a service that is down.
+# How a call about several numbers fails if the carrier rejects one of them. Any other failure may be caused by one number that
+# makes the service fail, or by a service that is down.
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# So many shared calls in a row may fail before one number is asked about alone; if that call fails too, the carrier is down.
-# One bad number makes two calls in a row fail at most: the next one is about the other half. Several bad ones make more fail,
-# but then the carrier has answered about other numbers.
+# After this many failed shared calls in a row, one number is tracked alone; if that call fails too, the carrier is down.
+# One bad number makes at most two calls in a row fail, because the next call is about the other half. Several bad numbers make
+# more calls fail, but then the carrier has answered about other numbers.
 _FAILURES = 3
 _FAILURES_AFTER_AN_ANSWER = 6
 
 
 @dataclass
 class Bundle:
-    """Claims of one carrier that share a tracking call: what is known while they are asked about, one after another.
+    """Claims of one carrier that share tracking calls, with what is known while they are processed one after another.
 
-    A call that fails is made again about each half of its numbers, and so on: of thirty numbers one takes eleven calls.
+    A failed call is repeated for each half of its numbers, and so on. Finding one bad number among thirty takes eleven calls.
     """
 
     parcels: Sequence[ParcelQuery]
-    tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # what shared calls answered
-    closed: Failure | None = None  # the answer after which the carrier is not called any more
-    outage: Failure | None = None  # how the carrier fails whatever it is asked about: nothing more is asked
-    _calls: list[Numbers] = field(init=False)  # shared ones to be made, in their order
-    _failed: dict[Numbers, Failure | None] = field(default_factory=dict)  # shared calls
-    _failures_left: int = _FAILURES  # before one number is asked about alone
+    tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # results of shared calls
+    closed: Failure | None = None  # the answer after which the carrier is no longer called
+    outage: Failure | None = None  # the failure that occurs for every number: no more calls are made
+    _calls: list[Numbers] = field(init=False)  # shared calls still to be made, in order
+    _failed: dict[Numbers, Failure | None] = field(default_factory=dict)  # failed shared calls
+    _failures_left: int = _FAILURES  # before one number is tracked alone
 
     def __post_init__(self) -> None:
         self._calls = [self.numbers] if sum(parcel.delivery is None for parcel in self.parcels) > 1 else []
 
     @property
     def numbers(self) -> Numbers:
-        """The numbers to track, each once."""
+        """The numbers to track, without duplicates."""
         return tuple(dict.fromkeys(parcel.number for parcel in self.parcels if parcel.delivery is None))
 
     # ---------------------------------------------------------------- the shared calls
 
     def next_call(self, parcel: ParcelQuery) -> Numbers:
-        """The numbers of a call to be made before this claim is asked about; none: there is no such call."""
+        """The numbers of the shared call to make before this claim is processed; empty if there is none."""
         if parcel.delivery is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
@@ -157,9 +159,9 @@ class Bundle:
         return numbers[:1]
 
     def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
-        """Take the answer of a call about these numbers; a number that it leaves out is asked about in its claim's turn.
+        """Record the answer to a shared call about these numbers. Numbers missing in the answer are tracked with their claims.
 
-        None: it failed in a way that only a claim's own turn can explain.
+        None: the call failed in a way that only a call for a single claim can explain.
         """
         if not (answer is None or isinstance(answer, Failure)):
             self.tracking |= answer
@@ -175,12 +177,12 @@ class Bundle:
         self._failures_left -= 1
         if failure and len(numbers) == 1:
             self.tracking[numbers[0]] = failure
-        could_not_connect = failure is not None and not failure.connected  # which is no number's doing
-        # An internal error ends the bundle: asking about single numbers would only repeat it.
+        could_not_connect = failure is not None and not failure.connected  # not caused by a number
+        # An internal error ends the bundle, because calls about single numbers would only repeat it.
         are_too_many = self._failures_left < 0 or (failure is None and self._failures_left == 0)
         if could_not_connect or are_too_many:
             self._calls.clear()
-            # Failures of one number: most numbers are bad, or the carrier does not take several.
+            # If the failures are about single numbers, most numbers are bad or the carrier does not accept several per call.
             is_outage = failure is not None and failure.kind not in _OF_ONE_NUMBER
             self.outage = failure if is_outage else None
         else:
@@ -188,19 +190,19 @@ class Bundle:
 
     @property
     def unanswered(self) -> list[str]:
-        """The numbers that are asked about in their claims' turns, as no shared call answered about them."""
+        """The numbers that no shared call answered. They are tracked with their claims."""
         if self.closed or self.outage:
             return []
         return [number for number in self.numbers if number not in self.tracking]
 
     @property
     def failure(self) -> Failure | None:
-        """Why the call about all numbers failed; None if it did not, or if an internal error ended it."""
+        """Why the call about all numbers failed. None if it succeeded or an internal error ended it."""
         return self._failed.get(self.numbers)
 
     @property
     def upsetting(self) -> set[str]:
-        """The numbers that make shared calls fail: those that fail alone, and both of two that fail only together."""
+        """The numbers that make shared calls fail: those that fail alone, and both of a pair that fails only together."""
         if self.outage or not self._failed:
             return set()
         groups = [set(numbers) for numbers in self._failed]
@@ -208,25 +210,25 @@ class Bundle:
         parts = [part for numbers in smallest for part in _halves(numbers) or [numbers]]
         return {part[0] for part in parts if len(part) == 1}
 
-    # ---------------------------------------------------------------- a claim's turn
+    # ---------------------------------------------------------------- the claims, one by one
 
     def tracking_of(self, parcel: ParcelQuery) -> Delivery | Failure | None:
-        """A shared call's answer about a claim's parcel; None: it is asked about in its turn."""
+        """A shared call's result for a claim's parcel. None: track it with a call of its own."""
         return self.tracking.get(parcel.number, self.outage) if parcel.delivery is None else None
 
     def is_skipped(self, parcel: ParcelQuery) -> bool:
-        """Tell whether nothing was asked about this claim, as the carrier is down."""
+        """Tell whether no call was made for this claim because the carrier is down."""
         return self.outage is not None and parcel.delivery is None and parcel.number not in self.tracking
 
     def closed_for(self, parcel: ParcelQuery) -> Failure | None:
-        """Why a claim that needs another call gets none: the carrier is not called any more. None: it gets one, or needs none."""
+        """Why a claim that needs another call gets none: the carrier is no longer called. None if it gets one or needs none."""
         result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
         return None if is_complete else self.closed
 
 
 def _halves(numbers: Numbers) -> list[Numbers]:
-    """The larger one first; of one number none."""
+    """The two halves, larger first; empty for one number."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else []
 
@@ -235,7 +237,7 @@ def _halves(numbers: Numbers) -> list[Numbers]:
 
 
 class APIRequestQueue(AccountGate):
-    """Grants calls to carriers, makes them, and remembers for all processes what the carriers ask for."""
+    """Grants calls to carriers, makes them, and shares the carriers' requests to wait with all processes."""
 
     def __init__(
         self,
@@ -248,7 +250,7 @@ class APIRequestQueue(AccountGate):
         concurrency: int | None = None,
         carrier_concurrency: int | None = None,
     ) -> None:
-        """`concurrency`: how many calls may be under way at once; `carrier_concurrency`: with one account; None: any number."""
+        """`concurrency`: the maximum number of calls in progress; `carrier_concurrency`: per account. None: unlimited."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
         self._turns: dict[str, Turns] = {}  # by account
@@ -266,27 +268,29 @@ class APIRequestQueue(AccountGate):
         urgent: CallBudget | None = None,
         go_on: GoOn = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Take the units of as many fetches as can be had, in their order, and say why not for the rest.
+        """Reserve the units for as many of the fetches as possible, in order, and say why the others get none.
 
-        Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
-        `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
+        Of a day's quota, the `urgent` calls are left to the other worker; see `kept_for_others`.
+        `go_on` is called while a call waits for a short window. If it returns False, the call is not made.
         """
         urgent = urgent or {}
         if refusal := self.closed(key):
             return [], refusal
         budgets = list(fetches)
         if budgets and (setup_calls := self.setup_calls(key)):
-            # The calls before all fetches, such as that for a token, are counted with the first one.
+            # The calls before all fetches, such as the token call, are counted with the first fetch.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
         for _ in range(_MOST_TRIES):
             reserved = self._reserve_units(key, budgets, urgent, go_on) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(budgets)
-            if len(fitting) < len(budgets):  # else units came back in between: the same again
+            if len(fitting) < len(
+                budgets
+            ):  # otherwise units were returned in the meantime: try the same again
                 refusal = self._refuse_at_limit(key, reserved, budgets[len(fitting)], urgent)
             budgets = fitting
-        reason = f"{self._accounts[key].name} is asked by many at once"
+        reason = f"{self._accounts[key].name} is being called by many runs at once"
         return [], Refusal(Blocked.RATE_LIMIT, reason, passing=True)
 
     def _reserve_units(
@@ -313,7 +317,7 @@ class APIRequestQueue(AccountGate):
         return reservations
 
     def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
-        """The refusal of a fetch; it passes if the units that this run holds would be enough."""
+        """The refusal of a fetch. It is temporary if the units that this run holds would be enough."""
         limit = short.limit
         needed = limit.units(calls)
         now = self._clock.now()
@@ -325,12 +329,12 @@ class APIRequestQueue(AccountGate):
         return self._limit_reached(key, limit, short.resets_at, passing=short.at_best >= needed)
 
     def leave(self) -> None:
-        """The run ends: what it still holds is given back, tries that were not made are left to the next run."""
+        """End the run: return the reserved units, and leave attempts that were not made to the next run."""
         self.refusals.leave()
         self._quota.leave()
         self._quota.forget_short_windows(self._clock.now())
 
-    # ---------------------------------------------------------------- asking about claims
+    # ---------------------------------------------------------------- calls about claims
 
     def fetch_bundle(
         self,
@@ -339,14 +343,14 @@ class APIRequestQueue(AccountGate):
         parcels: Sequence[ParcelQuery],
         go_on: GoOn = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Ask the carrier about several claims, one reservation each, at most as many as it tracks with one call.
+        """Fetch several claims, with one reservation each. There are at most as many as the carrier tracks with one call.
 
-        Yields one answer for each, in their order, as soon as it is known. A reservation is settled with its claim's answer;
-        all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
-        which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
-        Where our account is refused, one more call may tell whose that is. About a parcel that is denied to a client's
-        account, the default account is asked as well, with units of its own, as long as `go_on` says so.
-        Raises what is recours's own fault only: the rest was not asked about.
+        Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's answer, and all
+        of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the remaining claims of the
+        bundle, and no more calls are made for them. The bundle ends before a claim whose first call `go_on` (see `reserve`) stops.
+        If our account is refused, one more call may find out whether the account or the parcel is the reason. If a client's account
+        is denied a parcel, the default account is used as well, with its own units, as long as `go_on` returns True.
+        Raises only errors of recours itself; the remaining claims were then not processed.
         """
         bundle = Bundle(parcels)
         try:
@@ -368,7 +372,7 @@ class APIRequestQueue(AccountGate):
     def _fetch_one(
         self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn = lambda: True
     ) -> CarrierAnswer:
-        """Ask about one claim of a bundle; the first one that needs calls which all share makes them."""
+        """Process one claim of a bundle. The first claim that needs the shared calls makes them."""
         key = fetch.key
         turns = self._turns.setdefault(key, Turns(self, key, self._accounts[key]))
         fetch.reservation = waiting = WaitingReservation(fetch.reservation, turns)
@@ -414,7 +418,7 @@ class APIRequestQueue(AccountGate):
         return make_outcome(answer.outcome, case)
 
     def _ask(self, fetch: _Fetch, ask: Ask, earliest: datetime | None = None) -> _Answer:
-        """Put one question, and note what it took. `earliest`: see `ParcelQuery`."""
+        """Make one request and record its calls. `earliest`: see `ParcelQuery`."""
         client, session = self._line(fetch)
         session.earliest = earliest
         session.delivery = fetch.delivery
@@ -445,7 +449,7 @@ class APIRequestQueue(AccountGate):
         return account.client, account.open_session(fetch.reservation, account.client)
 
     def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
-        """What is known about a call for a parcel, apart from the answer."""
+        """What is known about a request for a parcel, apart from the answer."""
         account = self._accounts[key]
         return Case(
             carrier=account.spec.name,
@@ -459,7 +463,7 @@ class APIRequestQueue(AccountGate):
         )
 
     def _mask(self, key: str) -> Callable[[str], str]:
-        """Hides the secrets that an answer to this account may repeat."""
+        """A function that hides the secrets that an answer to this account may repeat."""
         client = self._accounts[key].client
         tokens = client.secrets() if client else ()
         if not tokens:
@@ -468,15 +472,15 @@ class APIRequestQueue(AccountGate):
         return lambda text: redact_tokens(self._redact(text))
 
     def _noted(self, key: str, answer: _Answer) -> _Answer:
-        """The answer; what of it concerns every claim of the carrier is made known to all processes."""
+        """Share with all processes what the answer means for all claims of the carrier. Returns the answer."""
         outcome = answer.outcome
-        # A proof is not lost because the account's good name could not be written: the next answer brings it again.
+        # Do not lose a proof if storing the acceptance fails: the next answer shows the acceptance again.
         with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
             if answer.accepted:
                 self.refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
             if answer.grants_documents:
                 self.refusals.note_documents_granted(key, with_document=isinstance(outcome, Retrieved))
-        if isinstance(outcome, Retrieved) or outcome.http_status is None:  # by a limit of recours's own
+        if isinstance(outcome, Retrieved) or outcome.http_status is None:  # our own limit
             return answer
         if outcome.kind is not ErrorKind.RATE_LIMITED and outcome.retry_at is None:
             return answer
@@ -485,17 +489,17 @@ class APIRequestQueue(AccountGate):
         reason = self._mask(key)(outcome.message)
         if outcome.kind is ErrorKind.RATE_LIMITED:
             self._quota.pause(key, until, reason, now)
-        else:  # unavailable, whichever account asks
+        else:  # unavailable for every account
             self._quota.pause_carrier(carrier_of(key), until, reason, now)
         return answer._replace(retry_at=until)
 
-    # ---------------------------------------------------------------- a call that several claims share
+    # ---------------------------------------------------------------- calls that several claims share
 
     def _track(self, fetch: _Fetch, numbers: Numbers, bundle: Bundle) -> None:
-        """Make a call that claims of a bundle share."""
+        """Make a shared call for claims of a bundle."""
         key = fetch.key
         client, session = self._line(fetch)
-        session.repeats = False  # the calls about its halves repeat it
+        session.repeats = False  # the calls about the halves repeat it
         answer: Tracking | Failure | None
         try:
             answer = client.track_many(numbers, session)
@@ -503,7 +507,7 @@ class APIRequestQueue(AccountGate):
             answer = _failure(failed, session)
         except (RunError, ImportError, CalledOffError):
             raise
-        except Exception:  # the parcel that causes it is asked about in its turn, and causes it again
+        except Exception:  # the parcel that causes it causes it again in a call of its own
             name = self._accounts[key].name
             log.exception(f"{name}: an internal error in a call about several parcels")
             answer = None
@@ -519,29 +523,29 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _mention_failures(self, key: str, bundle: Bundle) -> None:
-        """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
+        """Log failed shared calls. Otherwise a carrier that does not accept several numbers would go unnoticed and only cost more calls."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if upsetting := len(bundle.upsetting):
             why = f" ({self._mask(key)(bundle.failure.message)})" if bundle.failure else ""
             log.warning(
-                f"{name} failed on a call about {parcels}{why}: it was asked about fewer at once, "
-                f"and is asked about {upsetting} of them alone from now on"
+                f"{name} failed on a call about {parcels}{why}: smaller calls were made instead, "
+                f"and {upsetting} of them will be tracked alone from now on"
             )
         elif unanswered := len(bundle.unanswered):
             log.warning(
-                f"{name} said nothing about {unanswered} of {parcels} in one call: each is asked about singly"
+                f"{name} did not answer about {unanswered} of {parcels} in one call; each is tracked alone"
             )
 
-    # ---------------------------------------------------------------- a parcel that is denied to a client's account
+    # ---------------------------------------------------------------- parcels that a client's account may not see
 
     def _ask_default_account(
         self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn
     ) -> CarrierAnswer:
-        """Ask the default account about a parcel that was denied to a client's, if it has calls now; none is waited for.
+        """Use the default account for a parcel that a client's account was denied, if it has calls left now, without waiting.
 
-        If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
-        about the parcel. The denial stands where the default account is not to be used, or does not see the parcel either.
+        If it has none left, or its answer is not about the parcel, no attempt is used, and the claim is fetched with it from now on.
+        The denial remains if the default account must not be used or may not see the parcel either.
         """
         default = carrier_of(key)
         delivery = denied.outcome.delivery
@@ -561,7 +565,7 @@ class APIRequestQueue(AccountGate):
             remember = None
         elif outcome is None or outcome.kind is ErrorKind.RATE_LIMITED:
             name = self._accounts[key].name
-            message = f"{name} denied this parcel, and our own account takes no call now; it is asked next"
+            message = f"{name} denied this parcel, and our own account can take no call now; recours will use it next"
             carrier = self._accounts[default].name
             limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
             outcome = make_outcome(limit, self._case(default, _Answer(limit, delivery), parcel))
@@ -576,12 +580,12 @@ class APIRequestQueue(AccountGate):
             remember=remember,
         )
 
-    # ---------------------------------------------------------------- our account refused
+    # ---------------------------------------------------------------- refusals of our account
 
     def check_credentials(self, key: str, number: str | None = None) -> CarrierAnswer | Refusal:
-        """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
+        """Test our account now, even if it was refused before, and lift the refusal if it is accepted.
 
-        It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
+        The call is about `number` or else the sample number. Pauses by the carrier or a person, and limits, still apply.
         """
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
@@ -602,25 +606,25 @@ class APIRequestQueue(AccountGate):
             finally:
                 fetch.reservation.release()
             fetched = CarrierAnswer(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
-        if fetched.accepted:  # whatever it was refused for: a person looks after it
+        if fetched.accepted:  # whatever was refused, a person is taking care of it
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, with_document=False)
         return fetched
 
     def _check(self, fetch: _Fetch) -> _Answer:
-        """Present our account with the sample number, out of the reservation, or of more units if there are any."""
+        """Test our account with the sample number, with units from the reservation or further ones if there are any."""
         check = self._ask(fetch, lambda client, session: client.check_credentials(session))
         return check if check.refusal else self._noted(fetch.key, check)
 
     def _case_of_check(self, key: str, check: _Answer) -> Case:
-        """If our account was refused, it is closed for all processes."""
+        """The case of a check. If our account was refused, this closes it for all processes."""
         case = self._case(key, check, ParcelQuery(self._accounts[key].spec.sample_number, None))
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
     def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Outcome | None:
-        """Where our account is tried again, and one of these claims may not be tried with: a check goes before them.
+        """If the account is tried again and one of these claims must not test it, make a check first.
 
-        A failure if the account is not accepted: they are not asked about.
+        Returns a failure if the account is not accepted; the claims are then not fetched.
         """
         key = fetch.key
         earlier = self.refusals.awaits_check(key, {parcel.claim for parcel in bundle.parcels})
@@ -635,7 +639,7 @@ class APIRequestQueue(AccountGate):
         return make_outcome(check.outcome, case)
 
     def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: ParcelQuery) -> Case:
-        """What a refusal of our account in the answer about a parcel means: it may be the parcel's alone."""
+        """Decide whether a refusal in the answer about a parcel concerns our account or only the parcel."""
         key = fetch.key
         case = self._case(key, answer, parcel)
         blamed, closed_by = self._blamed(fetch, answer, failure.kind, parcel.claim)
@@ -646,7 +650,7 @@ class APIRequestQueue(AccountGate):
         words = case.mask(failure.explanation.words) if failure.explanation else ""
         now = self._clock.now()
         if blamed is Blame.DOCUMENTS and self.refusals.note_documents_refused(key, words):
-            # The claim whose call told it is not the next to ask for a document.
+            # Another claim makes the next call for a document.
             refusal = self.why_no_documents(key)
             return replace(case, blame=blamed, documents=refusal, retry_at=now + SAME_CLAIM_AFTER)
         if blamed is Blame.CLAIM_LATER:
@@ -654,9 +658,9 @@ class APIRequestQueue(AccountGate):
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:
-        """What is to blame for a refusal, and the claim to close the account with, if it closes; a check decides where it is unclear.
+        """What caused a refusal, and the claim with which to close the account, if it closes. If the cause is unclear, a check decides.
 
-        `claim`: None: the call was about several.
+        `claim`: None if the call was about several claims.
         """
         blamed = self.refusals.blame(fetch.key, kind, claim, answer.last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
@@ -669,14 +673,14 @@ class APIRequestQueue(AccountGate):
         return blamed, None if check.refusal else claim
 
     def _closing(self, key: str, failure: Failure, case: Case, claim: Any) -> Case:
-        """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
+        """Our account was refused: close it for all processes. `claim`: whose call was refused, or None for the sample number."""
         reason = refusal_text(failure, case)
         until = self.refusals.note_refused(key, failure.kind, reason, claim)
         return replace(case, blame=Blame.ACCOUNT, retry_at=until)
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:
-    """Of a call. Where another one asked for the token that it needs, its refusal speaks of no parcel either."""
+    """The failure of a call. If another fetch requested the token and was refused, the refusal is not about a parcel either."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN
     return error.failure

@@ -1,4 +1,4 @@
-"""The carriers there are. A new one is a module beside this one, and a line here."""
+"""The supported carriers. To add one, write its module in this package and list its client here."""
 
 import re
 
@@ -32,14 +32,14 @@ _CLIENTS: tuple[type[Client], ...] = (
     AmazonShipping,
 )
 
-# Whose account serves whose claims, beside each carrier its own.
+# Accounts that can also serve another carrier's claims.
 _SUBSTITUTES = (
-    # The form of Express waybills; Unified gives the status of any parcel, and seldom a document.
+    # The format of Express waybills. Unified reports the status of any parcel but seldom has a document.
     Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
-    # People call the parcels of any division so.
+    # People use these names for parcels of any DHL division.
     Substitute("dhl", "dhl_parcel_de", preferred=True, names=("DHL Paket", "DHL Parcel")),
     Substitute("dhl_parcel_de", "dhl"),
-    # La Poste knows the status of Colissimo parcels, and gives no document.
+    # La Poste knows the status of Colissimo parcels but issues no document.
     Substitute("colissimo", "laposte"),
 )
 

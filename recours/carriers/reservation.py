@@ -1,7 +1,7 @@
-"""An account at a carrier, and units of quota reserved for the calls of one fetch.
+"""An account at a carrier, and the units of quota reserved for the calls of one fetch.
 
-For a short window one thread of a process asks, for itself and for those that wait behind it. If every thread asked, each new
-window would cost a transaction per thread, and most threads would get nothing.
+For a short window, one thread of a process requests units for itself and for the threads that wait behind it. If every thread
+did, each new window would cost one transaction per thread, and most threads would get nothing.
 """
 
 import threading
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------- short windows
 
-# How often a thread that waits looks whether its run is to end.
+# How often a waiting thread checks whether its run is ending.
 _LOOK_S = 0.25
 
-# Takes so many units of each limit, all or none.
+# Takes this many units of each limit, all or none.
 Take = Callable[[int], list[Reserved] | Exhausted]
 
 
 class ShortWindows:
-    """The short windows of one account, for all threads of a process."""
+    """The short windows of one account, shared by all threads of a process."""
 
     def __init__(self) -> None:
         self._queues: dict[tuple[Limit, ...], _Queue] = {}
@@ -43,8 +43,8 @@ class ShortWindows:
     def wait(
         self, limits: Sequence[Limit], take: Take, clock: Clock, go_on: Callable[[], bool]
     ) -> Sequence[Reserved]:
-        """A unit of each limit, as soon as there are; none if `go_on` says no before."""
-        # Calls of another kind may have other limits: they do not stand behind those that wait for these.
+        """Wait for a unit of each limit. Empty if `go_on` returns False first."""
+        # Calls of another kind may have other limits and must not wait behind these.
         queue = self._queues.setdefault(tuple(limits), _Queue(min(limit.number for limit in limits)))
         return queue.wait(take, clock, go_on)
 
@@ -52,14 +52,14 @@ class ShortWindows:
 @dataclass(eq=False)
 class _Waiter:
     units: Sequence[Reserved] = ()
-    called: threading.Event = field(default_factory=threading.Event)  # it has units, or is the first
+    called: threading.Event = field(default_factory=threading.Event)  # set: has units or is first
 
 
 class _Queue:
-    """Threads that wait for units of the same limits, in the order in which they came."""
+    """Threads that wait for units of the same limits, in order of arrival."""
 
     def __init__(self, size: int) -> None:
-        self._size = size  # units in a window
+        self._size = size  # units per window
         self._waiters: deque[_Waiter] = deque()
         self._guard = threading.Lock()
 
@@ -81,7 +81,7 @@ class _Queue:
         return mine.units
 
     def _take(self, take: Take, clock: Clock, go_on: Callable[[], bool]) -> None:
-        """Take units for as many waiters as there are units, the first ones first; sleep if there are none."""
+        """Take units for as many waiters as possible, in order. Sleep if there are none."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
         count = min(len(waiters), self._size)
@@ -96,7 +96,7 @@ class _Queue:
 
 
 def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None:
-    """Sleep a little at a time; a clock that is set back meanwhile does not prolong it."""
+    """Sleep in short steps. Setting back the clock in the meantime does not prolong the sleep."""
     seconds = max((end - clock.now()).total_seconds(), 0.01)
     while seconds > 0 and clock.now() < end and go_on():
         clock.sleep(min(seconds, _LOOK_S))
@@ -108,21 +108,21 @@ def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None
 
 @dataclass(frozen=True)
 class Account:
-    """What is needed to speak to one carrier with one account."""
+    """What recours needs to call one carrier with one account."""
 
     spec: CarrierSpec
     limits: tuple[Limit, ...]
     make_client: Callable[[], Client]
-    open_session: Callable[[Reservation, Client], "HttpSession"]  # a line for one fetch
+    open_session: Callable[[Reservation, Client], "HttpSession"]  # a session for one fetch
     credentials: tuple[str, ...] = field(repr=False)
-    source: str = ""  # where the credentials come from
-    missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used
-    client_address: str = ""  # the client's address; "": the default account
+    source: str = ""  # where the credentials are configured
+    missing: str = ""  # the missing settings, in words; for a client's account, why it cannot be used
+    client_address: str = ""  # the client's address; empty for the default account
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
 
     @cached_property
     def client(self) -> Client | None:
-        """None: credentials are missing. Most processes call few carriers, so it is made when it is first needed."""
+        """The client, or None if credentials are missing. Created on first use, because most processes call few carriers."""
         return None if self.missing else self.make_client()
 
     @property
@@ -133,27 +133,27 @@ class Account:
         return SentenceParts(key, self.spec.name, words, self.client_address)
 
     def presents(self, capability: Capability) -> bool:
-        """Tell whether a call for this presents the account."""
+        """Tell whether calls with this capability send the account's credentials."""
         return (
             capability is not Capability.TRACKING or self.client is None or self.client.tracking_shows_account
         )
 
     @property
     def has_document_right(self) -> bool:
-        """Tell whether the right to documents is another one than that to track: the tracking tells nothing of it."""
+        """Tell whether the right to documents is separate from the right to track, so that tracking does not show it."""
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:
-        """The right that a call is made with: one for all, where the tracking presents no account."""
+        """The right that a call uses. There is only one if tracking sends no credentials."""
         has_one = capability is Capability.POD and not self.has_document_right
         return Capability.TRACKING if has_one or capability is None else capability
 
 
 class CalledOffError(Exception):
-    """The run ends while the first call of a fetch waits: nothing was asked."""
+    """The run ends while the first call of a fetch waits, so nothing was sent."""
 
 
-# How long a call may be on its way to the carrier, and the two clocks differ.
+# Allows for the time that a call needs to reach the carrier, and for different clocks.
 _LAST_MOMENT = timedelta(seconds=1)
 
 
@@ -167,19 +167,19 @@ class QuotaReservation:
     _quota: QuotaTables
     _clock: Clock
     _account: Account
-    _reserved: dict[Reserved, int]  # how many units of each limit are this fetch's
-    _go_on: Callable[[], bool] = lambda: True  # if it says no, no call is waited with any more
-    _slots: Sequence[threading.Semaphore] = ()  # one of each is held during a call, taken in this order
+    _reserved: dict[Reserved, int]  # units of each limit reserved for this fetch
+    _go_on: Callable[[], bool] = lambda: True  # False: no call waits any longer
+    _slots: Sequence[threading.Semaphore] = ()  # one of each is held during a call; acquired in this order
     _has_called: bool = False
-    _last: list[Reserved] = field(default_factory=list)  # what the last call uses
+    _last: list[Reserved] = field(default_factory=list)  # units that the last call uses
     _is_calling: bool = False
 
     def consume(self, capability: Capability) -> None:
-        """Take a reserved unit of each limit for the call that follows; waits for other calls, and out short windows.
+        """Take a reserved unit of each limit for the next call. Waits for other calls, and for short windows.
 
-        Until `called`, the call is one of those that may be under way at once. Raises CallError, CalledOffError.
+        The call counts as in progress until `called`. Raises CallError, CalledOffError.
         """
-        for slot in self._slots:  # before units of a short window, which must be sent in it
+        for slot in self._slots:  # before units of a short window, whose call must be sent within it
             slot.acquire()
         self._is_calling = True
         limits = [limit for limit in self._account.limits if limit.units({capability: 1})]
@@ -187,7 +187,7 @@ class QuotaReservation:
         try:
             self._may_still_begin()
             while missing := self._missing(limits):
-                # Units of the short windows all at once, or a wait for them; only then those of the long ones.
+                # Take the units of all short windows together, or wait for them; only then take those of the long windows.
                 if short := [limit for limit in missing if limit.window.is_short]:
                     take = partial(self._reserve, short)
                     units = self._account.short_windows.wait(short, take, self._clock, self._go_on)
@@ -197,7 +197,7 @@ class QuotaReservation:
                 else:
                     for limit in missing:
                         self._last.append(self._take_long_window(limit))
-        except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
+        except (CallError, CalledOffError):  # raised by one of several limits: return the units of the others
             self.refund()
             self.called()
             raise
@@ -207,12 +207,12 @@ class QuotaReservation:
         self._has_called = True
 
     def _may_still_begin(self) -> None:
-        """Raises CalledOffError, or CallError if something was asked, if the run ends, or the carrier is closed to it. It says nothing of other claims."""
+        """Raise if the run ends or the carrier is closed to it: CalledOffError, or CallError if a call was already made. The failure concerns only this claim."""
         if self._go_on():
             return
         if not self._has_called:
             raise CalledOffError
-        message = f"{self._account.name} was asked no more in this run"
+        message = f"{self._account.name} received no more calls in this run"
         raise CallError(Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, alone=True))
 
     def called(self) -> None:
@@ -222,18 +222,18 @@ class QuotaReservation:
                 slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
-        """Those of whose present window the call has no unit: a window may end while others are waited for."""
+        """The limits of whose current window the call has no unit. A window may end while the call waits for others."""
         now = self._clock.now()
         for limit in limits:
             _, end = limit.window.around(now)
-            # In its last moment the carrier would count the call in the next one.
+            # In the last moment of a window, the carrier would count the call in the next one.
             if not limit.window.is_short and end - now < _LAST_MOMENT:
                 self._clock.sleep((end - now).total_seconds())
                 now = self._clock.now()
         for reserved in list(self._last):
             if not reserved.start <= now < reserved.end:
                 self._last.remove(reserved)
-                if not reserved.limit.window.is_short:  # nobody looks at a short one any more
+                if not reserved.limit.window.is_short:  # units of a past short window no longer matter
                     self._put_back(reserved)
         has = {reserved.limit for reserved in self._last}
         return [limit for limit in limits if limit not in has]
@@ -243,7 +243,7 @@ class QuotaReservation:
 
     def _take_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
-        if reserved is None:  # for a repeated call, or in a window that began since
+        if reserved is None:  # for a repeated call, or in a window that has begun since
             more = self._reserve([limit], 1)
             if isinstance(more, Exhausted):
                 name = self._account.name
@@ -256,7 +256,7 @@ class QuotaReservation:
         return reserved
 
     def _current(self, limit: Limit) -> Reserved | None:
-        """What is reserved of the limit in the present window; what is reserved in one that has ended is given back."""
+        """The units of this limit reserved in the current window. Returns units reserved in a window that has ended."""
         now = self._clock.now()
         for reserved, units in list(self._reserved.items()):
             if reserved.limit != limit or units == 0:
@@ -267,7 +267,7 @@ class QuotaReservation:
         return None
 
     def refund(self) -> None:
-        """Take back the units of the last call: certainly nothing of it was sent."""
+        """Return the units of the last call, which was certainly not sent."""
         for reserved in self._last:
             if reserved.limit.window.is_short:
                 self._quota.give_back(reserved)
@@ -276,7 +276,7 @@ class QuotaReservation:
         self._last = []
 
     def _put_back(self, reserved: Reserved) -> None:
-        """A unit of a longer window is this fetch's again."""
+        """Reserve a unit of a longer window for this fetch again."""
         self._reserved[reserved] = self._reserved.get(reserved, 0) + 1
         self._quota.use(reserved, -1)
 

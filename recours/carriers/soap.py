@@ -1,4 +1,4 @@
-"""XML and SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
+"""XML and SOAP 1.1: builds requests as bytes and parses answers into elements without namespaces."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from recours.core.text import ATTRIBUTE_MARKUP, MARKUP
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
-# A field is a text, or fields of its own.
+# The value of a field is a text or nested fields.
 Fields = Sequence[tuple[str, "str | Fields"]]
 
 
 def envelope(body: str, header: str = "") -> bytes:
-    """A request: what `element` made, in the Body of an envelope, and in its Header."""
+    """A request: an envelope with elements (see `element`) as its Body and Header."""
     head = f"<soapenv:Header>{header}</soapenv:Header>" if header else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
@@ -27,7 +27,7 @@ def envelope(body: str, header: str = "") -> bytes:
 
 
 def element(name: str, namespace: str, fields: Fields, *, qualified: bool) -> str:
-    """An element of the namespace with these fields in the given order; `qualified`: they are of it too."""
+    """An element of the namespace with these fields in this order. `qualified`: the fields are in the namespace too."""
     if qualified:
         return f'<{name} xmlns="{namespace}">{_inside(fields)}</{name}>'
     return f'<q:{name} xmlns:q="{namespace}">{_inside(fields)}</q:{name}>'
@@ -40,30 +40,30 @@ def _inside(content: "str | Fields") -> str:
 
 
 def empty_element(name: str, attributes: Mapping[str, str]) -> str:
-    """An element that has attributes alone."""
+    """An element with attributes and no content."""
     pairs = (f' {key}="{value.translate(ATTRIBUTE_MARKUP)}"' for key, value in attributes.items())
     return f"<{name}{''.join(pairs)}/>"
 
 
 def read(name: str, answer: Response) -> "ET.Element | Failure":
-    """The root element of the answer of a carrier called `name`; or the failure, if it is no XML."""
+    """The root element of the answer, or a failure if the answer is not XML. `name`: the carrier's."""
     root = parse(answer.body)
     return unreadable(name, answer) if root is None else root
 
 
-# What is parsed of an answer. Real ones have some hundred elements, ten levels, a handful of attributes; a sender of
-# more wants our memory: an element costs a hundred times the four bytes that it is sent in.
-MOST_TAGS = 40_000  # also of comments and the like
+# Larger answers are not parsed. Real answers have a few hundred elements, ten levels and a handful of attributes. A larger
+# one may be an attempt to exhaust our memory: an element needs a hundred times the memory of the four bytes sent.
+MOST_TAGS = 40_000  # including comments and the like
 MOST_ATTRIBUTES = 40_000
 DEEPEST = 100  # levels
-# In these each sign of markup is the byte that is counted below.
+# In these encodings, each markup character is the single byte counted below.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 
 def parse(body: bytes) -> Any:
-    """The root element of an answer, its tags without namespaces.
+    """The root element of an answer, with tags without namespaces.
 
-    None if it is not well-formed, has a DTD, or more than any answer needs.
+    None if the answer is malformed, has a DTD or exceeds the limits above.
     """
     if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
         return None
@@ -76,13 +76,13 @@ def parse(body: bytes) -> Any:
 
 
 class _Tree:
-    """Builds the tree of a document without DTD.
+    """Builds the tree of a document without a DTD.
 
-    Names are not resolved: with them resolved, each element would repeat its namespace, which may be megabytes long.
+    Namespaces are not resolved, because each element would then repeat its namespace, which may be megabytes long.
     """
 
     def __init__(self) -> None:
-        from xml.etree import ElementTree as ET  # noqa: PLC0415 (imported when the first answer comes)
+        from xml.etree import ElementTree as ET  # noqa: PLC0415 (imported only for the first answer)
 
         self.builder = ET.TreeBuilder()
         self.parser = expat.ParserCreate()
@@ -96,11 +96,11 @@ class _Tree:
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.lower() not in _ENCODINGS:
-            raise ValueError("an encoding that is not read")
+            raise ValueError("unsupported encoding")
 
     def _doctype(self, *_declared: object) -> None:
-        """Entities can be declared there only."""
-        raise ValueError("a DTD")
+        """Reject a DTD, the only place where entities can be declared."""
+        raise ValueError("DTDs are not allowed")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
@@ -114,7 +114,7 @@ class _Tree:
 
 
 def listed(element: Any, name: str, items: str) -> list[Any]:
-    """The children called `items` of the first child called `name`."""
+    """The children named `items` of the first child named `name`."""
     part = child(element, name)
     return children(part, items) if part is not None else []
 
@@ -128,18 +128,18 @@ def child(element: Any, name: str) -> Any | None:
 
 
 def text(element: Any, name: str) -> str | None:
-    """The text of the first child of that name, without blanks around it; None if there is none, or it is empty."""
+    """The stripped text of the first child with that name, or None if there is no text."""
     part = child(element, name)
     return (part.text or "").strip() or None if part is not None else None
 
 
 def attribute(element: Any, name: str) -> str | None:
-    """The value of an attribute, stripped of blanks; None if it is missing or empty."""
+    """The stripped value of an attribute, or None if it is missing or empty."""
     return (element.get(name) or "").strip() or None
 
 
 def body_of(root: Any) -> Any | None:
-    """What the Body of an envelope holds: the response, or a Fault."""
+    """The content of an envelope's Body: the response or a Fault."""
     part = child(root, "Body") if root.tag == "Envelope" else None
     return next(iter(part), None) if part is not None else None
 
@@ -147,7 +147,7 @@ def body_of(root: Any) -> Any | None:
 def result_of(
     name: str, answer: Response, operation: str, result: str, read_fault: Callable[[Any], Failure]
 ) -> Any | Failure:
-    """The element called `result` of the response to an operation, in the answer of a carrier called `name`."""
+    """The element named `result` in the response to an operation, or a failure. `name`: the carrier's."""
     root = read(name, answer)
     if isinstance(root, Failure):
         return root
@@ -160,5 +160,5 @@ def result_of(
 
 
 def blames_request(fault: Any) -> bool:
-    """Tell whether a Fault says that the request could not be read; else the server is in trouble (inferred)."""
+    """Tell whether a Fault blames the request; otherwise the server failed (inferred)."""
     return (text(fault, "faultcode") or "").rpartition(":")[2] == "Client"

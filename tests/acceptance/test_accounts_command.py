@@ -193,7 +193,7 @@ def test_an_account_is_changed_paused_and_removed(
     assert told.startswith(f"Chronopost ({SHOPS[1]}) is paused until ")
     assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("paused", ": contract ended")
     paused = person.types("accounts", "check", "1", "Chronopost").stderr
-    assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' ends that)" in paused
+    assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' resumes it)" in paused
     assert "resumed: the next run calls it." in person.does("resume", "chronopost", "--account", SHOPS[1])
     new = {"account": GOOD, "password": SECRET}
     assert gives(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode == 0

@@ -373,8 +373,8 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     is_told = is_bad_alone and whole not in (BAD_REQUEST, UNKNOWN)
     assert [one.upsets for one in fetched] == [False, False, True, not is_told]
     assert caplog.messages == [
-        f"Listed failed on a call about 4 parcels ({whole.message}): it was asked about fewer at once, "
-        f"and is asked about {1 if is_told else 2} of them alone from now on"
+        f"Listed failed on a call about 4 parcels ({whole.message}): smaller calls were made instead, "
+        f"and {1 if is_told else 2} of them will be tracked alone from now on"
     ]
 
 
@@ -438,7 +438,7 @@ def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(
     assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
     assert caplog.messages == [
-        "Listed said nothing about 1 of 3 parcels in one call: each is asked about singly"
+        "Listed did not answer about 1 of 3 parcels in one call; each is tracked alone"
     ]
 
 

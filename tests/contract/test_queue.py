@@ -901,7 +901,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         assert (said.why, said.until, said.passing) == (Blocked.CARRIER, None, False)
         assert said.kind not in ACCOUNT_KINDS  # of which the operator would be told by mail
         words = "Chronopost was paused on 2026-02-02 08:00:00+00:00 by alice: contract talks"
-        assert said.reason == f"{words} ('recours resume chronopost' ends that)"
+        assert said.reason == f"{words} ('recours resume chronopost' resumes it)"
     assert len(sandbox.calls) == called
     assert counts(run) == [called]  # nothing was held for what was refused
 
@@ -932,7 +932,7 @@ def test_a_pause_with_an_end_is_over_then_and_a_later_one_is_another(
     assert refusal is not None
     assert (refusal.until, refusal.stopped) == (end, True)
     words = "Chronopost is paused until 2026-02-05 08:00:00+00:00 by alice: works"
-    assert refusal.reason == f"{words} ('recours resume chronopost' ends that)"
+    assert refusal.reason == f"{words} ('recours resume chronopost' resumes it)"
     clock.advance(timedelta(days=3) - timedelta(seconds=1))
     assert second.statuses(["chronopost"])["chronopost"].stopped == Stop(NOW, "by alice: works", end)
     clock.advance(timedelta(seconds=1))
