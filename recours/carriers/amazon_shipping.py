@@ -1,13 +1,13 @@
-"""Amazon Shipping in France, Italy, Spain and the United Kingdom: tracking with proof of delivery, JSON over HTTP, with a token.
+"""Amazon Shipping (France, Italy, Spain, United Kingdom): tracking with proof of delivery. JSON over HTTP, with a token.
 
-Facts from Amazon's model of the Shipping API (`shippingV2.json`, July 2026), the notes of its developer documentation on the
-proof of delivery and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models`
-and `-docs`. Nothing was tried against the live service.
+Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its developer documentation on the proof of delivery
+and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models` and `-docs`.
+Nothing was tried against the live service.
 
-Certain: the call, the codes, the fields of the proof (`signatureImageURL` is only announced), that an image's address holds for
-72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, numbers that begin with FR, IT and UK, an answer that
-knows nothing. Assumed: that the first letters of a number name the business and the `carrierId`, also in Spain; the hosts of
-images; that a proof without an image gets none after a day; what an error about a number looks like.
+Certain: the call, the codes, the fields of the proof (`signatureImageURL` is only announced), that links to images expire after
+72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, numbers that start with FR, IT and UK, and an answer for an
+unknown number. Assumed: that the first letters of a number give the business and the `carrierId`, in Spain too; the hosts of
+images; that a proof without an image gets none after a day; the form of an error about a number.
 """
 
 import re
@@ -37,7 +37,7 @@ SPEC = CarrierSpec(
     key="amazon_shipping",
     name="Amazon Shipping",
     spellings=("Amazon", "Amazon Logistics", "AMZN_ES", "AMZN_FR", "AMZN_IT", "AMZN_UK"),
-    # The carrier's; of the tokens ours, since nothing is published.
+    # The carrier's limit for calls, our choice for tokens, for which none is published.
     limits={None: "80/second", Capability.TOKEN: "20/hour"},
     credentials=(("AMAZON_SHIPPING_CLIENT_ID", "AMAZON_SHIPPING_CLIENT_SECRET", _REFRESH_TOKEN),),
     base_url="https://sellingpartnerapi-eu.amazon.com",
@@ -45,29 +45,29 @@ SPEC = CarrierSpec(
     number_example="FR3000000001",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="FR0000000000",
-    evidence_days=45,  # from the shipment's creation; after that Amazon tells only the last status
+    evidence_days=45,  # from the shipment's creation; after that, Amazon returns only the last status
     tracks_always=True,
 )
 
 _TRACKING = "/shipping/v2/tracking"
 _DELIVERED = "Delivered"
-_RETURNS = "RETURNS"  # the leg of an event; the other one is FORWARD
-_PROVED = "proved"  # a hint: there is a proof, if only in words
-_IMAGE_COMES = timedelta(days=1)  # ours
+_RETURNS = "RETURNS"  # the leg of an event; the other value is FORWARD
+_PROVED = "proved"  # a hint that there is a proof, possibly without an image
+_IMAGE_COMES = timedelta(days=1)  # our choice
 _LONGEST_TEXT = 2000  # characters
 _HALF_WAY_ROUND = 180  # degrees
 
 # ---------------------------------------------------------------- tables
 
-# eventHistory[].eventCode and summary.status: all codes of the model. Received: its sandbox (issue 5165). PackageReceivedByCarrier:
-# of a later model, as a public client of .NET has it.
+# eventHistory[].eventCode and summary.status: all codes of the model. Received: from its sandbox (issue 5165).
+# PackageReceivedByCarrier: from a later model, according to a public .NET client.
 AMAZON_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: _DELIVERED,
         ParcelStatus.CANCELLED: "PickupCancelled",
         ParcelStatus.AT_A_POINT: "AvailableForPickup AwaitingCustomerPickup",
         ParcelStatus.GOING_BACK: "ReturnInitiated",  # Return label has been generated
-        # Announced or picked up: after a delivery, another parcel with this number.
+        # Announced or picked up. After a delivery, this is another parcel with the same number.
         ParcelStatus.ACCEPTED: "ReadyForReceive PickupDone PackageReceivedByCarrier",
         ParcelStatus.UNCLEAR: "Lost Rejected Undeliverable",
         ParcelStatus.ON_ITS_WAY: """
@@ -76,10 +76,10 @@ AMAZON_CODES = answers.status_table(
         """,
     }
 )
-# The recipient does not get the parcel, unless another event of the way to it says so.
+# The recipient does not get the parcel, unless another event of the forward leg says so.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
-# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: the model's.
+# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from the model.
 CODES: dict[str, Meaning] = {
     "InvalidRequest": Sentence.REQUEST_REJECTED,
     "InvalidInput": Sentence.REQUEST_REJECTED,
@@ -92,8 +92,8 @@ CODES: dict[str, Meaning] = {
     "InternalFailure": Sentence.CARRIER_ERROR,
     "ServiceUnavailable": Sentence.CARRIER_ERROR,
 }
-# By the text of an error, in lower case, with its status and code before it. Recorded: "The access token you provided is
-# revoked, malformed or invalid", "Application do not have access to some or all requested resource", "TrackingId not found."
+# Matched against the text of an error in lower case, preceded by its status and code. Recorded: "The access token you provided
+# is revoked, malformed or invalid", "Application do not have access to some or all requested resource", "TrackingId not found."
 _TEXTS: tuple[tuple[str, Meaning], ...] = (
     (r"unauthorized .*\b(?:access|security) token\b|401 unauthorized", Sentence.CREDENTIALS_REJECTED),
     (r"application do(?:es)? not have access", Sentence.SERVICE_DENIED),
@@ -118,7 +118,7 @@ class AmazonShipping(LinkClient):
         "signatureImageURL": EvidenceKind.SIGNATURE,
         "deliveryImageURL": EvidenceKind.PHOTO,
     }
-    # Assumed: Amazon's own sites, and S3, which its sample names. Other names below amazonaws.com may be anybody's machines.
+    # Assumed: Amazon's own sites and S3, which its sample uses. Anyone can own other hosts in amazonaws.com.
     hosts = re.compile(
         r"(?:[a-z0-9-]+\.)*(?:amazon\.(?:com|co\.uk|es|fr|it)|media-amazon\.com|ssl-images-amazon\.com)"
         r"|(?:[a-z0-9-]+\.)*s3(?:[.-][a-z]{2}-[a-z]+-[0-9])?\.amazonaws\.com|amzn-s3-[a-z0-9-]+\.amazonaws\.com"
@@ -129,13 +129,13 @@ class AmazonShipping(LinkClient):
         return parse_tracking(self.call(Capability.TRACKING, tracking_request(number), session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """A receiver or coordinates without an image are the whole proof, once an image had its time."""
+        """Without an image, a receiver or coordinates are the whole proof once an image has had time to arrive."""
         is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_COMES)
         return Sentence.PROOF_IMAGELESS if is_whole else Sentence.PROOF_PENDING
 
 
 def tracking_request(number: str) -> Request:
-    """The events and the proof of one number."""
+    """The events and the proof for one number."""
     country = number[:2]
     query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
     headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
@@ -146,11 +146,11 @@ def tracking_request(number: str) -> Request:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery with the links to its images as hints, or where the parcel is."""
+    """The delivery, with the links to its images as hints, or the failure that says where the parcel is."""
     tree = json_api.tree(answer.body)
     if not answer.is_ok or json_api.items(tree, "errors"):
         return _error(tree, answer)
-    # The model has a `payload`, its example none.
+    # The model has a `payload`; its example does not.
     result = json_api.at(tree, "payload") or tree
     shipment = _shipment(result)
     if not (shipment.scans or shipment.present):
@@ -163,13 +163,13 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(result: Any) -> Shipment:
-    """`alternateLegTrackingId`, the number of the way back, identifies the return, not the delivery, so it is not read."""
+    """Ignores `alternateLegTrackingId`, the number of the return leg, because it identifies the return and not the delivery."""
     number = json_api.text(result, "trackingId")
     summary = json_api.at(result, "summary")
     scans = tuple(map(_scan, json_api.items(result, "eventHistory")))
     status = json_api.text(summary, "status")
     present = Scan(status=AMAZON_CODES.get(status), code=status, label=_label(summary)) if status else None
-    # The status does not say on which leg the parcel was delivered: the event does.
+    # The status does not say on which leg the parcel was delivered; the event does.
     if status == _DELIVERED and any(scan.code == _DELIVERED for scan in scans):
         present = None
     return Shipment(numbers=(number,) if number else (), scans=scans, present=present, body=summary)
@@ -182,7 +182,7 @@ def _label(summary: Any) -> str:
 
 
 def _scan(event: Any) -> Scan:
-    """On the way back, a delivery is one to the sender. The leg may be missing: then a refusal begins the way back (inferred)."""
+    """On the return leg, a delivery is one to the sender. If the leg is missing, a refusal starts the return (inferred)."""
     code = json_api.text(event, "eventCode")
     leg = json_api.text(event, "shipmentType")
     status = AMAZON_CODES.get(code or "")
@@ -208,7 +208,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def _coordinates(body: Any) -> str | None:
-    """`(48.85661, 2.35222)`: five decimals are a metre."""
+    """`(48.85661, 2.35222)`: five decimals are accurate to a meter."""
     values = [json_api.at(body, name) for name in ("latitude", "longitude")]
     if not all(isinstance(value, int | float) and abs(value) <= _HALF_WAY_ROUND for value in values):
         return None
@@ -219,7 +219,7 @@ def _coordinates(body: Any) -> str | None:
 
 
 def _error(tree: Any, answer: Response) -> Failure:
-    """What an error means: by its text, else by its code. An error without a code does not come from the service."""
+    """The failure for an error, by its text or else by its code. An error without a code is not from the service."""
     error = json_api.at(json_api.items(tree, "errors"), 0)
     code = json_api.text(error, "code")
     if code is None:

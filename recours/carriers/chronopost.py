@@ -1,7 +1,7 @@
 """Chronopost: tracking and proof of delivery, SOAP 1.1 (Apache CXF).
 
-Facts from the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November 2018 (v2.6.2) unless
-said otherwise. Nothing was tried against the live service.
+Source, unless stated otherwise: the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November 2018
+(v2.6.2). Nothing was tried against the live service.
 """
 
 import re
@@ -25,17 +25,17 @@ SPEC = CarrierSpec(
     key="chronopost",
     name="Chronopost",
     spellings=("Chronopost International", "Chronopost France", "Chrono"),
-    limits={None: "100/day@Europe/Paris"},  # our choice: the carrier publishes none
+    limits={None: "100/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
-    # One address for production and trials; ws2.chronopost.fr only while this one is down.
+    # The same host for production and tests; ws2.chronopost.fr is only a fallback.
     base_url="https://ws.chronopost.fr",
-    # Main form, then 14 digits with or without a check sign (several public clients), then a form of which one number
-    # was seen, beginning with XT. The check digit of the first form holds for some prefixes only, so it is not checked.
+    # The main format; 14 digits with or without a check character (several public clients); and a format starting with XT, of
+    # which one number was seen. The check digit of the main format is correct only for some prefixes, so it is not checked.
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?|[A-Z]{2}[0-9]{13}"),
     number_example="XY123456789FR",
-    calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more, for an image, only if it is left
+    calls={Capability.TRACKING: 1, Capability.POD: 1},  # another for an image, only if calls are left
     sample_number="XX000000000FR",
-    # searchPOD takes the number alone, and says of any that there is no proof yet.
+    # searchPOD requires only the number, and answers for any number that there is no proof yet.
     untracked_form=re.compile(".+"),
 )
 
@@ -44,18 +44,18 @@ _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
 
-# Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
+# Event codes from the tables in both documents; D6 and D7 only in the one of 2024. Each meaning was decided from the label.
 CODES = answers.status_table(
     {
-        # IM, "Image disponible": the proof is there to be asked for, so the parcel is delivered.
+        # IM, "Image disponible": the proof is available, so the parcel is delivered.
         ParcelStatus.DELIVERED: "D D1 D2 D6 D7 RG RI U Y DD VC IM",
-        # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
+        # "Retour expéditeur": a later delivery is that of the return. From another public client's table and tests.
         ParcelStatus.GOING_BACK: "Q R",
         ParcelStatus.CANCELLED: "AN",
         ParcelStatus.DESTROYED: "DR",
         # "Déposé" or "Pris en charge".
         ParcelStatus.ACCEPTED: "DB DV DY PC PE",
-        # The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
+        # The other codes in both documents, including exceptions. The codes in the last line are from two public clients only.
         ParcelStatus.ON_ITS_WAY: """
             B MD IP RB P DC SC EC TS TI TO TP AT SD
             ED TA LR J X CL N NA CO RC PA AV IV IN NL PR DO DF EJ
@@ -63,34 +63,34 @@ CODES = answers.status_table(
         """,
     }
 )
-# Events that follow a delivery, if there is another event for that: the slip or its image is there, the delivery is done,
-# nobody signed. Inferred.
+# Events that follow a delivery, if the delivery has an event of its own: the slip or its image is available, the delivery is
+# complete, nobody signed. Inferred.
 TOLD_AFTERWARDS = frozenset({"U", "Y", "VC", "IM"})
 _IMAGE = "IM"
 
-# What the items beside an event are called whose values are no person's name. A public client's list.
+# Names of items beside an event whose values are not names of persons. From a public client.
 NOT_PERSONS = frozenset(
     {
         "lieu", "type de retrait", "point de retrait", "point de livraison", "numero partenaire", "date de relivraison",
         "origine", "instruction choisie", "type du message",
     }
 )  # fmt: skip
-# A label that has one of these words, and only such words and little ones, names a person. "Consignee's name" was
-# recorded; the French ones are inferred.
+# A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was recorded; the
+# French words are inferred.
 _OF_A_PERSON = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
-_READ_OF_LABELS = 100  # signs
+_READ_OF_LABELS = 100  # characters
 _LITTLE = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
-# statusCode of searchPOD (1, 2, 3 in both documents; 5, available, of 2024 only).
+# statusCode of searchPOD: 1, 2 and 3 from both documents; 5 (available) only from the one of 2024.
 POD_STATUS: dict[int, Sentence] = {
     1: Sentence.PROOF_UNSIGNED,
     2: Sentence.PROOF_NEVER,
     3: Sentence.PROOF_PENDING,
 }
 
-# errorCode of either call. 1: recorded. 2: of 2018 only. 3, 30, 33: of sister services, inferred for this one.
+# errorCode of either call. 1: recorded. 2: only in the document of 2018. 3, 30, 33: from sister services, inferred here.
 ERROR_CODES: dict[int, Meaning] = {
     1: Sentence.CARRIER_ERROR,
     2: Sentence.PARCEL_NOT_OURS,
@@ -98,7 +98,7 @@ ERROR_CODES: dict[int, Meaning] = {
     30: Sentence.CREDENTIALS_REJECTED,
     33: Sentence.CREDENTIALS_REJECTED,
 }
-# Inferred: what a message about our account speaks of, whatever its code.
+# Inferred: words in a message about our account, whatever its code.
 _OF_THE_ACCOUNT = ("password", "mot de passe", "contract", "contrat")
 
 
@@ -111,11 +111,11 @@ class Chronopost(Client):
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
+        """Call `searchPOD` for the PDF. If it is missing although nothing says that it always will be, ask for an image."""
         account = [self.settings[name] for name in SPEC.credentials[0]]
         answer = session.call(Capability.POD, pod_request(number, *account))
         outcome = parse_pod(answer, delivery)
-        # Of a parcel that may not be delivered, an image is as unlikely as the PDF.
+        # A parcel that may not be delivered is as unlikely to have an image as a PDF.
         if delivery.is_assumed or not _may_have_an_image(outcome, answer):
             return outcome
         try:
@@ -129,12 +129,12 @@ class Chronopost(Client):
 
 
 def tracking_request(number: str) -> Request:
-    """`trackSkybillV2`: needs no credentials. The elements in the order of the schema: CXF refuses any other."""
+    """`trackSkybillV2`, which needs no credentials. CXF requires the elements in the order of the schema."""
     return _request("trackSkybillV2", [("language", _LANGUAGE), ("skybillNumber", number)])
 
 
 def pod_request(number: str, account: str, password: str, *, pdf: bool = True) -> Request:
-    """`searchPOD`, asking for a PDF, or for the signature as an image."""
+    """`searchPOD` for a PDF or for an image of the signature."""
     fields = [
         ("accountNumber", account),
         ("password", password),
@@ -154,7 +154,7 @@ def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered to its recipient."""
+    """The delivery, if the parcel was delivered to its recipient."""
     result = _result(answer, "trackSkybillV2")
     if isinstance(result, Failure):
         return result
@@ -162,9 +162,9 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     own = soap.text(parcel, "skybillNumber") if parcel is not None else None
     events = soap.children(parcel, "events") if parcel is not None else []
     if not events and (own is None or answers.same_number(own, number)):
-        # One public client's notes: an unknown number is answered with its echo and no events, but not with HTTP 500.
+        # According to one public client's notes, the answer for an unknown number is its echo without events, and not HTTP 500.
         if answer.is_server_error:
-            return answers.out_of_order(SPEC.name, answer)
+            return answers.unavailable(SPEC.name, answer)
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     shipment = Shipment(numbers=(own,) if own else (), scans=tuple(map(_scan, events)))
     outcome = answers.handover(SPEC.name, number, [shipment], answer, CODES)
@@ -172,14 +172,14 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _scan(event: Any) -> Scan:
-    """The times of the service have an offset; one without is taken for French time (inferred)."""
+    """Times of the service have an offset; a time without one is assumed to be French (inferred)."""
     at = answers.parse_time(soap.text(event, "eventDate"), PARIS)
     return Scan.of(event, soap.text(event, "code"), CODES, at, soap.text(event, "eventLabel"))
 
 
 def _delivery(scans: Sequence[Scan]) -> Delivery:
-    """`scans`: those of the delivery, the latest first. The first of them that has a name says who signed."""
-    # Label and value of what stands beside an event, where it has a value.
+    """`scans`: the delivery scans, latest first. The first one with a name gives the signatory."""
+    # The label and value of each item beside an event, if it has a value.
     items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
     facts = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
     name = next((value for label, value in facts if is_person(label)), None)
@@ -196,18 +196,18 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
 
 
 def is_person(label: str) -> bool:
-    """Tell whether the value under this label is a person's name: an address or a date is no signatory."""
+    """Tell whether the value under this label is a person's name, and not an address or a date."""
     parts = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
     return bool(parts & _OF_A_PERSON) and parts <= _OF_A_PERSON | _LITTLE
 
 
 def is_known_label(label: str) -> bool:
-    """Tell whether what stands under this label is known, a person's name or not."""
+    """Tell whether this label is known, whether or not its value is a person's name."""
     return is_person(label) or " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
-    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return result
@@ -217,13 +217,13 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
         texts = [answers.EncodedPiece(encoded, "chronopost searchPOD", kind)]
         return answers.evidence(SPEC.name, texts, delivery, answer)
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
-        message = "Chronopost says that there is a proof, but sent none"
+        message = "Chronopost reports a proof but sent none"
         return Failure.of(Sentence.PROOF_UNUSABLE, SPEC.name, None, answer.status, message=message)
     return answers.failure_of(SPEC.name, POD_STATUS.get(status or 0, Sentence.PROOF_PENDING), answer)
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
-    """Tell whether asking for an image is worth a call: no document came, no error, and no status that says why."""
+    """Tell whether an image is worth a call: there is no document, no error, and no status that explains why."""
     if isinstance(outcome, Retrieved):
         return not answers.is_document(outcome.best)
     result = _result(answer, "searchPOD")
@@ -231,7 +231,7 @@ def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
 
 
 def _result(answer: Response, operation: str) -> Any | Failure:
-    """The `return` element of an answer without error."""
+    """The `return` element of an answer without an error."""
 
     def read_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR

@@ -1,8 +1,8 @@
 """Colissimo: tracking and proof of delivery with the credentials of a contract, JSON over HTTP.
 
-Facts from the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier,
-the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes.
-Nothing was tried against the live services.
+Sources: the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier, the
+carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes. Nothing was
+tried against the live services.
 """
 
 import re
@@ -26,10 +26,10 @@ SPEC = CarrierSpec(
     key="colissimo",
     name="Colissimo",
     spellings=("Colissimo International", "Colissimo France", "So Colissimo", "Coliposte"),
-    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
-    # 6A, 6C, 8Q and so on, some products with a digit in the second place; or answers.S10.
+    # 6A, 6C, 8Q and others; some products have a digit in second place. Or S10.
     number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{answers.S10.pattern}"),
     number_example="6A12345678900",
     calls={Capability.TRACKING: 1, Capability.POD: 2},  # further documents only if calls are left
@@ -44,17 +44,17 @@ _LANGUAGE = "fr_FR"
 
 # ---------------------------------------------------------------- tables of the tracking
 
-# Event codes. Unless said otherwise: the list of 320 codes with their labels in the carrier's own WooCommerce module
-# (lpc_colissimo_status.php), each decided by hand from its French label. 16 codes more, COMCFM and LIVREO among them, and
-# what CHGCFM means, are of an older table with labels in a public client (AnyBlok).
+# Event codes. Source, unless stated otherwise: the list of 320 codes with labels in the carrier's own WooCommerce module
+# (lpc_colissimo_status.php). Each meaning was decided by hand from the French label. 16 more codes, including COMCFM and
+# LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # Handed over: "livré", to whomever the recipient's address or order names. LIVBPO lies in the recipient's own box.
+        # Handed over: "livré", to anyone at the recipient's address or named by the order. LIVBPO: in the recipient's PO box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
-        # Back at its sender, or sent back under another number (SCCEXP), of which there will be no more events. LIVVPC is
-        # labelled as a delivery: by the carrier's Magento module it is one to the mail-order sender.
+        # Back at its sender, or sent back under another number (SCCEXP), after which there are no more events. The label of LIVVPC says
+        # "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
         ParcelStatus.RETURNED: "LIVEXP LIVREO LIVVPC SCCEXP",
-        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may be redirected yet.
+        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may still be redirected.
         ParcelStatus.GOING_BACK: """
             AACEDI ECHANN ECHCEX ECHDID ECHMQT ECHNCF FENRET PABRET RCDABS RCDCPE RCDDES RCDDOC RCDNPA
             RCDPDS RCDREA RCDREL RCDRET REFALI REFCEX REFDEX RENALI RENAVA RENBEC RENDES RENDIA RENDID
@@ -65,7 +65,7 @@ CODES = answers.status_table(
         ParcelStatus.SEIZED: "SOLDDR",
         # "Le contenu est prohibé, il ne pourra pas être livré".
         ParcelStatus.PROHIBITED: "DOUPRO RSTPRO",
-        # "Pris en charge par La Poste"; PCHCFM in the older table.
+        # "Pris en charge par La Poste"; PCHCFM is from the older table.
         ParcelStatus.ACCEPTED: "AECCOU AECPRE ECHCLI PCHCEI PCHCFM",
         # On its way, held, or waiting to be collected: not delivered yet.
         ParcelStatus.ON_ITS_WAY: """
@@ -84,9 +84,9 @@ CODES = answers.status_table(
             RENREL RENRES RENREX RENRPR RENVOL RSDBPI RSDCNI RSDCNS RSDNRV RSDREL RSTACP RSTAVI RSTBRT
             RSTCAD RSTDIF RSTNCG RSTRES RSTTAF RSTZNL
         """,
-        # The label says nothing ("Non affiché", or none), or not whether the parcel goes on: an incident (AARLIB, SOL...), a
-        # file at the customer service, a new number (SCCDES), a delivery that the module does not take for one (LIVRDV).
-        # Not delivered yet, as far as anybody can tell.
+        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident (AARLIB, SOL...),
+        # a case with customer service, a new number (SCCDES), or a delivery that the module does not count as one (LIVRDV). Not
+        # delivered yet, as far as can be known.
         ParcelStatus.UNCLEAR: """
             AARALI AAREXC AARLIB AARREM ACDBRS ACDNPL ACDPNT ACPINF ACPINT AECCLI AECPDS ANNULE AVOEXT
             CCDSUP COMLDF COMLNA CRBREC CRBTRT DIFDIL DOUANN DOUFTD DSCCLO DSCIND DSCMAJ DSCOUV ECHCNS
@@ -101,10 +101,10 @@ CODES = answers.status_table(
 )
 
 _OK = "0"
-_ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
+_ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the "delivered" step, in three sources
 
-# Products that nobody signs for. The carrier's own module; that an answer names the product, and in which field, is
-# inferred from the name that the carrier's shipping service gives it.
+# Products without a signature, from the carrier's own module. That an answer contains the product, and in which field, is
+# inferred from the field's name in the carrier's shipping service.
 PRODUCTS_WITHOUT_SIGNATURE = frozenset({"DOM", "COM", "COLD"})
 
 # status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.
@@ -123,7 +123,7 @@ TIMELINE_CODES: dict[str, Meaning] = {
 _ALL_WELL = "000"
 _BODY_INVALID = "005"
 
-# errors[].code, which says more than errorCode (999 stands for anything). Recorded.
+# errors[].code, which is more specific than errorCode (999 can mean anything). Recorded.
 INNER_CODES: dict[str, Meaning] = {
     "144": Sentence.PARCEL_NOT_OURS,
     "150": Sentence.NUMBER_REJECTED,
@@ -137,19 +137,19 @@ DOCUMENT_CODES: dict[str, Meaning] = {
     "004": Sentence.CREDENTIALS_REJECTED,
     _BODY_INVALID: Sentence.NUMBER_REJECTED,
 }
-# documentType: the lower, the better a proof. Both shop modules show SIGNATURE as the proof of delivery.
+# documentType: the lower the rank, the better the proof. Both shop modules show SIGNATURE as the proof of delivery.
 RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
 _PHOTOS = ("PHOTO", "PICTURE")
 
-# HTTP statuses of either service, where the codes say nothing. 401, 403, 413: the carrier's list for the documents.
+# HTTP statuses of either service, if there is no known code. 401, 403, 413: the carrier's list for the documents.
 STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 _NOT_READ: dict[int, Meaning] = dict.fromkeys((400, 413), Sentence.REQUEST_REJECTED)
 
-_LONGEST_PATH = 1000  # signs: it is sent back
+_LONGEST_PATH = 1000  # characters, because it is sent back
 
 
 class Listed(NamedTuple):
-    """A document that can be asked for. `path` and `uuid` come from outside: they are only ever sent back."""
+    """A document that can be requested. `path` and `uuid` are untrusted and only ever sent back."""
 
     path: str | None
     uuid: str | None
@@ -166,7 +166,7 @@ class Colissimo(Client):
         return parse_tracking(answer, number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`documents`, and `document` for the best of those that it lists; for others where calls are left."""
+        """Call `documents`, and `document` for the best document listed; for the others if calls are left."""
         answer = session.call(Capability.POD, documents_request(number, self.settings))
         listed = parse_documents(answer, number)
         if isinstance(listed, Failure):
@@ -187,7 +187,7 @@ class Colissimo(Client):
 
 
 def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
-    """`timelineCompany`: the credentials stand beside the number."""
+    """`timelineCompany`, with the credentials beside the number."""
     return json_api.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
 
 
@@ -196,7 +196,7 @@ def documents_request(number: str, settings: Mapping[str, str]) -> Request:
 
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
-    """`document`: the bytes. Of whichever kind they are, so any type is accepted (the facts name none)."""
+    """`document`, which returns the bytes. Accepts any content type, because the sources name none."""
     content = {"credential": _credential(settings), "lang": _LANGUAGE, "cab": number}
     place = {"path": listed.path, "uuid": listed.uuid}
     return json_api.post(_DOCUMENT, content | place, {"Accept": "*/*"})
@@ -212,7 +212,7 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered. There is no signatory: the consignee is the label's."""
+    """The delivery, if the parcel is delivered. It has no signatory: the consignee is the one on the label."""
     tree = json_api.tree(answer.body)
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
@@ -229,7 +229,7 @@ def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failu
     events = [_scan(e) for e in reversed(json_api.items(parcel, "event")) if json_api.text(e, "code")]
     if not events and not steps:
         return answers.unreadable(SPEC.name, answer)
-    # The steps say less: they count only if no event tells of a delivery.
+    # The steps are less specific. They count only if no event reports a delivery.
     if not events:
         events = [_step(step) for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     elif arrived and not any(event.status is ParcelStatus.DELIVERED for event in events):
@@ -259,7 +259,7 @@ def _step(step: Any) -> Scan:
 
 
 def _time(dated: Any) -> datetime | None:
-    """Of an event or a step. Written without an offset: that it is French time is inferred."""
+    """The time of an event or step. It has no offset; that it is French time is inferred."""
     return answers.parse_time(json_api.text(dated, "date"), PARIS)
 
 
@@ -267,7 +267,7 @@ def _time(dated: Any) -> datetime | None:
 
 
 def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
-    """The documents of a delivered parcel, the best first, or why there is none; of each type the latest."""
+    """The documents of a delivered parcel, best first and only the latest of each type, or why there are none."""
     tree = json_api.tree(answer.body)
     if json_api.text(tree, "errorCode") != _ALL_WELL or not answer.is_ok:
         return _refusal(tree, answer)
@@ -281,14 +281,14 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     latest = {
         listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or answers.NEVER)
     }
-    # Which product it is, and so whether a proof will come, is not told.
+    # The answer does not say which product it is, and so whether a proof will follow.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer
     )
 
 
 def _listed(entry: Any) -> Listed | None:
-    """A proof, if the entry is one and says where it is."""
+    """A proof, if the entry is one and says where to get it."""
     of_type = json_api.text(entry, "documentType") or ""
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if of_type not in RANKS or not (path or uuid):
@@ -301,7 +301,7 @@ def _usable(value: Any) -> str | None:
 
 
 def parse_document(answer: Response, delivery: Delivery, listed: Listed) -> Outcome:
-    """The bytes as they came; JSON or a web page in their place is no document."""
+    """The bytes as received. JSON or a web page is not a document."""
     if answer.is_ok and not _is_text_of_a_service(answer):
         kind = EvidenceKind.PHOTO if listed.type in _PHOTOS else EvidenceKind.LETTER
         return Retrieved.single(answer.body, delivery, "colissimo document", kind=kind)
@@ -315,7 +315,7 @@ def _is_text_of_a_service(answer: Response) -> bool:
 
 
 def _refusal(tree: Any, answer: Response) -> Failure:
-    """What an error of the documents service means: by its codes, and only then by its HTTP status."""
+    """The failure for an error of the documents service, by its codes or else by its HTTP status."""
     code = json_api.text(tree, "errorCode")
     carrier_text = _error_text(tree)
     inner = list(filter(None, (json_api.text(error, "code") for error in json_api.items(tree, "errors"))))
@@ -323,7 +323,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     if meaning is not None:
         return answers.failure_of(SPEC.name, meaning, answer, carrier_text)
     strange = " / ".join([code or "none", *inner[:3]])
-    # A body that is invalid for another reason than the number is our mistake.
+    # If the body is invalid for a reason other than the number, it is our mistake.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
         failure = answers.failure_of(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
@@ -332,7 +332,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     return _error(answer, {}, strange, carrier_text)
 
 
-# ---------------------------------------------------------------- answers of either
+# ---------------------------------------------------------------- answers of both services
 
 
 def _error(
@@ -343,7 +343,7 @@ def _error(
 
 
 def _error_text(tree: Any) -> str | None:
-    """The words of an error, in whichever of the shapes that were seen."""
+    """The text of an error, in any of the formats seen."""
     return json_api.first_text(
         tree, "errors.message", "errorLabel", "messages.messageContent", "message", "error"
     )

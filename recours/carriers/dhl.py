@@ -1,7 +1,7 @@
-"""DHL Shipment Tracking - Unified: the status of parcels of all divisions, JSON with a key; proofs only as links.
+"""DHL Shipment Tracking - Unified: the status of parcels of all divisions. JSON with an API key; proofs only as links.
 
-Facts from the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429).
-What a link gives is documented nowhere. Nothing was tried against the live service.
+Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429). What a link
+leads to is not documented. Nothing was tried against the live service.
 """
 
 import re
@@ -31,25 +31,25 @@ SPEC = CarrierSpec(
     limits={None: "250/day@UTC,1/second"},  # the published limits of the smallest plan
     credentials=(("DHL_API_KEY",),),
     base_url="https://api-eu.dhl.com",
-    # Ours: each division has forms of its own, and nobody lists them.
+    # Our choice: each division has its own formats, and there is no list of them.
     number_form=re.compile(r"[A-Z0-9]{8,40}"),
     number_example="00340434161094000000",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * 20,
     tracks_always=True,
-    evidence_days=90,  # about: no document of DHL says so
+    evidence_days=90,  # approximate; DHL documents no period
 )
 
 _PATH = "/track/shipments"
 _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
-# statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
+# statusCode, from three sources. `unknown` is one of the carrier's statuses. Any status not listed here is reported.
 DELIVERED = "delivered"
-_FREIGHT = "freight"  # a `service`
+_FREIGHT = "freight"  # a value of `service`
 STATUSES = answers.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
-        ParcelStatus.ACCEPTED: "pre-transit",  # announced: after a delivery, another parcel with this number
+        ParcelStatus.ACCEPTED: "pre-transit",  # announced; after a delivery, this is another parcel with the same number
         ParcelStatus.ON_ITS_WAY: "transit",
         ParcelStatus.UNCLEAR: "failure unknown",
     }
@@ -57,7 +57,7 @@ STATUSES = answers.status_table(
 
 _MEANINGS: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
-    # Inferred. The service has no owners of parcels: what it denies, it denies the key.
+    # Inferred. Parcels have no owners in this service, so a denial concerns the key.
     403: Sentence.SERVICE_DENIED,
     404: Sentence.NUMBER_UNKNOWN,  # recorded
 }
@@ -78,13 +78,13 @@ class Dhl(LinkClient):
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """Express parcels have a proof elsewhere."""
+        """Express parcels have a proof in another service."""
         del delivery, now
         return Sentence.PROOF_LINK_MISSING
 
 
 def tracking_request(number: str, key: str) -> Request:
-    """The parcels of that number. Without a `service`, all divisions are searched."""
+    """The parcels with this number. Without a `service`, all divisions are searched."""
     query = urlencode({"trackingNumber": number, **_FRENCH})
     return Request("GET", f"{_PATH}?{query}", {"DHL-API-Key": key, "Accept": "application/json"})
 
@@ -113,10 +113,10 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(body: Any) -> Shipment:
-    """`returnFlag`: the carrier's OpenAPI file has it, and recorded answers do; what it marks is inferred."""
+    """`returnFlag` is in the carrier's OpenAPI file and in recorded answers. Its meaning is inferred."""
     return Shipment(
         numbers=_numbers(body),
-        scans=tuple(map(_scan, reversed(json_api.items(body, "events")))),  # listed from the newest on
+        scans=tuple(map(_scan, reversed(json_api.items(body, "events")))),  # listed newest first
         present=_scan(json_api.at(body, "status")),
         is_return=json_api.at(body, "returnFlag") is True,
         body=body,
@@ -126,8 +126,8 @@ def _shipment(body: Any) -> Shipment:
 def _numbers(body: Any) -> tuple[str, ...]:
     """The numbers of a shipment: its own, those of its pieces, and its references.
 
-    Asked about a piece, DHL Freight names its shipment `JKG-HI-...`, and the piece among `pieceIds` with zeros in front: an answer
-    of September 2026 (philipantonetti-ctrl/panetti). One of it that names no piece may be about any.
+    Asked about a piece, DHL Freight calls its shipment `JKG-HI-...` and lists the piece in `pieceIds` with leading zeros (an answer
+    of September 2026, philipantonetti-ctrl/panetti). A Freight shipment without pieces may be about any number.
     """
     details = json_api.at(body, "details")
     pieces = list(filter(None, map(json_api.text, json_api.items(details, "pieceIds"))))
@@ -138,9 +138,9 @@ def _numbers(body: Any) -> tuple[str, ...]:
 
 
 def _scan(event: Any) -> Scan:
-    """An event, or the present status. The times have no offset: inferred to be French local time, like the parcels.
+    """An event or the current status. The times have no offset; they are assumed to be French local time (inferred).
 
-    A return has the codes of any other parcel: only the words tell.
+    A return has the same codes as any other parcel; only its label shows it.
     """
     label = json_api.first_text(event, "description", "status")
     at = answers.parse_time(json_api.text(event, "timestamp"), PARIS)

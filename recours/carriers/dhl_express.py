@@ -1,7 +1,7 @@
-"""DHL Express: tracking and proof of delivery of the MyDHL API, JSON with Basic authentication.
+"""DHL Express: tracking and proof of delivery with the MyDHL API. JSON with Basic authentication.
 
-Facts from the carrier's OpenAPI document 3.1.1 (November 2025) and karrio's connector `mydhl`, unless said otherwise.
-Nothing was tried against the live service.
+Source, unless stated otherwise: the carrier's OpenAPI document 3.1.1 (November 2025) and karrio's connector `mydhl`. Nothing
+was tried against the live service.
 """
 
 import re
@@ -26,17 +26,17 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 
-# events[].typeCode: the 44 codes of the vendor's list. What each one means was decided from its label alone. The four numbers
-# are statuses of a whole shipment; nobody has seen them as codes of events.
+# events[].typeCode: the 44 codes of the carrier's list. Each meaning was decided from the label alone. The four numbers are
+# statuses of a whole shipment and have never been seen as codes of events.
 DHL_EXPRESS_CODES = answers.status_table(
     {
-        ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; in other labels it means details of the delivery
+        ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; other labels use it for details of the delivery
         ParcelStatus.RETURNED: "RT",  # Returned to consignor
         ParcelStatus.DESTROYED: "DS",  # Destroyed / disposal
         ParcelStatus.AT_A_POINT: "CC",  # Awaiting cnee collection
         ParcelStatus.UNCLEAR: "103 CS SS TP",  # failure, Closed shipment, Shipment stopped, Forwarded to 3rd party
         ParcelStatus.PART_DELIVERED: "PD",
-        ParcelStatus.GOING_BACK: "RD",  # Refused delivery: the next OK is the consignor's
+        ParcelStatus.GOING_BACK: "RD",  # Refused delivery: the next OK is a delivery to the consignor
         ParcelStatus.ACCEPTED: "PU",  # Shipment picked up
         ParcelStatus.ON_ITS_WAY: """
             102 104 AD AF AR BA BN BR CA CD CM CR DF FD HP IC MC MD MS ND NH OH PL RR SA SC TR UD WC PY SM
@@ -44,9 +44,9 @@ DHL_EXPRESS_CODES = answers.status_table(
     }
 )
 
-_DIGITS = 10  # of a waybill; the variant of 11 has no check digit that is known
-# The identifier of one piece (JJD..., JVGL...); the project jkeen/tracking_number_data has nine or ten digits, labels
-# that were seen have up to eighteen.
+_DIGITS = 10  # of a waybill; no check digit is known for the format with 11 digits
+# The identifier of one piece (JJD..., JVGL...): nine or ten digits according to the project jkeen/tracking_number_data, up to
+# eighteen on labels that were seen.
 _PIECE = re.compile(r"J[A-Z]{1,3}[0-9]{9,18}")
 _WAYBILL = re.compile(r"[0-9]{10,11}")
 
@@ -55,20 +55,20 @@ SPEC = CarrierSpec(
     key="dhl_express",
     name="DHL Express",
     spellings=("DHL Express Worldwide", "DHL Express International"),
-    limits={None: "250/day@Europe/Paris"},  # our choice: the carrier publishes none for production
+    limits={None: "250/day@Europe/Paris"},  # our choice; the carrier publishes no limit for production
     credentials=(("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET", "DHL_EXPRESS_ACCOUNT_NUMBER"),),
-    base_url="https://express.api.dhl.com",  # trials have another path on it: /mydhlapi/test
+    base_url="https://express.api.dhl.com",  # tests use another path on this host: /mydhlapi/test
     number_form=re.compile(rf"{_WAYBILL.pattern}|{_PIECE.pattern}"),
     number_example="1234567891",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * _DIGITS,
-    # Of ten digits the last is the remainder of the others by seven (the project jkeen/tracking_number_data).
+    # The last of ten digits is the others modulo seven (from the project jkeen/tracking_number_data).
     check_digit_fits=lambda number: len(number) != _DIGITS or int(number[:-1]) % 7 == int(number[-1]),
-    untracked_form=_WAYBILL,  # of a piece, the tracking tells the waybill that the proof is asked for with
+    untracked_form=_WAYBILL,  # for a piece, only the tracking gives the waybill with which the proof is requested
 )
 
 _API = "/mydhlapi"
-_VERSION = "3.1.0"  # of the interface: the header is required, says the OpenAPI document
+_VERSION = "3.1.0"  # of the API; the OpenAPI document requires the header
 _TRACKING = {
     "trackingView": "all-checkpoints",
     "levelOfDetail": "shipment",
@@ -77,16 +77,18 @@ _TRACKING = {
 _CONTENT = "epod-summary"
 _HINT = "waybill"
 
-# 401 and 403: inferred, their bodies are not documented. A 403 is taken for the account's, whatever the shipment.
+# 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not the shipment.
 _STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
-# By what a bad request (of the OpenAPI document) names. The account: one public note on the POD call.
+# What a bad request names decides (OpenAPI document). The account: from one public note on the POD call.
 _BAD_REQUESTS = frozenset({400, 422})
 _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
-# One public note of a live answer: a number of another account, or none, gives the same answer as a missing proof.
+# According to one public note on a live answer, the number of another account, or of none, gets the same answer as a missing
+# proof.
 _NO_PROOF = Detailed(
-    Sentence.PROOF_FOR_PARTIES, "also if DHL_EXPRESS_ACCOUNT_NUMBER is not the account that paid"
+    Sentence.PROOF_FOR_PARTIES,
+    "this is also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for the shipment",
 )
 
 
@@ -99,7 +101,7 @@ class DhlExpress(Client):
         self._authorization = basic_auth(key, secret)
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. A piece is always tracked: the proof is asked for with the waybill, which the tracking tells."""
+        """See Client. A piece is always tracked, because the proof is requested with the waybill, which only the tracking gives."""
         if not _PIECE.fullmatch(number):
             return super().fetch(number, delivery, session)
         tracked = self.track(number, session)
@@ -125,19 +127,19 @@ class DhlExpress(Client):
             "Authorization": self._authorization,
             "Accept": "application/json",
             "x-version": _VERSION,
-            "Message-Reference": str(uuid4()),  # of 28 to 36 signs
+            "Message-Reference": str(uuid4()),  # of 28 to 36 characters
         }
 
 
 def tracking_request(number: str, headers: Mapping[str, str]) -> Request:
-    """The events of a shipment, each with its offset from UTC."""
+    """The events of a shipment, each with its UTC offset."""
     if _PIECE.fullmatch(number):
         return _get("tracking", {"pieceTrackingNumber": number, **_TRACKING}, headers)
     return _get(f"shipments/{number}/tracking", _TRACKING, headers)
 
 
 def pod_request(number: str, account: str, headers: Mapping[str, str]) -> Request:
-    """The proof as a PDF. `account`: the one that paid for the shipment."""
+    """The proof as a PDF. `account`: the account that paid for the shipment."""
     query = {"shipperAccountNumber": account, "content": _CONTENT}
     return _get(f"shipments/{number}/proof-of-delivery", query, headers)
 
@@ -146,18 +148,18 @@ def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Req
     return Request("GET", f"{_API}/{path}?{urlencode(query)}", headers)
 
 
-# ---------------------------------------------------------------- the tracking's answers
+# ---------------------------------------------------------------- answers of the tracking
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery to the recipient, with the waybill as its hint, or where the shipment is."""
+    """The delivery to the recipient, with the waybill as a hint, or the failure that says where the shipment is."""
     shipments = _shipments(answer, number)
     if isinstance(shipments, Failure):
         return shipments
     outcome = answers.handover(SPEC.name, number, shipments, answer, DHL_EXPRESS_CODES)
     if isinstance(outcome, Failure):
         return outcome
-    # The waybill goes into the address of the next call: one of another form is none.
+    # The waybill becomes part of the next URL, so only the known format is accepted.
     waybill = (
         json_api.text(outcome.shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
     )
@@ -169,12 +171,12 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
-    """At least one. The `status` of each is the request's, not the parcel's."""
+    """The shipments, at least one. The `status` of each is that of the request, not of the parcel."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
         return _error(answer, number)
-    # A shipment without events yet has its number.
+    # A shipment that has no events yet has its number.
     shipments = [
         _shipment(body, number)
         for body in json_api.items(json_api.tree(answer.body), "shipments")
@@ -200,27 +202,27 @@ def _scan(event: Any) -> Scan:
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
-_READ_OF_TEXTS = 300  # signs
+_READ_OF_TEXTS = 300  # characters
 
 
 def _signatory(event: Any) -> str | None:
-    """`signedBy`; some events have the name in their description instead, as in `Delivered : DUPONT`."""
+    """`signedBy`, or the name in the description, as in `Delivered : DUPONT`, which some events have instead."""
     match = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
     return json_api.text(event, "signedBy") or (match[1].strip() if match else None)
 
 
 def _time(event: Any) -> datetime | None:
-    """Local time with the offset that goes with it; without one (inferred) it is French."""
+    """Local time with its offset. A time without an offset is assumed to be French (inferred)."""
     local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
     offset = json_api.text(event, "GMTOffset") or ""
     return answers.parse_time(f"{local}{offset}", PARIS) or answers.parse_time(local, PARIS)
 
 
-# ---------------------------------------------------------------- the document's answers
+# ---------------------------------------------------------------- answers with the document
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
@@ -236,7 +238,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 
 def _piece(document: Any) -> answers.EncodedPiece | None:
-    """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
+    """The format is in `encodingFormat`, or in `format` in one of karrio's fixtures. The appraisal of the bytes decides later."""
     form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
     encoded = json_api.text(document, "content")
     return (
@@ -246,11 +248,11 @@ def _piece(document: Any) -> answers.EncodedPiece | None:
     )
 
 
-# ---------------------------------------------------------------- errors, in either answer
+# ---------------------------------------------------------------- errors of both calls
 
 
 def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_DENIED) -> Failure:
-    """`of_account`: what a bad request means that names the account."""
+    """`of_account`: the meaning of a bad request that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
         return answers.error(SPEC.name, answer, {}, _STATUSES, carrier_text=problem.carrier_text)

@@ -1,12 +1,12 @@
-"""DHL Parcel DE: the tracking of a German parcel and the signature of who received it; XML in the query, for XML.
+"""DHL Parcel DE: tracking of German parcels and the signature of whoever received them. XML in the query and in the answer.
 
-The interface is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits of a call: the
-notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, after the page of developer.dhl.com;
-public clients agree. Events: the vendor's table of July 2024, which is there too. Nothing was tried by us.
+The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call: from the
+notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on developer.dhl.com; public
+clients agree. Events: from the carrier's table of July 2024, in the same place. Nothing was tried against the live service.
 
-Assumed, as no source says it: code 100 stands for another customer's parcel, too; 62 speaks of our account; `error-status` of
-a parcel has the codes of the whole answer; `recipient-name` of a delivered parcel is who took it, as in the one answer that
-was recorded; all times are German. That there are signatures of parcels to Germany only, two sources say.
+Assumed, because no source says so: code 100 also stands for another customer's parcel; 62 concerns our account; a parcel's
+`error-status` uses the codes of the whole answer; the `recipient-name` of a delivered parcel is whoever took it, as in the one
+recorded answer; all times are German. According to two sources, only parcels to Germany have signatures.
 """
 
 import re
@@ -29,8 +29,8 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
-# By the number of digits: the weights of the check digit. 12: the identcode of Deutsche Post; 20: GS1 (paketda.de; the
-# vendor's test numbers fit).
+# Weights of the check digit by number of digits. 12: the identcode of Deutsche Post; 20: GS1 (paketda.de; the carrier's test
+# numbers match).
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
 
 
@@ -46,11 +46,11 @@ SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
     spellings=("DHL Paket DE", "DHL Parcel Germany"),
-    # Our choice: the vendor publishes none. Three a second: one public client says so of the service's former address.
+    # Our choice; the carrier publishes no limit. Three per second: from one public client, for the service's former address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
     credentials=((*_APPLICATION, *_USER),),
     base_url="https://api-eu.dhl.com",
-    # Ours, wider than the forms that are known: 12 and 20 digits, JJD with 13, and S10 for parcels to other countries.
+    # Our choice, wider than the known formats: 12 and 20 digits, JJD with 13, and S10 for parcels to other countries.
     number_form=re.compile(r"[0-9]{12,20}|J[A-Z]{2,3}[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2}"),
     number_example="00340434161094015902",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
@@ -64,17 +64,17 @@ _TRACK = "d-get-piece-detail"
 _SIGNATURE = "d-get-signature"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
 
-# `code` of an answer, and `error-status` of a parcel in it.
+# `code` of an answer, and `error-status` of a parcel in an answer.
 _GOOD = "0"
 _NO_DATA = ("100", "200", "57", "61")
 _ERRORS: dict[str, Meaning] = {
     **dict.fromkeys(("-1000", "-2", "-1"), Sentence.CARRIER_ERROR),
     **dict.fromkeys(("-3", "45", "58", "59", "60"), Sentence.REQUEST_REJECTED),
     "5": Sentence.CREDENTIALS_REJECTED,
-    "6": Detailed(Sentence.CREDENTIALS_REJECTED, "too many logins were wrong"),
+    "6": Detailed(Sentence.CREDENTIALS_REJECTED, "too many failed logins"),
     "41": Sentence.NUMBER_REJECTED,
     "62": Sentence.SERVICE_DENIED,
-    "63": Detailed(Sentence.UNAVAILABLE, "its archive of signatures does not answer"),
+    "63": Detailed(Sentence.UNAVAILABLE, "its signature archive does not respond"),
     "64": Detailed(Sentence.NUMBER_REJECTED, "the check digit is missing"),
 }
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
@@ -85,9 +85,9 @@ _STATUSES: dict[int, Meaning] = {
     403: Sentence.SERVICE_DENIED,
 }
 
-# `standard-event-code`: all that the vendor's table has; and by `ice`, or `ice/ric`, those of its 338 pairs whose meaning is
-# another than that of their standard event. A parcel's money may be transferred long after its delivery; STORN takes back the
-# event before it.
+# `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: those of its 338 pairs whose meaning differs from
+# that of their standard event. A cash-on-delivery payment may be transferred long after the delivery. STORN cancels the event
+# before it.
 EVENTS = answers.status_table(
     {
         ParcelStatus.DESTROYED: "DSPSD",
@@ -119,7 +119,7 @@ class DhlParcelDe(Client):
 
 
 def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str]) -> Request:
-    """An operation about numbers. The second pair of credentials goes into the query."""
+    """An operation on numbers. The second pair of credentials is part of the query."""
     key, secret, user, password = (settings[name] for name in SPEC.credentials[0])
     attributes = {
         "appname": user,
@@ -134,7 +134,7 @@ def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str])
 
 
 def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
-    """The root element of a good answer. An error has one too, unless the gateway says it: in JSON, by its HTTP status."""
+    """The root element of a good answer. The service's errors have one too; the gateway's errors are JSON with an HTTP status."""
     root = soap.parse(answer.body)
     is_of_service = root is not None and root.tag == "data"
     code = soap.attribute(root, "code") if is_of_service else None
@@ -145,7 +145,7 @@ def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | 
 
 
 def _items(element: Any, name: str) -> list[Any]:
-    """The parts of that name, which the vendor's page and one client's notes write without hyphens."""
+    """The children with this name. The carrier's page and one client's notes write the names without hyphens."""
     parts = soap.children(element, "data")
     return [part for part in parts if (part.get("name") or "").replace("-", "") == name.replace("-", "")]
 
@@ -154,7 +154,7 @@ def _items(element: Any, name: str) -> list[Any]:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
-    """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them."""
+    """The delivery or failure by number, or one failure if the answer is about none of the numbers."""
     root = _root(answer, TRACKING_ERRORS, _GOOD, *_NO_DATA)
     if isinstance(root, Failure):
         return root
@@ -167,13 +167,13 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(parcel: Any) -> list[str]:
-    """What was asked, where the answer repeats it; and a parcel's numbers, which it has several of."""
+    """The requested number, if the answer repeats it, and the parcel's numbers, of which it has several."""
     names = ("searched-piece-code", "piece-code", "piece-identifier", "upu")
     return [number for name in names if (number := soap.attribute(parcel, name))]
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number; if one is good, errors of others do not count. One without a code has the root's."""
+    """`parcels`: those with this number. If one is good, errors of the others do not count. A parcel without a code has the root's."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:
@@ -188,12 +188,12 @@ def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) ->
     delivery = replace(delivery, label=answers.caption(": ".join(labels)))
     if (soap.attribute(parcel, "dest-country") or "DE").upper() == "DE":
         return delivery
-    detail = "it gives the signatures of parcels to Germany only"
+    detail = "it provides signatures only for parcels to Germany"
     return Failure.of(Sentence.PROOF_NEVER, SPEC.name, None, answer.status, detail=detail, delivery=delivery)
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """The vendor's page has the events beside no list. Without any, the parcel's own status is one."""
+    """On the carrier's page, the events are not in a list. If there are no events, the parcel's own status counts as one."""
     lists = [parcel, *_items(parcel, "piece-event-list")]
     events = [event for listed in lists for event in _items(listed, "piece-event")]
     is_delivered = soap.attribute(parcel, "delivery-event-flag") != "0"
@@ -203,7 +203,7 @@ def _shipment(parcel: Any) -> Shipment:
 
 
 def _scan(event: Any, *, is_delivered: bool) -> Scan:
-    """`is_delivered`: by the parcel's `delivery-event-flag`; without it an event may be one that was taken back."""
+    """`is_delivered`: from the parcel's `delivery-event-flag`. If it is not set, a delivery event may have been canceled."""
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
     code = next((code for code in (f"{ice}/{ric}", ice, standard) if code in EVENTS), standard or ice)
     label = soap.attribute(event, "event-status") or soap.attribute(event, "status")
@@ -213,7 +213,7 @@ def _scan(event: Any, *, is_delivered: bool) -> Scan:
 
 
 def _time(event: Any) -> datetime | None:
-    """`18.03.2016 10:02`; the clocks of Germany and France show the same time."""
+    """`18.03.2016 10:02`; German and French time are the same."""
     text = soap.attribute(event, "event-timestamp") or soap.attribute(event, "status-timestamp") or ""
     day, _, hour = text.partition(" ")
     return answers.parse_french_time(day, hour)
@@ -223,7 +223,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The image, as hexadecimal digits, or the failure that explains its absence."""
+    """The image, encoded in hexadecimal digits, or why there is none."""
     root = _root(answer, SIGNATURE_ERRORS, _GOOD)
     if isinstance(root, Failure):
         return root
@@ -240,7 +240,7 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
 
 
 def _is_of_delivery(signature: Any, number: str, delivery: Delivery) -> bool:
-    """Tell whether a signature is of this number, as far as it says, and not of an earlier parcel with it."""
+    """Tell whether a signature is for this number, as far as it says, and not for an earlier parcel with the same number."""
     day = answers.parse_french_time(soap.attribute(signature, "event-date"))
     is_earlier = bool(day and delivery.at and delivery.at - day > REUSED_AFTER)
     other = soap.attribute(signature, "searched-piece-code") or number

@@ -1,9 +1,9 @@
-"""DPD France: tracking and proof of delivery in one call, SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
+"""DPD France: tracking and proof of delivery in one call. SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
 
-The status numbers are those of the carrier's own list, which a public client keeps beside its manual of 2022
-(PierreDelville/php-dpd, DPD_status.xlsx). The answer to an unknown number is in no manual; the other facts are those of
-the manuals, of the service's generated pages and of public clients. The form of errors was recorded at a sister service
-(EPrint). Nothing was tried against the live service.
+Sources: the status numbers are from the carrier's own list, which a public client keeps with its manual of 2022
+(PierreDelville/php-dpd, DPD_status.xlsx). No manual shows the answer to an unknown number; the other facts are from the manuals,
+the service's generated pages and public clients. The format of errors was recorded at a sister service (EPrint). Nothing was
+tried against the live service.
 """
 
 import re
@@ -23,21 +23,21 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
 
-_DIGITS = 14  # of a parcel's number, which is what is sent
+_DIGITS = 14  # of the number that is sent
 
-# The ways to write it: with a check sign; after 250, France's number (one shop module); in the label's barcode, between
-# the place it goes to (7 signs) and service, country (6) and check sign.
+# The formats: with a check character; with the prefix 250, the number of France (one shop module); in the label's barcode, between
+# the destination (7 characters) and the service, country (6) and check character.
 _FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{14})[0-9]{6}[0-9A-Z]")
 
 
 def parcel_of(number: str) -> str:
-    """The fourteen digits of a number that has one of the forms."""
+    """The fourteen digits of a number in any of the formats."""
     match = _FORMS.fullmatch(number)
     return next(filter(None, match.groups()), number) if match else number[:_DIGITS]
 
 
 def _check_sign_fits(number: str) -> bool:
-    """The forms of 15 and of 28 signs end in one, of base 36: ISO 7064, mod 37,36."""
+    """The formats with 15 and 28 characters end in a check character in base 36 (ISO 7064, mod 37,36)."""
     if len(number) in (_DIGITS, len("250") + _DIGITS):
         return True
     remainder = 36
@@ -51,7 +51,7 @@ SPEC = CarrierSpec(
     key="dpd",
     name="DPD",
     spellings=("DPD France", "DPD Predict", "DPD Classic"),
-    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("DPD_USER", "DPD_PASSWORD", "DPD_CENTER_NUMBER", "DPD_CUSTOMER_NUMBER"),),
     base_url="https://webtrace.dpd.fr",
     number_form=_FORMS,
@@ -59,7 +59,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1},
     sample_number="0" * _DIGITS,
     options=(
-        # 400 is set by a pick-up point. The carrier's list has no other that means delivered.
+        # 400 is set by a pickup point. The carrier's list has no other code that means delivered.
         Option(
             "DPD_DELIVERED_CODES",
             "40,400",
@@ -77,19 +77,19 @@ _OPERATION = "GetShipmentTraceSingle"
 _HEADERS = {
     "Content-Type": "text/xml; charset=utf-8",
     "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"',
-    # A public client saw this server reset connections that were kept alive; with a fresh one for each call it worked.
+    # A public client saw this server reset keep-alive connections; a new connection per call worked.
     "Connection": "close",
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber: the carrier's list, without the codes that mean delivered, which are those of DPD_DELIVERED_CODES. One public
-# client takes 13 and 23 for delivered; they are not in the list.
+# StatusNumber: the carrier's list, without the codes that mean delivered, which are in DPD_DELIVERED_CODES. One public client
+# treats 13 and 23 as delivered; they are not in the list.
 CODES = answers.status_table(
     {
         # "Process completed, returned".
         ParcelStatus.RETURNED: "261 263 264 480 481 482 484",
         ParcelStatus.GOING_BACK: "260",
-        # Three of these are called "Livré par DPD France au point relais".
+        # Three of these are labeled "Livré par DPD France au point relais".
         ParcelStatus.AT_A_POINT: "32 60 71 93 220 271 273 450 451 452 456 457 460 461 462 494 498",
         ParcelStatus.ACCEPTED: "10 44 230 470 471",
         ParcelStatus.ON_ITS_WAY: """
@@ -97,62 +97,62 @@ CODES = answers.status_table(
             104 105 106 107 111 112 120 121 125 129 130 135 140 150 170 180 190 205 211 250 280 290 292 300
             410 411 412 413 414 441 442 444 453 454 455 500
         """,
-        # Lost parcels, and the image of the receipt, which may come after the delivery.
+        # Lost parcels, and the image of the receipt, which may follow the delivery.
         ParcelStatus.UNCLEAR: "62 160 161 184 270",
     }
 )
 
-# `IsRetour` and `RetourType` of a shipment: from the WSDL, of which PierreDelville/php-dpd and rem42/scraper-dpd-trace made
-# classes. It does not list the values of `RetourType`. OnDemand and Prepared are those of `etypeReverse`: of the return label
-# that goes with a parcel.
+# `IsRetour` and `RetourType` of a shipment: from the WSDL, from which PierreDelville/php-dpd and rem42/scraper-dpd-trace generated
+# classes. It does not list the values of `RetourType`. OnDemand and Prepared are values of `etypeReverse`, for the return label
+# that is sent with a parcel.
 _TRUE = frozenset({"true", "1"})
 _NO_RETURNS = frozenset({"", "0", "none", "ondemand", "prepared"})
 
-# Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
-# has POA and PickupSignature, which prove none.
+# Image types that prove a delivery, best first. The enumeration is the service's; the order is inferred. It also has POA and
+# PickupSignature, which prove no delivery.
 PROOFS = {
     "POD": EvidenceKind.LETTER,
     "DeliverySignature": EvidenceKind.SIGNATURE,
     "DeliveryShop": EvidenceKind.SIGNATURE,
 }
 
-# Inferred: whether this is who signed or the consignee is not said, and no other field is known to hold the name.
+# Inferred: it is not documented whether this is the signatory or the consignee, and no other field is known to contain the name.
 _SIGNATORY = "Receiver"
 
-# ErrorId. The account's user and password: recorded at the sister service. Our address: the manual, by a summary of it.
-# The Customer block: one public client.
+# ErrorId. The account's user and password: recorded at the sister service. Our IP address: from a summary of the manual. The
+# Customer block: from one public client.
 ERROR_IDS: dict[str, Meaning] = {
     "PermissionDenied": Sentence.CREDENTIALS_REJECTED,
-    "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be put on their list"),
+    "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be added to their list"),
     "CustomerPermissionDenied": Detailed(
-        Sentence.SERVICE_DENIED, "it has no access with this centre and customer number"
+        Sentence.SERVICE_DENIED, "it has no access with this center and customer number"
     ),
 }
-# The error of a call from an IP address that is not on their list: the manual shows these words, and no ErrorId.
+# The error for a call from an IP address that is not on their list. The manual shows these words and no ErrorId.
 _OF_THE_ADDRESS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
-# Inferred: by which words an Invalid... speaks of the parcel's number, unless it speaks of another thing.
+# Inferred: words that show that an Invalid... error is about the parcel's number, unless it mentions something else.
 _OF_THE_NUMBER = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
 _OF_OTHER_THINGS = re.compile(
     r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue"
 )
-_READ_OF_TEXTS = 300  # signs
+_READ_OF_TEXTS = 300  # characters
 
 
 class Dpd(OneCallClient):
     spec = SPEC
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The call. `delivery` fills what is missing in the answer."""
+        """Make the call. `delivery` completes the answer."""
         account = (self.settings[name] for name in SPEC.credentials[0])
         answer = session.call(Capability.TRACKING, trace_request(number, *account))
         return parse(answer, self.settings["DPD_DELIVERED_CODES"].split(","), delivery)
 
 
 def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
-    """`GetShipmentTraceSingle` with images. The order of the schema: ASMX passes over elements at other places.
+    """`GetShipmentTraceSingle` with images. The elements follow the schema, because ASMX ignores elements out of order.
 
-    In the WSDL the customer's type extends one that has the two numbers, so that they come before the country.
+    In the WSDL, the customer's type extends a type with the two numbers, so they precede the country.
     """
     account = [("userid", user), ("password", password)]
     fields: soap.Fields = [
@@ -174,7 +174,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 
 
 def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
-    """The document, or the failure that explains its absence. `defaults` fills what is missing in the answer."""
+    """The document, or why there is none. `defaults` completes the answer."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):
@@ -193,7 +193,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     )
     if not traces:
         return _not_known(answer)
-    # No number is compared: asked about a part of a shipment, the service may answer about the whole (manual of 2022).
+    # The number is not compared: for a part of a shipment, the service may answer about the whole (manual of 2022).
     is_marked = plain(soap.text(result, "IsRetour") or "") in _TRUE
     is_return = is_marked or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
     shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=is_return)
@@ -219,7 +219,7 @@ def _time(trace: Any) -> datetime | None:
 
 
 def _images(result: Any) -> list[answers.EncodedPiece]:
-    """The images that prove a delivery and are not empty, the best first. Their bytes tell the file type, which is not documented."""
+    """The non-empty images that prove a delivery, best first. The file type is not documented, so the bytes decide."""
     images = soap.listed(result, "images", "Image")
     pieces: list[answers.EncodedPiece] = []
     for name, kind in PROOFS.items():
@@ -229,7 +229,7 @@ def _images(result: Any) -> list[answers.EncodedPiece]:
 
 
 def _result(answer: Response) -> Any | Failure:
-    """The result element of an answer. An error comes with HTTP 500, so it is read before the status means anything."""
+    """The result element of an answer. Errors have HTTP 500, so the body is read before the status."""
     root = soap.read(SPEC.name, answer)
     if isinstance(root, Failure):
         return root
@@ -243,20 +243,20 @@ def _result(answer: Response) -> Any | Failure:
 
 
 def _error(fault: Any, answer: Response) -> Failure:
-    """A Fault, or an Error document. One that names no ErrorId is the service's own trouble (inferred)."""
+    """The failure for a Fault or an Error document. Without an ErrorId, the service itself failed (inferred)."""
     error = next((part for part in fault.iter() if part.tag == "Error"), None)
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
         text = soap.text(fault, "faultstring")
         if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
             return answers.failure_of(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
-        return answers.out_of_order(SPEC.name, answer, text)
+        return answers.unavailable(SPEC.name, answer, text)
     carrier_text = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
         return answers.failure_of(SPEC.name, ERROR_IDS[code], answer, carrier_text)
     if not code.startswith(_INVALID):
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
-    # Something that we sent: the number, or our mistake.
+    # It blames something that we sent: the number, or our mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED

@@ -1,7 +1,7 @@
-"""FedEx: tracking and signature proof of delivery, JSON over HTTP, with a token.
+"""FedEx: tracking and signature proof of delivery. JSON over HTTP, with a token.
 
-Facts from the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
-and one public project. Nothing was tried against the live service.
+Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector and one
+public project. Nothing was tried against the live service.
 """
 
 import re
@@ -27,9 +27,9 @@ _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Twelve digits: weights 3 1 7, mod 11, mod 10. Fifteen: weights 3 and 1 from the right, mod 10. Others pass.
+    """Twelve digits: weights 3 1 7, mod 11, mod 10. Fifteen digits: weights 3 and 1 from the right, mod 10. Other formats pass.
 
-    Source: the carriers' facts as collected by the public project `jkeen/tracking_number_data`.
+    Source: the public project `jkeen/tracking_number_data`.
     """
     if re.fullmatch("[0-9]{15}", number):
         return answers.mod_10_fits(number, 3, 1)
@@ -43,7 +43,7 @@ SPEC = CarrierSpec(
     key="fedex",
     name="FedEx",
     spellings=("FedEx Express", "Federal Express", "FedEx Ground"),
-    # The carrier's: 100,000 a day and 1,400 in ten seconds for a project. Ours is the smaller day, and the tokens.
+    # The carrier allows a project 100,000 a day and 1,400 in ten seconds. The smaller daily limit and the one for tokens are our choice.
     limits={None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
     credentials=(("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET", "FEDEX_ACCOUNT_NUMBER"),),
     base_url="https://apis.fedex.com",
@@ -51,7 +51,7 @@ SPEC = CarrierSpec(
     number_example="123456789012",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="000000000000",
-    numbers_per_call=30,  # the carrier's page on tracking, its OpenAPI file, and the words of LIMITEXCEEDED
+    numbers_per_call=30,  # from the carrier's page on tracking, its OpenAPI file, and the text of LIMITEXCEEDED
     check_digit_fits=_check_digit_fits,
 )
 
@@ -59,30 +59,30 @@ _TRACKING = "/track/v1/trackingnumbers"
 _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
-# By what FedEx tells a parcel from others of its number. That is only ever sent back.
+# The fields with which FedEx distinguishes parcels with the same number. They are only ever sent back.
 _HINTS = ("carrierCode", "trackingNumberUniqueId")
-_LONGEST_ECHO = 100  # signs
+_LONGEST_ECHO = 100  # characters
 _NUMBER_OR_TAG = "TRACKING_NUMBER_OR_DOORTAG"
 
-# How long before its delivery a parcel may have been sent: our choice, since numbers are used again.
+# The longest time between shipping and delivery. Our choice, because numbers are reused.
 _LONGEST_WAY = timedelta(days=60)
-# About how long the token address refuses everybody who asked too often: one source.
+# How long, approximately, the token endpoint blocks everyone after too many requests; from one source.
 _TOKEN_PENALTY = timedelta(minutes=10)
 _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 
 # ---------------------------------------------------------------- tables
 
-# latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes of the carrier's API reference guide, "Tracking Status
-# Codes", OW of a later one. What each one means was decided from its label alone. The list has three groups, of movement, of
-# customs and of possession, and some codes are in two of them.
+# latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes in "Tracking Status Codes" of the carrier's API reference
+# guide; OW is from a later edition. Each meaning was decided from the label alone. The list has three groups (movement, customs
+# and possession), and some codes are in two of them.
 FEDEX_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DL",
-        # Shipment Cancelled, as the carrier's OpenAPI file and karrio have it; also: Carrier (possession).
+        # Shipment Cancelled, according to the carrier's OpenAPI file and karrio; also: Carrier (possession).
         ParcelStatus.CANCELLED: "CA",
         ParcelStatus.GOING_BACK: "RS",  # Return to Shipper
         ParcelStatus.AT_A_POINT: "HL HP",  # Hold at Location, Ready for Recipient Pickup
-        # Links to return labels that ended (LP, RD), possession (RC, SH), Split Status (SP).
+        # Expired links to return labels (LP, RD), possession (RC, SH), Split Status (SP).
         ParcelStatus.UNCLEAR: "LP RC RD SH SP",
         ParcelStatus.ACCEPTED: "PU PX",  # Picked up
         ParcelStatus.ON_ITS_WAY: """
@@ -92,8 +92,8 @@ FEDEX_CODES = answers.status_table(
     }
 )
 
-# Codes of errors, about a number in a good answer or of an answer as a whole: documented, most of them seen. What any
-# other code of a number means is inferred.
+# Codes of errors, about a number in a good answer or about a whole answer. They are documented, and most were seen. The
+# meaning of any other code about a number is inferred.
 _OF_THE_NUMBER = "TRACKING.TRACKINGNUMBER."
 _INVALID = Sentence.NUMBER_REJECTED
 CODES: dict[str, Meaning] = {
@@ -102,27 +102,25 @@ CODES: dict[str, Meaning] = {
     f"{_OF_THE_NUMBER}INVALID": _INVALID,
     "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED": Sentence.REQUEST_REJECTED,
     "NOT.AUTHORIZED.ERROR": Sentence.CREDENTIALS_REJECTED,
-    # By its words ("check your permissions") of the account, whatever the parcel.
+    # Its text ("check your permissions") is about the account, not the parcel.
     "FORBIDDEN.ERROR": Sentence.SERVICE_DENIED,
     "INTERNAL.SERVER.ERROR": Sentence.CARRIER_ERROR,
     "SERVICE.UNAVAILABLE.ERROR": Sentence.CARRIER_ERROR,
 }
-# The same, and what the tracking alone means by a code.
+# The same, with the codes that only the tracking uses.
 TRACKING_CODES: dict[str, Meaning] = CODES | {"NOT.FOUND.ERROR": Sentence.NUMBER_UNKNOWN}
-# The same, and what the documents alone mean by it. They have two causes of DATA.NOTFOUND: the tracking tells which.
-# The image of a signature comes some time after the delivery, says the carrier: that it is missing soon after is normal.
+# The same, with the codes that only the documents use. There, DATA.NOTFOUND has two causes, which the tracking distinguishes.
+# According to the carrier, the image of a signature follows some time after the delivery, so it is normally missing at first.
 DOCUMENT_CODES: dict[str, Meaning] = CODES | {
-    "NOT.FOUND.ERROR": Detailed(
-        Sentence.ANSWER_UNREADABLE, "it found nothing at the address of its documents"
-    ),
+    "NOT.FOUND.ERROR": Detailed(Sentence.ANSWER_UNREADABLE, "its documents endpoint was not found"),
     "TRACKING.DATA.NOTFOUND": Sentence.PROOF_PENDING,
-    # In three public copies of the carrier's list of codes; its words give a signature's image five days.
+    # In three public copies of the carrier's list of codes. Its text allows five days for the image of a signature.
     "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE": Sentence.PROOF_PENDING,
 }
-# An alert that says nothing of the parcel: canned data of the carrier's test system.
+# An alert that is not about the parcel: canned data of the carrier's test system.
 IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
-# What is left to the HTTP status.
+# Decided by the HTTP status, if there is no known code.
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
@@ -130,7 +128,7 @@ STATUSES: dict[int, Meaning] = {
     TOO_MANY: Sentence.TOO_MANY_CALLS,
 }
 
-Coded = tuple[str | None, str | None]  # of an error or an alert: its code, its words
+Coded = tuple[str | None, str | None]  # the code and the text of an error or an alert
 
 
 class FedEx(Client):
@@ -138,7 +136,7 @@ class FedEx(Client):
     token_service = TokenService(path="/oauth/token", has_account_in_form=True)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """A used-up day ends at midnight in Greenwich; a 403 of the token call is a limit too."""
+        """An exhausted daily quota is reset at midnight UTC. A 403 of the token call is a limit too."""
         if capability is Capability.TOKEN and answer.status == HTTPStatus.FORBIDDEN:
             return Wait(now + _TOKEN_PENALTY)
         if answer.status == TOO_MANY and _DAY_IS_USED_UP.search(answer.body):
@@ -153,7 +151,7 @@ class FedEx(Client):
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`trackingdocuments`, with what this fetch's tracking told, if it had to track."""
+        """Call `trackingdocuments`, with the hints from this fetch's tracking, if any."""
         request = document_request(number, delivery, self.settings["FEDEX_ACCOUNT_NUMBER"])
         return parse_document(self.call(Capability.POD, request, session), delivery)
 
@@ -164,8 +162,8 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
-    """`trackingdocuments` for one number, since nothing in the answer says which document is whose."""
-    # The days between which a parcel may have been sent that was delivered then.
+    """`trackingdocuments` for one number, because nothing in the answer says which parcel a document belongs to."""
+    # The days between which a parcel delivered at that time may have been shipped.
     ship_dates: dict[str, str] = {}
     with suppress(OverflowError):  # at either end of the calendar
         if delivery.at:
@@ -185,7 +183,7 @@ def document_request(number: str, delivery: Delivery, account: str) -> Request:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
-    """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them."""
+    """The delivery or failure by number, or one failure if the answer is about none of the numbers."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
@@ -201,7 +199,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(complete: Any) -> list[str | None]:
-    """The number of the request, else the parcels' own (in the carrier's sample the two differ), and that of a door tag."""
+    """The requested number, or else the parcels' own (in the carrier's sample they differ), and the number of a door tag."""
     requested = json_api.text(complete, "trackingNumber")
     own: list[str | None] = []
     tags: list[str | None] = []
@@ -209,7 +207,7 @@ def _numbers(complete: Any) -> list[str | None]:
         own.append(json_api.text(result, "trackingNumberInfo", "trackingNumber"))
         for identifier in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers"):
             if json_api.text(identifier, "type") == _NUMBER_OR_TAG:
-                # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
+                # `values` was recorded (karrio's test of duplicates); `value` is from the older schema.
                 tags += [
                     json_api.text(identifier, "value"),
                     *map(json_api.text, json_api.items(identifier, "values")),
@@ -218,7 +216,7 @@ def _numbers(complete: Any) -> list[str | None]:
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """One number may stand for several parcels."""
+    """A number may belong to several parcels."""
     errors = [_coded(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, errors, strict=True) if error is None]
     if not good:
@@ -234,7 +232,7 @@ def _shipment(result: Any) -> Shipment:
     events = [_scan(event) for event in reversed(json_api.items(result, "scanEvents"))]
     dates = [_dated(date) for date in json_api.items(result, "dateAndTimes")]
     latest = json_api.at(result, "latestStatusDetail")
-    # Where the present status is missing, the latest event tells it.
+    # If the current status is missing, the latest event replaces it.
     present = answers.latest([event for event in events if event.code], lambda event: event.at)
     if code := json_api.first_text(latest, "code", "derivedCode"):
         label = json_api.first_text(latest, "statusByLocale", "description")
@@ -243,7 +241,7 @@ def _shipment(result: Any) -> Shipment:
 
 
 def _scan(event: Any) -> Scan:
-    """A time without an offset is taken for French (inferred: all recorded ones have an offset)."""
+    """A time without an offset is assumed to be French (inferred; all recorded times have an offset)."""
     codes = list(filter(None, (json_api.text(event, name) for name in ("derivedStatusCode", "eventType"))))
     at = answers.parse_time(json_api.text(event, "date"), PARIS)
     label = json_api.text(event, "eventDescription")
@@ -251,7 +249,7 @@ def _scan(event: Any) -> Scan:
     return Scan(status=answers.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
 
 
-# dateAndTimes[].type. The other types are promises, or do not say where the parcel was.
+# dateAndTimes[].type. The other types are estimates, or do not say where the parcel was.
 _DATES = answers.status_table(
     {ParcelStatus.DELIVERED: "ACTUAL_DELIVERY", ParcelStatus.ACCEPTED: "ACTUAL_PICKUP ACTUAL_TENDER"}
 )
@@ -283,14 +281,14 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or the failure that explains its absence. The answer holds neither signatory nor time: `delivery` does."""
+    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, DOCUMENT_CODES):
         return failure
     output = json_api.at(tree, "output")
     if not isinstance(output, dict):
         return answers.unreadable(SPEC.name, answer)
-    # The carrier's schema and its sample do not call their list the same.
+    # The carrier's schema and its sample use different names for the list.
     listed = [text for name in ("documents", "document") for text in _listed(output.get(name))]
     if not all(isinstance(text, str | None) for text in listed):
         return answers.unreadable(SPEC.name, answer)
@@ -303,7 +301,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _no_document(output: Any, answer: Response) -> Failure:
-    """By its alerts; without any, it is as if the data were missing."""
+    """The failure that the alerts explain. Without alerts, it is as if the data were missing."""
     alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
     alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
     if alert:
@@ -317,7 +315,7 @@ _ALERT_CODE = re.compile(r"[A-Z]+(?:\.[A-Z]+)+")
 
 
 def _alerts(output: Any) -> list[Coded]:
-    """Code and words of each: objects, or texts that begin with the code."""
+    """The code and text of each alert. An alert is an object, or a text that starts with the code."""
     alerts: list[Coded | None] = []
     for alert in _listed(json_api.at(output, "alerts")):
         if isinstance(alert, str):
@@ -337,7 +335,7 @@ def _coded(error: Any) -> Coded | None:
 
 
 def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | None:
-    """What an error means: by its codes, else by its HTTP status."""
+    """The failure for an error, by its codes or else by its HTTP status."""
     errors = [coded for error in json_api.items(tree, "errors") if (coded := _coded(error))]
     first = next((coded for coded in errors if coded[0] in table), errors[0] if errors else None)
     if first is None and answer.is_ok:
@@ -350,7 +348,7 @@ def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failu
     if code and code.startswith(_OF_THE_NUMBER) and code not in table:
         failure = answers.failure_of(SPEC.name, _INVALID, answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, code, carrier_text)
-    # A page is not of the service, and must not settle a claim.
+    # A web page is not from the service and must not decide about a claim.
     is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if is_page else STATUSES
     if carrier_text and not code and answer.status not in statuses and not answer.is_server_error:

@@ -1,8 +1,8 @@
-"""GLS: the status by Track & Trace v1, signatory and proof by ShipIT-Farm v1; JSON, one OAuth2 token for both.
+"""GLS: the status from Track & Trace v1, signatory and proof from ShipIT-Farm v1. JSON, with one OAuth 2.0 token for both.
 
-Facts from the carrier's OpenAPI documents as karrio's connector `gls` keeps them, and from the notes of a public client
-that was tried live in September 2026, below "live". Nothing was tried by us. A document of 2012 says that France gives
-no proofs, for legal reasons; whether a French account gets them today is not known: hence GLS_POD.
+Sources: the carrier's OpenAPI documents as kept in karrio's connector `gls`, and the notes of a public client that was tested
+live in September 2026 (marked "live" below). We tried nothing ourselves. According to a document of 2012, France issues no
+proofs, for legal reasons. Whether a French account gets them today is unknown, hence the setting GLS_POD.
 """
 
 import re
@@ -28,23 +28,23 @@ SPEC = CarrierSpec(
     key="gls",
     name="GLS",
     spellings=("GLS France", "General Logistics Systems"),
-    # Track & Trace: published. Tokens: our choice, since one holds for four hours; GLS allows 100,000 a day.
+    # Track & Trace: published. Tokens: our choice, because a token is valid for four hours; GLS allows 100,000 a day.
     limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
     credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
     base_url="https://api.gls-group.net",
-    # The formula of the check digit of 12 is not known. 20 digits: the carrier's schema, as karrio has it. QAS_...: test
-    # parcels of Track & Trace.
+    # The check digit formula of 12 digits is not known. 20 digits: from the carrier's schema in karrio. QAS_...: test parcels of
+    # Track & Trace.
     number_form=re.compile(r"[0-9]{11,12}|[0-9]{20}|[A-Z0-9]{8}|QAS_[0-9]{7}"),
     number_example="12345678901",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="0" * 11,
-    numbers_per_call=10,  # of Track & Trace: its document, and live
+    numbers_per_call=10,  # for Track & Trace; from its document, and live
     options=(
         Option(
             "GLS_POD",
             "yes",
             re.compile("yes|no"),
-            "yes or no (whether GLS gives proofs to your account; France may have none)",
+            "yes or no (whether GLS provides proofs to your account; it may not in France)",
         ),
     ),
 )
@@ -54,19 +54,19 @@ _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
 _PARCEL_NUMBER = re.compile(r"[0-9]{11,20}")
 
-# The statuses of Track & Trace. Only DELIVERED is handed over: not DELIVEREDPS, and FINAL does not say how it ended.
+# The statuses of Track & Trace. Only DELIVERED means handed over. DELIVEREDPS does not, and FINAL does not say how the delivery ended.
 DELIVERED = "DELIVERED"
 OTHER_STATUSES = {
     "PREADVICE": "announced by its sender",
-    "PLANNEDPICKUP": "its pick-up is planned",
+    "PLANNEDPICKUP": "its pickup is planned",
     "INPICKUP": "being picked up",
     "NOTPICKEDUP": "not picked up",
     "INTRANSIT": "in transit",
     "INWAREHOUSE": "in a warehouse",
     "INDELIVERY": "out for delivery",
-    "DELIVEREDPS": "waits in a parcel shop",
+    "DELIVEREDPS": "waiting in a parcel shop",
     "NOTDELIVERED": "not delivered",
-    "CANCELED": "cancelled",
+    "CANCELED": "canceled",
     "FINAL": "its history is closed",
 }
 _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
@@ -77,9 +77,9 @@ _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
 }
 
 _UNDER_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
-_LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment: our choice
+_LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment; our choice
 
-# errorCode of a parcel, with HTTP 200. The document of Track & Trace. Too many: it is the call's fault, not the parcel's.
+# errorCode of a parcel, with HTTP 200, from the document of Track & Trace. "Too many" is the fault of the call, not of the parcel.
 _TOO_MANY_NUMBERS = "E_400_02"
 TRACKING_ERRORS: dict[str, Meaning] = {
     "E_400_01": Sentence.NUMBER_REJECTED,
@@ -99,17 +99,17 @@ _SHIPIT_STATUSES: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
     403: Sentence.SERVICE_DENIED,  # inferred
 }
-# ShipIT's own status for what it understood and refuses (live); its manual shows the same headers with 400.
+# ShipIT's own status for requests that it understands and refuses (live); its manual shows the same headers with 400.
 _REFUSALS = frozenset({400, 490})
 
-# The header `error` of ShipIT. INVALID_FIELD: live. WRONG_STATE: of that client's imitation only, the words are live.
-# INVALID_SHIPMENT_ID: of ShipIT's manual 5.0.11.
+# ShipIT's header `error`. INVALID_FIELD: live. WRONG_STATE: only in that client's simulator, but its text is live.
+# INVALID_SHIPMENT_ID: from ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE = "POD.WRONG_STATE"
 _WRONG_STATE_TEXT = "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
-# Live, for parcels whose sender's day has not been closed.
+# Live, for parcels whose sender has not closed the day's shipments.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 
 
@@ -118,7 +118,7 @@ class Gls(Client):
     token_service = TokenService(path="/oauth2/v2/token")
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client; no call is made for a delivered parcel of an account without proofs."""
+        """See Client. No call is made for a delivered parcel if the account gets no proofs."""
         if delivery is not None and self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         return super().fetch(number, delivery, session)
@@ -131,7 +131,7 @@ class Gls(Client):
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
+        """Call `parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
         if self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         if delivery.signatory is None:
@@ -153,7 +153,7 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def shipit_request(operation: str, number: str) -> Request:
-    """`parceldetails` or `parcelpod`. A Track ID may be of digits only, and is shorter than a parcel number."""
+    """`parceldetails` or `parcelpod`. A Track ID may consist of digits only, and is shorter than a parcel number."""
     field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
     headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
     return json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
@@ -167,13 +167,13 @@ def _never_given(delivery: Delivery) -> Failure:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
-    """By number, the delivery, if the parcel is delivered; a failure, if the answer is about none of them.
+    """The delivery or failure by number, or one failure if the answer is about none of the numbers.
 
-    The signatory is not told here.
+    The answer does not contain the signatory.
     """
     tree = json_api.tree(answer.body)
     if not answer.is_ok:
-        # The gateway's faults (401, 429) have another shape than the service's own errors.
+        # The gateway's errors (401, 429) have a different format from the service's own errors.
         carrier_text = json_api.first_text(tree, "fault.faultstring", "detail", "title")
         return answers.error(SPEC.name, answer, {}, _TRACKING_STATUSES, carrier_text=carrier_text)
     if json_api.at(tree, "parcels") == []:
@@ -194,7 +194,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number; if one of them has a status, errors of the others do not count."""
+    """`parcels`: those with this number. If one of them has a status, errors of the others do not count."""
     good = [parcel for parcel in parcels if json_api.text(parcel, "errorCode") is None]
     shipments = [_shipment(parcel) for parcel in good if json_api.text(parcel, "status")]
     if not shipments:
@@ -213,7 +213,7 @@ def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Del
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """Event codes are not documented: only the words of an event tell of a return."""
+    """Event codes are not documented, so only the label of an event shows a return."""
     events = json_api.items(parcel, "events")
     last = answers.latest(events, _time)
     status = json_api.text(parcel, "status") or ""
@@ -236,9 +236,9 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID: while a second one is on its way, only a part of the shipment is delivered.
+    """The parcels of one Track ID. While another one is on its way, only part of the shipment is delivered.
 
-    One public client's tests have a Track ID with two parcels. Parcels of an earlier use of the number do not count.
+    One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number do not count.
     """
     newest = max(shipments, key=lambda shipment: shipment.latest)
     parts = [
@@ -255,7 +255,7 @@ def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
 
 
 def _time(event: Any) -> datetime | None:
-    """Times come with an offset; without one (inferred) they are French local time."""
+    """Times have an offset. A time without one is assumed to be French (inferred)."""
     return answers.parse_time(json_api.text(event, "eventDateTime"), PARIS)
 
 
@@ -263,18 +263,18 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_details(answer: Response) -> Delivery | Failure:
-    """Who signed, and when. A failure only if the token was refused: nothing else stands in the way of the proof."""
+    """The signatory and the time. A failure only if the token was refused; nothing else prevents asking for the proof."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return _shipit_error(answer, "")
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.is_ok else None
     signed = json_api.text(unit, "Signature") or ""
-    # Not documented: a text too long for a name would be a picture.
+    # Not documented: a text that is too long for a name would be an image.
     name = signed if len(signed) <= answers.LONGEST_NAME else None
     return Delivery(answers.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), answers.person(name))
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or the failure that explains its absence. The sources disagree on two names and a type: all are read."""
+    """The document, or why there is none. The sources disagree on two names and a type, so all variants are read."""
     if not answer.is_ok:
         return _shipit_error(answer, number)
     tree = json_api.tree(answer.body)
@@ -292,7 +292,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
-    """The body of a refusal is empty: all is in the headers."""
+    """The failure for a ShipIT error. The body of a refusal is empty; the headers contain everything."""
     code = _header(answer, "error")
     carrier_text = _header(answer, "message")
     if answer.status not in _REFUSALS or not (code or carrier_text):
@@ -305,7 +305,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
             return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
-        # The same answer for what cannot be a number, and for one that nobody knows.
+        # The answer is the same for something that cannot be a number and for an unknown number.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
         return answers.failure_of(SPEC.name, key, answer, carrier_text)
@@ -313,5 +313,5 @@ def _shipit_error(answer: Response, number: str) -> Failure:
 
 
 def _header(answer: Response, name: str) -> str | None:
-    """What a header says, with plain blanks."""
+    """The value of a header, with whitespace normalized."""
     return " ".join((answer.headers.get(name) or "").split()) or None

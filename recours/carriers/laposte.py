@@ -1,7 +1,7 @@
-"""La Poste, "Suivi v2": the status of everything the group carries, JSON over HTTP. It has no document and no signatory.
+"""La Poste, "Suivi v2": the status of everything the group carries. JSON over HTTP. It has neither documents nor signatories.
 
-Facts from three public clients, and from a study of the gateway of September 2026. Nothing was tried by us against the
-live service.
+Sources: three public clients, and a study of the gateway of September 2026. We tried nothing ourselves against the live
+service.
 """
 
 import re
@@ -26,7 +26,7 @@ SPEC = CarrierSpec(
     key="laposte",
     name="La Poste",
     spellings=("La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"),
-    limits={None: "10/second"},  # the free plan as it was probed; the texts of plans differ
+    limits={None: "10/second"},  # the free plan, as it was probed; the descriptions of the plans differ
     credentials=(("LAPOSTE_API_KEY",),),
     base_url="https://api.laposte.fr",
     number_form=re.compile(r"[A-Z0-9]{11,15}"),
@@ -48,7 +48,7 @@ _OF_OUR_KEY = frozenset({401, 403})
 # others are in one or two third-party lists.
 CODES_OF_EVENTS = answers.status_table(
     {
-        ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
+        ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: for letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
         ParcelStatus.GOING_BACK: "RE1",
         ParcelStatus.ACCEPTED: "PC1 PC2",  # "Pris en charge"
@@ -56,8 +56,8 @@ CODES_OF_EVENTS = answers.status_table(
     }
 )
 
-# HTTP status, or `returnCode` in the answer. 104, 105 and 109 say that the shipment is not known yet (HTTP 404, or one item of
-# several): the carrier's OpenAPI file. 403 is inferred, 500 and 504 are documented, the others were recorded.
+# The HTTP status, or `returnCode` in the answer. 104, 105 and 109 mean that the shipment is not known yet (HTTP 404, or one item
+# of several; from the carrier's OpenAPI file). 403 is inferred, 500 and 504 are documented, the others were recorded.
 CODES: dict[str, Meaning] = {
     "104": Sentence.NUMBER_UNKNOWN,
     "105": Sentence.NUMBER_UNKNOWN,
@@ -71,7 +71,7 @@ CODES: dict[str, Meaning] = {
 }
 _WELL = frozenset({None, "200"})
 
-# The gateway says how many calls it allows in which time, such as 10 in 1s.
+# The gateway's text says how many calls it allows in what time, such as 10 in 1s.
 _QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
 
 
@@ -79,18 +79,18 @@ class LaPoste(StatusClient):
     spec = SPEC
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
-        """`idships`. A delivery is a failure too: with it, and without a proof."""
+        """`idships`. A delivery is returned as a failure too, with the delivery and without a proof."""
         request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
     @staticmethod
     def no_proof(delivery: Delivery) -> Failure:
-        """The same whether it was just told or is known: the answer that told of the delivery was a good one."""
+        """The failure for a delivery, with the status of a good answer, whether the delivery is new or already known."""
         day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, HTTPStatus.OK, delivery=delivery)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """The words of a 429 name the window; no header does."""
+        """The text of a 429 names the window; no header does."""
         del capability
         if answer.status != TOO_MANY:
             return None
@@ -108,9 +108,9 @@ def tracking_request(numbers: Sequence[str], key: str) -> Request:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Failure] | Failure:
-    """By number, where the parcel is, or what went wrong; a failure, if the answer is about none of them.
+    """By number, where the parcel is or what went wrong; one failure if the answer is about none of the numbers.
 
-    A delivered parcel has its delivery in the failure.
+    For a delivered parcel, the failure contains the delivery.
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
@@ -126,19 +126,19 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: the number of the request, where the answer has another form of it (ha-parcel-integrations/ha-laposte)."""
+    """`inputIdShip`: the requested number, if the answer has a different form of it (ha-parcel-integrations/ha-laposte)."""
     paths = ("shipment.idShip", "idShip", "inputIdShip")
     return [number for path in paths if (number := json_api.first_text(item, path))]
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
-    """The answer as it would be if the parcel had been asked about alone: the HTTP status of several says nothing of it."""
+    """The answer as if the parcel had been requested alone, because the HTTP status of several says nothing about one."""
     code = json_api.text(item, "returnCode") or ""
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else HTTPStatus.OK)
 
 
 def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
-    """What the items about one number say, each with its answer: if one has a shipment, errors of the others do not count."""
+    """The failure for one number's items, each with its answer. If one item has a shipment, errors of the others do not count."""
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")
@@ -158,11 +158,11 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
 
 
 def _shipment(item: Any) -> Shipment:
-    """`isParcelBack`: recorded (hedii/colissimo-api); the events of a return may say no more than "delivered"."""
+    """`isParcelBack`: recorded (hedii/colissimo-api). The events of a return may say no more than "delivered"."""
     body = json_api.at(item, "shipment")
     entry = answers.parse_time(json_api.text(body, "entryDate"), PARIS)
     accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []
-    events = [_scan(event) for event in reversed(json_api.items(body, "event"))]  # listed from the newest on
+    events = [_scan(event) for event in reversed(json_api.items(body, "event"))]  # listed newest first
     is_return = json_api.at(body, "contextData", "isParcelBack") is True
     return Shipment(numbers=tuple(_numbers(item)), scans=(*accepted, *events), is_return=is_return, body=body)
 
@@ -176,11 +176,11 @@ def _error(item: Any, answer: Response) -> Failure:
     functional = json_api.text(item, "returnMessage")
     carrier_text = functional or json_api.text(item, "message")
     if answer.is_server_error:
-        return answers.out_of_order(SPEC.name, answer, carrier_text)
+        return answers.unavailable(SPEC.name, answer, carrier_text)
     code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
-    # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
+    # The gateway has its own codes; its 400 or 404 is not about the number.
     if code in _WELL:
         return answers.error(SPEC.name, answer, {}, {}, json_api.text(item, "code"), carrier_text)
     return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

@@ -1,7 +1,7 @@
-"""Mondial Relay: tracking, SOAP 1.1 (ASP.NET ASMX). There is no proof of delivery: none of its services has one.
+"""Mondial Relay: tracking with SOAP 1.1 (ASP.NET ASMX). None of its services provides a proof of delivery.
 
-Facts from the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried
-against the live service.
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried against the
+live service.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ SPEC = CarrierSpec(
     key="mondial_relay",
     name="Mondial Relay",
     spellings=("MondialRelay", "Point Relais"),
-    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
     base_url="https://api.mondialrelay.com",
-    # The number proper has 8 digits. Before it the brand's two (10), after it the parcel's two (12); the label's
-    # barcode (26) begins with those.
+    # The number itself has 8 digits. The brand's two digits may precede it (10), and the parcel's two may follow (12). The label's
+    # barcode (26) starts with those 12.
     number_form=re.compile(r"[0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{26}"),
     number_example="12345678",
     calls={Capability.TRACKING: 1},
@@ -49,20 +49,20 @@ _NUMBER_LENGTH = 8
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
 
-# STAT of the other answers. Table of the carrier's shop module; 8 of newer lists only; 94, 95, 97, 99 in four sources.
-# 0 is "OK", and tracking normally says 80 to 83 in its place: that it tells of no delivery is inferred.
+# STAT of the other answers, from the table of the carrier's shop module. 8 is only in newer lists; 94, 95, 97 and 99 are in four
+# sources. 0 is "OK", and tracking normally returns 80 to 83 instead; that 0 shows no delivery is inferred.
 STATS: dict[str, Meaning] = {
-    "0": Detailed(Sentence.NOT_DELIVERED, "it tells of no delivery"),
+    "0": Detailed(Sentence.NOT_DELIVERED, "it reports no delivery"),
     "80": Detailed(Sentence.NOT_DELIVERED, "registered"),
     "81": Detailed(Sentence.NOT_DELIVERED, "on its way"),
     "83": Detailed(Sentence.NOT_DELIVERED, "an anomaly is reported"),
     "1": Detailed(Sentence.CREDENTIALS_REJECTED, "it does not know the brand"),
-    "2": Detailed(Sentence.CREDENTIALS_REJECTED, "it saw no brand"),
+    "2": Detailed(Sentence.CREDENTIALS_REJECTED, "the brand is missing"),
     "3": Detailed(Sentence.CREDENTIALS_REJECTED, "the account is not valid"),
     "8": Detailed(Sentence.CREDENTIALS_REJECTED, "wrong private key"),
     "97": Detailed(Sentence.CREDENTIALS_REJECTED, "wrong private key"),
     "95": Detailed(Sentence.SERVICE_DENIED, "our account is not activated for tracking"),
-    "96": Detailed(Sentence.SERVICE_DENIED, "our account is of another type"),
+    "96": Detailed(Sentence.SERVICE_DENIED, "our account has a different type"),
     "24": Sentence.NUMBER_REJECTED,
     "91": Sentence.NUMBER_REJECTED,
     "94": Sentence.NUMBER_UNKNOWN,
@@ -71,25 +71,25 @@ STATS: dict[str, Meaning] = {
     "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
     "90": Sentence.UNAVAILABLE,
     "98": Sentence.UNAVAILABLE,
-    # One public client that was tried live says "unknown number", the carrier's own table "service error".
+    # According to one public client that was tested live, "unknown number"; according to the carrier's own table, "service error".
     _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
 _OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 
-# A real answer had STAT 82 with "Delivery at Pick Up Point". Which other words tell of a parcel that lies there, and
-# which of one that its recipient has, is inferred.
+# A real answer had STAT 82 with "Delivery at Pick Up Point". The other words for a parcel that is waiting there, and those for a
+# parcel that its recipient has, are inferred.
 _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
-# Inferred too: which words tell of a parcel that its sender has again. No source has a STAT for it.
+# Words for a parcel that is back at its sender. Inferred too: no source has a STAT for it.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
-# What the words of an event mean: the first match counts. Inferred as well.
+# The meaning of an event's text; the first match counts. Inferred as well.
 _TEXTS = (
     (ParcelStatus.DELIVERED, _HANDED_OVER),
     (ParcelStatus.AT_A_POINT, _AT_A_RELAY),
     (ParcelStatus.DELIVERED, re.compile(r"\b(?:livree?|delivered|remise?)\b")),
     (ParcelStatus.ACCEPTED, re.compile(r"\b(?:donnees recues|prise? en charge|data received)\b")),
 )
-_READ_OF_TEXTS = 300  # signs
+_READ_OF_TEXTS = 300  # characters
 
 
 class MondialRelay(StatusClient):
@@ -97,13 +97,13 @@ class MondialRelay(StatusClient):
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
-        self._errors_in_a_row = 0  # STAT 99. Threads share it: a count that is wrong by one only costs a call
+        self._errors_in_a_row = 0  # STAT 99. Shared by threads; an error of one only costs a call
 
     def track(self, number: str, session: CarrierSession) -> Failure:
-        """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof.
+        """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure too, with the delivery and without a proof.
 
-        STAT 99 means an unknown number, or an error of the service. After two in a row a call about the sample number decides:
-        if that has STAT 99 too, it is the service's.
+        STAT 99 means an unknown number or an error of the service. After two in a row, a call for the sample number decides: if its
+        answer is STAT 99 too, the service failed.
         """
         answer = self._call(number, session)
         if _stat(answer) != _UNKNOWN_OR_ERROR:
@@ -112,7 +112,7 @@ class MondialRelay(StatusClient):
         self._errors_in_a_row += 1
         is_of_service = number == SPEC.sample_number
         if self._errors_in_a_row > 1 and not is_of_service:
-            with suppress(CallError):  # no call is left for it, or it failed: nothing is decided
+            with suppress(CallError):  # no call is left for it, or it failed: undecided
                 is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
             self._errors_in_a_row = int(is_of_service)
         if is_of_service:
@@ -131,12 +131,12 @@ class MondialRelay(StatusClient):
 
 
 def shipment_of(number: str) -> str:
-    """The eight digits that the service knows a parcel by."""
+    """The eight digits by which the service knows a parcel."""
     return number if len(number) == _NUMBER_LENGTH else number[2 : 2 + _NUMBER_LENGTH]
 
 
 def tracing_request(number: str, brand: str, key: str) -> Request:
-    """`WSI2_TracingColisDetaille`, signed. Brands are often written with blanks after them."""
+    """`WSI2_TracingColisDetaille`, signed. Brands are often written with trailing blanks."""
     values = (brand.strip(), shipment_of(number), _LANGUAGE)
     fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
     fields.append(("Security", signature(values, key)))
@@ -145,7 +145,7 @@ def tracing_request(number: str, brand: str, key: str) -> Request:
 
 
 def signature(values: tuple[str, ...], key: str) -> str:
-    """MD5 of the values in their order and of the private key: the service allows no other."""
+    """MD5 of the values in order and of the private key. The service supports no other hash."""
     signed = "".join((*values, key)).encode()
     return hashlib.md5(signed, usedforsecurity=False).hexdigest().upper()
 
@@ -154,7 +154,7 @@ def signature(values: tuple[str, ...], key: str) -> str:
 
 
 def parse_tracing(answer: Response) -> Failure:
-    """Where the parcel is, or what went wrong. A delivered parcel has its delivery in the failure."""
+    """Where the parcel is, or what went wrong. For a delivered parcel, the failure contains the delivery."""
     result = _result(answer)
     if isinstance(result, Failure):
         return result
@@ -162,14 +162,14 @@ def parse_tracing(answer: Response) -> Failure:
     label = soap.text(result, "Libelle01")
     if status is None:
         return answers.unreadable(SPEC.name, answer)
-    # The latest of the events, of which some may be nil.
+    # The latest event; some may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
     last = answers.latest(reversed(dated), _time)
     carrier_text = _field(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
-    if status in STATS and status not in _OF_A_PARCEL:  # of an error it is all that the carrier says
+    if status in STATS and status not in _OF_A_PARCEL:  # an error has no other text
         carrier_text = carrier_text or f"STAT {status}"
     return answers.error(SPEC.name, answer, STATS, {}, status, carrier_text)
 
@@ -187,7 +187,7 @@ def _delivered(
             return answers.failure_of(SPEC.name, Sentence.AT_PICKUP_POINT, answer, words)
     carrier_text = _field(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=carrier_text)
-    # The answer has no number of the parcel.
+    # The answer does not contain the parcel's number.
     shipment = Shipment(scans=tuple(map(_scan, events)), present=present)
     outcome = answers.handover(SPEC.name, "", [shipment], answer, {})
     if isinstance(outcome, Failure):
@@ -223,6 +223,6 @@ def _result(answer: Response) -> Any | Failure:
         carrier_text = soap.text(fault, "faultstring")
         if soap.blames_request(fault):
             return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
-        return answers.out_of_order(SPEC.name, answer, carrier_text)
+        return answers.unavailable(SPEC.name, answer, carrier_text)
 
     return soap.result_of(SPEC.name, answer, _OPERATION, f"{_OPERATION}Result", read_fault)

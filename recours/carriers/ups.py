@@ -1,7 +1,7 @@
-"""UPS: tracking, signature and proof of delivery in one call, JSON over HTTP, with a token.
+"""UPS: tracking, signature and proof of delivery in one call. JSON over HTTP, with a token.
 
-Facts from the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of
-their repository, and karrio's connector. Nothing was tried against the live service.
+Sources: the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of their
+repository, and karrio's connector. Nothing was tried against the live service.
 """
 
 import re
@@ -32,10 +32,10 @@ _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 
 
 def _check_digit_fits(number: str) -> bool:
-    """`1Z`, fifteen signs, the check digit: every second sign counts twice, a letter as (its code - 63) mod 10.
+    """`1Z`, fifteen characters, the check digit. Every second character counts twice; a letter counts as (its code - 63) mod 10.
 
-    Other forms pass. Source: the public project `jkeen/tracking_number_data`; the carrier's own test numbers do not keep
-    to it.
+    Other formats pass. Source: the public project `jkeen/tracking_number_data`. The carrier's own test numbers do not follow this
+    rule.
     """
     if not _PARCEL.fullmatch(number):
         return True
@@ -48,10 +48,10 @@ SPEC = CarrierSpec(
     key="ups",
     name="UPS",
     spellings=("UPS Standard", "UPS Express", "United Parcel Service"),
-    limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # our choice: the carrier publishes none
+    limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # our choice; the carrier publishes no limit
     credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
     base_url="https://onlinetools.ups.com",
-    # Parcel; waybill; freight; Mail Innovations (the project jkeen/tracking_number_data; the letters F, M, Q and W: the
+    # Parcel; waybill; freight; Mail Innovations (from the project jkeen/tracking_number_data; the letters F, M, Q and W from the
     # project mediocre/bloodhound).
     number_form=re.compile(
         rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
@@ -59,14 +59,14 @@ SPEC = CarrierSpec(
     number_example="1Z999AA10123456784",
     calls={Capability.TRACKING: 1},
     sample_number="1Z0000000000000000",
-    evidence_days=120,  # after pick-up (its Tracking.yaml)
+    evidence_days=120,  # after pickup (its Tracking.yaml)
     tracks_always=True,
     check_digit_fits=_check_digit_fits,
 )
 
 _DETAILS = "/api/track/v1/details/"
 _QUERY = "locale=fr_FR&returnSignature=true&returnPOD=true&returnMilestones=false"
-# A web page, the image of the signature, a photo of the parcel where it was left.
+# A web page, the image of the signature, and a photo of the parcel where it was left.
 _PIECES = {
     "pod.content": EvidenceKind.LETTER,
     "signature.image": EvidenceKind.SIGNATURE,
@@ -75,8 +75,8 @@ _PIECES = {
 
 # ---------------------------------------------------------------- tables
 
-# currentStatus.code, activity[].status.statusCode: the 160 codes of the vendor's list "UPS Status/Description Codes". What each
-# one means was decided from its label alone; most of them were not seen in real answers.
+# currentStatus.code, activity[].status.statusCode: the 160 codes of the carrier's list "UPS Status/Description Codes". Each
+# meaning was decided from the label alone; most of them were not seen in real answers.
 UPS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
@@ -86,14 +86,14 @@ UPS_CODES = answers.status_table(
         ParcelStatus.ACCEPTED: "038 160 167 168 169",  # Picked Up by UPS, We Have Your Package, Dropped off
         ParcelStatus.SEIZED: "147",  # Seized by Law Enforcement, No Longer in UPS possession
         ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
-        # Held or ready for pick-up; delivered to an agent, to a post office, to an Access Point.
+        # Held or ready for pickup; delivered to an agent, a post office or an Access Point.
         ParcelStatus.AT_A_POINT: "017 040 143 144 161",
-        # Damage Reported, answers.EncodedPiece to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
+        # Damage Reported, Package to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
         # Delivery Photo, Commercial Inside Release, no information.
         ParcelStatus.UNCLEAR: """
             000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
         """,
-        # More scans follow: attempts, refusals and requests, one to return the parcel (033, 118, 119) among them.
+        # More scans follow: attempts, refusals and requests, including requests to return the parcel (033, 118, 119).
         ParcelStatus.ON_ITS_WAY: """
             003 005 006 010 012 013 014 016 018 019 020 021 022 023 024 025 027 028 029 030 032 033 037 039
             041 042 043 044 045 046 047 048 049 050 051 052 053 054 055 056 057 058 060 061 062 063 064 065 066
@@ -103,8 +103,8 @@ UPS_CODES = answers.status_table(
         """,
     }
 )
-# status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. P (Pickup), RS
-# (Returned to Shipper) and O: the vendor's list as two public clients have it. The last three are of freight.
+# status.type. It decides only if the status has no code of the carrier's list that says where the parcel is. P (Pickup), RS
+# (Returned to Shipper) and O: from the carrier's list in two public clients. The last three are for freight.
 STATUS_TYPES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "D",
@@ -114,7 +114,7 @@ STATUS_TYPES = answers.status_table(
         ParcelStatus.CANCELLED: "MV",  # voided
     }
 )
-# activity[].status.code: an incomplete list, karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and KP are
+# activity[].status.code: an incomplete list from karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and KP are
 # returns of Mail Innovations.
 ACTIVITIES = answers.status_table(
     {
@@ -126,8 +126,8 @@ ACTIVITIES = answers.status_table(
 CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 _KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
-# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented, of the token
-# call. 250003: one source.
+# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented for the token call.
+# 250003: one source.
 CODES: dict[str, Meaning] = {
     "TW0001": Sentence.NUMBER_UNKNOWN,
     "TV1002": Sentence.NUMBER_REJECTED,
@@ -136,8 +136,8 @@ CODES: dict[str, Meaning] = {
     "10401": Sentence.CREDENTIALS_REJECTED,
     "10429": Sentence.TOO_MANY_CALLS,
 }
-# What is left to the HTTP status: 403 ("Blocked Merchant", so of the account, never of a parcel) and 404 are documented,
-# without a code.
+# Decided by the HTTP status, if there is no known code: 403 ("Blocked Merchant", so about the account and never about a parcel)
+# and 404 are documented without a code.
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
@@ -149,14 +149,14 @@ STATUSES: dict[int, Meaning] = {
 
 class Ups(OneCallClient):
     spec = SPEC
-    # That of the API begins with /api, this one does not.
+    # Paths of the API start with /api; this one does not.
     token_service = TokenService(path="/security/v1/oauth/token")
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
+        """Make the call, and repeat it if UPS refuses a number that looks valid. `delivery` completes the answer."""
         outcome = parse(self._ask(number, session), number, delivery)
         is_refused = outcome.kind is ErrorKind.INVALID_TRACKING
-        # It refuses good numbers now and then, as was reported of TV1002.
+        # UPS occasionally refuses valid numbers, as reported for TV1002.
         if is_refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()
             outcome = parse(self._ask(number, session), number, delivery)
@@ -167,7 +167,7 @@ class Ups(OneCallClient):
 
 
 def details_request(number: str, call_id: str) -> Request:
-    """The status of one number, with signature and proof. `call_id`: the carrier's name for this call."""
+    """The status of one number, with signature and proof. `call_id`: the ID of this call for UPS."""
     headers = {"transId": call_id, "transactionSrc": "recours"}
     return Request("GET", f"{_DETAILS}{quote(number, safe='')}?{_QUERY}", headers)
 
@@ -176,7 +176,7 @@ def details_request(number: str, call_id: str) -> Request:
 
 
 def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
-    """The document, or the failure that explains its absence. `defaults` fills what is missing in the answer."""
+    """The document, or why there is none. `defaults` completes the answer."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments
@@ -187,13 +187,13 @@ def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
 
 
 def _shipments(answer: Response) -> list[Shipment] | Failure:
-    """One for each package; at least one."""
+    """The shipments, one per package and at least one."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
     shipments = json_api.items(tree, "trackResponse", "shipment")
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
-    if not packages:  # a warning in a good answer says why
+    if not packages:  # a warning in a good answer explains it
         warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
         error = _first_known(warnings)
         code, carrier_text = error or (None, None)
@@ -204,12 +204,12 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
 
 
 def _shipment(package: Any) -> Shipment:
-    """The alternate tracking numbers name the same package, says the carrier's document."""
+    """According to the carrier's document, the alternate tracking numbers name the same package."""
     alternates = [
         json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")
     ]
     numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *alternates]))
-    # The newest activity is the first.
+    # Activities are listed newest first.
     scans = [
         _scan(
             json_api.at(activity, "status"),
@@ -232,7 +232,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 
 
 def _status(package: Any) -> Any:
-    """The present one; where it is missing, that of the newest activity; None if neither says anything."""
+    """The current status, or else that of the newest activity; None if neither says anything."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
     statuses = (json_api.at(package, "currentStatus"), newest)
     return next((status for status in statuses if _codes(status) or json_api.text(status, "type")), None)
@@ -243,7 +243,7 @@ def _codes(status: Any) -> list[str]:
 
 
 def _means(status: Any) -> ParcelStatus | None:
-    """By its codes; by its type, where they do not say where the parcel is."""
+    """By its codes, or by its type if the codes do not say where the parcel is."""
     by_code = answers.status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
@@ -251,7 +251,7 @@ def _means(status: Any) -> ParcelStatus | None:
 
 
 def _delivery(arrival: Handover) -> Delivery:
-    """The place is the town, and where in it the parcel was left, such as "FRONT DOOR"."""
+    """The place is the town and the spot where the parcel was left, such as "FRONT DOOR"."""
     information = json_api.at(arrival.shipment.body, "deliveryInformation")
     town = json_api.text(arrival.scans[0].body, "location", "address", "city")
     place = ", ".join(filter(None, (town, json_api.text(information, "location"))))
@@ -263,10 +263,10 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
-    """The time of the activity that hands over; else the date of delivery, which is of the same place.
+    """The time of the delivery activity, or else the date of delivery at the place.
 
-    Some answers tell the time of Greenwich, some the time of the place alone: that is a time where the country of the
-    place keeps one clock, and a day elsewhere.
+    Some answers contain the time in UTC, others only the local time. The local time is exact in a country with one time zone; in
+    other countries only the day is used.
     """
     if times := [scan.at for scan in arrival.scans if scan.at]:
         return max(times), None
@@ -279,14 +279,14 @@ def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
 
 
 def _country(activity: Any, package: Any) -> str | None:
-    """The country of an activity, else of the address that the package was sent to."""
+    """The country of an activity, or else that of the destination address."""
     to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
     destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
     return json_api.text(activity, "location", "address", "countryCode") or destination
 
 
 def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
-    """Of Greenwich, else of the place with its offset, else of the place in the zone of its country."""
+    """In UTC if given, or else the local time with its offset, or else the local time in the country's zone."""
     of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
     if of_greenwich:
         return of_greenwich
@@ -295,24 +295,24 @@ def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
 
 
 def zone_of(country: str | None) -> ZoneInfo | None:
-    """The zone of a country by its ISO 3166 code; None where its places do not keep the same time, or it is unknown.
+    """The time zone of a country by its ISO 3166 code, or None if its places have different times or the country is unknown.
 
-    Overseas departments and territories have codes of their own (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
+    Overseas departments and territories have their own codes (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
     """
     return _zones().get((country or "").strip().upper())
 
 
 @cache
 def _zones() -> dict[str, ZoneInfo]:
-    """Of the countries whose places keep the same time, by the IANA time zone database."""
-    from importlib.resources import files  # noqa: PLC0415 (needed only by an answer without the time of Greenwich)
+    """The zones of countries with the same time everywhere, from the IANA time zone database."""
+    from importlib.resources import files  # noqa: PLC0415 (needed only for an answer without the UTC time)
 
     zones: dict[str, list[ZoneInfo]] = {}
     for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             country, _, name, *_ = line.split("\t")
             zones.setdefault(country, []).append(ZoneInfo(name))
-    # Places whose clocks agreed in every month of 2025 have kept the same time since.
+    # Places whose clocks agreed in every month of 2025 are treated as having the same time.
     months = [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
     clocks = {
         country: {tuple(at.astimezone(zone).utcoffset() for at in months) for zone in places}
@@ -322,7 +322,7 @@ def _zones() -> dict[str, ZoneInfo]:
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
-    """The day at the place, and the time where that is known."""
+    """The local day, and the time if it is known."""
     end = json_api.at(package, "deliveryTime")
     hour = json_api.text(end, "endTime") if json_api.text(end, "type") == "DEL" else None
     dates = [date for date in json_api.items(package, "deliveryDate") if json_api.text(date, "type") == "DEL"]
@@ -331,7 +331,7 @@ def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None,
     return max(filter(None, map(_day, texts)), default=None), max(times, default=None)
 
 
-# The document's example has digits only, which may be without leading zeros; real answers have colons, and dates with dashes
+# The example in the document has only digits, possibly without leading zeros. Real answers have colons, and dates with dashes
 # were reported (UPS-API/api-documentation, issues 38, 99 and 187).
 _DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _HOUR = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")
@@ -357,7 +357,7 @@ def _hour(text: str | None) -> str | None:
 def _compact(
     day: str | None, hour: str | None, zone: tzinfo | None, offset: str | None = None
 ) -> datetime | None:
-    """Day and time as aware UTC; None if they cannot be read, or nothing tells their zone."""
+    """A day and time as aware UTC, or None if unreadable or the zone is unknown."""
     on, at = _day(day), _hour(hour)
     if not (on and at):
         return None
@@ -384,15 +384,15 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
 
 
 def _error(tree: Any, answer: Response) -> Failure | None:
-    """What an error means: by its codes, else by its HTTP status."""
-    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # of older services
+    """The failure for an error, by its codes or else by its HTTP status."""
+    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # from older services
     legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
     errors = json_api.items(tree, "response", "errors")
     error = _first_known(errors) or _first_known(legacy, "Code", "Description")
     if error is None and answer.is_ok:
         return None
     code, carrier_text = error or (None, None)
-    # Something in front of UPS that refuses us must not settle a claim: a page, a wrong address.
+    # If something in front of UPS refuses us (a web page, a wrong address), that must not decide about a claim.
     is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
     is_silent = not (code or carrier_text)
     is_nowhere = answer.status == HTTPStatus.NOT_FOUND and is_silent
@@ -400,7 +400,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     is_reported = code not in CODES and answer.status not in statuses and not answer.is_server_error
     if is_reported and not is_silent:
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
-    # A code that only repeats the status is no news.
+    # A code that only repeats the status is not reported as unknown.
     news = None if code == str(answer.status) else code
     return answers.error(SPEC.name, answer, CODES, statuses, news, carrier_text)
 
@@ -408,6 +408,6 @@ def _error(tree: Any, answer: Response) -> Failure | None:
 def _first_known(
     errors: Sequence[Any], code: str = "code", carrier_text: str = "message"
 ) -> tuple[str | None, str | None] | None:
-    """Code and text of the first error with a code of the table, else of the first one."""
+    """The code and text of the first error whose code is in the table, or else of the first error."""
     coded = [(json_api.text(error, code), json_api.text(error, carrier_text)) for error in errors]
     return next((error for error in coded if error[0] in CODES), coded[0] if coded else None)

@@ -219,7 +219,7 @@ def test_a_return_is_no_delivery_to_the_recipient(events: list[Any], kind: Error
 def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
     failure = failure_of(tracked(an_event(), proof=PROOF, number="FR9999999999"))
     assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-    assert "another parcel" in failure.message
+    assert "a different parcel" in failure.message
 
 
 def test_place_coordinates_and_details_are_kept_in_amazons_words() -> None:
@@ -329,7 +329,7 @@ def test_images_are_fetched_from_nowhere_else(host: str) -> None:
     assert link_request(url, AmazonShipping.hosts) is None
     failure = failure_of(delivered(deliveryImageURL=url))
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
-    assert "leads elsewhere" in failure.message
+    assert "leads to another host" in failure.message
 
 
 def test_a_host_that_does_not_exist_is_the_links_fault_and_not_the_networks() -> None:

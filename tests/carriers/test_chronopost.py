@@ -325,7 +325,7 @@ def test_an_answer_about_another_parcel_is_none() -> None:
     for body in (another, another.replace(b"<events>", b"<e>").replace(b"</events>", b"</e>")):
         failure = failure_of(response(body))
         assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, None)
-        assert failure.message == "Chronopost answered about another parcel than the one that was asked about"
+        assert failure.message == "Chronopost answered about a different parcel"
     for same in (b"xy 123456789 fr", b""):
         outcome, _ = fetch(response(DELIVERED.body.replace(NUMBER.encode(), same)), WITH_POD)
         assert isinstance(outcome, Retrieved)

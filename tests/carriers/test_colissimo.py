@@ -365,7 +365,7 @@ def test_an_answer_about_another_parcel_is_none() -> None:
     ):
         failure = failure_of(answer)
         assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert failure.message == "Colissimo answered about another parcel than the one that was asked about"
+        assert failure.message == "Colissimo answered about a different parcel"
     assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=None)) == KNOWN
     assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=NUMBER.lower())) == KNOWN
 

@@ -269,7 +269,7 @@ def test_the_newest_of_several_parcels_with_the_number_counts() -> None:
 def test_an_answer_about_another_number_is_none() -> None:
     other = parcel(HANDED_OVER, number="00340434161094022115")
     failure = as_failure(of(tracked(other)))
-    assert (failure.kind, "about another parcel" in failure.message) == (K.BAD_RESPONSE, True)
+    assert (failure.kind, "about a different parcel" in failure.message) == (K.BAD_RESPONSE, True)
 
 
 def test_a_parcel_without_events_has_its_status() -> None:
@@ -314,7 +314,7 @@ def test_no_signature_is_asked_for_of_a_parcel_to_another_country() -> None:
     assert of(tracked(parcel(HANDED_OVER, dest_country="de")), SIGNED) == RETRIEVED
     failure = as_failure(of(tracked(parcel(HANDED_OVER, dest_country="FR"))))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)
-    assert "parcels to Germany only" in failure.message
+    assert "only for parcels to Germany" in failure.message
 
 
 @pytest.mark.parametrize("text", ["4749", "47 49\n46", GIF.hex().upper(), f"\t{GIF.hex()} "])
@@ -362,7 +362,7 @@ def test_an_error_is_quoted() -> None:
     failure = as_failure(of(error("5", "Login failed")))
     assert failure.message == "DHL Parcel DE rejects our credentials: Login failed"
     assert as_failure(of(error("6"))).message == (
-        "DHL Parcel DE rejects our credentials (too many logins were wrong): An error"
+        "DHL Parcel DE rejects our credentials (too many failed logins): An error"
     )
     assert as_failure(of(error("63"), known=KNOWN)).message == (
         "DHL Parcel DE is unavailable (its archive of signatures does not answer): An error"

@@ -687,7 +687,7 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
     ours = {"trackingNumber": NUMBER, "trackResults": [a_result()]}
     failure = failure_of(response({"output": {"completeTrackResults": others}}))
     assert failure.kind is ErrorKind.BAD_RESPONSE
-    assert failure.message == "FedEx answered about another parcel than the one that was asked about"
+    assert failure.message == "FedEx answered about a different parcel"
     for complete in ([*others, ours], [ours, *others]):
         answer = response({"output": {"completeTrackResults": complete}})
         assert fetch(answer, WITH_POD)[0] == GOT

@@ -256,7 +256,7 @@ def test_a_cancelled_shipment_will_never_be_delivered() -> None:
     assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
     assert (
         failure.message
-        == "GLS says that the shipment was cancelled, so it will never be delivered (cancelled)"
+        == "GLS says that the shipment was cancelled, so it will never be delivered (canceled)"
     )
 
 
@@ -275,7 +275,7 @@ def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
     for listed in ([other], [a_parcel("DELIVERED", requested="1", unitno="2"), other]):
         failure = failure_of(tracked(*listed))
         assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert "another parcel" in failure.message
+        assert "a different parcel" in failure.message
 
 
 def dated(status: str, at: str, unitno: str, *words: str) -> dict[str, Any]:

@@ -251,7 +251,7 @@ def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
     for answer in (tracked(an_event("DI1"), idShip=number), response([item(number, an_event("DI1"))], 207)):
         failure = parse_one(answer)
         assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert "about another parcel" in failure.message
+        assert "about a different parcel" in failure.message
 
 
 def test_a_number_may_be_told_with_its_check_sign() -> None:

@@ -482,7 +482,7 @@ def test_the_only_package_counts_without_a_number() -> None:
 def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
     failure = failure_of(told(*packages))
     assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
-    assert failure.message == "UPS answered about another parcel than the one that was asked about"
+    assert failure.message == "UPS answered about a different parcel"
 
 
 def test_an_alternate_number_is_the_packages_too() -> None:

@@ -179,7 +179,7 @@ def test_an_answer_about_other_parcels_is_none() -> None:
         found = judged(*shipments)
         assert isinstance(found, Failure)
         assert (found.kind, found.delivery) == (K.BAD_RESPONSE, None)
-        assert found.message == "Carrier answered about another parcel than the one that was asked about"
+        assert found.message == "Carrier answered about a different parcel"
 
 
 def test_a_piece_or_another_name_of_it_is_ours_and_so_is_a_parcel_without_a_number() -> None:
