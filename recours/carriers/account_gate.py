@@ -353,7 +353,7 @@ class AccountGate:
         return self.status(key).stopped or stop
 
     def take_up(self, key: str, by: str) -> Stop | None:
-        """Resume it. Returns the pause that this ended, or None if there was none."""
+        """Resume the carrier or account. Returns the pause that this ended, or None."""
         return self._quota.resume(key, by, self._clock.now())
 
     # ---------------------------------------------------------------- the reasons

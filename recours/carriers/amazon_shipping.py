@@ -76,7 +76,7 @@ AMAZON_CODES = answers.status_table(
         """,
     }
 )
-# The recipient does not get the parcel, unless another event of the forward leg says so.
+# The recipient does not get the parcel, unless another event of the forward leg reports a delivery.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
 # errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from the model.

@@ -232,7 +232,7 @@ def person(name: str | None) -> str | None:
 
 
 def caption(text: str | None) -> str | None:
-    """A place or a status in the carrier's own words, without control characters."""
+    """The carrier's text for a place or a status, without control characters."""
     return clean(text, _LONGEST_LABEL) if text and text.strip() else None
 
 
@@ -350,7 +350,7 @@ class Handover:
     def delivery(
         self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
     ) -> Delivery:
-        """What is known about the delivery. `at`: its time, if the scan's is not the right one."""
+        """The delivery with all that is known about it. `at`: its time, if the scan's is not the right one."""
         label = caption(self.scan.label)
         return Delivery(at or self.scan.at, person(signatory), place=caption(place), label=label)
 

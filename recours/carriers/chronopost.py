@@ -35,7 +35,7 @@ SPEC = CarrierSpec(
     number_example="XY123456789FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},  # another for an image, only if calls are left
     sample_number="XX000000000FR",
-    # searchPOD requires only the number, and answers for any number that there is no proof yet.
+    # searchPOD requires only the number, and answers "no proof yet" for any number.
     untracked_form=re.compile(".+"),
 )
 
@@ -98,7 +98,7 @@ ERROR_CODES: dict[int, Meaning] = {
     30: Sentence.CREDENTIALS_REJECTED,
     33: Sentence.CREDENTIALS_REJECTED,
 }
-# Inferred: words in a message about our account, whatever its code.
+# Inferred: words in a message about our account, regardless of its code.
 _OF_THE_ACCOUNT = ("password", "mot de passe", "contract", "contrat")
 
 
@@ -207,7 +207,7 @@ def is_known_label(label: str) -> bool:
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
-    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return result
@@ -223,7 +223,7 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
-    """Tell whether an image is worth a call: there is no document, no error, and no status that explains why."""
+    """Tell whether an image is worth a call: the document is missing, and neither an error nor a status explains why."""
     if isinstance(outcome, Retrieved):
         return not answers.is_document(outcome.best)
     result = _result(answer, "searchPOD")

@@ -59,7 +59,7 @@ class Client(ABC):
 
     @abstractmethod
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The document of a delivered parcel, or why there is none. Raises CallError."""
+        """The document of a delivered parcel, or why it is missing. Raises CallError."""
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         """The calls that the next fetch needs before its own calls: a token call, or none."""
@@ -85,7 +85,7 @@ class Client(ABC):
     # ---------------------------------------------------------------- a fetch
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why there is none. `number` matches the spec; `delivery`: what is already known. Raises CallError."""
+        """The document, or why it is missing. `number` matches the spec; `delivery`: what is already known. Raises CallError."""
         if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)
         return self._proved(number, delivery, session)
@@ -148,7 +148,7 @@ class StatusClient(Client):
         """The failure to report for a delivered parcel."""
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make no call, because there is no document to request."""
+        """Make no call, because the carrier issues no document."""
         del number, session
         return self.no_proof(delivery)
 

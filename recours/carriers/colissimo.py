@@ -267,7 +267,7 @@ def _time(dated: Any) -> datetime | None:
 
 
 def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
-    """The documents of a delivered parcel, best first and only the latest of each type, or why there are none."""
+    """The documents of a delivered parcel, best first and only the latest of each type, or why they are missing."""
     tree = json_api.tree(answer.body)
     if json_api.text(tree, "errorCode") != _ALL_WELL or not answer.is_ok:
         return _refusal(tree, answer)

@@ -222,7 +222,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:

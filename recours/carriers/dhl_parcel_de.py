@@ -1,11 +1,11 @@
-"""DHL Parcel DE: tracking of German parcels and the signature of whoever received them. XML in the query and in the answer.
+"""DHL Parcel DE: tracking of German parcels and the signature of the person who received them. XML in the query and in the answer.
 
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call: from the
 notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on developer.dhl.com; public
 clients agree. Events: from the carrier's table of July 2024, in the same place. Nothing was tried against the live service.
 
-Assumed, because no source says so: code 100 also stands for another customer's parcel; 62 concerns our account; a parcel's
-`error-status` uses the codes of the whole answer; the `recipient-name` of a delivered parcel is whoever took it, as in the one
+Assumed, without a source: code 100 also stands for another customer's parcel; 62 concerns our account; a parcel's
+`error-status` uses the codes of the whole answer; the `recipient-name` of a delivered parcel is the person who took it, as in the one
 recorded answer; all times are German. According to two sources, only parcels to Germany have signatures.
 """
 
@@ -223,7 +223,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The image, encoded in hexadecimal digits, or why there is none."""
+    """The image, encoded in hexadecimal digits, or why it is missing."""
     root = _root(answer, SIGNATURE_ERRORS, _GOOD)
     if isinstance(root, Failure):
         return root

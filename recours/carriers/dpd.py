@@ -150,7 +150,7 @@ class Dpd(OneCallClient):
 
 
 def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
-    """`GetShipmentTraceSingle` with images. The elements follow the schema, because ASMX ignores elements out of order.
+    """`GetShipmentTraceSingle` with images. The elements follow the schema, because ASMX ignores misplaced elements.
 
     In the WSDL, the customer's type extends a type with the two numbers, so they precede the country.
     """
@@ -174,7 +174,7 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 
 
 def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
-    """The document, or why there is none. `defaults` completes the answer."""
+    """The document, or why it is missing. `defaults` completes the answer."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):

@@ -281,7 +281,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, DOCUMENT_CODES):
         return failure

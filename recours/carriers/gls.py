@@ -274,7 +274,7 @@ def parse_details(answer: Response) -> Delivery | Failure:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why there is none. The sources disagree on two names and a type, so all variants are read."""
+    """The document, or why it is missing. The sources disagree on two names and a type, so all variants are read."""
     if not answer.is_ok:
         return _shipit_error(answer, number)
     tree = json_api.tree(answer.body)

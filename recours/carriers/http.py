@@ -47,7 +47,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):
-    """There is no answer to parse. The text is a phrase for people that follows the carrier's name."""
+    """The call returned nothing to parse. The text is a phrase for people that follows the carrier's name."""
 
     key: Sentence
 

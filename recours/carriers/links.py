@@ -51,7 +51,7 @@ class LinkClient(Client):
         """The failure to report if a delivery has no link."""
 
     def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The documents behind the links that may be followed, or why there are none. Raises CallError."""
+        """The documents behind the links that may be followed, or why they are missing. Raises CallError."""
         urls = {name: delivery.hints[name] for name in self.links if name in delivery.hints}
         requests = {name: request for name, url in urls.items() if (request := link_request(url, self.hosts))}
         if not requests:

@@ -53,7 +53,7 @@ class CarrierSession(Protocol):
         """Aware UTC."""
 
     def call(self, capability: Capability, request: Request) -> Response:
-        """Send the request. Raises CallError if there is no answer to parse."""
+        """Send the request. Raises CallError if the call returns nothing to parse."""
 
     def pause(self) -> None:
         """Sleep for the few seconds before a call may be repeated."""

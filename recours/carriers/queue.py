@@ -149,7 +149,7 @@ class Bundle:
     # ---------------------------------------------------------------- the shared calls
 
     def next_call(self, parcel: ParcelQuery) -> Numbers:
-        """The numbers of the shared call to make before this claim is processed; empty if there is none."""
+        """The numbers of the shared call to make before this claim is processed; empty if no such call is left."""
         if parcel.delivery is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
@@ -449,7 +449,7 @@ class APIRequestQueue(AccountGate):
         return account.client, account.open_session(fetch.reservation, account.client)
 
     def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
-        """What is known about a request for a parcel, apart from the answer."""
+        """The circumstances of a request for a parcel, apart from the answer."""
         account = self._accounts[key]
         return Case(
             carrier=account.spec.name,
@@ -606,7 +606,7 @@ class APIRequestQueue(AccountGate):
             finally:
                 fetch.reservation.release()
             fetched = CarrierAnswer(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
-        if fetched.accepted:  # whatever was refused, a person is taking care of it
+        if fetched.accepted:  # lift any refusal, because a person is taking care of it
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, with_document=False)
         return fetched

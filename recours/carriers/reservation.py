@@ -81,7 +81,7 @@ class _Queue:
         return mine.units
 
     def _take(self, take: Take, clock: Clock, go_on: Callable[[], bool]) -> None:
-        """Take units for as many waiters as possible, in order. Sleep if there are none."""
+        """Take units for as many waiters as possible, in order. Sleep if no unit is left."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
         count = min(len(waiters), self._size)

@@ -176,7 +176,7 @@ def details_request(number: str, call_id: str) -> Request:
 
 
 def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
-    """The document, or why there is none. `defaults` completes the answer."""
+    """The document, or why it is missing. `defaults` completes the answer."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments

@@ -226,7 +226,9 @@ def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
     refusal = queue.closed(paused)
     assert refusal is not None
     assert refusal.stopped
-    assert refusal.reason.endswith("('recours resume chronopost --account \"shop-1@example.com\"' resumes it)")
+    assert refusal.reason.endswith(
+        "('recours resume chronopost --account \"shop-1@example.com\"' resumes it)"
+    )
     assert [queue.closed(key) for key in (other, "chronopost")] == [None, None]
     queue.stop("chronopost", "lea")
     assert queue.take_up(paused, "lea") is not None
