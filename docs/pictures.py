@@ -160,7 +160,7 @@ def _opened(browser: Browser, width: int, height: int, scale: float = 1) -> Page
 
 
 def _keep(picture: bytes, name: str) -> None:
-    """Write it with as many colours as it needs and no more. Raises ValueError if it is too large."""
+    """Write it with as many colors as it needs and no more. Raises ValueError if it is too large."""
     path = FOLDER / f"{name}.png"
     Image.open(BytesIO(picture)).convert("RGB").quantize(128).save(path, optimize=True)
     if path.stat().st_size > _LARGEST:
