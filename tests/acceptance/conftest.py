@@ -1,4 +1,4 @@
-"""A service on either kind of database, and the person who keeps it."""
+"""Fixtures: a service on either database, and the person who operates recours."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -30,14 +30,14 @@ def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -
 def make(
     tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock
 ) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
+    """Factory of services: `make(**settings)`."""
     with services(tmp_path, sandbox, clock, url=url) as make:
         yield make
 
 
 @pytest.fixture
 def mailing(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    """A service with a mail server, an operator and no weekly report, a minute after a claim of it failed."""
+    """A service with a mail server and an operator, without a weekly report, one minute after a claim has failed."""
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
@@ -53,5 +53,5 @@ def person(service: Service, url: str) -> Person:
 
 @pytest.fixture
 def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
-    """Whoever mistypes, does so whatever kind of database there is."""
+    """A person on one database: typing errors do not depend on the kind of database."""
     return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())

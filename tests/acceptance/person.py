@@ -1,4 +1,4 @@
-"""A person at the keyboard: what they type is run in a process of its own, on a terminal or not."""
+"""A person at the keyboard: each command runs in its own process, with or without a terminal."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _KEPT = ("PATH", "SYSTEMROOT", "TZ", "HOME")
 
 @contextmanager
 def terminal(answers: str | None) -> Iterator[str]:
-    """What a command reads from: a terminal where this is typed, or nothing."""
+    """The standard input of a command: a terminal with this input, or nothing."""
     if answers is None:
         yield os.devnull
         return
@@ -35,7 +35,7 @@ def terminal(answers: str | None) -> Iterator[str]:
 
 @dataclass
 class Person:
-    """Types commands about one service's database."""
+    """A person who types commands for one service's database."""
 
     folder: Path
     url: str
@@ -43,7 +43,7 @@ class Person:
 
     @classmethod
     def of(cls, service: Service, url: str) -> "Person":
-        """Who keeps this service."""
+        """The person who operates this service."""
         return cls(service.folder, url, service.environment)
 
     @property
@@ -59,14 +59,14 @@ class Person:
         }
 
     def types(self, *arguments: str, answers: str | None = None, **settings: str) -> Done:
-        """`answers`: on a terminal, what they answer when they are asked; None: there is no terminal."""
+        """Run a command. `answers`: the input at its prompts on a terminal; None: no terminal."""
         with terminal(answers) as keyboard:
             done = recours(*arguments, environment=self.environment | settings, keyboard=keyboard)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
     def does(self, *arguments: str, answers: str | None = None, **settings: str) -> str:
-        """What is printed; it must have worked."""
+        """The output of a command that has to succeed."""
         done = self.types(*arguments, answers=answers, **settings)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -78,7 +78,7 @@ class Person:
 
 
 class QuickPerson(Person):
-    """Their commands run in this process, and not on a terminal: for what commands do, not how they start and end."""
+    """A person whose commands run in this process without a terminal, for tests of results, not of start and exit."""
 
     def types(self, *arguments: str, answers: str | None = None, **settings: str) -> Done:
         assert answers is None

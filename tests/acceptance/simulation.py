@@ -1,4 +1,4 @@
-"""A claims service, a simulated carrier and a clock that is moved by hand: runs are the real ones, wired as always."""
+"""A claims service, a simulated carrier and a simulated clock around real runs with their usual wiring."""
 
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,19 +18,19 @@ from recours.settings.loading import load
 from recours.settings.model import HttpLimits, Settings
 from tests.fakes.hostile import AnyStep
 
-TURNS = (1, 7, 31, 103)  # hours after its failure: when a claim is due for each of four attempts
-# Claims, each with what recours keeps of it: for a SELECT.
+TURNS = (1, 7, 31, 103)  # hours between a claim's failure and each of its four attempts
+# Claims with their rows in recours's tables, for a SELECT.
 JOINED = "claims LEFT JOIN recours_claims ON claim_id = id"
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
 
 
 class Service:
-    """A database with claims, whose workers run when told to."""
+    """A database with claims. Its workers run when a test calls them."""
 
     def __init__(
         self, folder: Path, box: Sandbox, clock: SimulatedClock, *, url: str | None = None, **settings: str
     ) -> None:
-        """`url`: of a database with the whole schema; None: the embedded one."""
+        """Open a service. `url`: a database with the whole schema; None: the embedded database."""
         self.folder = folder
         self.box = box
         self.http = HttpLimits()
@@ -42,26 +42,28 @@ class Service:
             self.environment["DATABASE_URL"] = url
         else:
             create_embedded(self.settings)
-        self._database = Database(self.settings.database_url)  # as the service's own application has it open
-        self.count = 0  # of its claims
+        self._database = Database(
+            self.settings.database_url
+        )  # the connection of the service's own application
+        self.count = 0  # of the service's claims
         self._app: App | None = None
 
     @property
     def settings(self) -> Settings:
-        """Of its environment as it is now; read again only if that was changed."""
+        """The settings of the current environment; read again only after a change."""
         if self._read_from != self.environment:
             self._settings = load(self.folder, self.environment, CATALOG)
             self._read_from = dict(self.environment)
         return replace(self._settings, http=self.http)
 
     def wait_until_today(self) -> None:
-        """Commands in processes of their own go by this machine's clock; so do runs from now on."""
+        """Advance to the real time, which commands in other processes use; later runs use it too."""
         self.clock.advance(datetime.now(UTC) - self.clock.now())
 
     def add(
         self, *steps: AnyStep, carrier: str = "Chronopost", number: str | None = None, **columns: Any
     ) -> int:
-        """A failed claim whose parcel answers so; returns its id."""
+        """Add a failed claim whose parcel has this scenario; return its id."""
         self.count += 1
         number = number or self._number(carrier)
         if steps:
@@ -90,7 +92,7 @@ class Service:
         return self.box.example(key, "99", self.count)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What the service's own application does to its database, or what someone looks up in it."""
+        """Run a statement as the service's own application, or as someone who looks into the database."""
         if not self._database.is_sqlite:
             statement = statement.replace("%", "%%").replace("?", "%s")
         with self._database.write() as connection:
@@ -98,12 +100,12 @@ class Service:
             return [tuple(row) for row in found.all()] if found.returns_rows else []
 
     def close(self) -> None:
-        """Nothing more is asked of it."""
+        """Close the database."""
         for database in (self._database, *([self._app.database] if self._app else [])):
             database.close()
 
     def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
-        """One run at the present moment."""
+        """One run at the current simulated time."""
         self._app = self._app or open_database(self.settings)
         app = replace(self._app, settings=self.settings, clock=self.clock)
         return make_worker(
@@ -113,7 +115,9 @@ class Service:
     def run_hourly(
         self, hours: int, *, both: bool = False, only: Container[int] | None = None, **options: Any
     ) -> list[Report]:
-        """Runs on the hour, from the next one on; `both`: with the fetch worker every 30 minutes; `only` in these hours."""
+        """Run every hour from the next hour on. `both`: with the fetch worker every 30 minutes; `only`: in these
+        hours.
+        """
         reports = []
         start = self.clock.now().replace(minute=0, second=0, microsecond=0)
         for half in range(2, 2 * hours + 2):
@@ -127,18 +131,18 @@ class Service:
         return reports
 
     def run_on_turns(self, hours: int, **options: Any) -> list[Report]:
-        """As `run_hourly`, for claims that fail now: at their turns, an hour before each, and at the end."""
+        """Like `run_hourly` for claims that fail now: only at their retries, one hour before each, and at the end."""
         only = {turn - early for turn in TURNS for early in (0, 1)} | {hours}
         return self.run_hourly(hours, only=only, **options)
 
     def run_now_and_then(self, days: int) -> None:
-        """A run of the scheduler every twelve hours, for what takes days: where each hour's would do nothing else."""
+        """Run the scheduler every twelve hours, for tests over days where hourly runs would change nothing."""
         for _ in range(2 * days):
             self.clock.advance(timedelta(hours=11))
             self.run_hourly(1)
 
     def hours_of_calls(self, claim: int) -> list[int]:
-        """When the carrier was first called in each attempt at a claim: whole hours after its failure."""
+        """When each attempt at a claim first called the carrier, in whole hours after the failure."""
         number = self.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)[0][0]
         moments = [call.at - FAILED_AT for call in self.box.calls_for(number)]
         return sorted({round(moment / timedelta(hours=1)) for moment in moments})
@@ -148,7 +152,7 @@ class Service:
 def services(
     folder: Path, box: Sandbox, clock: SimulatedClock, **usual: str
 ) -> Iterator[Callable[..., Service]]:
-    """A function that makes services, each with these settings and its own; they are closed at the end."""
+    """Factory of services with these and their own settings; closes them at the end."""
     with ExitStack() as opened:
         yield lambda **settings: opened.enter_context(
             closing(Service(folder, box, clock, **usual, **settings))

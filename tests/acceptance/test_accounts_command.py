@@ -37,20 +37,20 @@ CHRONOPOST = {"account": GOOD, "password": GOOD_PASSWORD}
 
 
 def good_accounts(*clients: int, limits: str = "") -> str:
-    """A table with an account of each of these at Chronopost."""
+    """A table with one Chronopost account for each of these clients."""
     rows = [f"{client},Chronopost,{GOOD},{GOOD_PASSWORD},{limits}" for client in clients]
     return "\n".join(["client,carrier,account,password,limits", *rows])
 
 
 @pytest.fixture
 def clock() -> SimulatedClock:
-    """The real time: what is typed goes by it."""
+    """The real time, which typed commands use."""
     return SimulatedClock(datetime.now(UTC))
 
 
 @pytest.fixture
 def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    """Thirty clients; the carriers know one account beside the default account."""
+    """Thirty clients; the carriers know one account besides the default account."""
     sandbox.accounts[GOOD] = GOOD_PASSWORD
     service = Service(tmp_path, sandbox, clock, url=url, **{SETTING: KEY, "SMTP_HOST": ""})
     for number, email in SHOPS.items():
@@ -69,7 +69,7 @@ def accounts(url: str) -> Iterator[ClientAccounts]:
 
 @pytest.fixture
 def gives(person: Person, tmp_path: Path) -> Callable[..., Done]:
-    """`gives(content, *arguments)`: a command that reads this on stdin."""
+    """`gives(content, *arguments)`: run a command with this content on stdin."""
 
     def typed(content: Any, *arguments: str, **settings: str) -> Done:
         given = tmp_path / "given"
@@ -100,7 +100,7 @@ def listed(person: Person) -> list[dict[str, Any]]:
 
 
 def typed_on_terminal(person: Person, answers: dict[str, str]) -> str:
-    """All that a terminal shows while somebody adds an account, each answer typed at its question."""
+    """Everything that a terminal shows while someone adds an account and types each answer at its prompt."""
     hand, keyboard = pty.openpty()
     words = [sys.executable, "-m", "recours", "accounts", "add", SHOPS[1], "chronopost"]
     process = subprocess.Popen(
@@ -113,7 +113,7 @@ def typed_on_terminal(person: Person, answers: dict[str, str]) -> str:
     )
     os.close(keyboard)
     shown, left = "", dict(answers)
-    with suppress(OSError):  # as a terminal ends that nobody has open any more
+    with suppress(OSError):  # a terminal that nobody has open ends like this
         while piece := os.read(hand, 10_000).decode():
             shown += piece
             for name in [name for name in left if f"{name}: " in shown]:
@@ -200,7 +200,7 @@ def test_an_account_is_changed_paused_and_removed(
     assert Seals([KEY]).open(accounts.sealed()[1], owner_of(1, "chronopost"))["CHRONOPOST_PASSWORD"] == SECRET
     assert (
         person.types("accounts", "remove", "1", "Chronopost").returncode == 2
-    )  # there is no terminal to ask on
+    )  # there is no terminal for the prompt
     assert len(listed(person)) == 1
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
     assert listed(person) == []
@@ -214,7 +214,7 @@ def test_an_account_is_changed_paused_and_removed(
 def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
     person: Person, added: Callable[..., None], service: Service
 ) -> None:
-    added("1", account=GOOD, password=SECRET)  # refused
+    added("1", account=GOOD, password=SECRET)  # rejected
     added("2")
     added("3")
     service.sql("UPDATE recours_client_accounts SET credentials = 'spoilt' WHERE client_id = 3")
@@ -251,7 +251,7 @@ def test_many_real_calls_are_asked_about_first(
 def test_whose_account_was_removed_is_said(
     person: Person, gives: Callable[..., Done], service: Service
 ) -> None:
-    """Until the next run has assessed its claims again."""
+    """The message stays until the next run has assessed the client's claims again."""
     assert gives(good_accounts(1), "accounts", "import", "-").returncode == 0
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
@@ -292,7 +292,7 @@ def test_a_client_who_gets_the_id_of_another_inherits_no_account(
 def test_a_list_shows_how_far_limits_are_used(
     person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
-    """An account at a carrier that nobody knows has none."""
+    """An account at an unknown carrier has no limits."""
     assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
     put_account(accounts, 3, "heppner", "x", "somebody", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)

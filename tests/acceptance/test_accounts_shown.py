@@ -1,4 +1,4 @@
-"""Accounts of clients, as people see them after real runs: one works, one has a wrong password, one client has none."""
+"""The display of client accounts after real runs: one account works, one has a wrong password, one client has none."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    """There is no default account at Chronopost."""
+    """A service without a default account at Chronopost."""
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false",
@@ -52,7 +52,7 @@ def add(service: Service, client: int, credentials: dict[str, str]) -> None:
 
 @pytest.fixture
 def seen(service: Service) -> Iterator[App]:
-    """After two runs."""
+    """The service after two runs."""
     service.run_hourly(2)
     opened = open_database(service.settings)
     yield replace(opened, clock=service.clock)

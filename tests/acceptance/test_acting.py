@@ -1,4 +1,4 @@
-"""What a person does about claims and carriers: `recours reopen`, `pause` and `resume`, with real runs before and after."""
+"""Actions on claims and carriers: `recours reopen`, `pause` and `resume`, with real runs before and after."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,14 @@ FOREVER = (Scenario.UNKNOWN,) * 40
 
 
 def give_up(service: Service) -> None:
-    """A run at each turn, until every claim has had its POD or given up."""
+    """Run at each retry until every claim has its POD or is given up."""
     for hours in (1, 6, 24, 72):
         service.clock.advance(timedelta(hours=hours))
         service.run()
 
 
 def rows(service: Service, columns: str) -> list[tuple[Any, ...]]:
-    """Of all claims, and what recours keeps of them."""
+    """All claims with their rows in recours's tables."""
     return service.sql(f"SELECT {columns} FROM claims LEFT JOIN recours_claims ON claim_id = id ORDER BY id")
 
 
@@ -43,25 +43,27 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
     give_up(service)
     assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
     told = events_and_mails(service)
-    assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
+    assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one email for both
 
     service.wait_until_today()
     said = person.does("reopen", "CLM-0001")
     assert said == "CLM-0001 starts over: the next run asks the carrier.\n"
     calls = len(service.box.calls)
-    service.run(PODFetchWorker)  # either worker has it ready
+    service.run(PODFetchWorker)  # either worker has made it ready
     assert rows(service, "stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
     report = service.run()
     assert (report.stats.failed, len(service.box.calls) - calls) == (1, 1)
     assert rows(service, "pod_retry_count")[0] == (1,)
     give_up(service)
     assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
-    assert events_and_mails(service) == told  # nothing was told a second time
+    assert events_and_mails(service) == told  # nothing was sent a second time
 
 
 @pytest.fixture
 def mixed(service: Service) -> Service:
-    """1 gave up, 2 has its POD, 3 waits, 4 gave up and was paid, 5 gave up and is held, 6 is new, 7 is `manual`, 8 gave up."""
+    """1 given up, 2 with its POD, 3 waiting, 4 given up and paid, 5 given up and leased, 6 new, 7 `manual`, 8 given
+    up.
+    """
     for number in (1, 2, 4, 5, 8):
         service.count = number - 1
         service.add(*((Scenario.DELIVERED,) if number == 2 else FOREVER))

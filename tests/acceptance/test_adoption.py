@@ -1,4 +1,4 @@
-"""A database whose claims other software had given up on: taken over at once, with nobody told, and due work first."""
+"""A database with claims that other software had given up on: adopted at once, without notifications, after due work."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ MOST_S = 60.0
 
 
 def exhausted(service: Service, last: int, retries: str = "4 + i % 3", first: int = 1) -> None:
-    """Failures of the past, of these numbers, all their retries used."""
+    """Old failures of these numbers, with all retries used."""
     numbers = (
         f"WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
         if service._database.is_sqlite
@@ -55,7 +55,7 @@ def test_claims_without_a_retry_left_are_taken_over_at_once_and_due_work_comes_f
         for kind in (classify("Invalid tracking number"), classify("Timeout"))
     ]
     assert sum(row[3] for row in found) == MANY
-    # Nothing is told of the past, and nothing asked about it.
+    # Nothing is sent about old claims, and no call is made for them.
     assert service.sql("SELECT count(*) FROM recours_events WHERE claim_id > 0 AND claim_id <= ?", MANY) == [
         (0,)
     ]
@@ -66,7 +66,7 @@ def test_claims_without_a_retry_left_are_taken_over_at_once_and_due_work_comes_f
         for sign in ("SUCCESS", f"{MANY} claims had no retries left")
     ]
     assert places == sorted(places)
-    # The next run finds nothing to do, and a higher limit takes them up as it takes up any.
+    # The next run finds nothing to do. A higher limit revives these claims like any others.
     caplog.clear()
     service.run()
     assert "used all attempts" not in caplog.text

@@ -1,4 +1,4 @@
-"""What `recours why` advises would be accepted: each command that it prints is typed, for claims wherever they may stand."""
+"""Every command that `recours why` suggests is accepted: each one is typed, for claims in every state."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from tests.rows import row
 
 UNKNOWN = (Scenario.UNKNOWN,) * 40
 GIVEN_UP = "stage = 'given_up', retries_used = 4, seen_count = '4'"
-# A claim's columns; whether a run has assessed it; what is written into its rows then; and the commands that are advised.
+# A claim's columns; whether a run has assessed it; later changes to its rows; the suggested commands.
 STATES: dict[str, tuple[dict[str, Any], bool, tuple[str, ...], list[str]]] = {
     "waiting": ({}, True, (), ["retry"]),
     "due": ({}, False, (), ["retry"]),
@@ -48,12 +48,12 @@ STATES: dict[str, tuple[dict[str, Any], bool, tuple[str, ...], list[str]]] = {
 
 @pytest.fixture
 def clock() -> SimulatedClock:
-    """The time of the commands."""
+    """The clock of the commands."""
     return SimulatedClock(datetime.now(UTC))
 
 
 def typed(advice: list[str]) -> list[list[str]]:
-    """The words of the commands about a claim."""
+    """The words of the suggested commands about a claim."""
     found = [re.search(r"recours ((?:retry|enroll|reopen) .*)", line) for line in advice]
     return [shlex.split(match[1]) for match in found if match]
 

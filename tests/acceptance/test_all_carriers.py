@@ -1,4 +1,4 @@
-"""One run over claims of all carriers, half of which are in trouble, each in its own way."""
+"""One run over claims of all carriers; half of the carriers have problems, each a different one."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ S = Scenario
 EACH = 50
 UNDER_WAY = (
     thread_count(4) - 1
-)  # claims in hand besides the one that shows an outage, at the default of four calls
+)  # claims in progress besides the one that reveals an outage, at the default of four calls
 OUT_OF_ORDER: dict[str, AnyStep] = {
     "chronopost": S.MAINTENANCE,
     "dhl_express": Attack.SLOW,
@@ -32,7 +32,7 @@ WELL = {*CATALOG.specs} - {*OUT_OF_ORDER} - WITHOUT_DOCUMENTS - {"ups", "dhl"}
 
 
 def closed_port() -> int:
-    """One that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
@@ -71,26 +71,28 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
     report = service.run(batch_size=10_000)
     calls = Counter(call.carrier for call in service.box.calls)
 
-    # Those that are well: every document is there, and nothing was asked twice.
+    # The healthy carriers: every document is stored, and no call was repeated.
     assert by_carrier(service, "pod_fetch_status = 'success'") == dict.fromkeys(WELL, EACH)
     assert calls["colissimo"] == 3 * EACH
     assert (
         calls["fedex"] == 1 + ceil(EACH / 30) + EACH
-    )  # a token, a tracking call for 30 parcels, a document for each
+    )  # one token, one tracking call for 30 parcels, one document call each
     assert calls["dpd"] == EACH
-    # Those that have no documents say so, once each.
+    # Carriers without documents report this once per claim.
     never = by_carrier(service, "kind = 'pod_never_available'")
     assert never == dict.fromkeys(WITHOUT_DOCUMENTS, EACH)
     assert (calls["laposte"], calls["mondial_relay"]) == (
         ceil(EACH / 10),
         EACH,
-    )  # La Poste tracks ten with a call
+    )  # La Poste tracks ten parcels with one call
 
-    # A refused account and a limit cost a call each, and no attempt; nor does a carrier that cannot be reached.
+    # A rejected account and a rate limit cost one call each and no attempt. An unreachable carrier costs no attempt
+    # either.
     assert (calls["ups"], calls["dhl"]) == (1, 1)
     used = by_carrier(service, "pod_retry_count > 0 AND pod_fetch_status = 'failed'")
     assert used == dict.fromkeys(WITHOUT_DOCUMENTS, EACH) | {"chronopost": 3, "dhl_express": 3}
-    # An outage costs the three attempts that showed it, and the calls that were under way; one is repeated where that may help.
+    # An outage costs the three attempts that revealed it and the calls in progress. One call is repeated where that
+    # may help.
     assert 3 <= calls["chronopost"] <= 2 * (3 + UNDER_WAY)
     assert 3 <= calls["dhl_express"] <= 3 + UNDER_WAY
     assert calls["gls"] == 0

@@ -39,7 +39,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def folder(url: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The application's process: settings in its environment, a folder for what is written."""
+    """A folder for output, with the application's settings in the environment of this process."""
     for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_", "SMTP_"))]:
         if not name.startswith("RECOURS_TEST_"):
             monkeypatch.delenv(name)
@@ -55,7 +55,7 @@ def folder(url: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def claim(database: Database, add_claims: Callable[..., None], folder: Path) -> Callable[..., str]:
-    """`claim(number, **values)`: a failed claim, not due before tomorrow; its reference."""
+    """`claim(number, **values)`: add a failed claim that is due tomorrow at the earliest; return its reference."""
     made: list[str] = []
 
     def add(number: str, **values: object) -> str:
@@ -97,7 +97,7 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
         "pod_retry_scheduler --claim",
         1,
     )
-    assert (told["event"], told["told"], sent) == ("pod_retrieved", None, [])  # a mail is for the next run
+    assert (told["event"], told["told"], sent) == ("pod_retrieved", None, [])  # emails are for the next run
     assert f"✅ SUCCESS: POD fetched for {reference} after 1 attempt" in log_of(folder)
     assert len(box.calls_for(GOOD)) == 2
     assert recours.claim_status(reference).pod_path == result.pod_path
@@ -251,11 +251,11 @@ def test_many_sessions_at_once_get_each_claim_once(
     assert set(outcomes) <= {"fetched", "TryAgainSoonError", "ShowExistingPODError"}
     assert [len(box.calls_for(f"XY00{n:07}FR")) for n in range(1, 5)] == [2, 2, 2, 2]
     lines = [line for line in log_of(folder).splitlines() if "SUCCESS" in line]
-    assert len(lines) == 4  # none twice, though several calls wrote the log at the same moment
+    assert len(lines) == 4  # no line is duplicated, although several calls wrote to the log at the same time
 
 
 def test_the_log_of_the_process_is_left_as_it_was(claim: Callable[..., str], folder: Path) -> None:
-    theirs = logging.getLogger("__main__")  # Streamlit calls every page that
+    theirs = logging.getLogger("__main__")  # Streamlit gives this name to every page
     before = (list(theirs.handlers), theirs.level, theirs.propagate)
     with logs.lines_to(logs.LogFile(folder / "logs" / "pod_retry_scheduler.log")):
         theirs.warning("the page of somebody")

@@ -1,4 +1,4 @@
-"""`recours attach` and `recours.attach`: proofs that a person has, by real commands on real databases."""
+"""`recours attach` and `recours.attach`: a person adds a proof, with real commands on real databases."""
 
 import io
 import os
@@ -42,13 +42,13 @@ def person(service: Service, url: str) -> Person:
 
 
 def claim(service: Service, **columns: Any) -> str:
-    """A failed claim of a carrier that gives no proofs; its reference."""
+    """A failed claim at a carrier without proofs; its reference."""
     given: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
     return f"CLM-{service.add(**given):04}"
 
 
 def file(service: Service, content: bytes, name: str = "proof.pdf") -> str:
-    """A file of that content; its path."""
+    """A file with this content; its path."""
     path = service.folder / "from the portal" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -95,7 +95,7 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, serv
     assert found["support"] == "proves"
     assert [piece["by"] for piece in found["evidence"]] == [who]
     assert f"by hand, {who}" in person.does("why", reference)
-    # A rate of success is that of the carriers, who have nothing to do with it.
+    # The success rate is the carriers'; this proof is not theirs.
     assert person.json("status")["success"]["all"] == {
         "success": 0,
         "given_up": 0,
@@ -244,7 +244,7 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
 
 @pytest.fixture
 def in_process(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service's own application: recours works in this process, with the person's settings."""
+    """The service's own application: recours works in this process with the person's settings."""
     for name, value in person.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -428,7 +428,7 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     person.does("verify")
     again = person.types("detach", reference)
     assert (again.returncode, "has no proof that could be taken back" in again.stderr) == (2, True)
-    # The file that was kept is accepted, and lies where proofs lie.
+    # The stored file is accepted and moved to the folder of proofs.
     accepted = person.json("attach", reference, kept, "--anyway", "--why", "it was ours")
     assert (accepted["path"], accepted["refused"]) == (done["path"], None)
     assert not Path(kept).exists()

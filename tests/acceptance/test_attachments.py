@@ -1,4 +1,4 @@
-"""The mail about proofs brings their files along where it has no link to the claim: real runs, a real mail server."""
+"""The email about proofs has the files attached if it has no link to the claim: real runs, a real mail server."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -39,13 +39,13 @@ def files_of(message: EmailMessage) -> list[tuple[str, str, bytes]]:
 
 
 def stored(service: Service) -> dict[str, bytes]:
-    """What the claims' files hold, by their names."""
+    """The contents of the claims' files, by name."""
     rows = service.sql("SELECT path FROM recours_evidence WHERE refused IS NULL AND kind <> 'record'")
     return {Path(path).name: Path(path).read_bytes() for (path,) in rows}
 
 
 def fetch_while_the_server_is_away(service: Service, *scenarios: S) -> None:
-    """Proofs are obtained; their mail waits."""
+    """Obtain proofs while the mail server is down, so that their email waits."""
     service.environment["SMTP_PORT"] = "9"
     for scenario in scenarios or (S.DELIVERED,):
         service.add(scenario, client_id=1)

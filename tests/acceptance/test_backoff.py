@@ -1,4 +1,4 @@
-"""The backoff as the carrier sees it: real runs, hour by hour, with the clock passed in."""
+"""The backoff as the carrier sees it: real runs, hour by hour, with a simulated clock."""
 
 from typing import Any
 

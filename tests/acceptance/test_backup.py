@@ -1,4 +1,4 @@
-"""`recours backup` and `restore`: copies made while runs go on, verified, put back; and what is wrong is said."""
+"""`recours backup` and `restore`: copies made during runs are verified and restored, and problems are reported."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ KNOWN = "SELECT document_path, document_sha256 FROM recours_attempts WHERE docum
 
 @pytest.fixture
 def filled(service: Service) -> Service:
-    """Two claims with their POD, one without."""
+    """A service with two PODs and one claim without."""
     for steps in ((Scenario.DELIVERED,), (Scenario.DELIVERED,), (Scenario.UNKNOWN,) * 9):
         service.add(*steps)
     assert service.run().stats.success == 2
@@ -54,7 +54,7 @@ def all_there(known: list[tuple[Any, ...]]) -> bool:
 
 
 def restored(person: Person, backup: Path, kind: Kind, name: str) -> tuple[Person, Database]:
-    """Someone on another machine: an empty database, an empty folder."""
+    """A person on another machine with an empty database and an empty folder."""
     folder = person.folder / name
     folder.mkdir()
     if make_url(person.url).get_backend_name() == "sqlite":
@@ -97,7 +97,7 @@ def test_a_backup_restored_elsewhere_is_the_same(
 def test_what_the_service_is_owed_names_the_documents_where_they_are_restored(
     filled: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
-    """Its table, which has another name here, was locked as long as the run lasted."""
+    """The service's table, which has a different name here, was locked for the whole run."""
     person = Person(person.folder, person.url, {**person.settings, "RECOURS_CLAIMS_TABLE": "dossiers"})
     ((path,),) = filled.sql("SELECT pod_url FROM claims WHERE id = 1")
     owed = json.dumps(
@@ -123,7 +123,7 @@ def test_what_the_service_is_owed_names_the_documents_where_they_are_restored(
 def test_all_evidence_is_in_a_backup_refused_files_too(
     service: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
-    """UPS: a page that proves nothing, a signature and a photo that do."""
+    """With UPS: a page that proves nothing, and a signature and a photo that do."""
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     assert service.run().stats.success == 1
     made = backup_of(person)
@@ -158,7 +158,7 @@ def test_the_folder_holds_what_it_says_for_this_user_alone(filled: Service, pers
 
 @contextmanager
 def runs_at_full_speed(service: Service) -> Iterator[Callable[[], int]]:
-    """Schedulers run without a pause, and new claims come in; gives how many documents were recorded so far."""
+    """Run schedulers without a pause while new claims are added; yield the number of documents recorded so far."""
     stop, faults = threading.Event(), []
 
     def work() -> None:
@@ -241,7 +241,7 @@ def test_a_document_that_lacks_or_was_altered_is_told_and_the_rest_kept(
 
 
 def test_a_file_outside_the_folder_of_the_documents_is_not_copied(filled: Service, person: Person) -> None:
-    """Whatever a row names: such as the settings with their passwords."""
+    """Even if a row names such a file, for example the settings with their passwords."""
     (path, _), _ = recorded_of(filled)
     outside = person.folder / ".env.pdf"
     outside.write_text("A_PASSWORD=x", encoding="utf-8")
@@ -272,7 +272,7 @@ def test_a_document_that_cannot_be_read_ends_it_and_leaves_nothing(filled: Servi
 
 
 def on_a_full_disk(person: Person, blocks: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A limit on the size of files stands for the disk. Bytecode is not written: Python would keep half of a module's."""
+    """A limit on file sizes simulates a full disk. No bytecode is written, because half a module would remain."""
     command = shlex.join([sys.executable, "-B", "-m", "recours", *arguments])
     return subprocess.run(
         ["bash", "-c", f"ulimit -f {blocks}; exec {command}"],
@@ -362,7 +362,7 @@ def test_what_is_wrong_with_a_backup_is_said_and_nothing_restored(filled: Servic
 def own(
     tmp_path: Path, kinds: Callable[[str], Kind], sandbox: Sandbox, clock: SimulatedClock
 ) -> Iterator[Service]:
-    """On SQLite, with two PODs."""
+    """A service on SQLite with two PODs."""
     url = kinds("sqlite").ready(tmp_path).render_as_string()
     service = Service(tmp_path, sandbox, clock, url=url)
     for _ in range(2):
@@ -401,7 +401,7 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
 
 
 def test_who_may_read_and_write_the_database_still_may_after_a_restore(own: Service) -> None:
-    """Also if root restores it, for a job that is another user's."""
+    """Even if root restores it for a job of another user."""
     person = me(own)
     made = backup_of(person)
     own.close()

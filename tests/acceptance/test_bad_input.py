@@ -1,8 +1,9 @@
-"""Bad input, given to the real scripts: a spoilt row stops no other claim, and whatever is wrong is a sentence.
+"""Bad input for the real scripts: a spoiled row stops no other claim, and every problem is reported in a sentence.
 
-What each setting, each answer of a carrier, each document and each fault of a folder means, tests of `settings`, `carriers`,
-`http`, `documents` and `database` show without a process. Here each kind comes once: the exit status, a sentence that a
-person understands on stderr and in the log, nothing lost, no traceback, no secret anywhere, no forged line.
+Tests of `settings`, `carriers`, `http`, `documents` and `database` cover each setting, answer, document and folder
+fault without
+a process. Here each kind occurs once: the exit status, a readable sentence on stderr and in the log, nothing lost, no
+traceback, no secret anywhere, no forged line.
 """
 
 import base64
@@ -47,11 +48,11 @@ SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
 
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[(DEBUG|INFO|WARNING|ERROR)\] - [\w.]+ - .*")
 _STDERR = re.compile(rf"{LOG_LINE.pattern}|Usage: |Try '|Error: |$")
-# What a forged line would begin with: the sandbox's hostile text and ours say so.
+# The start of a forged line, in the sandbox's hostile text and in ours.
 FORGED = "2016-02-06 14:00:00 - [INFO] - __main__ - ✅ SUCCESS: POD fetched for CLM-EVIL after 1 attempts"
 _numbers = count(1)
 
-# The service's own columns: whatever happens, a run leaves them as they are.
+# The service's own columns, which no run may change.
 OF_THE_SERVICE = (
     "id", "claim_reference", "client_id", "order_id", "carrier", "dispute_type", "amount_requested", "currency",
     "status", "response_deadline", "order_date", "tracking_number", "created_at",
@@ -59,7 +60,7 @@ OF_THE_SERVICE = (
 
 
 def a_number(digits: str = "00") -> str:
-    """A Chronopost number that no other case uses; its first digits choose what the sandbox does."""
+    """A Chronopost number that no other case uses; its first digits select the sandbox's scenario."""
     return f"XY{digits}{next(_numbers) % 10**7:07}FR"
 
 
@@ -70,16 +71,16 @@ def hours_ago(hours: float) -> str:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run of a script ended, and what it left."""
+    """The result of a script's run: how it ended and what it wrote."""
 
     status: int
     stdout: str
     stderr: str
-    log: str  # of this run's folder, all files of the worker
+    log: str  # all log files of the worker in this run's folder
 
     @property
     def everything(self) -> str:
-        """All that a person could see."""
+        """Everything a person could see."""
         return (
             f"exit {self.status}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}\n--- log\n{self.log}"
         )
@@ -112,12 +113,12 @@ class World:
     # ---------------------------------------------------------------- the database
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement on the database, as another program would."""
+        """Run a statement on the database as another program."""
         with closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
     def claim(self, reference: str, number: str | None, **columns: Any) -> None:
-        """Add a claim; it failed three hours ago unless said otherwise."""
+        """Add a claim; by default it failed three hours ago."""
         values = {
             "claim_reference": reference,
             "client_id": 1,
@@ -135,7 +136,7 @@ class World:
         self.sql(f"INSERT INTO claims ({', '.join(values)}) VALUES ({marks})", *values.values())
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows by the names of their columns; text that is not UTF-8 is mended."""
+        """Rows by column name; text that is not UTF-8 is repaired."""
         with closing(sqlite3.connect(self.database, timeout=20)) as connection:
             connection.row_factory = sqlite3.Row
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -146,12 +147,12 @@ class World:
         return self.rows(f"SELECT * FROM {JOINED} WHERE claim_reference = ?", reference)[0]
 
     def attempts(self, reference: str = "CLM-1") -> list[dict[str, Any]]:
-        """What our records hold of a claim's attempts."""
+        """The recorded attempts of a claim."""
         query = "SELECT a.* FROM recours_attempts a JOIN claims c ON c.id = a.claim_id WHERE c.claim_reference = ?"
         return self.rows(query, reference)
 
     def snapshot(self) -> list[tuple[Any, ...]] | None:
-        """The service's own columns of every claim, byte by byte; None if the file holds no such table."""
+        """The service's own columns of every claim, byte by byte; None if the file has no such table."""
         wanted = ", ".join(f"quote({name})" for name in OF_THE_SERVICE)
         try:
             with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=rw", uri=True)) as connection:
@@ -163,7 +164,7 @@ class World:
     # ---------------------------------------------------------------- the carrier
 
     def parcel(self, *steps: AnyStep, **more: Any) -> str:
-        """A new number with this script."""
+        """A new number with this scenario."""
         number = a_number()
         self.box.parcels[number] = Parcel(steps, **more)
         return number
@@ -171,7 +172,7 @@ class World:
     # ---------------------------------------------------------------- running
 
     def run(self, *options: str) -> Ran:
-        """Run the worker's script as cron does: a clean environment, another working directory."""
+        """Run the worker's script as cron does: in a clean environment and another working directory."""
         done = worker(self.worker, *options, environment=self.env, folder=self.folder)
         return Ran(done.returncode, done.stdout, done.stderr, self._log())
 
@@ -186,7 +187,7 @@ class World:
 
 
 def faults_of(world: World, ran: Ran) -> Iterator[str]:
-    """What is wrong with a run, whatever it was about: tracebacks, secrets, forged or broken lines."""
+    """Problems that no run may have: tracebacks, secrets, forged or broken lines."""
     for where, text in (("stderr", ran.stderr), ("the log", ran.log)):
         if "Traceback" in text:
             yield f"a traceback on {where}"
@@ -222,7 +223,7 @@ def _bad_lines(ran: Ran) -> Iterator[str]:
 
 
 def were_used_up(claim: dict[str, Any]) -> bool:
-    """Tell whether other software had used up a claim's retries, and recours has only taken note of that."""
+    """Whether other software had used up a claim's retries and recours only recorded this."""
     try:
         used = int(claim["pod_retry_count"])
     except (TypeError, ValueError):
@@ -234,7 +235,7 @@ _KEPT_STAGES = (None, "new", "waiting", "ready", "settled", "unnumbered", "shelv
 
 
 def lost_claims(world: World) -> Iterator[str]:
-    """Claims that nobody would try again, although neither their POD nor a final failure is on record."""
+    """Claims that would never be tried again, although neither a POD nor a final failure is recorded."""
     for claim in world.rows(f"SELECT * FROM {JOINED} WHERE pod_fetch_status IN ('failed', 'pending')"):
         name, stage = claim["claim_reference"], claim["stage"]
         if claim["lease_token"]:
@@ -281,7 +282,7 @@ def world(tmp_path: Path, box: Sandbox, template: Path) -> World:
 
 # ---------------------------------------------------------------- garbage in every column
 
-# As SQL, since some of it no program can hold as text.
+# As SQL, because no program can store some of these values as text.
 GARBAGE = {
     "NULL": "NULL",
     "empty": "''",
@@ -303,19 +304,19 @@ GARBAGE = {
     "a long text": "replace(hex(zeroblob(5000)), '00', 'x')",
 }
 
-# The service's table takes no NULL here; nothing but a number fits into the primary key.
+# The service's table rejects NULL here, and its primary key accepts only numbers.
 NEVER_NULL = frozenset({"carrier", "claim_reference", "amount_requested", "order_id", "dispute_type"})
 COLUMNS = [column.name for column in SERVICE_CLAIMS.columns if column.name != "id"]
 
-# Columns whose value says itself that there is nothing to fetch, or that it cannot be.
+# Columns whose value means that there is nothing to fetch or that fetching is impossible.
 LEFT_ALONE = frozenset({"pod_fetch_status"})
-REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence says why
+REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence has the reason
 
-# Garbage that is a value after all: a moment, a count. The claim has its next turn, or used it up.
+# Garbage that is a valid value: a time, a count. The claim has its next retry or has used it up.
 HAS_A_TURN = frozenset({"updated_at", "pod_retry_count"})
 USED_UP = frozenset({"pod_retry_count"})
 
-Rows = list[tuple[str, str, str]]  # of each: its column, the garbage's name, the garbage as SQL
+Rows = list[tuple[str, str, str]]  # for each: its column, the garbage's name, the garbage as SQL
 ROWS: Rows = [
     (column, name, sql)
     for column in COLUMNS
@@ -325,7 +326,7 @@ ROWS: Rows = [
 
 
 def garbage_world(world: World, rows: Rows, stage: str | None) -> dict[str, tuple[str, str]]:
-    """A claim for each row's garbage, spoilt after our first run if `stage` is given. By reference: column and garbage."""
+    """One claim for each garbage value, spoiled after the first run if `stage` is given, by reference."""
     for place in range(len(rows)):
         world.claim(f"CLM-{place:04}", a_number(), response_deadline="2099-01-01")
     if stage:
@@ -333,13 +334,13 @@ def garbage_world(world: World, rows: Rows, stage: str | None) -> dict[str, tupl
         world.run()
         world.sql(f"UPDATE recours_claims SET stage = '{stage}', next_at = datetime('now', '-1 hour')")
     for place, (column, _, sql) in enumerate(rows):
-        if column != "claim_reference":  # by which the others are found; it has a test of its own
+        if column != "claim_reference":  # the key to find the others; it has its own test
             world.sql(f"UPDATE claims SET {column} = {sql} WHERE claim_reference = 'CLM-{place:04}'")
     return {f"CLM-{place:04}": (column, name) for place, (column, name, _) in enumerate(rows)}
 
 
 def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
-    """Rows with which something else happened than what their column says."""
+    """Rows whose result differs from the expectation for their column."""
     for reference, (column, name) in spoilt.items():
         claim, attempts = world.one(reference), world.attempts(reference)
         what = f"{column} = {name}: {claim['pod_fetch_status']!r}, stage {claim['stage']!r}"
@@ -417,22 +418,22 @@ Prepare = Callable[[World], object]
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of bad input, and what a run makes of it."""
+    """A kind of bad input and the expected result of a run."""
 
     name: str
     status: int
-    # Sentences that a person understands: each stands on stderr, and in the log where one can be written.
+    # Readable sentences, expected on stderr and, where a log can be written, in the log.
     says: tuple[str, ...]
     options: tuple[str, ...] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)  # None: not set
     prepare: Prepare | None = None
     worker: str = SCHEDULER
     logged: bool = True  # the sentence is in the log too
-    calls: bool = False  # the carrier is asked; if not, the case shows that it is not
+    calls: bool = False  # whether the carrier is called
 
 
 def case(name: str, status: int, *says: str, **more: Any) -> Case:
-    """A case; its sentences as arguments."""
+    """A case; its sentences are arguments."""
     return Case(name, status, says, **more)
 
 
@@ -441,12 +442,12 @@ def option(name: str, value: str, *says: str) -> Case:
 
 
 def played(*steps: AnyStep) -> Prepare:
-    """The sandbox treats the parcel so."""
+    """A case in which the sandbox uses this scenario."""
     return lambda world: world.sql("UPDATE claims SET tracking_number = ? WHERE id = 1", world.parcel(*steps))
 
 
 def secrets(content: str) -> Prepare:
-    """A secrets file of its own, named by the setting."""
+    """A separate secrets file, named by the setting."""
 
     def prepare(world: World) -> None:
         path = world.folder / "secrets.toml"
@@ -543,13 +544,13 @@ def cut(path: Path) -> None:
 
 
 def scribble(path: Path) -> None:
-    """Keep the header, spoil every page after the first."""
+    """Keep the header and spoil every page after the first."""
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
 
 
 def untouched(path: Path) -> None:
-    """It is what may be done with it that is wrong."""
+    """Only its permissions are wrong."""
 
 
 def make_a_folder(path: Path) -> None:
@@ -588,7 +589,7 @@ def test_a_database_that_cannot_be_used_is_a_sentence(
 
 @contextlib.contextmanager
 def locked(template: Path, tmp_path: Path, wait_s: float = 0.2) -> Iterator[Database]:
-    """A database that another program holds; we wait for it so long."""
+    """A database that another program has locked; how long recours waits for it."""
     path = tmp_path / "claims.db"
     shutil.copy(template, path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -1,4 +1,4 @@
-"""`recours carriers`, started as a person starts it who has just typed credentials for the first time."""
+"""`recours carriers`, run by a person who has just entered credentials for the first time."""
 
 import re
 import sqlite3
@@ -31,7 +31,7 @@ def person(box: Sandbox, tmp_path: Path) -> Person:
 
 
 def refusals(person: Person, key: str) -> tuple[int]:
-    """How many in a row, as all processes know them."""
+    """The consecutive refusals that are stored for all processes."""
     query = "SELECT refusals FROM recours_account_state WHERE carrier = ?"
     with closing(sqlite3.connect(person.folder / "claims.db")) as connection:
         return tuple(connection.execute(query, (key,)).fetchone() or (0,))
@@ -111,7 +111,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, b
     assert "UPS_CLIENT_ID" in done.stderr
     assert len(box.calls) == 1
     assert refusals(person, "ups") == (1,)
-    # The carrier's side is mended; the same credentials would not be tried before an hour has passed.
+    # The carrier's side is fixed; the same credentials would not be tried for an hour.
     box.accounts = {"10000001": PASSWORD}
     repaired = person.types("carriers", "check", "UPS")
     assert repaired.returncode == 0, repaired.stderr

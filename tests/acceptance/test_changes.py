@@ -1,4 +1,4 @@
-"""What happens to a claim beside its attempts is on record: from the runs and commands that meet it, to `recours why`."""
+"""Changes of a claim besides its attempts are recorded: from the run or command that causes them to `recours why`."""
 
 import getpass
 import json

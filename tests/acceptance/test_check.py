@@ -1,4 +1,4 @@
-"""`recours check`, as it is typed: in a checkout of its own, on both databases, with a real mail server."""
+"""`recours check` in its own checkout, on both databases, with a real mail server."""
 
 import json
 import os
@@ -26,18 +26,18 @@ from tests.fakes.rights import unprivileged
 from tests.fakes.smtp import MailServer
 from tests.planted import MARK
 
-SECRET = f"very-{MARK}-9"  # of every kind
+SECRET = f"very-{MARK}-9"  # one of every kind
 
 
 @dataclass
 class Checkout:
-    """What a person has: a checkout, and settings."""
+    """A checkout with settings."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def starts(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """The checkout's Python with this command line, which may do no more than the files' modes allow."""
+        """Run the checkout's Python with this command line, bound by file modes."""
         return self._run(unprivileged([self._python, *command]), environment)
 
     @property
@@ -69,7 +69,7 @@ class Checkout:
         return done
 
     def found(self, *arguments: str, **environment: str) -> dict[str, tuple[str, str, str | None]]:
-        """State, words and remedy of each finding."""
+        """State, text and remedy of each check result."""
         done = self.check(*arguments, "--json", **environment)
         told: dict[str, Any] = json.loads(done.stdout)
         states = {result["state"] for result in told["findings"]}
@@ -89,7 +89,7 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(set_up: Path, tmp_path: Path) -> Checkout:
-    """With a crontab program of the test's own, which keeps the crontab in a file."""
+    """A checkout with a crontab program that stores the crontab in a file."""
     folder = shutil.copytree(set_up, tmp_path / "Recours_Ecommerce", symlinks=True)
     program = tmp_path / "programs" / "crontab"
     program.parent.mkdir()
@@ -106,7 +106,7 @@ else echo 'no crontab for me' >&2; exit 1; fi
     return Checkout(folder, {"PATH": f"{program.parent}:{os.environ['PATH']}"})
 
 
-# What aiosmtpd says of the fixture below.
+# The response of aiosmtpd with the fixture below.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
 
@@ -223,7 +223,7 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
 def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
     checkout: Checkout, name: str
 ) -> None:
-    """As a worker that root started once leaves its files: the folder says nothing about them."""
+    """Such files remain after root has once run a worker; the mode of the folder does not reveal them."""
     scheduler = "scripts/pod_retry_scheduler.py"
     assert checkout.starts(scheduler).returncode == 0
     theirs = checkout.folder / name
@@ -240,7 +240,7 @@ def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
 
 
 def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout: Checkout) -> None:
-    """As a volume of its own has one, and some network drives."""
+    """Volumes and some network drives contain such a folder."""
     theirs = checkout.folder / "data/pods/lost+found"
     theirs.mkdir(parents=True)
     theirs.chmod(0o000)
@@ -313,7 +313,7 @@ def test_a_look_that_breaks_hides_no_other_and_the_last_line_counts_them(
     assert not (checkout.folder / "data").exists(), "the embedded database is not made by looking"
     states = [line.split()[0] for line in results if not line.startswith(" ")]
     faults, remarks = states.count("fault"), states.count("remark")
-    assert min(faults, remarks) > 1  # or the words would be others
+    assert min(faults, remarks) > 1  # otherwise the text would differ
     assert last == f"{len(states)} checks: {faults} faults, {remarks} remarks."
 
 

@@ -1,4 +1,4 @@
-"""The commands of `recours`, started as a person starts them."""
+"""The commands of `recours`, run from a shell."""
 
 import http.client
 import os
@@ -134,4 +134,4 @@ def test_the_sandbox_serves_until_it_is_told_to_end() -> None:
         try:
             assert box.wait(10) == 0
         finally:
-            box.kill()  # where SIGINT is ignored it would be waited for without end
+            box.kill()  # if SIGINT were ignored, waiting would never end

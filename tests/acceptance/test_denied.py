@@ -1,4 +1,4 @@
-"""What carriers deny: parcels, which settle, and the right to documents, which is waited for. Real runs, simulated carriers."""
+"""Denials by carriers: parcels are settled, and access to documents is waited for. Real runs, simulated carriers."""
 
 import json
 import shlex
@@ -31,7 +31,7 @@ def clock() -> SimulatedClock:
 
 @pytest.fixture
 def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
+    """Factory of services: `make(**settings)`."""
     with services(tmp_path, sandbox, clock, RECOURS_HOME=str(tmp_path)) as make:
         yield make
 
@@ -49,13 +49,13 @@ def stages(service: Service, claims: list[int]) -> dict[str, int]:
 
 
 def operator_lines(service: Service) -> list[str]:
-    """What the operator was told of accounts."""
+    """The operator notices about accounts."""
     rows = service.sql("SELECT facts FROM recours_events WHERE event = 'account_fault' ORDER BY id")
     return [(facts if isinstance(facts, dict) else json.loads(facts))["error"] for (facts,) in rows]
 
 
 def type_command(service: Service, monkeypatch: pytest.MonkeyPatch, line: str) -> str:
-    """What a person types who was told this line, and what it prints."""
+    """Type the command that this notice suggests; return its output."""
     _, words = line.split("recours reopen")
     with monkeypatch.context() as settings:
         for name, value in service.environment.items():
@@ -96,7 +96,7 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
 
 # ---------------------------------------------------------------- the right to documents
 
-# The app of the calls for documents.
+# The credentials for document calls.
 DOCUMENT_CALLS = {
     "colissimo": {"documents", "document"},
     "dhl_express": {"proof-of-delivery"},

@@ -1,4 +1,4 @@
-"""A new claim's document is asked for before the parcel is tracked, where that is switched on."""
+"""With `document first`, a new claim's document is requested before its parcel is tracked."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ def clock() -> SimulatedClock:
 
 
 def calls(service: Service, claim: int) -> list[str]:
-    """What its carrier was asked, call by call."""
+    """The calls to its carrier, in order."""
     ((number,),) = service.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)
     return [call.operation for call in service.box.calls_for(number)]
 

@@ -1,4 +1,4 @@
-"""`recours dossier`: what a mediator opens. The cover page is read as text, the files are verified as anybody would."""
+"""`recours dossier`: the ZIP for a mediator. The cover page is read as text, and the files are verified."""
 
 import hashlib
 import io
@@ -29,7 +29,7 @@ def quick(service: Service, url: str) -> Person:
 
 
 def dossier_of(person: Person, reference: str, language: str = "en") -> dict[str, bytes]:
-    """The files of a claim's dossier, whose sums are right."""
+    """The files of a claim's dossier, after a check of their sums."""
     path = person.folder / f"{reference}-{language}.zip"
     person.does("dossier", reference, "--language", language, "-o", str(path))
     with zipfile.ZipFile(path) as archive:

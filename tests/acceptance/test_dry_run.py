@@ -1,4 +1,4 @@
-"""`--dry-run` says what the run would do that is typed next; and what it would not."""
+"""`--dry-run` predicts exactly what the next run does."""
 
 import json
 from pathlib import Path

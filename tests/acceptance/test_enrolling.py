@@ -1,4 +1,4 @@
-"""A service that knows no proofs: what a person sees, decides and gets, by real commands on real databases."""
+"""A service without PODs so far: what a person sees, decides and gets, with real commands on real databases."""
 
 import json
 from collections.abc import Iterator

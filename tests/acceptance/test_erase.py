@@ -1,4 +1,4 @@
-"""`recours erase`: all that is kept of a claim or a client goes, nothing else does, and no run brings it back."""
+"""`recours erase` erases all data of a claim or client and nothing else, and no run restores it."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ from tests.own_rows import put_account
 
 SECRET = "Planted Person"
 ADDRESS = "gone@shop.example"
-# Where people and carriers write, in rows of ours that a claim has.
+# Columns of recours's tables with text from people and carriers about a claim.
 TEXTS = {
     "recours_attempts": ("message", "error_words", "signatory"),
     "recours_evidence": ("signatory", "place", "source"),
@@ -36,7 +36,7 @@ JSONS = {"recours_evidence": "shown", "recours_events": "facts", "recours_change
 
 @pytest.fixture
 def service(mailing: Service) -> Service:
-    """Two clients. 1 and 3 are of the first one, the others of the second; 1 and 2 have their POD, the others wait."""
+    """Two clients. 1 and 3 belong to the first, the others to the second; 1 and 2 have their POD, the others wait."""
     mailing.sql("INSERT INTO clients (id, email) VALUES (1, ?), (2, 'stays@shop.example')", ADDRESS)
     for number in (1, 2):
         mailing.add(Scenario.DELIVERED, client_id=number)
@@ -57,7 +57,7 @@ def service(mailing: Service) -> Service:
 
 
 def plant(service: Service, client: int = 1) -> None:
-    """The secret, everywhere that something is kept of a client's claims."""
+    """Write the secret into every place with data of a client's claims."""
     of_service = f"(SELECT id FROM claims WHERE client_id = {client})"
     of_client = f"WHERE claim_id IN {of_service}"
     for table, columns in TEXTS.items():
@@ -93,11 +93,11 @@ def actions(app: App) -> Actions:
 
 
 def everything(service: Service) -> dict[str, str]:
-    """All rows of all tables, as text; and of SQLite all that its files hold."""
+    """All rows of all tables as text; for SQLite also the raw bytes of its files."""
     tables = [*metadata.tables, "claims", "clients"]
     rows = {table: "\n".join(map(str, service.sql(f"SELECT * FROM {table}"))) for table in tables}
     if service.settings.database_url.get_backend_name() == "sqlite":
-        # By another process: SQLite loses its locks on a file that its own process closes.
+        # In another process: SQLite loses its locks on a file that its own process closes.
         files = " ".join(map(str, service.folder.glob("claims.db*")))
         rows["file"] = subprocess.run(["cat", *files.split()], capture_output=True, check=True).stdout.decode(
             "latin-1"
@@ -106,14 +106,14 @@ def everything(service: Service) -> dict[str, str]:
 
 
 def where(service: Service, text: str) -> list[str]:
-    """Where it still is, in the database and in the folder of documents."""
+    """Where the secret remains, in the database and in the document folder."""
     places = [name for name, content in everything(service).items() if text in content]
     files = [path for path in service.settings.pod_dir.rglob("*") if path.is_file()]
     return places + [path.name for path in files if text.encode() in path.read_bytes()]
 
 
 def rows_of(service: Service, client: int) -> list[Any]:
-    """All that is kept of a client's claims and of its account, and the service's rows of it."""
+    """All rows about a client's claims and its account, and the service's rows of them."""
     ids = f"(SELECT id FROM claims WHERE client_id = {client})"
     tables = [table.name for table in metadata.sorted_tables if "claim_id" in table.c]
     return [
@@ -220,7 +220,7 @@ def test_no_run_takes_an_erased_claim_up_again(service: Service, actions: Action
             service.run(PODFetchWorker)
             service.run()
         assert rows_of(service, 1)[:-3] == before[:-3]
-    # Once the service has deleted it, its key may be another claim's.
+    # Once the service has deleted the claim, another claim may get its key.
     service.sql("UPDATE claims SET claim_reference = 'CLM-NEW', pod_fetch_status = 'pending' WHERE id = 1")
     service.run(PODFetchWorker)
     assert service.sql("SELECT pod_fetch_status FROM claims WHERE id = 1") == [("success",)]
@@ -242,7 +242,7 @@ def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Act
 
 
 def test_what_the_service_refuses_is_left_and_named(service: Service, actions: Actions) -> None:
-    """3 has no document: no other claim of the client's may lose its own."""
+    """Claim 3 has no document: no other claim of the client may lose its own."""
     service.sql("CREATE UNIQUE INDEX rule ON claims (client_id) WHERE id IN (1, 3) AND pod_url IS NULL")
     results = actions.erase(client=ADDRESS)
     assert "claims 1," in results[0].sentence
@@ -340,7 +340,7 @@ def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
 
 
 class Death(BaseException):
-    """The process is gone at this point."""
+    """The end of the process at this point."""
 
 
 @pytest.mark.full("deaths at every statement of recours erase")

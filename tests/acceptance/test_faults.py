@@ -1,8 +1,10 @@
 """Faults of the environment, each around a real process: none is silent, and none costs a claim an attempt.
 
-A run that met one ends with another status than 0, or its log says what is wrong; afterwards `recours status --check` does
-not call that well. A fault is a function that takes an `Installation` and changes it, or yields while it lasts. Faults of
-settings and answers are in test_bad_input.py, full disks in tests/chaos/test_full_disk.py.
+A run with a fault exits with a status other than 0, or its log reports the problem; afterwards `recours status
+--check` reports it
+too. A fault is a function that takes an `Installation` and changes it, or yields while the fault lasts. Faults of
+settings and
+answers are in test_bad_input.py, full disks in tests/chaos/test_full_disk.py.
 """
 
 import re
@@ -32,13 +34,13 @@ LONGEST_S = 150
 
 @dataclass
 class Installation:
-    """A service with due claims, and how its worker is started. A fault changes any of it."""
+    """A service with due claims and the way its worker is started. A fault changes any of these."""
 
     service: Service
     url: str
     environment: dict[str, str]
-    limits: str = ""  # of the shell that starts it, such as `ulimit -n 9`
-    modes_bind: bool = False  # even if the tests are root's
+    limits: str = ""  # for the shell that starts it, such as `ulimit -n 9`
+    modes_bind: bool = False  # even if root runs the tests
     undo: list[Callable[[], object]] = field(default_factory=list)
 
     @property
@@ -58,7 +60,7 @@ class Installation:
         return Path(str(make_url(self.url).database))
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        """Start the worker as a scheduler does, from nothing."""
+        """Start the worker from scratch, as a scheduler does."""
         command = [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py")]
         if self.limits:
             command = ["/bin/sh", "-c", f'{self.limits}; exec "$@"', "sh", *command]
@@ -75,14 +77,14 @@ class Installation:
         )
 
     def mode(self, path: Path, mode: int) -> None:
-        """Change what a file's mode allows, until the fault is undone; root is bound by it too."""
+        """Change the mode of a file until the fault is undone; it applies to root too."""
         before = path.stat().st_mode
         path.chmod(mode)
         self.undo.append(lambda: path.chmod(before))
         self.modes_bind = True
 
     def admin(self, *statements: str) -> None:
-        """What the database's administrator does."""
+        """Run a statement as the database's administrator."""
         database = Database(make_url(self.url))
         try:
             with database.outside_transactions() as connection:
@@ -98,7 +100,7 @@ ON_POSTGRESQL: dict[str, Inject] = {}
 
 
 def fault(name: str, kind: dict[str, Inject] = ON_SQLITE) -> Callable[[Inject], Inject]:
-    """Register a fault; on PostgreSQL only where the database plays a part in it."""
+    """Register a fault; on PostgreSQL only if the fault involves the database."""
 
     def register(inject: Inject) -> Inject:
         kind[name] = inject
@@ -109,7 +111,7 @@ def fault(name: str, kind: dict[str, Inject] = ON_SQLITE) -> Callable[[Inject], 
 
 @contextmanager
 def injected(inject: Inject, installation: Installation) -> Iterator[None]:
-    """While it lasts."""
+    """Context manager: the fault while it lasts."""
     lasting = inject(installation)
     if lasting is not None:
         next(lasting)
@@ -262,7 +264,7 @@ def _locked_table(installation: Installation) -> Iterator[None]:
 
 
 def _as_role(installation: Installation) -> None:
-    """A user of its own for the worker, who may do everything that a run does."""
+    """A separate database user for the worker, with every right that a run needs."""
     installation.admin(
         "DROP ROLE IF EXISTS worker",
         "CREATE ROLE worker LOGIN",
@@ -288,7 +290,7 @@ def _no_certificates(installation: Installation) -> Iterator[None]:
 
 @fault("a mail server that is silent")
 def _silent_mail_server(installation: Installation) -> Iterator[None]:
-    """Somebody is to be told: the password is wrong."""
+    """A notification is due, because the password is wrong."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         installation.environment |= {
             "CHRONOPOST_PASSWORD": "000000",
@@ -314,7 +316,7 @@ def installed(
     sandbox: Sandbox,
     clock: SimulatedClock,
 ) -> Iterator[Installation]:
-    """An installation with due claims, each of which a healthy run would fetch."""
+    """An installation with due claims, all of which a healthy run would fetch."""
     kind = kinds(request.param)
     url = kind.ready(tmp_path)
     shown = url.render_as_string(hide_password=False)

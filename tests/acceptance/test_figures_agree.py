@@ -1,4 +1,4 @@
-"""A month in which much goes wrong: whatever view a person looks at, and whenever, no figure contradicts another one."""
+"""A month with many problems: no figure contradicts another, in any view and at any time."""
 
 import os
 import re
@@ -30,27 +30,27 @@ from tests.fakes.smtp import MailServer, text_of
 from tests.keys import new_key
 from tests.processes.forks import forking
 
-START = datetime(2026, 2, 2, 5, 50, tzinfo=UTC)  # a Monday, in Paris ten to seven
+START = datetime(2026, 2, 2, 5, 50, tzinfo=UTC)  # a Monday, 6:50 in Paris
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ROOT = Path(__file__).resolve().parents[2]
 BOSS = "boss@shop.example"
-ANNS = "20000002"  # the account of a client
-# What becomes of the claims' parcels, by two digits of their numbers: mostly it ends well, at once or after a while.
+ANNS = "20000002"  # a client's account
+# The parcels' scenarios, by two digits of their numbers. Most parcels are delivered, at once or after a while.
 DIGITS = ["00", "00", "00", "01", "02", "03", "06", "07", "10", "11", "12", "13", "14", "16", "18", "20", "26", "34"]  # fmt: skip
 CARRIERS = ("Chronopost", "Chronopost", "UPS", "UPS", "Colissimo", "GLS", "DPD", "Pigeon Post")
-# Problems that count claims which run out of time.
+# Problems that count claims close to their deadline.
 NEAR_ENDS = ("deadlines", "evidence")
 CLIENTS = {1: "ann@shop.example", 2: "bob@shop.example", 3: ""}
 
 
 class Month:
-    """A service whose claims come day by day, with its operator, the carriers and the clock."""
+    """A service with new claims every day, its operator, the carriers and the clock."""
 
     def __init__(
         self, folder: Path, url: str, box: Sandbox, clock: SimulatedClock, smtp: MailServer, disk: Disk
     ) -> None:
         self.chance, self.clock, self.box, self.smtp, self.disk = Random(37), clock, box, smtp, disk
-        self.wrong = 300  # numbers that are imported
+        self.wrong = 300  # imported numbers
         settings = smtp.settings | {
             "ADMIN_EMAIL": BOSS, "RECOURS_LANGUAGE": "en", "RECOURS_ACCOUNTS_KEY": new_key(), "QUOTA_COLISSIMO": "9/day",
             "RECOURS_MAIL_BRAKE": "4",
@@ -71,7 +71,7 @@ class Month:
                 credentials = box.credentials(carrier.lower(), ANNS)
                 accounts.put_all([accounts.new(1, carrier, credentials, {})], "me")
         self.contradictions: list[str] = []
-        # What was first said of days that are over, and when.
+        # The first figures for past days, and when they were shown.
         self.past: dict[tuple[str, ...], tuple[str, int]] = {}
 
     # ---------------------------------------------------------------- what happens
@@ -116,7 +116,7 @@ class Month:
             )  # fmt: skip
 
     def go_on(self, hours: int) -> None:
-        """Runs on the hour; what they mail the operator is compared with all views at once."""
+        """Run every hour; compare the operator's emails with all views at the same time."""
         for _ in range(hours):
             hour = self.clock.now().replace(minute=0, second=0, microsecond=0) + HOUR
             self.clock.advance(hour - self.clock.now())
@@ -128,12 +128,12 @@ class Month:
                         self._compare_mail(str(message["Subject"]), text_of(message))
 
     def break_down(self, carrier: str) -> None:
-        """Whatever parcel is asked about, the carrier answers that it is out of service."""
+        """Have the carrier answer every call with an outage."""
         for (number,) in self.service.sql("SELECT tracking_number FROM claims WHERE carrier = ?", carrier):
             self.box.parcels[number] = Parcel((Scenario.MAINTENANCE,))
 
     def die(self) -> None:
-        """The machine goes down in the middle of a run, which had called a carrier."""
+        """Kill the machine in the middle of a run that has called a carrier."""
         pids: list[int] = []
 
         def kill(_request: Any) -> None:
@@ -156,7 +156,7 @@ class Month:
     # ---------------------------------------------------------------- what is said of it
 
     def look(self, what: str, *, whys: int, share: float) -> None:
-        """Compare all views at this moment. `whys`: claims of each stage that are explained; `share`: see `Views`."""
+        """Compare all views now. `whys`: number of explained claims per stage; `share`: see `Views`."""
         self.clock.advance(timedelta(minutes=17))
         now = self.clock.now().astimezone(PARIS)
         assert self.service._app
@@ -181,7 +181,7 @@ class Month:
         self.contradictions += [f"{now:%a %d %b %H:%M}, {what}: {line}" for line in readings.contradictions()]
 
     def _add_money(self, views: Views) -> None:
-        """Of the claims that the list behind a problem holds, as the service's table has it."""
+        """The money of the claims in a problem's list, from the service's table."""
         sql = "SELECT currency, amount_requested FROM claims WHERE claim_reference = ?"
         for (kind, of), rows in views.claims_of.items():
             sums: dict[str, float] = defaultdict(float)
@@ -192,7 +192,7 @@ class Month:
             views.add("list of the problem", amounts, "sum of", kind, of)
 
     def _add_late(self, views: Views) -> None:
-        """Who is late by the glossary, out of what the export says of each claim, is in the list."""
+        """Every late claim, by the glossary's definition and the export, is in the list."""
         named = {
             row["claim"] for (kind, _), rows in views.claims_of.items() if kind in NEAR_ENDS for row in rows
         }
@@ -206,7 +206,7 @@ class Month:
                     views.add("list of the problem", row["claim"] in named, "late", row["claim"])
 
     def _sample(self, views: Views, most: int) -> list[dict[str, str]]:
-        """Claims of every stage, and those that are late."""
+        """Claims of every stage, and late claims."""
         by_stage = defaultdict(list)
         for row in views.claims:
             by_stage[row["stage"]].append(row)
@@ -216,7 +216,7 @@ class Month:
         return list({row["claim"]: row for row in rows}.values())
 
     def _compare_mail(self, subject: str, text: str) -> None:
-        """What a mail counts is what the views count when it is written."""
+        """An email has the same figures as the views at the time when it is written."""
         readings = Readings()
         if " this week" in subject:
             preview = self.person.does("mail", "preview", "weekly_report", "--language", "en")

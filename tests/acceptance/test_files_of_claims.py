@@ -1,4 +1,4 @@
-"""Claims that a CSV names are corrected, reopened and excluded: as far as possible, each line told, and the same file twice harmless."""
+"""Correct, reopen and exclude the claims of a CSV file: each line is reported, and using it twice is harmless."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""`recours worker` as an operator meets it: what it refuses, how it does its work, what it shows, how it ends."""
+"""`recours worker` for an operator: refused starts, work, output and exit."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ MOST_CONNECTIONS = 7  # of a process
 
 
 class Place:
-    """A service's database with the tables of the job queue, and a simulated carrier."""
+    """A service's database with the job queue's tables, and a simulated carrier."""
 
     def __init__(self, kind: Kind, folder: Path) -> None:
         self.kind = kind
@@ -83,7 +83,7 @@ def place(kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def worker(place: Place) -> Iterator[FleetWorker]:
-    """One that several tests share: each has claims of its own. It has room for one slice at a time."""
+    """A worker that several tests share, each with its own claims. It has room for one slice at a time."""
     with FleetWorker(place.settings, "--concurrency", "4") as worker:
         worker.wait_until_ready()
         yield worker
@@ -91,7 +91,7 @@ def worker(place: Place) -> Iterator[FleetWorker]:
 
 @pytest.fixture
 def application(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is the service's application: it has the same settings."""
+    """The service's application, with the same settings, is this process."""
     for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_"))]:
         monkeypatch.delenv(name)
     for name, value in (place.settings | {"RECOURS_HOME": str(place.folder)}).items():
@@ -160,7 +160,9 @@ def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
         recours.defer_fetch(reference)
         wait_for(lambda: len(place.box.calls_for(number)) == 2, 10, worker)  # noqa: B023 (called at once)
         took.append((place.box.calls_for(number)[0].at - called_at).total_seconds())
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # so many processes want each processor
+    busy = max(
+        1.0, os.getloadavg()[0] / (os.cpu_count() or 1)
+    )  # number of processes that compete for each processor
     assert sorted(took)[len(took) // 2] < 1.0 * busy, took
 
 
@@ -245,7 +247,7 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
         assert "ERROR" not in log
         done = place.succeeded(ids)
         assert done < len(ids), "it was over before it was stopped"
-        # Which were tracked when the signal came: their document is not asked for any more.
+        # Claims tracked before the signal: their document is not requested any more.
         left = place.one("SELECT count(*) FROM recours_attempts WHERE outcome = 'left' AND calls = 1")
         assert place.one("SELECT count(*) FROM recours_attempts") == done + left
         assert place.one("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == 0

@@ -1,6 +1,6 @@
-"""The set-up guide, held to its letter: its commands are run, its file names, columns, log lines and messages looked for.
+"""The setup guide to the letter: its commands, file names, columns, log lines and messages.
 
-Every run is a process of its own, in a copy of the checkout, so that no `.env` of a developer plays a part.
+Every run is a separate process in a copy of the checkout, so that a developer's `.env` has no effect.
 """
 
 import json
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RETRY, FETCH = "scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py"
 FORM = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[(INFO|WARNING|ERROR)\] - __main__ - (\S.*)"
-)  # the guide's form
+)  # the guide's format
 HEADER = ["=" * 70, "POD AUTO-RETRY SCHEDULER - Starting", "Batch size: 30 | Max retries: 4", "=" * 70]
 NOW = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
 DAY = timedelta(days=1)
 
-# A number's first two digits choose what the simulated carrier says about it.
+# A number's first two digits select the simulated carrier's answer.
 DELIVERED, IN_TRANSIT = (f"XY{digits}{{0:07d}}FR" for digits in ("00", "10"))
 
 
@@ -35,7 +35,7 @@ DELIVERED, IN_TRANSIT = (f"XY{digits}{{0:07d}}FR" for digits in ("00", "10"))
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout that is set up."""
+    """A checkout after setup."""
     folder = copy_of_checkout(tmp_path_factory.mktemp("Recours_Ecommerce"))
     bare_python(folder / ".venv")
     give_packages(folder / ".venv")
@@ -50,7 +50,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def environment(box: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """All that a run is given: nothing of this process's environment."""
+    """The whole environment of a run, without anything from this process."""
     account, password = next(iter(box.accounts.items()))
     return {
         "DATABASE_PATH": str(tmp_path / "claims.db"),
@@ -62,7 +62,7 @@ def environment(box: Sandbox, tmp_path: Path) -> dict[str, str]:
     }
 
 
-# As a service that knows the guide's predecessor would have it: neither the guide's two columns nor ours.
+# A service with the guide's predecessor: neither the guide's two columns nor recours's exist.
 SERVICE = """
     CREATE TABLE claims (
         id INTEGER PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL, carrier TEXT NOT NULL,
@@ -77,7 +77,7 @@ GUIDE_COLUMNS = (
 
 
 class Claims:
-    """The service's database, written as the service's own application writes it."""
+    """The service's database, written by the service's own application."""
 
     def __init__(self, path: Path, *statements: str) -> None:
         self.path = path
@@ -91,7 +91,7 @@ class Claims:
             return connection.execute(statement, values).fetchall()
 
     def add(self, reference: str, number: str, **columns: object) -> None:
-        """A failed claim, due now, unless its columns say otherwise."""
+        """Add a failed claim that is due now, unless its columns differ."""
         self.n += 1
         row = {
             "claim_reference": reference,
@@ -125,7 +125,7 @@ class Ended:
 
     @property
     def messages(self) -> list[str]:
-        """What the log lines say; every line of stderr must have the guide's form."""
+        """The messages of the log lines; every line of stderr must have the guide's format."""
         found = [FORM.fullmatch(line) for line in self.err.splitlines()]
         assert all(found), self.err
         return [match[2] for match in found if match]
@@ -136,7 +136,7 @@ Run = Callable[..., Ended]
 
 @pytest.fixture
 def run(checkout: Path, environment: dict[str, str]) -> Run:
-    """`run("--batch-size 5")`: the retry scheduler, as the guide starts it."""
+    """`run("--batch-size 5")`: run the retry scheduler as in the guide."""
 
     def started(options: str = "", script: str = RETRY, cwd: Path = checkout, **more: str) -> Ended:
         command = [str(checkout / ".venv/bin/python"), script, *options.split()]
@@ -203,13 +203,13 @@ def test_the_log_of_the_guides_run(run: Run, claims: Claims, tmp_path: Path) -> 
     ]
     assert re.fullmatch(r"Chronopost: 8/100 per day, resets \d{4}-\d\d-\d\d \d\d:\d\d", summary[9])
     kept = (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8")
-    # Calls at the same time write to each in an order, and at moments, of their own.
+    # Concurrent calls write to each file in different order and at different times.
     shown, logged = (
         sorted(re.sub(r"(?m)^\S+ \d\d:\d\d:\d\d ", "", text).splitlines()) for text in (ended.err, kept)
     )
     assert logged == shown
 
-    # The level says whether someone must act.
+    # The level shows whether someone must act.
     lines = [match for match in map(FORM.fullmatch, ended.err.splitlines()) if match]
     levels = {
         start: {line[1] for line in lines if start in line[2]} for start in ("SUCCESS", "FAILED", "FINAL")
@@ -302,7 +302,7 @@ def test_a_console_that_cannot_show_the_signs(
 ) -> None:
     five_due(claims)
     claims.add("CLM-Ωé", DELIVERED)
-    # Of two threads that log at once, the console may have the lines in another order than the log.
+    # Two threads that log at once may appear in different order on the console and in the log.
     ended = run("--json --concurrency 1", PYTHONIOENCODING=encoding)
     assert ended.status == 0
     assert "Traceback" not in ended.err
@@ -340,7 +340,7 @@ def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def assert_logged(checkout: Path, script: str, said: str) -> None:
-    """The one line of the worker's log is what was said, as every line of a run is."""
+    """The one line of the worker's log is this message, in the format of every line of a run."""
     (line,) = (checkout / "logs" / f"{Path(script).stem}.log").read_text(encoding="utf-8").splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[ERROR\] - __main__ - (.*)", line)
     assert line.endswith(said.strip())
@@ -405,7 +405,7 @@ def test_the_two_columns(run: Run, tmp_path: Path, statements: tuple[str, ...]) 
 
 
 def test_the_waits(run: Run, claims: Claims) -> None:
-    """Before the wait is over (less the slack of five minutes) nothing is due; after it, the claim is."""
+    """A claim is due after its wait (less the tolerance of five minutes), and not before."""
     for retries, hours in enumerate((1, 6, 24, 72)):
         for name, minutes in (("early", -10), ("due", 1)):
             at = f"{datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours, minutes=minutes)}"
@@ -500,6 +500,6 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
     ],
 )
 def test_the_manual_has_the_guides_commands(text: str) -> None:
-    """With `python3` where the guide has `python`: Debian and Ubuntu have no other."""
+    """With `python3` where the guide has `python`, because Debian and Ubuntu have no `python`."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     assert any(text in page.read_text(encoding="utf-8") for page in pages)

@@ -1,4 +1,4 @@
-"""Runs whose carrier sends PDFs that do harm, or while something does harm to the process that reads them."""
+"""Runs with a carrier that sends harmful PDFs, or with a damaged PDF process."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def service(
 def send(
     service: Service, documents: dict[int, Callable[[], bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Have the carrier send these as the proofs of claims."""
+    """Set the carrier's proofs for the claims."""
     rows = service.sql("SELECT id, tracking_number FROM claims")
     sent = {number: documents[claim] for claim, number in rows if claim in documents}
     proof_pdf = simulated.proof_pdf
@@ -75,5 +75,5 @@ def test_a_process_that_is_killed_each_time_uses_no_attempt_and_loses_no_documen
     assert (report.exit_status, report.stats.success) == (1, len(pictures))
     assert service.sql("SELECT count(*) FROM recours_attempts WHERE used AND outcome <> 'success'") == [(0,)]
     assert service.sql("SELECT sum(pod_retry_count) FROM claims WHERE carrier = 'Chronopost'") == [(0,)]
-    assert list(service.settings.pod_dir.rglob("*.pdf"))  # it is paid for, so it stays
+    assert list(service.settings.pod_dir.rglob("*.pdf"))  # it cost a call, so it is kept
     assert service.run().stats.success == len(claims)

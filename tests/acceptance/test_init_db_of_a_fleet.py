@@ -1,4 +1,4 @@
-"""`recours init-db --fleet`: the job queue's tables are made once, and its SQL can be printed for someone who may run it."""
+"""`recours init-db --fleet` creates the job queue's tables once, or prints the SQL for an administrator."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def test_the_sql_that_is_printed_makes_all_of_it_and_grants_the_rights(owner: UR
 
 
 def psql(owner: URL, sql: str) -> None:
-    """Statement by statement, as psql runs a file: some of them may not be run in a transaction."""
+    """Run the SQL statement by statement like psql: some statements are not allowed in a transaction."""
     conninfo = owner.set(drivername="postgresql").render_as_string(hide_password=False)
     done = subprocess.run(
         [programs("psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet", conninfo],

@@ -1,4 +1,4 @@
-"""The manual's page about `--json` tells every key that the commands print, and no other."""
+"""The manual's page about `--json` describes exactly the keys that the commands print."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SCHEDULER = "pod_retry_scheduler"
 
 @pytest.fixture
 def service(tmp_path: Path, sandbox: Sandbox, kinds: Callable[[str], Kind]) -> Iterator[Service]:
-    """Claims of every kind that a run tells apart, all due."""
+    """Due claims of every kind that a run distinguishes."""
     clock = SimulatedClock(datetime.now(UTC))
     url = kinds("sqlite").ready(tmp_path).render_as_string()
     service = Service(tmp_path, sandbox, clock, url=url, QUOTA_CHRONOPOST="100/day", SMTP_HOST="")
@@ -51,7 +51,7 @@ if [ "$1" = -l ]; then cat '{0}' 2>/dev/null || {{ echo 'no crontab for root' >&
 
 @pytest.fixture
 def person(service: Service) -> Person:
-    """With a crontab that is nobody's."""
+    """A person with an empty crontab."""
     folder = service.folder / "bin"
     folder.mkdir()
     (folder / "crontab").write_text(CRONTAB.format(folder / "tab"))
@@ -60,7 +60,7 @@ def person(service: Service) -> Person:
     return Person(service.folder, service.environment["DATABASE_URL"], {**service.environment, "PATH": path})
 
 
-# Each command that has --json, and those before that make it show more; they are given a claim, a carrier or a folder.
+# Each command with --json, and the commands that produce data for it; `{}` stands for a claim, a carrier or a folder.
 TYPED = (
     "accounts list",
     "status --days 1",
@@ -84,11 +84,11 @@ TYPED = (
     "backup {folder}/backup",
     "verify",
 )
-# Of a client whose claims are at other carriers.
+# For a client with claims at other carriers.
 ACCOUNT = """INSERT INTO recours_client_accounts
     (client_id, carrier, limits, added_at, added_by, changed_at, is_applied)
     VALUES (999, 'ups', '{"": "50/day"}', '2026-11-27 09:00:00', 'lea', '2026-11-27 09:00:00', TRUE)"""
-# Objects whose keys are no fixed names, by the names of what holds them.
+# Objects without fixed keys, by the name of their parent.
 OPEN = {"api_usage", "by_carrier", "by_day", "by_turn", "due_after", "errors", "left_behind", "limits"}
 
 
@@ -110,7 +110,7 @@ def test_every_key_is_told_and_no_other(person: Person, service: Service) -> Non
             assert person.types(*words).returncode == 0, line
             continue
         typed.add(name)
-        if line == "verify":  # which names something only if something is wrong
+        if line == "verify":  # present only if there is a problem
             shutil.rmtree(person.environment["RECOURS_POD_DIR"])
         done = person.types(*words, "--json")
         assert done.stdout, (line, done.stderr)
@@ -125,7 +125,7 @@ def test_every_key_is_told_and_no_other(person: Person, service: Service) -> Non
 
 
 def with_json() -> set[str]:
-    """The commands that have --json."""
+    """The commands with --json."""
     return {
         name
         for name, command in commands().items()
@@ -134,7 +134,7 @@ def with_json() -> set[str]:
 
 
 def keys_of(tree: Any, path: str = "") -> Iterator[str]:
-    """Each key with those above it; what is in a list is one."""
+    """Each key with its parents; items of a list count as one."""
     if isinstance(tree, list):
         for each in tree:
             yield from keys_of(each, f"{path}[]")

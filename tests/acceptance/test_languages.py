@@ -1,4 +1,4 @@
-"""A failed fetch in words: the row has one sentence in RECOURS_LANGUAGE, and each reader sees their own language."""
+"""The texts of a failed fetch: the row is in RECOURS_LANGUAGE, and each reader sees their own language."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def told(service: Service, claim: int, language: str) -> str:
-    """What `claim_status()` and the page say of it."""
+    """The text in `claim_status()` and on the dashboard."""
     opened = open_database(service.settings)
     try:
         app = replace(opened, clock=service.clock)
@@ -60,7 +60,7 @@ def test_each_reader_has_their_language_and_the_row_stays(service: Service) -> N
     assert told(service, claim, "fr") == before[0]
     assert row(service, claim) == before
 
-    # The next attempt writes the language of its day.
+    # The next attempt uses the language configured at that time.
     service.run_hourly(8)
     assert row(service, claim)[0] == "UPS does not know this number: Tracking Information Not Found"
 

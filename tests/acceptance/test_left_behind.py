@@ -1,4 +1,4 @@
-"""What whole runs leave behind and say so: claims for which no call is left, and those whose own status sets them aside."""
+"""Claims that whole runs defer and report: those without calls left, and those whose own status excludes them."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Service]:
-    """Eight calls a day, which are four claims."""
+    """Eight calls a day, enough for four claims."""
     caplog.set_level(logging.INFO, logger="__main__")
     clock = SimulatedClock(FAILED_AT + HOUR)
     with Sandbox(now=clock.now) as box:
@@ -34,7 +34,7 @@ def test_each_worker_leaves_the_calls_that_nearer_deadlines_need(
 ) -> None:
     for worker in (PODFetchWorker, PODRetryScheduler):
         service.run(worker)
-    # Calls for four claims a day; three claims have the nearer deadline, four one later on.
+    # Calls for four claims a day; three claims have the earlier deadline, four the later one.
     service.environment["QUOTA_CHRONOPOST"] = "8/day@Europe/Paris"
     for status, count, deadline in (("failed", 3, "2026-02-20"), ("pending", 4, "2026-03-20")):
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Claims whose rows the service keeps locked on PostgreSQL: they are fetched all the same, and it is told later."""
+"""Claims whose rows the service keeps locked on PostgreSQL are still fetched; the service's row is written later."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def service(
 
 @pytest.fixture
 def application(service: Service) -> Iterator[Connection]:
-    """The service's own connection, in a transaction."""
+    """The service's own connection in a transaction."""
     database = Database(make_url(service.environment["DATABASE_URL"]))
     with ExitStack() as stack:
         stack.callback(database.close)

@@ -1,4 +1,4 @@
-"""What a person sees of the system: `recours status`, `why` and `export`, after real runs against simulated carriers."""
+"""`recours status`, `why` and `export` after real runs against simulated carriers."""
 
 import csv
 import io
@@ -30,25 +30,25 @@ ENGLISH = Localized("en", PARIS)
 
 @pytest.fixture
 def clock() -> SimulatedClock:
-    """The real time at first: what is typed goes by it."""
+    """The real time at first, which typed commands use."""
     return SimulatedClock(datetime.now(UTC))
 
 
 def line_of(shown: str, begin: str) -> list[str]:
-    """The cells of the first row that begins so."""
+    """The cells of the first row with this beginning."""
     row = next(line for line in shown.splitlines() if line.strip().startswith(begin))
     return re.split(r"\s{2,}", row.strip())
 
 
 def section(shown: str, title: str) -> str:
-    """A table by its title: its lines are indented, in a pipe."""
+    """A table by its title; its lines are indented in a pipe."""
     found = re.search(rf"^{re.escape(title)}\n((?:  .*\n)+)", shown, re.MULTILINE)
     assert found, shown
     return found[1]
 
 
 def earlier(service: Service, **span: int) -> datetime:
-    """Have the next runs take place so long ago; returns when."""
+    """Move the next runs into the past by this time; return when they take place."""
     service.clock = SimulatedClock(now_minus(**span))
     return service.clock.now()
 
@@ -68,7 +68,7 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     service.add(*FOREVER, failed_at=long_ago, pod_fetch_status="pending", tracking_number=None)
     service.run(PODFetchWorker)
     service.run()
-    service.add(*FOREVER, failed_at=long_ago)  # that no run has seen
+    service.add(*FOREVER, failed_at=long_ago)  # that no run has seen yet
     shown = person.does("status")
     assert "! " not in shown
     assert line_of(shown, "pod_retry_scheduler")[2:] == ["0 s", "1", "1", "fine"]
@@ -190,7 +190,9 @@ def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person
     )  # fmt: skip
     for count in range(21):
         service.add(failed_at=ago, number=f"XY1007000{count:02}FR")
-    assert person.json("why", "1007")["claim"] == "CLM-0001"  # also among many that hold what was typed
+    assert (
+        person.json("why", "1007")["claim"] == "CLM-0001"
+    )  # even among many claims that match the typed text
     assert person.types("why", "100").returncode == 2
 
 
@@ -294,7 +296,7 @@ def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
 def test_a_console_that_is_not_there_takes_what_is_said(
     typist: Person, arguments: list[str], status: int
 ) -> None:
-    """As under pythonw, or where a job's streams are closed."""
+    """For example under pythonw, or in a job with closed streams."""
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-m", "recours", *arguments],
         cwd=ROOT, env=typist.environment, capture_output=True, text=True, check=False, timeout=60,
@@ -362,7 +364,7 @@ def test_a_database_that_no_run_has_completed_is_told(
 
 
 def test_when_a_last_attempt_comes(service: Service, person: Person) -> None:
-    """It is off at first: a claim gives up. Then another one waits for its last attempt."""
+    """First it is off and recours gives up on a claim. Then another claim waits for its last attempt."""
     last = earlier(service, hours=1) - 72 * HOUR
     used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{last:%Y-%m-%d %H:%M:%S}"}
     used |= {"response_deadline": (last + timedelta(days=15)).date().isoformat(), "failed_at": last}

@@ -1,4 +1,4 @@
-"""`recours mail`, and mail servers that want encryption: real sockets, real certificates."""
+"""`recours mail`, and mail servers with encryption: real sockets, real certificates."""
 
 import getpass
 import json
@@ -33,7 +33,7 @@ def sql(person: Person, statement: str, *values: object) -> list[tuple[object, .
 
 
 def recorded(person: Person) -> list[tuple[object, object, dict[str, object]]]:
-    """What was done, by whom, and its details."""
+    """The recorded actions, with their persons and details."""
     rows = sql(person, "SELECT what, by, details FROM recours_actions WHERE subject = 'mails' ORDER BY id")
     return [(what, by, json.loads(str(details))) for what, by, details in rows]
 
@@ -120,7 +120,7 @@ def test_each_kind_of_mail_is_shown_without_naming_a_claim(person: Person, kind:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """What a server on loopback shows, and the file by which it is trusted."""
+    """The certificate of a server on loopback, and the file to trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The real scheduler is killed at each step around sending a mail: none is lost, and none is sent twice."""
+"""The real scheduler is killed at each step of sending an email: no email is lost or sent twice."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.full("kills beside mails: tests/chaos/test_enumerated.p
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Where the process dies: a method of ours, before or after its work.
+# Where the process is killed: before or after one of our methods.
 POINTS = {
     "before the mail is kept": ("recours.database.mail_outbox", "MailOutbox", "write", "before"),
     "after the mail was kept": ("recours.database.mail_outbox", "MailOutbox", "write", "after"),
@@ -32,7 +32,7 @@ POINTS = {
     "before the record": ("recours.database.mail_outbox", "MailOutbox", "end", "before"),
     "after the record": ("recours.database.mail_outbox", "MailOutbox", "end", "after"),
 }
-# From here to there nobody can know whether the server took it.
+# Between these steps nobody can know whether the server accepted it.
 UNDECIDABLE = {"after it was marked", "after the server's 250", "before the record"}
 ARRIVED = {"after the server's 250", "before the record", "after the record"}
 

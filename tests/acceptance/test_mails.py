@@ -1,4 +1,4 @@
-"""Mails, from the event to the server: real runs with a moved clock, and a real mail server on loopback."""
+"""Emails from the event to the server: real runs with a simulated clock, and a real mail server on loopback."""
 
 import logging
 import re
@@ -50,7 +50,7 @@ def mail_log(service: Service) -> str:
 
 
 def wait_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """What the run's own log says of mails that wait, with its level."""
+    """The log lines of a run about waiting emails, with their levels."""
     said = [record for record in caplog.records if record.name == "__main__"]
     return [
         (record.levelname, record.getMessage())
@@ -60,7 +60,7 @@ def wait_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 def delivered_to(service: Service, numbers: range) -> None:
-    """A proof to be told to each of these clients."""
+    """One proof to report to each of these clients."""
     service.environment["RECOURS_MAIL_BRAKE"] = "100"
     for number in numbers:
         client(service, number, f"c{number}@shop.example")
@@ -204,7 +204,7 @@ def test_more_mails_than_the_brake_allows_are_held_until_released(
     assert smtp.taken == []
     assert states(service) == ["held"] * 3
     assert any(m.startswith("3 mails to clients held: more than 2 in one run") for m in caplog.messages)
-    service.sql("UPDATE recours_mails SET state = 'ready'")  # what `recours mail release` does
+    service.sql("UPDATE recours_mails SET state = 'ready'")  # the effect of `recours mail release`
     service.run_hourly(1)
     assert sorted(smtp.recipients()) == ["c2@shop.example", "c3@shop.example", "c4@shop.example"]
 
@@ -283,7 +283,7 @@ def test_many_refusals_of_us_end_a_run_and_each_mail_has_its_turn(service: Servi
     written = [recipient for (recipient,) in service.sql("SELECT recipient FROM recours_mails ORDER BY id")]
     assert smtp.offered == written[:10]
     del refused[written[-1]]
-    service.run_hourly(1)  # those that were not tried come first
+    service.run_hourly(1)  # untried emails are first
     assert smtp.offered[10:13] == written[10:]
     assert smtp.recipients() == written[-1:]
     service.run_hourly(1)
@@ -311,7 +311,7 @@ def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
     said = [record.getMessage() for record in caplog.records if record.name == "__main__"]
     (line,) = [line for line in said if "may have arrived, and is not sent again" in line]
     assert line.startswith("Mail 1 (pod_retrieved) to c")
-    assert len(smtp.taken) == 1  # it had arrived, as it happens
+    assert len(smtp.taken) == 1  # it had in fact arrived
     ((level, waits),) = wait_lines(caplog)
     assert (level, waits.startswith("Mails wait for the next run (2): ")) == ("ERROR", True)
 
@@ -336,7 +336,7 @@ def told(service: Service) -> list[tuple[Any, ...]]:
 
 
 def with_a_client_of_digests(service: Service, frequency: str) -> None:
-    """Two claims that need a correction, whose client is told later."""
+    """Two claims that need correction, whose client is notified later."""
     service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
     client(service, 2, "b@shop.example", f'{{"frequency": "{frequency}"}}')
     for _ in range(2):

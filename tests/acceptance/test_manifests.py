@@ -1,4 +1,4 @@
-"""Manifests, as runs write them and `recours verify` reads them: whatever is touched afterwards is named."""
+"""Manifests, written by runs and verified by `recours verify`: every later change is reported."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ from tests.rows import row
 
 
 def store(service: Service) -> None:
-    """Two runs: one stores three documents, the other two."""
+    """Two runs that store three and two documents."""
     for count in (3, 2):
         for _ in range(count):
             service.add(Scenario.DELIVERED)
@@ -33,7 +33,7 @@ def store(service: Service) -> None:
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Kind], tuple[Path, URL]]]:
-    """The folder of a service, and the database after its two runs; what was in the folder is in `original` beside it."""
+    """The folder and database of a service after its two runs; `original` beside it is a copy of the folder."""
     made: dict[Kind, tuple[Path, URL]] = {}
 
     def original(kind: Kind) -> tuple[Path, URL]:
@@ -65,7 +65,7 @@ def stored(
     sandbox: Sandbox,
     clock: SimulatedClock,
 ) -> Iterator[Service]:
-    """A copy of it, in the same folder: rows and manifests name its paths."""
+    """A copy of the originals in the same folder, because rows and manifests name its paths."""
     folder, original = originals(kind)
     shutil.copytree(folder.with_name("original"), folder)
     url = kind.copy(original, folder)
@@ -169,7 +169,7 @@ DIFFERENT, NO_ORIGIN, STRAY = (
     "No run and no person is on record",
     "No row names the file",
 )
-# What is done to the database ({pods}: the folder), and what is said of it.
+# Changes of the database ({pods}: the folder), and the expected reports.
 TOUCHED = {
     "a row deleted": (NO_4, [NO_ROW]),
     "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest names", "id 9: the file"]),
@@ -235,7 +235,7 @@ TABLES = (
 
 
 def problems_after(service: Service, statements: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """What is said after each of these, which are done to the database as it is now."""
+    """The reports after each of these changes to the current database."""
     for table in TABLES:
         service.sql(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
     with closing(Database(service.settings.database_url)) as database:
@@ -264,7 +264,7 @@ def test_whatever_is_done_to_the_database_is_named(stored: Service) -> None:
 
 
 def add_stray(path: Path) -> None:
-    """Beside it, under a name that recours could have given."""
+    """Add a file beside it, with a name that recours could have chosen."""
     content = b"%PDF-1.4 forged"
     digest = hashlib.sha256(content).hexdigest()
     place = path.parents[2] / digest[:2] / digest[2:4] / f"CLM-0003_3_XY000000003FR_{digest[:16]}.pdf"
@@ -273,7 +273,7 @@ def add_stray(path: Path) -> None:
 
 
 def put_link(path: Path) -> None:
-    """In its place, to a copy that is as it was."""
+    """Replace it with a link to an unchanged copy."""
     copy = path.with_name("copy.pdf")
     path.rename(copy)
     path.symlink_to(copy)
@@ -298,7 +298,7 @@ def flip(path: Path) -> None:
 
 
 def make_pipe(path: Path) -> None:
-    """Opening it to read would wait for a writer."""
+    """Replace it with a pipe; opening the pipe for reading would block."""
     path.unlink()
     os.mkfifo(path)
 
@@ -351,7 +351,7 @@ def test_the_next_manifest_names_erased_files(stored: Service, person: Person) -
 
 
 def test_erased_files_of_a_prune_that_was_killed_are_not_missing(stored: Service) -> None:
-    """It had no time to write a manifest."""
+    """The killed prune could not write a manifest."""
     files(stored)[3].unlink()
     stored.sql(ERASURE_OF_4.format("NULL"))
     for table in ("evidence", "attempts"):
@@ -408,7 +408,7 @@ def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
     stored.sql("DELETE FROM recours_manifests")
     assert len(problems_of(stored)) > 5
     person.does("restore", str(made))
-    assert_each_says(problems_of(stored), "CLM-0001: the file")  # nothing that is there is overwritten
+    assert_each_says(problems_of(stored), "CLM-0001: the file")  # no existing file is overwritten
     first.unlink()
     person.does("restore", str(made))
     assert problems_of(stored) == []
@@ -422,7 +422,7 @@ def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
     stored: Service, person: Person
 ) -> None:
     assert "5 proofs appraised; 0 would be refused today." in person.does("verify", "--appraise")
-    # Accepted by earlier rules: it is another parcel's.
+    # Accepted by earlier rules, although it belongs to another parcel.
     path = files(stored)[2]
     path.write_bytes(files(stored)[0].read_bytes())
     before = stored.sql("SELECT * FROM recours_evidence")

@@ -1,7 +1,7 @@
-"""A carrier is four files and three names: one that is made up is added to a copy of the project, and the rest follows.
+"""A carrier needs four files and three names: a fictional carrier is added to a copy of the project.
 
-Its client, its simulator, the schema of its requests and the table of its answers lie in `tests/carriers/new_carrier/`; to
-the table of cases it adds a row.
+Its client, simulator, request schema and table of answers are in `tests/carriers/new_carrier/`; it adds one row to
+the table of cases.
 """
 
 import os
@@ -31,14 +31,14 @@ CASES["acme"] = Cases(
 )
 """
 PRINTED = '    "": "', '    "acme": "acme express|acme",\n    "": "'
-NUMBER = "AC0000000001"  # its digits say: delivered at once
+NUMBER = "AC0000000001"  # its digits mean: delivered at once
 
 
 class Project:
-    """A copy of the project that has the carrier, and what is typed there."""
+    """A copy of the project with the carrier, for commands."""
 
     def __init__(self, root: Path, home: Path) -> None:
-        """Four files, three names, a row."""
+        """Add four files, three names and a row."""
         self.root, self.home = own_settings.copy(root), home
         for package, (part, entry) in PACKAGES.items():
             folder = root / "recours" / package
@@ -55,7 +55,7 @@ class Project:
             cases.write(ROW)
 
     def types(self, *arguments: str, **settings: str) -> str:
-        """What Python prints that is started so; it must end well."""
+        """The output of a Python with these arguments; it must succeed."""
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(self.root),
@@ -74,7 +74,7 @@ class Project:
 
 
 def registered(text: str, module: str, entry: str) -> str:
-    """A registry with one more name: imported, and after the last of its tuple."""
+    """A registry with one more name: imported, and added at the end of its tuple."""
     name = entry.strip(" ,()\n")
     last = re.findall(r"^ +MondialRelay(?:\(\))?,\n", text, re.MULTILINE)[-1]
     first_import = text.index("from recours.")
@@ -89,7 +89,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def settings(project: Project) -> Iterator[dict[str, str]]:
-    """Those that `recours sandbox` prints for the carrier, as long as it runs."""
+    """The settings that `recours sandbox` prints for the carrier, while it runs."""
     command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
     environment = os.environ | {"PYTHONPATH": str(project.root)}
     with subprocess.Popen(

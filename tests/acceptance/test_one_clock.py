@@ -1,4 +1,4 @@
-"""What people read has its times in RECOURS_TIMEZONE, and names the zone, whatever the zone of the machine."""
+"""All displayed times are in RECOURS_TIMEZONE and name the zone, regardless of the machine's zone."""
 
 import re
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ COMMANDS = (
 
 @pytest.fixture
 def clock() -> SimulatedClock:
-    """The time of the commands."""
+    """The clock of the commands."""
     return SimulatedClock(datetime.now(UTC))
 
 

@@ -1,4 +1,4 @@
-"""One parcel is not the account, nor an account one parcel: real runs against carriers that mix them up."""
+"""A problem of one parcel is distinguished from one of the account: real runs against carriers that confuse them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,17 +22,17 @@ def clock() -> SimulatedClock:
 
 
 def first(service: Service, *steps: Scenario, **columns: Any) -> int:
-    """A claim that is the most urgent of all."""
+    """The most urgent claim of all."""
     return service.add(*steps, response_deadline="2026-02-03", **columns)
 
 
 def checks(sandbox: Sandbox) -> int:
-    """How often the sample number was asked about."""
+    """How often the sample number was requested."""
     return sum(call.number == SPEC.sample_number for call in sandbox.calls)
 
 
 def used(service: Service) -> list[int]:
-    """The claims of which an attempt was used up in vain."""
+    """The claims that lost an attempt without a result."""
     rows = service.sql(
         "SELECT DISTINCT claim_id FROM recours_attempts WHERE used AND outcome = 'failed' ORDER BY 1"
     )
@@ -44,7 +44,7 @@ def account(service: Service) -> list[tuple[Any, ...]]:
 
 
 def told(service: Service) -> list[tuple[Any, ...]]:
-    """What the operator and clients are told of, but for proofs that came."""
+    """The notifications to operator and clients, except about received proofs."""
     return service.sql(
         "SELECT event, audience, carrier FROM recours_events WHERE event <> 'pod_retrieved' ORDER BY carrier"
     )
@@ -60,7 +60,9 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
     poisoned = first(service, S.AUTH_REFUSED, pod_fetch_status="pending")
     for _ in range(8):
         service.add(S.DELIVERED, pod_fetch_status="pending")
-    report = service.run(PODFetchWorker, concurrency=1)  # else another parcel's document may come first
+    report = service.run(
+        PODFetchWorker, concurrency=1
+    )  # otherwise another parcel's document may be received first
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (8, 1, 0)
     assert (used(service), checks(sandbox)) == ([poisoned], 1)
     [(kind, error)] = service.sql(f"SELECT kind, pod_fetch_error FROM {JOINED} WHERE id = ?", poisoned)
@@ -86,7 +88,7 @@ def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
 
 
 def _presented(sandbox: Sandbox) -> int:
-    """How many calls presented our account."""
+    """How many calls used our account."""
     return sum(call.operation == "searchPOD" for call in sandbox.calls)
 
 
@@ -97,7 +99,7 @@ def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
     make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
-    # Chronopost has no such answer, and GLS refuses documents alone.
+    # Chronopost has no such answer, and GLS refuses only documents.
     specs = [spec for spec in CATALOG.specs.values() if spec.key not in ("chronopost", "gls")]
     for place in range(40):
         service.add(S.ACCOUNT_DENIED, carrier=specs[place % len(specs)].name)
@@ -106,6 +108,6 @@ def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
     assert (used(service), [row[0] for row in told(service)]) == ([], ["account_fault"] * len(specs))
     asked: dict[str, set[str]] = {}
     for call in sandbox.calls:
-        # Where a call tracks several parcels, the first of them is the one that goes on.
+        # If one call tracks several parcels, the first of them continues.
         asked.setdefault(call.carrier, set()).update({call.number.partition(",")[0]} - {""})
     assert {carrier: len(numbers) for carrier, numbers in asked.items()} == {spec.key: 1 for spec in specs}

@@ -1,4 +1,4 @@
-"""What the operator is mailed at once: a carrier that is unavailable, refused documents, many claims to correct."""
+"""Immediate emails to the operator: an unavailable carrier, refused documents, many claims to correct."""
 
 import re
 from pathlib import Path

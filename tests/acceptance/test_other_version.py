@@ -1,4 +1,4 @@
-"""A database whose schema another version of recours made: nothing is upgraded yet."""
+"""A database with the schema of another version: there are no upgrades yet."""
 
 from contextlib import closing
 
@@ -43,7 +43,7 @@ def test_what_it_says_to_do_has_recours_begin_anew(service: Service, person: Per
 
 
 def content(url: str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, and the tables' columns."""
+    """Every row of every table, and the columns of the tables."""
     with closing(Database(make_url(url))) as database:
         found = inspect(database.engine)
         columns = {

@@ -1,4 +1,4 @@
-"""What a person does from the page, on real databases with simulated carriers: done, recorded, and said in their language."""
+"""Actions on the dashboard, on real databases with simulated carriers: done, recorded, and reported."""
 
 import getpass
 import threading
@@ -133,7 +133,7 @@ def test_a_server_that_is_stopped_begins_no_further_run(
     service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.add(Scenario.DELIVERED)
-    monkeypatch.setattr(threading, "main_thread", threading.Thread)  # one that is over
+    monkeypatch.setattr(threading, "main_thread", threading.Thread)  # an expired one
     fetch = actions.fetch(["CLM-0001"])
     fetch.run()
     assert fetch.outcomes == []

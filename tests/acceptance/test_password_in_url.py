@@ -1,4 +1,4 @@
-"""A password on a command line, which every user of the machine can read, is warned of wherever one may be typed."""
+"""Each command that accepts a URL warns about a password in it, which every user of the machine can read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
     [
         ("postgresql://u:p@h/d", True),
         ("postgresql://:p@h/d", True),
-        ("postgresql://u:p/q@h:x/d", True),  # no port: it is refused, and was shown all the same
+        ("postgresql://u:p/q@h:x/d", True),  # no port: it was refused, but was visible nevertheless
         ("postgresql://h/d?user=u&password=p", True),
         ("postgresql://h/d?sslpassword=p", True),
         ("postgresql://u@h:5432/d", False),

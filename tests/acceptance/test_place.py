@@ -1,4 +1,4 @@
-"""A due claim's place in line, as it is told in both languages and as JSON, on each database."""
+"""The position of a due claim, in both languages and as JSON, on each database."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""`recours plan` against a week of real runs in random worlds: limits, pauses, clients' accounts, last attempts, deadlines.
+"""`recours plan` against a week of real runs in random worlds: limits, pauses, client accounts, deadlines.
 
-Carriers answer as the plan assumes, without a document. The plan, and which claims are late, are estimates: the tests hold them
-to their bounds.
+Carriers answer without a document, as the plan assumes. The plan and its late claims are estimates within tested
+bounds.
 """
 
 from collections import Counter
@@ -50,7 +50,7 @@ def spec_of(carrier: str) -> CarrierSpec:
 
 
 class World:
-    """A service with random claims and settings, whose workers run as cron starts them."""
+    """A service with random claims and settings, whose workers run on cron's schedule."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.chance = Random(seed)
@@ -84,7 +84,7 @@ class World:
         }
 
     def _add_account(self) -> None:
-        """A client's own account at the carrier whose quota is scarce."""
+        """A client's own account at the carrier with the scarce quota."""
         self.service.sql(f"INSERT INTO clients (id, email) VALUES ({CLIENT}, 'shop@example.com')")
         app = open_app(self.service.settings)
         with closing(app.database):
@@ -117,7 +117,7 @@ class World:
                 self.service.add(carrier=carrier, failed_at=at, **columns)
 
     def begin(self) -> None:
-        """Runs before the plan, or none; and perhaps a carrier that asked to wait since."""
+        """Zero or more runs before the plan, and possibly a carrier's request to wait."""
         self.run_for(self.chance.choice([0, 5, 30]))
         if self.chance.random() < 0.5:
             self._pause()
@@ -149,7 +149,7 @@ class World:
         worker.run()
 
     def plan(self, hours: int) -> tuple[Plan, set[str]]:
-        """The plan, and the references of the claims that are late."""
+        """The plan, and the references of the late claims."""
         app = replace(open_app(self.service.settings), clock=self.clock)
         with closing(app.database):
             plan = plan_for(app, timedelta(hours=hours), batch_sizes=self.batches)
@@ -157,7 +157,7 @@ class World:
         return plan, {claim.reference for claim in late}
 
     def attempts(self, since: datetime) -> list[tuple[str, str, datetime]]:
-        """Account, claim and time of each."""
+        """Account, claim and time of each attempt."""
         rows = self.service.sql(
             "SELECT a.carrier, a.account_id, c.claim_reference, a.started_at FROM recours_attempts a JOIN claims c"
             " ON c.id = a.claim_id WHERE a.started_at >= ? AND a.used ORDER BY a.id", f"{since:%Y-%m-%d %H:%M:%S}")  # fmt: skip
@@ -166,7 +166,7 @@ class World:
 
 
 class Watched(Simulation):
-    """The simulation of the last plan, to be compared claim by claim."""
+    """The simulation of the last plan, for comparison claim by claim."""
 
     latest: "Watched"
 
@@ -175,7 +175,7 @@ class Watched(Simulation):
         Watched.latest = self
 
     def first_days(self) -> dict[str, date]:
-        """On which day each claim is tried first, by its reference."""
+        """The planned day of each claim's first attempt, by reference."""
         return {
             self.claims[place].reference: at.astimezone(PARIS).date()
             for place, at in self.first_attempts.items()
@@ -183,7 +183,7 @@ class Watched(Simulation):
 
 
 class Comparison:
-    """A plan beside what the runs then did."""
+    """A plan and the runs that followed."""
 
     def __init__(self, world: World, days: int) -> None:
         since = world.clock.now()
@@ -204,7 +204,7 @@ class Comparison:
         }
 
     def faults_by_carrier(self) -> list[str]:
-        """Attempts of the whole time that are off by more than 3 %, and of days by more than 10 % and 2."""
+        """Differences of more than 3 % over the whole time, or more than 10 % and 2 on a day."""
         made = Counter((carrier_of(key), at.astimezone(PARIS).date()) for key, _, at in self.attempts)
         planned: Counter[tuple[str, date]] = Counter()
         for day in self.plan.days:
@@ -225,16 +225,16 @@ class Comparison:
         return faults
 
     def right_days(self) -> tuple[int, int]:
-        """How many claims are first tried on the day that was planned, of how many."""
+        """How many claims were first tried on the planned day, and of how many."""
         days = {reference: at.astimezone(PARIS).date() for reference, at in self.first.items()}
         return sum(self.first_days.get(reference) == day for reference, day in days.items()), len(days)
 
     def is_late_by(self, reference: str, by: timedelta) -> bool:
-        """Whether a claim was not tried until so long after its deadline, as far as the plan goes."""
+        """Whether a claim was not tried until this long after its deadline, within the plan's time."""
         return self.ends[reference] + by < min(self.first.get(reference, self.plan.until), self.plan.until)
 
     def late(self) -> tuple[set[str], set[str], set[str]]:
-        """Claims that are late by more than a day; those that were named before; those of them that were in time."""
+        """Claims that are late by more than a day; those predicted; those predicted that were on time."""
         open_claims = {claim.reference for claim in Watched.latest.claims} & set(self.ends)
         missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
         named = self.late_claims & open_claims

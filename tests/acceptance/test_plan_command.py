@@ -1,4 +1,4 @@
-"""`recours plan` as it is typed, over what lies in a database now."""
+"""`recours plan` on the current content of a database."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
-    """Twelve claims that are due since yesterday, two new ones, one without a number whose deadline is near."""
+    """Twelve claims due since yesterday, two new ones, and one without a number and with a near deadline."""
     clock = SimulatedClock(now)
     with Sandbox(now=clock.now) as box, closing(Service(tmp_path, box, clock, url=url)) as made:
         for place in range(12):
@@ -39,9 +39,9 @@ def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
         }
         for _ in range(2):
             made.add(S.IN_TRANSIT, carrier="UPS", **pending)
-        today = now.astimezone(PARIS).date().isoformat()  # where the day of a deadline ends
+        today = now.astimezone(PARIS).date().isoformat()  # the end of the deadline's day
         made.add(**pending, tracking_number=None, response_deadline=today)
-        made.run()  # which assesses them all; nobody answers for the claims of the scheduler below
+        made.run()  # a run that assesses all claims; no carrier answers for the scheduler's claims below
         made.sql("DELETE FROM recours_runs")
         yield made
 
@@ -54,7 +54,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
     assert (service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)) == before
     made_at, until = (datetime.fromisoformat(plan[name]) for name in ("made_at", "until"))
     assert until - made_at == 48 * HOUR
-    # Each of the twelve had its first retry; the second comes after 6 hours, the third and last one after 24.
+    # Each of the twelve had its first retry. The second is due after 6 hours, the third and last after 24.
     assert plan["attempts"] == sum(day["attempts"] for day in plan["days"]) == 12 * 2 + 2 * 4
     [late] = plan["late"]
     assert (late["kind"], late["count"], late["facts"]["reference"]) == ("deadlines", 1, "CLM-0015")
@@ -67,7 +67,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
 
 
 def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
-    output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # past the end of any day
+    output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # after the end of any day
     assert re.match(
         r"Estimate from .* CES?T to .* CES?T, assuming every attempt fails: 18 attempts.",
         output,

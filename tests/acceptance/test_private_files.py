@@ -1,4 +1,4 @@
-"""What whole runs leave on disk is for their user alone, or for a group that a setting names; `check` tells what is not."""
+"""Files of whole runs are private to their user, or to a configured group; `check` reports others."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ GROUP = "daemon"
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """In a folder that everybody may enter, as a clone under the usual umask is."""
+    """A checkout in a folder that everyone may enter, like a clone with the usual umask."""
     above = Path(tempfile.mkdtemp())
     above.chmod(0o755)
     folder = copy_of_checkout(above / "checkout")

@@ -1,4 +1,4 @@
-"""`recours prune`: what is past its keeping time goes, files first, while runs go on; what dies on the way is taken up again."""
+"""`recours prune` deletes expired data, files first, during runs; the next prune completes one that was killed."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 
 FOREVER = (Scenario.UNKNOWN,) * 40
-BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the new ones in March
+BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old claims end in February, the new ones in March
 OLDER = ("--older-than", "2026-03-01T00:00+00:00")
 STATE = "claim_reference, pod_fetch_status, stage, pod_retry_count, pod_fetched_at"
 PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, known_delivery"
@@ -34,7 +34,9 @@ def turns(service: Service) -> None:
 
 @pytest.fixture
 def years(service: Service) -> Service:
-    """1 has its POD since February, 2 gave up then, 3 has its POD since March, 4 is held, 5 waits since February."""
+    """1 has its POD since February, 2 was given up then, 3 has its POD since March, 4 is leased, 5 waits since
+    February.
+    """
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*(Scenario.POD_LATE,) * 40, client_id=1)
@@ -118,7 +120,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert "5 attempts, 1 document (" in shown
     notes = years.folder / "data" / "pods" / ".parts"
     assert list(notes.iterdir()) == []
-    # As a run leaves it that died when it had recorded the document.
+    # The state after a run that was killed when it had recorded the document.
     (notes / f"{old.name.rpartition('_')[0]}.jsonl").write_text(hashlib.sha256(old.read_bytes()).hexdigest())
     done = person.json("prune", *OLDER, "--yes")
     assert done["found"] == done["deleted"]
@@ -130,7 +132,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert {Path(new), Path(held)} == files(years)
     assert of(years, PERSONAL, 1) == (None,) * 4
     assert of(years, "known_delivery", 2) == (None,)
-    assert [of(years, STATE, number) for number in (1, 2)] == known  # they are what they were
+    assert [of(years, STATE, number) for number in (1, 2)] == known  # they are unchanged
     assert {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)} == before
     assert attempts_of(years) == counts | {"CLM-0001": 0, "CLM-0002": 0}
     assert years.sql("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(1,)]
@@ -138,7 +140,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
 
 
 def test_evidence_that_no_attempt_names_goes_too(service: Service, person: Person) -> None:
-    """UPS: a refused page, a signature and a photo; Mondial Relay: a record of the delivery, whose claim gives up."""
+    """UPS: a refused page, a signature and a photo. Mondial Relay: a tracking record of a claim that is given up."""
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     service.add(Scenario.HOLLOW_POD, carrier="Mondial Relay")
     turns(service)
@@ -181,7 +183,7 @@ def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, p
     assert [tuple(map(bool, row[1:])) for row in texts] == [
         (False, False),
         (True, True),
-    ]  # one is still to go
+    ]  # one remains to be deleted
     facts = service.sql("SELECT event, facts FROM recours_events ORDER BY id")
     emptied = {event: content in ("{}", {}) for event, content in facts}
     assert (emptied["pod_retrieved"], emptied["pod_failed"]) == (True, False)
@@ -193,7 +195,7 @@ def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, p
     turns(service)
     assert of(service, "stage", 2) == ("given_up",)
     assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'pod_failed'") == [(1,)]
-    assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final mail
+    assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final email
 
 
 # ---------------------------------------------------------------- shown and asked
@@ -240,14 +242,14 @@ def test_a_file_that_cannot_be_deleted_is_told_and_its_record_kept_until_it_can(
     path = documents_of(years)[0]
     content = path.read_bytes()
     path.unlink()
-    path.mkdir()  # what no user may delete as a file
+    path.mkdir()  # a file that the user may not delete
     personal = of(years, PERSONAL, 1)
     done = person.types("prune", *OLDER, "--yes")
     assert done.returncode == 1
     assert f"WARNING: {path} could not be deleted: " in done.stderr
     assert "Its record is kept." in done.stderr
     assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == (personal, 1)
-    assert attempts_of(years)["CLM-0002"] == 0  # the others went
+    assert attempts_of(years)["CLM-0002"] == 0  # the others were deleted
     path.rmdir()
     path.write_bytes(content)
     person.does("prune", *OLDER, "--yes")
@@ -277,7 +279,7 @@ def test_a_run_deletes_no_file_outside_the_folder_of_documents(service: Service)
         "a" * 64,
     )
     service.clock.advance(timedelta(days=100))
-    for _ in range(2):  # what is too old is counted from the run before
+    for _ in range(2):  # expired data is counted from the previous run on
         service.run()
     assert thesis.read_text() == "years of work"
     assert service.sql("SELECT count(*) FROM recours_evidence WHERE refused IS NOT NULL") == [(1,)]
@@ -291,11 +293,11 @@ def erase_of(service: Service) -> Callable[[str, str], str | None]:
 
 
 class Death(BaseException):
-    """The process is gone at this point."""
+    """The end of the process at this point."""
 
 
 class Mortal(DatabasePast):
-    """Dies before or after the n-th step that changes something."""
+    """A prune that is killed before or after the n-th changing step."""
 
     def __init__(self, database: Database, holder: str, steps: int) -> None:
         super().__init__(database, holder)
@@ -343,10 +345,10 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
             break
         except Death:
             deaths += 1
-        assert files(service) <= {*documents_of(service)}  # nothing lies there of which nobody knows
+        assert files(service) <= {*documents_of(service)}  # no unrecorded file remains
         pointing = service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL")
         assert pointing == [(len(documents_of(service)),)]
-        now += timedelta(minutes=11)  # until then the claims are held
+        now += timedelta(minutes=11)  # until then the claims are leased
         prune(DatabasePast(database, f"after-{deaths}"), erase_of(service), BETWEEN, repeat(now).__next__)
         assert (documents_of(service), files(service)) == ([], set())
         assert service.sql("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]

@@ -1,4 +1,4 @@
-"""The commands of the README's "Get started", typed in an empty folder, on tables that SQLAlchemy made."""
+"""The commands of the README's "Get started", typed in an empty folder, on tables created by SQLAlchemy."""
 
 import enum
 import os
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
 
 class Claim(Base):
-    """As a service declares it that has not heard of recours: PostgreSQL gets enums of its own, and UUIDs."""
+    """A service's model without knowledge of recours: on PostgreSQL with its own enums and UUIDs."""
 
     __tablename__ = "claims"
 
@@ -73,7 +73,7 @@ def make_claims(url: URL) -> None:
 
 
 def output_of(block: str, checkout: Path) -> str:
-    """What a person sees who types a block into a new terminal. Each command must succeed."""
+    """The output of a block typed into a new terminal. Each command must succeed."""
     names = ("RECOURS_", "DATABASE_", "CHRONOPOST_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     done = subprocess.run(
@@ -109,15 +109,15 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, checkout)
     first = FIRST
-    if has_packages:  # those that these tests run with: pip finds them, and has nothing to fetch
+    if has_packages:  # the packages of these tests: pip finds them and downloads nothing
         bare_python(checkout / ".venv")
         give_packages(checkout / ".venv")
         assert first.startswith("make demo\n")
-        first = first.replace("make demo\n", "make .venv/ready\n")  # test_commands.py has the demo
+        first = first.replace("make demo\n", "make .venv/ready\n")  # test_commands.py covers the demo
     url = kinds(database).empty(tmp_path)
     make_claims(url)
     setting = "DATABASE_PATH=../claims.db"
-    if database == "postgresql":  # as the README says
+    if database == "postgresql":  # as in the README
         assert setting in first
         first = first.replace(setting, f"DATABASE_URL={url.render_as_string(hide_password=False)}")
     proofs = [line for line in output_of(first, checkout).splitlines() if line.endswith(".pdf")]

@@ -1,4 +1,4 @@
-"""`recours carriers rehearse` and `reclassify`, started as a person starts them, against simulated carriers."""
+"""`recours carriers rehearse` and `reclassify`, run from a shell against simulated carriers."""
 
 import json
 import os
@@ -32,14 +32,14 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def carriers(box: Sandbox, tmp_path: Path) -> Callable[..., Done]:
-    """`recours carriers …`, in a home with a database and credentials for the sandbox."""
+    """`recours carriers …` in a home with a database and credentials for the sandbox."""
     create_file(tmp_path / "claims.db")
     settings = {"RECOURS_HOME": str(tmp_path)} | box.environment()
     return partial(QuickPerson(tmp_path, f"sqlite:///{tmp_path / 'claims.db'}", settings).types, "carriers")
 
 
-# One whose credentials stand in bodies, one whose stand in headers, one whose stand in the query too, one whose answers
-# hold tokens and client ids, and one whose answers have signed links, too.
+# Carriers with credentials in bodies, in headers, and also in the query; one whose answers
+# contain tokens and client ids, and one whose answers also contain signed links.
 @pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "dhl_parcel_de", "ups", "amazon_shipping"])
 def test_a_fetch_is_recorded_without_credentials_and_read_again(
     carrier: str, box: Sandbox, carriers: Callable[..., Done], tmp_path: Path

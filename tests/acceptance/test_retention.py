@@ -1,4 +1,4 @@
-"""Ten years of runs: the record of them goes in small portions, and a run with nothing to do costs what it did."""
+"""Ten years of runs: their records are deleted in small portions, and an idle run stays cheap."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ DAY = "%Y-%m-%d 00:00:00.000000"
 
 
 def years_pass(service: Service, days: int) -> None:
-    """The record of so many days, the last of them 401 days ago; and of one run soon after."""
+    """Records of this many days, the last of them 401 days ago, and of one run soon after."""
     last = service.clock.now() - timedelta(days=401)
     numbers = (
         f"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {days} - 1)"
@@ -57,7 +57,7 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     assert gone == [
         journal.RUNS - 1,
         journal.WINDOWS,
-    ]  # less the run's own row
+    ]  # without the run's own row
     for _ in range(4):
         service.run()
     assert rows(service)[0] == 7
@@ -75,7 +75,7 @@ def test_what_is_known_of_claims_that_are_done_goes_after_a_month(service: Servi
     stages = "SELECT claim_id, stage FROM recours_claims ORDER BY claim_id"
     assert [stage for _, stage in service.sql(stages)][:2] == ["done", "done"]
     service.clock.advance(timedelta(days=31))
-    for _ in range(2):  # each goes by when the one before began
+    for _ in range(2):  # each measured from the start of the previous one
         service.run()
     assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3], (
         "the service is still to be told of one"

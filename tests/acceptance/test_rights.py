@@ -1,4 +1,4 @@
-"""A PostgreSQL role with the listed rights and nothing more: it lives a whole life of claims, and is told what is missing."""
+"""A PostgreSQL role with exactly the listed rights: sufficient for a claim's whole life; missing rights are reported."""
 
 import json
 import re
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.full(
 )
 
 S = Scenario
-# Each right on the service's tables, by the table's name, as it is granted.
+# Each right on the service's tables by table name, in the form of the GRANT.
 SERVICE_RIGHTS = [
     ("claims", "SELECT"),
     ("claims", "UPDATE (pod_fetch_status)"),
@@ -44,7 +44,7 @@ SERVICE_RIGHTS = [
 
 @pytest.fixture
 def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """A database with the whole schema, as its administrator sees it."""
+    """A database with the whole schema, as its administrator."""
     url = kinds("postgresql").ready(tmp_path)
     yield url
     kinds("postgresql").drop(url)
@@ -56,7 +56,7 @@ def shown(url: URL) -> str:
 
 @pytest.fixture
 def service(owner: URL, role: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    """Its workers are the role; the service's own application is the owner. It has no rights yet."""
+    """A service whose workers use the role and whose application is the owner. The role has no rights yet."""
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "true"}
@@ -103,7 +103,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     assert service.run().exit_status == 0
     done = person.json("prune", "--older-than", "2026-03-01T00:00+00:00", "--yes")
     assert done["deleted"]["attempts"] > 0
-    # The role has no right that is not on the list.
+    # The role has no right beyond the list.
     with closing(Database(owner)) as database, database.read() as connection:
         needs = needs_of(database.border)
         of_tables = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = :role"
@@ -123,7 +123,7 @@ def whole_table(right: Right) -> bool:
 def test_what_the_list_asks_of_the_services_tables_is_needed(
     service: Service, owner: URL, role: str, smtp: MailServer
 ) -> None:
-    """Each right, taken away, is missed: by a sentence that names the table and the GRANT, which mends it."""
+    """Without any one of these rights, a sentence names the table and the GRANT, which fixes it."""
     init_db(service, owner, "--grant-to", role)
     job = quoted(role)
     service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
@@ -142,7 +142,7 @@ def test_what_the_list_asks_of_the_services_tables_is_needed(
 
 
 def begin_anew(service: Service) -> None:
-    """The next run opens the database as a process of its own would."""
+    """Open the database at the next run, like a new process."""
     if service._app:
         service._app.database.close()
     service._app = None
@@ -182,7 +182,7 @@ def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
 def test_a_log_names_the_command_that_prints_the_sql_and_repeats_none_of_it(
     service: Service, owner: URL, role: str
 ) -> None:
-    """Each line of a log begins with a date, so that SQL of several lines could not be copied from it."""
+    """Each line of a log begins with a date, so SQL of several lines could not be copied from it."""
     environment = service.environment | {"RECOURS_HOME": str(service.folder)}
     done = worker("pod_retry_scheduler", environment=environment, folder=service.folder)
     assert done.returncode == 1
@@ -224,7 +224,7 @@ def test_check_names_each_missing_right_and_the_grant(service: Service, owner: U
 
 
 def findings(person: Person) -> list[dict[str, str]]:
-    """What `recours check` says of the database."""
+    """The results of `recours check` about the database."""
     said = json.loads(person.types("check", "--offline", "--json").stdout)["findings"]
     return [one for one in said if one["name"] in ("database", "claims", "database rights")]
 
@@ -278,13 +278,13 @@ def test_tables_that_the_service_has_not_are_not_asked_for(service: Service, own
 
 
 def init_db_free(owner: URL, role: str) -> None:
-    """Grant what runs need without making tables of the service."""
+    """Grant the rights for runs, without creating the service's tables."""
     with closing(Database(owner)) as database, database.read() as connection:
         execute(owner, *grants(connection, rights_of(needs_of(database.border)), role))
 
 
 def test_runs_need_no_more_than_claims_and_our_own_tables(service: Service, owner: URL, role: str) -> None:
-    """Both workers and the page: without mails, as a WARNING says."""
+    """Both workers and the dashboard work without emails, and a WARNING reports this."""
     with closing(Database(owner)) as database, database.read() as connection:
         needs = [need for need in needs_of(database.border) if not need.optional]
         execute(owner, *grants(connection, rights_of(needs), role))
@@ -307,7 +307,7 @@ def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: 
     add_failed(database, service.box, [0, 1])
     add_failed(database, service.box, [2], S.UNKNOWN)
     add_pending(database, service.box, [3])
-    # The carriers' clock is earlier than the machine's: what they deliver is no older than the claims.
+    # The carriers' clock is behind the machine's: their deliveries are no older than the claims.
     execute(owner, "UPDATE claims SET created_at = '2026-01-01'")
     attempts = "SELECT count(*) FROM recours_attempts"
     with fleet(settings, 1) as (fleet_worker,):
@@ -322,7 +322,7 @@ def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: 
 
 
 def look_and_act(page: PageClient, service: Service) -> None:
-    """See its views, correct the claim whose number is unknown, and have its carrier asked."""
+    """Read the role's views, correct the claim with the unknown number, and fetch it."""
     claim = {"reference": "CLM-00002", "back": "/claim?reference=CLM-00002"}
     for path in ("/", "/claims", "/claims.csv", claim["back"], "/carriers", "/mails"):
         shown = page.get(path)

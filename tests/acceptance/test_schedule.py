@@ -1,4 +1,4 @@
-"""`recours schedule`, on a real crontab of the test's own; what is installed really runs."""
+"""`recours schedule` on the test's own real crontab; the installed jobs really run."""
 
 import json
 import os
@@ -28,7 +28,7 @@ pty = pytest.importorskip("pty", reason="Windows has no such terminals, and no c
 
 @dataclass(frozen=True)
 class Place:
-    """A checkout that is set up, on a machine of its own."""
+    """A checkout after setup, on its own machine."""
 
     checkout: Path
     machine: Machine
@@ -47,7 +47,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout to be copied."""
+    """A checkout to copy."""
     folder = copy_of_checkout(tmp_path_factory.mktemp("checkout"))
     bare_python(folder / ".venv")
     give_packages(folder / ".venv")
@@ -73,7 +73,7 @@ def box() -> Iterator[Sandbox]:
 
 
 def give_claims(place: Place, box: Sandbox) -> None:
-    """One for each worker, whose parcels are delivered according to the simulated carrier."""
+    """Add one claim for each worker, with parcels that the simulated carrier has delivered."""
     create_file(place.checkout / "claims.db")
     account, password = next(iter(box.accounts.items()))
     (place.checkout / ".env").write_text(
@@ -194,7 +194,7 @@ def recours_at(place: Place, home: Path, python: Path, *words: str) -> str:
 
 
 def assert_lines_run(place: Place, home: Path) -> None:
-    """Pasted into cron's shell, each of the two lines ends a run in that home."""
+    """Each of the two lines, pasted into cron's shell, completes a run in this home."""
     with closing(sqlite3.connect(home / "data" / "recours.db")) as connection, connection:
         connection.execute("DELETE FROM recours_runs")
     for line in place.ours():
@@ -266,7 +266,7 @@ def test_crons_own_daemon_runs_what_is_installed(plain: Place, box: Sandbox) -> 
                 assert cron.poll() is None
                 time.sleep(0.2)
         finally:
-            cron.kill()  # unshare, and cron with it; unshare would not heed SIGTERM
+            cron.kill()  # unshare, and cron with it; unshare ignores SIGTERM
     assert set(place.sql("SELECT worker FROM recours_runs")) == {
         ("pod_fetch_worker",),
         ("pod_retry_scheduler",),

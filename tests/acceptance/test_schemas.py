@@ -1,4 +1,4 @@
-"""Whatever the service's schema is, both scripts work on its claims, from the first run to `recours uninstall`."""
+"""Both scripts work with any schema of the service, from the first run to `recours uninstall`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ STEPS = {
 def service(
     application: Application, tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock
 ) -> Iterator[Service]:
-    """The same with claims, before recours is there; one of them has failed where the service has a word for it."""
+    """A service with claims before recours is installed; one claim has failed if the service has a word for it."""
     for n, steps in STEPS.items():
         number = number_of(sandbox, n)
         sandbox.parcels[number] = Parcel(tuple(steps))
@@ -50,7 +50,7 @@ def number_of(sandbox: Sandbox, n: int) -> str:
 
 
 def own(application: Application, n: int) -> dict[str, Any]:
-    """What recours keeps of the n-th claim; nothing if it has no row."""
+    """recours's row of the n-th claim; empty if there is none."""
     query = select(claims).where(claims.c.seen_reference == f"CLM-{n}")
     with application.database.read() as connection:
         row = connection.execute(query).mappings().first()
@@ -74,7 +74,7 @@ def test_a_service_is_served_whatever_its_schema(
     with application.database.read() as connection:
         columns, indexes = application.columns(connection), application.indexes(connection)
 
-    # Adopted, and enrolled where only recours's own column can say so.
+    # Adopted, and enrolled where only recours's own column can express it.
     assert service.run(PODFetchWorker).fault is None
     if not application.kind.has_pod_columns:
         assert not sandbox.calls
@@ -92,7 +92,7 @@ def test_a_service_is_served_whatever_its_schema(
     assert str(told["pod_fetched_at"]).startswith("2026-02-02 08:00:00")
     assert str(application.row(CORRECTED)["pod_fetch_error"]).startswith("Numéro inconnu")
 
-    # Corrected, paid, deleted; and one whose row the service holds while its proof comes.
+    # Corrected, paid, deleted; and one whose row the service locks while its proof is fetched.
     number = number_of(sandbox, 77)
     sandbox.parcels[number] = Parcel((Scenario.DELIVERED,))
     application.change(CORRECTED, tracking_number=number)
@@ -111,7 +111,7 @@ def test_a_service_is_served_whatever_its_schema(
     service.run()
     assert statuses(application, HELD, PAID) == ["success", "success"]
 
-    # Wanted once more.
+    # Requested again.
     calls = len(sandbox.calls)
     application.change(NEW, pod_fetch_status="pending")
     service.run(PODFetchWorker)

@@ -1,4 +1,4 @@
-"""An update of the code that asks for a package that the checkout's .venv does not have yet."""
+"""An update of the code requires a package that the checkout's .venv does not have yet."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., Wor
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-# Most of them are imported only when a carrier is called, a document is checked or a mail is written.
+# Most of them are imported only for a carrier call, a document check or an email.
 @pytest.mark.parametrize("missing", ["pypdfium2", "defusedxml", "jinja2", "urllib3", "click"])
 def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:
     with Sandbox() as box:

@@ -1,4 +1,4 @@
-"""What every command shows on terminals of several widths, over the claims of `recours demo`."""
+"""The output of every command on terminals of several widths, with the claims of `recours demo`."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from tests.processes.commands import on_terminal, terminal
 
 CLAIM, FAILED_CLAIM = "CLM-2026-001", "CLM-2026-024"
 ACCOUNTS = "client,carrier,account,password\n1,Chronopost,40000001,abc-Def\nshop2@example.com,Chronopost,40000002,abc-Def\n"
-# What is typed to see each command; `{}` is the home.
+# The command lines, one for each output; `{}` is the home.
 TYPED = {
     "accounts add": ("shop1@example.com", "UPS"),
     "accounts check": (),
@@ -92,7 +92,7 @@ def test_every_command_is_looked_at() -> None:
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Who has run the demo, with accounts of two clients, a backup, a recording and a proof at hand."""
+    """A person after the demo, with two client accounts, a backup, a recording and a proof at hand."""
     home = tmp_path_factory.mktemp("terminal") / "home"
     home.mkdir()
     demo = home / "data" / "demo"
@@ -121,7 +121,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 
 
 def seen(person: Person, width: int, *arguments: str, **settings: str) -> str:
-    """What a command shows on a terminal; what it changes is put back."""
+    """The output of a command on a terminal; its changes are undone."""
     home = person.folder
     typed = [argument.format(home) for argument in arguments]
     environment = person.environment | {"COLUMNS": str(width)} | settings
@@ -140,12 +140,12 @@ def seen(person: Person, width: int, *arguments: str, **settings: str) -> str:
 
 
 def words(text: str) -> set[str]:
-    """Without the digits of times and hashes, and without the punctuation at their ends."""
+    """The words without digits of times and hashes, and without trailing punctuation."""
     return {re.sub(r"[0-9a-f]{12,}|\d+", "0", word).strip(":,;.()") for word in COLORS.sub("", text).split()}
 
 
 def assert_fits(shown: str, width: int) -> None:
-    """A longer line is one word, such as a path, or of the log or a crontab, whose forms are others'."""
+    """A longer line is a single word, such as a path, or a line of the log or a crontab."""
     lines = COLORS.sub("", shown).splitlines()
     lines = [line for line in lines if not (LOGGED.fullmatch(line) or CRON.fullmatch(line))]
     assert [line for line in lines if len(line) > width and len(line.split()) > 1] == []
@@ -185,7 +185,7 @@ def test_a_demo_and_a_sandbox_fit_a_terminal_of_the_systems(tmp_path: Path, type
         on_terminal(*typed, environment={"RECOURS_HOME": str(tmp_path)}, width=width, seconds=20)
         for width in (80, 300)
     )
-    # Where the interruption meets them differs.
+    # The point of interruption differs.
     assert words(shown) - {"Aborted!"} <= words(wide)
     assert_fits(shown, 80)
 

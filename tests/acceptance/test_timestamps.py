@@ -1,4 +1,4 @@
-"""Timestamps of manifests, by an authority that is `openssl ts` behind a server."""
+"""Timestamps of manifests by an authority: `openssl ts` behind a server."""
 
 import re
 import subprocess
@@ -99,14 +99,14 @@ def stamped(service: Service, authority: Authority, root: Path) -> Service:
 
 
 def stamps(service: Service) -> list[bool]:
-    """Of each manifest, whether it has a timestamp."""
+    """Whether each manifest has a timestamp."""
     rows = service.sql("SELECT path FROM recours_manifests ORDER BY id")
     return [(service.settings.pod_dir / path).with_suffix(".tsr").exists() for (path,) in rows]
 
 
 def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authority, url: str) -> None:
     stamped.run()
-    assert authority.asked == []  # there is nothing to stamp
+    assert authority.asked == []  # there is nothing to timestamp
     for _ in range(2):
         stamped.add(Scenario.DELIVERED)
         stamped.run()
@@ -143,7 +143,7 @@ def change_day(token: Path) -> None:
 def test_a_timestamp_that_was_deleted_or_changed_is_named(
     stamped: Service, url: str, touch: Callable[[Path], None], of_first: str, of_last: str
 ) -> None:
-    """The next manifest names it; that of the last one is held to RECOURS_TSA_URL and RECOURS_TSA_CERT."""
+    """The next manifest names it. RECOURS_TSA_URL and RECOURS_TSA_CERT verify the timestamp of the last one."""
     for _ in range(2):
         stamped.add(Scenario.DELIVERED)
         stamped.run()
@@ -178,7 +178,7 @@ def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
 def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
     stamped: Service, authority: Authority, url: str
 ) -> None:
-    """Its row says the new hash: only the token knows."""
+    """Its row has the new hash: only the token reveals the change."""
     stamped.add(Scenario.DELIVERED)
     stamped.run()
     ((name,),) = stamped.sql("SELECT path FROM recours_manifests")

@@ -1,4 +1,4 @@
-"""`recours uninstall`: the service's tables are as they were before recours came."""
+"""`recours uninstall` restores the service's tables to their state before the installation."""
 
 import sqlite3
 import subprocess
@@ -24,7 +24,7 @@ from tests.processes.commands import worker
 
 @pytest.fixture(params=["without POD columns", "native enums, UUID", "other names", "view"])
 def application(request: pytest.FixtureRequest, empty_url: str) -> Iterator[Application]:
-    """That of a service with two claims; recours was not there yet."""
+    """The application of a service with two claims, before recours is installed."""
     schema = SCHEMAS[request.param]
     with closing(Database(make_url(empty_url), names=schema.names)) as database:
         application = Application(schema, database)
@@ -35,7 +35,7 @@ def application(request: pytest.FixtureRequest, empty_url: str) -> Iterator[Appl
 
 
 def dump(database: Database) -> str:
-    """How everything is defined, and every row."""
+    """All definitions and rows."""
     if database.path:
         with closing(sqlite3.connect(database.path)) as connection:
             return "\n".join(connection.iterdump())
@@ -43,7 +43,7 @@ def dump(database: Database) -> str:
     done = subprocess.run(
         [programs("pg_dump"), url], capture_output=True, check=True, encoding="utf-8", timeout=60
     )
-    of_each_dump = ("\\restrict", "\\unrestrict")  # with a key of its own
+    of_each_dump = ("\\restrict", "\\unrestrict")  # with its own key
     return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(of_each_dump))
 
 
@@ -82,7 +82,7 @@ def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, u
         names = inspect(database.engine).get_table_names()
     assert not [name for name in names if name.startswith("recours")]
     service.add(Scenario.DELIVERED)
-    assert service.run().fault is None  # it is all made anew
+    assert service.run().fault is None  # everything is created again
 
 
 def test_it_waits_for_no_run_and_disturbs_none(service: Service, person: Person, url: str) -> None:

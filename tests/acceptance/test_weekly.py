@@ -1,4 +1,4 @@
-"""The weekly report: real runs over weeks with a moved clock, a real mail server, both databases."""
+"""The weekly report: real runs over weeks with a simulated clock, a real mail server, both databases."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WEEK = 7 * 24
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    """It begins on Monday the 2nd of February 2026, at 7:00 in Paris."""
+    """A service from Monday, February 2, 2026, 7:00 in Paris."""
     clock = SimulatedClock(FAILED_AT)
     with Sandbox(now=clock.now) as box:
         settings = smtp.settings | {"ADMIN_EMAIL": BOSS, "RECOURS_LANGUAGE": "en"}

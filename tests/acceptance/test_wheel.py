@@ -1,4 +1,4 @@
-"""An installed copy, as `pip install` makes it: no checkout, no scripts, and nothing is ever written beside the package."""
+"""An installed wheel without a checkout and scripts; nothing is ever written beside the package."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ from tests.fakes.checkout import ROOT, bare_python, give_packages
 from tests.postgres import _other_user
 
 _SOURCES = ("recours", "migrations", "pyproject.toml", "README.md", "LICENSE")
-# A crontab that is a file.
+# A crontab program with a file.
 _CRONTAB = """#!/bin/sh
 if [ "$1" = -l ]; then cat {file} 2>/dev/null || {{ echo "no crontab for me" >&2; exit 1; }}; else cat > {file}; fi
 """
 
 
 def build(folder: Path) -> Path:
-    """The wheel, of a copy: building must leave nothing in the checkout."""
+    """The wheel, built from a copy, so that building leaves nothing in the checkout."""
     source = folder / "source"
     source.mkdir()
     for name in _SOURCES:
@@ -39,14 +39,14 @@ def build(folder: Path) -> Path:
 
 
 def install(wheel: Path, environment: Path) -> None:
-    """Without its dependencies."""
+    """Install without dependencies."""
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     options = ["-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
     subprocess.run([*pip, "install", *options, wheel], check=True)
 
 
 class Copy:
-    """`recours` in an environment of its own, used by somebody who may read it and no more."""
+    """`recours` in its own environment, used by someone with read-only access."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = folder / "environment"
@@ -66,7 +66,7 @@ class Copy:
         self.before = self.contents()
 
     def _reader(self, folder: Path) -> dict[str, Any]:
-        """Another user, for whom read-only is read-only; our own where that one could not even start Python."""
+        """Another user for whom the copy is read-only; our own user if the other could not even start Python."""
         other = _other_user()
         if other:
             for path in (folder, self.place):
@@ -88,7 +88,7 @@ class Copy:
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
     def folder(self) -> Path:
-        """A new one, which is the reader's own."""
+        """A new folder of the reader."""
         made = Path(tempfile.mkdtemp(dir=self.place))
         if self.user:
             os.chown(made, self.user["user"], self.user["group"])
@@ -97,7 +97,7 @@ class Copy:
     def __call__(
         self, *words: str, folder: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.CompletedProcess[str]:
-        """Type a command."""
+        """Run a command."""
         path = f"{self.programs}:{self.environment / 'bin'}:/usr/bin:/bin"
         return subprocess.run(
             [str(self.environment / "bin" / "recours"), *words],
@@ -122,7 +122,7 @@ def copy() -> Iterator[Copy]:
 
 @pytest.fixture(scope="module")
 def home(copy: Copy) -> Path:
-    """Made by `recours init-db`."""
+    """A home created by `recours init-db`."""
     home = copy.place / "home"
     made = copy("init-db", settings={"RECOURS_HOME": str(home)})
     sentence = f"Created {home}/data/recours.db with its whole schema.\n"
@@ -181,7 +181,7 @@ def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 def test_where_packages_are_missing_it_says_how_to_get_them(copy: Copy, tmp_path: Path) -> None:
-    """Not by the name on PyPI, where another project may have it."""
+    """The message does not use a name on PyPI, where another project may own it."""
     environment = tmp_path / "environment"
     bare_python(environment)
     install(copy.wheel, environment)

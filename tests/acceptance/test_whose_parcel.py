@@ -1,4 +1,4 @@
-"""Whose parcel a carrier tells of: real runs against carriers that give a number anew."""
+"""Which parcel a carrier's answer is about: real runs against carriers that reuse numbers."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ def clock() -> SimulatedClock:
 
 @pytest.fixture
 def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
-    """`make(**settings)`: the service, with these settings."""
+    """Factory of services: `make(**settings)`."""
     with services(tmp_path, sandbox, clock) as make:
         yield make
 
@@ -29,7 +29,7 @@ def test_the_day_of_the_order_goes_before_that_of_the_claim(
     make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
-    # The day of the order, the age of the claim in days, and whether a delivery 130 days ago can be its own.
+    # Day of the order, age of the claim in days, and whether a delivery 130 days ago can belong to it.
     cases = [
         (None, 0, False),
         (None, 30, True),

@@ -1,4 +1,4 @@
-"""One run of a machine whose clock stood in 2036: told, and nothing that it left keeps later runs from anything."""
+"""One run of a machine whose clock was in 2036: reported, and without effect on later runs."""
 
 import re
 from collections.abc import Iterator

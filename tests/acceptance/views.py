@@ -1,4 +1,4 @@
-"""What each view says of claims, carriers, mails and runs, read as people read it: from tables, pages, mails and files."""
+"""The figures in each view about claims, carriers, emails and runs, read from tables, pages, emails and files."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ ENGLISH = Localized("en", PARIS)
 UNKNOWN = "unknown carrier"
 ALL = "all"
 NAMES = {key: spec.name for key, spec in CATALOG.specs.items()} | {"": UNKNOWN, "none": UNKNOWN}
-# Heads of columns, and the cards of the page, by what they count.
+# Column headings, and the dashboard's cards, by what they count.
 STAGES = {
     "due": ("Due", "Due now"),
     "waiting": ("Waiting",),
@@ -51,7 +51,7 @@ Row = Mapping[str, str]
 
 @dataclass
 class Readings:
-    """Each figure with its value in every view that has it."""
+    """Each figure with its value in every view."""
 
     values: dict[Figure, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -59,7 +59,7 @@ class Readings:
         self.values[figure][view] = value
 
     def contradictions(self) -> list[str]:
-        """A line for each figure of which views differ: who says what."""
+        """One line for each figure with different values in different views."""
         lines = []
         for figure, values in self.values.items():
             views: dict[str, list[str]] = defaultdict(list)
@@ -71,7 +71,7 @@ class Readings:
         return lines
 
     def _zeros(self, figure: Figure, values: Mapping[str, Any]) -> dict[str, int]:
-        """The views that count claims at a stage by carrier, and leave carriers out that have none."""
+        """Add zeros to views that count claims by stage and carrier and omit carriers without claims."""
         stage, carrier, *more = (*figure, ALL)
         if stage not in STAGES or carrier == ALL or more != [ALL]:
             return {}
@@ -92,7 +92,7 @@ class Readings:
 
 
 def tables(text: str) -> dict[str, list[dict[str, str]]]:
-    """The tables that a command prints in a pipe, by their titles; cells by the heads of their columns."""
+    """The tables of a command's output in a pipe, by title; cells by column heading."""
     tables_: dict[str, list[dict[str, str]]] = {}
     for title, block in re.findall(r"^(\S.*)\n((?:  .*\n)+)", text, re.MULTILINE):
         lines = block.splitlines()
@@ -104,7 +104,7 @@ def tables(text: str) -> dict[str, list[dict[str, str]]]:
             between = range(left.end(), right.start() - 1)
             blanks = [at for at in between if all(not row[at : at + 2].strip() for row in rows)]
             if not blanks:
-                break  # these lines are no table
+                break  # these lines are no table rows
             cuts.append(blanks[0])
         spans = list(zip(heads, cuts, [*cuts[1:], length], strict=False))
         tables_[title] = [
@@ -130,7 +130,7 @@ def words(node: Tag | None) -> str:
 
 
 def cells_of(table: Tag) -> list[list[str]]:
-    """With the row of the heads."""
+    """The cells, with the row of headings."""
     return [[words(cell) for cell in row.select("th, td")] for row in table.select("tr")]
 
 
@@ -140,10 +140,11 @@ def read_csv(text: str) -> list[dict[str, str]]:
 
 @dataclass
 class Views:
-    """All views at one time. `metrics`: what a monitoring system reads; `now`: in the zone of the people.
+    """All views at one time. `metrics`: for a monitoring system; `now`: in the users' time zone.
 
-    `share`: of the lists of claims behind figures, those that are opened. `are_edited`: some claims that no run has seen
-    since; a plan counts them as the next run finds them, all others as the last run left them.
+    `share`: which of the claim lists behind figures are opened. `are_edited`: some claims have been edited since the
+    last run; a plan
+    counts them in the state of the next run, all others in the state of the last one.
     """
 
     person: QuickPerson
@@ -154,10 +155,10 @@ class Views:
     share: float
     are_edited: bool
     readings: Readings = field(default_factory=Readings)
-    facts: dict[str, Any] = field(default_factory=dict)  # of status
-    claims: list[dict[str, str]] = field(default_factory=list)  # of the export
-    claims_of: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)  # of problems
-    days_over: dict[Figure, int] = field(default_factory=dict)  # what came of days that are over
+    facts: dict[str, Any] = field(default_factory=dict)  # from status
+    claims: list[dict[str, str]] = field(default_factory=list)  # from the export
+    claims_of: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)  # from problems
+    days_over: dict[Figure, int] = field(default_factory=dict)  # results of past days
 
     def read(self) -> Readings:
         self._status()
@@ -175,7 +176,7 @@ class Views:
         self.readings.add(view, value, *figure)
 
     def add_stages(self, view: str, stages: Mapping[str, Mapping[str, int]], *, names: Sequence[str]) -> None:
-        """Claims by stage and carrier, and those of all carriers."""
+        """Add claims by stage and carrier, and of all carriers."""
         for stage in names:
             for carrier, count in stages.get(stage, {}).items():
                 self.add(view, count, stage, carrier)
@@ -368,7 +369,7 @@ class Views:
                         self.add("page charts", value, CHARTED[head], "in", of)
 
     def _page_problem(self, problem: Mapping[str, Any], node: Tag) -> None:
-        """The badges and the list behind it hold the claims that it counts, and their money."""
+        """The badges and the list behind them have exactly the counted claims and their money."""
         kind, of = problem["kind"], problem["carrier"] or ALL
         for badge in map(words, node.select(".badge")):
             if count := re.match(r"([\d,]+) claims?$", badge):
@@ -445,7 +446,7 @@ class Views:
         self.add_stages("weekly report", stages, names=ON_PAGE)
 
     def _week(self, subject: str, text: str) -> None:
-        """The figures of the week that is over, beside those of its days."""
+        """The figures of the past week, beside those of its days."""
         monday = self.now.date() - timedelta(days=self.now.weekday() + 7)
         days = [(monday + timedelta(days=place)).isoformat() for place in range(7)]
         of = f"the week of {days[0]}"
@@ -514,7 +515,7 @@ class Views:
     # ---------------------------------------------------------------- one claim
 
     def read_claim(self, row: Row) -> None:
-        """`row`: of the export."""
+        """Read a claim. `row`: from the export."""
         name = row["claim"]
         text, facts = self.person.does("why", name), self.person.json("why", name)
         head = self.soup(f"/claim?reference={name}").select_one(".claim-head")
