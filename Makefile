@@ -1,4 +1,4 @@
-# Each target makes .venv itself. On Windows see docs/install.md: the same in plain commands.
+# Each target first creates .venv. For Windows, docs/install.md has the same steps as plain commands.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,14 +7,14 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/recours demo
 
-# Every behaviour once. A file's tests stay together: many share a server, a browser or a simulated carrier.
+# The tests of a file run in one process, because many share a server, a browser or a simulated carrier.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# Some environments keep Python from writing what it compiled: then each of the hundreds of processes that the tests
-# start would compile all that it imports.
+# Some environments disable Python's bytecode cache. The tests start hundreds of processes, and each would compile
+# every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Of the examples of property tests it takes a third; `test-full` takes all.
+# `make test` runs a third of the examples of property tests, `make test-full` all of them.
 EXAMPLES := FEWER_EXAMPLES=1
 test-full: EXAMPLES :=
 
@@ -22,7 +22,7 @@ test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
 	$(EXAMPLES) $(PYTEST) -m "not full" $(if $(CI),--durations=50)
 
-# What `make test` leaves out: tests marked `full`, each with its reason.
+# The tests that `make test` leaves out: those marked `full`, each with a reason.
 test-rest: .venv/ready-dev
 	$(PYTEST) -m full
 
@@ -44,11 +44,11 @@ language: .venv/ready-dev
 	$(BIN)/codespell
 	$(BIN)/python -m tests.phrases
 
-# The manual as a website: docs/_build/html/index.html. A warning, such as a link that leads nowhere, fails it.
+# Build the manual as a website: docs/_build/html/index.html. Any warning, such as a broken link, is an error.
 docs: .venv/ready-dev
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
-# The manual's pictures of the page and of the terminal, of claims as `make demo` has them; in the system's Chromium.
+# Retake the manual's screenshots of the dashboard and the terminal, with claims like those of `make demo`. Needs Chromium.
 pictures: .venv/ready-dev
 	$(BIN)/python -m docs.pictures
 
@@ -59,27 +59,27 @@ reference: .venv/ready-dev
 	$(BIN)/python -m tests.reference
 	$(BIN)/python -m docs.reference_pages
 
-# Brings the sentences that the code marks for translation into recours/locale; their French is then written there.
+# Update the catalog in recours/locale from the texts in the code. Then write the French translations there.
 texts: .venv/ready-dev
 	$(BIN)/python -m tests.translations
 
-# Size and layout; BASE=<commit>: of that commit too; TIME=1: and the seconds of its tests.
+# Measure size and layout. BASE=<commit> adds that commit for comparison, TIME=1 the seconds of its tests.
 metrics: .venv/ready-dev
 	$(BIN)/python -m tests.metrics $(if $(BASE),--base $(BASE)) $(if $(TIME),--time)
 
-# How fast it is; BASE=<commit>: against that commit, in turns.
+# Measure the speed of runs. BASE=<commit> alternates with runs of that commit.
 bench: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.$(if $(BASE),compare $(BASE),bench)
 
-# How the cost grows; RECOURS_LONG=1: up to the largest sizes, which take gigabytes of disk.
+# Measure how the cost grows. RECOURS_LONG=1 adds the largest sizes, which need gigabytes of disk.
 bench-growth: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.growth
 
-# How many proofs are obtained before their deadlines, of those that can be had; half an hour at most.
+# Measure the share of available PODs that arrive before their deadlines. Takes half an hour at most.
 bench-yield: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.bench_yield --write
 
-# The long form; a short one is part of test-full.
+# The long form of the chaos tests; test-full includes a short form.
 chaos: .venv/ready-dev
 	RECOURS_LONG=1 $(BIN)/python -m pytest -n 2 tests/chaos
 
@@ -89,7 +89,7 @@ fuzz: .venv/ready-dev
 mutation: .venv/ready-dev
 	$(BIN)/python tests/mutation.py
 
-# The project itself goes in without its dependencies: those are the pinned ones of requirements.txt.
+# The project is installed without its dependencies, because requirements.txt has pinned them.
 .venv/ready: requirements.txt pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
@@ -100,8 +100,8 @@ mutation: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	touch $@
 
-# To raise versions: resolves anew, for all platforms, with hashes. The extras are kept: a pin without the one
-# that another package asks for is no pin to pip, and fails the installation on the day of that package's next release.
+# Update the pinned versions, with hashes, for all platforms. Pins keep their extras: if another package requires an
+# extra, pip ignores a pin without it, and the installation fails after the next release of that package.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-strip-extras --custom-compile-command "make lock"
 
