@@ -146,7 +146,7 @@ def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[st
         return Failure.of(FINAL[scan.status], name, carrier_text, answer.status)
     is_strange = scan.code and scan.code not in table
     unknown = f"the event code {clean(scan.code or '', 60)} ({carrier_text})" if is_strange else None
-    message = f"The parcel is not delivered yet ({carrier_text})"
+    message = f"The parcel has not been delivered yet ({carrier_text})"
     words = scan.label or scan.code
     return Failure.of(Sentence.NOT_DELIVERED, name, words, answer.status, message=message, unknown=unknown)
 

@@ -189,7 +189,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     if has(DecodeError):
         return UnacceptableAnswerError("sent an answer that cannot be decompressed")
     if has(ProtocolError, OSError, http.client.HTTPException):
-        return BrokenAnswerError("broke the connection before its answer was complete")
+        return BrokenAnswerError("closed the connection before its answer was complete")
     return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
 
 
@@ -198,10 +198,10 @@ def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
     if any(isinstance(cause, OSError) and cause.errno in MACHINE_FAULTS for cause in chain):
         return MachineError("could not be reached because this machine is out of file descriptors or memory")
     if any("CERTIFICATE" in str(cause).upper() for cause in chain):
-        return UntrustedServerError("showed a certificate that is not valid, so nothing was sent")
+        return UntrustedServerError("presented an invalid certificate, so nothing was sent")
     is_unresolved = any(isinstance(cause, NameResolutionError) for cause in chain)
     kind = UnresolvedError if is_unresolved else NotSentError
-    return kind("could not be reached: no connection could be made")
+    return kind("could not be reached: the connection failed")
 
 
 # ---------------------------------------------------------------- one deadline for headers and body

@@ -41,34 +41,35 @@ class Sentence(StrEnum):
     # fmt: off
     # ---------------------------------------------------------------- the number
     NUMBER_MISSING = ("number_missing", _K.INVALID_TRACKING,
-        N_("Invalid tracking number: the claim has none"))
+        N_("The claim has no tracking number"))
     NUMBER_MALFORMED = ("number_malformed", _K.INVALID_TRACKING,
-        N_("This is not a {carrier} tracking number[ (example: {words})]"))
+        N_("This is not a valid {carrier} tracking number[ (example: {words})]"))
     NUMBER_REJECTED = ("number_rejected", _K.INVALID_TRACKING,
         N_("{carrier} rejects this tracking number as invalid"))
     NUMBER_REJECTED_MISTYPED = ("number_rejected_mistyped", _K.INVALID_TRACKING,
-        N_("{carrier} rejects this tracking number as invalid, and its check digit is wrong: it is probably mistyped"))
+        N_("{carrier} rejects this tracking number as invalid; its check digit is wrong, so it is probably mistyped"))
     NUMBER_UNKNOWN = ("number_unknown", _K.NOT_FOUND,
-        N_("{carrier} does not know this number"))
+        N_("{carrier} does not recognize this tracking number"))
     NUMBER_UNKNOWN_MISTYPED = ("number_unknown_mistyped", _K.NOT_FOUND,
-        N_("{carrier} does not know this number, and its check digit is wrong: it is probably mistyped"))
+        N_("{carrier} does not recognize this tracking number; its check digit is wrong, so it is probably mistyped"))
     NUMBER_REUSED = ("number_reused", _K.NOT_FOUND,
-        N_("{carrier} knows only an earlier parcel with this number[ (delivered on {words})]"))
+        N_("{carrier} only has an earlier parcel with this tracking number[ (delivered on {words})]"))
     PARCEL_TOO_OLD = ("parcel_too_old", _K.NOT_FOUND,
-        N_("{carrier} does not show this parcel any more: it is too old"))
+        N_("{carrier} no longer has data on this parcel because it is too old"))
     # ---------------------------------------------------------------- the parcel
     PARCEL_NOT_OURS = ("parcel_not_ours", _K.ACCESS_DENIED,
         N_("The parcel does not belong to our {carrier} contract"))
     PARCEL_DENIED = ("parcel_denied", _K.ACCESS_DENIED,
-        N_("{carrier} accepts our account, but refuses this parcel"))
+        N_("{carrier} accepts our account but denies access to this parcel"))
     PARCEL_NOT_CLIENTS = ("parcel_not_clients", _K.ACCESS_DENIED,
         N_("The parcel does not belong to the client's {carrier} contract"))
     PARCEL_DENIED_TO_CLIENT = ("parcel_denied_to_client", _K.ACCESS_DENIED,
-        N_("{carrier} accepts the client's account, but refuses this parcel"))
+        N_("{carrier} accepts the client's account but denies access to this parcel"))
     RETURNED = ("returned", _K.RETURNED_TO_SENDER,
         N_("{carrier} says that the parcel was returned to the sender[ ({words})]"))
     RETURN_DELIVERED = ("return_delivered", _K.RETURNED_TO_SENDER,
-        N_("{carrier} says that the parcel turned back and was then delivered, so to its sender[ ({words})]"))
+        N_("{carrier} says that the parcel was turned back before it was delivered, so it went to the sender[ "
+           "({words})]"))
     DESTROYED = ("destroyed", _K.POD_NEVER_AVAILABLE,
         N_("{carrier} says that the parcel was destroyed, so it will never be delivered[ ({words})]"))
     SEIZED = ("seized", _K.POD_NEVER_AVAILABLE,
@@ -76,44 +77,44 @@ class Sentence(StrEnum):
     PROHIBITED = ("prohibited", _K.POD_NEVER_AVAILABLE,
         N_("{carrier} says that the contents of the parcel are prohibited, so it will never be delivered[ ({words})]"))
     CANCELLED = ("cancelled", _K.POD_NEVER_AVAILABLE,
-        N_("{carrier} says that the shipment was cancelled, so it will never be delivered[ ({words})]"))
+        N_("{carrier} says that the shipment was canceled, so it will never be delivered[ ({words})]"))
     CARRIER_MISSING = ("carrier_missing", _K.UNSUPPORTED_CARRIER,
-        N_("Unsupported carrier: the claim names none"))
+        N_("The claim names no carrier"))
     CARRIER_UNSUPPORTED = ("carrier_unsupported", _K.UNSUPPORTED_CARRIER,
         N_("The carrier {carrier} is not supported"))
     NOT_DELIVERED = ("not_delivered", _K.NOT_DELIVERED_YET,
-        N_("The parcel is not delivered yet[ ({words})]"))
+        N_("The parcel has not been delivered yet[ ({words})]"))
     AT_PICKUP_POINT = ("at_pickup_point", _K.NOT_DELIVERED_YET,
-        N_("The parcel is not delivered yet: it waits at a {carrier} pick-up point for its recipient"))
+        N_("The parcel has not been delivered yet: it is waiting for the recipient at a {carrier} pickup point"))
     # ---------------------------------------------------------------- the proof
     PROOF_PENDING = ("proof_pending", _K.POD_NOT_AVAILABLE_YET,
-        N_("The parcel is delivered, but {carrier} has no proof yet"))
+        N_("The parcel was delivered, but {carrier} has no proof of delivery yet"))
     PROOF_UNTRACKED = ("proof_untracked", _K.POD_NOT_AVAILABLE_YET,
-        N_("{carrier} has given no proof yet; whether the parcel is delivered is asked at the next attempt[ "
-            "({words})]"))
+        N_("{carrier} has not provided a proof of delivery yet; the next attempt checks whether the parcel was "
+           "delivered[ ({words})]"))
     PROOF_FOR_PARTIES = ("proof_for_parties", _K.POD_NOT_AVAILABLE_YET,
-        N_("The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the "
-            "sender, the receiver and the payer only"))
+        N_("The parcel was delivered, but {carrier} has not provided a proof of delivery yet; it provides proofs "
+           "only to the accounts of the sender, the recipient and the payer"))
     PROOF_LINK_MISSING = ("proof_link_missing", _K.POD_NOT_AVAILABLE_YET,
-        N_("The parcel is delivered, but {carrier} gives no link to a proof; with DHL Express credentials the proofs"
-            " of Express parcels can be fetched"))
+        N_("The parcel was delivered, but {carrier} provides no link to a proof; with DHL Express credentials, "
+           "recours can fetch the proofs of Express parcels"))
     PROOF_LINK_EMPTY = ("proof_link_empty", _K.POD_NOT_AVAILABLE_YET,
-        N_("The parcel is delivered, but {carrier}'s link to the proof gave no document"))
+        N_("The parcel was delivered, but {carrier}'s link to the proof returned no document"))
     PROOF_IMAGELESS = ("proof_imageless", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel is delivered, but {carrier} has no image of the delivery; what its tracking says is kept"))
+        N_("The parcel was delivered, but {carrier} has no image of the delivery; its tracking record is kept"))
     PROOF_UNSIGNED = ("proof_unsigned", _K.POD_NEVER_AVAILABLE,
-        N_("{carrier} keeps no proof for this parcel: it was sent without signature"))
+        N_("{carrier} has no proof of delivery for this parcel because it was sent without signature"))
     PROOF_NEVER = ("proof_never", _K.POD_NEVER_AVAILABLE,
         N_("{carrier} has no proof of delivery for this parcel and will have none"))
     PROOFS_NOT_ISSUED = ("proofs_not_issued", _K.POD_NEVER_AVAILABLE,
         N_("The parcel was delivered[ ({words})], but {carrier} issues no proof of delivery"))
     PROOFS_ELSEWHERE = ("proofs_elsewhere", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel was delivered[ ({words})], but {carrier}'s tracking has no document; for a Colissimo parcel, "
-            "the credentials of a Colissimo contract would give the proof of delivery"))
+        N_("The parcel was delivered[ ({words})], but {carrier}'s tracking has no documents; for a Colissimo "
+           "parcel, the credentials of a Colissimo contract give access to the proof of delivery"))
     PROOFS_TURNED_OFF = ("proofs_turned_off", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel is delivered, but {carrier} gives no proofs to our account"))
+        N_("The parcel was delivered, but {carrier} provides no proofs of delivery to our account"))
     PROOFS_TURNED_OFF_FOR_CLIENT = ("proofs_turned_off_for_client", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel is delivered, but {carrier} gives no proofs to the client's account"))
+        N_("The parcel was delivered, but {carrier} provides no proofs of delivery to the client's account"))
     # ---------------------------------------------------------------- the account
     CREDENTIALS_REJECTED = ("credentials_rejected", _K.AUTH_FAILED,
         N_("{carrier} rejects our credentials"))
@@ -124,10 +125,10 @@ class Sentence(StrEnum):
     ADDRESS_DENIED = ("address_denied", _K.ACCOUNT_DENIED,
         N_("{carrier} does not accept calls from our IP address"))
     DOCUMENTS_DENIED = ("documents_denied", _K.ACCOUNT_DENIED,
-        N_("{carrier} lets our account track parcels, but gives it no documents"))
+        N_("{carrier} lets our account track parcels but not fetch documents"))
     PARCELS_DENIED = ("parcels_denied", _K.ACCESS_DENIED,
-        N_("{carrier} denied us many parcels in one run[ ({words})]. If our account is why, have that mended, then: "
-            "recours reopen --error access_denied --carrier {typed}"))
+        N_("{carrier} denied us access to many parcels in one run[ ({words})]. If our account is the cause, have "
+           "the carrier fix it, then run: recours reopen --error access_denied --carrier {typed}"))
     NOT_CONFIGURED = ("not_configured", _K.NOT_CONFIGURED,
         N_("{carrier} has no credentials[: set {words}]"))
     # ---------------------------------------------------------------- the carrier
@@ -142,11 +143,11 @@ class Sentence(StrEnum):
     NO_ANSWER = ("no_answer", _K.TIMEOUT,
         N_("{carrier} did not answer in time"))
     UNREACHABLE = ("unreachable", _K.NETWORK,
-        N_("{carrier} could not be reached: no connection could be made"))
+        N_("{carrier} could not be reached: the connection failed"))
     BAD_CERTIFICATE = ("bad_certificate", _K.NETWORK,
-        N_("{carrier} showed a certificate that is not valid, so nothing was sent"))
+        N_("{carrier} presented an invalid certificate, so nothing was sent"))
     CONNECTION_BROKEN = ("connection_broken", _K.NETWORK,
-        N_("{carrier} broke the connection before its answer was complete"))
+        N_("{carrier} closed the connection before its answer was complete"))
     ANSWER_UNREADABLE = ("answer_unreadable", _K.BAD_RESPONSE,
         N_("{carrier} sent an answer that cannot be read"))
     CODE_UNKNOWN = ("code_unknown", _K.BAD_RESPONSE,
@@ -154,12 +155,12 @@ class Sentence(StrEnum):
     REQUEST_REJECTED = ("request_rejected", _K.BAD_RESPONSE,
         N_("{carrier} could not read our request"))
     PROOF_UNUSABLE = ("proof_unusable", _K.BAD_RESPONSE,
-        N_("What the carrier sent as a proof is not one"))
+        N_("The carrier sent a document that is not a proof of delivery"))
     # ---------------------------------------------------------------- recours
     INTERRUPTED = ("interrupted", _K.INTERNAL_ERROR,
-        N_("Several runs in a row ended while they were fetching this claim"))
+        N_("Several runs in a row died while fetching this claim"))
     INTERNAL = ("internal", _K.INTERNAL_ERROR,
-        N_("recours itself failed; its log has the details"))
+        N_("recours itself failed; see its log for details"))
     EXPIRED = ("expired", None,
         N_("Given up: its response deadline has long passed[ (last answer: {words})]"))
     # fmt: on
@@ -182,12 +183,11 @@ _OF_CLIENTS: dict[Sentence, str] = {
     _S.CREDENTIALS_REJECTED: N_("{carrier} rejects the credentials of {client}"),
     _S.CREDENTIALS_UNCHECKED: N_("{carrier} did not say whether it accepts the account of {client} again"),
     _S.SERVICE_DENIED: N_("{carrier} does not let the account of {client} use this service"),
-    _S.DOCUMENTS_DENIED: N_(
-        "{carrier} lets the account of {client} track parcels, but gives it no documents"
-    ),
+    _S.DOCUMENTS_DENIED: N_("{carrier} lets the account of {client} track parcels but not fetch documents"),
     _S.PARCELS_DENIED: N_(
-        "{carrier} denied the account of {client} many parcels in one run[ ({words})]. If the account is why, have that "
-        "mended, then: recours reopen --error access_denied --carrier {typed} --account {client}"
+        "{carrier} denied the account of {client} access to many parcels in one run[ ({words})]. If the account "
+        "is the cause, have the carrier fix it, then run: recours reopen --error access_denied --carrier {typed} "
+        "--account {client}"
     ),
     _S.NOT_CONFIGURED: N_("The {carrier} account of {client} cannot be used[: {words}]"),
 }
@@ -201,9 +201,9 @@ OF_CLIENT = {
 # And what that client reads.
 _YOURS: dict[Sentence, str] = {
     _S.PARCEL_NOT_CLIENTS: N_("The parcel does not belong to your {carrier} contract"),
-    _S.PARCEL_DENIED_TO_CLIENT: N_("{carrier} accepts your account, but refuses this parcel"),
+    _S.PARCEL_DENIED_TO_CLIENT: N_("{carrier} accepts your account but denies access to this parcel"),
     _S.PROOFS_TURNED_OFF_FOR_CLIENT: N_(
-        "The parcel is delivered, but {carrier} gives no proofs to your account"
+        "The parcel was delivered, but {carrier} provides no proofs of delivery to your account"
     ),
 }
 
@@ -396,7 +396,7 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         ErrorKind.NOT_FOUND,
         r"(?<!host )not found|\b404\b|unknown (tracking|parcel|shipment|number)|introuvable|(?<!erreur )inconnu"
         r"|\bno (such|tracking info|parcel|shipment)|does not exist|n'existe pas|inexistant"
-        r"|aucun (colis|resultat|envoi)|(pas|non|pas ete) trouve",
+        r"|aucun (colis|resultat|envoi)|(pas|non|pas ete) trouve|does not know this number",
     ),
     (ErrorKind.TIMEOUT, r"time.?d? ?out|delai (d'attente )?(depasse|expire)|\b504\b|deadline exceeded"),
     (

@@ -330,6 +330,6 @@ def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_
         assert check.pings == []
     assert list(tmp_path.glob("*.prom")) == []
     broken = checkout.check(**metrics | {"RECOURS_METRICS_FILE": str(tmp_path / "none" / "recours.prom")})
-    assert "127.0.0.1 could not be reached: no connection could be made" in broken.stdout
+    assert "127.0.0.1 could not be reached: the connection failed" in broken.stdout
     assert f"{tmp_path / 'none'}: is not there, and runs do not make it" in broken.stdout
     assert KEY not in broken.stdout + broken.stderr

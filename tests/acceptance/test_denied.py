@@ -86,7 +86,7 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
     assert sum(len(sandbox.calls_for(number)) for number in numbers_of(service, denied)) == 80
     assert stages(service, denied) == {"given_up": 40}
     [line] = operator_lines(service)
-    assert line.startswith("Colissimo denied us many parcels in one run (40).")
+    assert line.startswith("Colissimo denied us access to many parcels in one run (40).")
     for number in numbers_of(service, denied):
         sandbox.parcels[number] = Parcel((S.DELIVERED,))
     assert "40 claims reopened" in type_command(service, monkeypatch, line)
@@ -135,7 +135,7 @@ def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goe
     assert set(stages(service, waiting)) <= {"waiting", "new"}
     assert most_in_a_day(document_calls(sandbox, carrier)) <= 4
     [line] = operator_lines(service)
-    assert line.startswith(f"{name} lets our account track parcels, but gives it no documents")
+    assert line.startswith(f"{name} lets our account track parcels but not fetch documents")
     assert len(service.hours_of_calls(on_its_way)) >= 3, "tracking goes on"
     tracked = {
         number for call in sandbox.calls if call.carrier == carrier for number in call.number.split(",")
@@ -155,7 +155,7 @@ def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
         service.add(S.DELIVERED, carrier="DHL Express")
     service.run()
     clock.advance(HOUR)
-    words = "DHL Express lets our account track parcels, but gives it no documents: "
+    words = "DHL Express lets our account track parcels but not fetch documents: "
     with monkeypatch.context() as settings:
         for name, value in service.environment.items():
             settings.setenv(name, value)

@@ -52,17 +52,26 @@ def test_each_reader_has_their_language_and_the_row_stays(service: Service) -> N
     claim = service.add(S.UNKNOWN, carrier="UPS")
     service.run()
     before = row(service, claim)
-    assert before[:2] == ("Numéro inconnu chez UPS : « Tracking Information Not Found »", "number_unknown")
+    assert before[:2] == (
+        "Numéro de suivi inconnu chez UPS : « Tracking Information Not Found »",
+        "number_unknown",
+    )
     assert before[2:] == ("Tracking Information Not Found", "not_found")
     assert told(service, claim, "fr") == before[0]
-    assert told(service, claim, "en") == "UPS does not know this number: Tracking Information Not Found"
+    assert (
+        told(service, claim, "en")
+        == "UPS does not recognize this tracking number: Tracking Information Not Found"
+    )
     service.environment["RECOURS_LANGUAGE"] = "en"
     assert told(service, claim, "fr") == before[0]
     assert row(service, claim) == before
 
     # The next attempt uses the language configured at that time.
     service.run_hourly(8)
-    assert row(service, claim)[0] == "UPS does not know this number: Tracking Information Not Found"
+    assert (
+        row(service, claim)[0]
+        == "UPS does not recognize this tracking number: Tracking Information Not Found"
+    )
 
 
 def test_why_and_the_log_are_english_whatever_the_row_is(
@@ -70,13 +79,16 @@ def test_why_and_the_log_are_english_whatever_the_row_is(
 ) -> None:
     service.add(S.UNKNOWN, carrier="UPS")
     service.run()
-    said = "UPS does not know this number: Tracking Information Not Found"
+    said = "UPS does not recognize this tracking number: Tracking Information Not Found"
     assert any(f"❌ FAILED: CLM-0001 - {said}; next try " in line for line in caplog.messages)
     shown = keyboard(service).does("why", "CLM-0001")
     assert f": {said}." in shown
     assert "Numéro" not in shown + caplog.text
     french = keyboard(service).does("why", "CLM-0001", "--language", "fr")
-    assert "  CLM-0001 : le transporteur est interrogé à la prochaine exécution : Numéro inconnu" in french
+    assert (
+        "  CLM-0001 : le transporteur est interrogé à la prochaine exécution : Numéro de suivi inconnu"
+        in french
+    )
     assert "Qui peut agir : le client\n" in french
     assert said not in french
     assert "Historique\n  Date " in french

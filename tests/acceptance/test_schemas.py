@@ -90,7 +90,7 @@ def test_a_service_is_served_whatever_its_schema(
     told = application.row(NEW)
     assert Path(str(told["pod_url"])).read_bytes().startswith(b"%PDF")
     assert str(told["pod_fetched_at"]).startswith("2026-02-02 08:00:00")
-    assert str(application.row(CORRECTED)["pod_fetch_error"]).startswith("Numéro inconnu")
+    assert str(application.row(CORRECTED)["pod_fetch_error"]).startswith("Numéro de suivi inconnu")
 
     # Corrected, paid, deleted; and one whose row the service locks while its proof is fetched.
     number = number_of(sandbox, 77)

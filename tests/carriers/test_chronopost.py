@@ -173,7 +173,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
         failure = failure_of(with_events(*listed))
         assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
         assert failure.message == (
-            "Chronopost says that the parcel turned back and was then delivered, so to its sender (Un événement)"
+            "Chronopost says that the parcel was turned back before it was delivered, so it went to the sender (Un événement)"
         )
 
 
@@ -182,7 +182,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[str]) -> None:
     failure = failure_of(with_events(IN_TRANSIT, an_event(code, EARLY), *after))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
-    assert failure.message == "The parcel is not delivered yet (Un événement)"
+    assert failure.message == "The parcel has not been delivered yet (Un événement)"
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
@@ -197,7 +197,7 @@ def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
     cancelled = failure_of(with_events(IN_TRANSIT, an_event("AN")))
     assert cancelled.kind is ErrorKind.POD_NEVER_AVAILABLE
     assert cancelled.message == (
-        "Chronopost says that the shipment was cancelled, so it will never be delivered (Un événement)"
+        "Chronopost says that the shipment was canceled, so it will never be delivered (Un événement)"
     )
     # What goes on after that was not cancelled for good.
     assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET

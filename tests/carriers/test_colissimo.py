@@ -299,7 +299,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(steps: Sequence[Any]) ->
         with row(code):
             failure = failure_of(tracked(an_event(code), before, steps=steps))
             assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
-            assert failure.message == "The parcel is not delivered yet (Un événement)"
+            assert failure.message == "The parcel has not been delivered yet (Un événement)"
 
 
 @pytest.mark.parametrize("code", of_status(P.SEIZED, P.PROHIBITED))

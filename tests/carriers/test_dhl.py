@@ -102,7 +102,7 @@ def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
     failure = failure_of(tracked(shipment))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.RETURNED_TO_SENDER, None, None)
     assert failure.message == (
-        "DHL says that the parcel turned back and was then delivered, so to its sender (Un événement)"
+        "DHL says that the parcel was turned back before it was delivered, so it went to the sender (Un événement)"
     )
     for flag in (False, None, "true", 1):
         assert isinstance(fetch(tracked(shipment | {"returnFlag": flag}))[0], Failure)
@@ -234,7 +234,7 @@ def test_the_words_of_an_error_are_told() -> None:
     assert failure_of(problem(500, detail=None)).message == "DHL is unavailable (HTTP 500): A title"
     assert failure_of(problem(401)).message == "DHL rejects our credentials: A detail"
     assert failure_of(UNKNOWN).message == (
-        "DHL does not know this number: No shipment with given tracking number found."
+        "DHL does not recognize this tracking number: No shipment with given tracking number found."
     )
 
 
@@ -398,7 +398,7 @@ def test_an_answer_that_the_line_refuses_is_no_document() -> None:
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     failure = failure_of(LINKED, redirect)
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
-    assert failure.message == "The parcel is delivered, but DHL's link to the proof gave no document"
+    assert failure.message == "The parcel was delivered, but DHL's link to the proof returned no document"
 
 
 def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:

@@ -229,7 +229,7 @@ LATER = {"time": "14:00:00"}
         ([IN_TRANSIT, RETURNED], K.RETURNED_TO_SENDER, "was returned to the sender"),
         ([HANDED_OVER, RETURNED], K.RETURNED_TO_SENDER, "was returned to the sender"),
         ([RETURNED, an_event("PL") | LATER], K.RETURNED_TO_SENDER, "was returned to the sender"),
-        ([RETURNED, HANDED_OVER | LATER], K.RETURNED_TO_SENDER, "turned back and was then delivered"),
+        ([RETURNED, HANDED_OVER | LATER], K.RETURNED_TO_SENDER, "was turned back before it was delivered"),
         ([IN_TRANSIT, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
         ([HANDED_OVER, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
     ],

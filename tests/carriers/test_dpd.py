@@ -213,7 +213,7 @@ def test_the_codes_that_mean_delivered_can_be_set() -> None:
 def test_an_answer_without_traces_means_that_the_number_is_unknown(answer: Response) -> None:
     failure = failure_of(answer)
     assert (failure.kind, failure.http_status) == (ErrorKind.NOT_FOUND, 200)
-    assert failure.message == "DPD does not know this number"
+    assert failure.message == "DPD does not recognize this tracking number"
 
 
 TIMES: list[Any] = [
@@ -429,7 +429,7 @@ def test_all_images_of_a_delivery_are_kept() -> None:
 def test_delivered_without_a_usable_image_is_no_proof_yet(images: str) -> None:
     failure = failure_of(shipment(HANDED_OVER, images=images))
     assert failure == Failure.of(Sentence.PROOF_PENDING, "DPD", None, 200, delivery=KNOWN)
-    assert failure.message == "The parcel is delivered, but DPD has no proof yet"
+    assert failure.message == "The parcel was delivered, but DPD has no proof of delivery yet"
 
 
 # ---------------------------------------------------------------- numbers

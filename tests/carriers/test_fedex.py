@@ -459,7 +459,7 @@ def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
 def test_a_cancelled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
     assert (failure.kind, failure.unknown) == (ErrorKind.POD_NEVER_AVAILABLE, None)
-    words = "FedEx says that the shipment was cancelled, so it will never be delivered (Envoi annulé)"
+    words = "FedEx says that the shipment was canceled, so it will never be delivered (Envoi annulé)"
     assert failure.message == words
 
 
@@ -469,7 +469,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -
     for scans in ([a_scan(), turned], [turned, a_scan()]):
         failure = failure_of(tracked(a_result(scanEvents=scans)))
         assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
-        words = "FedEx says that the parcel turned back and was then delivered, so to its sender (Livré)"
+        words = "FedEx says that the parcel was turned back before it was delivered, so it went to the sender (Livré)"
         assert failure.message == words
 
 
@@ -510,7 +510,7 @@ def test_the_derived_code_goes_before_the_scans() -> None:
 
 def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail={"code": "IT", "description": "On its way"})))
-    assert failure.message == "The parcel is not delivered yet (On its way)"
+    assert failure.message == "The parcel has not been delivered yet (On its way)"
 
 
 def test_that_an_image_is_there_means_no_delivery_and_that_none_is_no_refusal() -> None:
@@ -807,7 +807,7 @@ def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
     failure = failure_of(DELIVERED, proved(**output))
     assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
     assert (failure.delivery, failure.unknown) == (KNOWN, None)
-    assert failure.message.startswith("The parcel is delivered, but FedEx has no proof yet")
+    assert failure.message.startswith("The parcel was delivered, but FedEx has no proof of delivery yet")
 
 
 def test_alerts_of_no_table_are_told() -> None:
@@ -817,7 +817,7 @@ def test_alerts_of_no_table_are_told() -> None:
         failure = failure_of(DELIVERED, proved(alerts=alerts))
         assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
         assert failure.unknown == "the error code XY.Z (HTTP 200: Words)"
-        assert failure.message.endswith("no proof yet: Words")
+        assert failure.message.endswith("no proof of delivery yet: Words")
     failure = failure_of(DELIVERED, proved(alerts="XY.Z - Words"))
     assert failure.unknown == "the error code XY.Z (HTTP 200: XY.Z - Words)"
     known = [strange, {"code": "TRACKING.DATA.NOTFOUND", "message": "x"}]

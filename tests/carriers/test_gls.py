@@ -255,8 +255,7 @@ def test_a_cancelled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_parcel("CANCELED")))
     assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
     assert (
-        failure.message
-        == "GLS says that the shipment was cancelled, so it will never be delivered (canceled)"
+        failure.message == "GLS says that the shipment was canceled, so it will never be delivered (canceled)"
     )
 
 
@@ -557,7 +556,7 @@ def test_the_words_of_a_refusal_are_in_its_headers() -> None:
         "GLS is unavailable (HTTP 500): INTERNAL"
     )
     assert failure_of(WRONG_STATE, known=KNOWN).message == (
-        f"The parcel is delivered, but GLS has no proof yet: {WRONG_STATE_WORDS}"
+        f"The parcel was delivered, but GLS has no proof of delivery yet: {WRONG_STATE_WORDS}"
     )
     assert failure_of(problem(500)).message == "GLS is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, detail=None)).message == "GLS is unavailable (HTTP 500): A title"

@@ -119,8 +119,8 @@ def test_a_number_cannot_leave_its_place_in_the_path() -> None:
 # ---------------------------------------------------------------- delivered
 
 WITHOUT_DOCUMENT = (
-    "La Poste's tracking has no document; "
-    "for a Colissimo parcel, the credentials of a Colissimo contract would give the proof of delivery"
+    "La Poste's tracking has no documents; "
+    "for a Colissimo parcel, the credentials of a Colissimo contract give access to the proof of delivery"
 )
 
 
@@ -194,7 +194,7 @@ def test_a_parcel_that_went_back_was_not_delivered() -> None:
 def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
     failure = failure_of(tracked(an_event("RE1"), IN_TRANSIT))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
-    assert failure.message == "The parcel is not delivered yet (Un événement)"
+    assert failure.message == "The parcel has not been delivered yet (Un événement)"
 
 
 @pytest.mark.parametrize("back", ["DI2", "RE1"])

@@ -254,7 +254,7 @@ def test_a_parcel_that_lies_at_a_relay_is_not_delivered_yet(answer: Response) ->
         None,
     )
     assert failure.message.startswith(
-        "The parcel is not delivered yet: it waits at a Mondial Relay pick-up point"
+        "The parcel has not been delivered yet: it is waiting for the recipient at a Mondial Relay pickup point"
     )
 
 
@@ -299,7 +299,7 @@ def test_stats(status: str, kind: ErrorKind) -> None:
         assert failure.unknown is None
         on_its_way = kind is ErrorKind.NOT_DELIVERED_YET
         assert failure.message.startswith(
-            "The parcel is not delivered yet" if on_its_way else "Mondial Relay"
+            "The parcel has not been delivered yet" if on_its_way else "Mondial Relay"
         )
         speaks_for_itself = on_its_way or kind is ErrorKind.NOT_FOUND
         assert speaks_for_itself or failure.message.endswith(f": STAT {status}")
@@ -357,10 +357,10 @@ def test_a_return_wins_and_an_earlier_parcel_of_the_number_does_not(
 
 def test_an_answer_that_is_no_delivery_is_quoted() -> None:
     assert failure_of(stat("81", REGISTERED, label="En cours")).message == (
-        "The parcel is not delivered yet (on its way) (Données reçues)"
+        "The parcel has not been delivered yet (on its way) (Données reçues)"
     )
     assert failure_of(stat("83", label="Colis refusé")).message == (
-        "The parcel is not delivered yet (an anomaly is reported) (Colis refusé)"
+        "The parcel has not been delivered yet (an anomaly is reported) (Colis refusé)"
     )
     assert (
         failure_of(stat("97")).message == "Mondial Relay rejects our credentials (wrong private key): STAT 97"

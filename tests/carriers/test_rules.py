@@ -224,7 +224,9 @@ def test_other_codes_mean_not_delivered(table: Table) -> None:
             failure = table.failure_of(table.status(code))
             assert (failure.kind, failure.http_status) == (K.NOT_DELIVERED_YET, 200)
             assert (failure.delivery, failure.unknown) == (None, None)
-            assert failure.message == f"The parcel is not delivered yet ({table.label.format(code=code)})"
+            assert (
+                failure.message == f"The parcel has not been delivered yet ({table.label.format(code=code)})"
+            )
 
 
 @of_carriers("status")

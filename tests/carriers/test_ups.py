@@ -204,7 +204,7 @@ NORMALISED: dict[str, Row] = {
 
 def test_a_failure_repeats_the_carriers_words() -> None:
     sentences = {
-        "UPS does not know this number: Tracking Information Not Found": TW0001,
+        "UPS does not recognize this tracking number: Tracking Information Not Found": TW0001,
         "UPS rejects this tracking number as invalid: Invalid inquiry number": TV1002,
         "UPS does not let our account use this service: Blocked Merchant": error(
             403, None, "Blocked Merchant"
@@ -217,7 +217,9 @@ def test_a_failure_repeats_the_carriers_words() -> None:
         assert isinstance(outcome, Failure)
         assert outcome.message == sentence
     yet = failure_of(WITHOUT_PROOF).message
-    assert yet.startswith("The parcel is delivered, but UPS has given no proof yet; it gives one to")
+    assert yet.startswith(
+        "The parcel was delivered, but UPS has not provided a proof of delivery yet; it provides proofs only to"
+    )
 
 
 @pytest.mark.parametrize("code", ["250002", "250003", "10401"])
@@ -355,7 +357,7 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
             failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "En transit"))))
             assert (failure.kind, failure.http_status) == (ErrorKind.NOT_DELIVERED_YET, 200)
             assert (failure.delivery, failure.unknown) == (None, None)
-            assert failure.message == "The parcel is not delivered yet (En transit)"
+            assert failure.message == "The parcel has not been delivered yet (En transit)"
 
 
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
@@ -378,7 +380,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -
     package = a_package(activity=[an_activity(), an_activity("X", "RS", code)])
     failure = failure_of(told(package))
     assert failure.kind is ErrorKind.RETURNED_TO_SENDER
-    words = "UPS says that the parcel turned back and was then delivered, so to its sender (Delivered)"
+    words = "UPS says that the parcel was turned back before it was delivered, so it went to the sender (Delivered)"
     assert (failure.message, failure.delivery, failure.unknown) == (words, None, None)
 
 
@@ -392,8 +394,8 @@ def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
     [
         ("X", "149", "UPS says that the parcel was destroyed, so it will never be delivered (Un statut)"),
         ("X", "147", "UPS says that the parcel was seized, so it will never be delivered (Un statut)"),
-        ("MV", "007", "UPS says that the shipment was cancelled, so it will never be delivered (Un statut)"),
-        ("MV", None, "UPS says that the shipment was cancelled, so it will never be delivered (Un statut)"),
+        ("MV", "007", "UPS says that the shipment was canceled, so it will never be delivered (Un statut)"),
+        ("MV", None, "UPS says that the shipment was canceled, so it will never be delivered (Un statut)"),
     ],
 )
 def test_a_parcel_that_will_never_be_delivered(kind: str, code: str | None, words: str) -> None:
@@ -421,7 +423,7 @@ def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str, kind:
 def test_the_shorter_words_serve_where_there_are_no_others() -> None:
     status = {"type": "I", "code": "005", "simplifiedTextDescription": "En route"}
     failure = failure_of(told(a_package(currentStatus=status)))
-    assert failure.message == "The parcel is not delivered yet (En route)"
+    assert failure.message == "The parcel has not been delivered yet (En route)"
 
 
 def test_a_type_of_no_table_is_told() -> None:

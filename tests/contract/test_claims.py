@@ -654,12 +654,17 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     claims = replace(run.claims, language="fr")
     assert claims.record([(attempt_at(claim, decision, refused), decision)], run.lease(), NOW) == [True]
     (row,) = joined_rows(run.database)
-    assert row["pod_fetch_error"] == "Numéro inconnu chez Chronopost : « Colis {inconnu}\\x00\\x0aici »"
+    assert (
+        row["pod_fetch_error"] == "Numéro de suivi inconnu chez Chronopost : « Colis {inconnu}\\x00\\x0aici »"
+    )
     kept = "number_unknown", "Colis {inconnu}\\x00\\x0aici"
     assert (row["kind"], row["error_key"], row["error_words"]) == ("not_found", *kept)
     (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
     assert (attempt["error_kind"], attempt["error_key"], attempt["error_words"]) == ("not_found", *kept)
-    assert attempt["message"] == "Chronopost does not know this number: Colis {inconnu}\\x00\\x0aici"
+    assert (
+        attempt["message"]
+        == "Chronopost does not recognize this tracking number: Colis {inconnu}\\x00\\x0aici"
+    )
     found = run.claims.find(claim.reference)
     assert found is not None
     assert found.explanation == refused.explanation

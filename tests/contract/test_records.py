@@ -44,7 +44,7 @@ ATTEMPT: dict[str, Any] = {
     "outcome": "failed",
     "used": True,
     "error_kind": "not_found",
-    "message": "Chronopost does not know this number",
+    "message": "Chronopost does not recognize this tracking number",
     "http_status": 200,
 }
 
@@ -132,7 +132,7 @@ def test_attempts_of_a_claim_come_as_they_were_recorded(
     assert (first.retry, first.kind, first.message) == (
         1,
         "not_found",
-        "Chronopost does not know this number",
+        "Chronopost does not recognize this tracking number",
     )
     assert (first.started_at, first.duration_s, first.calls, first.used) == (NOW, 0.5, 2, True)
     assert (first.http_status, first.document_path, first.claim_id) == (200, None, one)

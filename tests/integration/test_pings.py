@@ -222,7 +222,7 @@ def test_a_check_that_misbehaves_harms_no_run(
         assert elsewhere.pings == []
     done = run("pod_retry_scheduler", RECOURS_PING_URL=check.url)  # nobody is there any more
     assert done.returncode == 0
-    assert done.stderr.count("127.0.0.1 could not be reached: no connection could be made") == 2
+    assert done.stderr.count("127.0.0.1 could not be reached: the connection failed") == 2
     assert KEY not in log_of(tmp_path)
 
 

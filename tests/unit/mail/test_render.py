@@ -15,7 +15,7 @@ ENGLISH = {
     "reference": "CLM-1",
     "kind": "not_found",
     "attempts": 4,
-    "error": "UPS does not know this number: No",
+    "error": "UPS does not recognize this tracking number: No",
 }
 
 
@@ -64,20 +64,20 @@ ACCOUNTS = (MailKind.OPERATOR_SUMMARY, EventName.ACCOUNT_FAULT)
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS, ACCOUNTS])
 def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventName]) -> None:
     french = plain_of(ENGLISH | SAID, "fr", *which)
-    assert "Numéro inconnu chez UPS : « No <b>such</b> parcel »" in french
+    assert "Numéro de suivi inconnu chez UPS : « No <b>such</b> parcel »" in french
     assert "does not know" not in french
     english = plain_of(ENGLISH | SAID, "en", *which)
     of_account = which is ACCOUNTS  # with what the log says beside it
-    assert "UPS does not know this number: No" in english
+    assert "UPS does not recognize this tracking number: No" in english
     assert ("No <b>such</b> parcel" in english) is not of_account
 
 
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
 def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
-    assert "numéro de suivi inconnu : « UPS does not know this number: No »" in plain_of(
+    assert "numéro de suivi inconnu : « UPS does not recognize this tracking number: No »" in plain_of(
         ENGLISH, "fr", *which
     )
-    assert 'number unknown to the carrier: "UPS does not know this number: No"' in plain_of(
+    assert 'number unknown to the carrier: "UPS does not recognize this tracking number: No"' in plain_of(
         ENGLISH, "en", *which
     )
 

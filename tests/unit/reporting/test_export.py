@@ -37,8 +37,8 @@ def row(claim: Claim, form: Form = PLAIN, evidence: ClaimEvidence = ClaimEvidenc
 
 
 FORMS = [
-    (PLAIN, "2026-02-03", "2026-02-02T09:00:00+01:00", "1234.50", "2026-02-01T10:31:00", "does not know this number"),
-    (EXCEL_FR, "03/02/2026", "02/02/2026 09:00", "1234,50", "01/02/2026 10:31", "Numéro inconnu"),
+    (PLAIN, "2026-02-03", "2026-02-02T09:00:00+01:00", "1234.50", "2026-02-01T10:31:00", "does not recognize this tracking"),
+    (EXCEL_FR, "03/02/2026", "02/02/2026 09:00", "1234,50", "01/02/2026 10:31", "Numéro de suivi inconnu"),
 ]  # fmt: skip
 
 

@@ -327,7 +327,7 @@ def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
     claim = world.table["CLM-01"]
-    assert claim.error_text == "recours itself failed; its log has the details"
+    assert claim.error_text == "recours itself failed; see its log for details"
     assert (claim.state.kind, claim.retries_counted) == (ErrorKind.INTERNAL_ERROR, 1)
 
 
@@ -336,7 +336,7 @@ def test_what_is_no_document_is_a_bad_response_and_what_was_learnt_is_kept(world
     world.queue.answers[N] = [Retrieved.single(b"<html>", DELIVERY, "x"), GOT]
     world.retry()
     claim = world.table["CLM-1"]
-    assert claim.error_text == "What the carrier sent as a proof is not one"
+    assert claim.error_text == "The carrier sent a document that is not a proof of delivery"
     assert (claim.state.kind, claim.state.delivery) == (ErrorKind.BAD_RESPONSE, DELIVERY)
     world.clock.advance(6 * HOUR)
     world.retry()
@@ -669,7 +669,7 @@ def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: Wo
     report = world.retry()
     assert (report.stats.failed, world.asked) == (1, [])
     claim = world.table["CLM-1"]
-    assert claim.error_text == "Several runs in a row ended while they were fetching this claim"
+    assert claim.error_text == "Several runs in a row died while fetching this claim"
     assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
 
 
@@ -1013,8 +1013,8 @@ def test_denied_parcels_are_the_claims_own_and_many_are_told_in_one_line(
     assert [world.table[f"CLM-{n:02}"].state.stage for n in range(1, 8)] == [Stage.SETTLED] * 7
     told_of = [message for message in caplog.messages if "many parcels" in message]
     assert told_of == [
-        "⚠️ Chronopost denied us many parcels in one run (7). If our account is why, have that mended, then: "
-        "recours reopen --error access_denied --carrier Chronopost"
+        "⚠️ Chronopost denied us access to many parcels in one run (7). If our account is the cause, have the carrier "
+        "fix it, then run: recours reopen --error access_denied --carrier Chronopost"
     ]
     assert told(world) == [("account_fault", "operator", "chronopost")]
 

@@ -107,6 +107,6 @@ def test_many_denials_are_told_of_their_account_with_the_command_for_it(world: W
     assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
     (event,) = [event for event in world.journal.events if event.name is EventName.ACCOUNT_FAULT]
     assert event.facts["error"] == (
-        "Chronopost denied the account of client-1@shop.example many parcels in one run (8). If the account is why, have "
-        "that mended, then: recours reopen --error access_denied --carrier Chronopost --account client-1@shop.example"
+        "Chronopost denied the account of client-1@shop.example access to many parcels in one run (8). If the "
+        "account is the cause, have the carrier fix it, then run: recours reopen --error access_denied --carrier Chronopost --account client-1@shop.example"
     )

@@ -378,9 +378,9 @@ def test_what_cannot_be_fetched_at_all_costs_no_call(world: World, caplog: pytes
     warnings = sorted(line.split(" - ")[1].split(";")[0] for line in said(caplog) if "FAILED" in line)
     assert warnings == [
         '"123" is not a Chronopost tracking number (example: XY123456789FR)',
-        "Invalid tracking number: the claim has none",
         "The carrier (none) is not supported",
         "The carrier Heppner is not supported",
+        "The claim has no tracking number",
     ]
     assert {world.table[f"CLM-{place}"].state.stage for place in (1, 2, 3, 4)} == {Stage.SETTLED}
     assert any(line.endswith("Retry #1 for CLM-3 (Heppner)") for line in said(caplog))
