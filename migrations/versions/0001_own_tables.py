@@ -1,18 +1,12 @@
-"""Everything that recours keeps beside the service's own tables, as `recours.database.schema.creation` describes it.
+"""The schema of version 0.2.0.
 
-Until the first release nothing is upgraded, so this follows the definition. The release writes its SQL out here in full,
-since a migration must do tomorrow what it did today; from then on, changes are migrations of their own, which only add.
+A new database is created as `recours.database.schema.creation` describes it, at the newest revision. Migrations only upgrade
+older databases, and they only add: a change of the tables is made there and in a new migration.
 """
-
-from alembic import context, op
-
-from recours.database.schema.creation import statements
 
 revision = "0001_own_tables"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Add what is missing, but the index on claims, which no transaction of PostgreSQL's can build beside others."""
-    for statement in statements(context.config.attributes["border"]):
-        op.execute(statement)
+    """Do nothing: no database has an older schema."""

@@ -44,7 +44,7 @@ from recours.database.engine import (
     explain,
 )
 from recours.database.evidence import MANIFEST
-from recours.database.schema.inspection import HEAD, version_of
+from recours.database.schema.inspection import HEAD, REVISIONS, version_of
 from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.evidence.store import is_inside, sync_folder
@@ -99,7 +99,7 @@ class Backup:
                 continue
             if not is_same:
                 yield f"{clean(name)} is not what it was when the backup was made (another SHA-256)."
-        if self.facts.schema not in (None, HEAD):
+        if self.facts.schema not in (None, *REVISIONS):
             yield (
                 f"Its schema is {clean(self.facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the "
                 f"version that made it ({clean(self.facts.recours, 40)})."

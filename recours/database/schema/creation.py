@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from io import StringIO
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
@@ -155,9 +156,13 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         require_version(database, schema_before)
         if not schema_before.is_current:
             remarks.extend(_copied_aside(database, schema_before))
-            _migrate(connection, database.border)
-            at = bindparam("now", clock.now(), type_=Utc())
-            connection.execute(text(_sql_of_intake(database.border, ":now")).bindparams(at))
+            if schema_before.version is None:
+                for statement in [*statements(database.border), *_VERSION_STATEMENTS]:
+                    connection.exec_driver_sql(statement)
+                at = bindparam("now", clock.now(), type_=Utc())
+                connection.execute(text(_sql_of_intake(database.border, ":now")).bindparams(at))
+            else:
+                _migrate(connection)
         return schema_before
 
     try:
@@ -179,16 +184,20 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
     return schema_after, remarks
 
 
-def _migrate(connection: Connection, border: Border) -> None:
-    """Run the migrations in the transaction of this connection. `border`: the service's tables as they are before."""
+def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
+    """Upgrade an older schema in the transaction of this connection.
+
+    With `from_version` it changes nothing, and returns the SQL of an upgrade from there.
+    """
     from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
     from alembic.config import Config  # noqa: PLC0415 (same)
 
-    config = Config()
+    sql = StringIO()
+    config = Config(output_buffer=sql)
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    config.attributes["border"] = border
-    command.upgrade(config, "head")
+    command.upgrade(config, f"{from_version}:head" if from_version else "head", sql=bool(from_version))
+    return sql.getvalue()
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
@@ -249,7 +258,7 @@ def sql_of_additions(
 
     `role`: who is given the rights that a run needs; None: nobody. `new_tables`: tables of the service that are made first.
     """
-    lines = [] if schema.is_current else _lines(_statements(database))
+    lines = [] if schema.is_current else _sql_to_head(database, schema)
     if role:
         with database.read() as connection:
             lines += _lines(_granting(connection, database.border, role, new_tables))
@@ -258,15 +267,18 @@ def sql_of_additions(
     return [*lines, *_lines([index] if index else [])]
 
 
-def _statements(database: Database) -> list[str]:
-    return [
-        f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-        *statements(database.border),
-        _sql_of_intake(database.border, database.dialect.now),
-        # Last: a script that stops half-way must not say that it was done.
-        f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
-        f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
-    ]
+def _sql_to_head(database: Database, schema: Schema) -> list[str]:
+    if schema.version is not None:
+        with database.read() as connection:
+            return _migrate(connection, from_version=schema.version).splitlines()
+    # The version last: a script that stops half-way must not claim that it is done.
+    return _lines(
+        [
+            *statements(database.border),
+            _sql_of_intake(database.border, database.dialect.now),
+            *_VERSION_STATEMENTS,
+        ]
+    )
 
 
 def _lines(lines: Iterable[str]) -> list[str]:
@@ -353,8 +365,15 @@ _DOCUMENTS = """CREATE VIEW recours_documents AS
     FROM recours_attempts WHERE document_path IS NOT NULL"""
 
 
+_VERSION_STATEMENTS = (
+    f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+    f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
+    f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
+)
+
+
 def statements(border: Border) -> list[str]:
-    """The SQL for a database whose claims are these, but for the index on them; what is there already is left as it is."""
+    """The SQL that adds recours's columns and tables for these claims, except the index on claims; existing parts stay."""
     dialect = URL.create(border.dialect.driver).get_dialect()()
     tables = metadata.tables.values()
     indexes = [

@@ -11,8 +11,9 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import Right, grants, how_to_get_sql, missing_rights, needs_of, sentence
 from recours.database.tables import VERSION_TABLE
 
-# The revision in migrations/versions. A test holds it to what Alembic says.
-HEAD = "0001_own_tables"
+# The revisions in migrations/versions, the oldest first. A test holds them to what Alembic says.
+REVISIONS = ("0001_own_tables",)
+HEAD = REVISIONS[-1]
 
 _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
 
@@ -112,10 +113,9 @@ def require_claims(database: Database, schema: Schema) -> None:
 
 
 def require_version(database: Database, schema: Schema) -> None:
-    """See that no other version of recours made the schema: nothing is upgraded yet. Raises SchemaError."""
-    if schema.version not in (None, HEAD):
+    """Check that this version of recours knows the schema. Raises SchemaError."""
+    if schema.version not in (None, *REVISIONS):
         raise SchemaError(
             f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours, and "
-            f"this one knows only {HEAD}. Use that version; or back the database up, and run 'recours uninstall' and 'recours "
-            "init-db'."
+            f"this one knows only schemas up to {HEAD}. Install that version again, or restore a backup made before the upgrade."
         )
