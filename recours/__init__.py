@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from recours.core.position import Standing
     from recours.reporting.claim_status import ClaimStatus
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AccountResult",

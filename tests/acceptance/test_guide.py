@@ -324,7 +324,7 @@ def test_a_python_without_the_packages_hands_over(
     assert ended.status == 0
     assert "[1] Retry #5 for CLM with blanks (Chronopost)" in ended.messages
     assert sh(f"python3 {RETRY} --batch-size none", checkout, path).status == 2
-    assert sh(f"python3 {FETCH} --version", checkout, path).out == "recours 0.1.0\n"
+    assert sh(f"python3 {FETCH} --version", checkout, path).out == "recours 0.2.0\n"
 
 
 def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path) -> None:
