@@ -115,9 +115,7 @@ class Service:
     def run_hourly(
         self, hours: int, *, both: bool = False, only: Container[int] | None = None, **options: Any
     ) -> list[Report]:
-        """Run every hour from the next hour on. `both`: with the fetch worker every 30 minutes; `only`: in these
-        hours.
-        """
+        """Run at each full hour. `both`: with the fetch worker every 30 minutes; `only`: in these hours."""
         reports = []
         start = self.clock.now().replace(minute=0, second=0, microsecond=0)
         for half in range(2, 2 * hours + 2):

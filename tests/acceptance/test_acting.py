@@ -61,9 +61,7 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
 
 @pytest.fixture
 def mixed(service: Service) -> Service:
-    """1 given up, 2 with its POD, 3 waiting, 4 given up and paid, 5 given up and leased, 6 new, 7 `manual`, 8 given
-    up.
-    """
+    """1 given up, 2 with a POD, 3 waiting, 4 given up and paid, 5 given up and leased, 6 new, 7 `manual`, 8 given up."""
     for number in (1, 2, 4, 5, 8):
         service.count = number - 1
         service.add(*((Scenario.DELIVERED,) if number == 2 else FOREVER))

@@ -34,9 +34,7 @@ def turns(service: Service) -> None:
 
 @pytest.fixture
 def years(service: Service) -> Service:
-    """1 has its POD since February, 2 was given up then, 3 has its POD since March, 4 is leased, 5 waits since
-    February.
-    """
+    """1 has its POD since February, 2 was given up then, 3 has its POD since March, 4 is leased, 5 waits since then."""
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*(Scenario.POD_LATE,) * 40, client_id=1)

@@ -1,4 +1,4 @@
-"""What the appraisal of a PDF costs: all CPU, that of the process that reads PDFs included."""
+"""The cost of appraising a PDF: all CPU time, including that of the PDF process."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ for line in sys.stdin:
 
 
 def rows() -> Iterator[Row]:
-    """Milliseconds for each document, and those that the first one of a run takes beside that."""
+    """Milliseconds per document, and the additional time for the first document of a run."""
     lines = _corpus()
     turns = [_milliseconds(lines) for _ in range(_TURNS)]
     each, more = (statistics.median(column) for column in zip(*turns, strict=True))
@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
 
 
 def _corpus() -> list[str]:
-    """The PDFs of the first corpus, a line of JSON for each."""
+    """The PDFs of the first corpus, one line of JSON each."""
     pdfs = [document for document in first.documents() if document.media_type == "application/pdf"]
     return [
         json.dumps((base64.b64encode(pdf.content).decode(), pdf.carrier, pdf.number, pdf.kind))

@@ -1,6 +1,6 @@
-"""`make bench`: how fast it is, as ratios within one run where that can be, since machines differ and are never quiet.
+"""`make bench`: speed, as ratios within one run where possible, because machines differ and are never idle.
 
-The exit status is 1 if a bound is not kept.
+The exit status is 1 if a bound is exceeded.
 """
 
 import base64
@@ -55,7 +55,7 @@ CLAIMS = 300
 
 
 def throughput() -> Iterator[Row]:
-    """Whole runs, against the time that the calls alone need: delivered claims, and a usual run over claims in transit."""
+    """Whole runs against the minimum time of their calls: delivered claims, and a typical run with claims in transit."""
     for at_once, bound in ((8, 1.15), (4, 1.3)):
         ideal = CLAIMS * CALLS_A_CLAIM * LATENCY_S / at_once
         options = ("--batch-size", str(CLAIMS), "--concurrency", str(at_once))
@@ -66,7 +66,7 @@ def throughput() -> Iterator[Row]:
 
 
 def _seconds_of_run(scenario: Scenario, claims: int, latency_s: float, at_once: int, *options: str) -> float:
-    """As the run reports it: Python's start is not its own."""
+    """The seconds in the run's report, without the start of Python."""
     folder = new_folder()
     new_database(folder, claims)
     with carrier(claims, latency_s, scenario) as (address, _):
@@ -87,7 +87,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 @contextmanager
 def sandbox_process() -> Iterator[str]:
-    """The simulated carriers in a process of their own, so that their work is not counted as ours; its address."""
+    """The simulated carriers in a separate process, so that their work is not counted as ours; yields its address."""
     command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -99,9 +99,10 @@ def sandbox_process() -> Iterator[str]:
 
 
 def cpu_a_call() -> Iterator[Row]:
-    """CPU of ours for a call: quota, request, HTTP, parsing; the median of fetches, and of carriers.
+    """Our CPU time per call: quota, request, HTTP, parsing; the median over fetches and carriers.
 
-    Beside it what a whole run spends for each of its calls: taking, deciding, recording and keeping the document too.
+    In addition, the time of a whole run per call, which includes leasing, deciding, recording and storing the
+    document.
     """
     calls, runs = [], []
     with tempfile.TemporaryDirectory() as name, sandbox_process() as address:
@@ -125,7 +126,7 @@ def cpu_a_call() -> Iterator[Row]:
 
 
 def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
-    """Milliseconds a call, the median of a hundred fetches."""
+    """Milliseconds per call, the median of a hundred fetches."""
     queue = make_queue(app.settings, app.database, SystemClock(), lambda: 0.0)
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
@@ -137,7 +138,7 @@ def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
 
 
 def _cpu_of_run(app: App) -> float:
-    """Milliseconds of the whole process for each call of a run over a hundred claims."""
+    """Milliseconds of the whole process per call in a run over a hundred claims."""
     worker = make_worker(PODRetryScheduler, app, Options(batch_size=CLAIMS_A_CARRIER))
     begun = time.process_time()
     report = worker.run()
@@ -154,16 +155,16 @@ MEGABYTE = 1_000_000
 
 
 class LargeDocument(SimulatedSession):
-    """The simulated carrier, whose document answer is one of a megabyte; `has_grown`: it has one with base64 text."""
+    """A simulated carrier with a document answer of one megabyte; `has_grown`: whether the answer had base64 text."""
 
     def __init__(self, carrier: str, scenario: Scenario) -> None:
-        """Nothing was asked yet."""
+        """Start without a call."""
         super().__init__(carrier, scenario)
         self.has_grown = False
         self._answers: dict[tuple[str, bytes | None], Response] = {}
 
     def call(self, what: Capability, request: Request) -> Response:
-        """Its answer, the longest base64 text in it blown up; made once, so that reading alone is measured."""
+        """Its answer with the longest base64 text enlarged; built once, so that only reading is measured."""
         asked = request.path, request.body
         if asked not in self._answers:
             answer = super().call(what, request)
@@ -178,13 +179,13 @@ _LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3
 
 
 def parse_of_a_megabyte() -> Iterator[Row]:
-    """A fetch that reads a document answer of 1 MB, all its parsing included, nothing sent."""
+    """A fetch that reads a document answer of 1 MB with all its parsing; nothing is sent."""
     fetches = {}
     for key, spec in CATALOG.specs.items():
         line, client = LargeDocument(key, Scenario.DELIVERED), client_of(key)
         outcome = client.fetch(spec.sample_number, None, line)
         if not (isinstance(outcome, Retrieved) and line.has_grown):
-            continue  # no document, or raw bytes that need no parsing
+            continue  # no document, or raw bytes without parsing
         fetches[key] = partial(client.fetch, spec.sample_number, None, line)
     slowest = max(least_in_turns(fetches, 21).values())
     yield Row("parse of a 1 MB document answer, ms, the slowest", 1000 * slowest, 15.0)
@@ -212,7 +213,7 @@ print(spent, peak)
 
 
 def mails() -> Iterator[Row]:
-    """Rendering and sending a mail to each of a thousand clients, and of ten thousand: CPU of ours, and the most memory."""
+    """Rendering and sending an email to each of a thousand and ten thousand clients: our CPU time and peak memory."""
     peaks: dict[int, float] = {}
     for count in (1_000, 10_000):
         with tempfile.TemporaryDirectory() as name, MailSandbox(Path(name, "mails")) as post:

@@ -1,18 +1,19 @@
-"""`make bench-yield`: how many proofs the workers obtain before the deadlines, out of those that can be had.
+"""`make bench-yield`: how many of the obtainable proofs the workers obtain before the deadlines.
 
-The workers run over made-up populations of four weeks (`population`), in five regimes and with several seeds. Two references
-have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each proof appears.
-What lies between the two, summed over the seeds, is the gap; the figure is the part of it that the workers close.
-These runs have a database, carriers and a clock in memory. Of one seed of each regime, three weeks are then run with real
-processes, SQLite, HTTP and the simulated carriers, one call at a time: the calls and proofs of each claim must be the same.
+The workers run over generated populations of four weeks (`population`), in five regimes and with several seeds. Two
+references have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each
+proof appears. The difference between the two, summed over the seeds, is the gap; the result is the part of the gap
+that the workers close. These runs have a database, carriers and a clock in memory. For one seed of each regime, three
+weeks are repeated with real processes, SQLite, HTTP and the simulated carriers, one call at a time: the calls and
+proofs of each claim must be identical.
 
-Three more questions are asked of worlds of their own, and each answer has a bound:
-- archive: claims filed weeks after the delivery, whose proofs are fetched from an archive when they are first asked for;
-- evenings: a carrier that fails from 18 to 20 h, where last attempts may fall due;
-- first calls: how long new claims wait for theirs where calls are scarce, and what it costs that they do not wait longer.
+Three more questions have their own worlds, each with a bound:
+- archive: claims filed weeks after the delivery, whose proofs are retrieved from an archive at the first request;
+- evenings: a carrier that fails from 18 to 20 h, when last attempts may be due;
+- first calls: how long new claims wait for their first call if calls are scarce, and the cost of limiting this wait.
 
-Prints tables and writes the figures to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or cannot be
-shown as this version has no such setting.
+Prints tables and writes the results to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or
+cannot be measured because this version lacks the setting.
 """
 
 import argparse
@@ -52,13 +53,13 @@ from tests.benchmarks.runs_in_processes import RunsInProcesses
 SEEDS = 3
 FIGURES = Path(__file__).with_name("yield.json")
 _DAYS_IN_PROCESSES = 21
-_LEAST_SHARE = 0.8  # of what a client's share is under the oracle
-_MOST_CALLS_A_POD = 3.5  # in the scarce regime, with everything on
+_LEAST_SHARE = 0.8  # relative to a client's share under the oracle
+_MOST_CALLS_A_POD = 3.5  # in the scarce regime, with all options
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How the workers are set. `least`: the part of the gap that they must close, by regime."""
+    """A configuration of the workers. `least`: the minimum part of the gap to close, by regime."""
 
     name: str
     settings: Mapping[str, str]
@@ -85,15 +86,15 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Yield:
-    """What one way of working made of one population. Only claims with a deadline count, but for calls."""
+    """The result of one strategy on one population. Only claims with a deadline count, except for calls."""
 
     in_time: int
-    amount: float  # euros, of the claims that are counted in `in_time`
+    amount: float  # euros of the claims counted in `in_time`
     by_client: Counter[int]
     calls: int
     wasted: int
-    fetched: int  # all proofs, also late ones and those of claims without a deadline
-    unasked: int  # claims whose carrier was never asked
+    fetched: int  # all proofs, including late ones and those of claims without a deadline
+    unasked: int  # claims without any call
 
 
 def measured(population: Population, harvest: Harvest) -> Yield:
@@ -110,13 +111,13 @@ def measured(population: Population, harvest: Harvest) -> Yield:
 
 
 def unasked(cases: Iterable[Case], harvest: Harvest) -> list[Case]:
-    """The claims that could have been asked about and were not."""
+    """The claims that could have been called for and were not."""
     return [case for case in cases if case.can_be_asked and case.id not in harvest.asked]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One seed of a regime: both references, and each variant by its name."""
+    """One seed of a regime: both references, and each variant by name."""
 
     regime: str
     guide: Yield
@@ -125,7 +126,7 @@ class Comparison:
 
 
 def compare(regime: Regime, seed: int, variants: Sequence[Variant]) -> Comparison:
-    """Let everybody work on the same population."""
+    """Run all strategies on the same population."""
     population = populate(regime, seed)
     ways: dict[str, Callable[[], Harvest]] = {
         variant.name: RunsInMemory(population, settings_of(variant.settings)).run for variant in variants
@@ -154,7 +155,7 @@ class Summary:
     wasted: float  # the part of the calls
     amount: float  # of what the oracle secured, in euros
     unasked: int
-    least_share: float  # of a client, against its share under the oracle
+    least_share: float  # of a client, relative to its share under the oracle
 
 
 def summarise(of_seeds: Sequence[Comparison], name: str) -> Summary:
@@ -187,7 +188,7 @@ def _least_share(found: Iterable[Yield], oracles: Iterable[Yield]) -> float:
 
 
 def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
-    """The bounds that are missed, in words."""
+    """The missed bounds as sentences."""
     least = variant.least.get(regime)
     found = []
     if least is not None and summary.closed < least:
@@ -207,9 +208,9 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
 
 
 def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) -> list[str]:
-    """The claims of the first seed that fare otherwise with real processes than in memory, by their references.
+    """References of the first seed's claims whose result differs between real processes and memory.
 
-    One call at a time: else who answers first decides which claims get the last calls of a day.
+    One call at a time: otherwise the order of answers decides which claims get the last calls of a day.
     """
     population = replace(populate(regime, 0), ends=START + timedelta(days=days))
     in_memory = RunsInMemory(population, settings_of(variant.settings)).run()
@@ -227,7 +228,7 @@ def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a world shows of one way of working. `figures`: what was measured; `text`: the same and the bound, in words."""
+    """A strategy's result in a world. `figures`: the measurements; `text`: the same and the bound, as a sentence."""
 
     name: str
     is_met: bool
@@ -236,7 +237,7 @@ class Answer:
 
 
 def archive(seed: int) -> dict[str, tuple[int, int]]:
-    """Proofs in time by each variant, and by the guide's table."""
+    """Proofs in time for each variant and for the guide's table."""
     compared = compare(ARCHIVE, seed, VARIANTS)
     return {name: (found.in_time, compared.guide.in_time) for name, found in compared.variants.items()}
 
@@ -250,13 +251,13 @@ def judge_archive(of_seeds: Sequence[Mapping[str, tuple[int, int]]]) -> list[Ans
     return answers
 
 
-# As the manual recommends, and so that each last attempt falls due when the carrier begins to fail.
+# As the manual recommends; each last attempt is due when the carrier begins to fail.
 _EVENING_HOURS = ("24", "30")
 _LEAST_IN_EVENINGS = 0.95
 
 
 def evenings(seed: int) -> dict[str, tuple[int, int]]:
-    """Proofs in time by last attempts so many hours before the deadline, with failing evenings and with none."""
+    """Proofs in time with last attempts this many hours before the deadline, with and without failing evenings."""
     whole = replace(populate(_named("medium"), seed), outages=())
     failing = whole.failing_each_evening(next(iter(QUOTAS)))
     found = {}
@@ -285,7 +286,7 @@ _LEAST_WITH_CAP = 0.97
 
 @dataclass(frozen=True)
 class FirstCalls:
-    """How long new claims waited for their first call, in hours, and the proofs in time with the cap and without."""
+    """The wait of new claims for their first call, in hours, and the proofs in time with and without the cap."""
 
     waited: Sequence[float]
     in_time: int
@@ -293,7 +294,7 @@ class FirstCalls:
 
 
 def first_calls(seed: int) -> dict[str, FirstCalls]:
-    """Where claims need more calls than there are, set as the manual says for that; and where many have failed before."""
+    """Two worlds: scarce calls with the settings that the manual recommends, and many previously failed claims."""
     found = {}
     for regime, variant in ((_named("scarce"), VARIANTS[-1]), (MANY_FAILED, VARIANTS[0])):
         population, settings = populate(regime, seed), settings_of(variant.settings)
@@ -367,7 +368,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the figures; 1 if a bound is missed."""
+    """Print the results; 1 if a bound is missed."""
     asked, begun = _parsed(arguments), time.monotonic()
     is_all = not (asked.regime or asked.world)
     regimes = [one for one in REGIMES if is_all or one.name in (asked.regime or ())]
@@ -405,7 +406,7 @@ def _compare_all(
     variants: Sequence[Variant],
     missed: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Print and return the figures by regime and variant; add to the bounds that are missed."""
+    """Print and return the results by regime and variant; add missed bounds."""
     pairs = list(product(regimes, range(seeds)))
     done = pool.map(compare, *zip(*pairs, strict=True), [variants] * len(pairs))
     print(_HEAD)
@@ -423,7 +424,7 @@ def _compare_all(
 def _ask_worlds(
     pool: ProcessPoolExecutor, worlds: Sequence[str], seeds: int, missed: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Print and return the answers of these worlds; add to the bounds that are missed."""
+    """Print and return the results of these worlds; add missed bounds."""
     done = {name: [pool.submit(WORLDS[name][0], seed) for seed in range(seeds)] for name in worlds}
     figures: dict[str, dict[str, Any]] = {}
     for name, of_seeds in done.items():

@@ -1,4 +1,4 @@
-"""What recours costs beside the service, among ever more claims: the service's own writing, an idle run, the adoption."""
+"""The cost of recours for the service as claims grow: the service's writes, an idle run, the adoption."""
 
 import sqlite3
 import sys
@@ -35,11 +35,11 @@ from tests.benchmarks.rows import Row, least_in_turns
 from tests.long_form import IS_LONG
 
 MANY = 1_000_000 if IS_LONG else 100_000  # claims
-# That the service writes in a transaction: a server's processor time is known in hundredths of a second.
+# Rows per transaction of the service: a server's CPU time has a resolution of hundredths of a second.
 _AT_ONCE = 50_000
-# Of a hundred claims one is open.
+# One of a hundred claims is open.
 _STAGES = ("waiting", *["given_up"] * 30, *["success"] * 69)
-# Of the columns that recours may add, those that no service has of its own.
+# Of the columns that recours may add, those that no service has on its own.
 _GUIDES = ("pod_retry_count", "pod_last_retry_at")
 _SERVICE_BOUNDS = {"SQLite": 1.25, "PostgreSQL": 1.15}
 _IDLE_BOUNDS_MS = {"SQLite": 150.0, "PostgreSQL": 200.0}
@@ -48,7 +48,7 @@ Execute = Callable[[str, Sequence[tuple[Any, ...]]], None]
 
 
 def kept(claims: int) -> Iterator[KeptClaim]:
-    """A service's claims of a thousand days: one of a hundred waits for its next turn, others were given up meanwhile."""
+    """A service's claims of a thousand days: one of a hundred waits for its next retry, others were given up."""
     later = (NOW + timedelta(days=1)).strftime(STAMP)
     for n in range(claims):
         stage = _STAGES[n % len(_STAGES)]
@@ -61,11 +61,11 @@ def kept(claims: int) -> Iterator[KeptClaim]:
 
 
 def service() -> Iterator[Row]:
-    """The service's inserts and changes of a number, in turns with its table as it is without recours.
+    """The service's inserts and updates of a number, alternating with a table without recours.
 
-    Without recours there is neither our index nor the guide's two columns; the other POD columns are the service's own, and
-    all that it inserts is pending, so that each row is in our index. The processor's time counts, a server's too: a machine
-    that does something else meanwhile changes it little.
+    Without recours there is neither our index nor the guide's two columns; the service has the other POD columns. All
+    inserted claims are pending, so each row is in our index. CPU time counts, including the server's, because other
+    load hardly affects it.
     """
     with kinds() as new:
         for kind, new_url in new.items():
@@ -105,7 +105,7 @@ def _writing(url: URL) -> dict[str, Callable[[], None]]:
 
 
 def _transactions(url: URL) -> Execute:
-    """What runs a statement with many rows of parameters in a transaction, as the service's own driver does."""
+    """A function that runs a statement with many parameter rows in a transaction, like the service's own driver."""
     if url.get_backend_name() == "sqlite":
         file = sqlite3.connect(str(url.database))
 
@@ -127,9 +127,9 @@ def _transactions(url: URL) -> Execute:
 
 
 def idle() -> Iterator[Row]:
-    """A whole run with a sweep of 50,000 claims, above the same run on a database without a claim.
+    """A whole run with a sweep of 50,000 claims, compared with a run on a database without claims.
 
-    The processor's time counts, the server's too.
+    CPU time counts, including the server's.
     """
     sizes = (100_000, MANY) if MANY > 100_000 else (MANY,)
     with kinds(durable=True) as new:
@@ -160,7 +160,7 @@ def _repaired(url: URL) -> float:
 
 
 def adoption() -> Iterator[Row]:
-    """The first run on a database whose failures' retries other software has used up."""
+    """The first run on a database whose failed claims have all retries used by other software."""
     with kinds(durable=True) as new:
         for kind, new_url in new.items():
             url = new_url()

@@ -1,6 +1,6 @@
-"""`make bench BASE=<commit>`: this version against that one, in turns within one run, since machines are never quiet.
+"""`make bench BASE=<commit>`: this version against another, alternating within one run.
 
-Of both the real scripts run as processes, each on its own code, its own schema and the same simulated carrier.
+Both run their real scripts as processes, with their own code and schema and the same simulated carrier.
 """
 
 import json
@@ -29,7 +29,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Load:
-    """Claims of Chronopost that are due, with two calls each, of which eight are under way at once in each worker."""
+    """Due Chronopost claims with two calls each; each worker makes eight calls at once."""
 
     claims: int
     latency_s: float
@@ -37,7 +37,7 @@ class Load:
     on_postgresql: bool = False
 
 
-# The least that this version is to do, against the other one.
+# The minimum speed of this version, relative to the other.
 LOADS = {
     "50 ms a call": (Load(300, 0.05), 1.3),
     "200 ms a call": (Load(120, 0.2), 1.0),
@@ -49,7 +49,7 @@ LOADS = {
 
 @dataclass
 class Version:
-    """A checkout, and for each of its runs over a load the seconds, and those of the processor with the start of Python."""
+    """A checkout, and for each run over a load its seconds and its CPU seconds including the start of Python."""
 
     root: Path
     folder: Path
@@ -100,7 +100,7 @@ class Version:
     def _start(self, settings: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
         usual = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root), "RECOURS_HOME": str(self.folder)}
         command = [sys.executable, *arguments]
-        # Into a file: nobody reads what several processes write, and a full pipe would stop them.
+        # Into a file: nobody reads the output of several processes, and a full pipe would block them.
         with (self.folder / "errors").open("ab") as errors:
             return subprocess.Popen(
                 command, cwd=self.root, env=usual | settings, stdout=subprocess.PIPE, stderr=errors
@@ -115,7 +115,7 @@ class Version:
 
 
 def rows(commit: str) -> Iterator[Row]:
-    """Of each load the claims a second and the CPU of a claim, of both versions."""
+    """Claims per second and CPU time per claim, for each load and both versions."""
     with checkout(commit) as base_root, tempfile.TemporaryDirectory() as name, running() as server:
         base = Version(base_root, Path(name, "base"), server)
         here = Version(ROOT, Path(name, "here"), server)

@@ -1,6 +1,6 @@
-"""100,000 documents at one carrier: what the last ones take, against the first ones of another.
+"""100,000 documents of one carrier: the time for the last ones, against the first ones of another carrier.
 
-They are delivery records, which are not appraised: what is left is the store's own work, and the disk's.
+They are tracking records, which are not appraised: only the store and the disk are measured.
 """
 
 import os
@@ -19,12 +19,12 @@ from tests.benchmarks.rows import Row
 from tests.long_form import IS_LONG
 
 _COUNT = 1_000_000 if IS_LONG else 100_000
-_PORTION = 2_000  # documents that are timed
+_PORTION = 2_000  # timed documents
 _CONTENT = b"proof of delivery " * 1_000
 
 
 def rows() -> Iterator[Row]:
-    """Medians of the last documents and of the first ones of a new store, in turns: so the disk's moods hit both."""
+    """Medians of the last documents and of the first of a new store, alternating for equal disk load."""
     folder = new_folder()
     full, new = DocumentStore(folder / "full"), DocumentStore(folder / "new")
     with patch("os.fsync"):
@@ -47,7 +47,7 @@ def rows() -> Iterator[Row]:
 
 
 def _seconds(store: DocumentStore, n: int) -> float:
-    """What a run does for one claim."""
+    """The seconds of the steps that a run does for one claim."""
     label = Label("chronopost", n, f"CLM-{n:07d}", f"XY{n:09d}FR")
     content = b"%d " % n + _CONTENT
     retrieved = Retrieved.single(content, Delivery(signatory="DUPONT"), "tracking", kind=EvidenceKind.RECORD)

@@ -1,4 +1,4 @@
-"""What several benchmarks start from: a simulated carrier, a run, databases with claims."""
+"""Shared setup of benchmarks: a simulated carrier, a run, databases with claims."""
 
 import json
 import os
@@ -35,7 +35,7 @@ CALLS_A_CLAIM = 2
 
 
 def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[str, str]:
-    """What a scheduler's process is given; bytecode is compiled, as it is for a user."""
+    """The environment of a scheduler's process; bytecode is compiled, as for a user."""
     inherited = {
         name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
     }
@@ -51,7 +51,7 @@ def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[s
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds of a whole process."""
+    """The seconds of a whole process."""
     begun = time.perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return time.perf_counter() - begun
@@ -68,7 +68,7 @@ finally:
 """
 
 
-# The simulated carriers work in a process of their own, so that their work is not counted as ours.
+# The simulated carriers run in a separate process, so that their work is not counted as ours.
 _CARRIER = """
 import sys
 from datetime import UTC, datetime
@@ -86,7 +86,7 @@ with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
 def carrier(
     claims: int, latency_s: float, scenario: Scenario = Scenario.DELIVERED
 ) -> Iterator[tuple[str, Callable[[], list[float]]]]:
-    """A simulated carrier; its address, and what ends it and tells when it received each call (seconds)."""
+    """A simulated carrier: its address, and a function that ends it and returns the time of each call in seconds."""
     command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s), scenario]
     with subprocess.Popen(
         command,
@@ -112,7 +112,7 @@ def carrier(
 
 
 def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[float, dict[str, Any]]:
-    """A whole run over so many claims: its seconds, and its report."""
+    """A whole run over this many claims: its seconds and its report."""
     batch = ["--batch-size", str(claims), "--concurrency", str(threads), "--json"]
     begun = time.perf_counter()
     run = subprocess.run(
@@ -126,17 +126,17 @@ def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[floa
 
 
 def cpu_of_children() -> float:
-    """Seconds of the processor that processes spent that this one started and that have ended."""
+    """CPU seconds of the ended child processes of this process."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def cpu_of_all() -> float:
-    """Seconds of the processor that this process has spent, and all that it started: a server is among them. On Linux."""
+    """CPU seconds of this process and all its descendants, including a server. Linux only."""
     times: dict[int, float] = {}
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended; its parent has its times
+        with suppress(OSError):  # it has just ended; its times are in its parent
             facts = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             pid = int(path.parent.name)
             parents[pid], times[pid] = int(facts[1]), sum(map(int, facts[11:15]))
@@ -150,7 +150,7 @@ def cpu_of_all() -> float:
 
 @cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """Deleted when this program ends: ext4 is slow to make files for some five minutes after thousands were deleted."""
+    """Deleted at exit: ext4 creates files slowly for about five minutes after thousands were deleted."""
     return tempfile.TemporaryDirectory(prefix="recours-bench-")
 
 
@@ -165,7 +165,7 @@ _numbers = count(1)
 
 @contextmanager
 def kinds(*, durable: bool = False) -> Iterator[dict[str, Callable[[], URL]]]:
-    """What makes a new database of each kind. `durable`: the server waits for the disk."""
+    """Functions that create a new database of each kind. `durable`: the server waits for the disk."""
     with running(durable=durable) as server:
         yield {"SQLite": new_sqlite, "PostgreSQL": partial(new_postgres, server)}
 
@@ -190,7 +190,7 @@ def plain(url: URL) -> str:
 
 
 def insert(url: URL, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Add rows. On PostgreSQL with what autovacuum does by itself some time later."""
+    """Add rows. On PostgreSQL also do what autovacuum would do some time later."""
     names = ", ".join(columns)
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(url.database))) as file:
@@ -216,7 +216,7 @@ _FAILED = (
 
 
 def add_failed(url: URL, numbers: Iterable[str], carrier: str = "Chronopost") -> None:
-    """Claims as the service leaves them, due now."""
+    """Add claims as the service creates them, due now."""
     at = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
     rows = (
         (f"CLM-{n:07d}", number, carrier, at, at, "failed", "API timeout", "o", "lost", 10)
@@ -230,7 +230,7 @@ def numbers(claims: int) -> Iterator[str]:
 
 
 def new_database(folder: Path, claims: int) -> Path:
-    """A file `bench.db` with so many due claims."""
+    """A file `bench.db` with this many due claims."""
     path = folder / "bench.db"
     path.unlink(missing_ok=True)
     create_file(path)
@@ -256,9 +256,9 @@ _OWN = (
 
 @dataclass(frozen=True)
 class KeptClaim:
-    """A claim, and what recours keeps of it: nothing once it is done. Times are texts."""
+    """A claim with recours's row of it, which is absent for a finished claim. Times are texts."""
 
-    stage: str  # "success": it is done
+    stage: str  # "success": it is finished
     rank_at: str
     is_deadline: bool = False
     deadline: str | None = None
@@ -268,7 +268,7 @@ class KeptClaim:
     written_at: str = _FAILED_AT
 
     def service_row(self, n: int) -> tuple[Any, ...]:
-        """Of the n-th claim, the first being 0."""
+        """The service's row of the n-th claim, counted from 0."""
         return (
             f"CLM-{n:07d}", f"XY{n:09d}FR", _FAILED_AT, _FAILED_AT, self._status, self._retries, self.deadline, "o",
             "Chronopost", "lost", 10, "open", self.client,
@@ -294,7 +294,7 @@ class KeptClaim:
 
 
 def add_kept(url: URL, claims: Callable[[], Iterator[KeptClaim]]) -> URL:
-    """Claims into a database without any, which recours has taken in long ago; the same address."""
+    """Add claims that recours took in long ago to an empty database; returns the same address."""
     insert(url, "claims", _SERVICE, (claim.service_row(n) for n, claim in enumerate(claims())))
     own = (claim.own_row(n) for n, claim in enumerate(claims()))
     insert(url, "recours_claims", _OWN, filter(None, own))
@@ -303,7 +303,7 @@ def add_kept(url: URL, claims: Callable[[], Iterator[KeptClaim]]) -> URL:
 
 
 def execute(url: URL, *statements: str) -> None:
-    """Each in a transaction of its own."""
+    """Run each statement in its own transaction."""
     with closing(Database(url)) as database:
         for statement in statements:
             with database.long(), database.write() as connection:
@@ -311,12 +311,12 @@ def execute(url: URL, *statements: str) -> None:
 
 
 def add_large(url: URL, claims: int, stages: Sequence[str] = STAGES) -> URL:
-    """Claims as recours keeps them; the same address."""
+    """Add claims with recours's rows; returns the same address."""
     return add_kept(url, partial(_large, claims, stages))
 
 
 def _large(claims: int, stages: Sequence[str]) -> Iterator[KeptClaim]:
-    """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline. Or at these stages in turn."""
+    """Nine of ten finished, given up or waiting; one of ten due, half of them with a deadline. Or in these stages."""
     for n in range(claims):
         stage = stages[n % len(stages)]
         later = (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(STAMP)

@@ -1,6 +1,6 @@
-"""How fast a fleet is, and how soon it begins: `python -m tests.benchmarks.growth fleet defer`.
+"""The throughput and latency of a fleet: `python -m tests.benchmarks.growth fleet defer`.
 
-Everything is whole processes on a PostgreSQL that waits for the disk, with the real `recours worker`.
+Whole processes on a PostgreSQL that waits for the disk, with the real `recours worker`.
 """
 
 import os
@@ -43,7 +43,7 @@ COUNTS = (1, 2, 4)  # of workers
 
 
 def throughput() -> Iterator[Row]:
-    """Claims a second of one, two and four workers, from the first recorded attempt to the last; in turns."""
+    """Claims per second of one, two and four workers, from the first recorded attempt to the last; alternating."""
     rates: dict[int, list[float]] = {count: [] for count in COUNTS}
     with running(durable=True) as server:
         for turn in range(ROUNDS):
@@ -64,7 +64,7 @@ def _rate(server: Server, name: str, count: int) -> float:
             ends = time.monotonic() + 300
             while _succeeded(database) < CLAIMS:
                 assert time.monotonic() < ends, "the workers do not get on"
-                time.sleep(0.5)  # to look costs time that the processes need
+                time.sleep(0.5)  # polling takes time from the processes
         assert len(box.calls) == 2 * CLAIMS
         return (CLAIMS - 1) / _span(database)
 
@@ -95,7 +95,7 @@ def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[
         Sandbox() as box,
     ):
         complete(database)
-        # Outside of tests the simulated carrier has a password of its own.
+        # Outside of tests the simulated carrier has its own password.
         more = {"RECOURS_HOME": folder, **box.environment("chronopost")}
         given = environment(url.render_as_string(hide_password=False), box, Path(folder), **more)
         recours(given, "init-db", "--fleet")
@@ -106,7 +106,7 @@ def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[
 
 
 def latencies(given: dict[str, str], database: Database, box: Sandbox, count: int) -> list[float]:
-    """Seconds from `recours.defer_fetch` of a new claim to the carrier's receipt of the first call, of an idle worker."""
+    """Seconds from `recours.defer_fetch` of a new claim to the first call at the carrier, with an idle worker."""
     found = []
     with patch.dict(os.environ, given, clear=True):
         for n in range(count):

@@ -1,7 +1,7 @@
-"""`make bench-growth`: how the cost grows with threads, machines, claims, documents, and the size of the database.
+"""`make bench-growth`: how costs grow with threads, machines, claims, documents, and the size of the database.
 
-Figures with a bound are ratios within one run where they can be: machines differ and are never quiet. The exit status is 1 if
-a bound is not kept. RECOURS_LONG=1: up to the largest sizes.
+Bounded results are ratios within one run where possible, because machines differ and are never idle. The exit status
+is 1 if a bound is exceeded. RECOURS_LONG=1: up to the largest sizes.
 """
 
 import json
@@ -48,7 +48,7 @@ MANY = 1_000_000 if IS_LONG else 200_000  # claims
 
 
 def threads() -> Iterator[Row]:
-    """A process of 32 threads, its start and the first call alone included, at a latency of 100 ms."""
+    """A process of 32 threads, including its start and the first call alone, at a latency of 100 ms."""
     claims, count = 3_200, 32
     ideal_s = claims * CALLS_A_CLAIM * LATENCY_S / count
     ratio = statistics.median(_seconds_of_run(claims, count) / ideal_s for _ in range(ROUNDS))
@@ -74,7 +74,7 @@ _A_SECOND = 10  # calls that the carrier allows
 def one_waiter() -> Iterator[Row]:
     """96 threads of one process at ten calls a second. All transactions of the run are counted.
 
-    A call that is sent at the end of a window may be received in the next one: the most of a second is the database's.
+    A call sent at the end of a window may arrive in the next one: the maximum per second is the database's count.
     """
     claims = 600 if IS_LONG else 150
     with kinds(durable=True) as new:
@@ -100,7 +100,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
             load(folder, given, CATALOG), carrier_concurrency=threads
         )  # more than one run may have
         opened = open_database(settings)
-        transactions: list[object] = []  # each has a connection of its own
+        transactions: list[object] = []  # each has its own connection
         event.listen(opened.database.engine, "checkout", lambda *_: transactions.append(1))
         options = Options(batch_size=claims, concurrency=threads)
         report = make_worker(PODRetryScheduler, opened, options).run()
@@ -121,7 +121,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
 
 
 def sizes() -> Iterator[Row]:
-    """The due query among ever more claims."""
+    """The due query for growing numbers of claims."""
     with kinds() as new:
         for kind, new_url in new.items():
             largest = 10 * MANY if kind == "SQLite" else MANY
@@ -140,7 +140,7 @@ def sizes() -> Iterator[Row]:
 
 
 def status() -> Iterator[Row]:
-    """What `recours status` and the page read, among many claims and as many attempts against ten thousand of each."""
+    """The queries of `recours status` and the dashboard: many claims and attempts, against ten thousand of each."""
     with kinds() as new:
         for kind, new_url in new.items():
             few, many = (add_history(add_large(new_url(), count), count) for count in (10_000, MANY))
@@ -156,7 +156,7 @@ def status() -> Iterator[Row]:
 
 
 def search() -> Iterator[Row]:
-    """A page of the list of claims, however it is searched and sorted, among many claims: its time grows with them."""
+    """A page of the list of claims, for each search and order, among many claims: its time grows with them."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = new_url()
@@ -169,7 +169,7 @@ def search() -> Iterator[Row]:
 
 
 def memory() -> Iterator[Row]:
-    """The most memory of a run over thousands of claims, against that of one over 100."""
+    """Peak memory of a run over thousands of claims, against one over 100."""
     peaks = {}
     many = 10_000 if IS_LONG else 3_000
     for claims in (100, many):

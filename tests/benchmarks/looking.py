@@ -1,4 +1,4 @@
-"""What runs, `recours status` and the page pay for looking, among ever more claims and attempts: parts of `make bench-growth`."""
+"""The read cost of runs, `recours status` and the dashboard as claims grow: a part of `make bench-growth`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ _OUTCOMES = (
 
 
 def _attempts(count: int) -> Iterator[tuple[Any, ...]]:
-    """Attempts spread evenly over the last year, of all carriers and five turns."""
+    """Attempts spread evenly over the last year, of all carriers and five retries."""
     step, keys = timedelta(days=365) / count, sorted(CATALOG.specs)
     for n in range(count):
         outcome, kind = _OUTCOMES[n % 5]
@@ -51,7 +51,7 @@ def _attempts(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _runs(hours: int) -> Iterator[tuple[Any, ...]]:
-    """Runs of both workers, every hour until now."""
+    """Hourly runs of both workers until now."""
     for n in range(hours):
         at = NOW - timedelta(hours=hours - n)
         for worker in ("pod_retry_scheduler", "pod_fetch_worker"):
@@ -60,7 +60,7 @@ def _runs(hours: int) -> Iterator[tuple[Any, ...]]:
 
 
 def add_history(url: URL, count: int) -> URL:
-    """So many attempts, and runs, of a year; the same address."""
+    """Add this many attempts, and the runs of a year; returns the same address."""
     insert(url, "recours_attempts", _ATTEMPT, _attempts(count))
     insert(url, "recours_runs", _RUN, _runs(8760))
     return url
@@ -68,9 +68,9 @@ def add_history(url: URL, count: int) -> URL:
 
 @contextmanager
 def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """The due query, and all looking of a run beside the intake's, where 30 claims are to be taken.
+    """The due query, and all reads of a run except the intake's, for a batch of 30 claims.
 
-    The intake compares all open claims with the service's: the part *idle* has what it costs.
+    The intake compares all open claims with the service's: the part *idle* measures it.
     """
     with closing(Database(url)) as database:
         claims = ClaimRepository(database, CATALOG, "bench", "bench")
@@ -98,7 +98,7 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
 
 @contextmanager
 def status_of(url: URL) -> Iterator[Callable[[], object]]:
-    """What `recours status` and the page read."""
+    """The queries of `recours status` and the dashboard."""
     settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
     app = open_app(load(ROOT, settings, CATALOG))
     with closing(app.database):

@@ -1,7 +1,7 @@
-"""What a claim costs, by the parts of its way: lease, reserve, call, keep, record; and what begins and ends a run.
+"""The cost of a claim by its steps: lease, reserve, call, store, record; and of the start and end of a run.
 
-Counts are exact: SQL statements (not those that begin, end or set up a transaction), transactions that write, those that
-wait for the disk and files that do, bytes that this process writes. Figures of the processor are its own threads'.
+Counts are exact: SQL statements (except those that begin, end or set up a transaction), writing transactions, those
+that wait for the disk, files that do, and bytes written by this process. CPU times are those of its own threads.
 """
 
 import os
@@ -47,7 +47,7 @@ from tests.benchmarks.fixtures import (
 )
 from tests.benchmarks.rows import Row
 
-# What a claim waits for, outermost first: what one calls inside another counts for the inner one.
+# The steps of a claim, outermost first: work of a nested step counts for the inner one.
 _PARTS = {
     (Engine, "run"): "threads",
     (Leasing, "next"): "lease",
@@ -76,7 +76,7 @@ def _counts() -> Counts:
 
 @dataclass
 class Costs:
-    """What each part of one run did, in all threads."""
+    """The costs of each part of a run, over all threads."""
 
     statements: Counts = field(default_factory=_counts)
     writes: Counts = field(default_factory=_counts)
@@ -88,7 +88,7 @@ class Costs:
 
     @property
     def part(self) -> str:
-        """The one that this thread is in."""
+        """The part of this thread."""
         stack = self._stack()
         return str(stack[-1]) if stack else "begin and end"
 
@@ -105,7 +105,7 @@ class Costs:
         return stack
 
     def settle(self) -> None:
-        """Count what this thread spent since it was last counted for the part it is in."""
+        """Add this thread's costs since the last call to its current part."""
         self._stack()
         cpu_s, written = self._here.seen
         self.add(self.cpu_s, time.thread_time() - cpu_s)
@@ -124,14 +124,14 @@ class Costs:
 
 
 def _written() -> int:
-    """Bytes that this thread has written to files, in the cache or not. On Linux."""
+    """Bytes that this thread has written to files, cached or not. Linux only."""
     with open("/proc/thread-self/io", "rb", buffering=0) as file:  # noqa: PTH123 (a Path would cost more than the read)
         return int(file.read().split(b"wchar:")[1].split(None, 1)[0])
 
 
 @contextmanager
 def _watched(costs: Costs) -> Iterator[None]:
-    """Count what is done meanwhile."""
+    """Count the operations during the block."""
     with contextmanager(_all_patched)(costs):
         costs.settle()
         yield
@@ -170,7 +170,7 @@ def _as_part(function: Callable[..., Any], part: str, costs: Costs) -> Callable[
 
 
 def _counted(costs: Costs) -> Callable[..., Any]:
-    """A transaction that writes; on a server each waits for the disk."""
+    """A writing transaction; on a server each waits for the disk."""
     write = Database.write
 
     @contextmanager
@@ -185,7 +185,7 @@ def _counted(costs: Costs) -> Callable[..., Any]:
 
 
 def _costs(url: URL, count: int, at_once: int, address: str) -> tuple[Costs, float]:
-    """Of a run over so many claims of Chronopost; and the processor's milliseconds for one of them, child processes included."""
+    """The costs of a run over this many Chronopost claims, and CPU milliseconds per claim with child processes."""
     add_failed(url, numbers(count))
     folder, costs = new_folder(), Costs()
     database_url = url.render_as_string(hide_password=False)
@@ -212,7 +212,7 @@ def _costs(url: URL, count: int, at_once: int, address: str) -> tuple[Costs, flo
 
 
 def _server(url: URL) -> tuple[int, int]:
-    """Transactions committed, and bytes of the write-ahead log, so far; its statistics come a second late."""
+    """Committed transactions and bytes of the write-ahead log so far; the statistics are a second late."""
     time.sleep(1.5)
     with psycopg.connect(plain(url), autocommit=True) as connection:
         commits, written = connection.execute(_SERVER).fetchone() or (0, 0)

@@ -1,7 +1,7 @@
-"""Claims of a made-up service over four weeks, and what their carriers will answer when: the ground of `bench_yield`.
+"""Generated claims of a service over four weeks with their carriers' future answers, for `bench_yield`.
 
-Nothing here was measured at a real service, and no figure was chosen by what comes out. Of each seed the population is
-always the same, whatever is done with it.
+Nothing here was measured at a real service, and no number was chosen for its result. A seed always yields the same
+population.
 """
 
 import math
@@ -20,9 +20,9 @@ START = datetime(2026, 3, 2, tzinfo=ZONE).astimezone(
     UTC
 )  # a Monday; summer time begins within the four weeks
 ARRIVAL_DAYS = 28
-END = START + timedelta(days=61)  # every deadline is over
+END = START + timedelta(days=61)  # every deadline has passed
 
-# Calls a day, and how many of three claims are the carrier's: claims and calls are in proportion.
+# Calls a day, and how many of three claims are the carrier's: claims and calls are proportional.
 QUOTAS = {"chronopost": 100, "dhl_express": 50}
 _NAMES = {"chronopost": "Chronopost", "dhl_express": "DHL Express"}
 _SHARES = {"chronopost": 2, "dhl_express": 1}
@@ -30,10 +30,10 @@ _SHARES = {"chronopost": 2, "dhl_express": 1}
 
 @dataclass(frozen=True)
 class Regime:
-    """How many claims come on a working day (half as many at the weekend), and how many new ones there are at once.
+    """The number of claims on a working day (half as many on weekends), and of new claims at the start.
 
-    `is_of_old`: they are filed weeks after the delivery, and the carrier fetches their proofs from an archive when it is
-    first asked for them. `failed`: how many there are at once whose first fetch has failed already.
+    `is_of_old`: claims are filed weeks after the delivery, and the carrier retrieves their proofs from an archive at
+    the first request. `failed`: the number of claims at the start whose first fetch has already failed.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class Case:
-    """A claim, and what will become of its parcel. Datetimes are aware UTC."""
+    """A claim and the future of its parcel. Datetimes are aware UTC."""
 
     id: int
     carrier: str  # its key
@@ -76,10 +76,10 @@ class Case:
     deadline: date | None
     delivered_at: datetime | None  # None: never
     proof_at: datetime | None  # at the earliest; None: never
-    # What the carrier answers whenever it is asked: by its tracking, or if delivered in place of the document.
+    # The carrier's answer at any time: to tracking, or if delivered instead of the document.
     hopeless: ErrorKind | None = None
     has_failed: bool = False  # before the first run
-    archived: timedelta | None = None  # so long after the first call for it the proof is there
+    archived: timedelta | None = None  # the proof exists this long after its first call
 
     @property
     def reference(self) -> str:
@@ -91,7 +91,7 @@ class Case:
 
     @property
     def can_be_asked(self) -> bool:
-        """Tell whether its number has the carrier's form: else no call is made."""
+        """Whether its number is valid at the carrier; otherwise no call is made."""
         return self.hopeless is not ErrorKind.INVALID_TRACKING
 
     @property
@@ -100,13 +100,13 @@ class Case:
         return deadline_end(self.deadline, ZONE) if self.deadline else None
 
     def tracked(self, at: datetime) -> ErrorKind | None:
-        """What its tracking answers; None: delivered."""
+        """The result of tracking; None: delivered."""
         if self.delivered_at is None:
             return self.hopeless or ErrorKind.NOT_DELIVERED_YET
         return None if self.delivered_at <= at else ErrorKind.NOT_DELIVERED_YET
 
     def proved(self, at: datetime, first_asked: datetime) -> ErrorKind | None:
-        """What a call for its document answers, the first of which was made then; None: the document."""
+        """The result of a document call, if the first one was made then; None: the document."""
         if self.hopeless:
             return self.hopeless
         proof_at = self.proof_at if self.archived is None else first_asked + self.archived
@@ -116,7 +116,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Population:
-    """The claims in the order of their creation."""
+    """The claims in order of creation."""
 
     regime: Regime
     seed: int
@@ -128,7 +128,7 @@ class Population:
         return any(one.carrier == carrier and one.begins <= at < one.ends for one in self.outages)
 
     def failing_each_evening(self, carrier: str) -> "Population":
-        """The same, but that this carrier fails from 18 to 20 h, and no carrier at other times."""
+        """The same, except that this carrier fails from 18 to 20 h, and no carrier at other times."""
         days = [START + timedelta(days=day) for day in range((self.ends - START).days + 1)]
         evenings = [
             datetime.combine(day.astimezone(ZONE).date(), time(18), ZONE).astimezone(UTC) for day in days
@@ -185,8 +185,8 @@ def _outages(carrier: str, chance: Random) -> list[Outage]:
 
 # ---------------------------------------------------------------- one claim
 
-_CLIENTS = range(1, 9)  # the first has most claims, the eighth an eighth of that
-# What will never bring a proof, in percent of all claims.
+_CLIENTS = range(1, 9)  # the first has most claims, the eighth an eighth of them
+# Outcomes that never yield a proof, in percent of all claims.
 _HOPELESS = {
     ErrorKind.NOT_FOUND: 7,
     ErrorKind.POD_NEVER_AVAILABLE: 5,
@@ -194,9 +194,9 @@ _HOPELESS = {
     ErrorKind.RETURNED_TO_SENDER: 2,
     ErrorKind.INVALID_TRACKING: 2,
 }
-# Carriers that say so of a parcel that was sent without a signature; to others its proof is not there yet, for ever.
+# Carriers that report a parcel sent without a signature; at others its proof is never available.
 _SAYING_NEVER = frozenset({"chronopost"})
-# Days from its creation to its deadline, and the percentage of claims with so many; the others have none.
+# Days from creation to deadline, and the percentage of claims with this deadline; the others have none.
 _DEADLINES = {(2, 4): 7, (5, 9): 23, (10, 16): 34, (17, 30): 21}
 
 
@@ -229,7 +229,7 @@ def _case(serial: int, created_at: datetime, chance: Random) -> Case:
 
 
 def _of_old(case: Case, chance: Random) -> Case:
-    """The same claim, filed 15 to 40 days after the delivery; its proof comes hours or days after it was first asked for."""
+    """The same claim, filed 15 to 40 days after the delivery; its proof appears some time after the first request."""
     if case.hopeless not in (None, ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET):
         return case
     delivered_at = case.created_at - timedelta(days=chance.uniform(15, 40))
@@ -252,14 +252,14 @@ def _one_of(percentages: dict[_T, int], chance: Random) -> _T | None:
 
 
 def _delivered_at(created_at: datetime, chance: Random) -> datetime:
-    """Two of three parcels have arrived when their claim comes, the others do within days."""
+    """Two of three parcels have arrived when their claim is filed, the others arrive within days."""
     if chance.random() < 2 / 3:
         return created_at - timedelta(days=min(chance.expovariate(1 / 3), 10))
     return created_at + timedelta(days=min(chance.expovariate(1 / 4), 20))
 
 
 def _proof_delay(chance: Random) -> timedelta:
-    """From the delivery to its proof: most are there the same day, some are scanned days later."""
+    """From the delivery to its proof: most are available on the same day, some are scanned days later."""
     kind = chance.random()
     if kind < 0.65:
         return timedelta(hours=chance.uniform(0, 12))

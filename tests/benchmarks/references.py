@@ -1,6 +1,6 @@
-"""What `bench_yield` compares with: the guide's table in order of arrival, and an oracle that knows when each proof appears.
+"""The references of `bench_yield`: the guide's table in order of arrival, and an oracle that knows the future.
 
-Both are written down here once more, and share no rule with the product.
+Both are independent implementations that share no rule with the product.
 """
 
 from collections import Counter, defaultdict
@@ -17,16 +17,16 @@ HALF_HOUR = timedelta(minutes=30)
 
 @dataclass
 class Harvest:
-    """What came of a population."""
+    """The result for a population."""
 
     fetched: dict[int, datetime] = field(
         default_factory=dict
     )  # when each proof was obtained, by the claim's id
-    asked: dict[int, datetime] = field(default_factory=dict)  # when its carrier was first asked about each
+    asked: dict[int, datetime] = field(default_factory=dict)  # time of the first call for each
     calls_of: Counter[int] = field(default_factory=Counter)  # by the claim's id
 
     def note(self, claim_id: int, at: datetime, calls: int, *, proof: bool) -> None:
-        """An attempt at a claim."""
+        """Record an attempt at a claim."""
         self.calls_of[claim_id] += calls
         if calls:
             self.asked.setdefault(claim_id, at)
@@ -39,11 +39,11 @@ class Harvest:
 
     @property
     def wasted(self) -> int:
-        """Calls for claims of which no proof was obtained."""
+        """Calls for claims without a proof."""
         return sum(calls for claim_id, calls in self.calls_of.items() if claim_id not in self.fetched)
 
     def in_time(self, population: Population) -> list[Case]:
-        """The claims whose proof was there before the end of their deadline; those without a deadline are not counted."""
+        """The claims whose proof was obtained before their deadline; claims without a deadline are not counted."""
         return [
             case
             for case in population.cases
@@ -52,7 +52,7 @@ class Harvest:
 
 
 def run_times(population: Population) -> Iterator[tuple[datetime, bool]]:
-    """When runs begin: the fetch worker's every half hour, and whether the scheduler's follows it."""
+    """The start times of runs: the fetch worker's every half hour, and whether the scheduler's follows."""
     at = START
     while at <= population.ends:
         yield at, at.minute == 0
@@ -77,8 +77,8 @@ _PERSISTENT = frozenset(
 class Guide:
     """Both workers to the letter of the guide: four retries after 1, 6, 24 and 72 hours, in order of arrival.
 
-    As recours does, it does not ask again whether a parcel has arrived that has, spends no call on a number that
-    cannot be one, and leaves a claim to a later run while its carrier's calls of the day are used up.
+    Like recours, it does not track a delivered parcel again, makes no call for an invalid number, and defers a claim
+    while its carrier's daily quota is exhausted.
     """
 
     def __init__(self, population: Population) -> None:
@@ -135,7 +135,7 @@ class Guide:
         return self._used[case.carrier, day_of(at)] + calls <= QUOTAS[case.carrier]
 
     def _ask(self, case: Case, at: datetime) -> ErrorKind | None:
-        """What the carrier answers; None: the document."""
+        """The carrier's answer; None: the document."""
         if not case.can_be_asked:
             return ErrorKind.INVALID_TRACKING
         if case.id not in self._delivered:
@@ -148,7 +148,7 @@ class Guide:
         return kind
 
     def _call(self, case: Case, at: datetime) -> ErrorKind | None:
-        """Spend a call; an error of the carrier's own during an outage."""
+        """Make a call; the carrier's own error during an outage."""
         self._used[case.carrier, day_of(at)] += 1
         self._harvest.note(case.id, at, 1, proof=False)
         return ErrorKind.SERVER_ERROR if self._population.is_down(case.carrier, at) else None
@@ -156,15 +156,15 @@ class Guide:
 
 # ---------------------------------------------------------------- the oracle
 
-_Proof = tuple[date, int, datetime]  # the deadline, the claim, and when it can be had
+_Proof = tuple[date, int, datetime]  # the deadline, the claim, and when its proof is available
 
 
 def oracle(population: Population) -> Harvest:
-    """As many proofs before their deadlines as the quotas allow to anybody.
+    """The maximum number of proofs before their deadlines that the quotas allow.
 
-    It asks for a document once, when it is there, with a single call, and for none that would come too late or has no
-    deadline. Each day the nearest deadline goes first: where all jobs cost alike and can be done on any day of a stretch,
-    no other order does more of them (Glover, 1967).
+    It requests a document once, when available, with a single call, and none that would be late or has no deadline.
+    Each day the nearest deadline is first: if all jobs cost the same and can be done on any day of an interval, no
+    other order completes more of them (Glover, 1967).
     """
     harvest = Harvest()
     for carrier, quota in QUOTAS.items():

@@ -1,4 +1,4 @@
-"""What every benchmark prints: rows with a value and its bound, and how busy the machine was."""
+"""The output of every benchmark: rows with a value and its bound, and the load of the machine."""
 
 import os
 import platform
@@ -15,10 +15,10 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True)
 class Row:
-    """A value, at most or at least its bound; None: it has none."""
+    """A value with its maximum or minimum; None: no bound."""
 
     words: str
-    value: float | None  # None: it cannot be measured here
+    value: float | None  # None: not measurable here
     bound: float | None = None
     at_least: bool = False
 
@@ -40,7 +40,7 @@ Part = Callable[[], Iterator[Row]]
 
 
 def measure(parts: Mapping[str, Part], names: list[str]) -> int:
-    """Print the rows of these parts, or of all; the exit status: 1 if a bound is not kept."""
+    """Print the rows of these parts, or of all; the exit status: 1 if a bound is exceeded."""
     if unknown := [name for name in names if name not in parts]:
         print(f"No part {', '.join(unknown)}. There are: {', '.join(parts)}.")
         return 2
@@ -59,12 +59,12 @@ def measure(parts: Mapping[str, Part], names: list[str]) -> int:
 
 
 def conditions() -> str:
-    """How busy this machine is just now, and how long its disk takes."""
+    """The current load of this machine and the latency of its disk."""
     return f"load {os.getloadavg()[0]:.1f}, fsync {fsync_ms(Path(tempfile.gettempdir())):.1f} ms"
 
 
 def fsync_ms(folder: Path) -> float:
-    """What this disk needs to make 8 KB safe: the median of twenty."""
+    """Milliseconds to sync 8 KB to disk: the median of twenty."""
     taken = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(20):
@@ -79,7 +79,7 @@ def fsync_ms(folder: Path) -> float:
 def least_in_turns(
     works: Mapping[_Key, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[_Key, float]:
-    """Seconds of each: the least of some rounds in turns, since whatever else the machine does only adds to them."""
+    """Seconds of each: the minimum of alternating rounds, because other load can only add to them."""
     taken: dict[_Key, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
         for key, work in works.items():

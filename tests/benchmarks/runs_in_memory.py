@@ -1,4 +1,4 @@
-"""The real workers over a population, with a database, carriers and a clock in memory: for `bench_yield`."""
+"""The real workers over a population, with a database, carriers and a clock in memory, for `bench_yield`."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -50,13 +50,13 @@ def environment(box: Sandbox, changed: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_of(changed: Mapping[str, str]) -> Settings:
-    """The same, read as a run reads them."""
+    """The same settings, as a run reads them."""
     with TemporaryDirectory(prefix="recours-yield-") as folder:
         return load(Path(folder), environment(Sandbox(port=9), changed), CATALOG)
 
 
 def missing_settings(names: Mapping[str, str]) -> list[str]:
-    """Those that this version does not have: it does not mind what they say."""
+    """The settings that this version does not have and therefore ignores."""
     found = []
     for name in names:
         with suppress(SettingsError):
@@ -66,7 +66,7 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 
 
 class RunsInMemory:
-    """Runs as cron starts them, one call at a time: the same each time. Runs that would find nothing to do are left out."""
+    """Runs on cron's schedule, one call at a time and reproducible. Runs without work are left out."""
 
     def __init__(self, population: Population, settings: Settings) -> None:
         self._population = population
@@ -82,7 +82,7 @@ class RunsInMemory:
         self.harvest = Harvest()
 
     def run(self) -> Harvest:
-        """Over the database of this process, which holds nothing else meanwhile."""
+        """Run over the database of this process, which contains nothing else."""
         database = memory_database()
         database.empty()
         self._table = ServiceTable(database, self._catalog)
@@ -130,7 +130,7 @@ class RunsInMemory:
 
 @dataclass(eq=False)
 class Journal(RunJournal):
-    """When each worker began last; no record is kept of its runs."""
+    """The last start of each worker; its runs are not recorded."""
 
     begun: dict[str, datetime] = field(default_factory=dict)
 
@@ -143,14 +143,14 @@ class Journal(RunJournal):
         self.begun[worker] = at
 
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class NotedClaims(ClaimRepository):
-    """Claims whose attempts are harvested."""
+    """Claims whose attempts are collected."""
 
     harvest: Harvest
 
@@ -191,7 +191,7 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
 
 
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:
-    """A carrier's client that knows what becomes of each parcel."""
+    """A carrier's client that knows the future of each parcel."""
     by_number = {case.number: case for case in population.cases}
     first_asked: dict[str, datetime] = {}  # for the document
     shows_account = tracking_shows_account

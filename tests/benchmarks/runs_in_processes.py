@@ -1,7 +1,7 @@
-"""The same runs as real ones, for `bench_yield`: processes, an SQLite file, HTTP, the simulated carriers.
+"""The same runs with real processes, an SQLite file, HTTP and the simulated carriers, for `bench_yield`.
 
-Only time is made up: a process has the clock that it is given, and each run lasts no time. Runs that would find nothing
-to do are left out. As a module of the fork server (`run`) it is what such a process becomes.
+Only time is simulated: a process gets its clock, and each run takes no time. Runs without work are left out. As a
+module of the fork server (`run`) this is the code of such a process.
 """
 
 import os
@@ -34,7 +34,7 @@ _SCENARIOS = {
     ErrorKind.RETURNED_TO_SENDER: Scenario.RETURNED_TO_SENDER,
     ErrorKind.SERVER_ERROR: Scenario.SYSTEM_ERROR,
 }
-# Claims that a run would find: new ones; ready ones and those that are due, or that no run has assessed yet.
+# Claims that a run would find: new, ready and due ones, and those that no run has assessed yet.
 _NEW = "SELECT 1 FROM claims WHERE pod_fetch_status = 'pending' LIMIT 1"
 _DUE = """
     SELECT 1 FROM claims LEFT JOIN recours_claims ours ON ours.claim_id = claims.id
@@ -47,12 +47,12 @@ def run(job: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(job["environment"])
     clock = SimulatedClock(datetime.fromisoformat(job["at"]))
-    vars(recours.app)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
+    vars(recours.app)["SystemClock"] = lambda _offset: clock  # the name under which the run imports it
     return recours.cli.workers.main(job["worker"], job["arguments"])
 
 
 class Parcels(dict[str, Parcel]):
-    """What the simulated carriers know of each parcel when they are asked."""
+    """The simulated carriers' knowledge of each parcel at the time of a call."""
 
     def __init__(self, population: Population, clock: SimulatedClock) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Parcels(dict[str, Parcel]):
         return self._script(case, _SCENARIOS[kind], at)
 
     def _script(self, case: Case, scenario: Scenario, at: datetime) -> Parcel:
-        """The same object each time: with another one, a carrier forgets what it has told of the parcel."""
+        """The same object each time: with another one, a carrier would forget its earlier answers about the parcel."""
         if (case.number, scenario) not in self._scripts:
             since = (case.delivered_at or at) - at
             self._scripts[case.number, scenario] = Parcel((scenario,), delivered_after=since)
@@ -121,7 +121,7 @@ class RunsInProcesses:
                 self._start(PODRetryScheduler.name, service, forks)
 
     def _start(self, worker: str, service: Service, forks: Forks) -> None:
-        """One run, and its end; nothing else happens meanwhile."""
+        """One complete run; nothing else happens at the same time."""
         output = service.folder / "output"
         job = {
             "worker": worker,
@@ -154,7 +154,7 @@ class RunsInProcesses:
 
 
 def _harvest(service: Service) -> Harvest:
-    """What the record of attempts says. The service's ids are those of the population: it has no other claims."""
+    """The recorded attempts. The service's ids are those of the population, because it has no other claims."""
     harvest = Harvest()
     rows = service.sql("SELECT claim_id, started_at, calls, outcome FROM recours_attempts ORDER BY id")
     for claim_id, started_at, calls, outcome in rows:

@@ -1,4 +1,4 @@
-"""What a page of the list of claims costs, searched, filtered and sorted: a part of `make bench-growth`."""
+"""The cost of a page of the list of claims, searched, filtered and sorted: a part of `make bench-growth`."""
 
 import statistics
 import time
@@ -23,8 +23,8 @@ _DAYS = {
     "sqlite": "date('2026-06-01', '-' || (n * 7919 % 300) || ' days')",
     "postgresql": "date '2026-06-01' - CAST(n * 7919 % 300 AS integer)",
 }
-# As wide as the rows of a service: a kilobyte each. One in a hundred is of client 7. Of one in five, which recours has
-# fetched long ago, it has no row any more.
+# As wide as a service's rows: a kilobyte each. One in a hundred belongs to client 7. recours fetched
+# one in five long ago and has no row of it any more.
 _FILL = """
 {numbers} INSERT INTO claims (claim_reference, order_id, tracking_number, customer_name, description, client_id, carrier,
     dispute_type, amount_requested, response_deadline, created_at, pod_fetch_status)
@@ -88,7 +88,7 @@ def fill(url: URL, claims: int) -> None:
 
 
 def pages(url: URL, rounds: int = 3) -> dict[str, dict[str, float]]:
-    """Median seconds of a page with its count, and what this process computed meanwhile: on SQLite all of it."""
+    """Median seconds of a page with its count, and this process's CPU part: on SQLite all of it."""
     questions = {
         f"{name}, by {by}": (wanted, by, 0)
         for name, wanted in _SEARCHED.items()

@@ -1,4 +1,4 @@
-"""What a run costs that finds nothing to do among forty claims: of both workers, on both kinds of database."""
+"""The cost of a run that finds nothing to do among forty claims: both workers, both databases."""
 
 import platform
 import resource
@@ -18,11 +18,11 @@ CLAIMS = 40
 ROUNDS = 15
 SCRIPTS = [ROOT / "scripts" / f"{name}.py" for name in ("pod_fetch_worker", "pod_retry_scheduler")]
 _ORM = [sys.executable, "-c", "import sqlalchemy.orm"]
-# The driver of PostgreSQL, and its connection, have no bound.
+# PostgreSQL's driver and connection have no bound.
 _BOUNDS = {"SQLite": 1.15}
 _MEMORY_MB = {"SQLite": 50}
 
-# Prints the statements of a script, and the most memory that Linux counts (KB).
+# Prints the statements of a script, and its peak memory on Linux (KB).
 _WATCHED = """
 import runpy, sys
 from sqlalchemy import Engine, event
@@ -38,7 +38,7 @@ finally:
 
 
 def rows() -> Iterator[Row]:
-    """CPU against importing SQLAlchemy's ORM, in turns; statements; memory."""
+    """CPU time against importing SQLAlchemy's ORM, alternating; statements; memory."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = add_kept(new_url(), partial(kept, CLAIMS))
@@ -56,7 +56,7 @@ def rows() -> Iterator[Row]:
 
 
 def _ratio(script: Path, settings: Mapping[str, str]) -> float:
-    """The median of each, since whatever else the machine does is seldom fair to both."""
+    """The ratio of the medians, because other load rarely affects both equally."""
     run = [sys.executable, str(script)]
     _cpu_of(run, settings)  # takes the claims in, and compiles the bytecode
     pairs = [(_cpu_of(run, settings), _cpu_of(_ORM, settings)) for _ in range(ROUNDS)]

@@ -1,4 +1,4 @@
-"""The page in Chromium, over one database of claims of every kind that each test finds as it was."""
+"""The dashboard in Chromium, over one database with claims of every kind that is restored for each test."""
 
 import base64
 import sqlite3
@@ -35,9 +35,9 @@ WIDTHS = (390, 768, 1280)
 HEIGHT = 900
 SCHEMES = ("light", "dark")
 LANGUAGES = ("en", "fr")
-ELSEWHERE = "pods.example"  # a name that somebody else's server gives this machine
-NUMBER = "XY100009001FR"  # of a parcel that is under way
-CLIENT = 900  # ids from there on are clients' with accounts and without claims
+ELSEWHERE = "pods.example"  # a name that another server uses for this machine
+NUMBER = "XY100009001FR"  # of a parcel in transit
+CLIENT = 900  # ids of clients with accounts and without claims start here
 SEALING_KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 HOSTILE = "<script>window.seen=1</script><img src=x onerror='window.seen=1'>\"'"
 
@@ -53,7 +53,7 @@ def given_up(n: int, number: str) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """The page's service, and how its database was at the start."""
+    """The dashboard's service, and the initial state of the database."""
 
     service: Service
     kept: Path
@@ -66,7 +66,7 @@ class World:
             kept.backup(used)
 
     def post(self, path: str, **fields: str) -> None:
-        """Have something done before a test, as the page's forms do."""
+        """Do an action before a test, like the dashboard's forms."""
         content = urlencode({"back": "/static/icon.svg", **fields}).encode()
         headers = {"Origin": self.service.url}
         with urlopen(Sent(self.service.url + path, content, headers), timeout=60):
@@ -96,7 +96,7 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def _add_mails_and_accounts(service: Service) -> None:
-    """Mails and accounts of clients in every state that somebody may have to act on. The clients have no claims."""
+    """Emails and client accounts in every state that needs an action. The clients have no claims."""
     database, now = Database(make_url(f"sqlite:///{service.path}")), datetime.now(UTC)
     named = {CLIENT + n: f"boutique{n}@shop.example" for n in range(1, 5)}
     states = {
@@ -143,7 +143,7 @@ def _add_mails_and_accounts(service: Service) -> None:
 
 
 def _hostile_rows(folder: Path) -> list[dict[str, Any]]:
-    """Claims whose texts and documents hold scripts."""
+    """Claims whose texts and documents contain scripts."""
     svg = '<svg xmlns="http://www.w3.org/2000/svg" onload="top.seen=1"><script>top.seen=1</script></svg>'
     script = "<script>top.seen=1;document.getElementById('p').textContent='loud'</script>"
     away = f"http://{ELSEWHERE}/"
@@ -176,7 +176,7 @@ def world(_built: World) -> World:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Of one file: while Playwright is open, no other test of this process can run an event loop of its own."""
+    """One browser for one file: while Playwright is open, no other test of this process can run an event loop."""
     if not Path(CHROMIUM).exists():
         missing(f"Chromium is not installed ({CHROMIUM}): apt-get install chromium")
     with sync_playwright() as playwright:
@@ -188,7 +188,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visitors:
-    """Opens the page for people with screens of several kinds; whatever it asks of any server but its own is a failure."""
+    """Opens the dashboard on several screens; any request to another server is a failure."""
 
     browser: Browser
     world: World

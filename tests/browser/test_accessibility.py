@@ -1,4 +1,4 @@
-"""The page for people who read it with a screen reader, or drive it by keys: axe-core finds nothing serious, Tab reaches all."""
+"""The dashboard with a screen reader or the keyboard: axe-core finds nothing serious, and Tab reaches everything."""
 
 from collections.abc import Callable
 from itertools import product
@@ -33,7 +33,7 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Page], world: World, wid
     assert found == []
 
 
-# What stands behind each task, and the view that it is on.
+# The control of each task, and its view.
 _CONTROLS = {
     "/": ("#find",),
     "/claims": (
@@ -90,4 +90,4 @@ def test_a_dialog_opens_and_closes_by_keys(visit: Callable[..., Page], world: Wo
             assert dialog.evaluate("dialog => dialog.contains(document.activeElement)"), name
             page.keyboard.press("Escape")
             expect(dialog).to_be_hidden()
-            expect(page.locator(f"[data-opens={name}]")).to_be_focused()  # where one was before
+            expect(page.locator(f"[data-opens={name}]")).to_be_focused()  # at the previous position

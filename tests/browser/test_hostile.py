@@ -1,4 +1,4 @@
-"""What strangers try on the page, in a browser: scripts in what they wrote, other sites, guesses, and names that are not theirs."""
+"""Attacks on the dashboard in a browser: scripts in texts, other sites, guessed passwords, and foreign host names."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -48,8 +48,8 @@ def test_no_script_in_a_document_runs(visit: Callable[..., Page], world: World) 
     expect(shown.get_by_text("quiet")).to_be_visible()
     for trap in (shown.get_by_text("away"), shown.get_by_role("button", name="send")):
         trap.dispatch_event("click")
-    for part in ("", "&shown=1"):  # by itself too, at its own address
-        with suppress(Error):  # a download leads nowhere
+    for part in ("", "&shown=1"):  # even alone, at its own address
+        with suppress(Error):  # a download opens no page
             page.goto(f"{world.service.url}/document?claim=EVIL-1{part}")
         assert page.evaluate("window.seen") is None
         assert page.evaluate("document.getElementById('p')?.textContent") != "loud"
@@ -72,7 +72,7 @@ def test_a_drawing_with_scripts_is_no_document(visit: Callable[..., Page], world
 
 @pytest.fixture
 def stranger(world: World) -> Iterator[str]:
-    """The address of somebody else's site that frames the page, and has a form that pauses a carrier."""
+    """The address of a foreign site that frames the dashboard and has a form that pauses a carrier."""
     target = world.service.url
     content = f"""<!doctype html><title>a nice game</title><iframe src="{target}/"></iframe>
         <form method="post" action="{target}/carriers/pause"><input type="hidden" name="carrier" value="chronopost">
@@ -125,7 +125,7 @@ def test_a_form_of_another_site_does_nothing(context: BrowserContext, stranger: 
 
 
 def test_by_another_name_nothing_is_shown(context: BrowserContext, world: World) -> None:
-    """As a stranger's site would ask for it that had the browser take 127.0.0.1 for its own server."""
+    """As requested by a foreign site that had the browser take 127.0.0.1 for its own server."""
     page = context.new_page()
     answer = page.goto(f"http://{ELSEWHERE}:{world.service.port}/claims")
     assert answer

@@ -9,8 +9,8 @@ from playwright.sync_api import Page
 from tests.browser.conftest import HEIGHT, WIDTHS, World
 from tests.browser.views import VIEWS
 
-# What sticks out of the screen or out of its own box, beside what scrolls by itself, is cut short on purpose with the
-# whole of it in its title, or is meant for screen readers.
+# Elements that overflow the screen or their box, except those that scroll, are truncated on purpose with
+# the full text in their title, or are for screen readers.
 _CUT_OFF = """() => {
     const found = [], root = document.documentElement;
     if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} wide`);
@@ -43,7 +43,7 @@ def test_nothing_is_cut_off(visit: Callable[..., Page], world: World, width: int
     assert found == {}
 
 
-# Words of sentences that no French one has; what others wrote stands between quotation marks.
+# Words of English sentences that are not French; texts by others are between quotation marks.
 _ENGLISH = re.compile(
     r"\b(the|and|of|is|are|was|not|no|with|from|for|until|since|by|claims?|carriers?|numbers?|days?|hours?|"
     r"proofs?|calls?|mails?|accounts?|erase|choose|deadline|signed|waiting|retry|unknown)\b",
@@ -94,7 +94,7 @@ def test_a_document_is_shown_whole(visit: Callable[..., Page], world: World, wid
 
 
 def measured(page: Page) -> dict[str, bool]:
-    """Whether the document's first leaf fits the screen, and is drawn whole."""
+    """Whether the document's first page fits the screen and is drawn completely."""
     whole: dict[str, bool] = page.locator(".leaf").first.evaluate(
         """leaf => {
             const place = leaf.getBoundingClientRect(), shown = leaf.querySelector('img, iframe');

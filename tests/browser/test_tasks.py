@@ -1,4 +1,4 @@
-"""The operator's tasks in a browser: in how many clicks and seconds each is done, by mouse and keys alone."""
+"""The operator's tasks in a browser: the clicks and seconds for each, with the mouse and with keys alone."""
 
 import os
 import sqlite3
@@ -13,11 +13,11 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import CLIENT, HEIGHT, LANGUAGES, NUMBER, SCHEMES, WIDTHS, World
 
-# Colors change no click: one language is looked at light, the other dark.
+# Colors do not change clicks: one language is tested light, the other dark.
 _KINDS = [
     (width, language, scheme) for width in WIDTHS for language, scheme in zip(LANGUAGES, SCHEMES, strict=True)
 ]
-_SHORT = (390, "fr", "dark")  # the least room, and the longer texts
+_SHORT = (390, "fr", "dark")  # the smallest screen, and the longer texts
 _FULL = pytest.mark.full("every task at every width, in both languages; one of them stands for all")
 KINDS = [pytest.param(*kind, marks=() if kind == _SHORT else _FULL) for kind in _KINDS]
 every_kind = pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
@@ -28,7 +28,7 @@ RETRY = {"en": "Retry now", "fr": "Relancer"}
 
 @dataclass
 class Counted:
-    """Somebody who clicks and types. Typing is free; the key that sends a form counts as a click."""
+    """A user who clicks and types. Typing is free; the key that submits a form counts as a click."""
 
     page: Page
     clicks: int = 0
@@ -39,12 +39,12 @@ class Counted:
         self.clicks += 1
 
     def find(self, text: str) -> None:
-        """Type it into the search of the page's head."""
+        """Type it into the search field of the header."""
         self.page.locator("#find").focus()
         self.send(text)
 
     def send(self, text: str) -> None:
-        """Type over what is chosen, and press the key that sends it."""
+        """Replace the selected text, and press the key that submits it."""
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
@@ -56,13 +56,13 @@ class Counted:
 
 
 def _busy() -> float:
-    """How many processes want each processor: seconds are held to bounds that hold for a machine with nothing else to do."""
+    """How many processes compete for each processor: the bounds in seconds are for an idle machine."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[list[str]]:
-    """What each took; printed at the end."""
+    """The cost of each task; printed at the end."""
     lines: list[str] = []
     yield lines
     print("\n".join(["", "task                           width language scheme clicks seconds", *lines]))
@@ -104,7 +104,7 @@ def test_why_does_it_wait(
     world.post("/carriers/pause", carrier="chronopost", why="strike")
     one = somebody(width, language, scheme)
     one.find("CLM-2026-002")
-    why = {"en": "paused", "fr": "en pause"}  # not what the carrier last said of its parcel
+    why = {"en": "paused", "fr": "en pause"}  # not the carrier's last message about its parcel
     expect(one.page.locator(".claim-head > p").first).to_contain_text(why[language])
     assert one.clicks <= 2
 
@@ -156,7 +156,7 @@ def test_show_the_proof(somebody: Callable[..., Counted], width: int, language: 
     assert proof.evaluate("picture => picture.naturalWidth") > 100
     box = proof.bounding_box()
     assert box
-    assert box["y"] < HEIGHT  # its beginning is on the screen
+    assert box["y"] < HEIGHT  # its beginning is visible
     assert one.clicks <= 2
 
 
@@ -293,7 +293,7 @@ def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Pa
     page = visit(path="/carriers")
 
     def late(route: Route) -> None:
-        page.wait_for_timeout(500)  # milliseconds, of a slow line
+        page.wait_for_timeout(500)  # milliseconds, of a slow connection
         route.continue_()
 
     page.route("**/static/page.js", late)

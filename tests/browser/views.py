@@ -1,4 +1,4 @@
-"""Every view of the page, by name, over the claims of `conftest`."""
+"""Every view of the dashboard by name, with the claims of `conftest`."""
 
 VIEWS = {
     "overview": "/",

@@ -1,4 +1,4 @@
-"""What the fork server runs here: the real scheduler, in a process that dies at a chosen boundary."""
+"""The fork server's job: the real scheduler, in a process that is killed at a chosen boundary."""
 
 import json
 import os
@@ -32,14 +32,14 @@ from tests import compiled
 
 IMPORTED_FOR_SPEED = (psycopg, sqlalchemy.dialects.postgresql.psycopg)
 compiled.share_usual()
-# Where runs die all the time, the others would do little but wait for the intakes of these.
+# With constant kills, the others would do little but wait for the intakes of the killed runs.
 SHORT_LEASE = timedelta(seconds=5)
 
 
 class Boundaries:
-    """Counts the boundaries that a run reaches, for each kind of thread, and dies at one of them.
+    """Counts the boundaries that a run reaches, by kind of thread, and kills the process at one of them.
 
-    The threads of a run do not wait for each other, so only the order within one of them is always the same.
+    The threads of a run do not wait for each other, so the order is reproducible only within one thread.
     """
 
     def __init__(self, kill_at: list[Any] | None) -> None:
@@ -60,7 +60,7 @@ class Boundaries:
     def around(
         self, owner: Any, method: str, name: str, wanted: Callable[..., bool] = lambda *_: True
     ) -> None:
-        """Make two boundaries of a function: before and after it."""
+        """Add a boundary before and one after a function."""
         work = getattr(owner, method)
 
         def watched(*args: Any, **named: Any) -> Any:
@@ -75,7 +75,7 @@ class Boundaries:
 
 
 class _Torn:
-    """A document's file: a write is made in two halves, so that a run can die between them."""
+    """A document's file with writes in two halves, so that a run can be killed between them."""
 
     def __init__(self, file: Any, boundaries: Boundaries) -> None:
         self._file = file
@@ -103,7 +103,7 @@ class _Torn:
 
 
 def watch(boundaries: Boundaries, pods: str) -> None:
-    """Have every statement, transaction, call, log line and step of storing a document reach a boundary."""
+    """Add boundaries at every statement, transaction, call, log line and step of storing a document."""
     event.listen(Engine, "before_cursor_execute", lambda *args: boundaries.reach(f"before {_short(args[2])}"))
     event.listen(Engine, "after_cursor_execute", lambda *args: boundaries.reach(f"after {_short(args[2])}"))
     boundaries.around(DefaultDialect, "do_commit", "commit")
@@ -130,7 +130,7 @@ def _short(statement: str) -> str:
 
 
 class QuickClock:
-    """The real time, moved; who sleeps is woken early and believes to have slept longer."""
+    """The real time plus an offset; sleeping threads are woken early and see a later time."""
 
     def __init__(self, ahead: timedelta) -> None:
         self._ahead = ahead
@@ -148,7 +148,7 @@ class QuickClock:
 
 
 def run(job: dict[str, Any]) -> int:
-    """One run of a worker, of the scheduler if none is named: returns its exit status."""
+    """One run of a worker, by default the scheduler; returns its exit status."""
     os.environ.clear()
     os.environ.update(job["environment"], RECOURS_HOME=job["root"])
     clock: Any
@@ -157,11 +157,11 @@ def run(job: dict[str, Any]) -> int:
     else:
         clock = QuickClock(timedelta(seconds=job["ahead_s"]))
         vars(recours.database.intake)["_LEASE"] = SHORT_LEASE
-    vars(recours.app)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
+    vars(recours.app)["SystemClock"] = lambda _offset: clock  # the name under which the run imports it
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])
-        # Which answers share a transaction would depend on the machine's other work, and so would the places.
+        # Otherwise the machine's load would decide which answers share a transaction, and the places would vary.
         vars(recours.runs.engine)["_TOGETHER_S"] = 0.0
     status = recours.cli.workers.main(job.get("worker", "pod_retry_scheduler"), job["arguments"])
     if "names" in job:

@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""Fixtures of the tests in this folder."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _ON_LINUX = pytest.mark.skipif(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs are forked and killed, which only Linux lets us do in this way."""
+    """Runs are forked and killed, which works like this only on Linux."""
     for item in items:
         if "tests/chaos" in item.nodeid:
             item.add_marker(_ON_LINUX)
@@ -30,7 +30,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture(scope="session")
 def is_long() -> bool:
-    """RECOURS_LONG=1 was set."""
+    """Whether RECOURS_LONG=1 is set."""
     return IS_LONG
 
 

@@ -1,4 +1,4 @@
-"""Several runs at once, again and again, while something is done to them."""
+"""Concurrent runs, restarted continuously while they are disturbed."""
 
 import random
 import signal
@@ -15,23 +15,21 @@ from tests.postgres import Server
 if TYPE_CHECKING:
     from pathlib import Path
 
-# More would outlast a lease, and a claim could then rightly be taken from a run that is alive.
+# With more, a lease would expire and other runs could legitimately lease a live run's claim.
 _LONGEST_S = 240.0
 
 
 @dataclass
 class Crowd:
-    """So many runs at the same time, each replaced when it ends."""
+    """A number of concurrent runs, each replaced when it ends."""
 
     world: World
     arguments: tuple[str, ...]
     size: int = 4
-    workers: tuple[str, ...] = ("pod_retry_scheduler",)  # in turn
+    workers: tuple[str, ...] = ("pod_retry_scheduler",)  # in rotation
     statuses: Counter[int] = field(default_factory=Counter)
-    complaints: list[str] = field(default_factory=list)  # what runs printed that ended with 1
-    paid_twice: list[str] = field(
-        default_factory=list
-    )  # numbers whose document was asked for though it was stored
+    complaints: list[str] = field(default_factory=list)  # the output of runs that ended with 1
+    paid_twice: list[str] = field(default_factory=list)  # numbers whose stored document was requested again
 
     def __post_init__(self) -> None:
         self._count = 0
@@ -39,7 +37,7 @@ class Crowd:
         self._stored: Counter[str] = Counter()
 
     def work(self, at: datetime, disturb: Callable[["Crowd"], None]) -> None:
-        """Let them run from this moment on until `disturb` returns and those that still run have ended."""
+        """Start runs until `disturb` returns and the remaining ones have ended."""
         self.world.clock.run_from(at)
         began = time.monotonic()
         self.fill()
@@ -51,7 +49,7 @@ class Crowd:
         self._check_documents()
 
     def fill(self) -> None:
-        """Replace those that have ended."""
+        """Replace the runs that have ended."""
         self._gather()
         ahead = self.world.clock.ahead
         while len(self._running) < self.size and ahead is not None:
@@ -62,7 +60,7 @@ class Crowd:
             self._running[self.world.fork(job, output)] = output
 
     def kill_one(self, luck: random.Random) -> bool:
-        """Kill one of them; False if it was over just then."""
+        """Kill a run; return False if it had just ended."""
         self._gather()
         if not self._running:
             return False
@@ -72,15 +70,15 @@ class Crowd:
         return status == -signal.SIGKILL
 
     def kill_at_random(self, kills: int, luck: random.Random) -> None:
-        """Kill so many of them, one now and one then."""
+        """Kill this many runs at random times."""
         while kills:
             self.fill()
-            time.sleep(luck.uniform(0.02, 0.4))  # real processes are under way
+            time.sleep(luck.uniform(0.02, 0.4))  # real processes are running
             kills -= self.kill_one(luck)
 
     def restart(self, server: Server, how: str, luck: random.Random) -> None:
-        """Have the database's server stopped or killed while they are at work, and started again."""
-        time.sleep(luck.uniform(0.1, 0.6))  # real processes are under way
+        """Stop or kill the database server during the runs, and start it again."""
+        time.sleep(luck.uniform(0.1, 0.6))  # real processes are running
         getattr(server, how)()
         self.fill()
         time.sleep(luck.uniform(0, 0.3))
@@ -88,7 +86,7 @@ class Crowd:
         self.fill()
 
     def check_complaints(self) -> None:
-        """Those that ended with 1 said that the database was gone."""
+        """Check that runs with status 1 reported the loss of the database."""
         for complaint in self.complaints:
             assert "[ERROR] - __main__ - The database postgresql+psycopg://" in complaint
             assert "Traceback" not in complaint
@@ -105,7 +103,7 @@ class Crowd:
         output.unlink(missing_ok=True)  # killed before it began
 
     def _check_documents(self) -> None:
-        """Between two moments no run is alive: what is on disk then is not asked for again, ever."""
+        """Between two rounds no run is alive: a document on disk at that time is never requested again."""
         asked = self.world.proofs_asked()
         for number, times in self._stored.items():
             if asked[number] != times:

@@ -1,7 +1,7 @@
-"""A program of a fleet in which seconds pass for minutes: `recours worker`, or a script that cron starts, by its name.
+"""A program of a fleet in which minutes pass like seconds: `recours worker`, or a script of cron, by its name.
 
-Leases of claims and of quota last five seconds, the job queue finds a dead process as soon, and its periodic jobs come
-every few seconds. All else is the real program.
+Leases of claims and quota last five seconds, the job queue detects a dead process as fast, and its periodic jobs run
+every few seconds. Everything else is the real program.
 """
 
 import runpy
@@ -30,7 +30,7 @@ class _Quick(procrastinate.App):
 
 
 def _replace(module: ModuleType, **values: Any) -> None:
-    """Put these in the place of a module's own."""
+    """Replace attributes of a module."""
     unknown = values.keys() - vars(module).keys()
     if unknown:
         raise AttributeError(f"{module.__name__} has no {', '.join(unknown)}")

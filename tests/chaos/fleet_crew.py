@@ -1,4 +1,4 @@
-"""Workers of a fleet and scripts that cron starts, at work at the same time: killed, started again, and looked at."""
+"""Fleet workers and cron scripts that run at the same time: killed, restarted and checked."""
 
 import random
 import time
@@ -17,21 +17,21 @@ from tests.chaos.world import Scene
 from tests.processes_of_fleet import FleetWorker, Program, environment
 
 CHILD = "tests/chaos/fleet_child.py"
-_THREADS = 4  # calls of a slice at once
-SLICES = 2  # of a worker at once; a script does one
-# Bundles that a slice has leased and not finished, half as many as calls ahead. Each is one claim of Chronopost's.
+_THREADS = 4  # concurrent calls of a slice
+SLICES = 2  # concurrent calls of a worker; a script makes one
+# Leased and unfinished bundles of a slice, half of its calls ahead. With Chronopost, a bundle is one claim.
 _LEASED = _THREADS + _THREADS // 2
-# Claims of a slice that are leased and not recorded: of answers so many wait for others, and one more has all recorded.
+# Leased and unrecorded claims of a slice: this many answers wait for others, and one more records them all.
 UNRECORDED = _LEASED + engine._TOGETHER - 1
-# Units of a slice that are reserved and not sent: two for each bundle. What earlier ones left went back with its reservation.
+# Reserved and unsent units of a slice: two per bundle. Earlier unsent units are returned with its reservation.
 _UNSENT = 2 * _LEASED
 _LATENCY_S = 0.2
-_BETWEEN_RUNS_S = 1.0  # of one entry of cron
+_BETWEEN_RUNS_S = 1.0  # of one crontab line
 
 
 @dataclass(eq=False)
 class Member:
-    """One process, from its start to its end. Its carrier is simulated for it alone: so it is known who called."""
+    """One process from start to end. It has its own simulated carrier, so calls can be attributed to it."""
 
     name: str
     box: Sandbox
@@ -41,12 +41,12 @@ class Member:
 
     @property
     def most_unrecorded(self) -> int:
-        """Claims that it may have had in hand when it was killed."""
+        """The most claims that can be unrecorded when it is killed."""
         return self.slices * UNRECORDED if self.killed_at else 0
 
     @property
     def most_unsent(self) -> int:
-        """Units that it may have reserved and not sent when it was killed."""
+        """The most units that can be reserved and unsent when it is killed."""
         return self.slices * _UNSENT if self.killed_at else 0
 
     @property
@@ -54,7 +54,7 @@ class Member:
         return self.program.process.poll() is not None
 
     def kill(self) -> bool:
-        """False if it was over just then."""
+        """Return False if it had just ended."""
         self.program.kill()
         was_killed = self.program.process.returncode < 0
         self.killed_at = datetime.now(UTC) if was_killed else None
@@ -64,7 +64,7 @@ class Member:
 
 @dataclass
 class Crew(Scene):
-    """So many workers, and an entry of cron for each of the scripts."""
+    """A number of workers, and one crontab line for each script."""
 
     parcels: dict[str, Parcel]
     workers: int = 4
@@ -74,7 +74,7 @@ class Crew(Scene):
     over: list[Member] = field(default_factory=list, init=False)
     stored_since: dict[str, datetime] = field(
         default_factory=dict, init=False
-    )  # by number, as it was noticed
+    )  # by number, in order of detection
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,13 +86,13 @@ class Crew(Scene):
 
     @property
     def members(self) -> list[Member]:
-        """All that ever were."""
+        """All members, past and present."""
         return [*self.over, *self.at_work]
 
     # ---------------------------------------------------------------- processes
 
     def fill(self) -> None:
-        """Start those that are not at work."""
+        """Start the missing members."""
         for member in [member for member in self.at_work if member.has_ended]:
             self._note_end(member)
         names = [*(f"worker {n}" for n in range(self.workers)), *self.scripts]
@@ -115,7 +115,7 @@ class Crew(Scene):
         return Member(name, box, self._open.enter_context(program), slices)
 
     def environment(self, box: Sandbox) -> dict[str, str]:
-        """The settings of a process that asks this carrier."""
+        """The settings of a process that calls this carrier."""
         url = self.url.render_as_string(hide_password=False)
         return environment(url, box, self.folder, RECOURS_CARRIER_CONCURRENCY=str(_THREADS), **self.settings)
 
@@ -125,12 +125,12 @@ class Crew(Scene):
         self.over.append(member)
         if member.killed_at is None:
             log = member.program.log
-            # A script that begins while all its claims are being brought up to date by others: its next run finds them.
+            # A script may find all its claims being updated by others; its next run finds them.
             assert member.program.process.returncode == 0 or "locked by another program" in log, log[-3000:]
             self._not_before[member.name] = time.monotonic() + _BETWEEN_RUNS_S
 
     def kill_one(self, luck: random.Random) -> bool:
-        """Kill one of them, and start it again; False if it was over just then."""
+        """Kill a member and start it again; return False if it had just ended."""
         member = luck.choice(self.at_work)
         was_killed = member.kill()
         self._note_end(member)
@@ -139,7 +139,7 @@ class Crew(Scene):
         return was_killed
 
     def kill_all(self) -> int:
-        """As a power cut would; how many that were."""
+        """Kill all members like a power failure; return their number."""
         members = list(self.at_work)
         killed = sum(member.kill() for member in members)
         for member in members:
@@ -148,7 +148,7 @@ class Crew(Scene):
         return killed
 
     def stop(self) -> None:
-        """Have the workers end in order, and let the scripts finish. Fails if one reports a fault."""
+        """Stop the workers regularly, and let the scripts finish. Fails if one reports a fault."""
         for member in list(self.at_work):
             if isinstance(member.program, FleetWorker):
                 member.program.wait_until_ready()
@@ -165,35 +165,33 @@ class Crew(Scene):
 
     def _notice_documents(self) -> None:
         numbers = [path.stem.split("_")[-2] for path in self.pods.glob("[!.]*/??/??/*.pdf")]
-        noticed = datetime.now(
-            UTC
-        )  # after the search, in the course of which a document may have been stored
+        noticed = datetime.now(UTC)  # after the search, during which a document may have been stored
         for number in numbers:
             self.stored_since.setdefault(number, noticed)
 
     # ---------------------------------------------------------------- what may be seen
 
     def attempted(self) -> int:
-        """How many claims have an attempt on record."""
+        """The number of claims with a recorded attempt."""
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count(attempts.c.claim_id.distinct()))) or 0)
 
     def used(self) -> int:
-        """Units of quota that were taken in the latest window."""
+        """The units used in the latest window."""
         windows = self.rows(quota)
         latest = max((row["window_start"] for row in windows), default=None)
         return sum(row["taken"] for row in windows if row["window_start"] == latest)
 
     def unrecorded(self) -> Iterator[tuple[str, Member, Member | None]]:
-        """Whose calls about a number are not on record, and who asked about it again.
+        """The members whose calls about a number are not recorded, and those that called again.
 
-        Checks that a kill fell between the call and the record of its answer.
+        Checks that a kill happened between the call and the record of its answer.
         """
         attempts = self.attempts()
         last_attempts = {claim["tracking_number"]: attempts[claim["id"]][-1] for claim in self.claims()}
         for number, askers in self._askers().items():
             attempt = last_attempts[number]
-            recorder = askers[-1] if attempt["calls"] else None  # None: the document was there by then
+            recorder = askers[-1] if attempt["calls"] else None  # None: the document was stored by then
             for asker in askers:
                 if asker is recorder:
                     continue
@@ -205,7 +203,7 @@ class Crew(Scene):
                 yield number, asker, recorder
 
     def _askers(self) -> dict[str, list[Member]]:
-        """Who called about each number, the first one first."""
+        """The members that called about each number, first one first."""
         first: dict[str, dict[int, datetime]] = defaultdict(dict)
         members = self.members
         for place, member in enumerate(members):
@@ -217,7 +215,7 @@ class Crew(Scene):
         }
 
     def check_quota_of_windows(self, limit: int) -> None:
-        """In no window were more units taken than the limit has, and each call used one; a killed process may have taken more."""
+        """No window exceeds its limit, and each call used one unit; a killed process may have reserved more."""
         calls = self.calls()
         most_lost = sum(member.most_unsent for member in self.members)
         for window in self.rows(quota):
@@ -228,7 +226,7 @@ class Crew(Scene):
             assert lost <= most_lost, f"{window['taken']} taken for {received} calls"
 
     def check_paid_once(self) -> None:
-        """What was on disk was not asked for again."""
+        """A document on disk was not requested again."""
         late = [
             call
             for call in self.calls()

@@ -1,4 +1,4 @@
-"""The clock steps back, passes both changes to and from summer time, and midnight where the quota's day ends."""
+"""The clock steps back, changes to and from summer time, and passes midnight at the end of the quota's day."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ from tests.own_rows import Row, joined_rows, set_own
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
-# These clocks jump over midnight in an instant. A call whose unit was taken just before it arrives in the next day then;
-# where time passes, the queue lets a day's last second go by.
+# These clocks jump over midnight in an instant, so a call whose unit was used just before arrives on the next
+# day. With a continuous clock, the queue waits for the last second of a day to pass.
 ON_THE_WIRE = 1
-# A fetch begins if there is a unit for each of its two calls; so one may be left over.
+# A fetch begins only with a unit for each of its two calls, so one unit may be left.
 LEFT_OVER = 1
-# The evening before each change, which is at 01:00 UTC; and an ordinary day.
+# The evening before each change, which is at 01:00 UTC, and an ordinary day.
 EVENINGS = {
     "to summer time": datetime(2026, 3, 28, 20, 30, tzinfo=UTC),
     "to winter time": datetime(2026, 10, 24, 20, 30, tzinfo=UTC),
@@ -36,7 +36,7 @@ EVENINGS = {
 
 
 class SteppingClock:
-    """A clock that is set by hand, also back; `steps` are made once so many readings later."""
+    """A clock that tests set, also backwards; `steps` are applied once after this many readings."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -50,7 +50,7 @@ class SteppingClock:
         return self.at
 
     def step_in(self, readings: int, by: timedelta) -> None:
-        """Step so many readings from now."""
+        """Step after this many readings from now."""
         self.steps[self._readings + readings] = by
 
     def monotonic(self) -> float:
@@ -79,7 +79,7 @@ class Machine:
         return self.settings(self.url, self.box, QUOTA_CHRONOPOST=self.quota)
 
     def run(self, batch: int = 30) -> None:
-        """A run at the present moment."""
+        """A run at the current simulated time."""
         options = Options(batch_size=batch, concurrency=1)
         worker = make_worker(PODRetryScheduler, replace(self.app, settings=self._settings()), options)
         assert worker.run().fault is None
@@ -117,7 +117,7 @@ def machine(
     sandbox: Sandbox,
     add_claims: Callable[..., None],
 ) -> Iterator[Machines]:
-    """`machine(at, quota, scenarios)`: with a claim for each scenario, that failed an hour and a half ago."""
+    """`machine(at, quota, scenarios)`: with one claim for each scenario, which failed an hour and a half ago."""
 
     made: list[Machine] = []
 
@@ -145,7 +145,7 @@ def machine(
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines, evening: str) -> None:
-    """Hourly runs over two midnights in Paris; more claims than calls."""
+    """Hourly runs over two midnights in Paris, with more claims than calls."""
     box = machine(EVENINGS[evening], "8/day@Europe/Paris", [Scenario.UNKNOWN] * 40)
     runs = 31
     for _ in range(runs):
@@ -164,7 +164,7 @@ def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
-    """Calls made after midnight are the new day's, also those whose units were taken before it."""
+    """Calls made after midnight belong to the new day, even if their units were reserved before."""
     midnight = (EVENINGS[evening].astimezone(PARIS).date() + timedelta(days=1)).isoformat()
     end = datetime.fromisoformat(midnight).replace(tzinfo=PARIS).astimezone(UTC)
     box = machine(end - timedelta(seconds=1), "20/day@Europe/Paris", [Scenario.DELIVERED] * 30)
@@ -204,7 +204,7 @@ def _half_past_midnight_in_paris() -> datetime:
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("readings", [28, None, *(range(4, 100, 6) if IS_LONG else (10, 46))])
 def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | None) -> None:
-    """Between two runs, or within one: either day has its calls, by the clock that the machine shows."""
+    """Between two runs, or within one: either day has its quota, by the machine's clock."""
     box = machine(_half_past_midnight_in_paris(), "12/day@Europe/Paris", [Scenario.DELIVERED] * 40)
     if readings is None:
         box.run()
@@ -231,7 +231,7 @@ def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | 
 
 
 def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
-    """A claim in the hands of a run that died."""
+    """A claim leased by a run that was killed."""
     box = machine(start, "1000/day@Europe/Paris", [Scenario.DELIVERED])
     (claim,) = box.claims()
     set_own(box.database, claim["claim_reference"], lease_token="dead", lease_until=start + lease)
@@ -239,7 +239,7 @@ def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
 
 
 def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
-    """Half an hour back makes it half an hour longer, and no more than that."""
+    """Half an hour back extends it by half an hour, and no more."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = _held(machine, start, timedelta(minutes=10))
     for minutes, status in ((-30, "failed"), (0, "failed"), (9, "failed"), (11, "success")):

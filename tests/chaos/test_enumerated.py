@@ -1,4 +1,4 @@
-"""A run is killed at every statement and at every step of its input and output, one after the other."""
+"""A run is killed at every statement and every step of its input and output, one after the other."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks, forking
 
-# The last parcel's answer changes: one that a run heard and could not record is lost, and the next one counts.
+# The last parcel's answer changes: if a run received one and could not record it, the next one counts.
 STEPS = (
     (Scenario.DELIVERED,),
     (Scenario.UNKNOWN,),
@@ -26,16 +26,16 @@ CHANGING = "CLM-00003"
 ONE_AT_A_TIME = ("--concurrency", "1", "--max-retries", "2")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
 LAST_RETRY = START + timedelta(hours=7)
-# The short form takes a part of them, another one at every place of the run.
+# The short form tests a part of them, a different one at every place of the run.
 STRIDE = 61
 BEFORE_A_CALL = ("fetch", "before a call")
-STORED = ("fetch", "after a document's replace")  # first its note, then itself
+STORED = ("fetch", "after a document's replace")  # first its note, then the document
 
 Point = tuple[str, int, str]
 
 
 def _points(world: World) -> list[Point]:
-    """Every boundary of an undisturbed run: the thread, its place in that thread, and its name."""
+    """Every boundary of an undisturbed run: the thread, its position in that thread, and its name."""
     names = world.folder / "names.json"
     ran = world.run(START, *ONE_AT_A_TIME, kill_at=None, names=str(names))
     assert ran.status == 0, ran.output
@@ -51,7 +51,7 @@ Facts = dict[str, tuple[Any, ...]]
 
 
 class Expected:
-    """What becomes of the claims if nothing is killed: after one turn, and after the last."""
+    """The state of the claims without kills: after one retry, and after the last."""
 
     def __init__(self, world: World) -> None:
         world.add(STEPS)
@@ -64,7 +64,7 @@ class Expected:
         self.check(self.at_the_end)
 
     def check(self, facts: Facts) -> None:
-        """The world is as it should be: two proofs, two claims that gave up."""
+        """Check the final state: two proofs, two claims given up."""
         assert [fact[:3] for fact in facts.values()] == [
             ("success", "done", 1), ("failed", "given_up", 2), ("failed", "given_up", 2), ("success", "done", 2),
         ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_run_killed_anywhere_loses_nothing(
 
 
 def _shared_out(case: Callable[[int, Forks], str], count: int, servers: list[Forks]) -> list[str]:
-    """What the cases came to, each fork server having its share of them."""
+    """The results of the cases, each fork server with its share."""
 
     def share(first: int) -> list[str]:
         return [case(n, servers[first]) for n in range(first, count, len(servers))]
@@ -148,7 +148,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
 def _check(world: World, expected: Facts) -> None:
     facts = world.facts()
     if _was_heard_twice(world):
-        # Its second answer came to its first attempt.
+        # The second answer was received at the first attempt.
         assert facts.pop(CHANGING)[:3] == ("success", "done", 1)
         expected = {name: fact for name, fact in expected.items() if name != CHANGING}
     assert facts == expected
@@ -158,7 +158,7 @@ def _check(world: World, expected: Facts) -> None:
 
 
 def _was_heard_twice(world: World) -> bool:
-    """The carrier said more about the changing parcel than is on record."""
+    """Whether the carrier gave more answers about the changing parcel than are recorded."""
     claim = world.claims()[-1]
     asked = sum(call.operation == "trackSkybillV2" for call in world.box.calls_for(claim["tracking_number"]))
     return bool(asked > sum(row["calls"] > 0 for row in world.attempts()[claim["id"]]))

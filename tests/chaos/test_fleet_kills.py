@@ -1,4 +1,4 @@
-"""Four workers of a fleet and two entries of cron share a quota, while they are killed at random and started again."""
+"""Four fleet workers and two crontab lines share a quota while they are killed at random and restarted."""
 
 import random
 import time
@@ -19,7 +19,7 @@ from tests.processes_of_fleet import add_failed, add_pending, recours
 
 pytestmark = pytest.mark.full("kills and restarts of a fleet: tests/acceptance/test_fleet.py stops one")
 
-# None of them is an outage of the carrier, which would leave claims for later.
+# None of them is an outage of the carrier, which would defer claims.
 SCENARIOS = (Scenario.DELIVERED, Scenario.DELIVERED, Scenario.UNKNOWN, Scenario.POD_LATE)
 GENEROUS = 100_000
 _PATIENCE_S = 120.0
@@ -27,7 +27,7 @@ _PATIENCE_S = 120.0
 
 @pytest.fixture
 def kind(kinds: Callable[[str], Kind]) -> Kind:
-    """A fleet is for PostgreSQL alone."""
+    """A fleet needs PostgreSQL."""
     return kinds("postgresql")
 
 
@@ -40,8 +40,10 @@ def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_re
     folder = tmp_path / "world"
     folder.mkdir()
     url = kind.ready(folder)
-    plan = Sandbox(port=1)  # of the parcels alone: nothing listens there
-    limit = claims  # calls: enough for some half of the claims, and less what killed processes use up
+    plan = Sandbox(port=1)  # only for parcels: nothing listens there
+    limit = (
+        claims  # calls: enough for about half of the claims, and fewer by those that killed processes used
+    )
     crew = Crew(folder, url, plan.parcels, settings={"QUOTA_CHRONOPOST": f"{limit}/hour"})
     with closing(crew):
         recours(crew.environment(plan), "init-db", "--fleet")
@@ -76,7 +78,7 @@ def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_re
 
 
 def _kill(crew: Crew, kills: int, luck: random.Random, until: int) -> int:
-    """Kill so many, at random times until so many claims have an attempt; how many that were."""
+    """Kill this many at random times until this many claims have an attempt; return the number of kills."""
     crew.fill()
     first = crew.attempted()
     for at in sorted(luck.randint(first, until) for _ in range(kills)):
@@ -96,7 +98,7 @@ def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
 
 
 def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
-    """A last unit may be left, which is enough for no claim."""
+    """One last unit may remain, which is not enough for any claim."""
     _wait(crew, lambda: crew.used() >= limit - 1 or crew.attempted() == claims)
 
 
@@ -110,7 +112,7 @@ def _dead_jobs(crew: Crew) -> int:
 
 
 def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
-    """Each claim has one attempt; who asked about it and recorded nothing was killed meanwhile. Counts both kinds."""
+    """Each claim has one attempt; any process that called and recorded nothing was killed. Counts both kinds."""
     attempts = crew.attempts()
     assert {len(attempts[claim["id"]]) for claim in crew.claims()} == {1}
     found: Counter[str] = Counter()
@@ -124,7 +126,7 @@ def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
 
 
 def _check_interrupted(crew: Crew) -> int:
-    """A claim that three processes in a row died with is not asked about again; how many there are."""
+    """A claim with which three processes in a row were killed is not fetched again; returns their number."""
     failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
     assert all("Plusieurs exécutions de suite" in claim["pod_fetch_error"] for claim in failed)
     assert len(failed) <= sum(member.most_unrecorded for member in crew.members) // MOST_INTERRUPTIONS

@@ -1,4 +1,4 @@
-"""The disk under the log, the database or the documents fills up during a run."""
+"""The disk with the log, the database or the documents fills up during a run."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ KB = 1024
 
 @contextmanager
 def open_to_all() -> Iterator[Path]:
-    """A folder that the server's user may reach, which pytest's are not."""
+    """A folder that the server's user can enter, unlike pytest's."""
     with tempfile.TemporaryDirectory(prefix="recours-disk-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -34,7 +34,7 @@ def open_to_all() -> Iterator[Path]:
 def world_with(
     folder: Path, databases: Databases, forks: Forks, place: Path | None = None
 ) -> Iterator[World]:
-    """A world whose database lies at `place`, if it is one file."""
+    """A world with its database at `place`, if it is one file."""
     clock = Moment()
     with Sandbox(now=clock.now) as box:
         world = World(folder, databases.ready(place or folder), box, clock, forks)
@@ -46,7 +46,7 @@ def world_with(
 
 
 def _recovers(world: World) -> None:
-    """With room again, the first run after the leases have ended leaves nothing undone."""
+    """With free space again, the first run after the end of the leases completes everything."""
     stored, asked = world.documents(), world.proofs_asked()
     ran = world.run(AFTER_THE_LEASE, *ALL)
     assert ran.status == 0, ran.output[-2000:]
@@ -69,7 +69,7 @@ def _said(ran: Ran, sentence: str) -> None:
 
 @pytest.fixture
 def leaves(*, is_long: bool) -> list[int]:
-    """How much room is left, so that the disk is full at one moment of the run or another."""
+    """The free space that is left, so that the disk is full at different points of a run."""
     return [n * 12 * KB for n in (range(14) if is_long else (0, 5))]
 
 

@@ -1,4 +1,4 @@
-"""A run is killed between the pieces of an answer: the next one has every piece on record, once."""
+"""A run is killed between the parts of an answer: the next run records every part, once."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.full("kills between pieces: tests/chaos/test_enumerated
 
 ARGUMENTS = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-# Of the steps of storing a file, those after which something is there that was not before.
+# The steps of storing a file after which something new exists on disk.
 STEPS = ("after a document's replace", "between a document's halves")
-# What each carrier's fullest answer has; a record, where the carrier issues no documents.
+# The parts of each carrier's fullest answer; a tracking record if the carrier issues no documents.
 PIECES = {key: [kind.value for kind in cases.pieces] or ["record"] for key, cases in CASES.items()}
-KINDS = ["sqlite"]  # the kills come before the database is written
+KINDS = ["sqlite"]  # the kills happen before the database is written
 
 
 @pytest.fixture(params=KINDS)
@@ -36,7 +36,7 @@ def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
 
 
 def world_with(world: World, carrier: str, scenario: Scenario) -> World:
-    """With one claim whose parcel answers so."""
+    """A world with one claim whose parcel has this answer."""
     number = world.box.example(carrier, "62", 1)
     world.box.parcels[number] = Parcel((scenario,))
     world.settings = world.box.environment(carrier) | world.settings
@@ -52,7 +52,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     assert sum(row["refused"] is not None for row in rows) == refused
     for row in rows:
         assert hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
-    # Nothing lies in the folder that no row names, and no note of what is on record.
+    # The folder has no file without a row, and no note about recorded files.
     assert not list(world.pods.glob(".parts/*.jsonl"))
     paths = [path for path in world.pods.rglob("*") if path.is_file()]
     files = [path for path in paths if not {".parts", "manifests"} & {*path.parts}]
@@ -62,7 +62,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     is_success = set(pieces) != {"record"} and refused < len(pieces)
     assert (tried["outcome"] == "success") is is_success
     world.check_nothing_is_held()
-    # Of short windows there is no record, and a limit of one kind of call counts no others.
+    # Short windows are not recorded, and a limit for one kind of call does not count others.
     taken = [
         row["taken"]
         for row in world.rows(quota)
@@ -72,7 +72,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
 
 
 def boundaries(world: World) -> list[tuple[str, int]]:
-    """Where a piece, or its note, has just been written, or half of it, in an undisturbed run."""
+    """Where a part, its note, or half of it has just been written in an undisturbed run."""
     names = world.folder / "names.json"
     ran = world.run(START, *ARGUMENTS, kill_at=None, names=str(names))
     assert ran.status == 0, ran.output
@@ -103,7 +103,7 @@ def test_a_kill_between_the_pieces_loses_and_doubles_none(
             before = len(world.calls())
             assert world.run(AFTER_THE_LEASE, *ARGUMENTS).status == 0
             check(world, PIECES[carrier])
-            # Of an answer that is whole, no call is repeated; of any other, all are.
+            # A complete answer repeats no call; any other repeats all.
             assert (len(world.calls()) == before) is is_whole
             assert len(world.calls()) <= 2 * usual
 

@@ -1,4 +1,4 @@
-"""PostgreSQL is stopped or killed, and started again, while four schedulers or a fleet use it."""
+"""PostgreSQL is stopped or killed and restarted while four schedulers or a fleet use it."""
 
 import random
 import time
@@ -59,7 +59,7 @@ def test_a_restart_costs_runs_and_nothing_else(
 
 
 def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
-    """An error of ours is the claim's only if three runs had it in hand when a restart ended them, as these printed."""
+    """An internal error is the claim's only if restarts ended three runs with it in progress, as their output shows."""
     if claim["kind"] != "internal_error":
         return
     had_it = sum(f" for {claim['claim_reference']} (" in output for output in outputs)
@@ -77,7 +77,7 @@ WORKS_AGAIN_WITHIN_S = 10.0
 def test_a_fleet_works_again_within_ten_seconds(
     server: Server, tmp_path: Path, how: str, claims: int, *, is_long: bool
 ) -> None:
-    """Of 300 claims there are slices that wait in the queue; of 50 there is none but the one that the restart ended."""
+    """With 300 claims, slices wait in the queue; with 50, only the one that the restart ended."""
     restarts, workers, luck = 5 if is_long else 2, 2, random.Random(11)
     url = Durable(server).ready(tmp_path)
     with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
@@ -117,7 +117,7 @@ def _attempts(database: Database, since: datetime) -> int:
 
 
 def _left(database: Database) -> int:
-    """Claims that nobody has tried, and nobody has leased."""
+    """Claims without an attempt and without a lease."""
     rows = joined_rows(
         database, SERVICE_CLAIMS.c.pod_fetch_status == "failed", claims.c.lease_token.is_(None)
     )

@@ -1,4 +1,4 @@
-"""Runs that serve shops' own accounts are killed: at every step of one, and at random while eight are at work."""
+"""Runs over shops' own accounts are killed: one run at every step, and eight concurrent runs at random."""
 
 import json
 import random
@@ -19,19 +19,19 @@ from tests.shops import DEFAULT_ACCOUNT, SHOPS, Shops, Wanted, Whose, account_of
 
 ONE_AT_A_TIME = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-# A shop's own parcel, one that only the default account may see, one that neither may; and a shop without an account there.
+# A shop's own parcel, one that only the default account may see, one that neither may; and a shop without an account.
 EACH_KIND: list[Wanted] = [
     *((4, "colissimo", whose) for whose in Whose),
     (1, "colissimo", Whose.DEFAULT),
 ]
-# The short form takes a part of them, another one at every place of the run.
+# The short form tests a part of them, a different one at every place of the run.
 STRIDE = 41
 
 Point = tuple[str, int]
 
 
 def points_of(kind: Kind, forks: Forks, folder: Path) -> list[Point]:
-    """Every boundary of an undisturbed run: the thread, and its place in that thread."""
+    """Every boundary of an undisturbed run: the thread, and its position in that thread."""
     with world_in(folder, kind, forks) as world:
         shops = with_shops(world)
         names = folder / "names.json"
@@ -53,7 +53,7 @@ def with_shops(world: World, **more: Any) -> Shops:
 
 
 def check(world: World, shops: Shops) -> None:
-    """All is done, and nobody was asked about what is another's."""
+    """Everything is done, and no account was used for another's parcel."""
     shops.check_callers()
     shops.check_ends()
     shops.check_counts(killed=True)
@@ -95,7 +95,8 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         world.settings |= shops.settings | {"QUOTA_DHL_EXPRESS": f"{express}/day@UTC"}
         shops.add(alternate(count), START)
         crowd = Crowd(world, ("--batch-size", "8", "--concurrency", "2"), size=8)
-        # A lease lasts longer than a round, so a round interrupts a claim once at most, and none reaches the number
+        # A lease lasts longer than a round, so a round interrupts a claim at most once, and no claim reaches the
+        # number
         # of interruptions at which its attempt fails.
         rounds = MOST_INTERRUPTIONS - 1
         for n in range(rounds):
@@ -114,6 +115,6 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         shops.check_ends(but=limited.keys() | {(shop, "dhl_express") for shop in SHOPS})
         shops.check_counts(killed=True)
         world.check_claims()
-        # Once an account is at its limit, no run takes up the claims that a killed one had leased.
+        # When an account is at its limit, no run leases the claims of a killed run.
         world.check_nothing_is_held(since=at_last)
         print(f"{kills} kills; statuses {crowd.statuses}; {len(world.box.calls)} calls")

@@ -1,4 +1,4 @@
-"""A database with claims, a sandbox, and runs of the real scheduler in processes of their own; what may be seen of them."""
+"""A database with claims, a sandbox, runs of the real scheduler in their own processes, and checks of the result."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Moment:
-    """The sandbox's clock: it stands at a moment, or runs so far ahead of the real time."""
+    """The sandbox's clock: stopped at a time, or running ahead of the real time."""
 
     at: datetime = START
     ahead: timedelta | None = None
@@ -44,13 +44,13 @@ class Moment:
         return self.at if self.ahead is None else datetime.now(UTC) + self.ahead
 
     def run_from(self, at: datetime) -> None:
-        """Show this moment now, and go on from there."""
+        """Show this time now, and run from there."""
         self.ahead = at - datetime.now(UTC)
 
 
 @dataclass
 class Ran:
-    """How a run ended, and what it printed."""
+    """How a run ended, and its output."""
 
     status: int
     output: str
@@ -58,7 +58,7 @@ class Ran:
 
 @dataclass
 class Scene(ABC):
-    """What may be seen of a database and of the documents that processes leave, whatever was done to them."""
+    """The observable state of a database and a document folder after the processes."""
 
     folder: Path
     url: URL
@@ -79,29 +79,29 @@ class Scene(ABC):
             return [dict(row) for row in connection.execute(select(table)).mappings()]
 
     def claims(self) -> list[Row]:
-        """The claims, in their order, with what recours keeps of each."""
+        """The claims in order, with recours's rows."""
         return joined_rows(self.database)
 
     def attempts(self) -> dict[int, list[Row]]:
-        """What is on record of each claim by its id, in order."""
+        """The recorded attempts of each claim by id, in order."""
         found: dict[int, list[Row]] = defaultdict(list)
         for row in sorted(self.rows(attempts), key=lambda row: int(row["id"])):
             found[row["claim_id"]].append(row)
         return found
 
     def history_of(self, number: str) -> list[tuple[Any, ...]]:
-        """The attempts at the claim of this number, in short."""
+        """The attempts at the claim with this number, in short."""
         (claim,) = [row for row in self.claims() if row["tracking_number"] == number]
         columns = ("started_at", "turn", "outcome", "error_kind", "calls")
         return [tuple(row[column] for column in columns) for row in self.attempts()[claim["id"]]]
 
     def facts(self) -> dict[str, tuple[Any, ...]]:
-        """What became of each claim, without the moments and names that differ from run to run."""
+        """The result of each claim, without times and names that differ between runs."""
         told, tries = self.rows(events), self.attempts()
         return {row["claim_reference"]: _facts_of(row, tries[row["id"]], told) for row in self.claims()}
 
     def documents(self) -> dict[str, Path]:
-        """The whole documents on disk by the tracking number in their name; one that is torn fails the test."""
+        """The complete documents on disk by the tracking number in their name; fails on a truncated one."""
         found = {}
         for path in sorted(self.pods.glob("[!.]*/??/??/*.pdf")):
             stem, _, digest = path.stem.rpartition("_")
@@ -110,17 +110,17 @@ class Scene(ABC):
         return found
 
     def proofs_asked(self) -> Counter[str]:
-        """How often the carrier was asked for the document of each number."""
+        """How often the document of each number was requested."""
         return Counter(call.number for call in self.calls() if call.operation == "searchPOD")
 
     # ---------------------------------------------------------------- what always holds
 
     def check_claims(self) -> None:
-        """Each used attempt is on record once, and no proof is there twice, missing or torn."""
+        """Each used attempt is recorded once, and no proof is duplicated, missing or truncated."""
         documents, of_claims = self.documents(), self.attempts()
         for claim in self.claims():
             tries = of_claims[claim["id"]]
-            # The fetch worker's attempt at a new claim is none of the retries.
+            # The fetch worker's attempt at a new claim is not a retry.
             retries = [row["turn"] for row in tries if row["used"] and row["worker"] != FETCHER]
             reference = claim["claim_reference"]
             assert len(retries) == (claim["pod_retry_count"] or 0), (
@@ -136,7 +136,7 @@ class Scene(ABC):
         self.check_custody()
 
     def check_custody(self) -> None:
-        """Files, rows and manifests agree, whoever was killed."""
+        """Files, rows and manifests agree after any kill."""
         problems: list[str] = []
         verification = Verification(DatabaseCustody(self.database, self.pods), problems.append)
         verification.run()
@@ -144,7 +144,7 @@ class Scene(ABC):
         assert verification.files == len(self.rows(evidence))
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
-        """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""
+        """No claim is leased by a run that has ended. `since`: leases that ended earlier are ignored."""
         columns = ("claim_reference", "pod_fetch_status", "stage", "lease_until", "next_at")
         held = [
             tuple(row[column] for column in columns)
@@ -154,20 +154,20 @@ class Scene(ABC):
         assert not held, f"{len(held)} claims are held: {held[:5]}"
 
     def check_quota(self) -> None:
-        """No call was made that the quota does not know of."""
+        """Every call is counted in the quota."""
         taken = sum(row["taken"] for row in self.rows(quota))
         received = len(self.calls())
         assert received <= taken, f"{received} calls received, {taken} taken"
 
     def close(self) -> None:
-        """Close the connections, and delete what the runs wrote."""
+        """Close the connections, and delete the output of the runs."""
         self.database.close()
         shutil.rmtree(self.folder)
 
 
 @dataclass
 class World(Scene):
-    """Everything around the runs of one case."""
+    """The environment of one case's runs."""
 
     box: Sandbox
     clock: Moment
@@ -180,7 +180,7 @@ class World(Scene):
     # ---------------------------------------------------------------- claims
 
     def add(self, steps: Iterable[Sequence[Scenario]]) -> None:
-        """Failed claims whose first retry is due at START; each parcel answers by its steps."""
+        """Add failed claims whose first retry is due at START; each parcel follows its scenario."""
         with self.database.write() as connection:
             for n, script in enumerate(steps):
                 row = claim_row(n)
@@ -205,11 +205,11 @@ class World(Scene):
         } | more
 
     def fork(self, job: dict[str, Any], output: Path) -> int:
-        """Begin a run that prints into this file; returns its process."""
+        """Start a run with its output in this file; returns its process."""
         return self.forks.fork(job | {"stdout": str(output), "stderr": str(output)})
 
     def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
-        """A run at this moment, waited for."""
+        """Run at this time, and wait for the end."""
         self.clock.at, self.clock.ahead = at, None
         output = self.folder / "output"
         output.unlink(missing_ok=True)
@@ -249,7 +249,7 @@ class Durable:
 
 @contextmanager
 def world_in(folder: Path, databases: Databases, forks: Forks, **settings: str) -> Iterator[World]:
-    """A world of its own with a fresh database, deleted afterwards."""
+    """A separate world with a fresh database, deleted afterwards."""
     folder.mkdir()
     clock = Moment()
     with Sandbox(now=clock.now) as box:

@@ -1,11 +1,11 @@
-"""Answers spoilt in the ways in which answers get spoilt: bytes lost and turned, trees cut and retyped."""
+"""Answers damaged in realistic ways: bytes lost and changed, trees cut and retyped."""
 
 import json
 from random import Random
 from typing import Any
 from xml.etree import ElementTree as ET
 
-# What stands where something else was promised.
+# Values of a type other than the documented one.
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 10**30, 1e308, float("nan"), float("inf"), "", " ", "0", "\x00", "\ud800", "\u202e",
     "é" * 2000, "9" * 5000, "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "31.02.2026", "99/99/99", "25:61",
@@ -16,7 +16,7 @@ _TEXTS = [value for value in ODD_VALUES if isinstance(value, str)]
 
 
 def spoilt(body: bytes, chance: Random) -> bytes:
-    """The body, spoilt in one of the ways; whole, now and then."""
+    """The body, damaged in one of the ways; sometimes unchanged."""
     ways = (
         _as_it_is,
         _bytes_turned,
@@ -68,7 +68,7 @@ def _json_spoilt(body: bytes, chance: Random) -> bytes:
 
 
 def _changed_somewhere(tree: Any, chance: Random) -> Any:
-    """The tree with one of its parts changed: the deeper it goes, the likelier it stops."""
+    """The tree with one of its parts changed; at greater depth it is more likely to stop."""
     if not isinstance(tree, dict | list) or not tree or chance.random() < 0.2:
         return chance.choice(ODD_VALUES)
     keys = list(tree) if isinstance(tree, dict) else list(range(len(tree)))

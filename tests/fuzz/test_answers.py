@@ -1,7 +1,7 @@
-"""Whatever bytes a carrier answers with, a client returns an outcome: never another exception, never a harmful text.
+"""A client returns an outcome for any bytes in an answer: never another exception, never a harmful text.
 
-The answers are those of the simulated carriers in all their scenarios, spoilt by chance. `make fuzz` tries 20,000 a
-carrier; RECOURS_FUZZ_EXAMPLES says otherwise.
+The answers are those of the simulated carriers in all their scenarios, damaged at random. `make fuzz` tries 20,000
+per carrier; RECOURS_FUZZ_EXAMPLES changes this.
 """
 
 import os
@@ -28,12 +28,12 @@ EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "100" if FEWER else "300"
 KNOWN = Delivery(datetime(2026, 10, 5, 8, 31, tzinfo=UTC), "DUPONT")
 STATUSES = (200, 200, 200, 200, 201, 204, 400, 401, 403, 404, 405, 413, 422, 490, 500, 503, 599)
 MOST_CALLS = 12
-# Bodies whose size or depth is the point have their own tests; here they would only cost time.
+# Bodies with extreme size or depth have their own tests; here they would only cost time.
 SCENARIOS = [s for s in EVERY_STEP if s not in (Attack.GZIP_BOMB, Attack.DTD_BOMB, Attack.OVERSIZED)]
 
 
 class SpoilingSession(SimulatedSession):
-    """Spoils the simulated carrier's answers by chance."""
+    """Damages the simulated carrier's answers at random."""
 
     def __init__(self, carrier: str, scenario: AnyStep, chance: Random) -> None:
         super().__init__(carrier, scenario)
@@ -64,7 +64,7 @@ def check_delivery(delivery: Delivery | None) -> None:
 
 
 def check(outcome: object) -> None:
-    """What holds for every outcome."""
+    """Check the rules for every outcome."""
     assert isinstance(outcome, Retrieved | Failure)
     check_delivery(outcome.delivery)
     if isinstance(outcome, Retrieved):
@@ -143,7 +143,7 @@ def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) 
 
 @pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
 def test_what_is_not_spoilt_is_understood(carrier: str) -> None:
-    """Else the answers above would all be refusals of our requests."""
+    """Otherwise the answers above would only be refusals of our requests."""
     spec = CATALOG.specs[carrier]
     number = spec.sample_number
     kinds = set()

@@ -1,7 +1,7 @@
-"""All that speaks of claims says the same: every stage at every state of a carrier, on both kinds of database.
+"""All views of a claim agree: every stage at every state of a carrier, on both databases.
 
-What is expected stands in the tables below, written by hand. `why`, `claim_status()`, the page, the weekly report,
-`status`, `check` and `--dry-run` are then asked, and must agree with it.
+The expectations are in the tables below. `why`, `claim_status()`, the dashboard, the weekly report, `status`, `check`
+and `--dry-run` must all agree with them.
 """
 
 import json
@@ -50,10 +50,10 @@ S = recours.Standing
 
 @dataclass(frozen=True)
 class Carrier:
-    """A carrier's state: since it takes no call, until when, whose business that is, and what problem it is."""
+    """A carrier's state: since when it takes no call, until when, who has to act, and the problem."""
 
     key: str
-    until: str | None = None  # "": until somebody acts
+    until: str | None = None  # "": until someone acts
     actor: Actor | None = None
     problem: ProblemKind | None = None
 
@@ -72,7 +72,7 @@ CARRIERS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A claim at a stage. `base`: when it is tried if its carrier is open, from now on; None: it is not tried."""
+    """A claim at a stage. `base`: its next attempt from now on if its carrier accepts calls; None: none."""
 
     standing: recours.Standing
     base: timedelta | None
@@ -107,12 +107,12 @@ STAGES = {
     "by hand": Case(S.LEFT_ALONE, None, Actor.OPERATOR, {}, "manual"),
 }  # fmt: skip
 ASKS = {"new", "waiting", "its time has come", "ready"}
-NEAR = {"new", "waiting"}  # those that have a deadline in three days
+NEAR = {"new", "waiting"}  # those with a deadline in three days
 
 
 @dataclass
 class World:
-    """A database with a claim of each kind, and those who speak of it."""
+    """A database with a claim of each kind, and the views of it."""
 
     app: App
     environment: dict[str, str]
@@ -211,7 +211,7 @@ def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sa
 
 
 def _close(world: World) -> None:
-    """Bring the carriers into their states."""
+    """Put the carriers into their states."""
     app, now = world.app, world.now
     queue = make_queue(
         app.settings,
@@ -257,7 +257,7 @@ def _close(world: World) -> None:
 
 
 def is_about(found: datetime | None, wanted: datetime | None) -> bool:
-    """Tell whether moments are the same, for those who were asked a few seconds apart."""
+    """Whether two times are the same, allowing for the few seconds between two views."""
     if found is None or wanted is None:
         return found is wanted
     return abs(found - wanted) < timedelta(minutes=2)
@@ -335,7 +335,7 @@ def test_everybody_counts_the_same_and_sees_the_same_problems(world: World) -> N
         ProblemKind.DEADLINES: 1,
     }
     (to_correct,) = (p for p in found.problems if p.kind is ProblemKind.TO_CORRECT)
-    assert to_correct.count == len(CARRIERS) - 1  # each that is known has a settled claim
+    assert to_correct.count == len(CARRIERS) - 1  # each known carrier has a claim that needs correction
     (late,) = (p for p in found.problems if p.kind is ProblemKind.DEADLINES)
     blocked = [carrier for carrier in CARRIERS.values() if carrier.until == ""]
     assert late.count == len(NEAR) * len(blocked)

@@ -1,6 +1,6 @@
-"""A new claim of every carrier goes through both scripts, as cron starts them: tracked by the first, proved by the second.
+"""A new claim of every carrier passes through both scripts, as cron starts them: tracked first, then proved.
 
-A new carrier is in here by being in the registry.
+Every carrier in the registry is included automatically.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What `/health`, `/ready` and `/metrics` of a long-lived process answer, and that requests cannot keep it from its work."""
+"""The responses of `/health`, `/ready` and `/metrics` of a long-lived process; requests cannot delay its work."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ def get(server: HealthServer, page: str) -> tuple[int, str]:
 
 
 class Recorded:
-    """Takes the place of what /metrics reads from the database, which may take long."""
+    """Replaces the reading of metrics from the database, which may be slow."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.read = self.at_once = self.most_at_once = 0
@@ -203,7 +203,7 @@ def test_a_client_that_hangs_up_leaves_no_trace(
 
 
 def test_a_slow_client_is_let_go(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte of its request comes in time, and the request never ends."""
+    """Each byte of its request arrives in time, but the request never ends."""
     monkeypatch.setattr(health, "_LONGEST_S", 1.0)
     before = threading.active_count()
     with connect(server) as client, pytest.raises(ConnectionError):

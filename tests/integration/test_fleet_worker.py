@@ -1,4 +1,4 @@
-"""What a long-lived process does with the pieces of work that a job queue gives it, over both databases."""
+"""How a long-lived process handles the jobs of a queue, over both databases."""
 
 import logging
 import re
@@ -41,7 +41,7 @@ def hand_on_nothing(carrier: str) -> None:
 
 
 class QueueInHand:
-    """Lanes that were woken, each worked on when the test says so; as the real one, none waits twice."""
+    """A job queue under the test's control: lanes are processed on request, and none is queued twice."""
 
     def __init__(self, fleet_worker: FleetWorker) -> None:
         self.fleet_worker = fleet_worker
@@ -54,7 +54,7 @@ class QueueInHand:
             self.waiting.append(lane)
 
     def work(self) -> int:
-        """Until nothing waits that the worker can do; how many slices that were."""
+        """Process lanes until none is left for this worker; return the number of slices."""
         slices = 0
         while lane := next(
             (lane for lane in self.waiting if lane.carrier in self.fleet_worker.workable), None
@@ -65,14 +65,14 @@ class QueueInHand:
         return slices
 
     def turn(self) -> None:
-        """Look for lanes with work, and do it."""
+        """Look for lanes with work, and process them."""
         self.fleet_worker.tick(self.enqueue)
         self.work()
 
 
 @dataclass
 class Fleet:
-    """Claims of a service, and the processes that fetch their proofs."""
+    """A service's claims, and the processes that fetch their proofs."""
 
     database: Database
     sandbox: Sandbox
@@ -82,7 +82,7 @@ class Fleet:
     fleet_workers: list[FleetWorker] = field(default_factory=list)
 
     def fleet_worker(self, **more: str) -> FleetWorker:
-        """That of another process, with these settings beside the usual ones."""
+        """The worker of another process, with these additional settings."""
         url = self.database.url.render_as_string(hide_password=False)
         settings = self.settings_of(url, self.sandbox, **more)
         self.fleet_workers.append(FleetWorker(replace(open_database(settings), clock=self.clock)))
@@ -119,7 +119,7 @@ def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
 
 
 def stats_of(database: Database, worker: str, *names: str) -> list[dict[str, int]]:
-    """What the rows of a worker say, the oldest first."""
+    """The rows of a worker, oldest first."""
     query = select(runs.c.stats).where(runs.c.worker == worker).order_by(runs.c.started_at)
     with database.read() as connection:
         wanted = names or ("success", "failed", "total")
@@ -250,7 +250,7 @@ def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(fleet: Fleet,
 
 @pytest.mark.parametrize("asked", ["by nobody", "before the last attempt"])
 def test_a_job_that_comes_late_costs_no_second_call(fleet: Fleet, asked: str) -> None:
-    """As of a trigger, whose job a tick's slice was faster than; or of a button that was pressed twice."""
+    """For example after a trigger whose slice a tick has already done, or after a button was pressed twice."""
     fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
     fleet.deliver(1, Scenario.IN_TRANSIT)
     queue, asked_at = QueueInHand(fleet.fleet_worker()), fleet.clock.now().timestamp()
@@ -325,7 +325,7 @@ def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
 
 
 def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet: Fleet) -> None:
-    """Its processes are there, and the job queue does not call them: as it was with a periodic job that got stuck."""
+    """Its processes exist, but the job queue does not call them, as with a periodic job that got stuck."""
     fleet_worker, other = fleet.fleet_worker(), fleet.fleet_worker()
     for _ in range(12):
         other.tick(lambda _: None)
@@ -472,14 +472,15 @@ def _hours(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, A
         with closing(app.database) as database:
             demo._fill(settings, box)
             quotas = QuotaTables(database)
-            # Else the first answers would decide whose trouble a refused document is.
+            # Otherwise the first answers would decide whether the account or the parcel is at fault.
             for key in CATALOG.specs:
                 quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))
             hour = how(app)
             for n in range(1, 10):  # to the second retry
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
                 hour()
-            # To the minute: lanes of several threads share the clock, which each call and each pause moves by seconds.
+            # To the minute: lanes of several threads share the clock, which each call and each pause advances by
+            # seconds.
             claims = rows(
                 database,
                 "SELECT claim_reference, pod_fetch_status, pod_retry_count, stage,"

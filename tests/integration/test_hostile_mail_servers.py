@@ -1,4 +1,4 @@
-"""Mail servers that trickle, never end, or say nothing: none keeps a run, and none takes its memory."""
+"""Mail servers that trickle, never end, or stay silent: none delays a run for long or fills its memory."""
 
 import signal
 import subprocess
@@ -44,10 +44,10 @@ from tests.planted import MARK
 
 ROOT = Path(inspection.__file__).parents[3]
 TOTAL_S = 0.6
-TLS_RECORD = b"\x16\x03\x03\x40\x00"  # 16 KB of a handshake are announced
+TLS_RECORD = b"\x16\x03\x03\x40\x00"  # the handshake announces 16 KB
 LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"
 
-# Before a mail is given away: nothing has happened to it.
+# Before an email is handed over: its state is unchanged.
 WAITS: dict[str, tuple[Behaviour, str]] = {
     "a trickled banner": (after(then=trickle(), every_s=EVERY_S), "none"),
     "an endless banner": (after(then=endless(b"220-welcome\r\n")), "none"),
@@ -57,7 +57,7 @@ WAITS: dict[str, tuple[Behaviour, str]] = {
     "an endless answer to RCPT": (after(BANNER, FINE, FINE, then=endless(b"250-yes\r\n")), "none"),
     "a silent answer to the command DATA": (after(BANNER, FINE, FINE, FINE), "none"),
 }  # fmt: skip
-# Afterwards: nobody knows.
+# After that, nobody knows.
 UNDECIDED: dict[str, Behaviour] = {
     "a trickled answer to the message": after(
         BANNER, FINE, FINE, FINE, GO_ON, then=trickle(), every_s=EVERY_S
@@ -83,7 +83,7 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
         with pytest.raises(MailServerError, match=r"timed out|too long"):
             line.send("a@shop.example", b"x", lambda: True)
         assert time.monotonic() - begun < TOTAL_S + 3
-    assert server.sent < 16 * 1024 * 1024  # what the system takes of it
+    assert server.sent < 16 * 1024 * 1024  # the part that the system buffers
 
 
 @pytest.mark.sample("more cases of the same test, each of which waits", every=2)

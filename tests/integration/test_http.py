@@ -1,4 +1,4 @@
-"""One HTTP call against servers that misbehave, on real sockets: bounded in time, in size, in repeats."""
+"""One HTTP call against misbehaving servers on real sockets: limited in time, size and repeats."""
 
 import errno
 import gc
@@ -54,7 +54,7 @@ ASK = Request("POST", "/ask", {"Content-Type": "text/xml"}, b"<question/>")
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own settings comes between."""
+    """Without the machine's own proxy settings."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -65,7 +65,7 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Server:
-    """Accepts connections on loopback and lets `behave` deal with each; keeps what was received."""
+    """Accepts connections on loopback, calls `behave` for each, and stores the received requests."""
 
     behave: Callable[["Server", socket.socket], None]
     wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
@@ -146,7 +146,7 @@ class Server:
 
 
 def says(*answers: bytes) -> Callable[[Server, socket.socket], None]:
-    """Answers each request of a connection with the next of these, then closes it."""
+    """Answer each request of a connection with the next of these, then close it."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         for answer in answers:
@@ -158,13 +158,13 @@ def says(*answers: bytes) -> Callable[[Server, socket.socket], None]:
 
 
 def keeps(server: Server, connection: socket.socket) -> None:
-    """Answer every request, and keep the connection."""
+    """Answer every request, and keep the connection open."""
     while server.read_request(connection):
         connection.sendall(ANSWER)
 
 
 def drips(before: bytes, endless: bytes, every: float = 0.02) -> Callable[[Server, socket.socket], None]:
-    """Never comes to an end, and never pauses for long."""
+    """Send an endless response without long pauses."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         server.read_request(connection)
@@ -223,7 +223,7 @@ def test_slow_answers_end_by_the_deadline(
 @pytest.mark.parametrize("scenario", [Attack.OVERSIZED, Attack.GZIP_BOMB])
 def test_memory_stays_bounded(sandbox: Sandbox, scenario: AnyStep) -> None:
     http = Http(sandbox.url, 5, 5, 20)
-    with pytest.raises(UnacceptableAnswerError):  # the sandbox makes its bomb when it is first asked
+    with pytest.raises(UnacceptableAnswerError):  # the sandbox builds its bomb at the first request
         http.send(scripted(sandbox, scenario))
     with (
         memory_at_most(LARGEST_ANSWER + 8 * MB),
@@ -341,7 +341,7 @@ def test_a_cut_off_gzip_answer_is_not_taken_for_whole() -> None:
             answer = Http(server.url, 5, 5, 5).send(ASK)
         except (BrokenAnswerError, UnacceptableAnswerError):
             return
-        assert answer.body != b"<x/>" * 1000  # half of it, which no parser takes for XML
+        assert answer.body != b"<x/>" * 1000  # half of the response, which no parser accepts as XML
         assert not answer.body.startswith(b"<x/>" * 1000)
 
 
@@ -360,7 +360,7 @@ def test_a_kept_connection_that_the_server_closed_is_not_a_fault() -> None:
     with Server(says(ANSWER)) as server:
         http = Http(server.url, 5, 5, 5)
         assert http.send(ASK).body == b"ok"
-        time.sleep(0.1)  # the server closes meanwhile
+        time.sleep(0.1)  # the server closes in the meantime
         assert http.send(ASK).body == b"ok"
         assert (server.connections, len(server.received)) == (2, 2)
 
@@ -410,7 +410,7 @@ def test_connections_outlast_the_threads_that_made_them() -> None:
 
     def behave(server: Server, connection: socket.socket) -> None:
         while server.read_request(connection):
-            begin.wait(10)  # three calls are under way at once
+            begin.wait(10)  # three calls are in progress at once
             connection.sendall(ANSWER)
 
     with Server(behave) as server:
@@ -536,7 +536,7 @@ def test_a_proxy_whose_answer_never_ends_is_left_by_the_deadline(monkeypatch: py
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed one for 127.0.0.1."""
+    """A self-signed certificate for 127.0.0.1."""
 
     file: Path
     key: Path
@@ -618,7 +618,7 @@ def test_a_handshake_that_never_ends_is_left_by_the_connect_time_out() -> None:
 def test_tls_that_breaks_after_the_request_counts_as_sent(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is certain about a request that was received: its unit must not come back."""
+    """A request that was received may have counted: its unit must not be returned."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
 
     def behave(server: Server, connection: socket.socket) -> None:
@@ -638,7 +638,7 @@ def test_tls_that_breaks_after_the_request_counts_as_sent(
 
 @dataclass
 class ParcelQuery:
-    """A queue, and what asking over it once came to."""
+    """A queue, and the result of one call through it."""
 
     database: Database
     clock: SimulatedClock
@@ -675,7 +675,7 @@ class ParcelQuery:
 
 
 KINDS = {
-    # passing: repeated once
+    # temporary: repeated once
     Scenario.BAD_GATEWAY: (ErrorKind.SERVER_ERROR, 2),
     Attack.RESET: (ErrorKind.NETWORK, 2),
     Attack.TRUNCATED: (ErrorKind.NETWORK, 2),
@@ -709,7 +709,7 @@ def test_what_is_repeated_once_with_its_unit_and_what_is_not(
     assert fetched.outcome.connected
     assert (fetched.calls, fetched.unsent, len(sandbox.calls)) == (calls, 0, calls)
     assert asked.units == (calls, 0)
-    # Within seconds, and by the clock that is passed in.
+    # Within seconds, and by the simulated clock.
     assert clock.now() - begun == timedelta(seconds=2 * (calls - 1))
 
 

@@ -1,4 +1,4 @@
-"""The file of metrics: what Prometheus reads in it after whole runs, and what happens where it cannot be written."""
+"""The metrics file: what Prometheus reads from it after whole runs, and what happens if it cannot be written."""
 
 import re
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def run(url: str, sandbox: Sandbox, tmp_path: Path, file: Path) -> Run:
 
 
 def samples(content: str) -> Samples:
-    """Every sample, as Prometheus's own reader has it; each metric is described, and none brings a time."""
+    """Every sample, read by Prometheus's own parser; each metric has a description, and none has a timestamp."""
     found: Samples = {}
     for family in text_string_to_metric_families(content):
         assert family.type == "gauge"
@@ -179,7 +179,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     path, replace, seen = tmp_path / "x.prom", Path.replace, []
 
     def look_and_replace(part: Path, target: Path) -> Path:
-        """The moment before: the new text is whole, under a name that the collector passes over."""
+        """The state just before: the new text is complete, under a name that the collector ignores."""
         read = {found.name: found.read_text() for found in tmp_path.glob("*.prom")}
         seen.append((part.read_text(), part.parent == tmp_path, part.suffix, read))
         return replace(part, target)

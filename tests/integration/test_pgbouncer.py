@@ -1,4 +1,4 @@
-"""Runs and a fleet through pgbouncer, which hands each transaction to whatever session is free; and with a foreign time zone."""
+"""Runs and a fleet through pgbouncer, which uses any free session for a transaction, with a foreign time zone."""
 
 import subprocess
 import threading
@@ -38,7 +38,7 @@ CREATE TABLE claims (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Server]:
-    """Of a service that lives in New York, reads dates as the Spanish do, and has its transactions kept apart."""
+    """The server of a service in New York, with Spanish date style and serializable transactions."""
     with postgres.running() as server:
         postgres.execute(
             server.url(),
@@ -52,14 +52,14 @@ def server() -> Iterator[postgres.Server]:
 
 @pytest.fixture
 def through(server: postgres.Server) -> Iterator[URL]:
-    """The database `service`, by way of pgbouncer with two sessions."""
+    """The database `service` through pgbouncer with two sessions."""
     with pgbouncer_before(server, server.port) as url:
         yield url
 
 
 @contextmanager
 def pgbouncer_before(server: postgres.Server, to: int) -> Iterator[URL]:
-    """The same, with the port on which pgbouncer finds the server."""
+    """The same, with the server's port for pgbouncer."""
     pgbouncer = program("pgbouncer", "pgbouncer")
     port = postgres.free_port()
     folder = server.folder / f"pgbouncer-{port}"
@@ -106,7 +106,7 @@ default_pool_size = 2
 
 @pytest.fixture
 def service(server: postgres.Server) -> Iterator[psycopg.Connection[Any]]:
-    """The service's own application, for once in UTC."""
+    """The service's own application, here in UTC."""
     url = server.url("service").set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -144,14 +144,14 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
         threading.Thread(target=run, args=(kind, settings, clock, said))
         for kind in (PODRetryScheduler, PODRetryScheduler, PODFetchWorker)
     ]
-    with service.transaction():  # what it has locked it is told later
+    with service.transaction():  # recours updates locked rows later
         service.execute("SELECT 1 FROM claims WHERE claim_reference = 'due-2' FOR UPDATE")
         for thread in crew:
             thread.start()
         for thread in crew:
             thread.join(120)
     owed = service.execute("SELECT count(*) FROM recours_claims WHERE owed_since IS NOT NULL").fetchone()
-    # Another session writes times otherwise: to a run on it no claim looks edited.
+    # Another session formats times differently: a run on it must not take claims for edited.
     versions = "SELECT claim_id, version FROM recours_claims WHERE stage = 'waiting' ORDER BY claim_id"
     before = service.execute(versions).fetchall()
     otherwise = {"options": "-c TimeZone=Asia/Tokyo -c DateStyle=German"}
@@ -183,7 +183,7 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
     assert units == (2 * 61,)
     assert service.execute("SELECT count(*) FROM recours_leases").fetchone() == (0,)
 
-    # Nothing of ours is left on a session that others get next.
+    # No setting of recours remains on a session that others use next.
     plain = through.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, prepare_threshold=None) as next_one:
         for name, expected in (
@@ -242,7 +242,7 @@ def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
             open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
 
 
-# What a conflict between two processes may do to any of the job queue's transactions, done to each.
+# Simulated conflicts between two processes, in each transaction of the job queue.
 REFUSES_STRICTER_ISOLATION = """
 CREATE FUNCTION refuse_stricter_isolation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN

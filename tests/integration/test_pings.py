@@ -1,4 +1,4 @@
-"""Pings: what a check hears of whole runs, and that nothing it does harms one."""
+"""Pings: what a monitoring service receives from whole runs, and that no response of it harms a run."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ Run = Callable[..., Done]
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own settings comes between."""
+    """Without the machine's own proxy settings."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -44,7 +44,7 @@ def check() -> Iterator[Check]:
 
 @pytest.fixture
 def environment(url: str, sandbox: Sandbox, tmp_path: Path, check: Check) -> dict[str, str]:
-    """Cron's, and the settings."""
+    """cron's environment, with the settings."""
     return environment_of(url, sandbox.url) | {
         "RECOURS_POD_DIR": str(tmp_path / "pods"),
         "RECOURS_LOG_DIR": str(tmp_path / "logs"),
@@ -54,7 +54,7 @@ def environment(url: str, sandbox: Sandbox, tmp_path: Path, check: Check) -> dic
 
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
-    """`run(name, *options, NAME=value)`: a worker's script, as cron starts it."""
+    """`run(name, *options, NAME=value)`: run a worker's script as cron does."""
 
     def run(name: str, *options: str, **more: str) -> Done:
         return worker(name, *options, environment=environment | more, folder=tmp_path)
@@ -198,7 +198,7 @@ def _once_unwell(check: Check) -> Callable[[Ping], Answer]:
 def test_a_check_that_misbehaves_harms_no_run(
     run: Run, database: Database, add_claims: Callable[..., None], tmp_path: Path
 ) -> None:
-    """Refusing, breaking off, redirecting, failing: one WARNING a ping, and the claims are fetched all the same."""
+    """It refuses, disconnects, redirects or fails: one WARNING a ping, and the claims are fetched nevertheless."""
     with Check() as elsewhere, Check() as check:
         there = elsewhere.url.replace("{worker}", "x")
         manners: list[tuple[Callable[[Ping], Answer | None], str, int]] = [
@@ -220,7 +220,7 @@ def test_a_check_that_misbehaves_harms_no_run(
             assert all(" - [WARNING] - " in line and says in line for line in warned)
             assert len(check.pings) == tries, says
         assert elsewhere.pings == []
-    done = run("pod_retry_scheduler", RECOURS_PING_URL=check.url)  # nobody is there any more
+    done = run("pod_retry_scheduler", RECOURS_PING_URL=check.url)  # nobody listens any more
     assert done.returncode == 0
     assert done.stderr.count("127.0.0.1 could not be reached: the connection failed") == 2
     assert KEY not in log_of(tmp_path)

@@ -1,6 +1,6 @@
-"""What a run spends outside is on the disk before: a power cut later must not have it spent again.
+"""External effects of a run are on disk first: after a power failure they are not repeated.
 
-The system calls of a whole run are looked at, as only what was synced survives a power cut.
+The tests inspect the system calls of a whole run, because only synced data survives a power failure.
 """
 
 import re
@@ -28,7 +28,7 @@ from tests.conftest import environment_of
 from tests.needs import missing, program
 
 ROOT = Path(inspection.__file__).parents[3]
-MODES = ("wal", "delete")  # the others are each connection's own
+MODES = ("wal", "delete")  # the others are private to each connection
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
 _FILE = re.compile(r"^\d+<([^>]+)>")
 _PEER = re.compile(r"^\d+<TCP(?:v6)?:\[.*->.*:(\d+)\]>, \"(.*)")
@@ -36,10 +36,10 @@ _PEER = re.compile(r"^\d+<TCP(?:v6)?:\[.*->.*:(\d+)\]>, \"(.*)")
 
 @dataclass
 class Disk:
-    """What a power cut would leave of a database, as far as that can be told from the system calls."""
+    """What a power failure would leave of a database, as far as the system calls show."""
 
     database: Path
-    dirty: set[str] = field(default_factory=set)  # files written since they were last synced, folders changed
+    dirty: set[str] = field(default_factory=set)  # files written since their last sync, changed folders
     writes: int = 0
 
     def saw(self, name: str, rest: str) -> None:
@@ -48,7 +48,7 @@ class Disk:
         found = _FILE.match(rest)
         if found is None or not found[1].startswith(str(self.database.parent)):
             return
-        is_index = found[1].endswith("-shm")  # made anew by whoever comes first
+        is_index = found[1].endswith("-shm")  # the next program to open it creates it again
         if name in ("pwrite64", "ftruncate") and found[1].startswith(str(self.database)) and not is_index:
             self.writes += 1
             self.dirty.add(found[1])
@@ -58,7 +58,7 @@ class Disk:
 
 @pytest.fixture(params=MODES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A database in one of SQLite's modes, in a folder of its own."""
+    """A database in one of SQLite's modes, in its own folder."""
     (tmp_path / "data").mkdir()
     made = tmp_path / "data" / "claims.db"
     create_file(made)
@@ -68,7 +68,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def calls_of_run(path: Path, environment: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """The system calls of a scheduler's run that write, sync or send, in their order."""
+    """The system calls of a scheduler's run that write, sync or send, in order."""
     trace = path.parent.parent / "trace"
     strace = [program("strace", "strace"), "-f", "-yy", "-s", "40", "-o", str(trace)]
     kinds = "pwrite64,ftruncate,unlink,unlinkat,fsync,fdatasync,sendto"
@@ -125,7 +125,7 @@ def test_units_and_mails_are_on_the_disk_before_they_are_spent(
         assert len(box.calls) == 2
     assert [what for what, _, _ in spent] == ["call", "call", "mail"]
     writes = [count for _, _, count in spent]
-    # Before the first call a reservation was written, for both, and before the mail that it is sent.
+    # A reservation for both claims is written before the first call, and the email's state before it is sent.
     assert 0 < writes[0] == writes[1] < writes[2]
     assert [dirty for _, dirty, _ in spent] == [set()] * 3
 

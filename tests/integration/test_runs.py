@@ -1,4 +1,4 @@
-"""Whole runs as processes of their own: at the same time, killed, stopped."""
+"""Whole runs in their own processes: concurrent, killed, stopped."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ ROOT = Path(inspection.__file__).parents[3]
 
 @pytest.fixture
 def environment(url: str, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """Cron's, and the settings."""
+    """cron's environment, with the settings."""
     return {
         "DATABASE_URL": url,
         "CHRONOPOST_ACCOUNT": "10000001",
@@ -40,7 +40,7 @@ def environment(url: str, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """`start(name, *options, NAME=value)`: a worker's script, as cron starts it."""
+    """`start(name, *options, NAME=value)`: start a worker's script as cron does."""
     (tmp_path / "logs").mkdir()
 
     def popen(name: str, *options: str, **more: str) -> subprocess.Popen[str]:
@@ -68,7 +68,7 @@ def rows(database: Database, query: str) -> list[dict[str, Any]]:
 
 
 def units(database: Database) -> int:
-    """Taken by all."""
+    """The units used by all runs."""
     (row,) = rows(database, "SELECT coalesce(sum(taken), 0) AS taken FROM recours_quota")
     return int(row["taken"])
 
@@ -88,7 +88,7 @@ def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A run's first call goes alone: the first three to be answered are one of each run, which then all hold claims.
+    # A run's first call is alone: the first three answered calls belong to one run each, which then all have claims.
     first, at_once, answer = itertools.count(), threading.Barrier(3), sandbox.answer
     asked = threading.Event()
 
@@ -101,10 +101,11 @@ def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
     monkeypatch.setattr(sandbox, "answer", answer_together)
     sandbox.latency = 0.1
     add_claims(database, [{"pod_fetch_status": "pending" if n % 4 == 0 else "failed"} for n in range(80)])
-    # Of two that begin in the same instant, one can find all that is due under the other's hand, and rightly end.
+    # If two runs begin at the same instant, one may find every due claim leased and end, which is correct.
     runs = [start("pod_retry_scheduler", "--batch-size", "100")]
     assert asked.wait(timeout=60)
-    # Together: the first run waits half a minute for its answer, in which a busy machine cannot start one after the other.
+    # Together: the first run waits half a minute for its answer, too short on a busy machine to start one after the
+    # other.
     runs += [start(name, "--batch-size", "100") for name in ("pod_retry_scheduler", "pod_fetch_worker")]
     reports = [ended(run) for run in runs]
     assert [status for status, _, _ in reports] == [0, 0, 0]
@@ -127,7 +128,7 @@ def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
 def stopped(
     run: subprocess.Popen[str], sandbox: Sandbox, *, after_calls: int
 ) -> tuple[int, dict[str, Any], float]:
-    """Exit status and report of a run that gets SIGTERM after so many calls, and the seconds that it took to end."""
+    """Exit status and output of a run that gets SIGTERM after this many calls, and the seconds until it ended."""
     give_up_at = time.monotonic() + 30
     while len(sandbox.calls) < after_calls and time.monotonic() < give_up_at:
         time.sleep(0.01)
@@ -143,7 +144,7 @@ def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
     add_claims: Callable[..., None],
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    """However slow the carrier is: no claim's next call begins, and those that were leased ahead go back."""
+    """Even at a slow carrier: no claim's next call begins, and claims leased ahead are released."""
     add_claims(database, [{}] * 12)
     sandbox.latency = 2.0
     run = start("pod_retry_scheduler", "--concurrency", "4")

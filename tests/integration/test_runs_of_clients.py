@@ -1,4 +1,4 @@
-"""A run among accounts of clients: it opens those with due claims only, in the order of urgency, and records which was asked."""
+"""A run over client accounts opens only those with due claims, by urgency, and records the account of each attempt."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ ACCOUNTS, WITH_CLAIMS = 20, 3
 
 @pytest.fixture
 def numbers(database: Database) -> list[int]:
-    """The numbers of the clients' accounts."""
+    """The ids of the clients' accounts."""
     stored, found = ClientAccounts(database), []
     with database.write() as connection:
         rows = [{"id": n + 1, "email": f"shop{n}@example.com"} for n in range(ACCOUNTS)]
@@ -66,7 +66,7 @@ def unsealings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def asked(database: Database) -> list[tuple[int, int | None]]:
-    """The claims and the accounts of all attempts, in their order."""
+    """The claims and accounts of all attempts, in order."""
     query = select(attempts.c.claim_id, attempts.c.account_id).order_by(attempts.c.id)
     with database.read() as connection:
         return [tuple(row) for row in connection.execute(query)]
@@ -80,7 +80,7 @@ def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgen
     run: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The deadlines alternate between clients, and the claims of the default account stand among theirs."""
+    """Deadlines alternate between clients, with claims of the default account in between."""
     of = [*range(1, WITH_CLAIMS + 1), None]
     rows = [
         {"client_id": of[n % len(of)], "response_deadline": (START + timedelta(days=9 - n // 2)).date()}

@@ -1,4 +1,4 @@
-"""Whole runs of carriers that track many parcels with one call, of which some make it fail: how many calls that takes."""
+"""Runs at carriers that track many parcels with one call, some of which make it fail: the number of calls needed."""
 
 import os
 import signal
@@ -54,12 +54,12 @@ class Shop:
         ]
 
     def poison(self, places: Sequence[int]) -> None:
-        """Have a call about any of these numbers end at a gateway."""
+        """Have a gateway fail every call about any of these numbers."""
         for place in places:
             self.sandbox.parcels[self.numbers[place]] = Parcel((Scenario.BAD_GATEWAY,))
 
     def run(self, more: dict[str, str] | None = None) -> list[str]:
-        """Run the scheduler now; the numbers of each tracking call. The next run is one in which all are due again."""
+        """Run the scheduler now; return the numbers of each tracking call. All claims are due again at the next run."""
         first = len(self.sandbox.calls)
         settings = load(self.folder, self.environment() | (more or {}), CATALOG)
         run_once(settings, self.clock, options=Options(batch_size=self.size, concurrency=1))
@@ -76,7 +76,7 @@ class Shop:
         }
 
     def tracking_calls(self, first: int = 0) -> list[str]:
-        """The numbers of each, of the calls from one on."""
+        """The numbers of each tracking call, from this call on."""
         return [call.number for call in self.sandbox.calls[first:] if call.operation != "token"]
 
     def by_number(self) -> dict[str, dict[str, Any]]:
@@ -111,7 +111,7 @@ def test_a_number_that_makes_calls_fail_is_singled_out_once(shop: Shop) -> None:
     assert failed == {poison}
     for _ in range(2):
         commas = sorted(numbers.count(",") for numbers in shop.run())
-        assert commas == [0, 0, shop.size - 2]  # one of the calls is a repeat
+        assert commas == [0, 0, shop.size - 2]  # one call is a repeat
 
 
 @pytest.mark.sample("the same kill with other carriers")
@@ -138,6 +138,6 @@ def test_a_run_that_is_killed_between_halves_leaves_claims_and_quota_in_order(
         connection.execute(update(claims).values(lease_until=START))
     process = subprocess.Popen(command, env=os.environ | shop.environment(), cwd=shop.folder)
     assert process.wait(timeout=120) == 0
-    # Nobody knows which of them a run died with, so each goes alone once.
+    # It is unknown which of them killed the run, so each is tracked alone once.
     assert {row["pod_retry_count"] for row in shop.by_number().values()} == {1}
     assert len(shop.tracking_calls()) <= 3 + shop.size + 1  # one is a repeat

@@ -1,4 +1,4 @@
-"""Runs whose PostgreSQL falls silent: connections stay open, and nothing comes over them."""
+"""Runs whose PostgreSQL falls silent: connections stay open without any data."""
 
 import json
 import signal
@@ -41,7 +41,7 @@ def database(server_url: URL) -> Iterator[Database]:
 
 @pytest.fixture
 def start(server_url: URL, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[Proxy], Any]]:
-    """A worker as cron starts it, which reaches its database by the proxy."""
+    """Start a worker as cron does; it reaches its database through the proxy."""
     begun: list[subprocess.Popen[str]] = []
 
     def popen(proxy: Proxy) -> "subprocess.Popen[str]":
@@ -73,7 +73,7 @@ def start(server_url: URL, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callabl
         process.communicate()
 
 
-# What the run is about to send when the proxy freezes.
+# The run's next message when the proxy freezes.
 MOMENTS = {
     "first words": b"user",
     "its beginning": b"INSERT INTO recours_runs",
@@ -131,13 +131,13 @@ def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (it
         out, log = run.communicate(timeout=75)
         seconds = time.monotonic() - begun
     print(f"{seconds:.1f} s")
-    assert run.returncode == 1, log  # it could neither hand its claims back nor write its summary
+    assert run.returncode == 1, log  # it could neither release its claims nor write its summary
     assert seconds < 10
     assert "does not answer" in log
     assert json.loads(out)["worker"] == "pod_retry_scheduler"
 
 
-# What the job queue of a long-lived worker is about to send when the proxy freezes.
+# The next message of a long-lived worker's job queue when the proxy freezes.
 MOMENTS_OF_QUEUE = {"its beginning": b"LISTEN recours_probe", "a worker's": b"procrastinate_workers"}
 
 

@@ -1,4 +1,4 @@
-"""How a run starts: most of them find nothing to do, and should be over at once."""
+"""The start of a run: most runs find nothing to do and should end at once."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from tests.processes.commands import FROM_NOTHING, run
 
 ROOT = Path(installation.ROOT)
 WORKERS = [ROOT / "scripts" / name for name in ("pod_fetch_worker.py", "pod_retry_scheduler.py")]
-# Needed to speak to a carrier, to send a mail, to check a document, to change a schema, to tell people something; with all
-# that is in them. SQLAlchemy itself loads asyncio.
+# Modules for carrier calls, emails, document checks, schema changes or notifications, with all
+# their submodules. SQLAlchemy itself loads asyncio.
 FOR_WORK = (
     "requests", "urllib3", "tenacity", "defusedxml", "recours.carriers.http",
     "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime", "recours.mail.manager",

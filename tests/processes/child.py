@@ -1,4 +1,4 @@
-"""What the fork server runs for `tests.processes.commands`: `recours`, or a worker's script."""
+"""The fork server's job for `tests.processes.commands`: `recours`, or a worker's script."""
 
 import os
 import pkgutil
@@ -13,7 +13,7 @@ from typing import Any
 import recours
 from tests import compiled
 
-# The page needs packages of its own; the others are programs.
+# The dashboard needs its own packages; the others are programs.
 _LEFT_OUT = ("recours.dashboard", "recours.__main__", "recours.launch")
 _IMPORTED_WHEN_NEEDED = (
     "alembic.command",
@@ -40,7 +40,7 @@ compiled.share_usual()
 
 
 def run(job: dict[str, Any]) -> int:
-    """Become Python with this command line, as from its start on; returns its exit status."""
+    """Become a Python with this command line, as from its start; returns its exit status."""
     os.environ.clear()
     os.environ.update(job["environment"])
     time.tzset()

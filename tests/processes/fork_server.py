@@ -1,9 +1,9 @@
-"""A fork server: it has everything imported already, and runs whatever it is told, each in a process of its own.
+"""A fork server with everything imported that runs each job in its own process.
 
-`python -m tests.processes.fork_server MODULE`: it reads a JSON object a line from stdin and answers each with one on
-stdout. The module's `run(job)` is what a process becomes, and returns its exit status. A start of Python with its imports
-is most of what such a process costs; here it costs a fork. The server has no threads, so that forking is safe, and ends,
-with all that it forked, when stdin is closed.
+`python -m tests.processes.fork_server MODULE` reads a JSON object per line from stdin and answers each with one on
+stdout. The module's `run(job)` is the code of a process and returns its exit status. Starting Python with its imports
+is most of the cost of such a process; here it costs a fork. The server has no threads, so forking is safe, and ends
+with all its children when stdin is closed.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-_OUR_MISTAKE = 70  # an exit status that nothing of ours has
+_OUR_MISTAKE = 70  # an exit status that no program of ours uses
 
 
 def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
 
 
 class _Children:
-    """What was forked and has not been waited for."""
+    """Forked processes that have not been waited for."""
 
     def __init__(self, run: Callable[[Any], int]) -> None:
         self._run = run

@@ -1,4 +1,4 @@
-"""The page on both databases, without a browser."""
+"""The dashboard on both databases, without a browser."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ AT = "http://127.0.0.1:8501"
 
 @dataclass(frozen=True)
 class Shown:
-    """An answer as a visitor sees it."""
+    """A response as a visitor sees it."""
 
     response: httpx2.Response
 
@@ -33,14 +33,14 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """What can be read on it, words with one blank between."""
+        """The readable text of the page, with single spaces between words."""
         bare = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", self.html, flags=re.DOTALL)
         return " ".join(unescape(re.sub(r"<[^>]*>", " ", bare)).split())
 
 
 @dataclass
 class PageClient:
-    """A visitor at the page's own machine; `headers` are sent with each request."""
+    """A visitor on the dashboard's own machine; `headers` are sent with each request."""
 
     client: TestClient
     peer: str = "127.0.0.1"
@@ -49,7 +49,7 @@ class PageClient:
         return Shown(self.client.get(path, headers=_named(headers)))
 
     def post(self, path: str, fields: dict[str, Any] | None = None, **headers: str) -> Shown:
-        """Send a form as a browser does; redirects are followed."""
+        """Submit a form like a browser, and follow redirects."""
         sent = {"Origin": AT, **_named(headers)}
         return Shown(self.client.post(path, data=fields or {}, headers=sent))
 
@@ -60,7 +60,7 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def environment(url: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of the page, which each request reads anew."""
+    """The settings of the dashboard, which each request reads again."""
     nobody = "http://127.0.0.1:9"  # nothing listens there
     return environment_of(url, nobody) | {
         "RECOURS_HOME": str(tmp_path),
@@ -72,7 +72,7 @@ def environment(url: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def visitor(environment: dict[str, str]) -> Iterator[Callable[..., PageClient]]:
-    """`visitor()`: somebody at this machine; `visitor(peer)`: somebody who connects from that address."""
+    """`visitor()`: a visitor on this machine; `visitor(peer)`: a visitor from that address."""
     app, opened = make_app(environment), []
 
     def make(peer: str = "127.0.0.1") -> PageClient:

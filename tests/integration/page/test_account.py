@@ -1,4 +1,4 @@
-"""A client's account: how it does, and what an operator does with it."""
+"""A client's account: its state, and an operator's actions on it."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Claims from a file on the page: what would be done is shown, then confirmed; each line is done or named."""
+"""Claims from a file on the dashboard: a preview, a confirmation, and a result for every line."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def preview(page: PageClient, content: str | bytes, action: str = "correct") -> 
 
 
 def confirm(page: PageClient, shown: Shown, **fields: str) -> Shown:
-    """What the form on the page sends."""
+    """Submit the form of the preview."""
     form = shown.html.split('action="/claims/apply"')[1].split("</form>")[0]
     hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', form)
     return page.post("/claims/apply", {name: unescape(value) for name, value in hidden} | fields)

@@ -1,4 +1,4 @@
-"""Carriers, the accounts of clients, and what an operator does with them."""
+"""Carriers, client accounts, and an operator's actions on them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""One claim on the page: where it stands and why, its proof and evidence, its history, and what can be done with it."""
+"""One claim on the dashboard: its state and the reason, its proof and evidence, its history, and possible actions."""
 
 import io
 import re
@@ -54,7 +54,7 @@ def changed(database: Database, **values: Any) -> None:
 
 
 def assessed(database: Database, **values: Any) -> None:
-    """As a run left it that assessed it as the service has it now."""
+    """The state after a run that assessed the service's current values."""
     take_in(database, CATALOG, START, POLICY)
     set_own(database, "CLM-00000", **values)
 
@@ -308,7 +308,7 @@ def test_a_claim_of_a_paused_carrier_needs_it_resumed_and_one_with_a_proof_nothi
 
 
 def main_buttons(shown: Shown) -> list[str]:
-    """Of the actions; the main one stands first."""
+    """The main buttons of the actions; the main button is first."""
     actions = shown.html.partition('class="row actions"')[2].partition("<dialog")[0]
     labels = re.findall(r"<button([^>]*)>(?:<svg.*?</svg>)?([^<]*)", actions)
     main = [label for attributes, label in labels if 'class="main"' in attributes]

@@ -1,4 +1,4 @@
-"""The table of claims: its address says what it shows, and what is done is done with those that are chosen."""
+"""The table of claims: its address defines the view, and actions apply to the selected claims."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ _CLIENT = text(
 
 
 def references(shown: Shown) -> list[str]:
-    """Of the rows, from the top."""
+    """The references of the rows, from the top."""
     return re.findall(r'<a href="/claim\?reference=[^"]*">([^<]*)</a>', shown.html)
 
 
@@ -256,7 +256,7 @@ def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_cla
 def test_no_sign_that_hides_or_turns_others_is_shown(
     page: PageClient, database: Database, add_claims: Callable[..., None]
 ) -> None:
-    """A right-to-left override shows `fdp.exe` as `exe.pdf`; an escape may mean something to a terminal that it is pasted to."""
+    """A right-to-left override shows `fdp.exe` as `exe.pdf`; an escape can control a terminal."""
     turned = "\u202e\u2066\u200b\x1b[2J"
     texts = (
         "claim_reference",

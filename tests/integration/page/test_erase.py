@@ -1,4 +1,4 @@
-"""Erasing on the page: a claim, or a client in four clicks from the overview; for operators alone."""
+"""Erasing on the dashboard: a claim, or a client in four clicks from the overview; only for operators."""
 
 import re
 import time
@@ -21,7 +21,7 @@ def _claims(database: Database, add_claims: Callable[..., None]) -> None:
 
 
 def confirm(page: PageClient, link: str) -> str:
-    """Follow the link and press the button; what is said at the end."""
+    """Follow the link and press the button; return the final message."""
     shown = page.get(link)
     assert "To be erased for good" in shown.text
     fields = dict(re.findall(r'name="(back|reference|client)" value="([^"]*)"', shown.html))

@@ -1,4 +1,4 @@
-"""Mails that wait, and what they say."""
+"""Waiting emails and their texts."""
 
 import re
 import threading
@@ -60,7 +60,7 @@ def test_no_sign_of_a_mail_hides_or_turns_others(page: PageClient, database: Dat
     write(
         database, 7, MailState.FAILED, subject=turned, recipient=turned, error=turned, plain=f"one\n{turned}"
     )
-    for path, count in (("/mails", 3), ("/mail?number=7", 5)):  # the subject is the title too
+    for path, count in (("/mails", 3), ("/mail?number=7", 5)):  # the subject is also the title
         text = page.get(path).text
         assert (text.count(r"gpj.exe\u202e\u200b"), "\u202e" in text, "\u200b" in text) == (
             count,
@@ -174,7 +174,7 @@ def test_what_cannot_be_sent_gets_a_sentence(
 
 
 def done(page: PageClient, path: str, **fields: str) -> str:
-    """What came of an action that takes a while."""
+    """The result of an action that takes a while."""
     shown = page.post(path, {"back": "/mails", **fields})
     key = parse_qs(shown.response.url.query.decode())["notice"][0]
     for thread in threading.enumerate():

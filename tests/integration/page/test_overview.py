@@ -1,4 +1,4 @@
-"""The overview on both databases: what it shows equals what `recours status --json` prints."""
+"""The overview on both databases has the same figures as `recours status --json`."""
 
 import json
 import re
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 class Read(HTMLParser):
-    """Tables by the heading above them, row by row, and cards by their label."""
+    """Tables by their heading, row by row, and cards by their label."""
 
     def __init__(self, shown: Shown) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def filled(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
-    """Claims that wait, are due, fetched and of no known carrier; runs, attempts and mails of the last days."""
+    """Claims that wait, are due, have their POD or an unknown carrier; runs, attempts and emails of the last days."""
     soon = (now + timedelta(days=2)).date()
     rows: list[dict[str, Any]] = [
         *({"updated_at": now - 9 * HOUR, "response_deadline": soon} for _ in range(4)),
@@ -186,7 +186,7 @@ def test_of_thirty_days(page: PageClient, environment: dict[str, str]) -> None:
     read, seen = Read(page.get("/?days=30")), status(environment, "--days", "30")
     assert read.cards["Fetched"] == str(seen["success"]["all"]["success"]) == "2"
     assert len(read.tables["Success by day"]) == 31
-    assert Read(page.get("/?days=4000")).cards["Fetched"] == "1"  # no period of the page
+    assert Read(page.get("/?days=4000")).cards["Fetched"] == "1"  # not a period of the page
 
 
 @pytest.mark.usefixtures("filled")
@@ -239,5 +239,5 @@ def test_the_views_are_in_french_too(page: PageClient, address: str) -> None:
 
 
 def _without_code(shown: Shown) -> str:
-    """What is read, without commands and quoted words."""
+    """The readable text without commands and quoted words."""
     return re.sub(r"«[^»]*»|recours [a-z ]+|/\S+", " ", shown.text)

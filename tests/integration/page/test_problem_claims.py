@@ -1,4 +1,4 @@
-"""Each problem that counts claims leads to a list of exactly these."""
+"""Each problem that counts claims links to a list of exactly these claims."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def world(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
-    """Claims of the default account and of a client's account, of a carrier without credentials, of an unknown one, and of nobody."""
+    """Claims of the default account, a client's account, an unknown carrier, one without credentials, and no client."""
     soon, later = (now + 2 * DAY).date(), (now + 60 * DAY).date()
     lately = {"updated_at": now, "created_at": now - DAY, "response_deadline": later}
     rows: dict[str, dict[str, Any]] = {
@@ -92,7 +92,7 @@ def problems(environment: dict[str, str]) -> Callable[[ProblemKind], list[Proble
 
 @dataclass
 class Begin:
-    """What makes each problem begin."""
+    """Functions that cause each problem."""
 
     database: Database
     page: PageClient
@@ -100,7 +100,7 @@ class Begin:
     now: datetime
 
     def nothing(self) -> None:
-        """It is there from the beginning."""
+        """The problem exists from the beginning."""
 
     def pause(self) -> None:
         assert self.page.post("/carriers/pause", {"carrier": "chronopost", "back": "/"}).status == 200
@@ -138,7 +138,7 @@ class Begin:
                 connection.execute(insert(attempts).values(row | {"started_at": at, "claim_id": claim_id}))
 
     def fall_behind(self) -> None:
-        """Two claims, one call a day, and both deadlines before the second one's turn."""
+        """Two claims, one call a day, and both deadlines before the second retry."""
         self.environment["QUOTA_CHRONOPOST_TRACKING"] = "1/day"
         for name in OF_HOUSE:
             set_own(self.database, name, stage="ready", rank_at=self.now + 1.2 * DAY, rank_is_deadline=1)

@@ -1,4 +1,4 @@
-"""Who sees the page and who may act, and what holds for every answer."""
+"""Who may see the dashboard and who may act, and rules for every response."""
 
 import asyncio
 import re
@@ -41,7 +41,10 @@ def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
     for peer, headers in (
         ("127.0.0.1", {"Host": "pods.example"}),
         ("127.0.0.1", {"X_Forwarded_For": "192.168.1.20"}),
-        ("192.168.1.20", {"Host": "127.0.0.1:8501"}),  # the password was taken away while the page was served
+        (
+            "192.168.1.20",
+            {"Host": "127.0.0.1:8501"},
+        ),  # the password was removed while the dashboard was running
     ):
         shown = visitor(peer).get("/", **headers)
         assert (shown.status, "needs a password" in shown.text) == (403, True)
@@ -54,7 +57,7 @@ def test_the_password_opens_the_page_and_another_one_closes_it(
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     shown = page.get("/?days=30")
     assert (shown.status, "Password" in shown.text) == (401, True)
-    assert 'value="/?days=30"' in shown.html  # where they go when they are in
+    assert 'value="/?days=30"' in shown.html  # their destination after the login
     shown = page.post("/enter", {"password": "a guess", "back": "/"})
     assert (shown.status, "That is not the password." in shown.text) == (403, True)
     assert page.get("/").status == 401
@@ -98,14 +101,16 @@ def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environme
     cookie = next(cookie for cookie in page.client.cookies.jar if cookie.name == "recours_session")
     assert cookie.value != "chosen-by-somebody-else"
     assert cookie.has_nonstandard_attr("HttpOnly")
-    assert not cookie.secure  # over plain http it would never be sent back
+    assert not cookie.secure  # over plain HTTP the cookie would never be returned
 
 
 def test_guesses_take_longer_and_longer(page: PageClient, environment: dict[str, str]) -> None:
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     statuses = [page.post("/enter", {"password": f"guess {n}", "back": "/"}).status for n in range(5)]
     assert statuses == [403, 403, 403, 429, 429]
-    assert page.post("/enter", {"password": PASSWORD, "back": "/"}).status == 429  # even the right one
+    assert (
+        page.post("/enter", {"password": PASSWORD, "back": "/"}).status == 429
+    )  # not even with the right password
 
 
 def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str]) -> None:
@@ -118,7 +123,7 @@ def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str]) 
         assert (shown.status, shown.response.headers["location"]) == (303, "/"), back
 
 
-# These go on when they are answered.
+# These connections continue after the response.
 _GO_ON = {"/carriers/check", "/mails/test"}
 
 
@@ -158,7 +163,7 @@ def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> No
     for name, may in (("anna", "may act"), ("zoe", "may look, not act"), ("Anna", "may look, not act")):
         shown = proxy.get("/", X_Forwarded_User=name, X_Forwarded_For="192.168.1.20", Host="pods.example")
         assert (shown.status, name in shown.text, may in shown.html) == (200, True, True)
-    assert proxy.get("/").status == 403  # it did not say who it is
+    assert proxy.get("/").status == 403  # it did not identify itself
 
 
 @pytest.mark.usefixtures("behind_proxy")
@@ -195,7 +200,7 @@ def test_an_address_beside_that_of_the_proxy_gives_no_more_guesses(
 
 @pytest.fixture(params=["proxy", "password"])
 def viewer(visitor: Visitors, environment: dict[str, str], request: pytest.FixtureRequest) -> PageClient:
-    """Somebody who may only look."""
+    """A visitor with read-only access."""
     if request.param == "proxy":
         request.getfixturevalue("behind_proxy")
         page = visitor("10.0.0.5")
@@ -241,9 +246,9 @@ PIECE = bytes(10_000)
 def flood(
     client: PageClient, path: str, headers: dict[str, str] | None = None, *, stops: bool = False
 ) -> tuple[int, int]:
-    """Send a form that never ends, in chunks; the status of the answer, and how many bytes were taken until then.
+    """Send an endless form in chunks; return the status of the response and the number of bytes accepted until then.
 
-    `stops`: nothing comes after its beginning.
+    `stops`: nothing is sent after the beginning.
     """
     endless, statuses, taken = chain([BEGINNING], repeat(PIECE)), [], 0
 
