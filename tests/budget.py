@@ -1,8 +1,8 @@
-"""How long each file of tests may take in `make test`: what takes longer is listed, and fails in continuous integration.
+"""The time limit of each test file in `make test`: a file that exceeds its limit is listed, and fails in CI.
 
-The seconds are those of the file's tests, their fixtures included, while four processes share two processors: see
-`tests/budget.toml`. Where all tests together take longer than there, each file may, too: a slower or busier machine is no
-fault of a file.
+The seconds are those of the file's tests and fixtures, with four processes on two processors: see
+`tests/budget.toml`. If all tests together take longer than listed there, each limit grows in proportion, because a
+slower or busier machine is not a file's fault.
 """
 
 import os
@@ -20,7 +20,7 @@ class Budget:
     """Adds up the seconds of each file."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
-        """`seconds`: by file; those of "default" for all others, and of "total" for all of them together."""
+        """`seconds`: by file; "default" for all other files, and "total" for all files together."""
         self._budget = seconds
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
@@ -28,7 +28,7 @@ class Budget:
         self.seconds[report.nodeid.partition("::")[0]] += report.duration
 
     def exceeded(self) -> list[str]:
-        """A line for each file that took too long, the worst first."""
+        """One line for each file over its limit, the worst first."""
         slowness = max(1.0, sum(self.seconds.values()) / self._budget["total"])
         budget = {file: slowness * self._budget.get(file, self._budget["default"]) for file in self.seconds}
         return [

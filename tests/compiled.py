@@ -1,7 +1,7 @@
-"""SQL that was compiled for one test is compiled for all.
+"""SQL compiled for one test is reused by all.
 
-Each test opens databases of its own, and each database would compile every statement anew: a fifth of what tests with
-databases cost. Databases of one kind and version have the same SQL.
+Each test opens its own databases, and each database would compile every statement again: a fifth of the cost of
+database tests. Databases of the same kind and version have the same SQL.
 """
 
 import logging
@@ -23,7 +23,7 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 
 
 class _Shared(dict[Any, Any]):
-    """For SQLAlchemy's option `compiled_cache`: its keys begin with the dialect, which each engine has one of."""
+    """For SQLAlchemy's option `compiled_cache`: its keys begin with the dialect, of which each engine has its own."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get(_of_any_engine(key), default)
@@ -39,7 +39,7 @@ def _of_any_engine(key: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Engines that recours opens share what was compiled."""
+    """Share compiled SQL between all engines that recours opens in the block."""
     share()
     yield
     vars(recours.database.engine)["create_engine"] = sqlalchemy.create_engine
@@ -47,7 +47,7 @@ def once() -> Iterator[None]:
 
 
 def share() -> None:
-    """From now on, and in processes that are forked from this one."""
+    """Share from now on, also in processes forked from this one."""
     shared = _Shared()
 
     def create_engine(*arguments: Any, **options: Any) -> Engine:
@@ -60,7 +60,7 @@ def share() -> None:
 
 
 def _of_like_tables() -> Callable[..., Border]:
-    """One border for all databases whose service has the same tables: SQL of other tables would be compiled anew."""
+    """One border for all databases with the same service tables; SQL of other tables would be compiled again."""
     known: dict[Any, Border] = {}
 
     def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
@@ -71,8 +71,8 @@ def _of_like_tables() -> Callable[..., Border]:
 
 
 def share_usual() -> None:
-    """The same, and begin with the SQL that runs and `recours status` use on SQLite."""
-    # Here: most tests need none of this, and no fault of it is theirs.
+    """The same, with the SQL that runs and `recours status` use on SQLite compiled in advance."""
+    # Imported here: most tests do not need this, and its faults are not theirs.
     from recours.app import open_app  # noqa: PLC0415 (see above)
     from tests.acceptance.simulation import FAILED_AT, Service  # noqa: PLC0415 (see above)
 

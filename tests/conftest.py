@@ -1,4 +1,4 @@
-"""What several folders of tests share: databases of every kind, claims in them, and the settings of a run."""
+"""Fixtures for several folders of tests: databases of every kind, claims in them, and the settings of a run."""
 
 import gc
 import os
@@ -43,18 +43,20 @@ from tests.postgres import Server, named_server, role_without_rights
 from tests.processes import commands
 
 pytest_plugins = ["tests.budget", "tests.selection", "tests.schemas.plugin", "tests.searched"]
-pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # a failure shows what was compared
+pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # failures show the compared values
 
-START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
+START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock's time
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two a processor: three for two leave a sixth of the time unused, while tests wait for processes, servers and disks."""
+    """Two processes per processor: 1.5 would leave a sixth of the time unused, while tests wait for processes and
+    disks.
+    """
     return 2 * (os.cpu_count() or 1)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Nothing of a checkout that is in use may play a part: see `tests.own_settings`."""
+    """A checkout in use must not affect the tests: see `tests.own_settings`."""
     if not own_settings.found():
         return None
     return own_settings.run_without(config.invocation_params.args, config.invocation_params.dir)
@@ -62,7 +64,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collected tests live to the end: searching them for garbage would double the time that collecting takes."""
+    """Collected tests live to the end: scanning them for garbage would double the collection time."""
     gc.disable()
     try:
         return (yield)
@@ -85,13 +87,13 @@ def _compiled() -> Iterator[None]:
 
 
 class Databases(Protocol):
-    """Makes databases. Folders given are empty and not shared."""
+    """Creates databases. Folder arguments are empty and not shared."""
 
     def ready(self, folder: Path) -> URL:
         """A new database with the whole schema."""
 
     def drop(self, url: URL) -> None:
-        """A database is not wanted any more, whoever is still connected to it."""
+        """Drop a database, even if others are connected to it."""
 
 
 class Kind(Databases, Protocol):
@@ -101,14 +103,14 @@ class Kind(Databases, Protocol):
         """A new database without any table."""
 
     def copy(self, url: URL, folder: Path) -> URL:
-        """A copy of a database to which nothing is connected."""
+        """A copy of a database without connections."""
 
     def close(self) -> None:
-        """No more are wanted."""
+        """Release the resources."""
 
 
 class Sqlite:
-    """Files in write-ahead mode, as the service and `init-db` make them."""
+    """Files in write-ahead mode, as the service and `init-db` create them."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / "template.db"
@@ -135,7 +137,7 @@ class Sqlite:
 
 
 class Postgres:
-    """Databases of a server that the tests start themselves, each made for one test."""
+    """Databases of a server that the tests start, each created for one test."""
 
     def __init__(self, folder: Path) -> None:
         del folder
@@ -147,7 +149,7 @@ class Postgres:
         self._admin = create_engine(admin, isolation_level="AUTOCOMMIT")
         with self._admin.connect() as connection:
             version = connection.dialect.server_version_info or (0,)
-        # Without a log of every page, making and dropping one take two thirds of the time.
+        # Logging every page would take two thirds of the time of creating and dropping a database.
         self._strategy = "STRATEGY file_copy" if version >= (15,) else ""
         self._template = self._create("template0")
         database = Database(self._template)
@@ -162,7 +164,7 @@ class Postgres:
     def _execute(self, statement: str) -> None:
         with (
             self._admin.connect() as connection
-        ):  # the one that is kept: a new one costs as much as a database
+        ):  # the connection that is kept: a new one costs as much as a database
             connection.execute(text(statement))
 
     def empty(self, folder: Path) -> URL:
@@ -180,14 +182,14 @@ class Postgres:
         self._execute(f'DROP DATABASE "{url.database}" WITH (FORCE)')
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._admin.dispose()
         if self._server:
             planted.search(self._server.folder)
             self._server.remove()
 
 
-# Another kind of database is another entry: every test is then held to it too.
+# Another kind of database is another entry: every test then runs on it too.
 KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 
@@ -216,7 +218,7 @@ def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
 
 @pytest.fixture
 def empty_url(kind: Kind, tmp_path: Path) -> Iterator[str]:
-    """A database without any table."""
+    """The URL of a database without tables."""
     url = kind.empty(tmp_path)
     yield url.render_as_string(hide_password=False)
     kind.drop(url)
@@ -224,7 +226,7 @@ def empty_url(kind: Kind, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def url(kind: Kind, tmp_path: Path) -> Iterator[str]:
-    """A database with the whole schema."""
+    """The URL of a database with the whole schema."""
     url = kind.ready(tmp_path)
     yield url.render_as_string(hide_password=False)
     kind.drop(url)
@@ -232,7 +234,7 @@ def url(kind: Kind, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """A database without any table, on PostgreSQL, as its administrator sees it."""
+    """The URL of a database without tables; on PostgreSQL, its administrator's."""
     url = kinds("postgresql").empty(tmp_path)
     yield url
     kinds("postgresql").drop(url)
@@ -255,7 +257,7 @@ def database(url: str) -> Iterator[Database]:
 def application(
     request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path: Path
 ) -> Iterator[Application]:
-    """The application of a service, whose tables are of some kind of schema; recours was not there yet."""
+    """A service's application with tables of some schema, before recours is installed."""
     name, dialect = request.param
     kind, schema = kinds(dialect), SCHEMAS[name]
     url = kind.empty(tmp_path)
@@ -280,11 +282,11 @@ def sandbox(clock: SimulatedClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def repeats() -> Callable[[int, int], range]:
-    """`repeats(short, long)`: how often, by default and with RECOURS_LONG=1."""
+    """`repeats(short, long)`: the number of repeats, by default and with RECOURS_LONG=1."""
     return lambda short, long: range(long if IS_LONG else short)
 
 
-# The service's tables, as `init-db` makes them. No test of other kinds of schema goes by these.
+# The service's tables, as `init-db` creates them. Tests of other schemas do not use them.
 _SERVICE = MetaData()
 SERVICE_CLAIMS = Table(
     "claims",
@@ -323,7 +325,7 @@ SERVICE_CLIENTS = Table(
 
 
 def claim_row(n: int) -> dict[str, Any]:
-    """A failed claim whose parcel is delivered, according to the sandbox, and whose first retry is due at START."""
+    """A failed claim whose parcel the sandbox has delivered and whose first retry is due at START."""
     return {
         "claim_reference": f"CLM-{n:05d}",
         "order_id": f"O-{n}",
@@ -340,7 +342,7 @@ def claim_row(n: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def add_claims() -> Callable[..., None]:
-    """`add_claims(database, rows)`: each row is a dict of what differs from `claim_row`."""
+    """`add_claims(database, rows)`: each row is a dict of differences from `claim_row`."""
 
     def add(database: Database, rows: Iterable[dict[str, Any]]) -> None:
         with database.write() as connection:
@@ -352,7 +354,7 @@ def add_claims() -> Callable[..., None]:
 
 @pytest.fixture
 def settings_of(tmp_path: Path) -> Callable[..., Settings]:
-    """`settings_of(url, sandbox, **more)`: the settings of a run against the sandbox, in a folder of its own."""
+    """`settings_of(url, sandbox, **more)`: the settings of a run against the sandbox, in its own folder."""
 
     def settings(url: str, sandbox: Sandbox, **more: str) -> Settings:
         return load(tmp_path, environment_of(url, sandbox.url) | more, CATALOG)

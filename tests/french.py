@@ -1,11 +1,11 @@
-"""What is no French, by the dictionary of hunspell."""
+"""Words that are not French according to hunspell's dictionary."""
 
 import re
 import subprocess
 
 from tests.needs import missing, program
 
-# What people type or programs are called, and what stands between quotation marks.
+# Commands, program names, and text between quotation marks.
 _QUOTED = re.compile(
     r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl|tail)( -{0,2}[\w.*/@{}-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
     r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|\b[a-z]+_\w+|clients\.id"
@@ -16,7 +16,7 @@ _KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Ex
 
 
 def not_french(texts: set[str]) -> dict[str, set[str]]:
-    """The words that no French dictionary has, with the texts in which they stand."""
+    """The words that the French dictionary does not contain, with the texts that use them."""
     prose = {text: _QUOTED.sub(" ", text) for text in texts}
     command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
     done = subprocess.run(

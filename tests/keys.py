@@ -1,4 +1,4 @@
-"""Keys that seal clients' credentials, and hashes of the page's password."""
+"""Keys that encrypt clients' credentials, and hashes of the dashboard's password."""
 
 from functools import cache
 
@@ -8,11 +8,11 @@ from recours.core.password import hash_of
 
 
 def new_key() -> str:
-    """As docs/accounts.md says how to make one."""
+    """A key, created as docs/accounts.md describes."""
     return Fernet.generate_key().decode()
 
 
 @cache
 def page_hash(password: str) -> str:
-    """For RECOURS_DASHBOARD_PASSWORD_HASH. It takes work on purpose: not in each process that collects tests."""
+    """For RECOURS_DASHBOARD_PASSWORD_HASH. Computed on demand, because it is slow on purpose."""
     return str(hash_of(password, bytes(16)))

@@ -1,4 +1,4 @@
-"""RECOURS_LONG=1 asks for the long form of tests and benchmarks: every case, more repeats, larger sizes."""
+"""RECOURS_LONG=1 selects the long form of tests and benchmarks: every case, more repeats, larger sizes."""
 
 import os
 

@@ -1,19 +1,19 @@
-"""`make metrics`: how large the project is and how it is laid out; with BASE=<commit> that commit beside it.
+"""`make metrics`: the size and layout of the project; with BASE=<commit>, compared with that commit.
 
-The way of a result is taken from a real run of the fetch worker over one claim that has a proof: the functions of ours
-that begin between the script's first line and the statement that records the attempt. Their lines are what there is to
-read for somebody who wants to know how a result comes about.
+The path of a result is taken from a real run of the fetch worker over one claim with a proof: our functions that
+start between the script's first line and the statement that records the attempt. Their lines are what a reader has to
+read to understand a result.
 
-A slice is traced over one failed claim that is due again, whose parcel is still in transit: the functions of ours that begin
-while the retry scheduler is in `Worker.slice`, in any thread, and how many of them a thread is at most in at once. Functions are
-those with a `def`, methods and properties among them. Comprehensions, lambdas, and the bodies of classes and modules that are
-imported meanwhile are counted apart.
+A slice is traced over one failed claim that is due again and whose parcel is still in transit: our functions that
+start while the retry scheduler is in `Worker.slice`, in any thread, and the maximum call depth of a thread. Functions
+are those with a `def`, including methods and properties. Comprehensions, lambdas, and the bodies of classes and
+imported modules are counted separately.
 
-A look is a command, or the page, over 40 claims of all carriers after a run: it is made twice in one process, and of the second
-time the statements and the functions of ours that began are counted.
+A look is a command or a page of the dashboard over 40 claims of all carriers after a run. It is done twice in one
+process, and the statements and started functions of the second time are counted.
 
-A file belongs to a feature if a folder of its path, or its own name, is one of the feature's; so does a file without
-such a name that only files of the feature import. Files that hold nothing but a docstring are not counted.
+A file belongs to a feature if its name or a folder of its path is one of the feature's names. So does a file without
+such a name if only files of the feature import it. Files with only a docstring are not counted.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from tests import old_words
 from tests.at_commit import ROOT, checkout, name_of
 
-# The names that files and folders of a feature have; some are those of earlier versions.
+# The names of a feature's files and folders; some are from earlier versions.
 FEATURES = {
     "mail": {"mail", "mailbox", "mail_outbox", "mail_refusal", "smtp", "notifications", "post", "telling"},
     "quota": {"quota", "ledger", "grant", "reservation"},
@@ -52,7 +52,7 @@ FEATURES = {
     "prune": {"prune", "pruning"},
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# Per 1,000 lines, and how many there may be at most.
+# Per 1,000 lines, with the maximum.
 STYLE = {
     "participles as names": 3,
     "tuple assignments": 3,
@@ -66,14 +66,14 @@ class Code:
     """The Python files below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Read them all."""
+        """Read all files."""
         self.folder = folder
         texts = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
         self.lines = {path.relative_to(folder): text.count("\n") for path, text in texts.items()}
         self.trees = {path.relative_to(folder): ast.parse(text) for path, text in texts.items()}
 
     def lines_by_folder(self) -> dict[str, int]:
-        """Lines of the files right in the folder, and of each folder in it."""
+        """Lines of the files directly in the folder, and of each folder in it."""
         found: Counter[str] = Counter()
         for path, lines in self.lines.items():
             found[f"{path.parts[0]}/" if len(path.parts) > 1 else "files at the top"] += lines
@@ -91,7 +91,7 @@ class Code:
         return sorted(found)
 
     def private_used_once(self) -> int:
-        """Functions and methods with a private name that stands in one place of their file beside its definition."""
+        """Private functions and methods that are used once in their file."""
         return sum(
             uses[name] == 1
             for tree in self.trees.values()
@@ -102,7 +102,7 @@ class Code:
 
     @cached_property
     def style(self) -> dict[str, float]:
-        """How often, per 1,000 lines, the code has what makes it read as if it were translated, or dense."""
+        """Frequency per 1,000 lines of patterns that make code read as translated or dense."""
         counts = dict.fromkeys(STYLE, 0)
         nodes = [node for tree in self.trees.values() for node in ast.walk(tree)]
         for node in nodes:
@@ -119,7 +119,7 @@ class Code:
         return {title: 1000 * count / lines for title, count in counts.items()}
 
     def words(self) -> set[str]:
-        """The different words that identifiers are made of."""
+        """The different words in identifiers."""
         words = set()
         for tree in self.trees.values():
             for node in ast.walk(tree):
@@ -135,7 +135,7 @@ class Code:
         return sum(count > 1 for count in counts.values())
 
     def modules_with_a_dialect(self) -> list[Path]:
-        """Modules that name a dialect: as a string of its own, or by importing what only one database has."""
+        """Modules that name a dialect as a string, or import something that only one database has."""
         return [path for path, tree in self.trees.items() if any(map(_names_dialect, ast.walk(tree)))]
 
     def protocols(self) -> int:
@@ -162,7 +162,7 @@ class Code:
 
     @cached_property
     def _users(self) -> dict[Path, set[Path]]:
-        """By each file those that import it."""
+        """The importing files of each file."""
         users: dict[Path, set[Path]] = {path: set() for path in self.trees}
         for path, tree in self.trees.items():
             for name in _names_imported(tree):
@@ -196,7 +196,7 @@ def _names_used(tree: ast.AST) -> Iterator[str]:
 
 
 def _names_imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of what may be modules."""
+    """Imported dotted names that may be modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -207,7 +207,7 @@ def _names_imported(tree: ast.AST) -> Iterator[str]:
 
 # ---------------------------------------------------------------- the way of a result
 
-# Runs a script, and prints which functions of ours had begun when the first attempt was recorded.
+# Runs a script, and prints which of our functions had started when the first attempt was recorded.
 _WATCHED = """
 import atexit, json, os, runpy, sys, threading
 script, result = sys.argv[1:3]
@@ -232,7 +232,7 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Runs a script, and prints which functions of ours began during its slice, which other code did, and how deep it went.
+# Runs a script, and prints which of our functions started during its slice, which other code did, and the depth.
 _SLICED = """
 import inspect, json, os, runpy, sys, threading
 script, result = sys.argv[1:3]
@@ -272,7 +272,7 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Looks twice, and prints how many statements the second time took, and which functions of ours began.
+# Looks twice, and prints the statements of the second time and our started functions.
 _LOOKED = """
 import json, os, sys, threading
 from click.testing import CliRunner
@@ -307,7 +307,7 @@ threading.setprofile(None)
 with open(result, "w") as file:
     json.dump([sorted(begun), len(statements)], file)
 """
-# What is looked at, each with the most statements, functions, files and folders that it should take.
+# The looks, each with its maximum of statements, functions, files and folders.
 LOOKS = {
     ("status",): (25, 200, 25, 6),
     ("/",): (25, 230, 30, 7),
@@ -317,7 +317,7 @@ LOOKS = {
 
 
 def looks(root: Path) -> dict[str, str]:
-    """Statements, functions, files and folders of each look, beside how many there should be at most."""
+    """Statements, functions, files and folders of each look, with their maximum."""
     measured = {}
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
         environment = _environment(root, name, box.environment())
@@ -353,7 +353,7 @@ def way_of_a_result(root: Path) -> tuple[int, int, int]:
 
 
 def slice_of_a_failure(root: Path) -> dict[str, str]:
-    """How wide and deep a slice over one failed claim is, beside how much it should be at most."""
+    """Width and depth of a slice over one failed claim, with their maximum."""
     begun, others, depth = _traced(root, _SLICED, "pod_retry_scheduler.py", Scenario.IN_TRANSIT, "failed")
     files = {Path(file) for file, _ in begun}
     return {
@@ -366,7 +366,7 @@ def slice_of_a_failure(root: Path) -> dict[str, str]:
 
 
 def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str) -> Any:
-    """What a tracing program prints of a script's run over one claim with this status."""
+    """The output of a tracing program for a script's run over one claim with this status."""
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
         environment = _environment(root, name, box.environment("chronopost"))
         _run(root, environment, "-m", "recours", "init-db")
@@ -380,7 +380,7 @@ def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str)
 
 
 def _environment(root: Path, folder: str, of_carriers: Mapping[str, str]) -> dict[str, str]:
-    """That of an installation whose home is this folder."""
+    """The environment of an installation whose home is this folder."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(root),
@@ -405,7 +405,7 @@ def _insert(folder: str, reference: str, carrier: str, number: str, status: str,
 
 
 def _size(traced: Iterable[tuple[str, int]]) -> tuple[int, int, int]:
-    """Of the functions that begin at these lines; one inside another is a part of it."""
+    """The size of the functions that start at these lines; a nested function is part of the outer one."""
     begun = {(Path(file), line) for file, line in traced}
     lines = functions = 0
     files = {file for file, _ in begun}
@@ -432,7 +432,7 @@ def _run(root: Path, environment: dict[str, str], *arguments: str) -> None:
 
 
 def measures(root: Path, *, with_time: bool) -> dict[str, str]:
-    """Everything, by its name."""
+    """All measurements by name."""
     code, tests = Code(root / "recours"), Code(root / "tests")
     lengths = [lines for lines, _ in code.functions]
     longest, where = code.functions[-1]
@@ -469,7 +469,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
 
 
 def rows_of(columns: Iterable[Iterable[str]]) -> list[str]:
-    """The names of all columns; one that an earlier column does not have comes after the one that it follows."""
+    """The names of all columns; a name that an earlier column lacks is placed after its predecessor."""
     names: list[str] = []
     for column in columns:
         place = 0
@@ -481,7 +481,7 @@ def rows_of(columns: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _time_of_tests(root: Path) -> tuple[str, str]:
-    """Seconds that `make test` takes with the .venv as it is, and those of the processor for it and its children."""
+    """Wall-clock and CPU seconds of `make test` with the current .venv, including child processes."""
     command = ["make", "-C", str(root), "--old-file=.venv/ready", "--old-file=.venv/ready-dev", "test"]
     begun, used = time.monotonic(), _processor_of_children()
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(root)}, check=False)
@@ -496,7 +496,7 @@ def _processor_of_children() -> float:
 
 
 def main() -> None:
-    """Measure and show."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(prog="make metrics")
     parser.add_argument("--base", metavar="COMMIT", help="measure this commit too, beside what is here")
     parser.add_argument("--time", action="store_true", help="run `make test` too, which takes minutes")

@@ -1,8 +1,8 @@
-"""`make mutation`: break every function of the rules in small ways, and see that their tests notice.
+"""`make mutation`: break every function of the rules in small ways, and check that their tests notice.
 
-mutmut works on a copy in a temporary folder, with the tests of `recours/core` alone. It mutates functions only; the tables
-at the top of the modules are held by tests that repeat them. A survivor listed in HARMLESS changes nothing that anyone
-could observe; any other one ends this script with status 1.
+mutmut works on a copy in a temporary folder, with only the tests of `recours/core`. It mutates only functions; the
+tables at the top of the modules are protected by tests that repeat them. A survivor listed in HARMLESS changes
+nothing observable; any other survivor ends this script with status 1.
 """
 
 import json
@@ -27,7 +27,7 @@ addopts = "-q -p no:cacheprovider"
 pythonpath = ["."]
 """
 
-# What a mutant changed (its removed and its added line) → why no test can or need notice.
+# The change of a mutant (its removed and its added line) → why no test can or must notice it.
 HARMLESS: dict[tuple[str, str], str] = {
     (
         "return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)",
@@ -140,7 +140,7 @@ def main() -> int:
 
 
 def _stale_entries() -> list[str]:
-    """The lines of HARMLESS that were rewritten since."""
+    """The lines of HARMLESS that have been rewritten since."""
     modules = (ROOT / "recours" / "core").glob("*.py")
     lines = {line.strip() for module in modules for line in module.read_text(encoding="utf-8").splitlines()}
     return [removed for removed, _added in HARMLESS if removed not in lines]
@@ -155,7 +155,7 @@ def _copy_to(folder: Path) -> None:
     (folder / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
 
 
-# mutmut keeps the exit status of the tests for each mutant.
+# mutmut stores the exit status of the tests for each mutant.
 _VERDICTS = {
     0: "survived",
     1: "killed",
@@ -176,7 +176,7 @@ def _verdicts(folder: Path) -> dict[str, str]:
 
 
 def _change(mutmut: list[str], name: str, folder: Path) -> tuple[str, str]:
-    """The line that a mutant removed and the one it put in its place."""
+    """The line that a mutant removed and the line that it added."""
     shown = subprocess.run(
         [*mutmut, "show", name], cwd=folder, check=True, capture_output=True, text=True
     ).stdout

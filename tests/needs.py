@@ -1,4 +1,4 @@
-"""What tests need of the machine beside Python packages: programs, and the right to mount."""
+"""Requirements of tests beyond Python packages: programs, and the right to mount."""
 
 import os
 import shutil
@@ -8,17 +8,17 @@ import pytest
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program; `package` of Debian's has it."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")  # which is on no user's path
+    """The path of a program; Debian has it in `package`."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")  # which is not on a user's PATH
     return found or missing(f"{name} is not installed: apt-get install {package}")
 
 
 def missing(what: str) -> NoReturn:
-    """End a test that this machine cannot run: it fails where CI is set, because there every test must run.
+    """End a test that this machine cannot run: with CI set it fails, because every test must run there.
 
-    Elsewhere it is skipped: a contributor who changes a rule should not have to be root or install servers.
+    Elsewhere it is skipped: a contributor who changes a rule should not need root or servers.
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    # A contributor's machine may lack programs; CI never gets here.
+    # A contributor's machine may lack these programs; CI never reaches this line.
     pytest.skip(f"this machine cannot run it: {what}")

@@ -1,7 +1,8 @@
-"""Words of the project's own that names had, and what the field says. A test sees that they do not come back.
+"""Invented words that names used to contain, with the field's words: a test prevents their return.
 
-The table is `tests/old_words.txt`; `python -m tests.old_words` prints how often each word is still in a name below
-`recours/`, and with `trim` takes off the table's lists what no name has any more. What is stored, or printed for programs, may have any name.
+The table is `tests/old_words.txt`. `python -m tests.old_words` prints how often each word still occurs in a name
+below `recours/`, and with `trim` removes the entries of the table's lists that no name contains. Stored values and
+output for programs may have any name.
 """
 
 import ast
@@ -28,7 +29,7 @@ STILL_SEVERAL_CLASSES = section(TABLE, "still several classes").keys()
 
 
 def names(package: Path) -> Iterator[tuple[str, Path]]:
-    """Each name that a file has or gives to something, as `NAMES` has them, and the file."""
+    """Each name that a file has or defines, in the form of `NAMES`, with the file."""
     for path in sorted(package.rglob("*.py")):
         yield path.stem if path.stem != "__init__" else path.parent.name, path
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -40,7 +41,7 @@ def names(package: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _given_by(node: ast.AST) -> str | None:
-    """The name that a part of a program gives to something; None if it gives none."""
+    """The name that a syntax node defines; None if it defines none."""
     match node:
         case ast.FunctionDef():
             return f"{node.name}()"
@@ -56,19 +57,19 @@ def _given_by(node: ast.AST) -> str | None:
 
 
 def old_words_in(name: str) -> Iterator[str]:
-    """The rows of the tables that a name falls under."""
+    """The rows of the tables that match a name."""
     words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", _own(name))}
     yield from words & WORDS.keys()
     yield from (old for old in NAMES if fnmatchcase(name, old))
 
 
 def _own(name: str) -> str:
-    """Without the class before it."""
+    """The name without its class."""
     return name.rpartition(".")[2].removesuffix("()")
 
 
 def stored_names() -> frozenset[str]:
-    """Names of columns, of JSON keys and of stored values: variables and enumerations may be called as they are."""
+    """Names of columns, JSON keys and stored values: variables and enumerations may have the same names."""
     columns = (name for table in reference_pages.tables().values() for name in table)
     values = (value for of_column in reference_pages.stored_values().values() for value in of_column)
     keys = (key for meanings in reference_pages.MEANINGS["json"].values() for key in meanings)
@@ -77,7 +78,7 @@ def stored_names() -> frozenset[str]:
 
 @cache
 def found(package: Path = PACKAGE) -> dict[str, list[str]]:
-    """The old words that are there, each with the names that have it and their files."""
+    """The old words that occur, each with the names that contain it and their files."""
     stored = stored_names()
     places: dict[str, list[str]] = {}
     for name, path in names(package):
@@ -92,14 +93,14 @@ def found(package: Path = PACKAGE) -> dict[str, list[str]]:
 
 
 def several_classes() -> set[str]:
-    """Names of public classes that are there more than once."""
+    """Names of public classes that occur more than once."""
     defined = Counter(
         node.name
         for path in PACKAGE.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    # A carrier's client and its simulator are called alike on purpose.
+    # A carrier's client and its simulator have the same name on purpose.
     clients, simulators = (
         {path.stem for path in (PACKAGE / name).glob("*.py")} for name in ("carriers", "sandbox")
     )
@@ -108,7 +109,7 @@ def several_classes() -> set[str]:
 
 
 def trim() -> None:
-    """Take off the lists what no name has any more."""
+    """Remove the list entries that no name contains."""
     text = TABLE.read_text(encoding="utf-8")
     table, mark, lists = text.partition("\n[still to be renamed]\n")
     done = (STILL_TO_BE_RENAMED - found().keys()) | (STILL_SEVERAL_CLASSES - several_classes())
@@ -117,7 +118,7 @@ def trim() -> None:
 
 
 def main() -> None:
-    """How often each old word is there, the most frequent first."""
+    """Print how often each old word occurs, the most frequent first."""
     if sys.argv[1:] == ["trim"]:
         trim()
         return

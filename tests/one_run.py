@@ -1,4 +1,4 @@
-"""One run of a worker, in this process."""
+"""One run of a worker in this process."""
 
 from collections.abc import Callable
 from dataclasses import replace

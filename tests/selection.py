@@ -1,19 +1,19 @@
-"""Which tests `make test` leaves to `make test-full`, and what is listed at the end of a run.
+"""The tests that `make test` leaves to `make test-full`, and the list at the end of a run.
 
-`@pytest.mark.full("why")`, on a test, a module or a parameter, says that `make test` shows the same by another test or on
-another database, and can do without this one. `@pytest.mark.sample("why", every=3)` says so of all but every third case
-of a test, or of each test of a module; without `every`, of all but the first. What was not run is listed by its reason.
+`@pytest.mark.full("why")` on a test, a module or a parameter means that `make test` covers the same with another test
+or on another database. `@pytest.mark.sample("why", every=3)` means this for all but every third case of a test, or
+for each test of a module; without `every`, for all but the first. Skipped tests are listed by their reason.
 """
 
 from collections import Counter
 
 import pytest
 
-_FROM_WORKER = "recours_left_out"  # how a worker of pytest-xdist tells the process that prints
+_FROM_WORKER = "recours_left_out"  # the key with which a pytest-xdist worker reports to the printing process
 
 
 class Selection:
-    """Counts what is not run, by reason."""
+    """Counts the skipped tests by reason."""
 
     def __init__(self, *, short: bool) -> None:
         self._short = short
@@ -30,7 +30,7 @@ class Selection:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        # Every worker collects all tests, so their counts are the same.
+        # Every worker collects all tests, so their counts are equal.
         self.left_out |= Counter(getattr(node, "workeroutput", {}).get(_FROM_WORKER, {}))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,7 +44,7 @@ class Selection:
 
 
 def why_full(item: pytest.Item) -> str | None:
-    """Why `make test` can do without this test; None if it cannot."""
+    """Why `make test` can skip this test; None if it cannot."""
     mark = item.get_closest_marker("full")
     return str(mark.args[0]) if mark else None
 
@@ -61,15 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that is left out has a reason."""
+    """A skipped test needs a reason."""
     for mark in item.iter_markers():
         if mark.name in ("full", "sample") and not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
             raise pytest.UsageError(f"{item.nodeid}: mark.{mark.name} needs a reason")
 
 
-@pytest.hookimpl(tryfirst=True)  # before those are deselected that are marked full
+@pytest.hookimpl(tryfirst=True)  # before the tests marked full are deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the cases full of which `make test` takes a sample."""
+    """Mark the cases full that are not in the sample of `make test`."""
     cases: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("sample")

@@ -1,6 +1,6 @@
-"""Five shops whose claims the service handles, each with accounts of its own at most carriers, and a default account at each.
+"""Five shops whose claims the service handles, each with its own accounts at most carriers, and default accounts.
 
-Who may call about what is known here beforehand: `check_callers` holds every call that the carriers received to it.
+The permitted callers of each parcel are known in advance: `check_callers` compares every received call with them.
 """
 
 import base64
@@ -34,24 +34,24 @@ from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_r
 from tests.own_rows import joined_rows
 from tests.planted import MARK
 
-# Of each kind one: tracking that shows no account, three calls a claim, tokens, many parcels a call, one call a claim.
+# One of each kind: tracking that does not reveal the account, three calls a claim, tokens, bundles, one call a claim.
 CARRIERS = ("chronopost", "colissimo", "dhl_express", "gls", "fedex", "dpd")
 SHOPS = range(1, 6)
 DEFAULT_ACCOUNT = "10000001"
 AMPLE = "100000/day@UTC"
 _KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 _DAY = Window(0)
-# They say that a parcel is another account's; the others' answer is that of one without a proof, or of no parcel.
+# They report another account's parcel as such; the others answer as if it had no proof or did not exist.
 _DENIED = (ErrorKind.ACCESS_DENIED, ErrorKind.ACCOUNT_DENIED)
 SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours in _DENIED)
 
 
 class Whose(Enum):
-    """Under whose contract a shop's parcel was sent."""
+    """The contract under which a shop's parcel was sent."""
 
     OWN = auto()
     DEFAULT = auto()
-    ANOTHERS = auto()  # a neighbour's: neither the shop's account nor the default account may see it
+    ANOTHERS = auto()  # a neighbor's: neither the shop's account nor the default account may see it
 
 
 _MIX = (Whose.OWN, Whose.DEFAULT, Whose.ANOTHERS, Whose.OWN, Whose.OWN)
@@ -59,17 +59,17 @@ Wanted = tuple[int, str, Whose]
 
 
 def account_of(shop: int) -> str:
-    """As the carriers know it."""
+    """The account as the carriers know it."""
     return f"1000000{shop + 1}"
 
 
 def has_account(shop: int, carrier: str) -> bool:
-    """Each shop has none at one of the carriers, where the default account is asked."""
+    """Each shop has no account at one of the carriers, where the default account is used."""
     return CARRIERS.index(carrier) != shop % len(CARRIERS)
 
 
 def alternate(count: int) -> Iterator[Wanted]:
-    """So many claims: every shop at every carrier, with another kind of parcel each time.
+    """A number of claims: every shop at every carrier, with another kind of parcel each time.
 
     Never many denials in a row: five make a run suspect the account.
     """
@@ -89,12 +89,12 @@ class ShopsClaim:
 
     @property
     def account(self) -> str:
-        """The account that is asked first."""
+        """The account that is used first."""
         return account_of(self.shop) if has_account(self.shop, self.carrier) else DEFAULT_ACCOUNT
 
     @property
     def ends_with(self) -> ErrorKind | None:
-        """What becomes of it; None: its proof is brought."""
+        """The claim's result; None: a proof."""
         owner = {Whose.OWN: self.account, Whose.DEFAULT: DEFAULT_ACCOUNT, Whose.ANOTHERS: ""}[self.whose]
         if owner == self.account or (owner == DEFAULT_ACCOUNT and self.carrier in SAY_WHOSE):
             return None
@@ -105,10 +105,10 @@ Story = tuple[Any, ...]
 
 
 class LimitedSandbox(Sandbox):
-    """Asks an account to wait once it has asked a carrier about so many parcels."""
+    """A sandbox that rate-limits an account after calls about this many parcels."""
 
     def __init__(self, limits: Mapping[tuple[str, str], tuple[int, str | None]]) -> None:
-        """`limits`: by carrier and account, how many, and the Retry-After header of further answers."""
+        """`limits`: by carrier and account, the number, and the Retry-After header of further answers."""
         super().__init__()
         self.limits = limits
         self._asked: Counter[tuple[str, str]] = Counter()
@@ -127,9 +127,10 @@ class LimitedSandbox(Sandbox):
 
 @dataclass
 class Shops:
-    """In a database, with their parcels in a sandbox.
+    """The shops in a database, with their parcels in a sandbox.
 
-    `but`: shops and carriers without an account and without a claim. `limits`: of accounts, by shop and carrier, as in QUOTA_ settings. `wrong`: those whose password recours has wrong.
+    `but`: shops and carriers without an account and without claims. `limits`: of accounts, by shop and carrier, as in
+    QUOTA_ settings. `wrong`: accounts with a wrong password in recours.
     """
 
     database: Database
@@ -156,7 +157,7 @@ class Shops:
         self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
         self.keys |= {(carrier, DEFAULT_ACCOUNT): carrier for carrier in CARRIERS}
         quotas = QuotaTables(self.database)
-        for key in self.keys.values():  # each has had documents: what is denied is the parcel's
+        for key in self.keys.values():  # each has received documents: a denial is about the parcel
             quotas.set_documents(key, DocumentRight(came_at=datetime.now(UTC)))
 
     def _sealed(self, shop: int, carrier: str) -> str:
@@ -171,12 +172,12 @@ class Shops:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Of every run: the default accounts with ample limits, and the key."""
+        """The settings of every run: the default accounts with ample limits, and the key."""
         ample = {f"QUOTA_{CATALOG.specs[key].prefix}": AMPLE for key in CARRIERS}
         return self.box.environment(*CARRIERS) | ample | {SETTING: _KEY}
 
     def add(self, wanted: Iterable["Wanted"], due_at: datetime) -> None:
-        """Claims of these shops at these carriers, of parcels that were sent so."""
+        """Add claims of these shops at these carriers, with parcels sent under these contracts."""
         rows, failed = [], {name: due_at - timedelta(hours=2) for name in ("created_at", "updated_at")}
         for n, (shop, carrier, whose) in enumerate(wanted):
             if (shop, carrier) in self.but:
@@ -194,7 +195,7 @@ class Shops:
     # ---------------------------------------------------------------- what became of them
 
     def ended(self) -> dict[str, str]:
-        """What each claim with a used attempt came to, by its number: "success", or a kind of failure."""
+        """The result of each claim with a used attempt, by number: "success", or a kind of failure."""
         with self.database.read() as connection:
             tried = set(connection.scalars(select(attempts.c.claim_id).where(attempts.c.used)))
         return {
@@ -204,14 +205,14 @@ class Shops:
         }
 
     def check_ends(self, *, but: Collection[tuple[int, str]] = ()) -> None:
-        """Each claim came to what it had to; of these shops and carriers, those with a used attempt."""
+        """Each claim has its expected result; returns those with a used attempt of these shops and carriers."""
         ended = self.ended()
         for number, claim in self.claims.items():
             if number in ended or (claim.shop, claim.carrier) not in but:
                 assert ended.get(number) == (claim.ends_with or "success"), claim
 
     def stories(self) -> dict[str, Story]:
-        """All of each claim that does not differ from run to run: what became of it, its attempts, and who called about it."""
+        """The reproducible facts of each claim: its result, its attempts, and who called about it."""
         tried: dict[Any, tuple[Any, ...]] = {}
         columns = [attempts.c[name] for name in ("turn", "outcome", "used", "error_kind")]
         with self.database.read() as connection:
@@ -231,7 +232,8 @@ class Shops:
     # ---------------------------------------------------------------- what always holds
 
     def check_callers(self) -> Counter[str]:
-        """No account was asked about a parcel but the claim's own, and the default account where the client's was denied it first.
+        """Parcels were called about only with the claim's account, and with the default account after the client's
+        was denied.
 
         Returns how many calls each account made.
         """
@@ -251,7 +253,7 @@ class Shops:
         return made
 
     def calls_of(self, carrier: str, account: str, *, but: Iterable[str] = ()) -> list[Call]:
-        """The calls that a carrier received from an account, those for a token aside, and those of some operations."""
+        """A carrier's received calls from an account, without token calls and some operations."""
         left_out = {"token", *but}
         return [
             call
@@ -260,14 +262,14 @@ class Shops:
         ]
 
     def most_in_a_day(self, carrier: str, account: str) -> int:
-        """Of those calls, by the carrier's own count."""
+        """The most of these calls in a day, by the carrier's own count."""
         days = Counter(_DAY.around(call.at)[0] for call in self.calls_of(carrier, account))
         return max(days.values(), default=0)
 
     def check_counts(self, *, killed: bool = False) -> None:
-        """Each account's calls are counted under its own key, and no claim is held any more.
+        """Each account's calls are counted under its own key, and no claim is leased.
 
-        `killed`: runs were, each of which may have counted calls that it did not come to make, and still hold claims.
+        `killed`: runs were killed; each may have counted calls that it did not make, and still lease claims.
         """
         with self.database.read() as connection:
             taken = Counter(
@@ -281,7 +283,7 @@ class Shops:
         assert killed or leased == 0, f"{leased} claims are held"
         counted = {of: taken[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
         received = Counter((call.carrier, call.account) for call in self.box.calls)
-        # Tracking at Chronopost does not say whose it is.
+        # Tracking at Chronopost does not reveal the owner.
         for found in (counted, received):
             found["chronopost", ""] = sum(found.pop(of) for of in [*found] if of[0] == "chronopost")
         for of, count in counted.items():
@@ -291,7 +293,7 @@ class Shops:
 
 @contextmanager
 def shops_in(folder: Path, kind: Kind, box: Sandbox | None = None, **more: Any) -> Iterator[Shops]:
-    """Shops in a database of their own, deleted afterwards; the carriers' clock shows the real time."""
+    """Shops in their own database, deleted afterwards; the carriers' clock shows the real time."""
     folder.mkdir()
     url = kind.ready(folder)
     with box or Sandbox() as sandbox, closing(Database(url)) as database:

@@ -1,4 +1,4 @@
-"""The messages that the code and its templates mark for translation; run as a program, it brings them into the catalogs."""
+"""The messages marked for translation in code and templates; run as a program, it updates the catalogs."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from babel.messages.pofile import read_po, write_po
 PRODUCT = Path(__file__).resolve().parents[1] / "recours"
 FRENCH = PRODUCT / "locale" / "fr" / "LC_MESSAGES" / "recours.po"
 _METHODS = [("evidence/**", "ignore"), ("**/templates/**", "jinja2"), ("**.py", "python")]
-# What a function translates or marks: its first argument; another one; a context and a message; both forms of a plural.
+# Functions that translate or mark: the first argument; another one; a context and a message; both plural forms.
 _KEYWORDS = {
     "N_": None,
     "texts": None,
-    "self": None,  # of those that are `Localized`
+    "self": None,  # in `Localized` texts
     "translate": (2,),
     "in_context": ((1, "c"), 2),
     "Counted": (1, 2),
@@ -40,7 +40,7 @@ def key(message: Message) -> tuple[object, str | None]:
 
 
 def update(file: Path) -> None:
-    """Add new messages to the catalog, without a translation, and take away those that the code has no more."""
+    """Add new messages to the catalog without a translation, and remove obsolete ones."""
     catalog = catalog_of(file)
     catalog.update(marked(), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()

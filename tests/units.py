@@ -1,4 +1,4 @@
-"""What tests ask of a queue: about one claim, and how many units of quota a run has."""
+"""Helpers for tests of a queue: one claim's answer, and a run's units of quota."""
 
 from typing import Any
 
@@ -21,7 +21,9 @@ def fetch_one(
 
 
 def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
-    """Of every limit of an account, the longest window last, once the run has given back what it did not send."""
+    """Sent and reserved units of every limit of an account, the longest window last, after a run returned unsent
+    units.
+    """
     quota = queue._quota
     quota.settle()
     limits = [

@@ -1,7 +1,7 @@
-"""Worlds in which something may need the operator, each with the judgement of a person who was given the facts alone.
+"""Worlds in which something may need the operator, each with the assessment of a person who was given only the facts.
 
-The judgement was written before the verdict's code, and does not follow it: it names each thing that needs the operator
-(the kind of problem, the carrier, and how many claims it is about), and nothing else may be named.
+The assessment was written before the verdict's code and is independent of it: it names each thing that needs the
+operator (the kind of problem, the carrier, and the number of claims), and nothing else may be reported.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ CHRONOPOST, UPS, COLISSIMO = "chronopost", "ups", "colissimo"
 
 @dataclass(frozen=True)
 class Claims:
-    """So many claims that are alike. `deadline_days`: from now; None: they have none. `columns`: of recours's own rows."""
+    """This many identical claims. `deadline_days`: from now; None: no deadline. `columns`: of recours's own rows."""
 
     count: int
     carrier: str = CHRONOPOST
@@ -23,7 +23,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a carrier answered about some parcels, each `hours` ago. `kind` None: a proof. `calls` 0: no connection was made."""
+    """A carrier's answers about some parcels, `hours` ago. `kind` None: a proof. `calls` 0: no connection."""
 
     carrier: str
     parcels: tuple[int, ...]
@@ -35,7 +35,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Check:
-    """Somebody typed `recours carriers check`. `verdict` "not_tried": with the kind of failure that it met."""
+    """A person ran `recours carriers check`. `verdict` "not_tried": with the kind of its failure."""
 
     carrier: str
     hours: float
@@ -45,7 +45,9 @@ class Check:
 
 @dataclass(frozen=True)
 class World:
-    """`judgement`: kind of problem, carrier, number of claims. `money`: in dispute, by kind of problem, where it counts."""
+    """`judgement`: kind of problem, carrier, number of claims. `money`: in dispute, by kind of problem, where it
+    counts.
+    """
 
     story: str
     judgement: frozenset[tuple[str, str, int]] = frozenset()

@@ -27,9 +27,9 @@ class Forks:
         self._read()
 
     def fork(self, job: dict[str, Any]) -> int:
-        """Begin a process that is to do the job; returns its number.
+        """Fork a process for the job; returns its id.
 
-        `stdout` and `stderr` of the job are the files that it appends to, `stdin` what it reads, by default nothing.
+        `stdout` and `stderr` are the files to which the job appends; `stdin` is its input, by default empty.
         """
         return int(self._ask({"fork": job})["pid"])
 
@@ -38,16 +38,18 @@ class Forks:
         return int(self._ask({"wait": pid})["ended"][0][1])
 
     def ended(self) -> dict[int, int]:
-        """Those that ended since they were last looked for, with their exit status."""
+        """The processes that ended since the last call, with their exit statuses."""
         return {int(pid): int(status) for pid, status in self._ask({"poll": True})["ended"]}
 
     def kill(self, pid: int) -> int:
-        """Kill a process that was forked and not waited for; its exit status, which is another one if it was over."""
+        """Kill a process that was forked and not waited for; returns its exit status, a different one if it had
+        already ended.
+        """
         os.kill(pid, signal.SIGKILL)
         return self.wait(pid)
 
     def close(self) -> None:
-        """End the server and what it forked."""
+        """End the server and its children."""
         if self._server.stdin and self._server.stdout:
             self._server.stdin.close()
             self._server.wait()

@@ -1,4 +1,4 @@
-"""The page as its operator starts it, over a database and carriers on loopback, for the tests that drive it in a browser."""
+"""The dashboard as its operator starts it, with a database and carriers on loopback, for browser tests."""
 
 import os
 import socket
@@ -25,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
-SLOW_MS = 30_000  # what a busy machine may take; nothing waits so long that does not fail
+SLOW_MS = 30_000  # the time a busy machine may need; only failing waits take this long
 
 
 @dataclass
 class Service:
-    """A database, carriers on loopback, and the page as its operator starts it."""
+    """A database, carriers on loopback, and the dashboard as its operator starts it."""
 
     folder: Path
     box: Sandbox
@@ -61,7 +61,7 @@ class Service:
         }
 
     def add(self, *rows: dict[str, Any]) -> None:
-        """Claims of the service's; columns of `recours_claims` are those of a claim that a run has assessed."""
+        """Add claims of the service; columns of `recours_claims` are those of a claim that a run has assessed."""
         database = Database(make_url(f"sqlite:///{self.path}"))
         with database.write() as connection:
             for n, row in enumerate(rows):

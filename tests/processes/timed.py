@@ -1,7 +1,7 @@
-"""What the fork server runs for commands that are to take `job["at"]` for the present, and to do the same each time.
+"""The fork server's job for commands that use `job["at"]` as the current time and are reproducible.
 
-Their clock is a simulated one, and their waits are not jittered. A server of databases has the true time: the offset to it
-is not measured, and which of two equally urgent claims comes first does not depend on when it vacuumed their table.
+Their clock is simulated, and their waits have no jitter. A database server has the real time: its offset is not
+measured, and the order of two equally urgent claims does not depend on when it vacuumed their table.
 """
 
 import random
@@ -32,7 +32,7 @@ def _break_ties(*execution: Any) -> tuple[str, Any]:
 
 
 def run(job: dict[str, Any]) -> int:
-    """As `tests.processes.child` does it."""
+    """Run like `tests.processes.child`."""
     clock = SimulatedClock(datetime.fromisoformat(job["at"]))
     for name in _TOLD:
         setattr(engine.SystemClock, name, staticmethod(getattr(clock, name)))
