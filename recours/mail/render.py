@@ -1,4 +1,4 @@
-"""A mail about claims: its subject, plain text and HTML, in French and English, out of the events that it tells."""
+"""Render an email about claims (subject, plain text and HTML) from its events, in French or English."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from recours.core.localized import Localized
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import explanation_in, sentence
 from recours.core.text import clean
-from recours.core.translations import N_
+from recours.core.translations import N_, Counted
 from recours.host.installation import pasteable
 from recours.mail.subjects import subject_of
 from recours.reporting.labels import explain_or_quote, quoted
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-MOST_CLAIMS = 200  # that a mail lists
-_MOST_NAMED = 20  # claims that expired, clients whose accounts are refused
+MOST_CLAIMS = 200  # listed in one email
+_MOST_NAMED = 20  # expired claims, or clients with rejected accounts, listed by name
 _LONGEST_REFERENCE = 100
 _LONGEST_ERROR = 300
 _LONGEST_NAME = 80
-_LONGEST_PROBLEM = 1000  # it names files
+_LONGEST_PROBLEM = 1000  # longer than an error, as it may list files
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Item:
-    """A section of a mail: its lines, each a label and a text."""
+    """A section of an email: a title and labeled lines."""
 
     title: str
     lines: Sequence[tuple[str, str]]
@@ -66,9 +66,9 @@ def render(
     catalog: Catalog,
     blocked: Mapping[str, int] | None = None,
 ) -> Rendered:
-    """The mail that tells these events. Foreign text is cleaned here, and escaped by the template.
+    """Render the email about these events. Foreign text is cleaned here and escaped by the template.
 
-    `blocked`: how many claims wait, by the key of their account, for its subject.
+    `blocked`: the number of blocked claims by account key, for the subject.
     """
     texts = Localized(language, head.zone)
     events = things(events)
@@ -87,13 +87,14 @@ def render(
     items += _accounts_of_clients(of_clients, texts, catalog)
     addressee = clean(name, _LONGEST_NAME) if name else ""
     subject = subject_of(kind, events, language, catalog, blocked or {})
-    return mail_of(subject, texts(_INTROS[kind]), items, texts, head, name=addressee)
+    intro = texts.counted(*_INTROS[kind], len(items))
+    return mail_of(subject, intro, items, texts, head, name=addressee)
 
 
 def mail_of(
     subject: str, intro: str, items: Sequence[Item], texts: Localized, head: Branding, *, name: str = ""
 ) -> Rendered:
-    """The mail of these items. `name`: of its reader."""
+    """Render an email from its sections. `name`: the reader's."""
     values = {
         "subject": subject,
         "hello": texts("Hello {name},", name=name) if name else texts("Hello,"),
@@ -128,7 +129,7 @@ def _reference(event: OutboxEvent) -> str:
 def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, catalog: Catalog) -> Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in FAULTS:
-        return Item(f"{texts(_FAULTS[event.name])} {carrier}".rstrip(), _fault(event, carrier, texts))
+        return Item(texts(_FAULTS[event.name], carrier=carrier), _fault(event, carrier, texts))
     if event.name is EventName.ACCOUNT_REFUSED:
         return Item(carrier, _account_refused(event, carrier, texts))
     lines = [
@@ -138,7 +139,7 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
         lines += _retrieved(event.facts, texts)
-    elif kind is MailKind.OPERATOR_SUMMARY:  # what a client could do is none of their business
+    elif kind is MailKind.OPERATOR_SUMMARY:  # without the advice to clients
         lines.append((texts("What happened"), _error(event, carrier, texts)))
         if event.name is EventName.GAVE_UP:
             lines.append((texts("What it means"), _end(event, texts)))
@@ -149,18 +150,18 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
 
 
 def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
-    """Claims whose deadline has long passed: one thing, however many they are."""
+    """One section for all claims whose deadline has long passed."""
     references = [_reference(event) for event in events]
     title = texts.counted(
         "{count} claim given up: deadline passed", "{count} claims given up: deadline passed", len(events)
     )
     happened = texts.counted(
-        "The response deadline passed more than {count} day ago: the carrier is not asked any more.",
-        "The response deadline passed more than {count} days ago: the carrier is not asked any more.",
+        "The response deadline passed more than {count} day ago, so recours no longer asks the carrier.",
+        "The response deadline passed more than {count} days ago, so recours no longer asks the carrier.",
         max(event.facts["days"] for event in events),
     )
     remedy = texts(
-        "If a proof is still of use, have the claim start over: recours reopen {reference}",
+        "If you still need a proof, reopen the claim: recours reopen {reference}",
         reference=references[0],
     )
     return Item(
@@ -174,8 +175,8 @@ def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
 
 
 def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Item]:
-    """One thing for each carrier, however many accounts it refuses."""
-    by_carrier: dict[str, dict[str, list[str]]] = {}  # and by what is wrong
+    """One section per carrier for all clients' accounts that it rejects."""
+    by_carrier: dict[str, dict[str, list[str]]] = {}  # then by label of the error
     for event in events:
         kind = kind_of(event)
         label = texts(TRAITS[kind].label) if kind else texts("What happened")
@@ -184,35 +185,37 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
     items = []
     for carrier, clients_by_label in by_carrier.items():
         title = texts.counted(
-            "{carrier}: {count} account of clients",
-            "{carrier}: {count} accounts of clients",
+            "{carrier}: {count} client account rejected",
+            "{carrier}: {count} client accounts rejected",
             sum(map(len, clients_by_label.values())),
             carrier=catalog.name_of(carrier, carrier),
         )
         lines = [(label, _named(names, texts)) for label, names in clients_by_label.items()]
-        remedy = pasteable(texts("To see which ones and why: recours accounts list"))
+        remedy = pasteable(texts("List the accounts and the reasons: recours accounts list"))
         items.append(Item(title, [*lines, (texts("What you can do"), remedy)]))
     return items
 
 
 def _named(names: Sequence[str], texts: Localized) -> str:
-    """The first of them, and how many more there are."""
+    """The first names, and the number of further ones."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (texts(" and {count} more", count=more) if more > 0 else "")
 
 
 def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """For the client whose account it is, with the carrier's own message as a detail."""
+    """Lines for the client who owns the account, with the carrier's own message as a detail."""
     happened = N_("{carrier} rejects the credentials of your account.")
     meaning = N_(
-        "Your {carrier} claims wait. No attempt is lost: the search goes on once the account is accepted."
+        "Your {carrier} claims are on hold. No attempt is lost: we continue as soon as {carrier} accepts the account."
     )
     remedy = N_(
-        "Check with {carrier} whether the password or key was changed or has expired. Then give us the new credentials the way you gave us the first ones, but never by e-mail."
+        "Please ask {carrier} whether the password or key was changed or has expired. Then send us the new credentials the same way as the first ones, but never by email."
     )
     if kind_of(event) is ErrorKind.ACCOUNT_DENIED:
-        happened = N_("{carrier} knows your account, but does not let it use this service.")
-        remedy = N_("Ask {carrier} to give this account access by API to tracking and proofs of delivery.")
+        happened = N_("{carrier} recognizes your account, but does not authorize it to use this service.")
+        remedy = N_(
+            "Please ask {carrier} to give this account API access to tracking and proofs of delivery."
+        )
     lines = [
         (texts("What happened"), texts(happened, carrier=carrier)),
         (texts("What it means"), texts(meaning, carrier=carrier)),
@@ -224,18 +227,16 @@ def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> list
 
 
 def _retrieved(facts: Mapping[str, Any], texts: Localized) -> list[tuple[str, str]]:
-    happened = texts("attached by hand")
+    happened = texts("attached manually")
     if not facts.get("by_hand"):
         happened = texts.counted(
             "obtained after {count} attempt", "obtained after {count} attempts", facts["attempts"]
         )
-    lines = [(texts("What happened"), happened)]
+    lines = [(texts("Proof of delivery"), happened)]
     if document := facts.get("shown"):
         lines.append((texts("What it shows"), clean(findings_text(Findings(**document), None, texts))))
     if at := facts.get("delivered_at"):
-        local = texts.local(datetime.fromisoformat(at))
-        hour = f"{local:à %H h %M %Z}" if texts.language == "fr" else f"{local:%H:%M %Z}"
-        lines.append((texts("Delivered on"), f"{texts.day(local)} {hour}"))
+        lines.append((texts("Delivered on"), texts.minute(datetime.fromisoformat(at))))
     elif day := facts.get("delivered_day"):
         lines.append((texts("Delivered on"), texts.day(date.fromisoformat(day))))
     if signatory := facts.get("signatory"):
@@ -244,7 +245,7 @@ def _retrieved(facts: Mapping[str, Any], texts: Localized) -> list[tuple[str, st
 
 
 def _end(event: OutboxEvent, texts: Localized) -> str:
-    """After how many attempts a claim gave up, and whether a last attempt was among them."""
+    """The number of attempts before recours gave up, and whether a last attempt was made."""
     kind = kind_of(event)
     has_last = event.facts.get("last_attempt")
     if kind and is_persistent(kind) and has_last:
@@ -265,7 +266,7 @@ def _end(event: OutboxEvent, texts: Localized) -> str:
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """For the client, with the sentence about this very failure as a detail."""
+    """Lines for the client, with the sentence about this failure as a detail."""
     kind = kind_of(event)
     advice = ADVICE.get(kind or "", ADVICE["other"])
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
@@ -286,7 +287,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Of a carrier's account, of a run, or a problem. The English text has details for the operator, such as a command."""
+    """Lines about a problem, a carrier's account or a run. The recorded English text includes details such as a command."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [
@@ -304,70 +305,83 @@ def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str
     return lines
 
 
-# ---------------------------------------------------------------- what is said to people
+# ---------------------------------------------------------------- texts
 
 _INTROS = {
-    MailKind.POD_FAILED: N_("We could not obtain the proof of delivery:"),
-    MailKind.POD_RETRIEVED: N_("We have obtained the proof of delivery:"),
-    MailKind.ACCOUNT_REFUSED: N_("We can no longer ask for your proofs of delivery:"),
-    MailKind.OPERATOR_SUMMARY: N_("To check:"),
+    MailKind.POD_FAILED: Counted(
+        "We could not obtain the proof of delivery for the following claim.",
+        "We could not obtain the proof of delivery for the following claims.",
+    ),
+    MailKind.POD_RETRIEVED: Counted(
+        "We have obtained the proof of delivery for the following claim. You do not need to do anything.",
+        "We have obtained the proof of delivery for the following claims. You do not need to do anything.",
+    ),
+    MailKind.ACCOUNT_REFUSED: Counted(
+        "We can no longer request your proofs of delivery from the following carrier.",
+        "We can no longer request your proofs of delivery from the following carriers.",
+    ),
+    MailKind.OPERATOR_SUMMARY: Counted(
+        "recours needs your attention for the following issue.",
+        "recours needs your attention for the following issues.",
+    ),
 }
 _FAULTS = {
-    EventName.ACCOUNT_FAULT: N_("The carrier's account"),
-    EventName.OUTAGE: N_("Carrier unavailable:"),
+    EventName.ACCOUNT_FAULT: N_("{carrier} account"),
+    EventName.OUTAGE: N_("{carrier} unavailable"),
     EventName.TO_CORRECT: N_("Claims to correct"),
-    EventName.REFUSED_DOCUMENTS: N_("Refused documents:"),
-    EventName.RUN_FAULT: N_("recours itself failed:"),
+    EventName.REFUSED_DOCUMENTS: N_("Documents from {carrier} refused"),
+    EventName.RUN_FAULT: N_("Error in recours ({carrier})"),
 }
 
-# What happened, what it means to a client, and what they can do.
+# For each kind of error: what happened, what it means for the client, and what they can do.
 ADVICE: dict[str, tuple[str, str, str]] = {
     "no_number": (
         N_("The claim has no tracking number."),
-        N_("Without this number we cannot ask the carrier for the proof of delivery."),
+        N_("Without it, we cannot ask the carrier for the proof of delivery."),
         N_(
-            "Enter the number that is on the label or the shipping confirmation in the claim: the search then resumes "
-            "automatically."
+            "Please add the tracking number to the claim as soon as possible. You will find it on the shipping label or in "
+            "the shipping confirmation. We will then ask the carrier automatically."
         ),
     ),
     ErrorKind.INVALID_TRACKING: (
         N_("The tracking number is not valid for this carrier."),
-        N_("With this number the carrier cannot find the parcel."),
+        N_("The carrier cannot find the parcel with this number."),
         N_(
-            "Check the number on the label or the shipping confirmation, and correct it in the claim: "
-            "the search then resumes automatically."
+            "Please check the number on the shipping label or in the shipping confirmation, and correct it in the claim as "
+            "soon as possible. We will then ask the carrier again automatically."
         ),
     ),
     ErrorKind.NOT_FOUND: (
-        N_("The carrier does not know this number."),
-        N_("Even on our last attempt it found no parcel with this number."),
+        N_("The carrier does not know this tracking number."),
+        N_("Even on our last attempt, the carrier found no parcel with this number."),
         N_(
-            "Check the number and the carrier, and correct them in the claim: the search then resumes automatically."
+            "Please check the tracking number and the carrier, and correct the claim as soon as possible. We will then ask "
+            "again automatically."
         ),
     ),
     ErrorKind.ACCESS_DENIED: (
-        N_("The carrier refuses to tell us about this parcel."),
-        N_("The carrier knows the parcel, but it does not belong to the contract with which we ask."),
+        N_("The carrier refuses to give us information about this parcel."),
+        N_("The carrier knows the parcel, but it was not sent under the contract that we use to ask."),
         N_(
-            "Tell us the contract that it was sent with, or ask the carrier for the proof of delivery yourself."
+            "Please tell us which contract the parcel was sent under, or ask the carrier for the proof of delivery yourself."
         ),
     ),
     ErrorKind.RETURNED_TO_SENDER: (
-        N_("The carrier took the parcel back to its sender."),
+        N_("The carrier returned the parcel to its sender."),
         N_("The recipient did not receive this parcel, so no proof of delivery to them will exist."),
-        N_("Check whether the parcel came back to you, and adapt the claim accordingly."),
+        N_("Please check whether the parcel came back to you, and update the claim accordingly."),
     ),
     ErrorKind.POD_NEVER_AVAILABLE: (
         N_("The carrier has no proof of delivery for this parcel."),
-        N_("It answers that there is none, or it should have come long ago: we expect none any more."),
+        N_("Either the carrier told us so, or the proof is so late that we no longer expect one."),
         N_(
-            "Add another piece of evidence to the claim: the carrier's tracking, what the recipient wrote, a proof of "
-            "posting."
+            "Please add other evidence to the claim, such as the carrier's tracking page, messages from the recipient or a "
+            "proof of posting."
         ),
     ),
     "other": (
-        N_("We have not received the proof of delivery."),
-        N_("Our last attempt failed too, so we have stopped trying."),
-        N_("You can ask the carrier for it directly, or add another piece of evidence to the claim."),
+        N_("We have not received the proof of delivery from the carrier."),
+        N_("Our last attempt failed too, so we have stopped asking."),
+        N_("You can ask the carrier for the proof directly, or add other evidence to the claim."),
     ),
 }

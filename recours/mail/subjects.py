@@ -1,4 +1,4 @@
-"""The subjects of mails: what happened, then to what or to how many. Foreign text in them is cleaned and cut."""
+"""Email subjects: what happened, and which claims it affects. Foreign text is cleaned and truncated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,6 +14,7 @@ _LONGEST = 150
 _LONGEST_NAME = 30
 _LONGEST_REFERENCE = 40
 _OTHER = N_("No proof of delivery")
+_TO_CLIENT = Counted("Claim {reference}: {reason}", "{count} claims: {reason}")
 _CLAIMS = Counted(" – claim {reference}", " – {count} claims")
 _GIVEN_UP = Counted(" – claim {reference} given up", " – {count} claims given up")
 _BLOCKED = Counted(" – {count} claim blocked", " – {count} claims blocked")
@@ -21,6 +22,15 @@ _PROBLEMS = {
     EventName.OUTAGE: N_("{carrier} is unavailable"),
     EventName.TO_CORRECT: N_("{count} claims to correct"),
     EventName.REFUSED_DOCUMENTS: N_("{carrier}: documents of {count} parcels refused"),
+}
+# What a client reads after the claims.
+_NO_PROOF = N_("proof of delivery not obtained")
+_REASONS = {
+    ErrorKind.INVALID_TRACKING: N_("tracking number needs correction"),
+    ErrorKind.NOT_FOUND: N_("number unknown to {carrier}"),
+    ErrorKind.ACCESS_DENIED: N_("{carrier} denies access to the parcel"),
+    ErrorKind.RETURNED_TO_SENDER: N_("parcel returned to the sender"),
+    ErrorKind.POD_NEVER_AVAILABLE: N_("no proof of delivery exists"),
 }
 
 
@@ -31,7 +41,7 @@ def subject_of(
     catalog: Catalog,
     blocked: Mapping[str, int],
 ) -> str:
-    """The subject of a mail about these events. `blocked`: how many claims wait, by the key of their account."""
+    """The subject of an email about these events. `blocked`: the number of blocked claims by account key."""
     texts = Localized(language)
     events = things(events)
     if kind is MailKind.OPERATOR_SUMMARY:
@@ -41,28 +51,29 @@ def subject_of(
         )
     elif kind is MailKind.ACCOUNT_REFUSED:
         refused = texts.counted(
-            "Your {carrier} account is refused",
-            "Your accounts are refused by {count} carriers",
+            "{carrier} rejects your account",
+            "{count} carriers reject your accounts",
             len(events),
             carrier=_carrier(events[0], catalog),
         )
         subject = refused + _blocked(events, texts, blocked)
     elif kind is MailKind.POD_RETRIEVED:
         subject = texts.counted(
-            "Proof of delivery obtained: claim {reference}",
-            "Proof of delivery obtained: {count} claims",
+            "Claim {reference}: proof of delivery obtained",
+            "{count} claims: proofs of delivery obtained",
             len(events),
             reference=_reference(events[0]),
         )
     else:
-        subject = _ended(events, _CLAIMS, texts, catalog)
+        reason = _reason_to_client(events, texts, catalog)
+        subject = texts.counted(*_TO_CLIENT, len(events), reference=_reference(events[0]), reason=reason)
     return clean(subject, _LONGEST)
 
 
 def _operator_phrases(
     events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog, blocked: Mapping[str, int]
 ) -> Iterator[str]:
-    """A phrase for each thing, the most urgent first."""
+    """One phrase per issue, the most urgent first."""
     of_clients: dict[str, list[OutboxEvent]] = {}
     for event in sorted(
         (event for event in events if event.name in FAULTS),
@@ -78,15 +89,15 @@ def _operator_phrases(
             yield phrase + (texts.counted(*_BLOCKED, count) if is_blocking else "")
             continue
         if kind_of(event) is ErrorKind.ACCESS_DENIED:
-            phrase = texts("{carrier} denies us many parcels", carrier=_carrier(event, catalog))
+            phrase = texts("{carrier} denies access to many parcels", carrier=_carrier(event, catalog))
         else:
             phrase = _reason(event, N_("The {carrier} account cannot be used"), texts, catalog)
         yield phrase + _blocked([event], texts, blocked)
     for carrier, faults in of_clients.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield texts.counted(
-            "{carrier} refuses {count} account of clients",
-            "{carrier} refuses {count} accounts of clients",
+            "{carrier} rejects {count} client account",
+            "{carrier} rejects {count} client accounts",
             len(faults),
             carrier=named,
         ) + _blocked(faults, texts, blocked)
@@ -100,20 +111,37 @@ def _operator_phrases(
 
 
 def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, catalog: Catalog) -> str:
-    """Claims without a proof, with the reason if they have one in common."""
-    reasons = {(kind_of(event), event.carrier, not event.number) for event in events}
-    kind, _, is_unnumbered = next(iter(reasons))
-    if len(reasons) > 1:
+    """Claims without a proof, with their reason if all share it."""
+    if not _share_reason(events):
         named = texts(_OTHER)
-    elif kind is ErrorKind.INVALID_TRACKING and is_unnumbered:
+    elif _is_unnumbered(events[0]):
         named = texts("Tracking number missing")
     else:
         named = _reason(events[0], _OTHER, texts, catalog)
     return named + texts.counted(*concerned, len(events), reference=_reference(events[0]))
 
 
+def _reason_to_client(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> str:
+    """Why a client's claims have no proof, if all share the reason."""
+    if not _share_reason(events):
+        return texts(_NO_PROOF)
+    if _is_unnumbered(events[0]):
+        return texts("tracking number missing")
+    kind = kind_of(events[0])
+    reason = _REASONS.get(kind, _NO_PROOF) if kind else _NO_PROOF
+    return texts(reason, carrier=_carrier(events[0], catalog))
+
+
+def _share_reason(events: Sequence[OutboxEvent]) -> bool:
+    return len({(kind_of(event), event.carrier, not event.number) for event in events}) == 1
+
+
+def _is_unnumbered(event: OutboxEvent) -> bool:
+    return kind_of(event) is ErrorKind.INVALID_TRACKING and not event.number
+
+
 def _reason(event: OutboxEvent, otherwise: str, texts: Localized, catalog: Catalog) -> str:
-    """The kind of its error, as the page names it; of none, the message `otherwise`."""
+    """The label of the error's kind, as on the dashboard; without a kind, the message `otherwise`."""
     carrier = _carrier(event, catalog)
     kind = kind_of(event)
     if kind is None:

@@ -1,4 +1,4 @@
-"""The weekly report as a mail: the verdict and problems of `recours status`, then the week's figures and what waits."""
+"""Render the weekly report: the verdict and problems of `recours status`, the week's figures and the open claims."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,18 +17,18 @@ _LONGEST_NAME = 60
 
 
 def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
-    """The mail. Foreign text is cleaned here, and escaped by the template."""
+    """Render the email. Foreign text is cleaned here and escaped by the template."""
     texts = Localized(language, head.zone)
     sentences = VerdictSentences(language, head.zone)
     current = verdict(report.now)
     rate = report.success.all
-    subject = texts("No proof this week")
+    subject = texts("Weekly report: no proofs")
     if rate.success:
-        subject = texts.counted("{count} proof this week", "{count} proofs this week", rate.success)
+        subject = texts.counted("Weekly report: {count} proof", "Weekly report: {count} proofs", rate.success)
     if secured := texts.sums(report.secured, cents=False):
         subject += texts(", {money} secured", money=secured)
     if current.problems:
-        subject += texts.counted("; {count} thing to do", "; {count} things to do", len(current.problems))
+        subject += texts.counted(", {count} problem", ", {count} problems", len(current.problems))
     items = [
         Item(
             sentences.sentence(problem, current.at),
@@ -44,7 +44,7 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     )
     items.append(Item(title, list(_figures(report, texts, catalog))))
     if waiting := list(_waiting(report, texts, catalog)):
-        items.append(Item(texts("Waiting"), waiting))
+        items.append(Item(texts("Claims without proof"), waiting))
     return mail_of(subject, sentences.verdict(current), items, texts, head)
 
 
@@ -56,7 +56,7 @@ def _name(carrier: str, texts: Localized, catalog: Catalog) -> str:
 
 def _rate(rate: Rate, texts: Localized) -> str:
     if rate.percent is None:
-        return texts("no claim was closed")
+        return texts("no claims closed")
     return texts(
         "{percent} ({success} of {closed} closed claims)",
         percent=texts.percent(rate.percent),
@@ -66,10 +66,10 @@ def _rate(rate: Rate, texts: Localized) -> str:
 
 
 def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """The lines about the week: what each says, and the figure."""
+    """The week's figures as labeled lines."""
     rate = report.success.all
     yield texts("Success rate"), _rate(rate, texts)
-    yield texts("The week before"), _rate(report.previous, texts)
+    yield texts("Previous week"), _rate(report.previous, texts)
     if rate.percent_of_attempts is not None:
         of_attempts = texts(
             "{percent} ({success} of {tried})",
@@ -80,8 +80,8 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
         yield texts("Per attempt"), of_attempts
     if rate.left:
         beside = texts.counted(
-            "{count} more attempt: quota, account or network",
-            "{count} more attempts: quota, account or network",
+            "{count} more attempt (quota, account or network)",
+            "{count} more attempts (quota, account or network)",
             rate.left,
         )
         yield texts("Not counted"), beside
@@ -93,10 +93,10 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
     if errors:
         yield texts("Errors"), ", ".join(errors[:_MOST_ERRORS])
     if secured := texts.sums(report.secured):
-        yield texts("Amounts in dispute secured"), secured
+        yield texts("Disputed amounts secured"), secured
     if report.manifest:
         manifest = texts(
-            "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
+            "{name}, SHA-256 {sha256}. Keep this email: it later proves that no document listed so far was changed.",
             name=report.manifest.name,
             sha256=report.manifest.sha256,
         )
@@ -104,7 +104,7 @@ def _figures(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator
 
 
 def _waiting(report: WeekReport, texts: Localized, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """What is not done, by carrier."""
+    """Claims without a proof, by carrier."""
     for backlog in report.now.backlogs_by_carrier:
         counts = {name: backlog.counts[name] for name in ("due", "waiting", "to_correct", "given_up")}
         if any(counts.values()):

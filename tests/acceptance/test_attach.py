@@ -370,9 +370,9 @@ def test_the_service_s_own_application_attaches_too(service: Service) -> None:
     done = recours.attach(reference, path, by="Anna", at=ago(5).replace(tzinfo=None), language="fr")
     assert done.is_pod
     assert done.pod_path == done.path == facts(service, reference)["pod_url"]
-    assert done.shows.startswith("signé par DUPONT le ")
+    assert done.shows.startswith("signature de DUPONT le ")
     assert done.sentence.startswith(
-        f"{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : signé"
+        f"{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : signature"
     )
     assert done.sentence.endswith("L'ensemble prouve la livraison dans un litige pour colis perdu.")
     assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])

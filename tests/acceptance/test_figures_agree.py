@@ -218,7 +218,7 @@ class Month:
     def _compare_mail(self, subject: str, text: str) -> None:
         """An email has the same figures as the views at the time when it is written."""
         readings = Readings()
-        if " this week" in subject:
+        if subject.startswith("Weekly report"):
             preview = self.person.does("mail", "preview", "weekly_report", "--language", "en")
             week = re.compile(r"^\* Week .*\n(?:  .*\n|\n(?=  ))*", re.MULTILINE)
             for view, mail in (
@@ -228,7 +228,7 @@ class Month:
                 readings.add(view, mail.split("\n")[0], "its subject")
                 readings.add(view, week.findall(mail), "its week")
         problems = self.person.json("status")["problems"]
-        what = r": [a-z ]+| is unavailable| refuses \d+ accounts? of clients?"
+        what = r": [a-z ]+| is unavailable| rejects \d+ client accounts?"
         blocked = re.findall(rf"^([\w ]+?)(?:{what}) – (\d+) claims? blocked", subject)
         readings.add("subject", subject.count("blocked"), "what is blocked")
         readings.add("carriers in the subject", len(blocked), "what is blocked")

@@ -99,7 +99,7 @@ def test_release_lets_go_of_what_is_held(person: Person) -> None:
 def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
     text = person.types("mail", "preview", "pod_failed", "--language", "en")
     assert (text.returncode, text.stderr) == (0, "")
-    assert text.stdout.startswith("Chronopost: invalid tracking number – claim CLM-2026-0001\n\nHello,\n")
+    assert text.stdout.startswith("Claim CLM-2026-0001: tracking number needs correction\n\nHello,\n")
     page = person.types("mail", "preview", "pod_retrieved", "--html")
     assert page.returncode == 0, page.stderr
     assert '<html lang="fr">' in page.stdout

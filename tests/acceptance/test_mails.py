@@ -82,7 +82,7 @@ def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, sm
     ((to, summary),) = smtp.taken
     assert to == "boss@shop.example"
     assert "CLM-0001" in text_of(summary)
-    assert "Abandonné après 4 tentatives" in text_of(summary)
+    assert "Abandonnée après 4 tentatives" in text_of(summary)
 
 
 def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp: MailServer) -> None:
@@ -91,8 +91,8 @@ def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp:
         service.add(S.DELIVERED, client_id=2)
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1, batch_size=50)
-    assert subjects(smtp) == ["Preuve de livraison obtenue : réclamation CLM-0031"]
-    assert subjects(smtp, "b@shop.example") == ["Proof of delivery obtained: 30 claims"]
+    assert subjects(smtp) == ["Réclamation CLM-0031 : preuve de livraison obtenue"]
+    assert subjects(smtp, "b@shop.example") == ["30 claims: proofs of delivery obtained"]
     (message,) = [message for to, message in smtp.taken if to == "b@shop.example"]
     assert len(re.findall(r"^\* CLM-\d{4}$", text_of(message), re.MULTILINE)) == 30
     assert html_of(message).count("<section") == 30
@@ -130,9 +130,9 @@ def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None
     service.run_hourly(24, only={1, 7, 24})  # to Tuesday, 6 h UTC
     assert smtp.taken == []
     service.run_hourly(1)  # 8 in Paris
-    assert subjects(smtp, "b@shop.example") == ["Preuve de livraison obtenue : 2 réclamations"]
+    assert subjects(smtp, "b@shop.example") == ["2 réclamations : preuves de livraison obtenues"]
     service.run_now_and_then(6)
-    assert subjects(smtp, "c@shop.example") == ["Preuve de livraison obtenue : 2 réclamations"]
+    assert subjects(smtp, "c@shop.example") == ["2 réclamations : preuves de livraison obtenues"]
     assert len(smtp.taken) == 2
 
 
@@ -214,7 +214,7 @@ def test_all_mail_can_be_sent_elsewhere_for_trials(service: Service, smtp: MailS
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
     assert subjects(smtp, "me@shop.example") == [
-        "[a@shop.example] Preuve de livraison obtenue : réclamation CLM-0001"
+        "[a@shop.example] Réclamation CLM-0001 : preuve de livraison obtenue"
     ]
 
 
@@ -357,8 +357,8 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     correct(service, "XY000000077FR", S.DELIVERED)
     service.run_now_and_then(7)
     assert sorted(subjects(smtp, "b@shop.example")) == [
-        "Chronopost : colis hors de notre contrat – réclamation CLM-0002",
-        "Preuve de livraison obtenue : réclamation CLM-0001",
+        "Réclamation CLM-0001 : preuve de livraison obtenue",
+        "Réclamation CLM-0002 : accès au colis refusé par Chronopost",
     ]
     lapsed = "its claim was mended before anybody was told"
     assert (1, "pod_failed", lapsed) in told(service)
@@ -378,7 +378,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     assert "cancelled, its claims were mended meanwhile" in mail_log(service)
     correct(service, "XY000000001FR", S.NOT_OURS)
     service.run_hourly(3)
-    assert subjects(smtp) == ["Chronopost : colis hors de notre contrat – réclamation CLM-0001"]
+    assert subjects(smtp) == ["Réclamation CLM-0001 : accès au colis refusé par Chronopost"]
     assert states(service) == ["cancelled", "sent"]
     service.run_now_and_then(7)
     assert len(subjects(smtp)) == 1

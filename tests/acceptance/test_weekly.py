@@ -31,7 +31,7 @@ def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
 
 def reports(smtp: MailServer) -> list[Any]:
     found = [message for to, message in smtp.taken if to == BOSS]
-    return [message for message in found if re.search(r"week|semaine", str(message["Subject"]))]
+    return [message for message in found if re.search(r"Weekly|hebdomadaire", str(message["Subject"]))]
 
 
 def go_to(service: Service, moment: datetime) -> None:
@@ -55,11 +55,11 @@ def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
     go_to(service, datetime(2026, 2, 9, 7, 0, tzinfo=UTC))
     service.run(PODFetchWorker)
     (report,) = reports(smtp)
-    assert report["Subject"] == "1 proof this week, €10 secured"
+    assert report["Subject"] == "Weekly report: 1 proof, €10 secured"
     service.run_hourly(WEEK - 2, both=True)
     assert len(reports(smtp)) == 1
     service.run_hourly(2, both=True)
-    assert [message["Subject"] for message in reports(smtp)[1:]] == ["No proof this week"]
+    assert [message["Subject"] for message in reports(smtp)[1:]] == ["Weekly report: no proofs"]
     assert len({message["Message-ID"] for message in reports(smtp)}) == 2
     assert service.sql(
         "SELECT tracking_number, told FROM recours_events WHERE event = 'weekly_report' ORDER BY id"
@@ -98,7 +98,7 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
     service.add(S.DELIVERED, carrier="Colissimo", failed_at=service.clock.now() - timedelta(hours=2))
     service.run()
     (report,) = reports(smtp)
-    assert report["Subject"] == "1 proof this week, €10 secured; 3 things to do"
+    assert report["Subject"] == "Weekly report: 1 proof, €10 secured, 3 problems"
     text, page = text_of(report), html_of(report)
     for said in (
         '* Colissimo rejects our credentials ("Identifiant ou mot de passe incorrect", from the environment).',
@@ -106,7 +106,7 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
         "* Week 6, from 2 Feb 2026 to 8 Feb 2026",
         "Success rate: 100% (1 of 1 closed claims)",
         "Per attempt: 50% (1 of 2)",
-        "Amounts in dispute secured: €10.00",
+        "Disputed amounts secured: €10.00",
     ):
         assert said in text, said
     assert "wrong" not in text + page

@@ -455,8 +455,8 @@ class Views:
             self.add("status --days 21", sum(rates[day][name] for day in days), name, "in", of)
             past = {day: rate[name] for day, rate in rates.items() if day < self.now.date().isoformat()}
             self.days_over |= {(name, "in", day): count for day, count in past.items()}
-        proofs = re.match(r"\d*", subject)
-        self.add("weekly subject", number(proofs[0]) if proofs else 0, "success", "in", of)
+        proofs = re.search(r": (\d+) proof", subject)
+        self.add("weekly subject", number(proofs[1]) if proofs else 0, "success", "in", of)
         if said := re.search(r"Success rate: \S+ \((\S+) of (\S+) closed", text):
             self.add("weekly report", number(said[1]), "success", "in", of)
             self.add("weekly report", number(said[2]) - number(said[1]), "given_up", "in", of)

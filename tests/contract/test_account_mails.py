@@ -88,9 +88,9 @@ def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
     world.refuse(0)  # the default account: the operator's matter
     ((recipient, subject, plain),) = world.run()
     assert recipient == "shop-1@shop.example"
-    assert subject == "Votre compte Chronopost est refusé"
+    assert subject == "Chronopost refuse votre compte"
     assert "Chronopost refuse les identifiants de votre compte." in plain
-    assert "Vérifiez auprès de Chronopost" in plain
+    assert "vérifier auprès du transporteur (Chronopost)" in plain
     assert "« Invalid Password »" in plain
     assert "shop-1)" not in plain  # where the credentials stand is no matter of theirs
 
@@ -104,11 +104,11 @@ def test_at_most_once_a_week_and_account(world: World) -> None:
     world.add_account(3, 1, "ups")
     world.refuse(3, "ups", "account_denied")
     ((_, subject, plain),) = world.run()
-    assert subject == "Votre compte UPS est refusé"
-    assert "Demandez à UPS d'ouvrir" in plain
+    assert subject == "UPS refuse votre compte"
+    assert "demander à UPS d'ouvrir" in plain
     world.clock.advance(DAY + HOUR)
     ((_, subject, _),) = world.run()
-    assert subject == "Votre compte Chronopost est refusé"
+    assert subject == "Chronopost refuse votre compte"
 
 
 def test_several_carriers_are_one_mail(world: World) -> None:
@@ -116,7 +116,7 @@ def test_several_carriers_are_one_mail(world: World) -> None:
     world.refuse(1)
     world.refuse(3, "ups")
     ((_, subject, _),) = world.run()
-    assert subject == "Vos comptes sont refusés par 2 transporteurs"
+    assert subject == "2 transporteurs refusent vos comptes"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_ref
     assert world.run() == []
     world.clock.advance(DAY)
     ((_, subject, _),) = world.run()
-    assert subject == "Your Chronopost account is refused"
+    assert subject == "Chronopost rejects your account"
 
 
 class Connection(SmtpConnection):

@@ -87,27 +87,27 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             LETTER,
             TRACKED,
             "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
-            "signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
         ),
         (
             UNSIGNED,
             None,
             "unsigned, delivered on 5 Oct 2026; the number is on it",
-            "sans signature, livré le 05/10/2026 ; le numéro y figure",
+            "sans signature, livraison le 05/10/2026 ; le numéro y figure",
         ),
         (
             Findings(is_readable=True, number=False, signatory="DUPONT"),
             Delivery(AT),
             "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026, 10:31 UTC+02:00",
-            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
+            "remise à DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
         ),
         (
             Findings(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
             None,
             "neither name nor signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; the number is on it",
-            "ni nom ni signature, livré le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",
+            "ni nom ni signature, livraison le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",
         ),
-        (IMAGE, None, "signed, without a name", "signé, sans nom"),
+        (IMAGE, None, "signed, without a name", "signature sans nom"),
         (
             SCAN,
             Delivery(None, "DUPONT", date(2026, 10, 5)),

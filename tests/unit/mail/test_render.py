@@ -36,12 +36,12 @@ SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signat
         (
             "en",
             "What it shows: signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
-            "attached by hand",
+            "attached manually",
         ),
         (
             "fr",
-            "Ce qu'elle montre : signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
-            "jointe à la main",
+            "Ce qu'elle montre : signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "jointe manuellement",
         ),
     ],
 )
@@ -112,12 +112,12 @@ LAST = {"last_attempt": True}
         (
             TEMPORARY | LAST,
             "Given up after 4 attempts and a last attempt before the deadline",
-            "Abandonné après 4 tentatives et une dernière tentative avant la date limite",
+            "Abandonnée après 4 tentatives et une dernière tentative avant l'échéance",
         ),
         (
             TEMPORARY | LAST | {"kind": "returned_to_sender"},
             "Given up after a last attempt before the deadline: the error is final, so no further call was made",
-            "Abandonné après une dernière tentative avant la date limite : l'erreur est définitive, aucun autre appel n'a "
+            "Abandonnée après une dernière tentative avant l'échéance : l'erreur est définitive, aucun autre appel n'a "
             "été fait",
         ),
     ],
@@ -149,10 +149,15 @@ def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
 @pytest.mark.parametrize(
     ("language", "title", "rejected", "denied"),
     [
-        ("en", "Chronopost: 31 accounts of clients", "credentials rejected: c1@", "use the service: z@shop"),
+        (
+            "en",
+            "Chronopost: 31 client accounts rejected",
+            "credentials rejected: c1@",
+            "use the service: z@shop",
+        ),
         (
             "fr",
-            "Chronopost : 31 comptes de clients",
+            "Chronopost : 31 comptes de clients refusés",
             "identifiants refusés : c1@",
             "accès au service : z@shop",
         ),

@@ -59,7 +59,7 @@ PARIS = ZoneInfo("Europe/Paris")
         (
             LETTER,
             "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it",
-            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
+            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
         ),
         (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
         (
@@ -75,7 +75,7 @@ PARIS = ZoneInfo("Europe/Paris")
         (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
             "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
-            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
+            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
         ),
     ],
 )

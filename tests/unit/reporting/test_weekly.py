@@ -73,33 +73,33 @@ EVENTFUL = week_report(
     [
         (
             "en",
-            "1,234 proofs this week, €1,234 secured; 1 thing to do",
+            "Weekly report: 1,234 proofs, €1,234 secured, 1 problem",
             [
                 "* Week 47, from 16 Nov 2026 to 22 Nov 2026",
                 "Success rate: 61.7% (1,234 of 2,000 closed claims)",
                 "Per attempt: 99.8% (1,234 of 1,237)",
-                "The week before: 33.3% (1 of 3 closed claims)",
-                "Not counted: 1 more attempt: quota, account or network",
-                "UPS: no claim was closed",
+                "Previous week: 33.3% (1 of 3 closed claims)",
+                "Not counted: 1 more attempt (quota, account or network)",
+                "UPS: no claims closed",
                 "Errors: no answer in time (2), network (1)",
-                "Amounts in dispute secured: €1,234.50",
+                "Disputed amounts secured: €1,234.50",
                 "DPD: 2 due, 30 waiting, 0 to correct, 0 given up",
                 "unknown carrier: 0 due, 0 waiting, 1 to correct, 0 given up",
             ],
         ),
         (
             "fr",
-            "1 234 preuves de livraison obtenues cette semaine (1 234 € de litiges couverts) ; 1 chose à faire",
+            "Rapport hebdomadaire : 1 234 preuves, 1 234 € couverts, 1 problème",
             [
                 "* Semaine 47, du 16/11/2026 au 22/11/2026",
                 "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
                 "Par tentative : 99,8 % (1 234 sur 1 237)",
                 "Semaine précédente : 33,3 % (1 sur 3 réclamations closes)",
-                "Non comptés : 1 essai de plus : quota, compte ou réseau",
+                "Hors calcul : 1 autre tentative (quota, compte ou réseau)",
                 "UPS : aucune réclamation close",
                 "Erreurs : pas de réponse à temps (2), réseau (1)",
                 "Montants en litige couverts : 1 234,50 €",
-                "DPD : 2 à traiter, 30 en attente, 0 à corriger, 0 abandonnés",
+                "DPD : 2 à traiter, 30 en attente, 0 à corriger, 0 abandonnées",
             ],
         ),
     ],
@@ -126,8 +126,8 @@ def test_it_says_what_status_says(overview: Overview, language: str) -> None:
     missing = [text for text in told if " ".join(text.split()) not in " ".join(plain.split())]
     assert missing == []
     count = len(found.problems)
-    noun = "thing" if language == "en" else "chose"
-    assert (f"; {count} {noun}" in mail.subject) == bool(count)
+    noun = "problem" if language == "en" else "problème"
+    assert (f", {count} {noun}" in mail.subject) == bool(count)
 
 
 def test_foreign_text_is_shown_as_text() -> None:

@@ -167,7 +167,7 @@ def test_the_service_is_told_so(world: World, language: str, waits: str, is_due:
     ("language", "text"),
     [
         ("en", "Given up after 4 attempts and a last attempt before the deadline"),
-        ("fr", "Abandonné après 4 tentatives et une dernière tentative avant la date limite"),
+        ("fr", "Abandonnée après 4 tentatives et une dernière tentative avant l'échéance"),
     ],
 )
 def test_the_operators_mail_says_so(world: World, language: str, text: str) -> None:
