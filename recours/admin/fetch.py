@@ -79,7 +79,7 @@ def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report
         log.error(str(fault))
         raise
     except Exception:
-        log.exception("The run ended by an internal error")
+        log.exception("The run failed with an internal error")
         raise
     if report.fault:
         log.error(report.fault)

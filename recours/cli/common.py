@@ -1,4 +1,4 @@
-"""What the operator's commands share: options, settings, an opened database, faults as sentences."""
+"""Shared by the operator's commands: options, settings, the open database, and error messages."""
 
 import json
 import os
@@ -47,7 +47,7 @@ STDIN = Path("-")
 
 
 def database_option(command: _Command) -> _Command:
-    """`--database-url`; a password in it is warned of."""
+    """`--database-url`, with a warning if it contains a password."""
 
     def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
         if url and has_password(url):
@@ -55,7 +55,7 @@ def database_option(command: _Command) -> _Command:
         return url
 
     return click.option(
-        "--database-url", metavar="URL", callback=warned, help="The database, instead of the configured one."
+        "--database-url", metavar="URL", callback=warned, help="Use this database, not the configured one."
     )(command)
 
 
@@ -70,11 +70,11 @@ def dry_run_option(text: str) -> Callable[[_Command], _Command]:
 
 
 def yes_option(command: _Command) -> _Command:
-    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    return click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(command)
 
 
 class Carrier(CarrierName):
-    """A carrier's spec by any of its names."""
+    """Converts any of a carrier's names to its spec."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CarrierSpec:
         key = CATALOG.resolve(super().convert(value, param, ctx))
@@ -82,7 +82,7 @@ class Carrier(CarrierName):
 
 
 def home() -> Path:
-    """Where this installation keeps its files. Without one, the reason is printed and the process ends with status 2."""
+    """The folder of this installation's files. If there is none, print why and end the process with status 2."""
     with report_faults():
         return home_of(os.environ)
 
@@ -94,10 +94,10 @@ def settings_for(database_url: str | None = None) -> Settings:
 
 @contextmanager
 def report_faults() -> Iterator[None]:
-    """Print a fault, a sentence a line, and end the process: with status 2 if the person must correct what they asked for.
+    """Print an error, one sentence per line, and end the process.
 
-    That is: settings, claims that were named, a home that is missing, a fleet where there can be none, a schema of another
-    version. Other faults end it with status 1.
+    The status is 2 if the operator must correct something first: settings, the named claims, a missing home, a fleet on a
+    database that cannot have one, the schema of another version. Otherwise it is 1.
     """
     try:
         yield
@@ -111,7 +111,7 @@ def report_faults() -> Iterator[None]:
 
 
 def say_fault(fault: RunError) -> None:
-    """Print it, and below it the SQL that helps, in lines that can be copied."""
+    """Print the error, then the SQL that fixes it, ready to copy."""
     say_error(str(fault))
     for line in fault.details:
         click.echo(line, err=True)
@@ -119,7 +119,7 @@ def say_fault(fault: RunError) -> None:
 
 @contextmanager
 def with_app(database_url: str | None = None) -> Iterator[App]:
-    """App on the configured database, whose schema must be current; opening it changes nothing."""
+    """The app on the configured database, whose schema must be current. Opening it changes nothing."""
     settings = settings_for(database_url)
     with report_faults():
         app = open_app(settings)
@@ -128,12 +128,15 @@ def with_app(database_url: str | None = None) -> Iterator[App]:
 
 
 def confirmed(question: str, *, yes: bool, refused: str = "Nothing was changed.") -> bool:
-    """Ask, unless `--yes` was given; without a terminal to ask on, that is an error of usage. `refused`: said after a no."""
+    """Ask for confirmation unless `--yes` was given. `refused` is printed after a no.
+
+    Raises click.UsageError if there is no terminal.
+    """
     if yes:
         return True
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
-            "There is no terminal to ask on, and nothing was changed: repeat it with --yes."
+            "No terminal is available to ask for confirmation. Nothing was changed; repeat the command with --yes."
         )
     is_confirmed = click.confirm(question, err=True)
     if not is_confirmed:
@@ -146,34 +149,34 @@ def tell_json(content: Mapping[str, Any]) -> None:
 
 
 def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now: datetime) -> None:
-    """A sentence for each, and what to do."""
+    """Print each problem and what to do about it."""
     for problem in problems:
         echo(harmless(f"! {sentences.sentence(problem, now)}"))
         echo("  " + harmless(f"→ {sentences.remedy(problem, now)}"))
 
 
 def refusal_text(refusal: Refusal, texts: Localized) -> str:
-    """Why an account takes no call, and until when."""
-    until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
+    """Why an account takes no calls, and until when."""
+    until = f"; no call before {texts.minute(refusal.until)}" if refusal.until else ""
     return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
 
 
 def unknown_claim(app: App, reference: str) -> click.BadParameter:
-    """The error for a reference that does not exist, with the nearest one."""
+    """The error for an unknown reference, which suggests the nearest one."""
     sentence = source.unknown_claim(app.claims, reference).sentence()
     return click.BadParameter(sentence, param_hint="CLAIM")
 
 
 @contextmanager
 def with_actions(database_url: str | None) -> Iterator[Actions]:
-    """What a person does on the configured database; see `acting`."""
+    """The operator's actions on the configured database; see `acting`."""
     with with_app(database_url) as app, acting(app) as actions:
         yield actions
 
 
 @contextmanager
 def acting(app: App) -> Iterator[Actions]:
-    """What a person does; a refusal ends the process with its sentence, and a fault is raised as it is."""
+    """The operator's actions. A refusal is printed and ends the process; an error is raised unchanged."""
     try:
         yield Actions(app, person())
     except RecoursError as error:
@@ -183,7 +186,7 @@ def acting(app: App) -> Iterator[Actions]:
 
 
 def say(*results: ActionResult) -> None:
-    """What was done; what was not ends the process."""
+    """Print the results. If anything failed, end the process with status 1."""
     for result in results:
         if result.is_done:
             echo(pasteable(harmless(result.sentence)))
@@ -194,7 +197,7 @@ def say(*results: ActionResult) -> None:
 
 
 def require_all(results: Sequence[ActionResult]) -> list[str]:
-    """The subjects, if it can be done with all of them; else why not ends the process."""
+    """The subjects, if all of them can be processed. Otherwise print why not and end the process."""
     if refused := [result.sentence for result in results if not result.is_done]:
         _refuse(refused)
     return [result.subject for result in results]
@@ -207,7 +210,7 @@ def _refuse(sentences: Sequence[str]) -> None:
 
 
 def content_of(file: Path, largest: int, option: str) -> bytes:
-    """At most one byte more than is taken. Raises click.BadParameter."""
+    """The file's content, at most one byte more than `largest`. Raises click.BadParameter."""
     if file == STDIN:
         return sys.stdin.buffer.read(largest + 1) if sys.stdin else b""
     try:
@@ -217,13 +220,13 @@ def content_of(file: Path, largest: int, option: str) -> bytes:
 
 
 def write_new_file(pieces: Iterable[bytes], path: Path) -> None:
-    """Make a file that has its name once all of it is on the disk, readable by its owner alone; a fault ends the command."""
+    """Write a file that only its owner may read and that appears when it is complete. An error ends the command."""
     try:
         _write(pieces, path)
     except FileExistsError as error:
-        raise click.BadParameter(f"{path} is there already.", param_hint="-o") from error
+        raise click.BadParameter(f"{path} already exists.", param_hint="-o") from error
     except OSError as error:
-        say_error(f"{path} cannot be written: {error.strerror or error}.")
+        say_error(f"Cannot write {path}: {error.strerror or error}.")
         raise SystemExit(FAILED) from error
 
 

@@ -1,4 +1,4 @@
-"""What the console takes and shows: never a secret or a forged line, and never a reason for a run to break."""
+"""Console input and output: no secret and no forged line is printed, and a failing console never breaks a run."""
 
 import getpass
 import json
@@ -33,18 +33,18 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 
-SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
+SEEN_BY_ALL = "Every user of this machine can see the password in --database-url (with ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
 def status_of(fault: RunError) -> int:
-    """The exit status of a command that ends with this fault."""
+    """The exit status of a command that ends with this error."""
     return USAGE if fault.needs_person else FAILED
 
 
 def make_tolerant() -> None:
-    """A sign that the console cannot show is replaced; without a console (pythonw), output goes nowhere."""
+    """Replace characters that the console cannot show; without a console (pythonw), discard all output."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
@@ -57,19 +57,19 @@ def _nowhere() -> TextIO:
 
 
 def harmless(sentence: str) -> str:
-    """A sentence that may repeat what someone typed or set, fit to be shown."""
+    """A sentence that may quote user input, cleaned for display."""
     return clean(_PASSWORD_IN_URL.sub(rf"\1{MASK}@", sentence), _LONGEST)
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text. On a terminal its lines break between words, and it may have colors, unless NO_COLOR is set."""
+    """Print a text. On a terminal, lines wrap between words, and colors are kept unless NO_COLOR is set."""
     if width := width_of(sys.stderr if err else sys.stdout):
         text = "\n".join(wrapped(line, width) for line in text.split("\n"))
     click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def colored_verdict(sentence: str, *, is_good: bool) -> str:
-    """Colored, where there are colors."""
+    """The sentence in green or red."""
     return click.style(sentence, fg="green" if is_good else "red")
 
 
@@ -82,15 +82,15 @@ def say_error(sentence: str) -> None:
 
 
 def person() -> str:
-    """Who types: the name of their account on this machine."""
+    """The operator: the user's name on this machine."""
     try:
         return clean(getpass.getuser(), 60)
-    except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
+    except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
         return SOMEONE
 
 
 def say_usage_error(error: click.UsageError) -> str:
-    """What click says of a wrong command line, on stderr; returns the sentence."""
+    """Print click's usage error on stderr; return its sentence."""
     if error.ctx is not None:
         echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
     sentence = harmless(error.format_message())
@@ -99,53 +99,53 @@ def say_usage_error(error: click.UsageError) -> str:
 
 
 def print_json(content: Mapping[str, Any]) -> str | None:
-    """One object on stdout; a sentence if it could not be written there."""
+    """Print one object on stdout; return an error sentence if that fails."""
     try:
         click.echo(json.dumps(content))
     except OSError as error:
-        return f"The summary could not be written to stdout: {error.strerror or error}."
+        return f"Could not write the summary to stdout: {error.strerror or error}."
     return None
 
 
 @contextmanager
 def report_losses() -> Iterator[None]:
-    """Output that the console does not take is reported in a sentence, and ends the process with status 1."""
+    """Report output that could not be written, and end the process with status 1."""
     try:
         yield
     except OSError as error:
-        # An unbuffered console keeps nothing that could be lost now; of other files an error has the name.
+        # An unbuffered console has nothing left to lose here; errors about other files carry a file name.
         if not _has_lost() and error.filename is not None:
             raise
-        say_error(f"The answer could not be written to stdout: {error.strerror or error}.")
+        say_error(f"Could not write the output to stdout: {error.strerror or error}.")
         raise SystemExit(1) from error
 
 
 def flushed(status: int) -> int:
-    """The exit status; 1 if the console did not take all output, instead of Python's own complaint."""
+    """The exit status, or 1 if output was lost: this prevents Python's own error message at exit."""
     has_lost = _has_lost()
     return status or int(has_lost)
 
 
 def _has_lost() -> bool:
-    """Tell whether the console did not take all output; what is left of it is lost."""
+    """Tell whether output could not be flushed. Such output is discarded."""
     lost = False
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
             lost = True
-            # Or it would be tried again, and fail again, when Python ends.
+            # Otherwise Python would flush again at exit, and fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return lost
 
 
 _LONGEST_CELL = 500
 _GAP = "  "
-_NARROWEST = 12  # signs that a column of texts keeps, whatever its words
+_NARROWEST = 12  # minimum width of a text column, in characters
 
 
 class Table(NamedTuple):
-    """A title, the heads of its columns and its rows. Columns named in `numbers` are ranged right."""
+    """A title, column headings and rows. Columns named in `numbers` are right-aligned."""
 
     title: str
     columns: tuple[str, ...]
@@ -154,7 +154,7 @@ class Table(NamedTuple):
 
 
 def show(table: Table) -> None:
-    """Print it on stdout: in columns, or row by row where the terminal is too narrow. No cell can forge a line."""
+    """Print a table on stdout: in columns, or row by row on a narrow terminal. No cell can forge a line."""
     rows = [table.columns, *([clean(cell, _LONGEST_CELL) for cell in row] for row in table.rows)]
     width = width_of(sys.stdout)
     widths = _column_widths(rows, width)
@@ -164,7 +164,10 @@ def show(table: Table) -> None:
 
 
 def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """Heads are wrapped before cells, the widest first, until all fit; none: they cannot without breaking a word."""
+    """Column widths that fit the terminal. Headings wrap before cells, the widest first.
+
+    An empty list means that the columns do not fit without breaking a word.
+    """
     widths = []
     narrowest = []
     of_cells = []
@@ -194,7 +197,7 @@ def _columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int])
 
 
 def _blocks(table: Table, rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The first cell heads the others of its row; numbers share a line."""
+    """Each row as a block under its first cell; numbers share a line."""
     for row in rows[1:]:
         (head, first), *others = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell]
         yield f"{_GAP}{head} {first}" if head in table.numbers else f"{_GAP}{first}"
@@ -206,19 +209,19 @@ def _blocks(table: Table, rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def number_option(
     name: str, low: int, high: int, default: int, text: str
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option that takes a whole number from `low` to `high`; both are allowed."""
+    """An option that accepts a whole number from `low` to `high`, inclusive."""
     kind = as_setting(whole(low, high))
     return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
 
 
 def verbose_option(command: _Command) -> _Command:
-    text = "Log each claim's calls and units of quota too."
+    text = "Also log each claim's calls and quota units."
     return click.option("-v", "--verbose", is_flag=True, help=text)(command)
 
 
 # Not generic: before click 8.5, ParamType takes no type argument when the class is made.
 class CarrierName(click.ParamType):  # type: ignore[type-arg]  # see above: click before 8.5
-    """A carrier by any of its names, as it was typed; Tab completes the keys, which have no blanks."""
+    """Accepts any of a carrier's names, unchanged. Tab completes the keys, which contain no spaces."""
 
     name = "carrier"
 
@@ -246,15 +249,15 @@ class CarrierName(click.ParamType):  # type: ignore[type-arg]  # see above: clic
 
 
 def carriers_option(command: _Command) -> _Command:
-    """`--carrier`, by any of its names; repeatable."""
-    text = "Only claims of this carrier; repeatable."
+    """`--carrier`, with any of its names; repeatable."""
+    text = "Limit to claims of this carrier; repeatable."
     return click.option(
         "--carrier", "carriers", metavar="NAME", multiple=True, type=CarrierName(), help=text
     )(command)
 
 
 def as_setting(parse: Callable[[str], _Value]) -> Callable[[object], _Value]:
-    """The type of an option that is read like a setting."""
+    """An option type that is parsed like a setting."""
 
     def convert(value: object) -> _Value:
         try:
@@ -266,12 +269,12 @@ def as_setting(parse: Callable[[str], _Value]) -> Callable[[object], _Value]:
 
 
 def a_day(value: object) -> date:
-    """A date such as `2026-02-28`."""
+    """Parse a date such as `2026-02-28`."""
     text = str(value).strip()
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"'{text[:40]}' is not a date (2026-02-28).") from None
+        raise click.BadParameter(f"'{text[:40]}' is not a date. Example: 2026-02-28.") from None
 
 
 _DAYS = re.compile(r"\d{1,6}")
@@ -279,7 +282,7 @@ _LONGEST_AGO = timedelta(days=36500)
 
 
 def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
-    """An option such as `2026-02-03`, `3d` or `12h`, and `90` with `bare_days`: a datetime, or a timedelta back."""
+    """A parser for `2026-02-03`, `3d` or `12h`, and with `bare_days` also `90`: a datetime, or a timedelta to go back."""
 
     def parse(value: object) -> datetime | timedelta:
         text = str(value).strip()
@@ -287,8 +290,7 @@ def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timed
         if time is None or (isinstance(time, timedelta) and not timedelta() < time <= _LONGEST_AGO):
             days = "a number of days (90), " if bare_days else ""
             raise click.BadParameter(
-                f"'{text[:40]}' is neither {days}a date (2026-02-03, 2026-02-03T14:00) nor a time back from now "
-                "(3d, 12h)."
+                f"'{text[:40]}' is not valid; give {days}a date (2026-02-03, 2026-02-03T14:00) or an age (3d, 12h)."
             )
         return time
 
@@ -313,14 +315,14 @@ def time_of(value: datetime | timedelta, now: datetime, zone: tzinfo, option: st
 @overload
 def time_of(value: None, now: datetime, zone: tzinfo, option: str) -> None: ...
 def time_of(value: datetime | timedelta | None, now: datetime, zone: tzinfo, option: str) -> datetime | None:
-    """The time that was meant (aware UTC), typed in `zone` if without an offset. Raises click.BadParameter if it is not past."""
+    """The time in UTC; a value without an offset is in `zone`. Raises click.BadParameter if it is in the future."""
     if value is None:
         return None
     try:
         at = now - value if isinstance(value, timedelta) else value
         at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError as error:
-        raise click.BadParameter("there is no such time.", param_hint=option) from error
+        raise click.BadParameter("this time does not exist.", param_hint=option) from error
     if at > now:
-        raise click.BadParameter("the time must not lie in the future.", param_hint=option)
+        raise click.BadParameter("the time must not be in the future.", param_hint=option)
     return at

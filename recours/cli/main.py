@@ -1,8 +1,8 @@
-"""`recours`: everything a person may type beside the two workers."""
+"""The command `recours` and its subcommands."""
 
 from recours import __version__, launch
 
-launch.require_packages()  # before any of them is imported: after an update, a .venv may be without one
+launch.require_packages()  # before any import: after an update, a package may be missing from .venv
 
 from importlib import import_module  # noqa: E402 (see above)
 from typing import Any  # noqa: E402
@@ -11,48 +11,48 @@ import click  # noqa: E402
 
 from recours.cli.console import USAGE, make_tolerant, report_losses, say_usage_error  # noqa: E402
 
-# Name of the subcommand, the module that has it, and its line in --help. Modules are loaded when their command is typed:
-# the one that a module is named after is `command` there, others are `<name>_command`.
+# Name of the subcommand, its module, and its line in --help. A module is loaded only when its command is typed. The
+# command that shares the module's name is `command` there; others are `<name>_command`.
 _COMMANDS = {
-    "accounts": ("accounts", "Clients' own accounts at carriers: add, list, check, limit, import, remove."),
-    "attach": ("documents", "Give a claim a proof that you have, such as one from a carrier's portal."),
-    "backup": ("database", "Copy the database and its documents to a folder, while runs go on."),
-    "carriers": (
-        "carriers",
-        "The carriers, their credentials and quotas; 'carriers check' tries an account.",
+    "accounts": ("accounts", "Manage clients' own accounts with carriers."),
+    "attach": ("documents", "Attach a proof that you have, such as one from a carrier's portal, to a claim."),
+    "backup": ("database", "Back up the database and its documents; runs may continue."),
+    "carriers": ("carriers", "Show the carriers with their credentials and quotas, or test an account."),
+    "check": ("check", "Check everything that runs depend on, and say how to fix each problem."),
+    "correct": ("documents", "Correct a claim's tracking number or carrier."),
+    "dashboard": (
+        "dashboard",
+        "Serve the dashboard, which shows the system's state, every claim and its proof.",
     ),
-    "check": ("check", "Check everything that runs depend on; for each fault, say what to do."),
-    "correct": ("documents", "Correct a claim's tracking number or its carrier."),
-    "dashboard": ("dashboard", "A page in the browser: how the system is doing, every claim and its proof."),
-    "demo": ("demo", "Five simulated days of the scheduler on made-up claims, with every carrier simulated."),
-    "detach": ("documents", "Take a claim's proof back: it is kept as refused."),
-    "dossier": ("dossier", "Make one ZIP with all that proves a claim's delivery, for a mediator."),
-    "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
-    "erase": ("erase", "Erase all that is kept of claims, or of a client, on request (GDPR)."),
-    "exclude": ("enroll", "Take claims out of all work, with the reason."),
-    "export": ("export", "Write claims to a file for spreadsheets, accountants and programs."),
-    "fetch": ("workers", "Fetch the PODs of new claims, as scripts/pod_fetch_worker.py does."),
-    "init-db": ("database", "Create or bring up to date the database that the settings name."),
-    "mail": ("mail", "Mails: release held ones, try the mail server, see how a mail looks."),
-    "pause": ("carriers", "Stop a carrier for all runs and machines, until 'resume' or a time."),
-    "plan": ("plan", "When claims will be tried, whether quotas are enough, which claims will be late."),
-    "prune": ("documents", "Delete documents, signatories and attempts past their keeping time."),
-    "reopen": ("enroll", "Retry given-up claims from the start."),
-    "restore": ("database", "Verify a backup, or put it back."),
-    "resume": ("carriers", "Resume a carrier that 'pause' stopped."),
-    "retry": ("workers", "Retry failed POD fetches, as scripts/pod_retry_scheduler.py does."),
-    "sandbox": ("demo", "Serve simulated carriers on this machine, for trials."),
-    "schedule": ("schedule", "Have this machine start both workers regularly: show, install, remove."),
-    "status": ("status", "Whether runs are happening, success rates, backlog, quotas."),
-    "uninstall": ("database", "Drop from the database what recours added to it."),
-    "verify": ("documents", "Verify that nobody changed a document, or the record of where it came from."),
-    "worker": ("worker", "A long-lived worker on PostgreSQL, which fetches claims as they come."),
-    "why": ("status", "Why a claim waits, what comes next, and what a person could do."),
+    "demo": ("demo", "Simulate five days of the scheduler with made-up claims and carriers."),
+    "detach": ("documents", "Remove a proof from a claim; the file is kept as refused."),
+    "dossier": ("dossier", "Create a ZIP file with all evidence of a claim's delivery, for a mediator."),
+    "enroll": ("enroll", "Enroll claims, so that recours fetches their proofs."),
+    "erase": ("erase", "Erase everything kept about claims, or about a client, on request (GDPR)."),
+    "exclude": ("enroll", "Exclude claims from processing, with a reason."),
+    "export": ("export", "Export claims for spreadsheets, accountants and other programs."),
+    "fetch": ("workers", "Fetch the PODs of new claims, like scripts/pod_fetch_worker.py."),
+    "init-db": ("database", "Create the configured database, or bring its schema up to date."),
+    "mail": ("mail", "Release held emails, test the mail server, or preview an email."),
+    "pause": ("carriers", "Pause a carrier for all runs on all machines."),
+    "plan": ("plan", "Forecast the next attempts, the use of quotas, and which claims will be late."),
+    "prune": ("documents", "Delete documents, signatories and attempts past their retention period."),
+    "reopen": ("enroll", "Restart claims that recours gave up on."),
+    "restore": ("database", "Restore a backup, or only verify it."),
+    "resume": ("carriers", "Resume a paused carrier."),
+    "retry": ("workers", "Retry failed POD fetches, like scripts/pod_retry_scheduler.py."),
+    "sandbox": ("demo", "Run simulated carriers on this machine, for testing."),
+    "schedule": ("schedule", "Show, install or remove the cron jobs that start both workers."),
+    "status": ("status", "Show problems, recent runs, success rates and backlogs."),
+    "uninstall": ("database", "Remove what recours added to the database."),
+    "verify": ("documents", "Verify that no document, and no record of its origin, was changed."),
+    "why": ("status", "Explain why a claim is waiting, what happens next, and what you can do."),
+    "worker": ("worker", "Run a long-lived worker that fetches claims as they arrive (PostgreSQL only)."),
 }
 
 
 def subcommand(typed: str) -> click.Command:
-    """The subcommand that is typed so. Raises KeyError."""
+    """The subcommand with this name. Raises KeyError."""
     module = _COMMANDS[typed][0]
     name = typed.replace("-", "_")
     attribute = "command" if name == module else f"{name}_command"
@@ -61,7 +61,7 @@ def subcommand(typed: str) -> click.Command:
 
 
 class _Group(click.Group):
-    """Loads a subcommand when it is asked for."""
+    """Loads each subcommand on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -72,7 +72,7 @@ class _Group(click.Group):
         return subcommand(cmd_name) if cmd_name in _COMMANDS else None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Report a wrong command line of a subcommand like any other error."""
+        """Report a subcommand's usage error like any other error."""
         try:
             return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
@@ -82,7 +82,7 @@ class _Group(click.Group):
             raise SystemExit(USAGE) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of --help, without loading any of them."""
+        """List the commands in --help without loading their modules."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])

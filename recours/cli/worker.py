@@ -1,4 +1,4 @@
-"""`recours worker`: a long-lived worker of a fleet."""
+"""`recours worker`: a long-lived worker in a fleet."""
 
 import os
 import signal
@@ -26,27 +26,29 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _AGAIN_AFTER_S = 5.0
-# Windows has no SIGHUP, which ends what a terminal started.
+# SIGHUP ends the programs of a closed terminal; Windows has none.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-# At once, whatever the concurrency: no transaction is open while a carrier is asked. The job queue has three more.
+# Enough for any concurrency: no transaction is open during a call to a carrier. The job queue uses three more.
 _CONNECTIONS = 4
 
 
 @click.command("worker", context_settings={"help_option_names": ["-h", "--help"]})
-@number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64.")
+@number_option("--concurrency", 1, 64, 8, "Fetch this many claims at the same time, 1 to 64.")
 @carriers_option
-@number_option("--max-retries", 1, 20, 4, "Retries before a claim is given up, 1 to 20.")
-@number_option("--port", 0, 65535, 9464, "Port for /health, /ready and /metrics on 127.0.0.1; 0 disables it.")
+@number_option("--max-retries", 1, 20, 4, "Give up on a claim after this many retries, 1 to 20.")
+@number_option(
+    "--port", 0, 65535, 9464, "Port for /health, /ready and /metrics on 127.0.0.1; 0 disables them."
+)
 @database_option
 @verbose_option
 def command(
     *, concurrency: int, carriers: tuple[str, ...], max_retries: int, port: int,
     database_url: str | None, verbose: bool,
 ) -> None:  # fmt: skip
-    """Work until SIGTERM: fetch new claims as they come, retry failed ones when they are due. For PostgreSQL.
+    """Fetch new claims as they arrive and retry failed ones when they are due, until SIGTERM. Requires PostgreSQL.
 
-    Any number of these may run, on any number of machines, beside workers that cron starts. Each is woken by a job queue
-    in the database (Procrastinate); 'recours init-db --fleet' makes its tables.
+    You can run any number of these workers on any number of machines, alongside workers that cron starts. A job queue in
+    the database (Procrastinate) wakes them; 'recours init-db --fleet' creates its tables.
     """
     settings = settings_for(database_url)
     with report_faults():
@@ -70,7 +72,7 @@ def _work(
     max_retries: int,
     port: int,
 ) -> None:
-    """Raises RunError if the process cannot begin."""
+    """Raises RunError if the process cannot start."""
     threads = min(settings.carrier_concurrency, concurrency)
     slots = ceil(concurrency / threads)
     logs.run_log().info(
@@ -96,17 +98,20 @@ def _work(
         watchdog_s=int(watchdog) / 1e6 if watchdog.isdigit() else None,
     )
     process.run(port)
-    logs.run_log().info("Stopped; nothing was left under way")
+    logs.run_log().info("Stopped; no work in progress")
 
 
 def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> App | None:
-    """The app, once its database answers; None: the process was stopped before. Raises DatabaseError if it refuses."""
+    """The app once its database answers, or None if the process is stopped before.
+
+    Raises DatabaseError if the database answers with an error.
+    """
     while not asked_to_stop.is_set():
         try:
             return open_database(settings, connections=_CONNECTIONS)
         except DatabaseError as fault:
             if fault.was_answered:
                 raise
-            logs.run_log().error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
+            logs.run_log().error(f"{fault}; retrying every {_AGAIN_AFTER_S:.0f} s")
             asked_to_stop.wait(_AGAIN_AFTER_S)
     return None

@@ -1,4 +1,4 @@
-"""The two workers' command line: options, exit status, signals."""
+"""The command line of the two workers: options, exit statuses, signals."""
 
 import os
 import signal
@@ -53,48 +53,52 @@ if TYPE_CHECKING:
     from recours.monitoring.healthchecks import Pings
 
 _HELP = {
-    PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
-    PODRetryScheduler.name: "Retry failed POD fetches: when they are due, within the carriers' limits.",
+    PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' quotas.",
+    PODRetryScheduler.name: "Retry failed POD fetches that are due, within the carriers' quotas.",
 }
 
 
 def _command(name: str) -> click.Command:
     batch = WORKERS[name].usual_batch
     options: list[Callable[[Any], Any]] = [
-        number_option("--batch-size", 1, 10000, batch, "Claims to process in this run, 1 to 10000."),
+        number_option("--batch-size", 1, 10000, batch, "Process at most this many claims, 1 to 10000."),
         carriers_option,
         click.option(
             "--dry-run",
             is_flag=True,
-            help="Show what would be taken and why the rest waits; change nothing.",
+            help="Show which claims would be fetched and why the others wait; change nothing.",
         ),
         click.option(
             "--json", "as_json", is_flag=True, help="Print the summary as one JSON object on stdout."
         ),
-        number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64."),
+        number_option("--concurrency", 1, 64, 8, "Fetch this many claims at the same time, 1 to 64."),
         click.option(
             "--max-runtime",
             type=as_setting(between(0.01, 1440)),
             default=55,
             show_default=True,
             metavar="MINUTES",
-            help="Begin no new claim after this time.",
+            help="Start no new claims after this many minutes.",
         ),
-        click.option("--database-url", metavar="URL", help="The database, instead of the configured one."),
+        click.option("--database-url", metavar="URL", help="Use this database, not the configured one."),
         verbose_option,
         click.version_option(__version__, message="recours %(version)s"),
     ]
     if name == PODRetryScheduler.name:
         options += [
             number_option(
-                "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Retries before a claim is given up, 1 to 20."
+                "--max-retries",
+                1,
+                20,
+                DEFAULT_MAX_RETRIES,
+                "Give up on a claim after this many retries, 1 to 20.",
             ),
             click.option(
                 "--claim",
                 "claims",
                 metavar="REF",
                 multiple=True,
-                help="Fetch this claim now, whatever its backoff; repeatable.",
+                help="Fetch this claim now, even if it is not due; repeatable.",
             ),
         ]
 
@@ -108,7 +112,7 @@ def _command(name: str) -> click.Command:
 
 
 def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
-    """What was asked for on the command line. A carrier's name stands for every account that serves its claims."""
+    """The options of the command line. A carrier's name selects every account that serves its claims."""
     keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
     claims = options.get("claims", ())
     return Options(
@@ -122,14 +126,14 @@ def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
 
 
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
-    """Run the worker of that name; returns its exit status. `typed_as`: how a person starts it; its script by default."""
+    """Run the worker and return its exit status. `typed_as` is the program name in usage errors; default: its script."""
     make_tolerant()
     with report_losses():
         return flushed(_main(name, arguments, typed_as or f"{name}.py"))
 
 
 def as_subcommand(name: str, worker: str) -> click.Command:
-    """The worker as a subcommand of `recours`: everything behind its name is the worker's own command line."""
+    """The worker as a subcommand of `recours`, with the worker's own options."""
 
     def completions(context: click.Context, incomplete: str) -> "list[CompletionItem]":
         from click.shell_completion import ShellComplete  # noqa: PLC0415 (needed by the Tab key alone)
@@ -173,16 +177,16 @@ def _main(name: str, arguments: list[str] | None, typed_as: str) -> int:
 
 
 def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
-    """What a worker's command line makes of these arguments. Raises click.UsageError; nothing is run or shown."""
+    """Parse a worker's arguments without running or printing anything. Raises click.UsageError."""
     if shortcuts := {"--help", "-h", "--version"} & set(arguments):
-        raise click.UsageError(f"{min(shortcuts)} only prints something and ends.")
+        raise click.UsageError(f"{min(shortcuts)} only prints text and exits.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
 
 
 def _run(name: str, options: dict[str, Any]) -> int:
     if options.get("claims") and options["carriers"]:
         raise click.UsageError(
-            "--carrier says nothing about claims that --claim names: leave one of them out.",
+            "--carrier and --claim cannot be combined; leave one of them out.",
             click.get_current_context(),
         )
     run_id = uuid.uuid4().hex
@@ -205,10 +209,10 @@ def _run(name: str, options: dict[str, Any]) -> int:
 
 
 def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
-    """The run, with pings at its start and end; a dry run pings nobody."""
+    """Run with pings at the start and the end; a dry run sends none."""
     url = "" if options["dry_run"] else settings.watch.ping_url
     pings = make_pings(url, name, run_id, redactor(settings)) if url else None
-    ending = Ending(STOPPED + signal.SIGINT)  # as long as nothing else is known
+    ending = Ending(STOPPED + signal.SIGINT)  # until the run returns
     try:
         ending = _logged_run(name, run_id, settings, options, pings)
         if log.fault:
@@ -221,7 +225,7 @@ def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, A
 
 
 class Ending(NamedTuple):
-    """How a run ended: its exit status, and its summary or why there is none."""
+    """How a run ended: its exit status, and its summary or the reason why there is none."""
 
     status: int
     lines: tuple[str, ...] = ()
@@ -251,7 +255,7 @@ def _logged_run(
             leave_metrics(app, run_id)
             app.database.close()
     except RunError as fault:
-        log.error(str(fault))  # not its SQL, which could not be copied from lines of a log
+        log.error(str(fault))  # without its SQL, which cannot be copied from log lines
         return Ending(status_of(fault), (str(fault),))
     except UnfitClaimsError as refused:
         sentences = tuple(str(refused).splitlines())
@@ -259,14 +263,14 @@ def _logged_run(
             log.error(sentence)
         return Ending(USAGE, sentences)
     except Exception as error:
-        log.exception("The run ended by an internal error")
-        sentence = f"The run ended by an internal error ({type(error).__name__}); the log has its details"
+        log.exception("The run failed with an internal error")
+        sentence = f"The run failed with an internal error ({type(error).__name__}); see the log for details"
         return Ending(FAILED, (sentence,))
 
 
 def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
-    # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
+    # Which account serves a claim may depend on the client. Reading clients' accounts is only needed with --carrier.
     batch = asked_of(options, app.catalog if options["carriers"] else make_catalog(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
@@ -274,7 +278,7 @@ def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) ->
     app.log_remarks()
     if app.settings.database_is_embedded:
         log.warning(
-            f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {app.database.path} is used"
+            f"Neither DATABASE_URL nor DATABASE_PATH is set; using the embedded database {app.database.path}"
         )
     count = worker.deps.claims.count()
     claims = f"{count} or more claims" if count == CLAIMS_MOST else plural(count, "claim")
@@ -299,7 +303,7 @@ def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) ->
 
 
 def _stop_on_signals(worker: Worker, database: Database) -> None:
-    """Have SIGINT and SIGTERM end the run in order, and at once if the database does not answer."""
+    """Make SIGINT and SIGTERM end the run in order, or at once if the database does not answer."""
 
     def stop(number: int, _frame: object) -> None:
         worker.stop(number)
@@ -310,7 +314,7 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
 
 
 def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
-    """Report it to the check that RECOURS_PING_URL names, whatever else is wrong; the faults hold no secret."""
+    """Report a run that could not start to RECOURS_PING_URL, even if other settings are wrong. `faults` hold no secret."""
     environment = os.environ
     try:
         url = "" if options["dry_run"] else load_one("RECOURS_PING_URL", home_of(environment), environment)
@@ -322,7 +326,7 @@ def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, fau
 
 
 def _note_in_log(name: str, sentence: str) -> None:
-    """The sentence that explains an exit status 2 is in the log file too, where one can be written."""
+    """Also write the sentence that explains exit status 2 to the log file, if possible."""
     try:
         environment = os.environ
         home = home_of(environment)

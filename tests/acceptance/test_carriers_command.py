@@ -80,7 +80,7 @@ def test_the_table_counts_calls_and_tells_a_refusal(person: Person) -> None:
     assert re.search(r"^UPS .*token 1/20 per hour, resets .*; 2/200 per hour", shown, re.MULTILINE)
     assert re.search(r"^Chronopost .* 1/100 per day", shown, re.MULTILINE)
     assert re.search(
-        r"^ +Chronopost rejects our credentials: .*; not asked before .* CES?T$",
+        r"^ +Chronopost rejects our credentials: .*; no call before .* CES?T$",
         shown,
         re.MULTILINE,
     )

@@ -130,7 +130,7 @@ def test_a_file_that_is_there_already_is_kept(service: Service, quick: Person) -
     path.write_text("mine")
     done = quick.types("dossier", "CLM-0001", "-o", str(path))
     assert (done.returncode, path.read_text()) == (2, "mine")
-    assert "is there already" in done.stderr
+    assert "already exists" in done.stderr
 
 
 @NEEDS_OPENSSL

@@ -69,8 +69,6 @@ def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(person: Person) -
     options = ("--claim", "CLM-2", "--carrier", "UPS", "--dry-run")
     done = worker(SCHEDULER, *options, environment=person.environment, folder=person.folder)
     assert done.returncode == 2
-    assert (
-        "Error: --carrier says nothing about claims that --claim names: leave one of them out." in done.stderr
-    )
+    assert "Error: --carrier and --claim cannot be combined; leave one of them out." in done.stderr
     log = person.folder / "logs" / f"{SCHEDULER}.log"
     assert "leave one of them out" in log.read_text(encoding="utf-8")

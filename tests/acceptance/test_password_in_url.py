@@ -13,7 +13,7 @@ from tests.planted import MARK
 from tests.processes.commands import worker
 
 URL = f"postgresql://recours:{MARK}@127.0.0.1:1/claims?connect_timeout=1"
-WARNING = "WARNING: The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead.\n"
+WARNING = "WARNING: Every user of this machine can see the password in --database-url (with ps). Set DATABASE_URL in .env instead.\n"
 
 
 def commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -65,10 +65,13 @@ def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
     log = (tmp_path / "logs" / f"{name}.log").read_text(encoding="utf-8")
     assert done.returncode == 1
     assert done.stderr == log
-    assert log.count("[WARNING] - __main__ - The password in --database-url is shown to everybody") == 1
+    assert (
+        log.count("[WARNING] - __main__ - Every user of this machine can see the password in --database-url")
+        == 1
+    )
     assert MARK not in log
     done = worker(name, "--database-url", "sqlite:///none.db", environment=environment, folder=tmp_path)
-    assert "The password in" not in done.stderr
+    assert "the password in" not in done.stderr
 
 
 @pytest.mark.parametrize(

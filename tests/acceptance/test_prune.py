@@ -207,7 +207,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
     assert "Delete it for good? [y/N]" in shown.stderr
     assert "Nothing was deleted." in shown.stderr
     unasked = person.types("prune", *OLDER)
-    assert (unasked.returncode, "repeat it with --yes" in unasked.stderr) == (2, True)
+    assert (unasked.returncode, "repeat the command with --yes" in unasked.stderr) == (2, True)
     assert "5 attempts" in unasked.stdout
     dry = person.json("prune", *OLDER, "--dry-run")
     assert (dry["found"]["attempts"], dry["deleted"]["attempts"]) == (5, 0)
@@ -220,9 +220,9 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--older-than", "0"), "'0' is neither a number of days (90), a date"),
-        (("--older-than", "٩٠"), "is neither a number of days"),
-        (("--older-than", "2999-01-01"), "must not lie in the future"),
+        (("--older-than", "0"), "'0' is not valid; give a number of days (90), a date"),
+        (("--older-than", "٩٠"), "is not valid; give a number of days"),
+        (("--older-than", "2999-01-01"), "must not be in the future"),
     ],
 )
 def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:

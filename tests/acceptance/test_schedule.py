@@ -132,7 +132,7 @@ BAD = {
         [],
         "# mine\n",
         2,
-        "There is no terminal to ask on, and nothing was changed: repeat it with --yes",
+        "No terminal is available to ask for confirmation. Nothing was changed; repeat the command with --yes",
     ),
     "a line that does more": (["--yes"], "{line} && ./mine.sh\n", 1, "does other things too"),
     "a broken crontab": (["--yes"], "99 * * * * true\n", 1, "crontab refuses the change"),

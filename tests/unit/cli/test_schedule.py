@@ -15,7 +15,7 @@ REFUSED = [
     (["--worker-options", "--carrier 'x"], "a quote is not closed"),
     (["--scheduler-options", "--claim CLM-1"], "--claim is for runs that are started by hand"),
     (["--worker-options", "--dry-run"], "--dry-run is for runs"),
-    (["--worker-options", "--help"], "--help only prints something and ends"),
+    (["--worker-options", "--help"], "--help only prints text and exits"),
     (
         ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
         "a password would be seen by everybody",

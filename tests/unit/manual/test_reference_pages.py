@@ -100,8 +100,8 @@ def test_every_sentence_about_a_claim(pages: dict[str, str]) -> None:
 
 def known_messages() -> Iterator[tuple[str, str]]:
     yield "INFO", "Found … claim(s) to retry"
-    yield "WARNING", "No DATABASE_URL or DATABASE_PATH is set: the embedded database … is used"
-    yield "ERROR", "The run ended by an internal error"
+    yield "WARNING", "Neither DATABASE_URL nor DATABASE_PATH is set; using the embedded database …"
+    yield "ERROR", "The run failed with an internal error"
     yield (
         "error",
         "There is no database file …. Correct DATABASE_PATH or DATABASE_URL; or create it with 'recours init-db'.",
