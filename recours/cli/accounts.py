@@ -1,4 +1,4 @@
-"""`recours accounts`: clients' own accounts at carriers. Credentials are typed without echo or read from stdin, never shown."""
+"""`recours accounts`: clients' own accounts with carriers. Credentials are entered without echo or read from stdin."""
 
 import json
 import sys
@@ -47,13 +47,16 @@ from recours.reporting.snapshot import Reports
 from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
 
-_MOST_UNASKED = 20  # calls that are made without asking
+_MOST_UNASKED = 20  # calls made without confirmation
 _LONGEST_STDIN = 64 * 1024
 
 
 @click.group("accounts")
 def command() -> None:
-    """Clients' own accounts at carriers: their claims are asked with these, and all others with the default account."""
+    """Manage clients' own accounts with carriers.
+
+    A client's claims are fetched with the client's own account; all other claims use the default account.
+    """
 
 
 @contextmanager
@@ -67,11 +70,11 @@ _carrier_argument = click.argument("carrier", metavar="CARRIER", shell_complete=
 
 
 def _from_stdin_alone(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """What is typed instead of a dash may be a password: it is not repeated."""
+    """Accept only a dash. Any other value may be a password, so it is not repeated in the error."""
     if value not in (None, "-"):
         raise click.BadParameter(
-            "credentials in a command line are seen by everybody on this machine (ps) and stay in the shell's history: "
-            "write --credentials - and give them on stdin."
+            "every user of this machine can see credentials on the command line (with ps), and they stay in the shell's "
+            "history. Write --credentials - and pass them on stdin."
         )
     return value
 
@@ -83,16 +86,16 @@ def _from_stdin_alone(_context: click.Context, _parameter: click.Parameter, valu
     "--credentials",
     metavar="-",
     callback=_from_stdin_alone,
-    help="Read them from stdin, as a JSON object by the names of the settings; else they are asked for.",
+    help="Read the credentials from stdin, as a JSON object keyed by setting; by default you are prompted for them.",
 )
 @click.option(
     "--limits",
     "limit_texts",
     metavar="TEXT",
     multiple=True,
-    help="Limits of its own, such as 100/day or TRACKING=20/hour; repeatable.",
+    help="Set a limit, such as 100/day or TRACKING=20/hour; repeatable. Default: the carrier's limits.",
 )
-@click.option("--replace", is_flag=True, help="Replace the credentials that it has; its number stays.")
+@click.option("--replace", is_flag=True, help="Replace the account's credentials; its number stays the same.")
 @database_option
 def add(
     client: str,
@@ -102,13 +105,13 @@ def add(
     replace: bool,
     database_url: str | None,
 ) -> None:
-    """Give CLIENT an account of its own at CARRIER.
+    """Add an account of CLIENT with CARRIER.
 
-    CLIENT is an address or an id of the table clients.
+    CLIENT is an email address or an id from the table clients.
     """
     with with_actions(database_url) as actions:
         accounts = AccountActions(actions.app)
-        accounts.seals()  # else nothing need be asked for
+        accounts.seals()  # raises before the prompts if credentials cannot be sealed
         owner = accounts.client(client)
         spec = carrier_named(CATALOG, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
@@ -116,7 +119,7 @@ def add(
             raise AccountRefusedError("has_account", client=owner.named, carrier=spec.name)
         values = _read_credentials() if credentials else _ask_credentials(spec)
         say(actions.set_account(owner.id, carrier, values, limits, is_new=not replace))
-    echo(f"To try it: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
+    echo(f"To test the account: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
 
 
 def _read_credentials() -> Mapping[str, Any]:
@@ -126,21 +129,19 @@ def _read_credentials() -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise click.UsageError(
-            "What came on stdin is not a JSON object of at most 64 kB; nothing was changed."
-        )
+        raise click.UsageError("stdin must contain one JSON object of at most 64 kB. Nothing was changed.")
     return content
 
 
 def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
-    """Each on the terminal, without echo; an empty one is left out."""
+    """Prompt for each credential without echo; empty ones are left out."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
-            "There is no terminal to ask on; give the credentials on stdin: --credentials -"
+            "No terminal is available to ask for credentials. Pass them on stdin: --credentials -"
         )
     if len(spec.credentials) > 1:
         sets = ", or ".join(" and ".join(names) for names in spec.credentials)
-        echo(f"{spec.name} takes {sets}; leave the others empty.", err=True)
+        echo(f"{spec.name} requires {sets}. Leave the others empty.", err=True)
     values = {
         name: click.prompt(name, default="", show_default=False, hide_input=True, err=True)
         for name in spec.credential_names
@@ -154,9 +155,9 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
 @database_option
 @json_option
 def list_(database_url: str | None, as_json: bool) -> None:
-    """Show every account with its limits and its health.
+    """List every account with its limits and health.
 
-    No carrier is called, and no credential is shown.
+    No carrier is called, and no credentials are shown.
     """
     with with_app(database_url) as app:
         texts = Localized("en", app.settings.policy.zone)
@@ -167,7 +168,7 @@ def list_(database_url: str | None, as_json: bool) -> None:
             return
         uses = account_uses(app.settings, app.database, app.clock, [entry.account.key for entry in listed])
     if not listed:
-        echo("No client has an account of its own.")
+        echo("No client has its own account.")
         return
     columns = ("Client", "Carrier", "Number", "Since", "Limits", "Used", "Health")
     rows = [
@@ -207,15 +208,16 @@ def _health_text(listed: ListedAccount, texts: Localized) -> str:
 @yes_option
 @database_option
 def check(client: str | None, carrier: str | None, yes: bool, database_url: str | None) -> None:
-    """Try accounts with one real call each.
+    """Test accounts with one real call each.
 
-    All of them, those of CLIENT, or the one at CARRIER. Limits and pauses hold. A refused account that is accepted again
-    is used by the next run. The exit status is 1 if any is not accepted.
+    Without arguments, all accounts are tested; with CLIENT, all accounts of this client; with CLIENT and CARRIER, that
+    account. Limits and pauses still apply. If the carrier accepts a refused account again, the next run uses it. The exit
+    status is 1 if any account is not accepted.
     """
     with with_actions(database_url) as actions:
         chosen = _chosen(AccountActions(actions.app), client, carrier)
         question = f"Make {plural(len(chosen), 'real call')}?"
-        if len(chosen) > _MOST_UNASKED and not confirmed(question, yes=yes, refused="Nothing was asked."):
+        if len(chosen) > _MOST_UNASKED and not confirmed(question, yes=yes, refused="No call was made."):
             return
         accepted = 0
         for result in actions.check_accounts(chosen):
@@ -231,30 +233,30 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
 
 
 def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -> list[ClientAccount]:
-    """The one that was named, or all of the client, or all."""
+    """The named account, or all accounts of the client, or all accounts."""
     if client and carrier:
         return [accounts.account(client, carrier)]
     chosen = accounts.accounts_of(client) if client else accounts.store.all()
     if not chosen:
-        echo("There is no account to try.")
+        echo("There are no accounts to test.")
     return chosen
 
 
 @command.command("limits")
 @_client_argument
 @_carrier_argument
-@click.argument("texts", metavar="[TEXT…]", nargs=-1)
-@click.option("--default", "is_default", is_flag=True, help="The carrier's limits, instead of its own.")
+@click.argument("texts", metavar="[LIMIT]...", nargs=-1)
+@click.option("--default", "is_default", is_flag=True, help="Use the carrier's limits again.")
 @database_option
 def limits(
     client: str, carrier: str, texts: tuple[str, ...], is_default: bool, database_url: str | None
 ) -> None:
     """Set the limits of an account.
 
-    Such as 100/day or TRACKING=20/hour; what is not named has the carrier's.
+    A LIMIT is written like 100/day or TRACKING=20/hour. Kinds of calls that you do not name keep the carrier's limits.
     """
     if bool(texts) == is_default:
-        raise click.UsageError("Name limits, or give --default; not both.")
+        raise click.UsageError("Give either limits or --default.")
     with with_actions(database_url) as actions:
         say(actions.set_limits(client, carrier, " ".join(texts)))
 
@@ -263,17 +265,17 @@ def limits(
 @_client_argument
 @database_option
 def confirm(client: str, database_url: str | None) -> None:
-    """Use the accounts of a client again whose address has changed.
+    """Resume using the accounts of a client whose address has changed.
 
-    Confirms that CLIENT is the same client as when its accounts were entered.
+    This confirms that CLIENT is still the client whose accounts were entered.
     """
     with _opened(database_url) as accounts:
         accounts_again = accounts.confirm(client, person())
     for account in accounts_again:
         carrier = CATALOG.name_of(account.carrier, account.carrier)
-        echo(f"{account.client.named} keeps the account at {carrier}; the next run asks with it.")
+        echo(f"{account.client.named} keeps the account with {carrier}. The next run uses it.")
     if not accounts_again:
-        echo(f"No account of {clean(client, 100)} waits for that; nothing was changed.")
+        echo(f"No account of {clean(client, 100)} needs to be confirmed. Nothing was changed.")
 
 
 @command.command("remove")
@@ -284,9 +286,9 @@ def confirm(client: str, database_url: str | None) -> None:
 def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> None:
     """Delete the credentials of an account.
 
-    Its number is kept, for the attempts made with it.
+    The account's number is kept, because recorded attempts refer to it.
     """
-    if not confirmed(f"Delete the credentials of {clean(client, 100)} at {clean(carrier, 60)}?", yes=yes):
+    if not confirmed(f"Delete the {clean(carrier, 60)} credentials of {clean(client, 100)}?", yes=yes):
         return
     with with_actions(database_url) as actions:
         say(actions.remove_account(client, carrier))
@@ -294,22 +296,22 @@ def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> No
 
 @command.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
-@dry_run_option("Read and check every row; write nothing.")
+@dry_run_option("Validate every row; write nothing.")
 @click.option(
     "--replace",
     is_flag=True,
-    help="Replace the credentials of accounts that are there already; their numbers stay, and limits where a row has none.",
+    help="Also replace the credentials of existing accounts; they keep their numbers, and their limits if a row has none.",
 )
 @database_option
 def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) -> None:
-    """Add the accounts of a CSV file: all of them, or none.
+    """Import accounts from a CSV file.
 
-    FILE is - for stdin; if any row is wrong, none is added. Columns: client, carrier, limits, and credentials by the
-    names of their settings, such as account and password.
+    FILE is - for stdin. If any row is wrong, no account is added. The columns are client, carrier, limits, and the
+    credentials under the names of their settings, such as account and password.
     """
     content = content_of(file, LARGEST, "FILE")
     with _opened(database_url) as accounts:
-        accounts.seals()  # else nothing need be read
+        accounts.seals()  # raises before the file is parsed if credentials cannot be sealed
         new = accounts.read_file(content, replace=replace)
         if not dry_run:
             accounts.put_all(new, person(), replace=replace)
@@ -317,9 +319,9 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
     if dry_run:
         echo(f"Dry run: {plural(len(new), 'account')} would be {verb}; nothing was written.")
         return
-    echo(f"{plural(len(new), 'account')} {verb}. The next run asks with them.")
+    echo(f"{plural(len(new), 'account')} {verb}. The next run uses them.")
     if file == STDIN:
         return
     if open_to_all(file):
-        say_warning(f"Everybody on this machine may read {file}, which holds credentials.")
-    echo(f"Delete {clean(file.name, 100)} now: it holds credentials in plain text.")
+        say_warning(f"Every user of this machine can read {file}, which contains credentials.")
+    echo(f"Delete {clean(file.name, 100)} now: it contains credentials in plain text.")

@@ -1,4 +1,4 @@
-"""`recours carriers`: what each carrier's account, quota and state are; `check` and `rehearse` one; `pause` and `resume`."""
+"""`recours carriers`: each carrier's account, quotas and state, and its tests; `recours pause` and `resume`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ from recours.runs.attempt import malformed
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
 
-_ACCOUNTS_SHOWN = 10  # of clients, of one carrier
+_ACCOUNTS_SHOWN = 10  # clients' accounts per carrier
 
 
 @click.group("carriers", invoke_without_command=True)
@@ -53,7 +53,7 @@ _ACCOUNTS_SHOWN = 10  # of clients, of one carrier
 @json_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None, as_json: bool) -> None:
-    """Show the carriers: credentials, quotas with their use, pauses, accounts of clients. Calls nobody."""
+    """Show each carrier's credentials, use of quotas, pauses and clients' accounts. No carrier is called."""
     context.obj = settings_for(database_url)
     if context.invoked_subcommand is None:
         with report_faults():
@@ -63,12 +63,12 @@ def command(context: click.Context, database_url: str | None, as_json: bool) -> 
             else:
                 _show(context.obj, listing)
     elif as_json:
-        raise click.UsageError("--json belongs to 'recours carriers' alone.")
+        raise click.UsageError("--json only works with 'recours carriers' without a subcommand.")
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """The carriers, the accounts of clients there, and what people did to each carrier last."""
+    """The carriers, clients' accounts, and the last manual actions on each carrier."""
 
     carriers: Sequence[CarrierNow]
     accounts: Sequence[ListedAccount] = ()
@@ -91,7 +91,7 @@ class _Listing:
 
 
 def _listing(settings: Settings) -> _Listing:
-    """Without the database where no run has made the tables yet. Raises DatabaseError."""
+    """The listing; from the settings alone if no run has created the tables yet. Raises DatabaseError."""
     if not needs_creation(settings):
         with closing(connect(settings)) as database:
             schema = look(database)
@@ -121,7 +121,7 @@ def _show(settings: Settings, listing: _Listing) -> None:
         for note in notes:
             echo(f"{'':<{widths[0]}}  {harmless(note)}")
     catalog = make_catalog(settings)
-    for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
+    for substitute in catalog.substitutes:  # carriers whose claims another carrier's account serves
         names = substitute.names or (catalog.name_of(substitute.claimed),)
         if substitute.served_by in catalog.keys_of(names[0]):
             served_by = catalog.name_of(substitute.served_by)
@@ -130,7 +130,7 @@ def _show(settings: Settings, listing: _Listing) -> None:
 
 
 def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
-    """A row of three columns for each carrier, and lines below it."""
+    """For each carrier, a row of three columns and the notes below it."""
     texts = Localized("en", settings.policy.zone)
     for carrier in sorted(listing.carriers, key=lambda carrier: carrier.name.casefold()):
         key = carrier.key
@@ -143,7 +143,7 @@ def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, st
             notes.append(refusal_text(refusal, texts))
         elif carrier.unavailable_since:
             since = texts.minute(carrier.unavailable_since)
-            notes.append(f"unavailable: no call has been answered since {since}")
+            notes.append(f"unavailable: no answer since {since}")
         latest = next(iter(listing.actions.get(key, ())), None)
         if latest and latest.kind == ActionKind.RESUMED:
             notes.append(f"resumed on {texts.minute(latest.at)} by {latest.by}")
@@ -152,14 +152,14 @@ def _rows(settings: Settings, listing: _Listing) -> Iterator[tuple[tuple[str, st
 
 
 def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[str]:
-    """A line for each account of a client that needs attention, up to so many, and how many more there are."""
+    """A line for each client account that needs attention, up to a limit, and the number of other accounts."""
     if not accounts:
         return []
     troubled = [listed for listed in accounts if listed.health is not AccountHealth.OPEN]
     lines = []
     for listed in troubled[:_ACCOUNTS_SHOWN]:
         why = f": {listed.why}" if listed.why else ""
-        until = f"; not asked before {texts.minute(listed.until)}" if listed.until else ""
+        until = f"; no call before {texts.minute(listed.until)}" if listed.until else ""
         lines.append(f"{listed.client.named}: {listed.health}{why}{until}")
     remaining = Counter(listed.health for listed in troubled[_ACCOUNTS_SHOWN:])
     lines += [
@@ -176,9 +176,9 @@ def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[s
 @click.argument("spec", metavar="NAME", type=Carrier())
 @click.pass_obj
 def check(settings: Settings, spec: CarrierSpec) -> None:
-    """Try a carrier's credentials with one real call.
+    """Test a carrier's credentials with one real call.
 
-    If they are accepted, the pause that a refusal had left is lifted.
+    If the carrier accepts credentials that it had rejected, runs call it again.
     """
     _need_credentials(settings, spec)
     with report_faults():
@@ -191,13 +191,13 @@ def check(settings: Settings, spec: CarrierSpec) -> None:
     say_error(result.sentence)
     if result.kind in REFUSED_KINDS:
         credentials = settings.credentials[spec.key]
-        echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
+        echo(f"The credentials are {' and '.join(credentials.values)} from {credentials.source}.", err=True)
         echo(pasteable(TRAITS[result.kind].advice.format(carrier=spec.name)), err=True)
     raise SystemExit(FAILED)
 
 
 def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
-    """Without credentials, what to set is printed and the process ends with status 2."""
+    """Without credentials, print what to set and end the process with status 2."""
     if missing := settings.credentials[spec.key].missing:
         say_error(
             f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
@@ -205,22 +205,25 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
         raise SystemExit(USAGE)
 
 
-@command.command("rehearse", short_help="Fetch one proof on trial, and record what came.")
+@command.command("rehearse", short_help="Test-fetch one proof and record the exchange.")
 @click.argument("spec", metavar="NAME", type=Carrier())
 @click.option(
-    "--tracking", metavar="NUMBER", required=True, help="Preferably one of your own delivered parcels."
+    "--tracking",
+    metavar="NUMBER",
+    required=True,
+    help="Use this tracking number, preferably of one of your own delivered parcels.",
 )
 @click.option(
     "--share",
     is_flag=True,
-    help="Also write a report for a public issue: which fields and codes came, without values.",
+    help="Also write a report for a public issue, with the names of fields and the codes received, but no values.",
 )
 @click.pass_obj
 def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) -> None:
-    """Fetch one proof on trial, and record in data/recordings what was sent and what came.
+    """Test-fetch one proof, and record the requests and answers in data/recordings.
 
-    The calls count against the quota. No claim is touched, no attempt used and no document stored. The recording holds no
-    credentials, but the names and addresses that the carrier sent: you alone may read it.
+    The calls count against the quota. No claim is changed, no attempt is used and no document is stored. The recording
+    contains no credentials, but it does contain the names and addresses that the carrier sent; only you may read it.
     """
     from recours.admin.rehearsal import rehearse as rehearse_number  # noqa: PLC0415 (loads the HTTP library)
 
@@ -235,7 +238,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) 
             result = rehearse_number(app, spec.key, number)
             at = app.clock.now()
     if isinstance(result, Refusal):
-        say_error(f"Not tried: {refusal_text(result, texts)}.")
+        say_error(f"No call was made: {refusal_text(result, texts)}.")
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:
@@ -248,24 +251,24 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) 
         settings.access.make_folder(path.parent)
         recording.save(path)
     except OSError as error:
-        say_error(f"The recording could not be written to {path}: {error.strerror or error}.")
+        say_error(f"Cannot write the recording to {path}: {error.strerror or error}.")
         raise SystemExit(FAILED) from error
-    echo(f"Recorded: {harmless(str(path))}")
+    echo(f"Recording: {harmless(str(path))}")
     if share:
         from recours.admin.shared_report import shared_report  # noqa: PLC0415 (loads the simulated carriers)
 
         report = path.with_name(f"{path.stem}-share.txt")
         write_new_file([shared_report(recording, __version__).encode()], report)
-        echo(f"To share, after you have read it: {harmless(str(report))}")
+        echo(f"Report to share, once you have read it: {harmless(str(report))}")
 
 
-@command.command("reclassify", short_help="Read a recording again, without network.")
+@command.command("reclassify", short_help="Replay a recording offline.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.pass_obj
 def reclassify(settings: Settings, file: Path) -> None:
-    """Read a recording again, without network, and say how this version of recours understands it.
+    """Replay a recording offline, and show how this version of recours classifies the answers.
 
-    Exit status 1: otherwise than when it was recorded; 2: the file is no recording.
+    The exit status is 1 if the result differs from the recorded one, and 2 if the file is not a recording.
     """
     from recours.admin.rehearsal import kind_of, load, read_again  # noqa: PLC0415 (loads the HTTP library)
 
@@ -273,7 +276,7 @@ def reclassify(settings: Settings, file: Path) -> None:
         recording = load(file)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         why = f" ({error.strerror or error})" if isinstance(error, OSError) else ""
-        say_error(f"{file} is no recording that can be read{why}: 'recours carriers rehearse' makes one.")
+        say_error(f"{file} is not a readable recording{why}. 'recours carriers rehearse' creates recordings.")
         raise SystemExit(USAGE) from error
     outcome = read_again(recording)
     kind = kind_of(outcome)
@@ -281,16 +284,16 @@ def reclassify(settings: Settings, file: Path) -> None:
     text = _parcel_text(outcome, Localized("en", settings.policy.zone))
     echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
     if kind != recording.kind:
-        say_error(f"It was read as {recording.kind} when it was recorded.")
+        say_error(f"The recorded result was {recording.kind}.")
         raise SystemExit(FAILED)
 
 
 def _parcel_text(outcome: Outcome, texts: Localized) -> str:
-    """What an answer says of the parcel."""
+    """What an answer says about the parcel."""
     if isinstance(outcome, Failure):
         text = harmless(outcome.message).rstrip(".")
     else:
-        text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
+        text = f"document available, {len(outcome.best.content)} bytes (not stored)"
     if delivery := outcome.delivery:
         text += f"; delivered {texts.minute(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
         text += f", signed by {delivery.signatory}" if delivery.signatory else ""
@@ -298,14 +301,14 @@ def _parcel_text(outcome: Outcome, texts: Localized) -> str:
 
 
 _account_option = click.option(
-    "--account", "client", metavar="CLIENT", help="The account of this client there alone, not the carrier."
+    "--account", "client", metavar="CLIENT", help="Select only this client's account, not the whole carrier."
 )
 
 
 @click.command("pause")
 @click.argument("spec", metavar="CARRIER", type=Carrier())
 @_account_option
-@click.option("--why", metavar="TEXT", default="", help="The reason, shown in the log.")
+@click.option("--why", metavar="TEXT", default="", help="Give the reason, which is shown in the log.")
 @click.option(
     "--until",
     metavar="TIME",
@@ -316,10 +319,10 @@ _account_option = click.option(
 def pause_command(
     spec: CarrierSpec, client: str | None, why: str, until: str, database_url: str | None
 ) -> None:
-    """Stop CARRIER for all runs on all machines, until 'recours resume' or the time that --until gives.
+    """Pause CARRIER for all runs on all machines, until 'recours resume' or the time given with --until.
 
-    It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
-    claims stay due, no attempt is used, and no mail is sent.
+    A run in progress finishes the calls that it has started or reserved quota for; no other calls are made. The carrier's
+    claims stay due, no attempt is used, and no email is sent.
     """
     with with_actions(database_url) as actions:
         echo(harmless(actions.pause(spec.key, why, client or "", until).sentence))
@@ -330,6 +333,6 @@ def pause_command(
 @_account_option
 @database_option
 def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None) -> None:
-    """Take CARRIER up again: the next run calls it, within its quotas."""
+    """Resume CARRIER. The next run calls it again, within its quotas."""
     with with_actions(database_url) as actions:
         echo(harmless(actions.resume(spec.key, client or "").sentence))

@@ -163,9 +163,12 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(
 def test_credentials_are_never_taken_from_the_command_line(person: Person, accounts: ClientAccounts) -> None:
     done = person.types("accounts", "add", "1", "Chronopost", "--credentials", f'{{"password": "{SECRET}"}}')
     assert done.returncode == 2
-    assert "write --credentials - and give them on stdin" in done.stderr
+    assert "Write --credentials - and pass them on stdin" in done.stderr
     assert SECRET not in done.stderr
-    assert "There is no terminal to ask on" in person.types("accounts", "add", "1", "Chronopost").stderr
+    assert (
+        "No terminal is available to ask for credentials"
+        in person.types("accounts", "add", "1", "Chronopost").stderr
+    )
     assert accounts.all() == []
 
 
@@ -278,8 +281,8 @@ def test_a_client_who_gets_the_id_of_another_inherits_no_account(
     assert "client 1 had shop1@example.com" in " ".join(person.does("status").split())
 
     confirmed = person.does("accounts", "confirm", "shop2@example.org")
-    assert confirmed == "shop2@example.org keeps the account at Chronopost; the next run asks with it.\n"
-    assert "nothing was changed" in person.does("accounts", "confirm", "shop2@example.org")
+    assert confirmed == "shop2@example.org keeps the account with Chronopost. The next run uses it.\n"
+    assert "Nothing was changed" in person.does("accounts", "confirm", "shop2@example.org")
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
     assert [(one["client"], one["health"]) for one in listed(person)] == [("shop2@example.org", "open")]
 

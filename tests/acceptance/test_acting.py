@@ -126,7 +126,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
 
     unasked = person.types("reopen", "--carrier", "Chronopost")
     assert unasked.returncode == 2
-    assert "repeat it with --yes" in unasked.stderr
+    assert "repeat the command with --yes" in unasked.stderr
     assert rows(mixed, "*") == before
 
     done = person.does("reopen", "--carrier", "Chronopost", answers="y\n")
@@ -158,7 +158,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
     ("arguments", "says"),
     [
         (("reopen",), "Name claims, or give --csv, or select them with --carrier,"),
-        (("reopen", "--since", "999999d"), "is neither a date"),
+        (("reopen", "--since", "999999d"), "is not valid; give a date"),
         (("pause", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
     ],
 )

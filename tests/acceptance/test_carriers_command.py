@@ -107,7 +107,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, b
     done = person.types("carriers", "check", "UPS")
     assert (done.returncode, done.stdout) == (1, "")
     assert "UPS rejects our credentials" in done.stderr
-    assert ", from the environment.\nCorrect the credentials of UPS" in done.stderr
+    assert " from the environment.\nCorrect the credentials of UPS" in done.stderr
     assert "UPS_CLIENT_ID" in done.stderr
     assert len(box.calls) == 1
     assert refusals(person, "ups") == (1,)

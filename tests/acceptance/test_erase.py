@@ -323,7 +323,7 @@ def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
     assert "Erase it for good? [y/N]" in shown.stderr
     assert "Nothing was erased." in shown.stderr
     for arguments, says in (
-        (("CLM-0001",), "repeat it with --yes"),
+        (("CLM-0001",), "repeat the command with --yes"),
         ((), "one of them"),
         (("CLM-0001", "--deleted", "--yes"), "one of them"),
         (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),

@@ -49,7 +49,7 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     done = carriers("rehearse", name, "--tracking", number)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(": HTTP 200\n") == len(box.calls)
-    assert f"Read as success: {number}: its document is there, " in done.stdout
+    assert f"Read as success: {number}: document available, " in done.stdout
 
     (path,) = (tmp_path / "data" / "recordings").iterdir()
     assert re.fullmatch(carrier + r"-\d{8}T\d{6}Z\.json", path.name)
@@ -68,16 +68,16 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     box.stop()
     again = carriers("reclassify", str(path))
     assert (again.returncode, again.stderr) == (0, "")
-    assert f"{name}: read as success: {number}: its document is there, " in again.stdout
+    assert f"{name}: read as success: {number}: document available, " in again.stdout
 
     path.write_text(text.replace('"kind": "success"', '"kind": "not_found"'), encoding="utf-8")
     changed = carriers("reclassify", str(path))
     assert changed.returncode == 1
-    assert changed.stderr == "Error: It was read as not_found when it was recorded.\n"
+    assert changed.stderr == "Error: The recorded result was not_found.\n"
     path.write_text(text[:-3], encoding="utf-8")
     broken = carriers("reclassify", str(path))
     assert (broken.returncode, broken.stdout) == (2, "")
-    assert broken.stderr.startswith(f"Error: {path} is no recording")
+    assert broken.stderr.startswith(f"Error: {path} is not a readable recording")
 
 
 def test_a_password_that_every_encoding_changes_is_not_recorded(
@@ -110,7 +110,7 @@ def test_a_report_to_share_has_fields_and_no_values(
     result = carriers("rehearse", "UPS", "--tracking", number, "--share")
     assert result.returncode == 0, result.stderr
     (report,) = (tmp_path / "data" / "recordings").glob("ups-*-share.txt")
-    assert result.stdout.endswith(f"To share, after you have read it: {report}\n")
+    assert result.stdout.endswith(f"Report to share, once you have read it: {report}\n")
     text = report.read_text(encoding="utf-8")
     assert "trackResponse.shipment[].package[].currentStatus.statusCode: code 011\n" in text
     assert not [
@@ -137,6 +137,6 @@ def test_units_are_used_and_a_carrier_that_takes_no_call_is_not_asked(
     calls = len(box.calls)
     used_up = carriers("rehearse", "UPS", "--tracking", number, QUOTA_UPS="2/hour")
     assert (used_up.returncode, used_up.stdout) == (1, "")
-    assert used_up.stderr.startswith("Error: Not tried: UPS is at its limit (2 per hour)")
+    assert used_up.stderr.startswith("Error: No call was made: UPS is at its limit (2 per hour)")
     assert len(box.calls) == calls
     assert len(list((tmp_path / "data" / "recordings").iterdir())) == 1
