@@ -1,6 +1,6 @@
-"""`recours check`: looks at everything that runs depend on, and says of each that it is ok, or what to do.
+"""`recours check`: checks everything that runs depend on, and says how to fix each problem.
 
-The facts are gathered here; `recours.reporting.checks` assesses them.
+This module gathers the facts; `recours.reporting.checks` assesses them.
 """
 
 import os
@@ -56,15 +56,19 @@ Check = Callable[[], Iterable[CheckResult]]
 
 _LONGEST = 1000
 _SMTP_TIMEOUT_S = 10.0
-_COLOURS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT: "red"}
+# The stored names of states are older than the words for people.
+_LABELS = {CheckState.OK: "ok", CheckState.REMARK: "note", CheckState.FAULT: "problem"}
+_COLORS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT: "red"}
 
 
 @click.command("check")
 @database_option
-@click.option("--offline", is_flag=True, help="Try neither the mail server nor that of RECOURS_PING_URL.")
+@click.option(
+    "--offline", is_flag=True, help="Contact neither the mail server nor the RECOURS_PING_URL server."
+)
 @json_option
 def command(database_url: str | None, offline: bool, as_json: bool) -> None:
-    """Check everything that runs depend on; for each fault, say what to do. No carrier is called."""
+    """Check everything that runs depend on, and say how to fix each problem. No carrier is called."""
     redact = Redactor([])
     try:
         settings = load_at_home(os.environ, CATALOG, database_url=database_url)
@@ -81,16 +85,16 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         text, remedy = (pasteable(clean(harmless(redact(part)), _LONGEST)) for part in (raw.text, raw.remedy))
         results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:
-            state = click.style(f"{raw.state:<6}", fg=_COLOURS[raw.state])
-            echo(f"{state}  {raw.name}: {text}" + (f"\n        → {remedy}" if remedy else ""))
+            state = click.style(f"{_LABELS[raw.state]:<7}", fg=_COLORS[raw.state])
+            echo(f"{state}  {raw.name}: {text}" + (f"\n         → {remedy}" if remedy else ""))
     states = [result.state for result in results]
     status = faulty if CheckState.FAULT in states else DONE
     if as_json:
         tell_json({"ok": status == DONE, "findings": [result.as_json() for result in results]})
     else:
-        faults = plural(states.count(CheckState.FAULT), "fault")
-        remarks = plural(states.count(CheckState.REMARK), "remark")
-        sentence = f"{plural(len(states), 'check')}: {faults}, {remarks}."
+        problems = plural(states.count(CheckState.FAULT), "problem")
+        notes = plural(states.count(CheckState.REMARK), "note")
+        sentence = f"{plural(len(states), 'check')}: {problems}, {notes}."
         echo(f"\n{colored_verdict(sentence, is_good=status == DONE)}")
     raise SystemExit(status)
 
@@ -99,40 +103,40 @@ def _results_of(checks: dict[str, Check]) -> Iterator[CheckResult]:
     for name, check in checks.items():
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001 (one check that breaks must not hide the others)
+        except Exception as error:  # noqa: BLE001 (one failing check must not hide the others)
             yield fault(
                 name,
-                f"this check itself failed: {type(error).__name__}: {error}",
-                "if the lines above do not explain it, report it (README.md, Support)",
+                f"the check itself failed with {type(error).__name__}: {error}",
+                "if the lines above do not explain the error, report it (README.md, Support)",
             )
 
 
 @dataclass
 class _DatabaseFacts:
-    """What the database is, as far as it can be read; None: not known."""
+    """What is known about the database; None: unknown."""
 
-    is_new: bool = False  # the embedded one is still to be made
+    is_new: bool = False  # the embedded database does not exist yet
     database: Database | None = None
     schema: Schema | None = None
-    app: App | None = None  # None too as long as the schema is not current
+    app: App | None = None  # also None if the schema is not current
     claims: int = 0  # counted up to CLAIMS_MOST
     overview: Overview | None = None
-    fault: DatabaseError | None = None  # why it cannot be used
-    claims_fault: DatabaseError | None = None  # why its claims cannot be read
+    fault: DatabaseError | None = None  # why the database cannot be used
+    claims_fault: DatabaseError | None = None  # why the claims cannot be read
 
 
 class CheckContext:
-    """What is checked. The database is tried once: what it says the first time holds for all checks."""
+    """What is checked. The database is contacted once; all checks share the result."""
 
     def __init__(self, settings: Settings, *, offline: bool) -> None:
-        """Connects nowhere yet."""
+        """Opens no connection."""
         self.settings = settings
         self.offline = offline
         self.texts = Localized("en", settings.policy.zone)
 
     @property
     def faulty(self) -> int:
-        """The exit status if there is a fault."""
+        """The exit status if there is a problem."""
         return status_of(self.facts.fault) if self.facts.fault else FAILED
 
     @cached_property
@@ -181,10 +185,11 @@ def _checks(context: CheckContext) -> dict[str, Check]:
 
 
 def _checks_without_settings(error: SettingsError) -> dict[str, Check]:
-    """Those that need no settings; the settings' own faults come first."""
+    """The errors in the settings, then the checks that need no settings."""
     return {
         "settings": lambda: [
-            fault("settings", text, "correct it: .env.example lists every setting") for text in error.faults
+            fault("settings", text, "correct the setting; .env.example lists all settings")
+            for text in error.faults
         ],
         "schedule": partial(_schedule, None),
         "permissions": _secret_files,
@@ -193,13 +198,13 @@ def _checks_without_settings(error: SettingsError) -> dict[str, Check]:
 
 def _settings(context: CheckContext) -> Iterator[CheckResult]:
     if not context.settings.warnings:
-        yield ok("settings", "all of them can be used")
+        yield ok("settings", "all are valid")
     for warning in context.settings.warnings:
         yield remark("settings", warning, "see .env.example")
 
 
 def _database(context: CheckContext) -> Iterator[CheckResult]:
-    named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
+    named = "if your claims are in another database, set DATABASE_PATH or DATABASE_URL in .env"
     facts = context.facts
     database = context.facts.database
     schema = context.facts.schema
@@ -207,19 +212,20 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         yield _database_fault("database", facts.fault)
     if facts.is_new:
         path = context.settings.database_url.database
-        yield remark("database", f"none is set; the first run makes its own, {path}", named)
+        yield remark("database", f"no database is configured; the first run creates {path}", named)
     if database is None or schema is None:
         return
     if context.settings.database_is_embedded:
-        yield remark("database", f"none is set: the embedded one is used, {database.safe_url}", named)
+        text = f"no database is configured; runs use the embedded one, {database.safe_url}"
+        yield remark("database", text, named)
     else:
-        yield ok("database", f"{database.safe_url} can be reached")
+        yield ok("database", f"connected to {database.safe_url}")
     yield _schema(schema)
     if not database.is_sqlite:
         yield from _rights(database, schema)
     if facts.app:
         count = facts.claims
-        yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} can be read")
+        yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} readable")
     elif facts.claims_fault and all(right.need.optional for right in schema.missing_rights):
         yield _database_fault("claims", facts.claims_fault)
 
@@ -230,25 +236,25 @@ def _database_fault(name: str, error: DatabaseError) -> CheckResult:
 
 def _schema(schema: Schema) -> CheckResult:
     if not schema.is_current:
-        columns = ", ".join(schema.missing_columns) or "only tables of recours"
+        columns = ", ".join(schema.missing_columns) or "none"
         return remark(
             "schema",
-            f"{schema.version or 'untouched'}: the first run will add to claims: {columns}",
-            "look before: recours retry --dry-run; then run it, or recours init-db",
+            f"{schema.version or 'not created yet'}; columns that the first run will add to claims: {columns}",
+            "preview with recours retry --dry-run, then start a run or recours init-db",
         )
     if schema.lacks_index:
         return remark(
             "schema",
-            f"{HEAD}; runs find pending claims more slowly without the index {INDEX}",
-            "if you want it, run recours init-db as the owner of the table",
+            f"{HEAD}; the index {INDEX} is missing, so runs find pending claims more slowly",
+            "to create the index, run recours init-db as the owner of the table",
         )
-    return ok("schema", f"{HEAD}, which is current")
+    return ok("schema", f"{HEAD}, up to date")
 
 
 def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
-    """Rights on what is there; those on tables that are still to be made come with them."""
+    """Rights on existing tables; the creator of a table has all rights on it."""
     if not schema.missing_rights:
-        yield ok(checks.RIGHTS, "all that runs need")
+        yield ok(checks.RIGHTS, "all granted that runs need")
     for optional in (False, True):
         if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
             sql = granting(database, missing)
@@ -281,7 +287,7 @@ def _secret_files() -> Iterator[CheckResult]:
 
 
 def _private_files(context: CheckContext) -> Iterator[CheckResult]:
-    """What recours writes; a database that somebody else made is theirs to guard."""
+    """Permissions of what recours writes. A database that recours did not create is its owner's responsibility."""
     settings = context.settings
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:
@@ -289,17 +295,17 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
     for label, place in places.items():
         name = f"permissions of the {label}"
         if readable := open_to_all(place):
-            remedy = f"chmod -R o-rwx {place}; if another user's program reads it, set {SHARED_GROUP} too"
-            yield remark(name, f"everybody on this machine may read {readable}", remedy)
+            remedy = f"run chmod -R o-rwx {place}; if another user's program reads these files, also set {SHARED_GROUP}"
+            yield remark(name, f"every user of this machine can read {readable}", remedy)
         else:
-            yield ok(name, f"{place}: not everybody on this machine may read it")
+            yield ok(name, f"{place} is not world-readable")
     if group := settings.access.group:
         try:
             with TemporaryDirectory() as folder:
                 settings.access.try_out(Path(folder))
             yield ok("group that may read", group)
         except OSError as error:
-            remedy = f"usermod -aG {group} the user of the jobs, or name another group"
+            remedy = f"add the user of the jobs to the group (usermod -aG {group} USER), or set another group"
             yield fault("group that may read", error.strerror or str(error), remedy)
 
 
@@ -317,14 +323,14 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
     if mail.admin:
         yield ok("ADMIN_EMAIL", mail.admin)
     else:
-        yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
+        yield remark("ADMIN_EMAIL", "not set, so no operator emails are sent", "set ADMIN_EMAIL in .env")
     if mail.redirect:
-        remedy = "take it out of .env when the trials are over"
-        yield remark("RECOURS_MAIL_REDIRECT", f"all mails go to {mail.redirect}", remedy)
+        remedy = "remove the setting from .env after testing"
+        yield remark("RECOURS_MAIL_REDIRECT", f"all emails go to {mail.redirect}", remedy)
 
 
 def _server(context: CheckContext) -> "SmtpSettings | None":
-    """The mail server: the service's own settings come first, as far as its database can be read."""
+    """The mail server. The settings in the service's database win, if they can be read."""
     app = context.facts.app
     if app is None:
         return mail_server(context.settings.mail, {})
@@ -357,21 +363,21 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     yield _folder("logs", settings.log_dir, [file for log in logs for file in files_of(log)])
     if is_file(settings.database_url):
         path = Path(settings.database_url.database or "")
-        # The copy that is made of it before its schema changes.
+        # Room for the copy that is made before the schema changes.
         yield _folder("database", path.parent, files_of_sqlite(path), size_of(path))
     cron_log = home() / "logs" / "cron.log"
     yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * FILES_KEPT)
 
 
 def _folder(label: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
-    """A folder that runs write to. `written_to`: what is there to be written again; `more`: bytes beside the usual ones."""
+    """Check a folder that runs write to. `written_to`: existing files that runs write again; `more`: extra bytes needed."""
     trouble = trouble_with(path, written_to)
     is_there = not trouble and path.is_dir()
     return checks.folder(label, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
-    """What watches runs, if anything does. The URL itself is a secret."""
+    """The monitoring that is configured. The URL itself is a secret."""
     watch = context.settings.watch
     if watch.ping_url:
         from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
@@ -379,16 +385,18 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
         name = "RECOURS_PING_URL"
         host = urlsplit(watch.ping_url).hostname or ""
         if context.offline:
-            yield ok(name, f"{host}: not tried (--offline)")
+            yield ok(name, f"{host} was not contacted (--offline)")
         elif ping_fault := healthchecks.trouble_with(watch.ping_url):
-            yield fault(name, f"{host} {ping_fault}", "correct it in .env, or see to this machine's network")
+            yield fault(
+                name, f"{host} {ping_fault}", "correct the URL in .env, or check this machine's network"
+            )
         else:
-            yield ok(name, f"{host} answers; the next run shows whether it knows the check")
+            yield ok(name, f"{host} answers; the next run shows whether the check exists")
     if watch.metrics_file:
         path = watch.metrics_file.parent
         is_there = path.is_dir()
-        trouble = trouble_with(path) if is_there else "is not there, and runs do not make it"
-        # A few kilobytes, perhaps in a small file system in memory: its room is of no account.
+        trouble = trouble_with(path) if is_there else "does not exist, and runs do not create it"
+        # The file is a few kilobytes, perhaps on a small memory file system: free space does not matter.
         yield checks.folder("metrics", str(path), trouble, None, is_there=is_there)
 
 
@@ -413,7 +421,7 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
 
 
 def _fleet(context: CheckContext) -> Iterator[CheckResult]:
-    """What `recours worker` needs, where the database is prepared for it."""
+    """What `recours worker` needs, if the database is prepared for it."""
     database = context.facts.database
     if database is None or database.is_sqlite:
         return

@@ -1,4 +1,4 @@
-"""`--csv FILE`: what is done with the claims that a file names, a line each."""
+"""`--csv FILE`: an action on the claims that a file lists, one per line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,27 +16,27 @@ csv_option = click.option(
     "file",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="Do it with the claims of a CSV file (- for stdin), as far as possible.",
+    help="Read the claims from a CSV file (- for stdin); lines that cannot be processed are reported and skipped.",
 )
 
 
 def _show_preview(action: FileAction, results: Sequence[FileResult]) -> None:
     is_correction = action is FileAction.CORRECT
-    changes = ("Now", "Then") if is_correction else ()
+    changes = ("Before", "After") if is_correction else ()
     rows = []
     for line, result in results:
         if result.is_done:
             change = (result.before, result.after) if is_correction else ()
             rows.append((str(line), result.subject, *change, result.sentence))
     if rows:
-        columns = ("Line", "Claim", *changes, "What happens")
-        show(Table("What would be done", columns, rows, frozenset({"Line"})))
+        columns = ("Line", "Claim", *changes, "Result")
+        show(Table("Preview", columns, rows, frozenset({"Line"})))
 
 
 def act_on_file(
     actions: Actions, action: FileAction, file: Path, why: str = "", *, dry_run: bool = False
 ) -> None:
-    """What cannot be done is named by its line and, at the end, is exit status 1."""
+    """Act on each line. Lines that cannot be processed are reported, and the exit status is then 1."""
     results = actions.act_on_file(action, content_of(file, LARGEST, "--csv"), why, dry_run=dry_run)
     if dry_run:
         _show_preview(action, results)

@@ -158,7 +158,7 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
         "ok",
         f"127.0.0.1:{smtp.port} (none): accepts the login; nothing was sent",
     )
-    assert (smtp.taken, found["claims"][:2]) == ([], ("ok", "0 can be read"))
+    assert (smtp.taken, found["claims"][:2]) == ([], ("ok", "0 readable"))
     assert found["schedule of pod_fetch_worker"][:2] == ("ok", "crontab, every 30 minutes")
     assert found["runs of pod_retry_scheduler"][0] == "ok"
     assert found["permissions of .env"][0] == "ok"
@@ -235,7 +235,7 @@ def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
         theirs.chmod(0o555)
     done = checkout.starts("-m", "recours", "check", "--offline")
     assert done.returncode == 1
-    (told,) = [line for line in done.stdout.splitlines() if line.startswith("fault   folder of the ")]
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("problem  folder of the ")]
     assert told.endswith(f": this user may not write {theirs}"), told
 
 
@@ -275,17 +275,17 @@ def test_a_folder_of_the_database_that_may_not_be_entered_is_told(checkout: Chec
 
 
 BAD: dict[str, tuple[dict[str, str], int, str]] = {
-    "no such file": ({"DATABASE_PATH": "nowhere.db"}, 1, "fault   database: There is no database file"),
+    "no such file": ({"DATABASE_PATH": "nowhere.db"}, 1, "problem  database: There is no database file"),
     "no mail server": (
         {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"},
         1,
         "The mail server 127.0.0.1:1 cannot be used",
     ),
-    "a bad setting": ({"SMTP_PORT": "x", "SMTP_PASSWORD": SECRET}, 2, "fault   settings: SMTP_PORT"),
+    "a bad setting": ({"SMTP_PORT": "x", "SMTP_PASSWORD": SECRET}, 2, "problem  settings: SMTP_PORT"),
     "a misspelt setting": (
         {"RECOURS_LOGDIR": "x"},
         1,
-        "remark  settings: RECOURS_LOGDIR in the environment is not",
+        "note     settings: RECOURS_LOGDIR in the environment is not",
     ),
 }
 
@@ -308,13 +308,14 @@ def test_a_look_that_breaks_hides_no_other_and_the_last_line_counts_them(
     monkeypatch.setattr(check, "_clock", lambda _: 1 // 0)
     *results, _, last = CliRunner().invoke(check.command, ["--offline"]).stdout.splitlines()
     assert any(
-        line.startswith("fault   clock: this check itself failed: ZeroDivisionError: ") for line in results
+        line.startswith("problem  clock: the check itself failed with ZeroDivisionError: ")
+        for line in results
     )
     assert not (checkout.folder / "data").exists(), "the embedded database is not made by looking"
     states = [line.split()[0] for line in results if not line.startswith(" ")]
-    faults, remarks = states.count("fault"), states.count("remark")
-    assert min(faults, remarks) > 1  # otherwise the text would differ
-    assert last == f"{len(states)} checks: {faults} faults, {remarks} remarks."
+    problems, notes = states.count("problem"), states.count("note")
+    assert min(problems, notes) > 1  # otherwise the text would differ
+    assert last == f"{len(states)} checks: {problems} problems, {notes} notes."
 
 
 def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_path: Path) -> None:
@@ -323,7 +324,7 @@ def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_
         found = checkout.found(**metrics)
         assert found["RECOURS_PING_URL"] == (
             "ok",
-            "127.0.0.1 answers; the next run shows whether it knows the check",
+            "127.0.0.1 answers; the next run shows whether the check exists",
             None,
         )
         assert found["folder of the metrics"][0] == "ok"
@@ -331,5 +332,5 @@ def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_
     assert list(tmp_path.glob("*.prom")) == []
     broken = checkout.check(**metrics | {"RECOURS_METRICS_FILE": str(tmp_path / "none" / "recours.prom")})
     assert "127.0.0.1 could not be reached: the connection failed" in broken.stdout
-    assert f"{tmp_path / 'none'}: is not there, and runs do not make it" in broken.stdout
+    assert f"{tmp_path / 'none'}: does not exist, and runs do not create it" in broken.stdout
     assert KEY not in broken.stdout + broken.stderr

@@ -176,7 +176,7 @@ def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     assert len((home / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8").split("Starting")) == 3
     checked = copy("check", "--offline", folder=home)
-    assert "fault   database" not in checked.stdout
+    assert "problem  database" not in checked.stdout
 
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")

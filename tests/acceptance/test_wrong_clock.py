@@ -86,4 +86,4 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Servi
     assert "1 run of pod_retry_scheduler began in the future (6 May 2036, 07:08 UTC)" in shown
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
-    assert re.search(r"fault   .*1 run of pod_retry_scheduler began in the future", checked.stdout)
+    assert re.search(r"problem  .*1 run of pod_retry_scheduler began in the future", checked.stdout)
