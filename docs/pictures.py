@@ -1,7 +1,7 @@
-"""`make pictures`: the pictures of the manual, of the page and of the terminal, over the claims of `recours demo`.
+"""`make pictures`: take the manual's screenshots of the dashboard and the terminal, with the claims of `recours demo`.
 
-The demo is simulated up to now, so that the page and the commands show it as if it had just happened. For the manual alone:
-nothing of recours imports this.
+The simulated time of the demo ends now, so that the dashboard and the commands show its events as recent. The package
+`recours` never imports this module.
 """
 
 import os
@@ -31,11 +31,11 @@ from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
-# In the middle of the waits: some claims have their proof, some wait, some will never have one.
+# After three days some claims have their POD, some are waiting, and some will never get a POD.
 _DAYS = 3
 _LARGEST = 200_000  # bytes of a picture
 _COLUMNS, _MOST_LINES = 118, 34
-# Where the pictures say that the files are, instead of folders of this machine.
+# Replaces this machine's folders in the screenshots.
 _SHOWN_FOLDER = "/srv/recours"
 _NEW = """
     INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested, status,
@@ -45,7 +45,7 @@ _NEW = """
 
 
 def main() -> None:
-    """Take all of them."""
+    """Take all screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -59,12 +59,12 @@ def main() -> None:
         browser.close()
 
 
-# ---------------------------------------------------------------- what is shown
+# ---------------------------------------------------------------- data
 
 
 @contextmanager
 def _service(folder: Path) -> Iterator[Service]:
-    """The page and its database, as they are after the demo and one run of the fetch worker."""
+    """The dashboard and its database, after the demo and one run of each worker."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     demo.BEGINS, demo.DAYS = now - timedelta(days=_DAYS), _DAYS
     os.environ["RECOURS_HOME"] = str(folder)
@@ -104,7 +104,7 @@ def _add_new_claims(service: Service) -> None:
 
 
 def _add_trouble(service: Service) -> None:
-    """A carrier that a person paused, and claims of one that recours does not know: what the overview begins with."""
+    """Claims of an unknown carrier, a problem that the overview shows first."""
     now = datetime.now(UTC)
     with closing(sqlite3.connect(service.path)) as connection:
         for place in range(112, 115):
@@ -116,7 +116,7 @@ def _add_trouble(service: Service) -> None:
         connection.commit()
 
 
-# ---------------------------------------------------------------- the page
+# ---------------------------------------------------------------- dashboard
 
 
 def _take_page(browser: Browser, service: Service) -> None:
@@ -130,18 +130,18 @@ def _take_page(browser: Browser, service: Service) -> None:
         page = _opened(browser, width, height)
         page.goto(f"{service.url}{path}")
         expect(page.locator("main h1").first).to_be_visible()
-        page.wait_for_load_state("networkidle")  # the pages of a document are drawn
+        page.wait_for_load_state("networkidle")  # the pages of a document are rendered
         _keep(page.screenshot(), name)
         page.context.close()
 
 
-# Claims that tell most: one with a proof that took several attempts, and one that still waits.
+# Informative claims: one whose POD needed several attempts, and one that is still waiting.
 _FETCHED = "pod_fetch_status = 'success' ORDER BY pod_retry_count DESC, id"
 _WAITING = "stage = 'waiting' ORDER BY pod_retry_count DESC, response_deadline IS NULL, id"
 
 
 def _one(service: Service, condition: str) -> str:
-    """The first claim of those."""
+    """The reference of the first claim that meets the condition."""
     claims = "claims LEFT JOIN recours_claims ON claim_id = id"
     (reference,) = service.one(f"SELECT claim_reference FROM {claims} WHERE {condition} LIMIT 1")  # noqa: S608 (constants)
     return str(reference)
@@ -160,15 +160,15 @@ def _opened(browser: Browser, width: int, height: int, scale: float = 1) -> Page
 
 
 def _keep(picture: bytes, name: str) -> None:
-    """Write it with as many colors as it needs and no more. Raises ValueError if it is too large."""
+    """Write it as a PNG with 128 colors. Raises ValueError if the file is too large."""
     path = FOLDER / f"{name}.png"
     Image.open(BytesIO(picture)).convert("RGB").quantize(128).save(path, optimize=True)
     if path.stat().st_size > _LARGEST:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes; a picture may have {_LARGEST}")
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} KB")  # noqa: T201 (for who makes them)
+        raise ValueError(f"{path} has {path.stat().st_size} bytes; the maximum is {_LARGEST}")
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} KB")  # noqa: T201 (progress output)
 
 
-# ---------------------------------------------------------------- the terminal
+# ---------------------------------------------------------------- terminal
 
 
 def _take_terminal(browser: Browser, service: Service, *arguments: str) -> None:
@@ -189,7 +189,7 @@ def _take_terminal(browser: Browser, service: Service, *arguments: str) -> None:
 
 
 def _whole_tables(lines: list[str]) -> list[str]:
-    """The first lines, up to the end of a table."""
+    """The first lines, ending with a complete table."""
     if len(lines) <= _MOST_LINES:
         return lines
     ends = [place for place in range(1, _MOST_LINES) if not lines[place].startswith("  ")]
@@ -201,7 +201,7 @@ _FORM = """<pre style="font: 15px/1.25 'DejaVu Sans Mono', monospace; display: i
 
 
 def _typed(service: Service, *arguments: str) -> str:
-    """What a command draws on a terminal."""
+    """The output of a command on a terminal."""
     mine, its = pty.openpty()
     environment = service.environment | {
         "COLUMNS": str(_COLUMNS), "LINES": "60", "TERM": "xterm-256color", "PYTHONPATH": str(ROOT),
@@ -223,7 +223,7 @@ def _typed(service: Service, *arguments: str) -> str:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 1 << 16)
-    except OSError:  # its other end is closed
+    except OSError:  # the other end is closed
         return b""
 
 
