@@ -99,7 +99,7 @@ def _code(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A phrase of the code as a sentence."""
+    """The phrase with a capital letter and a period."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")
 
 
@@ -107,33 +107,33 @@ def _sentence(text: str) -> str:
 
 
 _HOME_MEANING = (
-    "The folder where an installed copy keeps its files. It is set in the environment, never in `.env`. A checkout needs "
-    "none: it keeps them itself."
+    "The folder for the files of an installed package. Set it in the environment, never in `.env`. A checkout does not need "
+    "this setting, because it contains its files."
 )
 _QUOTAS = (
-    "A limit is written `number/window`: `100/day@Europe/Paris`, `20/hour`, `1/s`, `4/10s`. Several are separated by commas, "
-    "and a call needs room in each. Empty: no limit. How to choose one: [Carriers](../carriers.md)."
+    "The format of a limit is `number/window`: `100/day@Europe/Paris`, `20/hour`, `1/s`, `4/10s`. Separate several limits with commas; "
+    "each call counts against all of them. Empty means no limit. To choose a quota, see [Carriers](../carriers.md)."
 )
 
 
 def settings_page() -> str:
     groups = {
         "Database, credentials and waits": GENERAL,
-        "Mail": tuple(rows_of(MailSettings).values()),
+        "Email": tuple(rows_of(MailSettings).values()),
         "Monitoring": tuple(rows_of(MonitoringSettings).values()),
-        "Runs, files and the page": tuple(rows_of(Settings).values()),
+        "Runs, files and the dashboard": tuple(rows_of(Settings).values()),
     }
     count = sum(map(len, groups.values())) + 1  # RECOURS_HOME
     return _page(
         "Settings",
-        f"Every setting with its default: {count}, and those of the carriers. Set it in the environment or in `.env`; the environment wins. If the column is "
-        "empty, there is no default. Secrets can be kept in a separate TOML file: "
+        f"The {count} general settings and those of each carrier, with their defaults. Set them in the environment or in `.env`; the environment wins. An "
+        "empty default means that there is none. Secrets can be stored in a separate TOML file: see "
         "[where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),
-        f"## Where files are\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",
+        f"## File locations\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",
         "## Carriers",
-        "Credentials have no default: a carrier without them gets no call. `_BASE_URL` is for the carrier's test system or "
-        "a simulation.",
+        "Credentials have no default: recours does not call a carrier without credentials. Use `_BASE_URL` for the carrier's "
+        "test system or a simulation.",
         *(_carrier_settings(key) for key in sorted(CATALOG.specs)),
         f"## Quotas\n\n{_QUOTAS}",
         _table(("setting", "default"), sorted(_quota_rows())),
@@ -157,8 +157,8 @@ def _carrier_settings(key: str) -> str:
     options = {option.name: option.description for option in spec.options}
     meanings = {
         **{name: options.get(name, "A credential.") for name in settings_of(spec)},
-        spec.base_url_setting: "Where its calls go: scheme and host.",
-        spec.document_first_setting: "Ask for the document without tracking the parcel first.",
+        spec.base_url_setting: "The scheme and host for API calls.",
+        spec.document_first_setting: "Whether to request the document without tracking the parcel first.",
     }
     rows = [
         (_code(name), _code(default), _sentence(meanings[name]))
@@ -179,8 +179,8 @@ def _quota_rows() -> Iterator[tuple[str, str]]:
 
 
 _GROUPS = {
-    "The workers": ("pod_fetch_worker.py", "pod_retry_scheduler.py", "recours worker"),
-    "See how it works": (
+    "Workers": ("pod_fetch_worker.py", "pod_retry_scheduler.py", "recours worker"),
+    "Status and reports": (
         "recours status",
         "recours why",
         "recours plan",
@@ -188,7 +188,7 @@ _GROUPS = {
         "recours export",
         "recours dashboard",
     ),
-    "Act": (
+    "Claims, carriers and emails": (
         "recours accounts",
         "recours enroll",
         "recours correct",
@@ -202,7 +202,7 @@ _GROUPS = {
         "recours carriers",
         "recours mail",
     ),
-    "Install and keep": (
+    "Installation and maintenance": (
         "recours init-db",
         "recours uninstall",
         "recours schedule",
@@ -212,16 +212,16 @@ _GROUPS = {
         "recours erase",
         "recours verify",
     ),
-    "Try out": ("recours demo", "recours sandbox"),
+    "Demo and simulation": ("recours demo", "recours sandbox"),
 }
-# The whole command line of these is that of a worker.
-_WORKERS_AGAIN = {"recours fetch": "pod_fetch_worker.py", "recours retry": "pod_retry_scheduler.py"}
+# Commands with the same options as a script.
+_SCRIPT_OF = {"recours fetch": "pod_fetch_worker.py", "recours retry": "pod_retry_scheduler.py"}
 
 
 def commands() -> dict[str, click.Command]:
-    """Each command as it is typed, without the path of its program."""
+    """Each command by its full name, such as `recours carriers check`."""
     found = dict(_below(recours, "recours"))
-    return found | {f"{name}.py": workers._command(name) for name in WORKERS}  # noqa: SLF001 (it has no other door)
+    return found | {f"{name}.py": workers._command(name) for name in WORKERS}  # noqa: SLF001 (there is no public function)
 
 
 def _below(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -245,19 +245,19 @@ def commands_page() -> str:
             for name, command in found.items()
             if name == first or name.startswith(f"{first} ")
         ]
-    again = (
+    aliases = (
         f"`{name}` takes the options of [`{worker}`](#{worker.replace('.', '')})."
-        for name, worker in _WORKERS_AGAIN.items()
+        for name, worker in _SCRIPT_OF.items()
     )
     return _page(
         "Commands",
-        "Every command with its own `--help`. In a checkout, type `.venv/bin/recours`; the workers are `scripts/….py`.",
+        "The `--help` of every command. In a checkout, type `.venv/bin/recours`; the workers are `scripts/….py`.",
         "## Shell completion",
-        "Add this line to `~/.bashrc`. For zsh or fish, write `zsh_source` or `fish_source`.",
+        "Add this line to `~/.bashrc`. For zsh or fish, replace `bash_source` with `zsh_source` or `fish_source`.",
         '```bash\neval "$(_RECOURS_COMPLETE=bash_source recours)"\n```',
         *parts,
-        "## In an installed copy",
-        "An installed copy has no scripts. " + " ".join(again),
+        "## In an installed package",
+        "An installed package has no scripts. " + " ".join(aliases),
         _command_part("recours", found["recours"]),
     )
 
@@ -280,16 +280,16 @@ def _command_part(name: str, command: click.Command) -> str:
 
 
 def meaning_of(command: str, key: str) -> str:
-    """What a key means; "": nothing is said of it."""
+    """The meaning of a key; "" if `meanings.toml` has none."""
     of_run = "workers[].runs[].stats."
     if command == "recours status" and key.startswith(of_run):
         command, key = "pod_retry_scheduler.py", key.removeprefix(of_run)
     meanings = MEANINGS["json"].get(command, {})
-    return str(meanings.get(key) or meanings.get(alike(key), ""))
+    return str(meanings.get(key) or meanings.get(shared_key(key), ""))
 
 
-def alike(key: str) -> str:
-    """One key for several that mean the same: `success.by_day.*.failed` is a `success.*.failed`."""
+def shared_key(key: str) -> str:
+    """The key that documents several with the same meaning: `success.*.failed` for `success.by_day.*.failed`."""
     return re.sub(r"^success\.(?:all|by_\w+(?:\.\*)?)\.(?=\w)", "success.*.", key)
 
 
@@ -302,10 +302,10 @@ def json_page() -> str:
         parts.append(f"## {name}{option} --json\n\n{_table(('key', 'meaning'), rows)}")
     return _page(
         "JSON",
-        "The keys of everything that `--json` prints: one object, or for `recours export claims` a list. "
+        "All keys that `--json` prints. The output is one object, or for `recours export claims` a list. "
         "Times are ISO 8601 with an offset. `pod_fetch_worker.py` prints the same keys as `pod_retry_scheduler.py`.",
-        "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary has "
-        "`last_attempts` too where it is not 0.",
+        "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary also has "
+        "`last_attempts` if it is not 0.",
         *parts,
     )
 
@@ -315,7 +315,7 @@ def json_page() -> str:
 
 @cache
 def columns_in_database() -> dict[str, dict[str, str]]:
-    """Each table and view of a new database, with its columns and their types."""
+    """The columns of each table and view of a new database, with their types."""
     with tempfile.TemporaryDirectory() as folder:
         create_file(Path(folder) / "new.db")
         with closing(sqlite3.connect(Path(folder) / "new.db")) as connection:
@@ -332,7 +332,7 @@ def columns_in_database() -> dict[str, dict[str, str]]:
 
 
 def tables() -> dict[str, list[str]]:
-    """Each table and view that recours reads or writes, with the columns that it knows."""
+    """The columns that recours uses of each table and view."""
     present = columns_in_database()
     named = {name: [column.name for column in table.columns] for name, table in metadata.tables.items()}
     of_service = {
@@ -346,7 +346,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def stored_values() -> dict[str, list[str]]:
-    """By column: the values that are stored in it."""
+    """The possible values of each column with fixed values."""
     values: dict[str, Iterable[str]] = {
         "claims.pod_fetch_status": [*FetchStatus, MANUAL],
         "recours_claims.stage": [*Stage, DONE, NOT_ENROLLED, ERASED],
@@ -379,22 +379,20 @@ def database_page() -> str:
     ]
     return _page(
         "Database",
-        "The tables and columns that recours reads and writes, and the rights it needs. How to connect your database: "
+        "The tables and columns that recours reads and writes, and the permissions it needs. To connect your database, see "
         "[Connect your database](../connect.md).",
-        "All times are UTC. The types are those of SQLite; PostgreSQL has the same under its own names. Claim ids may be 64 "
-        "bits wide.",
-        "## The service's tables",
+        "All times are UTC. The types are those of SQLite; PostgreSQL uses its equivalents. Claim ids have up to 64 bits.",
+        "## Tables of the claims service",
         *map(_table_part, service),
         "## Tables of recours",
         *map(_table_part, own),
         "## Stored values",
         _table(("column", "values"), values),
-        "## Rights on PostgreSQL",
-        "`recours init-db --grant-to ROLE` grants them. Without the rights marked as optional, claims are fetched and no "
-        "mail is written.",
-        _table(("table", "rights", ""), _rights_rows()),
-        "Tables that number their rows need `USAGE` on the sequence too. To use the schema at all, the role needs `USAGE` "
-        "on it.",
+        "## Permissions on PostgreSQL",
+        "`recours init-db --grant-to ROLE` grants these permissions. Without the optional ones, recours fetches claims but sends no "
+        "emails.",
+        _table(("table", "permissions", ""), _rights_rows()),
+        "Tables with generated ids also need `USAGE` on the sequence. The role needs `USAGE` on the schema.",
     )
 
 
@@ -409,7 +407,7 @@ def _table_part(name: str) -> str:
 
 @cache
 def needs() -> tuple[Need, ...]:
-    """What runs need on a database that has all of the service's tables."""
+    """The permissions that runs need on a database with all tables of the claims service."""
     with tempfile.TemporaryDirectory() as folder:
         create_file(Path(folder) / "new.db")
         database = Database(URL.create("sqlite", database=f"{folder}/new.db"))
@@ -421,7 +419,7 @@ def needs() -> tuple[Need, ...]:
 
 def _rights_rows() -> Iterator[tuple[str, str, str]]:
     for need in needs():
-        notes = ["optional: for mails" if need.optional else "", "and its sequence" if need.numbered else ""]
+        notes = ["optional: for emails" if need.optional else "", "and its sequence" if need.numbered else ""]
         yield _code(need.name), ", ".join(map(_code, need.rights)), "; ".join(filter(None, notes))
 
 
@@ -435,13 +433,13 @@ def exit_statuses_page() -> str:
     ]
     return _page(
         "Exit statuses",
-        "What a command's exit status means. The sentence that explains a 1 or a 2 is on stderr and, for a worker, also in "
+        "The meaning of each exit status. With status 1 or 2, the explanation is on stderr and, for a worker, also in "
         "its log.",
         _table(("status", "meaning"), general),
-        "A worker that another signal stops ends with 128 plus the signal's number. A claim that gave up is no failure: the "
-        "run that gave it up ends with 0.",
-        "## Of single commands",
-        "In addition to the above:",
+        "A worker that is stopped by another signal ends with 128 plus the signal's number. Giving up on a claim is not a failure: "
+        "the run ends with 0.",
+        "## Statuses of single commands",
+        "In addition to the statuses above:",
         _table(("command", "status"), of_commands),
     )
 
@@ -451,9 +449,9 @@ def exit_statuses_page() -> str:
 
 _LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR"}
 _CHECKS = {"remark": "note", "fault": "problem"}
-# Packages whose sentences are neither logged nor printed by a command.
-_SILENT = ("dashboard", "sandbox", "memory")
-# What a carrier's answer could not be read for, and the like: part of another sentence, not one.
+# Packages whose texts are neither logged nor printed by a command.
+_EXCLUDED = ("dashboard", "sandbox", "memory")
+# Fragments that become part of another sentence, such as why an answer could not be parsed.
 _FRAGMENT = re.compile(r"[a-z].*[^.]|.*\battribute .*", re.DOTALL)
 
 
@@ -463,30 +461,31 @@ def log_page() -> str:
         for line, (key, meaning, watch) in MEANINGS["summary"].items()
     ]
     sentences = [
-        (_code(key.value), kind_of(key).value, _said("en", key), _said("fr", key)) for key in sorted(Sentence)
+        (_code(key.value), kind_of(key).value, _error_text("en", key), _error_text("fr", key))
+        for key in sorted(Sentence)
     ]
     return _page(
         "Log",
-        "The lines of `logs/pod_fetch_worker.log` and `logs/pod_retry_scheduler.log`, which are also on stderr. Times are "
-        "this machine's.",
+        "The lines of `logs/pod_fetch_worker.log` and `logs/pod_retry_scheduler.log`, which are also printed on stderr. Times are "
+        "in the machine's time zone.",
         "```text\n2026-02-06 14:00:01 - [INFO] - __main__ - Found 5 claim(s) to retry\n```",
-        "`WARNING` is worth a look. `ERROR` means that something ended: a claim gave up, or the run failed. Files rotate at "
-        "`RECOURS_LOG_MAX_MB`, and ten old ones are kept. `logs/email_sender.log` has a line for each mail.",
+        "A `WARNING` may need your attention. An `ERROR` is final: recours gave up on a claim, or the run failed. Files rotate at "
+        "`RECOURS_LOG_MAX_MB`, and ten old files are kept. `logs/email_sender.log` has a line for each email.",
         "## Summary of a run",
-        "At its end a run logs these lines; `--json` prints the same figures. Every run's figures are kept in "
-        "`recours_runs`. For each carrier that was called a line follows: "
+        "Each run logs these lines at the end; `--json` prints the same figures, and the table `recours_runs` stores them. "
+        "A line for each carrier that was called follows: "
         "`Chronopost: 5/100 per day, resets 2026-02-07 00:00`.",
-        _table(("line", "key", "what it counts", "watch for"), summary),
+        _table(("line", "key", "meaning", "watch for"), summary),
         "## Errors of claims",
-        "`pod_fetch_error` is one of these sentences, in the language of `RECOURS_LANGUAGE`; the log has the English one. The "
-        "carrier's own text may follow. What each kind means: [Retries](../retries.md).",
+        "`pod_fetch_error` is one of these sentences, in the language of `RECOURS_LANGUAGE`; the log uses English. The "
+        "carrier's own text may follow. For the meaning of each kind see [Retries](../retries.md).",
         _table(("key", "kind", "English", "French"), sentences),
         "## Problems",
-        "What `recours status` lists, and the command that it names.",
+        "The problems that `recours status` reports, each with a command that helps.",
         _table(("problem", "what to do"), sorted(_problem_rows())),
         "## Messages",
-        "Other lines of the log (`INFO`, `WARNING`, `ERROR`), errors of commands (`error`), and what `recours check` says "
-        "(`note`, `problem`), in alphabetical order. `…` stands for what differs. What to do about the frequent ones: "
+        "Other log messages (`INFO`, `WARNING`, `ERROR`), errors of commands (`error`), and results of `recours check` "
+        "(`note`, `problem`), in alphabetical order. `…` stands for variable text. For frequent messages, see "
         "[Troubleshooting](../troubleshooting.md).",
         _table(("level", "message"), [(level, _code(text)) for text, level in sorted(messages().items())]),
     )
@@ -495,45 +494,45 @@ def log_page() -> str:
 def _problem_rows() -> Iterator[tuple[str, str]]:
     for text in PROBLEMS.values():
         one = text.sentence if isinstance(text.sentence, str) else text.sentence.one
-        yield _code(_open(one)), _code(_open(text.remedy))
+        yield _code(_with_ellipses(one)), _code(_with_ellipses(text.remedy))
 
 
-def _open(form: str) -> str:
-    """A form with `…` for its markers."""
+def _with_ellipses(form: str) -> str:
+    """The template with `…` for its placeholders."""
     return re.sub(r"\{\w+\}", "…", form)
 
 
 def fullest_report() -> Report:
-    """A run's report with every line and key that there can be."""
+    """A run's report with every possible line and key."""
     everything = Stats(skipped_reserved=1, last_attempts=1)
     return Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, everything)
 
 
 def summary_lines() -> list[str]:
-    """How the lines of a run's summary begin, without the signs before them."""
+    """The names of the lines of a run's summary, without emoji."""
     return [re.sub(r"^[^A-Z]*", "", line.partition(":")[0]) for line in fullest_report().lines()]
 
 
-def _said(language: str, key: Sentence) -> str:
+def _error_text(language: str, key: Sentence) -> str:
     return sentence(language, SentenceParts(key, "CARRIER")).replace("CARRIER", "…")
 
 
 @cache
 def messages() -> Mapping[str, str]:
-    """What the code logs, raises as an error for people, or finds in a check: each text with its level."""
+    """The texts that the code logs, raises as errors for people, or reports in checks, each with its level."""
     found: dict[str, str] = {}
     for path in sorted((ROOT / "recours").rglob("*.py")):
-        if path.relative_to(ROOT / "recours").parts[0] in _SILENT:
+        if path.relative_to(ROOT / "recours").parts[0] in _EXCLUDED:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for level, text in _said_by(node) if isinstance(node, ast.Call) else ():
+            for level, text in _messages_of(node) if isinstance(node, ast.Call) else ():
                 if re.search(r"[a-z]{3} ?\W*[a-z]{2}", text):
                     found.setdefault(text, level)
     return found
 
 
-def _said_by(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """The level and the text of what a call says, if it says something."""
+def _messages_of(call: ast.Call) -> Iterator[tuple[str, str]]:
+    """The level and the text of a call that logs, raises or reports a message."""
     texts = [_text_of(argument) for argument in call.args]
     match call.func, texts:
         case ast.Attribute(value=ast.Name(id=owner), attr=name), [text, *_] if owner.endswith("log"):
@@ -549,7 +548,7 @@ def _said_by(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 
 def _text_of(node: ast.expr) -> str:
-    """A text of the code, with `…` for what is only known when it runs."""
+    """A text in the code, with `…` for values that are known only at run time."""
     match node:
         case ast.Constant(value=str(text)):
             return _one_line(text)

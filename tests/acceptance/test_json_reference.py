@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docs.reference_pages import MEANINGS, alike, commands, meaning_of
+from docs.reference_pages import MEANINGS, commands, meaning_of, shared_key
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.documents import signature_png
 from tests.acceptance.person import Person
@@ -120,7 +120,7 @@ def test_every_key_is_told_and_no_other(person: Person, service: Service) -> Non
     untold = {(name, key) for name, key in printed - holders if not meaning_of(name, key)}
     assert not untold, f"docs/meanings.toml has no sentence about {sorted(untold)}"
     told = {(command, key) for command, meanings in MEANINGS["json"].items() for key in meanings}
-    left_over = told - {(name, alike(key)) for name, key in printed}
+    left_over = told - {(name, shared_key(key)) for name, key in printed}
     assert not left_over, f"docs/meanings.toml tells keys that are not printed: {sorted(left_over)}"
 
 
