@@ -49,9 +49,7 @@ START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock'
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes per processor: 1.5 would leave a sixth of the time unused, while tests wait for processes and
-    disks.
-    """
+    """Two processes per processor: with 1.5, a sixth of the time is unused while tests wait for processes and disks."""
     return 2 * (os.cpu_count() or 1)
 
 

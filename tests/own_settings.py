@@ -53,9 +53,7 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
 
 
 def in_copy(argument: str, root: Path, place: Path) -> str:
-    """An argument with a path in the checkout, translated for the copy; a path with the same beginning is another
-    place.
-    """
+    """An argument with a path in the checkout, translated for the copy; other paths with this prefix stay."""
     return re.sub(rf"{re.escape(str(root))}(?=/|$)", lambda _: str(place), argument)
 
 

@@ -232,8 +232,7 @@ class Shops:
     # ---------------------------------------------------------------- what always holds
 
     def check_callers(self) -> Counter[str]:
-        """Parcels were called about only with the claim's account, and with the default account after the client's
-        was denied.
+        """Parcels were called about only with the claim's account, or the default account after a denial.
 
         Returns how many calls each account made.
         """

@@ -21,9 +21,7 @@ def fetch_one(
 
 
 def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
-    """Sent and reserved units of every limit of an account, the longest window last, after a run returned unsent
-    units.
-    """
+    """Sent and reserved units of every limit of an account, longest window last, after unsent ones were returned."""
     quota = queue._quota
     quota.settle()
     limits = [

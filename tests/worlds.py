@@ -45,12 +45,10 @@ class Check:
 
 @dataclass(frozen=True)
 class World:
-    """`judgement`: kind of problem, carrier, number of claims. `money`: in dispute, by kind of problem, where it
-    counts.
-    """
+    """`assessment`: kind of problem, carrier, number of claims. `money`: in dispute, by kind of problem."""
 
     story: str
-    judgement: frozenset[tuple[str, str, int]] = frozenset()
+    assessment: frozenset[tuple[str, str, int]] = frozenset()
     claims: tuple[Claims, ...] = ()
     answers: tuple[Answers, ...] = ()
     checks: tuple[Check, ...] = ()

@@ -96,7 +96,7 @@ def action(check: Check) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_the_verdict_is_the_judgement(
+def test_the_verdict_is_the_assessment(
     name: str, database: Database, tmp_path: Path, add_claims: Callable[..., None]
 ) -> None:
     world = WORLDS[name]
@@ -106,7 +106,7 @@ def test_the_verdict_is_the_judgement(
     found = verdict(seen)
     of_runs = {"run_failed"}
     named = {(p.kind.value, "" if p.kind in of_runs else p.carrier, p.count) for p in found.problems}
-    assert named == world.judgement, world.story
+    assert named == world.assessment, world.story
     for kind, money in world.money.items():
         (problem,) = (problem for problem in found.problems if problem.kind == kind)
         assert sum(problem.stake.amounts.values()) == money
@@ -114,9 +114,9 @@ def test_the_verdict_is_the_judgement(
         told = VerdictSentences(language)
         for problem in found.problems:
             assert "{" not in told.sentence(problem, NOW) + told.remedy(problem, NOW)
-    out = {carrier for kind, carrier, _ in world.judgement if kind == "outage"}
+    out = {carrier for kind, carrier, _ in world.assessment if kind == "outage"}
     assert {carrier.key for carrier in seen.carriers if carrier.unavailable_since} == out
-    to_correct = sum(count for kind, _, count in world.judgement if kind == "to_correct")
+    to_correct = sum(count for kind, _, count in world.assessment if kind == "to_correct")
     assert sum(backlog.to_correct for backlog in seen.backlogs) == to_correct
 
 

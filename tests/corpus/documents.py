@@ -1,4 +1,4 @@
-"""The documents that templates make, and the digest of a corpus."""
+"""The generated documents, and the digest of a corpus."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -11,7 +11,7 @@ SEED = 20261127
 
 
 def documents(template: Template, count: int, seed: int = SEED) -> Iterator[Document]:
-    """The first `count` documents of the template, made one at a time; a larger count begins with the same ones."""
+    """The first `count` documents of the template, generated lazily; a larger count begins with the same documents."""
     for number in range(count):
         carrier = template.carriers[number % len(template.carriers)]
         random = Random(f"{seed}/{template.name}/{number}")

@@ -1,7 +1,7 @@
 """Draws PDFs, pictures and web pages: the same Random gives the same bytes.
 
-A PDF is drawn on reportlab's Canvas, a picture on Pillow's Image; here is what either has no ready function for.
-Coordinates of a PDF are points from the lower left corner, those of a picture are pixels from the upper left one.
+PDFs are drawn on ReportLab's Canvas and pictures on Pillow's Image; these functions add to both. Coordinates of a PDF
+are points from the lower left corner, those of a picture are pixels from the upper left corner.
 """
 
 import io
@@ -38,7 +38,7 @@ def pdf(*pages: Page) -> bytes:
 
 
 def write(canvas: Canvas, x: float, y: float, lines: Iterable[str]) -> None:
-    """Lines of text below each other, the first at `y`."""
+    """Draw lines of text below each other, the first at `y`."""
     canvas.setFont("Helvetica", 10)
     for line in lines:
         canvas.drawString(x, y, line)
@@ -46,7 +46,7 @@ def write(canvas: Canvas, x: float, y: float, lines: Iterable[str]) -> None:
 
 
 def sign(canvas: Canvas, random: Random, box: Box) -> None:
-    """A signature in the box, as lines of the PDF."""
+    """Draw a signature in the box, as lines of the PDF."""
     points = scribble(random, box)
     path = canvas.beginPath()
     path.moveTo(*points[0])
@@ -57,13 +57,13 @@ def sign(canvas: Canvas, random: Random, box: Box) -> None:
 
 
 def place(canvas: Canvas, picture: Image.Image, box: Box) -> None:
-    """A picture in the box, stretched to fill it."""
+    """Draw a picture in the box, stretched to fill it."""
     left, bottom, width, height = box
     canvas.drawImage(ImageReader(picture), left, bottom, width, height)
 
 
 def scribble(random: Random, box: Box) -> list[tuple[float, float]]:
-    """Points of a curve that goes to and fro like handwriting, from the left to the right of the box."""
+    """Points of a curve like handwriting, from the left to the right of the box."""
     left, low, width, height = box
     steps = random.randint(25, 45)
     return [
@@ -89,7 +89,7 @@ def paper(size: tuple[int, int] = (620, 440), shade: int = 255) -> Image.Image:
 
 
 def print_on(sheet: Image.Image, x: float, y: float, lines: Iterable[str], size: int = 16) -> None:
-    """Lines of text below each other, the first one's upper edge at `y`."""
+    """Draw lines of text below each other, with the first one's upper edge at `y`."""
     draw = ImageDraw.Draw(sheet)
     for line in lines:
         draw.text((x, y), line, fill=20, font=_font(size))
@@ -97,18 +97,18 @@ def print_on(sheet: Image.Image, x: float, y: float, lines: Iterable[str], size:
 
 
 def sign_on(sheet: Image.Image, random: Random, box: Box, ink: int = 30) -> None:
-    """A signature in the box, two or three pixels wide."""
+    """Draw a signature in the box, two or three pixels wide."""
     ImageDraw.Draw(sheet).line(scribble(random, box), fill=ink, width=random.randint(2, 3))
 
 
 def scanned(sheet: Image.Image, random: Random, *, skew: float, noise: int) -> Image.Image:
-    """The sheet as a scanner or a phone sees it: askew by up to `skew` degrees, noisy, a little blurred."""
+    """The sheet as a scanner or a phone sees it: rotated by up to `skew` degrees, noisy, a little blurred."""
     turned = sheet.rotate(random.uniform(-skew, skew), resample=Image.Resampling.BILINEAR, fillcolor=235)
     return add_noise(turned.filter(ImageFilter.GaussianBlur(0.6)), random, noise)
 
 
 def add_noise(sheet: Image.Image, random: Random, most: int) -> Image.Image:
-    """Each pixel darker by chance, by at most `most` of 255."""
+    """Darken each pixel by a random amount up to `most` of 255."""
     grain = Image.frombytes("L", sheet.size, random.randbytes(sheet.width * sheet.height))
     return ImageChops.subtract(sheet, grain.point(lambda shade: shade * most // 255))
 

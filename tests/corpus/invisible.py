@@ -1,4 +1,4 @@
-"""Files with a proof's text that nobody can see: each shows an error, or nothing. All are hollow."""
+"""Files with an invisible proof: each shows an error, or nothing. All are hollow."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +22,7 @@ HEIGHT = 842
 
 
 def _visible(case: Case) -> str:
-    """What a person reads in half of the files; the others are blank."""
+    """The visible text in half of the files; the others are blank."""
     message = case.random.choice(MESSAGES["error_page"][case.language]).split("|")[0]
     return case.random.choice(("", message))
 
@@ -75,7 +75,7 @@ def _black_on_black(document: Canvas, case: Case) -> None:
 
 
 def _no_rendering(document: Canvas, case: Case) -> None:
-    """Mode 3 with no picture behind it."""
+    """Mode 3 without a picture behind it."""
     for position, line in enumerate(_lines(case)):
         layer = document.beginText(60, 600 - 15 * position)
         layer.setFont("Helvetica", 10)
@@ -139,7 +139,7 @@ def _hidden_field(document: Canvas, case: Case) -> None:
 
 
 def _nothing(_document: Canvas, _case: Case) -> None:
-    """What hides the text comes later, or there is no text on the page."""
+    """Something later hides the text, or the page has no text."""
 
 
 def _edit(
@@ -157,7 +157,7 @@ def _crop(writer: PdfWriter, _case: Case) -> None:
 
 
 def _annotate(writer: PdfWriter, case: Case) -> None:
-    """A note of which the viewer shows nothing: flag 2 is "hidden"."""
+    """A note that viewers do not show: flag 2 is "hidden"."""
     rectangle = ArrayObject([NumberObject(value) for value in (60, 400, 500, 600)])
     note = DictionaryObject(
         {
@@ -179,7 +179,7 @@ def _in_layer(document: Canvas, case: Case) -> None:
 
 
 def _switch_off(writer: PdfWriter, _case: Case) -> None:
-    """The optional content group in which the text stands."""
+    """The optional content group of the text."""
     group = DictionaryObject(
         {NameObject("/Type"): NameObject("/OCG"), NameObject("/Name"): TextStringObject("Proof")}
     )
@@ -218,7 +218,7 @@ _PDF: dict[str, Callable[[Case], Made]] = {
     "layer_switched_off": partial(_edit, _switch_off, _in_layer),
     "metadata_only": partial(_edit, _tell_in_metadata, _nothing),
 }
-_HTML = {  # {text} is the proof in paragraphs, {words} as one attribute's value; the first part goes into the head
+_HTML = {  # {text} is the proof in paragraphs, {words} as one attribute's value; the first part belongs in the head
     "display_none": ("", '<div style="display:none">{text}</div>'),
     "display_none_by_class": (
         "<style>.late {{ display: none }}</style>",

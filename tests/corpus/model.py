@@ -1,4 +1,4 @@
-"""What a generated document is, and what is true of it."""
+"""A generated document and the facts in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,37 +10,37 @@ from recours.core.evidence import EvidenceKind
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What a reader of the document's text finds; for a picture, what the page of paper showed."""
+    """The facts that a reader finds in the document's text; for a picture, on the photographed paper."""
 
-    number_shown: bool | None  # None: a picture, so no program without OCR can tell
+    number_shown: bool | None  # None: a picture, unreadable without OCR
     signatory: str | None = None
     has_signature: bool = False  # drawn or written by hand
     delivered: date | datetime | None = (
-        None  # as printed: naive, in the zone of the place; a date if no time is given
+        None  # as printed: naive, in the place's zone; a date if no time is given
     )
     place: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """One file as a carrier's answer or a portal would give it for the parcel `number`.
+    """One file about the parcel `number`, as from a carrier or a portal.
 
-    Good: it proves something about that parcel. Otherwise it is hollow: it proves nothing, whatever it is called.
+    Good: it proves something about the parcel. Hollow: it proves nothing, regardless of its name.
     """
 
-    name: str  # of the template and a count: "blank_pdf-3"
+    name: str  # the template and a count: "blank_pdf-3"
     content: bytes
     media_type: str
     carrier: str
-    number: str  # the parcel that was asked about
-    kind: EvidenceKind  # what the carrier calls it
+    number: str  # the requested parcel
+    kind: EvidenceKind  # the carrier's media type
     is_good: bool
     truth: Truth
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a template's function returns: a file with its truth."""
+    """The return value of a template's function: a file with its truth."""
 
     content: bytes
     media_type: str
@@ -58,14 +58,14 @@ class Parcel:
     signatory: str
     place: str
     postcode: str
-    delivered: datetime  # naive: the clock at the place
+    delivered: datetime  # naive: local time
 
 
 @dataclass(frozen=True)
 class Template:
-    """One kind of document. `make` draws all chance from the Random, so the same seed gives the same file."""
+    """One kind of document. `make` uses only this Random, so the same seed gives the same file."""
 
     name: str
-    carriers: tuple[str, ...]  # by turns, one for each document
+    carriers: tuple[str, ...]  # alternating, one for each document
     is_good: bool
     make: Callable[[Random, Parcel], Made]

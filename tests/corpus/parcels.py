@@ -29,7 +29,7 @@ PLACES = (
     ("LE HAVRE", "76600"), ("AIX-EN-PROVENCE", "13100"), ("STRASBOURG", "67000"), ("BREST", "29200"),
     ("BORDEAUX", "33000"),
 )  # fmt: skip
-FORMS = {  # 9: a digit, A: a capital letter; anything else stands for itself
+FORMS = {  # 9: a digit, A: a capital letter; any other character is literal
     "chronopost": ("XA999999999FR", "XY999999999JB", "99999999999999"),
     "colissimo": ("6A99999999999", "8R99999999999", "EY999999999FR"),
     "laposte": ("6A99999999999", "EW999999999FR"),
@@ -45,7 +45,7 @@ _FIRST_DELIVERY = datetime(2026, 8, 3, 8, 0)  # noqa: DTZ001 (as a clock at the 
 
 
 def parcel(random: Random, carrier: str) -> Parcel:
-    """Of the given carrier; delivered on a working day in autumn 2026, between 08:00 and 18:59."""
+    """A parcel of the carrier, delivered on a working day in autumn 2026, between 08:00 and 18:59."""
     place, postcode = random.choice(PLACES)
     day = _FIRST_DELIVERY + timedelta(weeks=random.randrange(12), days=random.randrange(5))
     number = number_of(random, carrier)
@@ -61,7 +61,7 @@ def parcel(random: Random, carrier: str) -> Parcel:
 
 
 def number_of(random: Random, carrier: str) -> str:
-    """A tracking number in one of the carrier's forms; its check digit is left to chance."""
+    """A tracking number in one of the carrier's forms, with a random check digit."""
     form = random.choice(FORMS[carrier])
     return "".join(
         random.choice(digits[1:]) if sign == "9" else random.choice(ascii_uppercase) if sign == "A" else sign

@@ -61,14 +61,14 @@ def _edit_png(offset: int, values: bytes, case: Case) -> bytes:
 
 
 def _png_byte(case: Case) -> bytes:
-    """One byte of the compressed rows is wrong, and so is the check sum."""
+    """One byte of the compressed rows is wrong, and so is the checksum."""
     content = bytearray(_scan(case, "PNG"))
     content[len(content) // 3] ^= 0xFF
     return bytes(content)
 
 
 def _tiff_strips_outside(case: Case) -> bytes:
-    """The entry of tag 273, the strips' offsets, leads behind the end of the file."""
+    """The entry of tag 273, the strips' offsets, points behind the end of the file."""
     content = bytearray(_scan(case, "G4"))
     entry = content.rindex(b"\x11\x01\x04\x00")
     count = int.from_bytes(content[entry + 4 : entry + 8], "little")
@@ -81,7 +81,7 @@ def _tiff_strips_outside(case: Case) -> bytes:
 
 
 def _gif_without_image(case: Case) -> bytes:
-    """Header and table of colours, then the end."""
+    """Header and color table, then the end."""
     content = _scan(case, "GIF")
     return content[: 13 + 3 * 2 ** ((content[10] & 7) + 1)] + b";"
 
@@ -130,7 +130,7 @@ def _pdf_cut(share: float, case: Case) -> bytes:
 
 
 def _pdf_text_cut(case: Case) -> bytes:
-    """The stream of the page's text ends before the first fact; what follows is intact."""
+    """The stream of the page's text ends before the first fact; the following objects are intact."""
     content = with_fpdf([_paper(case)], "Helvetica")
     start = content.index(b"stream\n") + 7
     end = content.index(b"endstream", start)
@@ -146,13 +146,13 @@ def _pdf_picture_zeroed(case: Case) -> bytes:
 
 
 def _pdf_encrypted(case: Case) -> bytes:
-    """Locked by a cipher that does not exist."""
+    """Encrypted with a cipher that does not exist."""
     content = with_reportlab([_paper(case)], "Times")
     return content.replace(b"/Root", b"/Encrypt << /Filter /Foreign /V 9 >> /Root")
 
 
 def _png_signature(case: Case) -> bytes:
-    """Random bytes behind the signature of a PNG."""
+    """Random bytes after the signature of a PNG."""
     return b"\x89PNG\r\n\x1a\n" + case.random.randbytes(4000)
 
 

@@ -1,4 +1,4 @@
-"""Answers of carriers, for their clients to read: made by hand, damaged, with odd values, with hostile words."""
+"""Carriers' answers for their clients: written by hand, damaged, with wrong types, with hostile texts."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ _FORGED = "2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS "
 HOSTILE = f"x\r\n{_FORGED}\x1b[31m\x9b31m\u202e\ud800" + "y" * 5000
 HOSTILE_XML = f"x&#13;&#10;{_FORGED}&#155;31m\u202e" + "y" * 5000
 
-# Values of all types, to stand where others are expected.
+# Values of all types, to replace values of other types.
 ODD: tuple[Any, ...] = (
     *(None, True, 0, 7, -1, 10**30, float("nan"), float("inf")),
     *("", "\ud800", "\ud800\x00", [], {}, [[]], [{}], [None], {"item": []}),
@@ -51,18 +51,18 @@ def envelope(inside: str) -> str:
 
 
 def xml_text(text: str) -> str:
-    """The text as it stands in an element."""
+    """The text as it is inside an element."""
     return escape(text, {"\n": "&#10;"})
 
 
 def canonical(text: bytes | str | None) -> str:
-    """XML that is the same for all ways of writing it."""
+    """XML in canonical form."""
     told = text.decode() if isinstance(text, bytes) else text or ""
     return str(canonicalize(told.strip(), strip_text=True, rewrite_prefixes=True))
 
 
 def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response, ErrorKind]]:
-    """What no carrier should answer and some day does, and what it means. `made` makes an answer of a body and a status."""
+    """Answers that no carrier should give, with their meaning. `made` builds an answer from a body and a status."""
     page = "<!DOCTYPE html><html><p>Maintenance</html>"
     bodies: dict[str, bytes | str] = {
         "empty": "",
@@ -97,7 +97,7 @@ def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response,
 
 
 def no_envelopes(right: bytes) -> dict[str, tuple[Response, ErrorKind]]:
-    """What no SOAP service should answer, and what it means; some of it would be right without its beginning."""
+    """Answers that no SOAP service should give, with their meaning; some would be right without their beginning."""
     body = right.partition(b"?>")[2]
     declared = (
         b"<!DOCTYPE a>",
@@ -128,12 +128,12 @@ def b64(content: bytes) -> str:
 
 
 def in_lines(encoded: str, width: int = 76, end: str = "\r\n") -> str:
-    """The text as mail programs break it."""
+    """The text with the line breaks of mail programs."""
     return end.join(encoded[n : n + width] for n in range(0, len(encoded), width))
 
 
 def damaged(*wholes: Response) -> Iterator[Response]:
-    """Many copies of each answer, with bytes changed, lost and added by chance; the same ones each time."""
+    """Many copies of each answer with random bytes changed, lost and added; the same copies each time."""
     chance = Random(20261005)
     for whole in wholes:
         for _ in range(300):
@@ -145,7 +145,7 @@ def damaged(*wholes: Response) -> Iterator[Response]:
 
 
 def replaced(whole: Response, odd: Any) -> Iterator[Response]:
-    """The JSON answer as often as its tree has parts, itself included, with the odd value in the place of each."""
+    """One copy of the JSON answer for each part of its tree, with that part replaced by the odd value."""
     for tree in _replaced(json.loads(whole.body), odd):
         yield replace(whole, body=json.dumps(tree).encode())
 

@@ -1,4 +1,4 @@
-"""A carrier as `recours plan` assumes it: it answers at once, never with a document, and each call takes its unit of quota."""
+"""A carrier as `recours plan` assumes it: it answers at once without a document, and each call uses its quota."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,10 +22,10 @@ _CALL_S = 0.5
 
 
 class AssumedClient(Client):
-    """A carrier's client that knows the answers. `real`: the one whose calls it makes."""
+    """A carrier's client that knows the answers. `real`: the client whose calls it makes."""
 
     def __init__(self, spec: CarrierSpec, real: Client) -> None:
-        """Like a client that a process has just made."""
+        """No token is cached yet, as in a new process."""
         self._spec = spec
         self._real = real
         self._has_token = False
@@ -67,7 +67,7 @@ class AssumedClient(Client):
         return Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
 
     def _call(self, what: Capability, session: CarrierSession) -> None:
-        """All calls for this that a fetch may need, after the one for a token. Raises CallError."""
+        """All calls of this kind that a fetch may need, after the token call. Raises CallError."""
         most = self._spec.calls.get(what, 0)
         setup = self.setup_calls(session.now()) if most else {}
         for one in (*setup, *(what for _ in range(most))):
@@ -79,7 +79,7 @@ class AssumedClient(Client):
 
 @dataclass
 class AssumedSession:
-    """Calls that take their units of quota, and so many seconds of the clock."""
+    """Calls that use their units of quota, and this many seconds of the clock."""
 
     reservation: Reservation
     clock: Clock
@@ -105,7 +105,7 @@ class AssumedSession:
         return Response(200, {}, b"")
 
     def pause(self) -> None:
-        """Nothing is repeated."""
+        """Do nothing, because nothing is repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
         self.delivery = delivery
@@ -115,7 +115,7 @@ class AssumedSession:
 
 
 class AssumedAccounts(Mapping[str, Account]):
-    """Accounts with carriers that answer at once, never with a document; with clients of their own, like a new process."""
+    """Accounts at carriers that answer at once without a document; with new clients, as in a new process."""
 
     def __init__(self, real: OpenedAccounts, clock: Clock) -> None:
         self._real, self._clock = real, clock

@@ -1,4 +1,4 @@
-"""Two carriers of made-up forms, so that the tests of the rules and the runs know no carrier's module."""
+"""Two fictional carriers, so that tests of the rules and the runs depend on no carrier's module."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A check of healthchecks on loopback, as its pinging API has it; it misbehaves when told to."""
+"""A healthchecks server on loopback with its pinging API; it misbehaves on request."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Answer = tuple[int, str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Ping:
-    """One that was received."""
+    """A received ping."""
 
     worker: str
     action: str  # "" for a success
@@ -32,11 +32,11 @@ def well(_ping: Ping) -> Answer:
 
 @dataclass
 class Check:
-    """Keeps the pings; `answer` says what it answers to each. None: it hangs until the end of the test."""
+    """Stores the pings; `answer` is the response to each. None: it hangs until the end of the test."""
 
     answer: Callable[[Ping], Answer | None] = well
     pings: list[Ping] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)  # what the real one would not take
+    refused: list[str] = field(default_factory=list)  # pings that the real server would reject
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -47,7 +47,7 @@ class Check:
                 check._serve(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
-                """Quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -62,7 +62,7 @@ class Check:
 
     @property
     def url(self) -> str:
-        """For RECOURS_PING_URL: a check for each worker."""
+        """For RECOURS_PING_URL: one check for each worker."""
         return f"http://127.0.0.1:{self._server.server_port}/{KEY}/{{worker}}"
 
     @property
@@ -84,7 +84,7 @@ class Check:
             self.stopped.wait(30)
             return
         status, text, headers = answer
-        with suppress(OSError):  # it may have given up on us
+        with suppress(OSError):  # the client may have disconnected
             request.send_response(status)
             for name, value in headers.items():
                 request.send_header(name, value)

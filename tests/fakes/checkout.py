@@ -1,4 +1,4 @@
-"""A checkout of its own for a test: no `.env`, no logs and no schedule of a developer play a part."""
+"""A separate checkout for a test, without a developer's `.env`, logs and schedule."""
 
 import shutil
 import sysconfig
@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """What a clone would hold, without a `.venv`.
+    """The content of a clone, without a `.venv`.
 
-    What was compiled comes with it: otherwise the first process of each copy would compile all that it imports.
+    Bytecode is copied too: otherwise the first process of each copy would compile everything that it imports.
     """
-    ignored = shutil.ignore_patterns("*.pyc.*")  # one that another process is writing
+    ignored = shutil.ignore_patterns("*.pyc.*")  # a file that another process is writing
     for name in ("recours", "scripts", "migrations"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -25,20 +25,20 @@ def copy_of_checkout(folder: Path) -> Path:
 
 
 def bare_python(folder: Path) -> Path:
-    """A Python without any package, like the one that cron finds."""
+    """A Python without packages, like the one that cron finds."""
     venv.create(folder, symlinks=True)
     return folder / "bin" / "python3"
 
 
 def give_packages(environment: Path) -> None:
-    """Let a bare environment see the packages that these tests run with; not the project itself."""
+    """Give a bare environment the packages of these tests, without the project itself."""
     (_site(environment) / "packages.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
 
 
 def give_stale_packages(
     environment: Path, *, missing: str = "", older: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """The same as of before an update: without the package `missing`, and those of `older` with these versions."""
+    """The same as before an update: without the package `missing`, and with these versions of the `older` packages."""
     for there in Path(sysconfig.get_path("purelib")).iterdir():
         distribution = there.name.partition("-")[0].partition(".")[0].lower()
         if distribution == missing or there.name.startswith("__editable__") or there.suffix == ".pth":

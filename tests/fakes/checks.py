@@ -1,4 +1,4 @@
-"""What the tests of all carriers look at in the same way."""
+"""Shared assertions for the tests of all carriers."""
 
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
@@ -17,7 +17,7 @@ def as_failure(outcome: object) -> Failure:
 
 
 def result(outcome: Outcome) -> ErrorKind | str:
-    """The kind of a failure, the type of a document, or NO_DOCUMENT for bytes that are none."""
+    """The kind of a failure, the type of a document, or NO_DOCUMENT for other bytes."""
     if isinstance(outcome, Failure):
         return outcome.kind
     try:
@@ -29,7 +29,7 @@ def result(outcome: Outcome) -> ErrorKind | str:
 
 
 def assert_harmless(*failures: Failure, most: int = 400) -> None:
-    """No word of them can forge a line, drive a terminal or fill a screen."""
+    """Its texts cannot forge a log line, control a terminal or fill a screen."""
     for failure in failures:
         for text in (failure.message, failure.unknown or ""):
             assert len(text) <= most
@@ -38,7 +38,7 @@ def assert_harmless(*failures: Failure, most: int = 400) -> None:
 
 
 def assert_costs_no_call(number: str, spec: CarrierSpec) -> None:
-    """The number is refused at once, because it is not of the carrier's form."""
+    """The number is rejected without a call, because it does not have the carrier's form."""
     failure = as_failure(malformed(number, spec))
     assert failure.kind is ErrorKind.INVALID_TRACKING
     assert f"is not a {spec.name} tracking number (example: {spec.number_example})" in failure.message

@@ -1,4 +1,4 @@
-"""A database in memory, with the whole schema: the real adapters work over it as over a file, and faster."""
+"""A database in memory with the whole schema: the real adapters work as with a file, but faster."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from recours.database.schema.creation import create_file
 
 
 class MemoryDatabase(Database):
-    """SQLite in memory, with a single connection that the threads of a run use in turn."""
+    """SQLite in memory, with a single connection that the threads of a run share."""
 
     def __init__(self) -> None:
-        """With the whole schema, and without a row."""
+        """Create the whole schema without rows."""
         super().__init__(URL.create("sqlite"))
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -26,24 +26,22 @@ class MemoryDatabase(Database):
             "sqlite://", creator=lambda: self._connection, poolclass=QueuePool, pool_size=1, max_overflow=0
         )
         self.empty()
-        _ = (
-            self.border
-        )  # which nobody may look at in the middle of a transaction: the connection is in use then
+        _ = self.border  # nobody may look at it in the middle of a transaction, when the connection is in use
 
     def empty(self) -> None:
-        """Have no rows again."""
+        """Delete all rows."""
         _template().backup(self._connection)
 
     @contextmanager
     def _synced(self, connection: Connection, *, durable: bool) -> Iterator[None]:
-        """Nothing of it outlasts its process, whatever `durable` asks for."""
+        """Nothing survives its process, regardless of `durable`."""
         del connection, durable
         yield
 
 
 @cache
 def memory_database() -> MemoryDatabase:
-    """One for all tests of a process, which have it in turn: SQLAlchemy compiles each statement once."""
+    """One database for all tests of a process, one after another: SQLAlchemy compiles each statement once."""
     return MemoryDatabase()
 
 

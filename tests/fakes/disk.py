@@ -1,4 +1,4 @@
-"""A small disk of the test's own, to be filled."""
+"""A small disk of a test, to be filled."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from tests.needs import missing
 
 
 class Disk:
-    """Mounted at a folder until it is closed."""
+    """A disk mounted at a folder until it is closed."""
 
     def __init__(self, folder: Path, kilobytes: int) -> None:
         self.folder = folder
@@ -22,7 +22,7 @@ class Disk:
             missing("no small disk can be mounted here: root of a container, as a rule, may not")
 
     def fill(self, leave: int = 0) -> None:
-        """Leave no more than so many bytes."""
+        """Leave at most this many bytes free."""
         headroom = self.folder / "spare"
         headroom.write_bytes(b"x" * leave)
         with self._filler.open("wb", buffering=0) as file, suppress(OSError):
@@ -31,9 +31,9 @@ class Disk:
         headroom.unlink()
 
     def empty(self) -> None:
-        """As someone does who has read the log."""
+        """Free the space, like someone who has read the log."""
         self._filler.unlink()
 
     def close(self) -> None:
-        """Unmount it, whoever still has files there."""
+        """Unmount it, even if files are open."""
         subprocess.run(["umount", "-l", self.folder], check=True)

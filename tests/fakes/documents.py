@@ -1,4 +1,4 @@
-"""The store of proofs, in memory: anything that begins like a PDF is one."""
+"""The document store in memory: anything that begins like a PDF is a document."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ class FakeDocuments:
     """Documents by their label, on a disk that may be full."""
 
     stored: dict[Label, list[StoredDocument]] = field(default_factory=dict)
-    secured: list[str] = field(default_factory=list)  # paths that outlast a power cut
-    on_record: list[str] = field(default_factory=list)  # paths of which no note is left
-    full: str | None = None  # nothing can be stored, and why
+    secured: list[str] = field(default_factory=list)  # paths that survive a power failure
+    on_record: list[str] = field(default_factory=list)  # paths without a remaining note
+    full: str | None = None  # why nothing can be stored
 
     def make_sure(self) -> None:
         if self.full:

@@ -1,6 +1,6 @@
-"""How property tests are run: the same examples each time where CI is set, few enough to be run often.
+"""Settings for property tests: the same examples each time with CI set, and few enough to run often.
 
-`make test` sets FEWER_EXAMPLES and takes a third.
+`make test` sets FEWER_EXAMPLES and runs a third.
 """
 
 import os
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 FEWER = "FEWER_EXAMPLES" in os.environ
 
-# No folder of examples is left at the top of the project.
+# Leave no folder of examples at the top of the project.
 MODEST = settings(
     max_examples=20 if FEWER else 60,
     deadline=None,

@@ -1,4 +1,4 @@
-"""The adapters of a database, which fail where a test wants them to."""
+"""Adapters of a database that fail on request."""
 
 import threading
 from collections.abc import Collection, Sequence
@@ -20,26 +20,26 @@ from tests.fakes.table import events_of
 
 
 class _Changeable:
-    """What a test may break, and whose methods it may replace, although it is frozen."""
+    """A class that tests may break, and whose methods they may replace although it is frozen."""
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
 
 class FaultyClaims(_Changeable, ClaimRepository):
-    """A database that cannot be written any more, or some rows of it."""
+    """A database that cannot be written any more, or with some rows locked."""
 
-    broken: str | None = None  # nothing can be written, and why
+    broken: str | None = None  # why nothing can be written
     locked: Collection[str] = ()  # references of rows that another program locks
 
     @cached_property
     def extended(self) -> threading.Event:
-        """Set when some leases were renewed."""
+        """set when leases were renewed"""
         return threading.Event()
 
     @cached_property
     def attempts(self) -> list[Attempt]:
-        """All that were recorded."""
+        """All recorded attempts."""
         return []
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
@@ -53,7 +53,7 @@ class FaultyClaims(_Changeable, ClaimRepository):
         super().release(leased, lease)
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
-        """Rows that can be written are, whatever locks the others."""
+        """Record the rows that can be written, regardless of locks on the others."""
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
         done = super().record(free, lease, now) if free else []
         self.attempts.extend(attempt for attempt, _ in free)
@@ -65,7 +65,7 @@ class FaultyClaims(_Changeable, ClaimRepository):
 
 
 class FaultyJournal(_Changeable, RunJournal):
-    """A record of runs that cannot be written."""
+    """A journal of runs that cannot be written."""
 
     broken: str | None = None
 
@@ -87,11 +87,11 @@ class FaultyJournal(_Changeable, RunJournal):
 
     @property
     def runs(self) -> dict[str, dict[str, Any]]:
-        """The runs on record, by their ids."""
+        """The recorded runs by id."""
         with self.database.read() as connection:
             return {row["id"]: dict(row) for row in connection.execute(select(runs)).mappings()}
 
     @property
     def events(self) -> list[Event]:
-        """The events that belong to no claim."""
+        """The events without a claim."""
         return events_of(self.database, of_claims=False)

@@ -1,4 +1,4 @@
-"""Attacks: what a broken or hostile server sends in a carrier's place. Each is a step of a simulated parcel's script."""
+"""Attacks: answers of a broken or hostile server. Each is a step of a simulated parcel's scenario."""
 
 import gzip
 import json
@@ -19,33 +19,33 @@ from recours.sandbox.server import head_of
 from recours.sandbox.soap import CONTENT_TYPE as XML
 from recours.sandbox.soap import escaped
 
-PADDING = 30_000_000  # bytes of blanks after an oversized answer
+PADDING = 30_000_000  # bytes of white space after an oversized answer
 ELSEWHERE = "http://127.0.0.2:9/elsewhere"  # the target of REDIRECT: loopback, the discard port
 _BLOCK = 50_000
-_NESTED = 200_000  # deeper than a recursive parser can go
-_LAUGHS = 9  # each a tenfold of the one before: a billion in the end
+_NESTED = 200_000  # deeper than a recursive parser can handle
+_LAUGHS = 9  # each ten times the previous one: a billion in the end
 
 
 class Pace:
     """In seconds. Tests change it."""
 
-    late = 5.0  # before an answer that is SLOW
+    late = 5.0  # before a SLOW answer
     drip = 1.0  # between two bytes
 
 
 class Attack(StrEnum):
-    """A step in the place of a scenario."""
+    """A step instead of a scenario."""
 
     TRUNCATED = auto()  # half of the body, then the end of the connection
     RESET = auto()  # no answer, the connection is reset
     SLOW = auto()  # a good answer that comes late
-    DRIP = auto()  # the body one byte at a time
+    DRIP = auto()  # the body, one byte at a time
     DRIP_HEADERS = auto()  # the header too
-    OVERSIZED = auto()  # followed by 30 MB of blanks
+    OVERSIZED = auto()  # followed by 30 MB of white space
     GZIP_BOMB = auto()  # a small answer that unpacks to 100 MB
     REDIRECT = auto()  # to another host
-    INVALID_UTF8 = auto()  # Latin-1, which old services send under the name of UTF-8
-    WRONG_TYPE = auto()  # in turn: another shape, and the right one with values of another type
+    INVALID_UTF8 = auto()  # Latin-1, which old services declare as UTF-8
+    WRONG_TYPE = auto()  # alternating: another shape, and the right shape with values of another type
     DTD_BOMB = auto()  # grows to gigabytes when parsed (billion laughs), or is nested too deeply
     HOSTILE_TEXT = auto()  # an error message that forges log lines and repeats the password
 
@@ -73,7 +73,7 @@ class Attack(StrEnum):
             return replace(good, body=head + good.body.replace(b"</", f"&laugh{_LAUGHS};</".encode(), 1))
         if state.tries % 2 == 0:
             return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', XML)
-        # What is a number becomes a word: the last of these.
+        # Numbers become words: the last of these.
         number = rb'(?s)(.*(?:<(?:errorCode|StatusNumber|STAT)>| code="))[^<"]*'
         body = re.sub(number, rb"\1abc", good.body, count=1)
         assert body != good.body, "no known field holds a number"
@@ -93,7 +93,7 @@ EVERY_STEP: list[AnyStep] = [*Scenario, *Attack]
 
 
 def retyped(tree: object) -> object:
-    """The same names, and every value of another type."""
+    """The same names, with every value of another type."""
     if isinstance(tree, dict):
         return {name: retyped(value) for name, value in tree.items()}
     if isinstance(tree, list):
@@ -102,14 +102,14 @@ def retyped(tree: object) -> object:
 
 
 def _secret_of(carrier: SimulatedCarrier, question: Question) -> str:
-    """What a question shows of our secrets; of Mondial Relay's key, which is not sent, the signature."""
+    """The secrets of ours in a request; for Mondial Relay, whose key is not sent, the signature."""
     if len(carrier.credentials) == 1 or question.details.get("by") == "key":
         return key_of(question.account, question.password)
     return question.bearer or question.details.get("security") or question.password
 
 
 def _hostile(error: Answer, secret: str) -> Answer:
-    """An error whose message forges a log line, drives the terminal, holds a script and repeats a secret."""
+    """An error whose message forges a log line, controls the terminal, contains a script and repeats a secret."""
     text = (
         "Erreur\r\n2026-02-06 14:00:00 - [INFO] - __main__ - "
         "✅ SUCCESS: POD fetched for CLM-EVIL after 1 attempts\r\n"
@@ -133,12 +133,12 @@ def _hostile(error: Answer, secret: str) -> Answer:
 
 
 def reset(answer: Answer, connection: socket.socket, stopping: Event) -> None:
-    """Close it at once, so that the client sees a reset."""
+    """Close it at once, so that the client gets a reset."""
     del answer, stopping
-    # Windows has two shorts where the others have two ints.
+    # Windows has two shorts, others two ints.
     linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    socket.close(connection.detach())  # although the server still holds files of it
+    socket.close(connection.detach())  # although the server still has open files of it
 
 
 def truncated(answer: Answer, connection: socket.socket, stopping: Event) -> None:
@@ -185,7 +185,7 @@ SENDERS = {
 _READY_MADE = {
     Attack.RESET: Answer(200, sender=reset),
     Attack.REDIRECT: Answer(302, headers=(("Location", ELSEWHERE),)),
-    # Of many members, each of which is unpacked alone: that is made in no time.
+    # Of many members that are unpacked one by one: fast to build.
     Attack.GZIP_BOMB: Answer(
         200, gzip.compress(bytes(1_000_000)) * 100, XML, (("Content-Encoding", "gzip"),)
     ),

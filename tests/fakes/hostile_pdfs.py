@@ -1,4 +1,4 @@
-"""PDFs that are made to do harm: small files that take all memory or time, or end the program that opens them."""
+"""Harmful PDFs: small files that use up memory or time, or crash the program that opens them."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ _FONT = b"<< /Type /Font /Subtype /TrueType /BaseFont /F /FirstChar 32 /LastChar
 def pdf_of(
     content: bytes, *objects: bytes, page: bytes = b"/MediaBox [0 0 300 200]", pages: int = 1
 ) -> bytes:
-    """A PDF of pages that all show `content`, a stream; it may name the objects /O5, /O6 and so on."""
+    """A PDF whose pages all show the stream `content`, which may refer to the objects /O5, /O6 and so on."""
     names = b" ".join(b"/O%d %d 0 R" % (number, number) for number in range(5, 5 + len(objects)))
     resources = b" ".join(b"/%s << %s >>" % (kind, names) for kind in (b"XObject", b"Font"))
     numbered = [
@@ -28,7 +28,7 @@ def stream(data: bytes, head: bytes = b"", filters: bytes = b"") -> bytes:
 
 
 def bomb(unit: bytes, megabytes: int, head: bytes = b"") -> bytes:
-    """A stream of some kilobytes that unpacks to so many megabytes of `unit`s."""
+    """A stream of a few kilobytes that unpacks to this many megabytes of `unit`s."""
     packer = zlib.compressobj(9, wbits=-15)
     block = packer.compress(unit * ((1 << 20) // len(unit))) + packer.flush(zlib.Z_FULL_FLUSH)
     packed = zlib.compress(b"\x78\xda" + block * megabytes + b"\x03\x00", 9)

@@ -1,4 +1,4 @@
-"""Mail servers that mean harm, or are broken beyond telling the difference: one connection each, in a thread."""
+"""Mail servers that are hostile, or broken beyond distinction: one connection each, in a thread."""
 
 import contextlib
 import itertools
@@ -17,13 +17,11 @@ EVERY_S = 0.02
 
 @dataclass
 class Hostile:
-    """What one has done."""
+    """What a server has done."""
 
     port: int
     sent: int = 0  # bytes
-    reached: threading.Event = field(
-        default_factory=threading.Event
-    )  # the point where it begins to be hostile
+    reached: threading.Event = field(default_factory=threading.Event)  # the point where it turns hostile
 
 
 Behaviour = Callable[[Hostile, socket.socket], None]
@@ -31,7 +29,7 @@ Behaviour = Callable[[Hostile, socket.socket], None]
 
 @contextmanager
 def hostile(behave: Behaviour) -> Iterator[Hostile]:
-    """A server that behaves so."""
+    """A server with this behavior."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Hostile(listener.getsockname()[1])
 
@@ -51,7 +49,7 @@ def hostile(behave: Behaviour) -> Iterator[Hostile]:
 
 
 def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s: float = 0.0) -> None:
-    """Send piece by piece until the client has gone."""
+    """Send piece by piece until the client disconnects."""
     for piece in pieces:
         sock.sendall(piece)
         server.sent += len(piece)
@@ -59,7 +57,7 @@ def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s:
 
 
 def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behaviour:
-    """Give these replies, the first of them unasked, each of the others to a command; then send what is to be sent."""
+    """Give these replies, the first unasked, the others to a command each; then send the rest."""
 
     def behave(server: Hostile, sock: socket.socket) -> None:
         commands = sock.makefile("rb")
@@ -72,14 +70,14 @@ def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> 
                 pass
         server.reached.set()
         send(server, sock, then, every_s)
-        while sock.recv(65536):  # say nothing more
+        while sock.recv(65536):  # silent from here on
             pass
 
     return behave
 
 
 def trickle(line: bytes = b"2") -> Iterator[bytes]:
-    """A byte at a time, and never a whole line."""
+    """One byte at a time, and never a complete line."""
     return itertools.repeat(line)
 
 
@@ -89,11 +87,11 @@ def endless(line: bytes) -> Iterator[bytes]:
 
 
 def deaf(server: Hostile, sock: socket.socket) -> None:
-    """Takes no more of a message than the system does."""
+    """Accepts no more of a message than the system buffers."""
     commands = sock.makefile("rb")
     sock.sendall(BANNER)
     for reply in (FINE, FINE, FINE, GO_ON):
         commands.readline()
         sock.sendall(reply)
     server.reached.set()
-    time.sleep(2)  # longer than it is waited for
+    time.sleep(2)  # longer than the client waits

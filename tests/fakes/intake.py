@@ -1,4 +1,4 @@
-"""Taking a database's claims in at a moment, as a run does first."""
+"""The intake of a database's claims at a given time, as at the start of a run."""
 
 from datetime import datetime
 from functools import partial
@@ -13,16 +13,16 @@ from recours.sandbox import SimulatedClock
 
 
 def assessor_of(database: Database, catalog: Catalog, policy: Policy) -> Assessor:
-    """What assesses claims by these rules."""
+    """The assessor for these rules."""
     return Assessor(database, catalog, partial(assess, policy=policy), str)
 
 
 def intake_of(database: Database, catalog: Catalog, policy: Policy, now: datetime) -> ClaimIntake:
-    """That of a run at this moment."""
+    """The intake of a run at this time."""
     assessor, clock = assessor_of(database, catalog, policy), SimulatedClock(now)
     return ClaimIntake(assessor, policy.skip_claim_statuses, policy.max_retries, "intake", clock)
 
 
 def take_in(database: Database, catalog: Catalog, now: datetime, policy: Policy) -> list[Claim]:
-    """The claims that were assessed."""
+    """Run the intake; returns the assessed claims."""
     return list(intake_of(database, catalog, policy, now).run(now))

@@ -1,4 +1,4 @@
-"""Carriers in any number, and the leasing of their claims by one slice."""
+"""Any number of carriers, and the leasing of their claims by one slice."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ AMPLE = 10**9
 
 
 def lane_name(n: int) -> str:
-    """The carrier of a lane as a claim names it; in lower case its key."""
+    """The carrier of a lane in a claim's spelling; in lower case, its key."""
     return f"Lane{n:05d}"
 
 
@@ -33,14 +33,14 @@ def make_catalog(lanes: int) -> Catalog:
 
 
 def catalog_of_clients(accounts: int) -> Catalog:
-    """One carrier, where each of so many clients has an account."""
+    """One carrier at which this many clients have an account."""
     of_clients = {n + 1: {CHRONOPOST.key: n + 1} for n in range(accounts)}
     return Catalog([CHRONOPOST], configured=[CHRONOPOST.key], of_clients=of_clients)
 
 
 @dataclass
 class Slice:
-    """Leases bundles, as the threads of an engine have it do, where every carrier takes every call."""
+    """Leases bundles like the threads of an engine whose carriers accept every call."""
 
     claims: ClaimRepository
     catalog: Catalog
@@ -70,7 +70,7 @@ class Slice:
         self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))
 
     def next(self) -> list[Claim]:
-        """Lease the next bundles; their claims."""
+        """Lease the next bundles; return their claims."""
         bundles = self.leasing.next()
         self.under_way += bundles
         return [leased.claim for bundle in bundles for leased in bundle]
@@ -80,7 +80,7 @@ class Slice:
         self.leasing.end_bundle(self.under_way.pop(place)[0].lane)
 
     def hand_back(self, place: int = 0) -> list[Claim]:
-        """A bundle was not asked about after all."""
+        """A bundle was skipped."""
         bundle = self.under_way.pop(place)
         self.leasing.end_bundle(bundle[0].lane)
         self.leasing.hand_back(bundle)
@@ -88,19 +88,19 @@ class Slice:
 
 
 def has_room(in_flight: int, at_once: int) -> bool:
-    """Tell whether bundles are leased: there are half as many to spare, which are used up before."""
+    """Whether bundles are leased: half as many are spare, and these are used up first."""
     return in_flight <= at_once and in_flight < at_once + at_once // 2
 
 
 @dataclass
 class Model:
-    """What a slice may lease, found by looking at every claim each time."""
+    """The claims that a slice may lease, computed from all claims each time."""
 
     slice: Slice
     waiting: dict[Any, tuple[str, Urgency]]  # lanes and places of claims by their ids
 
     def next(self, now: datetime) -> int:
-        """See that the next claims are the most urgent ones in lanes with room; how many these are."""
+        """Check that the next claims are the most urgent ones in lanes with room; returns their number."""
         leasing, limits = self.slice.leasing, self.slice.limits
         full = {
             lane.key

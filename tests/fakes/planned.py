@@ -1,4 +1,4 @@
-"""Open claims, accounts and terms for plans: all of these claims are due, and no run has seen them."""
+"""Open claims, accounts and terms for plans: all claims are due, and no run has seen them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ _NUMBERS = {"Chronopost": "XY{:09d}FR", "UPS": "1Z{:016d}", "FedEx": "{:012d}", 
 
 
 def claim(n: int, **columns: Any) -> Claim:
-    """A failed claim, due since long."""
+    """A failed claim that has been due for a long time."""
     name = columns.pop("name", "Chronopost")
     number = columns.pop("number", _NUMBERS[name].format(n))
     row: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server on loopback, which freezes when told to: it takes everything and forwards nothing."""
+"""A TCP proxy in front of a server on loopback, which freezes on request: it accepts everything and forwards nothing."""
 
 import contextlib
 import socket
@@ -11,13 +11,13 @@ class Proxy:
     """Forwards to a port of 127.0.0.1 until it is frozen."""
 
     def __init__(self, port: int, freezes: Callable[[bytes], bool] = lambda _sent: False) -> None:
-        """`freezes`: told what a client is about to send; freezes the proxy before it."""
+        """`freezes`: called with a client's next message; freezes the proxy before forwarding it."""
         self._target = port
         self._freezes = freezes
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._frozen = threading.Event()
-        self._holds_back = threading.Event()  # connections made until then
+        self._holds_back = threading.Event()  # connections made before
         self._old: set[socket.socket] = set()
         self._open: list[socket.socket] = []
         self.taken = 0  # connections
@@ -32,7 +32,7 @@ class Proxy:
             each.close()
 
     def freeze(self, *, new_ones_too: bool = True) -> None:
-        """Forward nothing more; `new_ones_too`: of later connections either."""
+        """Stop forwarding; `new_ones_too`: for later connections too."""
         self._old = set(self._open)
         (self._frozen if new_ones_too else self._holds_back).set()
 

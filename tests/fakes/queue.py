@@ -1,4 +1,4 @@
-"""`APIRequestQueue` in memory: answers from a script, limits, refusals; safe for the threads of a run."""
+"""`APIRequestQueue` in memory with scripted answers, limits and refusals; safe for the threads of a run."""
 
 import threading
 from collections import Counter, defaultdict
@@ -28,7 +28,7 @@ _SHOW_OUR_ACCOUNT = (
 
 @dataclass
 class FakeReservation:
-    """Units held for one fetch; what was not used goes back."""
+    """Units reserved for one fetch; unused ones are returned."""
 
     queue: "FakeQueue"
     carrier: str
@@ -53,7 +53,7 @@ class FakeReservation:
 
 @dataclass
 class FakeQueue:
-    """Grants up to `limits` calls a carrier, and answers what `answers` holds for a number, one after the other."""
+    """Grants up to `limits` calls per carrier, and returns the `answers` for a number in order."""
 
     clock: Clock
     catalog: Catalog
@@ -61,16 +61,18 @@ class FakeQueue:
     resets_at: datetime = datetime(2026, 2, 3, tzinfo=UTC)
     answers: dict[str, list[Outcome | Exception]] = field(default_factory=lambda: defaultdict(list))
     refusals: dict[str, Refusal] = field(default_factory=dict)
-    held_by_others: Counter[str] = field(default_factory=Counter)  # how many more times to refuse in passing
+    held_by_others: Counter[str] = field(default_factory=Counter)  # how many more temporary refusals
     during: Callable[[str], None] = lambda _: None
     used: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
-    asked: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and what was known
-    urgent: list[dict[Capability, int]] = field(default_factory=list)  # of each reservation: left to others
-    together: Counter[str] = field(default_factory=Counter)  # the most fetches of a carrier under way at once
+    asked: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and known delivery
+    urgent: list[dict[Capability, int]] = field(
+        default_factory=list
+    )  # for each reservation: units left to others
+    together: Counter[str] = field(default_factory=Counter)  # the most concurrent fetches of a carrier
     left: bool = False
     without_documents: dict[str, Refusal] = field(default_factory=dict)
-    stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier, and why
+    stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier and the reason
     _under_way: Counter[str] = field(default_factory=Counter)
     _accepted: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -145,7 +147,7 @@ class FakeQueue:
         asked: Sequence[ParcelQuery],
         go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Without the call that a bundle shares: each answer takes a call of its own."""
+        """Without the shared call of a bundle: each answer takes its own call."""
         del go_on
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.delivery, one.claim)

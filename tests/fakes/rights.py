@@ -1,4 +1,4 @@
-"""Commands that may do no more than the files' modes allow, though the tests may be root's."""
+"""Commands bound by the files' modes, even if root runs the tests."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from tests.needs import program
 
 
 def unprivileged(command: Sequence[str]) -> list[str]:
-    """The same command, without root's right to read and write what it may not: mode 444 cannot be written then."""
+    """The same command without root's right to ignore modes: a file with mode 444 cannot be written."""
     if os.geteuid():
         return list(command)
     return [program("setpriv", "util-linux"), "--inh-caps=-all", "--bounding-set=-all", *command]

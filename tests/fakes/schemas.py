@@ -1,4 +1,4 @@
-"""Kinds of schema that services have, as their own applications make and use them: by plain SQL."""
+"""Kinds of schema that services have, created and used with plain SQL like their own applications."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect
 from recours.database.border import USUAL_NAMES, TableNames
 from recours.database.engine import Database
 
-Types = Mapping[str, str | tuple[str, str]]  # of columns; of two, PostgreSQL's and SQLite's
+Types = Mapping[str, str | tuple[str, str]]  # of columns; if two, PostgreSQL's and SQLite's
 
 _TABLE: Types = {
     "id": "INTEGER PRIMARY KEY",
@@ -38,41 +38,41 @@ _CLIENTS: Types = {"id": "INTEGER PRIMARY KEY", "email": "TEXT", "notification_p
 
 @dataclass(frozen=True)
 class SchemaKind:
-    """What is not as in the tables above."""
+    """The differences from the tables above."""
 
     types: Types = field(default_factory=dict)
     client_id: str | tuple[str, str] = "INTEGER"
-    postgres_types: tuple[str, ...] = ()  # statements that make them
+    postgres_types: tuple[str, ...] = ()  # statements that create them
     names: TableNames = USUAL_NAMES
     key: Callable[[int], str] = str  # of the n-th claim, and of the n-th client
-    is_view: bool = False  # of a table of another name
+    is_view: bool = False  # of a table with another name
     has_pod_columns: bool = True
 
     @property
     def columns(self) -> Types:
-        """All of its table of claims, by the names that recours has for them."""
+        """All columns of its table of claims, by recours's names."""
         pod = POD_COLUMNS if self.has_pod_columns else {}
         return {**_TABLE, **pod, "client_id": self.client_id, **self.types}
 
     @property
     def settings(self) -> dict[str, str]:
-        """How recours is told of the names."""
+        """The settings with the names for recours."""
         if self.names == USUAL_NAMES:
             return {}
         columns = ",".join(f"{name}:{called}" for name, called in self.names.columns.items())
         return {"RECOURS_CLAIMS_TABLE": self.names.claims, "RECOURS_CLAIMS_COLUMNS": columns}
 
     def called(self, name: str) -> str:
-        """A column as the service calls it, for SQL."""
+        """The service's name of a column, for SQL."""
         return f'"{self.names.columns.get(name, name)}"'
 
     @property
     def table(self) -> str:
-        """That its application writes, for SQL."""
+        """The table that its application writes, for SQL."""
         return '"dossiers"' if self.is_view else f'"{self.names.claims}"'
 
     def statements(self, *, is_sqlite: bool) -> list[str]:
-        """The SQL that makes its tables."""
+        """The SQL that creates its tables."""
         clients = {**_CLIENTS, "id": f"{_of(self.client_id, is_sqlite=is_sqlite)} PRIMARY KEY"}
         of_claims = {self.called(name): sql for name, sql in self.columns.items()}
         made = [
@@ -198,18 +198,18 @@ SCHEMAS_OF_BOTH = [
 
 @dataclass
 class Application:
-    """The service's own application: it knows its claims by numbers, and recours not at all."""
+    """The service's own application: it identifies claims by number and does not know recours."""
 
     kind: SchemaKind
     database: Database
 
     def create(self) -> None:
-        """Make its tables in an empty database."""
+        """Create its tables in an empty database."""
         for statement in self.kind.statements(is_sqlite=self.database.is_sqlite):
             self._execute(statement)
 
     def add(self, n: int, **columns: Any) -> None:
-        """Its n-th claim, of a client of the same number who has an address."""
+        """Add its n-th claim, of the n-th client, who has an address."""
         client = {"id": self.kind.key(n), "email": f"shop{n}@example.com"}
         of_claim = {
             "id": self.kind.key(n),
@@ -241,7 +241,7 @@ class Application:
 
     @contextmanager
     def holding(self, n: int) -> Iterator[None]:
-        """A transaction that edits a claim meanwhile; not on SQLite, where it would have the whole database."""
+        """A transaction that edits a claim during the block; not on SQLite, where it would lock the whole database."""
         if self.database.is_sqlite:
             yield
             return
@@ -253,7 +253,7 @@ class Application:
         self._execute(f"DELETE FROM {self.kind.table} WHERE {self._is(n)}")
 
     def row(self, n: int) -> dict[str, str | None]:
-        """A claim by recours's names of its columns, each as the database writes it."""
+        """A claim by recours's column names, with values in the database's form."""
         with self.database.read() as connection:
             there = self.columns(connection)
             known = dict.fromkeys((*_TABLE, *POD_COLUMNS, *_COUNTS))
@@ -263,12 +263,12 @@ class Application:
             return dict(zip(names, values.one(), strict=True))
 
     def columns(self, connection: Connection) -> dict[str, str]:
-        """Those of its table as they are now, with their types."""
+        """The current columns of its table, with their types."""
         table = self.kind.table.strip('"')
         return {column["name"]: str(column["type"]) for column in inspect(connection).get_columns(table)}
 
     def indexes(self, connection: Connection) -> set[str | None]:
-        """The names of those on its table."""
+        """The names of the indexes on its table."""
         return {index["name"] for index in inspect(connection).get_indexes(self.kind.table.strip('"'))}
 
     def _is(self, n: int) -> str:

@@ -1,4 +1,4 @@
-"""A carrier's client speaks to it: what it asks is kept, what it is answered comes from a script."""
+"""A session for a carrier's client: requests are stored, answers are scripted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,8 +19,8 @@ NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
 class FakeSession:
     """Answers each call with the next answer, or fails with it.
 
-    `client`: an answer that asks to wait, in its eyes, fails as it does on the real line. `checks_requests`: against the
-    carrier's schema; without it, many answers to the same requests cost less.
+    `client`: an answer that its client reads as a request to wait fails as in a real session. `checks_requests`:
+    against the carrier's schema; without it, many answers to the same requests cost less.
     """
 
     answers: Sequence[Response | Failure]
@@ -59,9 +59,9 @@ class FakeSession:
 def fetched(
     client: Client, number: str, answers: Sequence[Response | Failure], known: Delivery | None = None
 ) -> tuple[Outcome, FakeSession]:
-    """What a client makes of these answers, each of which it must have asked for, and the line.
+    """A client's outcome for these answers, each of which it must have requested, and the session.
 
-    Raises CallError, with what the line had learnt by then: the queue adds it.
+    Raises CallError with the delivery known by then: the queue adds it.
     """
     line = FakeSession(answers, client)
     try:

@@ -1,4 +1,4 @@
-"""Lines behind which the simulated carriers answer at once, without a server, and what comes of their scenarios."""
+"""Sessions in which the simulated carriers answer at once without a server, and the results of their scenarios."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
 PDF_TYPE, PNG_TYPE, GIF_TYPE = "application/pdf", "image/png", "image/gif"
 NO_DOCUMENT = "bytes that are no document"
 
-# What comes of each scenario at most carriers: the kind of the failure, or the type of the document.
+# The result of each scenario at most carriers: the kind of the failure, or the type of the document.
 USUAL: dict[AnyStep, ErrorKind | str] = {
     Scenario.DELIVERED: PDF_TYPE,
     Scenario.DELIVERED_PNG: PNG_TYPE,
@@ -70,11 +70,11 @@ USUAL: dict[AnyStep, ErrorKind | str] = {
     Scenario.DELIVERED_GIF: GIF_TYPE,
     Scenario.POD_IMAGE_ONLY: PDF_TYPE,
     Scenario.FULL_EVIDENCE: PDF_TYPE,
-    Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the first piece
+    Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the first part
 }
 
 
-# At carriers that tell the status only: whatever becomes of documents, the parcel is delivered.
+# At carriers with tracking only: the parcel is delivered, regardless of documents.
 _ABOUT_DOCUMENTS = (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT, ErrorKind.POD_NOT_AVAILABLE_YET)
 DELIVERED_ALIKE = {scenario for scenario, came in USUAL.items() if came in _ABOUT_DOCUMENTS} | {
     Scenario.BAD_BASE64
@@ -83,7 +83,7 @@ USUAL_STATUS = USUAL | dict.fromkeys(DELIVERED_ALIKE, ErrorKind.POD_NEVER_AVAILA
 
 
 def quiet_sandbox() -> Sandbox:
-    """One that listens nowhere, and is asked directly."""
+    """A sandbox without a listener, called directly."""
     box = Sandbox(now=lambda: NOW, port=9)
     box.accounts = {ACCOUNT: PASSWORD}
     return box
@@ -97,7 +97,7 @@ def client_of(carrier: str) -> Client:
 
 @lru_cache(maxsize=5000)
 def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
-    """What the simulated carrier answers; asked once for each call."""
+    """The simulated carrier's answer; one call for each."""
     box = quiet_sandbox()
     number = CATALOG.specs[carrier].sample_number
     method, target, headers, body = call
@@ -108,27 +108,27 @@ def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
     if service and client._tokens and header in sent and sent[header].startswith(service.scheme):
         box.answer(as_received(client._tokens._request))
         sent[header] = f"{service.scheme}{next(iter(box.tokens), 'none')}"
-    for name in (number, number[:14], number[:8], number[2:10]):  # some carriers are sent a part of it
+    for name in (number, number[:14], number[:8], number[2:10]):  # some carriers get only a part of it
         box.parcels[name] = Parcel((scenario,))
     path, _, query = target.partition("?")
     return box.answer(HttpRequest(method, path, sent, body, query))
 
 
 def as_received(request: Request) -> HttpRequest:
-    """The request as a server sees it."""
+    """The request as a server receives it."""
     path, _, query = request.path.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
     return HttpRequest(request.method, path, headers, request.body or b"", query)
 
 
 def as_response(answer: Answer) -> Response:
-    """The answer as a client sees it."""
+    """The answer as a client receives it."""
     headers = dict(answer.headers) | {"Content-Type": answer.content_type}
     return Response(answer.status, headers, answer.body)
 
 
 class SimulatedSession:
-    """Answers as the simulated carrier does in one scenario, about the carrier's sample number."""
+    """Answers like the simulated carrier in one scenario, about the carrier's sample number."""
 
     def __init__(self, carrier: str, scenario: AnyStep) -> None:
         self.carrier, self.scenario = carrier, scenario
@@ -155,10 +155,10 @@ class SimulatedSession:
 
 
 class SandboxSession(FakeSession):
-    """Ends at a sandbox that remembers: a parcel's script goes on from fetch to fetch, and tokens stay good.
+    """A session with a stateful sandbox: a parcel's scenario continues from fetch to fetch, and tokens stay valid.
 
-    `client` is the one that will ask about `number`; an answer that resets or cuts off the connection does so. `lenient`:
-    a request that breaks the carrier's rules gets its refusal, as it would; else that is a mistake. `script`: of the parcel.
+    `client` calls about `number`; an answer that resets or cuts off the connection does so. `lenient`: a request that
+    breaks the carrier's rules gets its refusal; otherwise it is a mistake. `script`: the parcel's scenario.
     """
 
     def __init__(
@@ -178,11 +178,11 @@ class SandboxSession(FakeSession):
 
     @property
     def operations(self) -> list[str]:
-        """What the carrier was called for, in its own names."""
+        """The operations called, in the carrier's names."""
         return [call.operation for call in self.box.calls]
 
     def fetch(self, known: Delivery | None = None) -> Outcome:
-        """What the client makes of it; the failure of a call is an outcome here."""
+        """The client's outcome; a failed call is an outcome here."""
         try:
             return self.asking.fetch(self.number, known, self)
         except CallError as failed:

@@ -1,4 +1,4 @@
-"""The engine in a single thread: for runs whose carriers answer at once, and which are to be the same each time."""
+"""The engine in a single thread: for reproducible runs whose carriers answer at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from recours.runs.ports import CarrierAnswer
 
 
 class SingleThreadEngine(Engine):
-    """Has as many bundles under way as the engine's threads would; the one that began first is answered first."""
+    """Has as many bundles in progress as the engine's threads; the first one to begin is answered first."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -22,7 +22,7 @@ class SingleThreadEngine(Engine):
         super()._fetch_all(cast("Any", self))
 
     def submit(self, fetch: Callable[[list[LeasedClaim]], None], bundle: list[LeasedClaim]) -> None:
-        """As a pool's: it is fetched when its answers are waited for."""
+        """Like a pool's `submit`: it is fetched when its answers are awaited."""
         del fetch
         self._under_way.append(bundle)
 
@@ -32,5 +32,5 @@ class SingleThreadEngine(Engine):
         return self._from_threads.get()
 
     def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
-        """A mistake of recours's own is raised: it must not pass for an answer."""
+        """Raise internal errors: they must not pass for an answer."""
         return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)

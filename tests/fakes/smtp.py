@@ -1,4 +1,4 @@
-"""A real mail server on loopback, which misbehaves when told to."""
+"""A real mail server on loopback, which misbehaves on request."""
 
 import asyncio
 import socket
@@ -29,29 +29,29 @@ class _Controller(Controller):
 
 @dataclass
 class MailServer:
-    """Keeps what it took. Each `refuse_…` is an answer such as `550 no such user`, or None for none."""
+    """Stores accepted emails. Each `refuse_…` is a response such as `550 no such user`, or None for no refusal."""
 
     user: str = ""
     password: str = ""
     no_mechanisms: list[str] = field(
         default_factory=list
-    )  # of logging in, beside those that are never offered
+    )  # login methods, besides those that are never offered
     certificate: ssl.SSLContext | None = None
     starttls: bool = False
     refuse_sender: str | None = None
     refuse_recipients: dict[str, str] = field(default_factory=dict)
     refuse_data_command: str | None = None  # before the message is sent
     refuse_data: str | None = None  # when it was
-    refuse_files: str | None = None  # the same, of a message that brings files along
+    refuse_files: str | None = None  # the same, for a message with attachments
     largest: int = 33_554_432  # bytes of a message, as it announces
     hang_up_at: set[str] = field(default_factory=set)  # recipients
-    drop: bool = False  # hang up after a refusal, as Exim may be told to
+    drop: bool = False  # disconnect after a refusal, as Exim can be configured to do
     after_data: Callable[[Any], None] = lambda _server: (
         None
-    )  # called when a message was taken, before the answer
+    )  # called when a message was accepted, before the response
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
-    offered: list[str] = field(default_factory=list)  # recipients, whatever became of their mails
-    peers: set[Any] = field(default_factory=set)  # of whoever offered a mail
+    offered: list[str] = field(default_factory=list)  # recipients, regardless of the result
+    peers: set[Any] = field(default_factory=set)  # of the clients that offered an email
 
     def __enter__(self) -> Self:
         with socket.socket() as unused:
@@ -78,7 +78,7 @@ class MailServer:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How it is reached without encryption."""
+        """The settings for reaching it without encryption."""
         return {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.port),
@@ -119,7 +119,7 @@ class MailServer:
         if self.refuse_data:
             return self.refuse_data
         content = envelope.content or b""
-        assert isinstance(content, bytes)  # a text only where the controller is asked to decode
+        assert isinstance(content, bytes)  # a text only if the controller decodes
         message = message_from_bytes(content, policy=policy.default)
         if self.refuse_files and list(message.iter_attachments()):
             return self.refuse_files

@@ -39,25 +39,25 @@ _DUE = select(_s.id).select_from(_JOINED).where(_IS_OF, ~_RESTS).limit(1)
 
 
 class ServiceTable:
-    """Rows by their references. Columns have the names of `Claim`, or their own."""
+    """Rows by reference. Columns have the names of `Claim`, or their own."""
 
     def __init__(self, database: Database, catalog: Catalog) -> None:
-        """The carriers are those of this catalog."""
+        """Use the carriers of this catalog."""
         self._database = database
         self._catalog = catalog
 
     def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> None:
-        """A row as the service writes it."""
+        """Add a row like the service."""
         self.add_all([{"reference": reference, "carrier": carrier} | columns])
 
     def add_all(self, rows: list[dict[str, Any]]) -> None:
-        """Several, with the same columns."""
+        """Add several rows with the same columns."""
         values = [_NULL | _AS_SERVICE | _by_column(row) for row in rows]
         with self._database.write() as connection:
             connection.execute(insert(SERVICE_CLAIMS), values)
 
     def edit(self, reference: str, **columns: Any) -> None:
-        """What the service's application, or a person, changes in a row."""
+        """Change a row like the service's application or a person."""
         set_service(self._database, reference, **_by_column(columns))
 
     def set_own(self, reference: str, **columns: Any) -> None:
@@ -65,7 +65,7 @@ class ServiceTable:
         set_own(self._database, reference, **columns)
 
     def spoil(self, reference: str, *columns: str) -> None:
-        """Write into these columns what is no value of their type."""
+        """Write values of a wrong type into these columns."""
         names = ", ".join(f"{name} = 'soon'" for name in columns)
         with self._database.write() as connection:
             connection.exec_driver_sql(
@@ -74,23 +74,23 @@ class ServiceTable:
             )
 
     def assess(self, reference: str, state: State) -> None:
-        """Leave a claim in this state, as a run that assessed it on its present values does, and told the service."""
+        """Put a claim into this state, as after a run that assessed its current values and wrote them to the service."""
         self.edit(reference, pod_retry_count=state.retries_used, pod_last_retry_at=state.last_retry_at)
         self.set_own(reference, **assessed_values(self[reference], state, START))
 
     def lease(self, reference: str, until: datetime, token: str = "another run") -> None:
-        """Another run leases a claim."""
+        """Lease a claim as another run."""
         self.set_own(reference, lease_token=token, lease_until=until)
 
     def leases(self) -> dict[str, Lease]:
-        """The leases of the claims that have one."""
+        """The leases of all leased claims."""
         return {
             row["claim_reference"]: Lease(row["lease_token"], row["lease_until"])
             for row in joined_rows(self._database, _c.lease_token.is_not(None))
         }
 
     def claims(self, *conditions: ColumnElement[bool]) -> list[Claim]:
-        """All of them, in the order in which they were added."""
+        """All claims, in the order in which they were added."""
         border = self._database.border
         query = reading_all(border, *conditions).order_by(border.key)
         with self._database.read() as connection:
@@ -101,7 +101,7 @@ class ServiceTable:
         return claim
 
     def is_due(self, until: datetime, statuses: Collection[FetchStatus] = _OURS) -> bool:
-        """Tell whether a run would find anything to do at claims of these statuses, unless some were edited since the last one."""
+        """Whether a run would find work at claims of these statuses, except for edits since the last run."""
         bounds = {"until": until, "statuses": list(statuses)}
         with self._database.read() as connection:
             return connection.execute(_DUE, bounds).first() is not None
@@ -113,12 +113,12 @@ class ServiceTable:
 
     @property
     def notices(self) -> list[tuple[str, str, str]]:
-        """The same, as (name, audience, number)."""
+        """The same as (name, audience, number)."""
         return [(event.name.value, event.audience.value, event.number) for event in self.events]
 
 
 def events_of(database: Database, *, of_claims: bool) -> list[Event]:
-    """What is to be mailed of claims, or of none, in the order in which it was written."""
+    """Events to be sent about claims, or about none, in the order of writing."""
     c = events.c
     query = select(c.event, c.audience, c.carrier, c.tracking_number, c.facts)
     query = query.where(c.claim_id.is_not(None) if of_claims else c.claim_id.is_(None)).order_by(c.id)

@@ -1,4 +1,4 @@
-"""A timestamping authority on this machine: `openssl ts` behind a server, which may answer wrongly on purpose."""
+"""A timestamping authority on this machine: `openssl ts` behind a server with intentional mistakes on request."""
 
 import shutil
 import subprocess
@@ -55,7 +55,7 @@ def make_authority(folder: Path) -> None:
 
 @dataclass
 class Authority:
-    """`manner`: how it answers; right unless it is set."""
+    """`manner`: how it answers; by default correctly."""
 
     folder: Path
     manner: str = "right"
@@ -68,11 +68,11 @@ class Authority:
                        "-signer", "tsa.pem", "-inkey", "tsa.key")  # fmt: skip
 
     def query(self, digest: str) -> bytes:
-        """One that openssl writes itself: of another nonce than was sent."""
+        """A query by openssl itself, with another nonce than the one sent."""
         return openssl(self.folder, "ts", "-query", "-digest", digest, "-sha256", "-cert")
 
     def answer(self, query: bytes) -> Iterator[bytes]:
-        """The pieces of the body."""
+        """The parts of the body."""
         self.asked.append(query)
         right = self.token(query)
         if self.manner == "endless":
@@ -112,10 +112,10 @@ def authority_in(folder: Path) -> Iterator[Authority]:
                     self.wfile.write(piece)
                     self.wfile.flush()
             except OSError:
-                pass  # nobody reads it any more
+                pass  # the client has disconnected
 
         def log_message(self, *_: object) -> None:
-            """Nothing on stderr."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.url = f"http://127.0.0.1:{server.server_port}/tsr"

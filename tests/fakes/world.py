@@ -1,4 +1,4 @@
-"""All that a run works with, over a database in memory, and the two workers over it."""
+"""The dependencies of a run over a database in memory, and the two workers over them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def local(moment: datetime) -> datetime:
-    """The machine of the tests stands in Paris."""
+    """The tests' machine is in Paris."""
     return moment.astimezone(PARIS)
 
 
@@ -34,7 +34,7 @@ def local(moment: datetime) -> datetime:
 class World:
     """A database, carriers, documents and a clock; `scheduler()` and `fetch_worker()` run over them.
 
-    Its database is the one that the process has: a world is over when the next one begins.
+    Its database is the process's only one: a world ends when the next one begins.
     """
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
@@ -58,7 +58,7 @@ class World:
 
     @property
     def asked(self) -> list[str]:
-        """The numbers that carriers were asked for, in order."""
+        """The numbers requested from carriers, in order."""
         return [number for number, _ in self.queue.asked]
 
     def deps(self, **policy: Any) -> Dependencies:
@@ -87,7 +87,7 @@ class World:
         self.table.add(reference, number=number, fetch_status=FetchStatus.PENDING, **columns)
 
     def many_failed(self, count: int, **columns: Any) -> list[str]:
-        """So many failed claims CLM-01, CLM-02, …, the first the most urgent; returns their numbers."""
+        """This many failed claims CLM-01, CLM-02, …, the first the most urgent; returns their numbers."""
         numbers = [f"XY{place:09}FR" for place in range(1, count + 1)]
         for place, number in enumerate(numbers, 1):
             failed_at = self.now - timedelta(hours=10) + timedelta(minutes=place)
@@ -117,7 +117,7 @@ class World:
         return self.fetch_worker(batch_size, **options).run()
 
     def each_hour(self, hours: int, run: Callable[[], object]) -> None:
-        """Run now, and at each later hour at which a run would find anything to do."""
+        """Run now, and at each later full hour at which a run would find work."""
         run()
         for _ in range(1, hours):
             self.clock.advance(timedelta(hours=1))

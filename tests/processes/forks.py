@@ -42,9 +42,7 @@ class Forks:
         return {int(pid): int(status) for pid, status in self._ask({"poll": True})["ended"]}
 
     def kill(self, pid: int) -> int:
-        """Kill a process that was forked and not waited for; returns its exit status, a different one if it had
-        already ended.
-        """
+        """Kill a process that was forked and not waited for; returns its exit status."""
         os.kill(pid, signal.SIGKILL)
         return self.wait(pid)
 

@@ -1,6 +1,6 @@
-"""The first corpus: 558 hollow and 480 good documents, drawn and frozen before the rules that judge them.
+"""The first corpus: 558 hollow and 480 good documents, drawn and frozen before the rules were written.
 
-It was written without looking at the rules. Its bytes depend on the versions of fpdf2, ReportLab and Pillow in the
+It was written without knowledge of the rules. Its bytes depend on the versions of fpdf2, ReportLab and Pillow in the
 lock file and on zlib.
 """
 
@@ -15,6 +15,6 @@ SEED = 20261130
 
 
 def documents(templates: tuple[Template, ...] = TEMPLATES) -> Iterator[Document]:
-    """Four of each good template and three of each hollow one, drawn one at a time."""
+    """Four documents of each good template and three of each hollow one, drawn lazily."""
     for template in templates:
         yield from documents_of(template, 4 if template.is_good else 3, SEED)

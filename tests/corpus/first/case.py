@@ -1,4 +1,4 @@
-"""One parcel, told in one language: what the modules of this package draw from."""
+"""One parcel in one language, the source of facts for the documents of this package."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class Case:
     words: Words
     carrier: str  # its name
     date_text: str  # as printed
-    delivered: date | datetime  # what it says
+    delivered: date | datetime  # its statement
 
     @property
     def number(self) -> str:
@@ -62,7 +62,7 @@ class Case:
         ]
 
     def shipment(self) -> list[tuple[str, str]]:
-        """What is known of a parcel before its delivery."""
+        """The facts about a parcel before its delivery."""
         words = self.words
         return [
             (words.sender, self.random.choice(("NORDWIND SHOP", "Atelier Bleu SARL", "TECNOLINEA SL"))),
@@ -83,7 +83,7 @@ class Case:
         return f"{self.parcel.delivered - timedelta(days=days):%d.%m.%Y %H:%M}"
 
     def sheet(self, title: str, *, width: float = 595, height: float = 842) -> Sheet:
-        """With the carrier's head and a title."""
+        """A sheet with the carrier's head and a title."""
         sheet = Sheet(width, height)
         sheet.text(60, 60, self.carrier.upper(), 18, bold=True)
         sheet.text(60, 110, title, 14, bold=True)
@@ -96,7 +96,7 @@ def in_fours(number: str) -> str:
 
 
 def by_language(kind: str, draw: Callable[[Case], Made], *, is_good: bool) -> tuple[Template, ...]:
-    """A template of the kind for each language; each begins with another carrier."""
+    """One template of the kind for each language; each begins with another carrier."""
     templates = []
     for position, language in enumerate(LANGUAGES):
         turn = (crc32(kind.encode()) + 3 * position) % len(CARRIERS)
@@ -123,7 +123,7 @@ def _make(draw: Callable[[Case], Made], language: str, random: Random, parcel: P
 
 
 def html(case: Case, title: str, body: str, *, head: str = "", bare: bool = False) -> bytes:
-    """A page of the carrier's site: menu, body, footer; a bare one is the body alone."""
+    """A page of the carrier's site: menu, body, footer; a bare page is only the body."""
     menu = "".join(f'<li><a href="#">{escape(item)}</a></li>' for item in case.words.menu)
     footer = " | ".join(f'<a href="#">{escape(item)}</a>' for item in case.words.footer)
     if bare:
@@ -157,7 +157,7 @@ def paragraphs(*texts: str) -> str:
 
 
 def page_or_sheet(case: Case, sentence: str, truth: Truth, *, y: float) -> Made:
-    """The sentence under the title of a proof, as HTML or as PDF; `y` is where it stands on the sheet."""
+    """The sentence under the title of a proof, as HTML or as PDF; `y` is its position on the sheet."""
     if case.random.random() < 0.5:
         return page(case, case.words.proof, paragraphs(case.words.greeting, sentence), truth)
     sheet = case.sheet(case.words.proof)

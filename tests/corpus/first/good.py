@@ -1,8 +1,8 @@
 """Documents that prove the delivery: 20 kinds, each in six languages.
 
-Which facts stand where follows public descriptions: the letter of USPS Publication 109 (4-6.2), the POD segment of
-X12, article 4 of the French decree of 7 February 2007 on proofs of distribution, GLS's and UPS's help pages on parcels
-left with neighbours and in safe places, FedEx's use cases of signature and picture proofs.
+The position of each fact follows public descriptions: the letter of USPS Publication 109 (4-6.2), the POD segment of
+X12, article 4 of the French decree of 7 February 2007 on proofs of distribution, GLS's and UPS's help pages on
+parcels left with neighbors and in safe places, FedEx's use cases of signature and picture proofs.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def _receipt(case: Case) -> Made:
 
 
 def _rows(case: Case) -> list[tuple[str, str, str, str]]:
-    """Several parcels of one round, ours among them."""
+    """Several parcels of one round, including ours."""
     rows = [(case.number, case.date_text, case.name, case.words.delivered)]
     for _ in range(case.random.randrange(3, 9)):
         other = another_number(case.random, case.parcel.carrier, case.number)
@@ -96,7 +96,7 @@ def _signature_sheet(case: Case) -> Made:
 
 
 def _waybill_sheet(case: Case) -> Sheet:
-    """A consignment note: boxes for sender, recipient and goods, and the recipient's receipt at the foot."""
+    """A consignment note: boxes for sender, recipient and goods, and the recipient's receipt at the bottom."""
     sheet = case.sheet(f"{case.words.proof} / CMR")
     sheet.frame(50, 130, 240, 90)
     sheet.fields(150, case.shipment(), gap=130)
@@ -122,7 +122,7 @@ def _paper(case: Case) -> Sheet:
 
 
 def photo(random: Random, width: int = 480, height: int = 360) -> Image.Image:
-    """A parcel before a door, in colour, with the camera's noise."""
+    """A parcel in front of a door, in color, with camera noise."""
     wall = tuple(random.randrange(90, 210) for _ in range(3))
     image = Image.new("RGB", (width, height), wall)
     pen = ImageDraw.Draw(image)
@@ -174,7 +174,7 @@ def _paper_scan(case: Case) -> Made:
 
 
 def _with_text_layer(case: Case, *, text_is_under: bool) -> Made:
-    """A scan with what OCR read in it: invisible text over the picture, or white text under it."""
+    """A scan with its OCR text: invisible text over the picture, or white text under it."""
     paper = _paper(case)
     image = ImageReader(BytesIO(encode(scan(case.random, paper), "JPEG")))
     buffer = BytesIO()
@@ -212,7 +212,7 @@ def _portal_html(case: Case) -> Made:
 
 
 def _tracking_delivered(case: Case) -> Made:
-    """The whole history, the newest event first, as a carrier's site shows it."""
+    """The whole history, newest event first, as on a carrier's site."""
     events = [(case.date_text, f"{case.words.delivered}: {case.name}, {case.place}")]
     for days, event in enumerate(reversed(case.words.events)):
         events.append((case.day_before(days), event))
@@ -221,7 +221,7 @@ def _tracking_delivered(case: Case) -> Made:
 
 
 def _email_html(case: Case) -> Made:
-    """As a mail program saves a message: tables for the layout, no menu."""
+    """As saved by a mail program: layout tables, no menu."""
     sentence = escape(case.say(case.random.choice(case.words.letter)))
     body = (
         f'<table width="600" cellpadding="0"><tr><td bgcolor="#eeeeee"><b>{case.carrier}</b></td></tr>'
@@ -232,7 +232,7 @@ def _email_html(case: Case) -> Made:
 
 
 def _rotated(case: Case) -> Made:
-    """A page that the viewer turns on its side or its head."""
+    """A page that the viewer rotates by 90 or 180 degrees."""
     sheet = _signed_sheet(case)
     sheet.rotation = case.random.choice((90, 180, 270))
     return Made(pdf(case.random, sheet), PDF, case.truth(has_signature=True))
@@ -251,7 +251,7 @@ def _landscape(case: Case) -> Made:
 
 
 def _second_page(case: Case) -> Made:
-    """A covering letter, the proof behind it."""
+    """A cover letter, with the proof behind it."""
     cover = case.sheet(case.words.menu[2])
     cover.text(60, 150, case.words.greeting)
     cover.fields(180, case.shipment())
@@ -261,7 +261,7 @@ def _second_page(case: Case) -> Made:
 
 
 def _safe_place(case: Case) -> Made:
-    """With a neighbour, in a locker or in a safe place; in a sentence, as PDF or HTML."""
+    """With a neighbor, in a locker or in a safe place; in a sentence, as PDF or HTML."""
     place = case.random.randrange(3)
     sentence = case.say(case.words.left[place])
     truth = case.truth(is_signed=place != 2)
@@ -269,7 +269,7 @@ def _safe_place(case: Case) -> Made:
 
 
 def _signature_only(case: Case) -> Made:
-    """What a driver's device recorded: strokes on white, and nothing else."""
+    """The recording of a driver's device: strokes on white, and nothing else."""
     sheet = Sheet(220, 90)
     sheet.signature(case.random, 20, 45)
     form = case.random.choice(("PNG", "GIF", "JPEG", "G4", "WEBP"))
@@ -297,7 +297,7 @@ def _reversed_table(case: Case) -> Made:
 
 
 def _table_html(case: Case) -> Made:
-    """A list of deliveries in the portal, ours among them."""
+    """A list of deliveries in the portal, including ours."""
     words = case.words
     head = "".join(
         f"<th>{escape(label)}</th>"

@@ -25,7 +25,7 @@ from tests.corpus.model import Made, Template, Truth
 from tests.corpus.parcels import CARRIERS, NAMES, number_of
 
 ABSENT = Truth(number_shown=False)
-RELATED = (  # whose numbers and names are alike
+RELATED = (  # carriers with similar numbers and names
     {"colissimo", "laposte", "chronopost", "dpd"},
     {"dhl", "dhl_express"},
 )
@@ -45,7 +45,7 @@ def _message(kind: str, case: Case) -> Made:
 
 
 def _in_transit(case: Case) -> Made:
-    """A tracking page whose newest event is on the way; the step to come is named, as on progress bars."""
+    """A tracking page whose newest event is in transit; it names the next step, like a progress bar."""
     events = list(case.words.events[: case.random.choice((1, 2))])
     rows = [(case.day_before(days), event) for days, event in enumerate(reversed(events))]
     steps = " > ".join((*case.words.events, case.words.delivered))
@@ -91,7 +91,7 @@ def _conditions(case: Case) -> Made:
 
 
 def _blank_form(case: Case) -> Made:
-    """The form of a proof, to be filled in; sometimes the number is printed, as a driver's list has it."""
+    """The form of a proof before it is filled in; sometimes with the printed number, as on a driver's list."""
     sheet = case.sheet(case.words.proof)
     number = case.random.choice(("", case.number))
     rule = "_" * 30
@@ -116,7 +116,7 @@ def _invoice(case: Case) -> Made:
 
 
 def _waybill(case: Case) -> Made:
-    """As handed over by the sender: its own signature, none of the recipient's."""
+    """As handed over by the sender: with the sender's signature, without the recipient's."""
     sheet = case.sheet(WAYBILL[case.language])
     sheet.text(60, 150, in_fours(case.number), 13)
     sheet.barcode(case.random, 300, 130, 40)
@@ -141,7 +141,7 @@ def _other_parcel_fields(case: Case) -> Made:
 
 
 def _other_parcel_list(case: Case) -> Made:
-    """A list of deliveries without ours."""
+    """A list of deliveries without our parcel."""
     sheet = case.sheet(case.words.proof)
     xs = (60, 190, 350, 480)
     sheet.row(150, xs, (case.words.number, case.words.delivered_on, case.words.signed_by, ""), bold=True)
@@ -157,7 +157,7 @@ def _other_parcel_list(case: Case) -> Made:
 
 
 def _other_parcel_text(case: Case) -> Made:
-    """In a sentence: plain, with blanks, or its digits only."""
+    """In a sentence: plain, with spaces, or only its digits."""
     number = _other_number(case)
     digits = "".join(sign for sign in number if sign.isdigit())
     text = case.random.choice((number, in_fours(number), digits))
@@ -192,7 +192,7 @@ def _noise(case: Case) -> Made:
 
 
 def _empty_scan(case: Case) -> Made:
-    """Paper with nothing on it: skewed, grey and with grain."""
+    """A blank scan: skewed, gray and grainy."""
     form = case.random.choice(("PNG", "JPEG", "TIFF", "PDF", "G4"))
     return _as_file(case, scan(case.random, Sheet(), 60), form)
 
@@ -206,7 +206,7 @@ def _as_file(case: Case, image: Image.Image, form: str) -> Made:
 
 
 def _empty_page(case: Case) -> Made:
-    """Nothing, the carrier's head alone, or a page of the site without its content."""
+    """Nothing, only the carrier's head, or a page of the site without its content."""
     choice = case.random.randrange(4)
     if choice == 0:
         return Made(pdf(case.random, Sheet()), PDF, ABSENT)
@@ -218,7 +218,7 @@ def _empty_page(case: Case) -> Made:
 
 
 def _login_form(case: Case) -> Made:
-    """The form itself, with its fields, before a proof that is not there."""
+    """The form with its fields, in front of a missing proof."""
     title, body = case.say(case.random.choice(MESSAGES["login_page"][case.language])).split("|")
     form = (
         '<form method="post"><input name="user"><input type="password" name="pass"><button>OK</button></form>'

@@ -1,4 +1,4 @@
-"""A sheet of paper: what is on it, and three programs that draw it: fpdf2, ReportLab and Pillow."""
+"""A sheet of paper, and three libraries that draw it: fpdf2, ReportLab and Pillow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 FAMILIES = ("Helvetica", "Times", "Courier", "Vera")
-VERA = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"  # Bitstream Vera, the parent of DejaVu
+VERA = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"  # Bitstream Vera, the predecessor of DejaVu
 VERA_BOLD = VERA.with_name("VeraBd.ttf")
 _BASE = {
     "Helvetica": ("Helvetica", "Helvetica-Bold"),
@@ -65,7 +65,7 @@ class Picture:
 
 @dataclass
 class Sheet:
-    """In points, from the top left corner; `y` of a text is its baseline."""
+    """In points from the top left corner; `y` of a text is its baseline."""
 
     width: float = 595
     height: float = 842
@@ -76,7 +76,7 @@ class Sheet:
         self.marks.append(Text(x, y, text, size, bold))
 
     def paragraph(self, y: float, text: str, size: float = 10, *, x: float = 60) -> float:
-        """Wrapped to the sheet; returns where the next line goes."""
+        """Add a paragraph wrapped to the sheet; returns the position of the next line."""
         for line in wrap(text, int((self.width - x - 50) / (size * 0.6)), break_on_hyphens=False):
             self.text(x, y, line, size)
             y += size * 1.4
@@ -99,7 +99,7 @@ class Sheet:
         self.marks.append(Line(corners))
 
     def signature(self, random: Random, x: float, y: float, scale: float = 1) -> None:
-        """Handwriting of about 150 by 40 points."""
+        """Add handwriting of about 150 by 40 points."""
         for start in (0.0, random.uniform(40, 70)):
             a, b, c = random.uniform(0.1, 0.25), random.uniform(0.3, 0.6), random.uniform(6, 16)
             points = [
@@ -119,7 +119,7 @@ class Sheet:
 
 
 def pdf(random: Random, *sheets: Sheet) -> bytes:
-    """Drawn by fpdf2 or ReportLab, in any family; only ReportLab can turn a page."""
+    """Drawn by fpdf2 or ReportLab, in any family; only ReportLab can rotate a page."""
     family = random.choice(FAMILIES)
     if random.random() < 0.5 and not any(sheet.rotation for sheet in sheets):
         return with_fpdf(sheets, family)
@@ -154,7 +154,7 @@ def with_reportlab(sheets: Sequence[Sheet], family: str) -> bytes:
     document = canvas(buffer)
     for sheet in sheets:
         size = (sheet.width, sheet.height)
-        if sheet.rotation in (90, 270):  # then ReportLab takes the size that the viewer shows
+        if sheet.rotation in (90, 270):  # then ReportLab takes the displayed size
             size = (sheet.height, sheet.width)
         document.setPageSize(size)
         document.setPageRotation(sheet.rotation)
@@ -165,7 +165,7 @@ def with_reportlab(sheets: Sequence[Sheet], family: str) -> bytes:
 
 
 def canvas(buffer: BytesIO) -> Canvas:
-    """With nothing in it that depends on the time."""
+    """A canvas without time-dependent content."""
     _register_vera()
     return Canvas(buffer, invariant=1, pageCompression=1)
 
@@ -205,7 +205,7 @@ def _font(size: int, *, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 def picture(sheet: Sheet, dpi: int = 90) -> Image.Image:
-    """The sheet in grey, as a perfect scanner would see it."""
+    """The sheet in gray, like a perfect scan."""
     scale = dpi / 72
     image = Image.new("L", (round(sheet.width * scale), round(sheet.height * scale)), 255)
     pen = ImageDraw.Draw(image)
@@ -232,7 +232,7 @@ def grain(width: int, height: int) -> Image.Image:
 
 
 def scan(random: Random, sheet: Sheet, dpi: int = 90) -> Image.Image:
-    """Skewed by up to two degrees, with the grain and the grey of paper."""
+    """Skewed by up to two degrees, with the grain and the gray of paper."""
     image = picture(sheet, dpi)
     image = image.rotate(random.uniform(-2, 2), Image.Resampling.BILINEAR, fillcolor=235)
     noise = ImageChops.offset(grain(*image.size), random.randrange(500), random.randrange(500))
@@ -250,7 +250,7 @@ MEDIA_TYPES = {
 
 
 def encode(image: Image.Image, form: str) -> bytes:
-    """As one of MEDIA_TYPES; G4 is the TIFF of fax machines, black and white."""
+    """In one of MEDIA_TYPES; G4 is the TIFF of fax machines, black and white."""
     buffer = BytesIO()
     if form == "G4":
         image.point(lambda grey: 255 * (grey > 150)).convert("1").save(buffer, "TIFF", compression="group4")

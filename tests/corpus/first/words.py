@@ -1,4 +1,4 @@
-"""What carriers print on a proof of delivery, and what they say without one, in six languages: the texts are in `words.toml`."""
+"""The texts of carriers with and without a proof of delivery, in six languages, from `words.toml`."""
 
 import tomllib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.corpus.parcels import LANGUAGES, month_name
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """Sentences take the names `carrier`, `number`, `date`, `name` and `place` in braces."""
+    """Sentences have the names `carrier`, `number`, `date`, `name` and `place` in braces."""
 
     proof: str
     number: str
@@ -39,7 +39,7 @@ class Words:
 
 
 _TEXTS: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-# By kind and language, title and body split by a bar.
+# By kind and language, with a bar between title and body.
 MESSAGES: dict[str, dict[str, list[str]]] = _TEXTS["messages"]
 CONDITIONS: dict[str, list[str]] = _TEXTS["conditions"]
 INVOICE: dict[str, list[str]] = _TEXTS["invoice"]
@@ -55,7 +55,7 @@ WORDS = {language: _words(position, language) for position, language in enumerat
 
 
 def date_with_truth(random: Random, language: str, at: datetime) -> tuple[str, date | datetime]:
-    """In a national form, with what a reader learns from it: one in six has no time."""
+    """In a national form, with its meaning for a reader; one in six has no time."""
     forms = _TEXTS["forms"][language]
     truth: date | datetime = at
     if random.random() < 1 / 6:

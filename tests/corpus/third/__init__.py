@@ -1,11 +1,11 @@
 """A third frozen corpus, drawn without knowledge of the rules that appraise documents.
 
-Its layouts and wordings are its own. What they
-contain follows public material: USPS Publication 109, 4-6.2 (the letter of proof of delivery); FedEx's notes for
-developers on proofs by signature and by picture; the POD segment of X12 (date, time, name); the French model contract
-for road haulage (avis de passage, décret du 4 mai 1988); the list of statuses of isklad/egon-api-documentation; the
-e-mails on pick-ups of vivianblanco-tech/device-flow; and the status texts that public tracking clients expect of Mondial
-Relay, Colissimo, Colis Privé, Correos, CTT, DHL, Deutsche Post, Italian and Dutch carriers.
+It has its own layouts and wordings. Its content follows public material: USPS Publication 109, 4-6.2 (the letter of
+proof of delivery); FedEx's notes for developers on proofs by signature and by picture; the POD segment of X12 (date,
+time, name); the French model contract for road haulage (avis de passage, décret du 4 mai 1988); the list of statuses
+of isklad/egon-api-documentation; the pick-up emails of vivianblanco-tech/device-flow; and the status texts that
+public tracking clients expect of Mondial Relay, Colissimo, Colis Privé, Correos, CTT, DHL, Deutsche Post, Italian and
+Dutch carriers.
 """
 
 from collections.abc import Iterator

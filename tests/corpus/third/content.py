@@ -1,4 +1,4 @@
-"""The words of `words.txt` with a parcel's facts in them."""
+"""The texts of `words.txt` with a parcel's facts."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.corpus.third.pictures import door
 
 @cache
 def _words() -> dict[str, dict[str, tuple[str, ...]]]:
-    """By section, then by the first word of a line: a language, a label or what the names are of."""
+    """By section, then by the first word of a line: a language, a label or the kind of the names."""
     sections: dict[str, dict[str, tuple[str, ...]]] = {}
     for line in (Path(__file__).parent / "words.txt").read_text("utf-8").splitlines():
         if line.startswith("["):
@@ -30,12 +30,12 @@ def label(random: Random, name: str, language: str) -> str:
 
 
 class Facts(dict[str, str]):
-    """Of one document; notes which of them it shows."""
+    """The facts of one document; records which of them it shows."""
 
     def __init__(self, random: Random, parcel: Parcel, language: str) -> None:
         self.shown: set[str] = set()
         self.language = language
-        self.seed = random.random()  # of the spelling of its dates
+        self.seed = random.random()  # of the format of its dates
         number = parcel.number
         has_time = random.random() < 0.75
         if len(number) > 11 and (number.isdigit() or number[:2] == "1Z") and random.random() < 0.3:
@@ -79,7 +79,7 @@ Rows = tuple[tuple[str, ...], ...]
 
 
 def _journey(random: Random, parcel: Parcel, language: str, facts: Facts, events: tuple[int, ...]) -> Rows:
-    """The events, newest first or last, their dates at the left or at the right."""
+    """The events, newest first or last, with their dates on the left or on the right."""
     at = parcel.delivered
     rows = []
     for event in reversed(events):
@@ -119,7 +119,7 @@ def _grid(random: Random, name: str, parcel: Parcel, language: str, facts: Facts
             rows.append(tuple(status if column == "status" else facts[column] for column in columns))
             continue
         who = random.choice(SIGNATORIES)
-        other = facts | {  # plain: what it shows says nothing of our parcel
+        other = facts | {  # plain: its content says nothing about our parcel
             "number": another_number(random, parcel.carrier, parcel.number),
             "when": facts.spelled(parcel.delivered + timedelta(minutes=9 * (number - ours))),
             "who": who,
@@ -135,13 +135,13 @@ def _grid(random: Random, name: str, parcel: Parcel, language: str, facts: Facts
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of document, in each language."""
+    """One kind of document in each language."""
 
     name: str
     words: str = ""  # the sections of words.txt to choose from; by default the one of its name
-    fields: str = ""  # names of facts; one that ends in _ is left blank
+    fields: str = ""  # names of facts; a name that ends in _ is left blank
     grid: str = ""
-    journey: tuple[int, ...] = ()  # the events of words.txt that its grid lists
+    journey: tuple[int, ...] = ()  # the events of words.txt in its grid
     layouts: str = " ".join(LAYOUTS)
     outputs: str = "pdf web mail pdf layer"
     inputs: int = 0

@@ -1,4 +1,4 @@
-"""Documents that prove our parcel's delivery; a person would accept each."""
+"""Documents that prove our parcel's delivery; a person would accept each of them."""
 
 from tests.corpus.model import Template
 from tests.corpus.parcels import CARRIERS

@@ -1,4 +1,4 @@
-"""Documents that prove no delivery of our parcel, whatever a carrier calls them."""
+"""Documents that prove no delivery of our parcel, regardless of the carrier's name for them."""
 
 from dataclasses import replace
 from functools import partial
@@ -65,7 +65,7 @@ KINDS = (
     Kind(name="survey", outputs="mail web"),
     Kind(name="login", inputs=2, outputs="web"),
     Kind(name="error", outputs="web"),
-    Kind(name="cookie_wall", outputs="web"),  # nothing below the menu but the carrier's name
+    Kind(name="cookie_wall", outputs="web"),  # only the carrier's name below the menu
     Kind(name="posting", fields="number shipped weight amount recipient", layouts="roll letter"),
     Kind(name="correction"),
     Kind(name="scheduled"),
@@ -78,7 +78,7 @@ KINDS = (
 
 
 def _proof_of_another(random: Random, parcel: Parcel, *, language: str, is_same_carrier: bool) -> Made:
-    """A good document in all but this: it is of another parcel, and of another carrier in some."""
+    """A good document of another parcel, and in some cases of another carrier."""
     subject = replace(parcel, number=parcel.other_number)
     if not is_same_carrier:
         carrier = random.choice([other for other in CARRIERS if other != parcel.carrier])

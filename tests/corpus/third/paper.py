@@ -1,4 +1,4 @@
-"""Draws a sheet: a layout places its parts on pages, an output turns the pages, or the sheet itself, into a file."""
+"""Draws a sheet: a layout places its parts on pages, and an output turns the pages or the sheet into a file."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from reportlab.pdfbase.pdfmetrics import registerFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-SIGNED = "(signed)"  # a value that is drawn as a signature
+SIGNED = "(signed)"  # a value drawn as a signature
 File = tuple[bytes, str]  # with its media type
 Point = tuple[float, float]
-Box = tuple[float, float, float, float, int | None]  # left, top, width, height; filled with a grey or framed
+Box = tuple[float, float, float, float, int | None]  # left, top, width, height; filled with a gray or framed
 _VERA = Path(reportlab.__file__).parent / "fonts"
 _CALADEA = Path(str(files("font_caladea"))) / "files"
 _ROBOTO = Path(str(files("font_roboto"))) / "files"
@@ -43,7 +43,7 @@ for _family, _paths in _FONTS.items():
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """The content of a document, whatever it looks like."""
+    """The content of a document, without its layout."""
 
     carrier: str
     language: str
@@ -52,7 +52,7 @@ class Sheet:
     text: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]  # label, value
     grid: tuple[tuple[str, ...], ...] = ()  # its first row is the head
-    chrome: tuple[str, ...] = ("", "", "", "")  # menu, log-in, cookies, foot
+    chrome: tuple[str, ...] = ("", "", "", "")  # menu, login, cookies, footer
     inputs: int = 0  # of a form on a web page
     photo: Image.Image | None = None
     barcode: bool = False
@@ -73,7 +73,7 @@ class Page:
     def write(
         self, x: float, y: float, text: str, size: float = 10, *, bold: bool = False, width: float = 480
     ) -> float:
-        """The value, wrapped; returns the height below it."""
+        """Draw the value, wrapped; returns the height below it."""
         if text == SIGNED:
             self.strokes.append(scribble(self.random, x, y - 14, min(width, 140), 30))
             return y + 30
@@ -268,7 +268,7 @@ def _fpdf(random: Random, pages: list[Page]) -> File:
 
 
 def _photographed(random: Random, page: Page, scale: float = 1.7) -> Image.Image:
-    """The page printed and put on a scanner: slightly turned, blurred and noisy."""
+    """The page, printed and scanned: slightly rotated, blurred and noisy."""
     family = random.choice(tuple(_FONTS))
     sheet = Image.new("L", (int(page.width * scale), int(page.height * scale)), 250)
     draw = ImageDraw.Draw(sheet)
@@ -300,7 +300,7 @@ def encoded(picture: Image.Image, media_type: str = "image/jpeg") -> File:
 
 
 def _scan(random: Random, pages: list[Page], *, has_text: bool) -> File:
-    """A PDF of pictures; its text, if any, lies word by word unseen over them, as OCR leaves it."""
+    """A PDF of pictures; its text, if any, is invisible over them word by word, as from OCR."""
     target = BytesIO()
     canvas = Canvas(target, invariant=True)
     for page in pages:
@@ -339,7 +339,7 @@ _MARKUPS = (
 
 
 def _html(random: Random, sheet: Sheet) -> str:
-    """The sheet's content in one of three ways of marking it up."""
+    """The sheet's content in one of three kinds of markup."""
 
     def shown(value: str) -> str:
         if value != SIGNED:
@@ -361,7 +361,7 @@ def _html(random: Random, sheet: Sheet) -> str:
 
 
 def web(random: Random, sheet: Sheet) -> File:
-    """A portal's page: a menu, a link to log in, a word on cookies, a foot."""
+    """A portal's page: a menu, a login link, a cookie notice, a footer."""
     menu, entry, cookies, foot = (escape(part) for part in sheet.chrome)
     links = "".join(f'<li><a href="#">{part}</a></li>' for part in menu.split("/"))
     page = f"""<!doctype html><html lang="{sheet.language}"><head><meta charset="utf-8">

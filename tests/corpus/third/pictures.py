@@ -11,7 +11,7 @@ from tests.corpus.third.paper import CAPTION_FONT, encoded, grained, signature
 
 
 def door(random: Random) -> Image.Image:
-    """A taped box with its label before a door, lit from one side."""
+    """A taped and labeled box in front of a door, lit from one side."""
     width, height = 480, 360
     light = Image.linear_gradient("L").resize((width, height)).rotate(random.choice((0, 90, 180)))
     wall = Image.blend(
@@ -40,7 +40,7 @@ def door_photo(random: Random, parcel: Parcel) -> Made:
 
 
 def stamped_photo(random: Random, parcel: Parcel) -> Made:
-    """As a courier's device stamps it: number, time and coordinates below the picture."""
+    """As stamped by a courier's device: number, time and coordinates below the picture."""
     picture = Image.new("RGB", (480, 420), (20, 20, 20))
     picture.paste(door(random), (0, 0))
     place = f"{random.uniform(43, 50):.5f} N {random.uniform(0, 7):.5f} E"
@@ -52,7 +52,7 @@ def stamped_photo(random: Random, parcel: Parcel) -> Made:
 
 
 def signature_picture(random: Random, parcel: Parcel) -> Made:
-    """As a signature pad stores it, with the name below in some."""
+    """As stored by a signature pad, in some cases with the name below."""
     picture = signature(random)
     is_named = random.random() < 0.5
     if is_named:
@@ -65,7 +65,7 @@ def signature_picture(random: Random, parcel: Parcel) -> Made:
 
 
 def empty_pad(random: Random, parcel: Parcel) -> Made:
-    """A signature pad that nobody signed: its frame, its line and its cross."""
+    """An unsigned signature pad: its frame, its line and its cross."""
     picture = Image.new("L", (420, 180), random.choice((255, 244)))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((4, 4, 415, 175), outline=170)
@@ -88,7 +88,7 @@ def nothing(random: Random, parcel: Parcel) -> Made:
 
 
 def logo(random: Random, parcel: Parcel) -> Made:
-    """The carrier's name on its colour, where a picture of the parcel ought to be."""
+    """The carrier's name on its color, in place of a picture of the parcel."""
     picture = Image.new(
         "RGB", (480, 360), (random.randrange(256), random.randrange(120), random.randrange(160))
     )

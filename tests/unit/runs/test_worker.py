@@ -316,7 +316,7 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
 
-def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: World) -> None:
+def test_a_claim_paid_between_its_assessment_and_its_turn_is_set_aside(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.failed("CLM-2")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "not ours")]
