@@ -1,4 +1,4 @@
-"""What implements a port is held to its contract on every kind of database; by `make test` too where databases differ."""
+"""Every adapter of a port must pass the port's contract on every database; in `make test` where databases differ."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,8 @@ import pytest
 
 from tests.conftest import KINDS, Kind
 
-# What depends most on a database's locks, transactions and types: claims, the queue, the schema, and mails to be sent.
+# The tests that depend most on a database's locks, transactions and types: claims, the queue, the schema, outgoing
+# emails.
 ON_BOTH = frozenset(
     {
         "test_account_mails.py",
@@ -21,7 +22,7 @@ LATER = "on PostgreSQL too: claims, queue, schema and mails run there always"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Leave PostgreSQL to `make test-full` elsewhere."""
+    """Leave PostgreSQL to `make test-full` for all other files."""
     spec = getattr(item, "callspec", None)  # of a test with parameters
     if item.path.name not in ON_BOTH and spec and "postgresql" in spec.params.values():
         item.add_marker(pytest.mark.full(LATER))
@@ -38,7 +39,7 @@ def quick_print(credentials: Sequence[str], salt: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_prints() -> Iterator[None]:
-    """A fingerprint of refused credentials takes a twentieth of a second, on purpose: here it takes no time."""
+    """A fingerprint of rejected credentials takes a twentieth of a second on purpose; here it takes no time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recours.carriers.account_gate.print_of", quick_print)
         yield

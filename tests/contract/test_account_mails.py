@@ -1,4 +1,4 @@
-"""A client is mailed that a carrier refuses its account: once a week, as long as that holds, and nobody else is."""
+"""A client gets an email when a carrier rejects its account: once a week while this lasts, and nobody else does."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ REFUSED = "Chronopost rejects our credentials: Invalid Password (credentials fro
 
 
 class World:
-    """Two clients with accounts of their own; runs mail at the end."""
+    """Two clients with their own accounts; emails are written at the end of runs."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -56,7 +56,7 @@ class World:
         self.add(account_state, carrier=carrier, account_id=number, **refused)
 
     def run(self, limit: int = 50) -> list[tuple[str, str, str]]:
-        """The end of a run; the mails that it wrote."""
+        """End a run; returns the emails that it wrote."""
         before = {mail.id for mail in self.mails()}
         self.outbox.tell_of_refused_accounts(self.clock.now())
         environment = {
@@ -85,14 +85,14 @@ def world(database: Database) -> World:
 
 def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
     world.refuse(1)
-    world.refuse(0)  # the default account: the operator's matter
+    world.refuse(0)  # the default account: the operator's business
     ((recipient, subject, plain),) = world.run()
     assert recipient == "shop-1@shop.example"
     assert subject == "Chronopost refuse votre compte"
     assert "Chronopost refuse les identifiants de votre compte." in plain
     assert "vérifier auprès du transporteur (Chronopost)" in plain
     assert "« Invalid Password »" in plain
-    assert "shop-1)" not in plain  # where the credentials stand is no matter of theirs
+    assert "shop-1)" not in plain  # the location of the credentials does not concern them
 
 
 def test_at_most_once_a_week_and_account(world: World) -> None:
@@ -173,7 +173,7 @@ def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_ref
 
 
 class Connection(SmtpConnection):
-    """To a mail server that takes everything."""
+    """A connection to a mail server that accepts everything."""
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         del recipient, content
@@ -195,7 +195,7 @@ def test_a_mail_that_waited_is_not_sent_once_the_account_is_accepted(world: Worl
     assert len(world.run(limit=1)) == 2
     assert {mail.state for mail in world.mails()} == {
         MailState.HELD
-    }  # by the send limit, as any mail to clients
+    }  # by the send limit, like any email to clients
     assert world.outbox.release("lea", NOW) == 2
     world.change(account_state, account_state.c.account_id == 1, refusals=0)
     assert send() == 1

@@ -1,4 +1,4 @@
-"""Credentials that come or go, and carriers that are new: whose account serves a claim is found out anew, once."""
+"""New or removed credentials, and new carriers: the account of each claim is determined again, once."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ WAYBILL = "1234567890"
 
 @dataclass
 class Keeper:
-    """Keeps the backoff of one database, with whatever credentials it is given."""
+    """Runs the maintenance of one database with any credentials."""
 
     database: Database
 
@@ -47,12 +47,12 @@ class Keeper:
             connection.execute(text(statement), values)
 
     def row(self, number: str) -> tuple[Any, ...]:
-        """Stage, whose account serves it, turns used."""
+        """Stage, account, used retries."""
         (row,) = joined_rows(self.database, SERVICE_CLAIMS.c.tracking_number == number)
         return row["stage"], row["lane"], row["retries_used"]
 
     def settle(self, number: str, stage: Stage, kind: str) -> None:
-        """As attempts of days ago have left it."""
+        """Put claims into the state after attempts some days ago."""
         (row,) = joined_rows(self.database, SERVICE_CLAIMS.c.tracking_number == number)
         set_service(self.database, row["claim_reference"], pod_retry_count=4)
         after = {"stage": stage, "kind": kind, "retries_used": 4, "seen_count": "4"}
@@ -87,7 +87,9 @@ def test_credentials_that_come_take_the_claims_over(keeper: Keeper) -> None:
     assert keeper.keep("dhl", "dhl_express") == ["dhl_express"]
     assert keeper.row(WAYBILL) == ("ready", "dhl_express", 0)
     for number, key in (("PARCEL1", "dhl"), ("9876543210", "dhl_express"), ("XY000000001FR", "chronopost")):
-        assert keeper.row(number) == ("given_up", key, 4), number  # served as before: nothing changes
+        assert keeper.row(number) == ("given_up", key, 4), (
+            number
+        )  # the same account as before: nothing changes
 
 
 def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:
@@ -105,7 +107,7 @@ def test_credentials_that_lack_for_one_run_start_nothing_over(keeper: Keeper, st
     keeper.keep("dhl_express")
     assert keeper.row(WAYBILL) == (stage, "dhl_express", 4)
     keeper.keep()
-    keeper.keep("dhl")  # from now on another account serves it
+    keeper.keep("dhl")  # from now on another account
     assert keeper.row(WAYBILL) == ("ready", "dhl", 0)
 
 

@@ -1,6 +1,6 @@
-"""Several accounts at one carrier: each gets what is its own, and one account's trouble is no other's.
+"""Several accounts at one carrier: each gets its own answers, and problems of one account do not affect others.
 
-Over a real socket, out of the real queue and its quota. A new carrier is in here by being in the registry.
+Over a real socket, with the real queue and its quota. Every carrier in the registry is included automatically.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.planted import PASSWORD
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
-# The default account, and those of two clients, as the carriers know them.
+# The default account and two clients' accounts, as the carriers know them.
 DEFAULT_ACCOUNT, FIRST, SECOND = "10000001", "10000002", "10000003"
 PASSWORDS = {DEFAULT_ACCOUNT: PASSWORD, FIRST: "222222", SECOND: "333333"}
 AMPLE = 1000
@@ -47,7 +47,7 @@ class Several:
         self.keys = {
             name: str(AccountKey(self.carrier, number)) for number, name in enumerate(self.box.accounts)
         }
-        # What recours knows, whatever becomes of them at the carrier.
+        # recours's view, regardless of their state at the carrier.
         self.credentials = {name: self.box.credentials(self.carrier, name) for name in self.box.accounts}
         self.numbers = 0
         kept = {key: self._account(name, key) for name, key in self.keys.items()}
@@ -78,7 +78,7 @@ class Several:
         return self.fetch(name, number).outcome
 
     def gets_its_own(self, name: str) -> None:
-        """The account is open, and brings what there is of a parcel of its own."""
+        """Check that the account is open and receives its own parcel's proof."""
         assert self.queue.closed(self.keys[name]) is None
         self.is_brought(self.ask(name, self.parcel_of(name)))
 
@@ -90,7 +90,7 @@ class Several:
             assert (outcome.kind, outcome.delivery is None) == (ErrorKind.POD_NEVER_AVAILABLE, False)
 
     def callers(self) -> set[str]:
-        """The accounts that calls showed since this was last asked; some calls show none."""
+        """The accounts used by calls since the last check; some calls do not show theirs."""
         callers = {call.account for call in self.box.calls} - {""}
         self.box.calls.clear()
         return callers
@@ -109,14 +109,14 @@ def several(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCl
 
 
 WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CASES[key].has_tokens])
-# Their answer to a parcel of another account is an answer about its owner.
+# Their answer about another account's parcel reveals the owner.
 SAY_WHOSE = [
     key for key in CARRIERS if CASES[key].not_ours in (ErrorKind.ACCESS_DENIED, ErrorKind.ACCOUNT_DENIED)
 ]
 
 
 def kind_of_others(several: Several) -> ErrorKind:
-    """What comes of another customer's parcel, for an account that has had documents."""
+    """The kind of error for another customer's parcel, for an account that has received documents."""
     return ErrorKind.ACCESS_DENIED if several.carrier in SAY_WHOSE else several.cases.not_ours
 
 
@@ -127,7 +127,7 @@ def kind_of_others(several: Several) -> ErrorKind:
 def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
     several: Several, asks: str, owner: str
 ) -> None:
-    several.gets_its_own(asks)  # else it might be refused all documents
+    several.gets_its_own(asks)  # otherwise it might be refused all documents
     number = several.parcel_of(owner)
     outcome = several.ask(asks, number)
     assert isinstance(outcome, Failure), outcome

@@ -1,4 +1,4 @@
-"""What people do, on real databases: done and recorded together, or not at all."""
+"""Actions of people, on real databases: done and recorded together, or not at all."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,12 +26,12 @@ HELD_MAIL = """INSERT INTO recours_mails
 
 
 class _KilledError(Exception):
-    """The process dies here."""
+    """The process is killed here."""
 
 
 @contextmanager
 def dying(database: Database) -> Iterator[None]:
-    """The process dies before it writes an action: its transaction is never committed."""
+    """Kill the process before it writes an action, so that its transaction is never committed."""
 
     def die(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if "INTO recours_actions" in statement:
@@ -45,7 +45,7 @@ def dying(database: Database) -> Iterator[None]:
 
 
 def recorded(database: Database) -> list[tuple[str, str, str, Any]]:
-    """The oldest first: what, of what (the number of an account left out), by whom, and details."""
+    """The recorded actions, oldest first: action, object (without account ids), person and details."""
     return [
         (one.kind, re.sub(r"#\d+", "#N", one.subject), one.by, dict(one.details))
         for one in reversed(ActionLog(database).latest())

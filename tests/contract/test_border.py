@@ -1,4 +1,4 @@
-"""The service's claims, whatever its schema: read as texts, compared, told what becomes of them."""
+"""The service's claims in any schema: read as text, compared, and updated with results."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -39,14 +39,14 @@ SUCCESS = {
 
 @pytest.fixture
 def ready(application: Application) -> Application:
-    """With all that recours adds, and a claim that failed."""
+    """A database with all additions of recours, and a failed claim."""
     prepare(application.database)
     application.add(1, tracking_number=NUMBER, pod_fetch_status="failed", response_deadline="2026-03-01")
     return application
 
 
 def prepare(database: Database) -> None:
-    """As a run does that is the first one."""
+    """Prepare the database like a first run."""
     bring_up_to_date(database, look(database))
     database.look_again()
 
@@ -58,7 +58,7 @@ def read(service: Application) -> Claim:
 
 
 def assess(service: Application) -> None:
-    """As a run does that has just read the claim."""
+    """Assess the claim like a run that has just read it."""
     claim = read(service)
     with service.database.write() as connection:
         values = assessed_values(claim, State(stage=Stage.READY), NOW)
@@ -66,7 +66,7 @@ def assess(service: Application) -> None:
 
 
 def holds(service: Application, condition: ColumnElement[bool]) -> bool:
-    """Tell whether this is true of the claim."""
+    """Whether this condition is true of the claim."""
     with service.database.read() as connection:
         return bool(
             connection.execute(select(condition).select_from(service.database.border.joined())).scalar()
@@ -76,8 +76,8 @@ def holds(service: Application, condition: ColumnElement[bool]) -> bool:
 def test_a_statement_outlives_a_look_at_tables_that_have_not_changed(
     ready: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread may build one while another thread looks again."""
-    monkeypatch.setattr("recours.database.engine.Border", Border)  # tests share borders of like tables
+    """One thread may build a statement while another thread reads the tables again."""
+    monkeypatch.setattr("recours.database.engine.Border", Border)  # tests share borders of identical tables
     assess(ready)
     ready.database.look_again()
     condition = ready.database.border.text("tracking_number") == NUMBER

@@ -1,4 +1,4 @@
-"""Several claims whose parcels one call tracks, behind the real queue on a real database; the carrier is a script."""
+"""Claims whose parcels one call tracks, behind the real queue on a real database; the carrier is scripted."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -63,10 +63,10 @@ Answer = Delivery | Failure | Retrieved | Exception
 
 @dataclass
 class Script(Client):
-    """Answers about numbers from tables; what it is called for is kept.
+    """Answers about numbers from tables; stores its calls.
 
-    `whole`: how a call about several numbers fails, by the first of them that is in it. A call about one that an outage is
-    the answer of fails as a whole, too.
+    `whole`: how a call about several numbers fails, by the first of its numbers found here. A call about a number
+    whose answer is an outage fails as a whole, too.
     """
 
     tracking: dict[str, Answer] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Script(Client):
     whole: dict[str, Failure | Exception] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
-    during: Callable[[], object] = lambda: None  # called while a call is under way
+    during: Callable[[], object] = lambda: None  # called while a call is in progress
 
     spec = SPEC
 
@@ -112,7 +112,7 @@ class Script(Client):
 
 @dataclass
 class ScriptLine:
-    """Counts like a real line; an answer that is an outage fails the call, as it does there."""
+    """Counts like a real session; an answer that is an outage fails the call, as in a real one."""
 
     reservation: Reservation
     clock: SimulatedClock
@@ -153,7 +153,7 @@ class ScriptLine:
 
 
 class Bundles:
-    """A queue whose one carrier is the script."""
+    """A queue with the script as its only carrier."""
 
     def __init__(self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC") -> None:
         self.clock, self.script = clock, Script()
@@ -175,7 +175,7 @@ class Bundles:
         return grants
 
     def fetch(self, *asked: str | ParcelQuery) -> list[CarrierAnswer]:
-        """Of each claim; a letter stands for one whose delivery is not known and whose id is its code."""
+        """The answer for each claim; a letter stands for a claim with an unknown delivery and this id."""
         bundle = [ParcelQuery(one, None, ord(one)) if isinstance(one, str) else one for one in asked]
         return list(self.queue.fetch_bundle(self.reserved(bundle), "listed", bundle))
 
@@ -265,7 +265,7 @@ def closing_bundle(bundles: Bundles, asked: Sequence[ParcelQuery]) -> Any:
 def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     bundles_of: Callable[[str], Bundles],
 ) -> None:
-    """What an earlier call told is kept. The claims after it, of which none was made, are not asked about."""
+    """The result of an earlier call is kept. The claims after it are not called for."""
     bundles = bundles_of("1/minute,100/day@UTC")
     bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
     ends = bundles.clock.now() + timedelta(seconds=30)
@@ -369,7 +369,7 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, alone, None]
     assert [one.calls for one in fetched] == [5, 0, 0, 1]
     assert bundles.counts() == (6, 0)
-    # Which of two it is, their own answers do not always tell.
+    # Their own answers do not always distinguish the two cases.
     is_told = is_bad_alone and whole not in (BAD_REQUEST, UNKNOWN)
     assert [one.upsets for one in fetched] == [False, False, True, not is_told]
     assert caplog.messages == [
@@ -449,7 +449,7 @@ def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
     bundles.script.left_out = {"B"}
     bundles.script.tracking["B"] = DELIVERY
     fetched = bundles.fetch("A", "B")
-    assert kinds(fetched) == [K.NOT_DELIVERED_YET, None]  # by the unit that A gave back
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, None]  # by the unit that A returned
     assert bundles.counts() == (3, 0)
     bundles.clock.advance(timedelta(days=1))
     bundles.script.tracking["A"] = DELIVERY
@@ -555,7 +555,7 @@ def test_a_bundle_without_the_claim_that_closed_the_account_tries_it_itself(
     database: Database, bundles: Bundles
 ) -> None:
     bundles.script.tracking = dict.fromkeys("A0", REFUSED)
-    bundles.script.tracking["0"] = UNREADABLE  # so that the refusal is A's
+    bundles.script.tracking["0"] = UNREADABLE  # so that the refusal is about A
     bundles.fetch("A")
     bundles.queue.leave()
     assert bundles.quota.carrier_state("listed").account.claim == ord("A")

@@ -1,6 +1,7 @@
-"""Carriers that track many numbers with one call: real clients and the real queue, against the simulated carriers.
+"""Carriers that track many numbers with one call: real clients and the real queue, against simulated carriers.
 
-A claim in a bundle ends as it does alone, whatever the others are; and each call takes its unit of quota.
+The result of a claim in a bundle is the same as alone, regardless of the others, and each call uses its unit of
+quota.
 """
 
 import json
@@ -48,17 +49,17 @@ CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call 
 
 EXAMPLES = 500 if IS_LONG else 25
 
-# Scenarios of one parcel that may make the answer of the whole call one that cannot be read, or an error.
+# Scenarios of one parcel that may make the whole call fail or its answer unreadable.
 UPSETTING = [
     *(S.HTML, S.EMPTY, S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR, S.MAINTENANCE, S.BAD_GATEWAY),
     *Attack,
 ]
-# The others are of one parcel, if they are not of our account.
+# The others concern one parcel, except for parcels of another account.
 OF_ONE = [one for one in S if one not in [*UPSETTING, S.RATE_LIMITED, S.ACCOUNT_DENIED]]
 
 
 class Wires:
-    """Stands for `Http`: asks the sandbox at once, and does to the connection what the scenario says."""
+    """Replaces `Http`: calls the sandbox directly, and treats the connection as the scenario demands."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box
@@ -81,7 +82,7 @@ class Wires:
 
 @dataclass
 class Run:
-    """A run of its own: nothing is known of the account, no token is there, every parcel is at its first step."""
+    """A separate run: the account's state is unknown, there is no token, every parcel is at its first step."""
 
     carrier: str
     database: Database
@@ -111,12 +112,12 @@ class Run:
 
     @property
     def used(self) -> int:
-        """Units used of the carrier's own limit."""
+        """Used units of the carrier's own limit."""
         return sent_and_held(self.queue, self.carrier)[-1][0]
 
     @property
     def held(self) -> int:
-        """Units held of all limits."""
+        """Reserved units of all limits."""
         return sum(held for _, held in sent_and_held(self.queue, self.carrier))
 
     @property
@@ -126,7 +127,7 @@ class Run:
         return [call.number for call in self.box.calls if call.operation == operation]
 
     def number(self, *steps: AnyStep, serial: int | None = None) -> str:
-        """Of a parcel with this script, by default always the same one."""
+        """The number of a parcel with this scenario, by default always the same."""
         number = self.box.example(
             self.carrier, "99", EVERY_STEP.index(steps[0]) if serial is None else serial
         )
@@ -151,7 +152,7 @@ class Run:
 
 @pytest.fixture
 def kind(kinds: Callable[[str], Kind]) -> Kind:
-    """One is enough: the quota store is held to its contract elsewhere."""
+    """One database is enough: other tests cover the contract of the quota store."""
     return kinds("sqlite")
 
 
@@ -161,7 +162,7 @@ def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedCloc
 
 
 def told(fetched: CarrierAnswer) -> Any:
-    """What counts of an outcome. Words may be another step's of the script."""
+    """The comparable part of an outcome. Texts may come from another step of the scenario."""
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
         return outcome
@@ -182,11 +183,11 @@ Mix = list[tuple[Scenario, bool]]  # and whether the delivery is known
 
 @st.composite
 def mixes(draw: st.DrawFn, most: int) -> Mix:
-    """Any parcels, of which at most one upsets a call about several."""
+    """Any parcels, of which at most one disturbs a call about several."""
     ones = st.tuples(st.sampled_from(OF_ONE), st.sampled_from([False, False, True]))
     mix = draw(st.lists(ones, min_size=1, max_size=most - 1))
     if draw(st.booleans()):
-        # A refusal of one number and a number that upsets the service, in one call, look like a carrier that is down.
+        # A refusal of one number and a number that crashes the service, in one call, look like an outage.
         mix = [one for one in mix if one[0] is not S.AUTH_REFUSED]
         mix.insert(draw(st.integers(0, len(mix))), (draw(st.sampled_from(UPSETTING)), False))
     return mix
@@ -275,14 +276,14 @@ def renamed(item: Any, number: str, other: str) -> Any:
 
 
 def strangers(run: Run, items: list[Any]) -> list[Any]:
-    """With parcels that nobody asked about, before the others."""
+    """With unrequested parcels before the others."""
     asked = run.tracking[-1].split(",") if run.tracking else []
     number = run.box.example(run.carrier, "00", 4242)
     return [*(renamed(item, each, number) for item in items for each in asked), *items]
 
 
 def among_others(items: list[Any]) -> list[Any]:
-    """Among things that are no parcels, in JSON or in XML."""
+    """Among items that are not parcels, in JSON or in XML."""
     if all(isinstance(item, str) for item in items):
         return ["<x/>", "x", "<data/>", *items, f"<x>{''.join(items)}</x>", '<data name="piece-shipment"/>']
     return [None, 7, "x", [], {}, *items, [items], {"x": items}]
@@ -310,12 +311,12 @@ def test_whatever_the_order_and_the_company_each_claim_has_its_own_answer(
     run.box.arrange = lambda items: arrange(run, items)
     fetched = run.fetch(*asked_of(run, mix))
     assert [told(one) for one in fetched] == [alone(run.carrier, run.database, run.clock, one) for one in mix]
-    # All, a half, the other half, and each.
+    # All, one half, the other half, and each.
     assert len(run.tracking) <= 3 + len(mix)
 
 
 def test_an_answer_with_the_numbers_of_other_parcels_only_tells_nothing(run: Run) -> None:
-    """Each is asked about alone, where the carrier's only answer counts whatever it calls the number."""
+    """Each is tracked alone, where the carrier's only answer counts regardless of the number in it."""
     other = run.box.example(run.carrier, "00", 4242)
     run.box.arrange = lambda items: [
         renamed(item, n, other) for item in items for n in run.tracking[-1].split(",")
@@ -353,7 +354,7 @@ def test_no_bundle_makes_more_calls_than_are_left(
     database: Database, clock: SimulatedClock, carrier: str, data: st.DataObject, limit: int
 ) -> None:
     mix = data.draw(mixes(min(CATALOG.specs[carrier].numbers_per_call, 10)))
-    # Where no call is left for a check, a refusal is the account's.
+    # If no call is left for a check, a refusal is attributed to the account.
     mix = [one for one in mix if one[0] is not S.AUTH_REFUSED]
     clock.advance(timedelta(days=1))
     run = Run(carrier, database, clock, f"{limit}/day@UTC")

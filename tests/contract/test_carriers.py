@@ -1,7 +1,7 @@
-"""The contract that every carrier passes over a real socket, out of the real queue and its quota.
+"""The contract of every carrier, over a real socket, with the real queue and its quota.
 
-A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`; what
-comes of every scenario is in `tests/carriers/test_simulated.py`.
+Every carrier in the registry is included automatically. Its peculiarities are in `tests/carriers/cases.py`; the
+results of all scenarios are in `tests/carriers/test_simulated.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ class Asked:
         self.queue = self.new_queue()
 
     def new_queue(self, **settings: str) -> APIRequestQueue:
-        """What another process has."""
+        """The queue of another process."""
         found = load(self.folder, self.box.environment() | settings, CATALOG)
         return make_queue(found, self.database, self.clock, lambda: 0.5)
 
@@ -90,7 +90,7 @@ class Asked:
     def reserved(
         self, fetches: int, known: Delivery | None = None, queue: APIRequestQueue | None = None
     ) -> list[Any]:
-        """What so many fetches may need; once held, an account that closes in between does not matter."""
+        """The units that this many fetches may need; after the reservation, a pause of the account does not matter."""
         wants = [CATALOG.specs[self.carrier].calls_for(known)] * fetches
         reservations, refusal = (queue or self.queue).reserve(self.carrier, wants)
         assert refusal is None, refusal
@@ -107,11 +107,11 @@ class Asked:
 
     @property
     def app(self) -> list[str]:
-        """What the carrier was called for."""
+        """The operations that were called."""
         return [call.operation for call in self.box.calls]
 
     def used(self) -> int:
-        """Units used of the carrier's longest window."""
+        """Used units of the carrier's longest window."""
         counts = sent_and_held(self.queue, self.carrier)
         assert all(held == 0 for _, held in counts)
         return counts[-1][0]
@@ -127,7 +127,7 @@ def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCloc
     with Tampered(now=clock.now) as box:
         asked = Asked(carrier, database, tmp_path, box, clock)
         yield asked
-        # Every call took its unit, and none was taken without a call.
+        # Every call used its unit, and no unit was used without a call.
         short = CATALOG.specs[carrier].limits[None]
         if "day" in short or "hour" in short:
             assert asked.used() == len(box.calls)
@@ -149,7 +149,7 @@ def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked
     assert "another" not in outcome.message
     assert "credentials from the environment" in outcome.message
     spec = asked.spec
-    if Capability.TOKEN in spec.limits:  # a token is for all parcels: who refuses it means the account
+    if Capability.TOKEN in spec.limits:  # a token is for all parcels: its refusal concerns the account
         assert [call.operation for call in asked.box.calls] == ["token"]
     else:
         assert [call.number == spec.sample_number for call in asked.box.calls] == [False, True]
@@ -216,7 +216,9 @@ def test_the_source_of_a_document_repeats_no_secret(asked: Asked) -> None:
     )
     outcome = asked.outcome(S.DELIVERED)
     assert isinstance(outcome, Retrieved)
-    assert outcome.best.source == "dhl_express proof-of-delivery ***…"  # where it is cut, the password is too
+    assert (
+        outcome.best.source == "dhl_express proof-of-delivery ***…"
+    )  # where the message is cut, the password is cut too
 
 
 # ---------------------------------------------------------------- tokens
@@ -234,7 +236,7 @@ WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CAS
     "refusal", [Answer(401, b"{}"), Answer(500), Answer(200, b"<html/>")], ids=["401", "500", "page"]
 )
 def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer) -> None:
-    """The document's call refuses a token that the tracking accepted, and there is no new one."""
+    """The document call refuses a token that tracking accepted, and there is no new token."""
 
     def before(request: HttpRequest) -> Answer | None:
         if "parceldetails" in request.path or "documents" in request.path:
@@ -253,7 +255,7 @@ def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer)
 
 @pytest.mark.parametrize("carrier", ["gls"])
 def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
-    """ShipIT refuses the token that the tracking accepts: so it does with each new one."""
+    """ShipIT refuses the token that tracking accepts, and will refuse each new token too."""
     known = Delivery(DELIVERED_AT)
     held: list[tuple[Any, Delivery | None]] = [(reservation, None) for reservation in asked.reserved(25)]
     held += [(reservation, known) for reservation in asked.reserved(25, known)]
@@ -263,7 +265,7 @@ def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: 
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.ACCOUNT_DENIED
     assert tokens_asked(asked.box) == 2
-    # A token that is really refused is renewed all the same.
+    # A token that is really invalid is renewed nevertheless.
     asked.box.tokens.clear()
     fetch_one(asked.queue, last, "gls", asked.number(S.DELIVERED), None)
     assert tokens_asked(asked.box) == 3

@@ -1,4 +1,4 @@
-"""The record of changes, on real databases: what happens to a claim from outside is noted once, and nothing else is."""
+"""The record of changes, on real databases: each external change of a claim is recorded once, and nothing else."""
 
 import json
 import re
@@ -26,7 +26,7 @@ FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
 
 
 def changes(database: Database, *columns: str) -> list[tuple[Any, ...]]:
-    """Those on record, the oldest first: claim, kind, author and details, or these columns."""
+    """The recorded changes, oldest first: claim, kind, author and details, or these columns."""
     found = rows(database, "SELECT * FROM recours_changes ORDER BY id")
     for row in found:
         row["details"] = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
@@ -48,7 +48,7 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 
 def of_changes(seen: Sequence[str]) -> list[str]:
-    """Those that read or write the record; the schema is looked at by naming all tables."""
+    """The statements about the record; statements about the schema name all tables."""
     return [statement for statement in seen if re.search("(FROM|INTO) recours_changes", statement)]
 
 
@@ -144,7 +144,7 @@ def test_another_account_for_the_same_carrier_is_no_edit(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    set_own(database, "CLM-00000", lane="other", to_assess=1)  # as repair_keys does
+    set_own(database, "CLM-00000", lane="other", to_assess=1)  # like repair_keys
     run.keep(NOW + HOUR)
     assert changes(database) == []
 
@@ -301,7 +301,7 @@ def test_what_the_service_edits_beside_or_afterwards_is_noted(
     assert changes(database)[1:] == [(1, "edited", "service", {"deadline": [None, "2026-03-09"]})]
     edit(database, "UPDATE claims SET pod_retry_count = 3")
     run.keep(NOW + 3 * HOUR)
-    edit(database, "UPDATE claims SET pod_retry_count = 0")  # as the reopening did, long since
+    edit(database, "UPDATE claims SET pod_retry_count = 0")  # like the reopening, long ago
     run.keep(NOW + 4 * HOUR)
     assert [details for *_, details in changes(database)[2:]] == [{"count": [0, 3]}, {"count": [3, 0]}]
 
@@ -328,7 +328,7 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
     run.keep(NOW + HOUR)
     [new] = run.take(stage=Stage.NEW, now=NOW + HOUR)
     assert run.record(new, TIMED_OUT, now=NOW + HOUR)
-    edit(database, "UPDATE claims SET pod_fetch_status = 'pending'")  # as the enrolling did, long since
+    edit(database, "UPDATE claims SET pod_fetch_status = 'pending'")  # like the enrollment, long ago
     run.keep(NOW + 2 * HOUR)
     assert changes(database)[1:] == [(1, "edited", "service", {"status": ["failed", "pending"]})]
 
@@ -341,7 +341,7 @@ def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: 
     assert not enrollment.exclude(outdated, "ann", NOW, "damaged")
     assert not enrollment.enroll_named(outdated, "ann", NOW)
     given_up = GivenUpClaims(assessor(database))
-    assert not given_up.start_over(found(database), "ann", NOW)  # it has not given up
+    assert not given_up.start_over(found(database), "ann", NOW)  # it is not given up
     assert changes(database) == []
 
 

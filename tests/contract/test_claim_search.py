@@ -1,4 +1,4 @@
-"""The table of claims, on real databases: every filter, every order and every page, against the same in plain Python."""
+"""The table of claims, on real databases: every filter, order and page, compared with plain Python."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -54,12 +54,12 @@ def records(
 
 
 def bare(value: str) -> str:
-    """In lower case and without accents; of letters that are then one letter still."""
+    """In lower case and without accents, if a letter without its accent is still one letter."""
     return "".join(plain(char) if len(plain(char)) == 1 else char.lower() for char in value)
 
 
 def holds(row: dict[str, Any], typed: str) -> bool:
-    """Names in any case and with any accents, references as they are typed; letters that are two without accents as one and as two."""
+    """Names in any case and with any accents, references as typed; some letters also as two letters without accents."""
     typed = " ".join(typed.split())
     number = (row["tracking_number"] or "").replace(" ", "").lower()
     references = [lower_ascii(row["claim_reference"]), lower_ascii(row["order_id"])]
@@ -78,7 +78,7 @@ def lower_ascii(value: str) -> str:
 
 
 def carrier_key(row: dict[str, Any]) -> str:
-    """Of a claim without a row of ours by the name that the service has for its carrier."""
+    """For a claim without a row of recours, by the service's name of its carrier."""
     if row["stage"]:
         return carrier_of(row["lane"] or "")
     return CATALOG.resolve(row["carrier"] or "") or ""
@@ -141,7 +141,7 @@ KEYS: dict[Sort, Callable[[dict[str, Any]], Any]] = {
 def expected(
     rows: Sequence[dict[str, Any]], wanted: ClaimFilter, sort: Sort | None, *, descending: bool
 ) -> list[str]:
-    """The newest first; then by the key, without moving those that are alike; those without one at the end."""
+    """The newest first; then by the key, in a stable order; those without a value at the end."""
     found = sorted((row for row in rows if is_wanted(row, wanted)), key=lambda row: -row["id"])
     if sort:
         key = KEYS[sort]
@@ -157,7 +157,7 @@ _MAYBE = st.none() | _SIGNS
 _KINDS = st.sampled_from([None, "not_found", "timeout", "account_denied"])
 _LANES = st.sampled_from(["", "chronopost", "chronopost#2", "ups"])
 _STATUSES = st.sampled_from([None, "failed", "pending", "success", "manual"])
-_STAGES = st.sampled_from([None, DONE, *Stage])  # None: no row of ours
+_STAGES = st.sampled_from([None, DONE, *Stage])  # None: no row of recours
 _TIMES = st.none() | st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n))
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -230,7 +230,7 @@ for _name in ("customer_name", "currency"):
 
 
 def test_a_deadline_that_is_no_day_is_none(records: DatabaseRecords) -> None:
-    """SQLite takes any text; PostgreSQL a column of times."""
+    """SQLite accepts any text, PostgreSQL a column of times."""
     put(records, [{"order_id": "O", "carrier": "UPS", "amount_requested": 1} for _ in range(3)])
     with records.database.write() as connection:
         if records.database.dialect.has_any_text:
@@ -244,7 +244,7 @@ def test_a_deadline_that_is_no_day_is_none(records: DatabaseRecords) -> None:
 
 
 def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
-    """In place of all that there are; of those with a stage recours has a row."""
+    """Replace all claims; those with a stage have a row of recours."""
     for n, row in enumerate(rows):
         row |= {"id": n + 1, "claim_reference": f"CLM-{n}", "dispute_type": row.get("dispute_type", "lost")}
     own = ("stage", "lane", "kind", "next_at")
@@ -277,7 +277,7 @@ def test_the_table_is_what_plain_python_finds_and_sorts(
     order: dict[str, Any] = {"sort": sort, "descending": descending}
     page = records.page(wanted, 50, **order)
     assert [one.claim.reference for one in page.claims] == found
-    # What no search is needed for is counted further.
+    # Queries that do not need a search keep counting.
     assert page.count == len(found) or len(found) > page.count == counted_up_to + 1
     in_parts = [
         one.claim.reference

@@ -1,4 +1,4 @@
-"""The repository of claims, on real databases: nobody's claim twice, nothing recorded that is not true any more."""
+"""The repository of claims, on real databases: no claim is leased twice, and outdated results are not recorded."""
 
 import re
 import time
@@ -40,7 +40,7 @@ from tests.own_rows import joined_row, joined_rows, set_own
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
-# A second carrier, to show what claims of one mean for those of another.
+# A second carrier, to show the effect of one carrier's claims on another's.
 CATALOG = Catalog([SPEC, replace(SPEC, key="other", name="Other Carrier", spellings=())])
 POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
 SUCCESS = Retrieved.single(b"", Delivery(NOW - timedelta(days=1), "DUPONT"), "a test")
@@ -50,7 +50,7 @@ HOPELESS = Failure(ErrorKind.INVALID_TRACKING, "Invalid tracking number")
 
 @dataclass(frozen=True)
 class Run:
-    """What a run does to the database, one step at a time."""
+    """A run's operations on the database, one step at a time."""
 
     database: Database
     token: str = "run-1"
@@ -111,13 +111,13 @@ def rows(database: Database, query: str, **values: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def clients(database: Database) -> None:
-    """One, to whom a claim may be moved."""
+    """One client to which a claim may be moved."""
     with database.write() as connection:
         connection.execute(insert(SERVICE_CLIENTS).values(id=1, email="shop@example.com"))
 
 
 def edit(database: Database, statement: str, **values: Any) -> None:
-    """What the service's own application writes."""
+    """Write like the service's own application."""
     with database.write() as connection:
         assert connection.execute(text(statement), values).rowcount
 
@@ -153,9 +153,9 @@ def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
         "past-long": {"response_deadline": date(2026, 1, 15)},
         "past": {"response_deadline": date(2026, 2, 1)},
         "far": {"response_deadline": date(2026, 2, 20)},
-        "none-new": since(NOW - timedelta(days=1)),  # as if its deadline was 15 February
+        "none-new": since(NOW - timedelta(days=1)),  # as if its deadline was February 15
         "near": {"response_deadline": date(2026, 2, 10)},
-        "none-old": since(NOW - timedelta(days=60)),  # past as if: it may win still
+        "none-old": since(NOW - timedelta(days=60)),  # after this date, but it can still be won
         "today": {"response_deadline": date(2026, 2, 2)},  # which ends at 23:00 UTC
     }
     of_all = {"pod_fetch_status": fetch_status}
@@ -167,7 +167,7 @@ def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
 
 
 def since(at: datetime) -> dict[str, datetime]:
-    """Of a claim that was made, and failed, then."""
+    """A claim that was created, and failed, at this time."""
     return {"created_at": at, "updated_at": at}
 
 
@@ -213,13 +213,13 @@ def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
     assert not run.claims.is_leased(first, later)
     taken = {claim.id: claim for claim in Run(run.database, "run-3").take(now=later)}
     assert len(taken) == 3
-    # The runs that held them before have died.
+    # The runs that leased them before were killed.
     assert [taken[n].state.interruptions for n in sorted(taken)] == [1, 1, 1]
     assert first.state.interruptions == 0
-    assert run.claims.renew([first], run.lease(later)) == []  # it is another's by now
+    assert run.claims.renew([first], run.lease(later)) == []  # another run has it by now
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # on SQLite who writes has the whole database
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
 def test_claims_that_another_run_is_leasing_are_passed_over(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
@@ -247,7 +247,7 @@ def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims:
     taken = run.take()
     run.claims.renew(taken[:1], Lease(run.token, NOW + 2 * LEASE))
     assert references(other.take(now=NOW + LEASE)) == references(taken[1:])
-    # What is another's by now cannot be extended any more.
+    # A claim leased by another run cannot be extended any more.
     run.claims.renew(taken[1:], Lease(run.token, NOW + 5 * LEASE))
     assert len(Run(run.database, "run-3").take(now=NOW + 3 * LEASE)) == 2
 
@@ -258,7 +258,7 @@ def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_ru
     add_claims(run.database, [{}])
     run.keep()
     run.take(now=NOW + timedelta(days=300))
-    assert run.take() == []  # its clock was set back: it still has the claim in hand
+    assert run.take() == []  # its clock was set back: it still leases the claim
     assert len(other.take()) == 1
 
 
@@ -306,7 +306,7 @@ def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_t
     blocking: list[dict[str, Any]] = []
     blocking += [urgent | {"updated_at": NOW}] * 60  # wait
     blocking += [urgent | {"status": "paid"}] * 60  # shelved
-    blocking += [urgent | {"carrier": "Other Carrier"}] * 60  # of a carrier that takes none now
+    blocking += [urgent | {"carrier": "Other Carrier"}] * 60  # of a carrier that accepts no calls now
     blocking += [urgent | {"carrier": "Nobody"}] * 60
     blocking += [urgent | {"pod_fetch_status": status} for status in (None, "success", "manual")] * 20
     blocking += [urgent | {"pod_fetch_status": "pending", "tracking_number": None}] * 60
@@ -389,7 +389,7 @@ def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(
 
 # ---------------------------------------------------------------- recording
 
-# What becomes of our row of a claim that was edited while it was leased.
+# The result for recours's row of a claim that was edited while it was leased.
 LET_GO = {"lease_token": None, "lease_until": None, "to_assess": 1}
 EDITS = {
     "number": "UPDATE claims SET tracking_number = 'XY009999999FR'",
@@ -423,7 +423,7 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
     (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
     assert (attempt["claim_id"], attempt["tracking_number"]) == (claim.id, claim.number)
     assert rows(run.database, "SELECT * FROM recours_events") == []
-    # The other one is as it was taken.
+    # The other one is unchanged.
     assert run.record(untouched, outcome) is True
 
 
@@ -461,7 +461,7 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
 def test_of_two_answers_about_a_claim_that_a_run_took_twice_one_counts(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
-    """As after a sleep of the machine: its lease was over before the first was recorded, and another run had it in between."""
+    """After the machine slept, the lease had expired before the first answer, and another run had leased the claim."""
     add_claims(run.database, [{}])
     run.keep()
     later = NOW + LEASE
@@ -516,7 +516,7 @@ def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
     assert told["pod_last_retry_at"] == NOW
 
 
-# Rules of the service's own, which no claim of that carrier keeps, and how each ends.
+# Rules of the service that no claim of that carrier satisfies, and the result of each.
 RULES = {
     "a trigger of SQLite": (
         "sqlite",
@@ -668,7 +668,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     found = run.claims.find(claim.reference)
     assert found is not None
     assert found.explanation == refused.explanation
-    # A success leaves nothing of it.
+    # A success leaves no trace of it.
     set_own(run.database, claim.reference, next_at=NOW)
     run.keep()
     assert run.record(run.take()[0], SUCCESS)
@@ -702,13 +702,11 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
     assert run.claims.times_asked(replace(claim, number="XY009999999FR")) == 0
     edit(run.database, "UPDATE recours_attempts SET calls = 0")  # no call could be made
     assert run.claims.times_asked(claim) == 0
-    edit(
-        run.database, "UPDATE recours_attempts SET http_status = 404"
-    )  # of a call that was shared with other claims
+    edit(run.database, "UPDATE recours_attempts SET http_status = 404")  # of a call shared with other claims
     assert run.claims.times_asked(claim) == 1
     edit(
         run.database, "UPDATE recours_attempts SET used = :no", no=False
-    )  # left alone as others were refused
+    )  # skipped because others were refused
     assert run.claims.times_asked(claim) == 0
 
 
@@ -766,7 +764,7 @@ def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
 
 @pytest.fixture
 def statements(database: Database) -> list[tuple[str, Any]]:
-    """Every statement that is executed from now on, with its parameters."""
+    """Every statement executed from now on, with its parameters."""
     seen: list[tuple[str, Any]] = []
 
     @event.listens_for(database.engine, "before_cursor_execute")
@@ -776,7 +774,7 @@ def statements(database: Database) -> list[tuple[str, Any]]:
     return seen
 
 
-# What is looked for, and the indexes that answer it.
+# The queries, and the indexes that answer them.
 CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
@@ -813,7 +811,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 
 
 @pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each kind tells its plans in its own way
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each database formats its plans differently
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
     run: Run,
@@ -855,7 +853,7 @@ def test_looking_for_rows_reads_its_partial_index(
 
 
 def assert_read(found: set[str], indexes: str) -> None:
-    """These indexes and no others; of `a|b` either is good."""
+    """Only these indexes are used; of `a|b` either is correct."""
     groups = [set(group.split("|")) for group in indexes.split()]
     assert all(found & group for group in groups)
     assert found <= set().union(*groups)
@@ -896,8 +894,9 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
     cost_of(4, threads=1)  # assesses the rows
     alone, several, shared = cost_of(1, threads=1), cost_of(40, threads=1), cost_of(40, threads=8)
     assert len(sandbox.calls) == 2 * 85
-    # One to lease it, two to reserve quota, four to record it with its event and to tell the service, one for its evidence.
-    # What comes in the same instant is recorded together: how much of it depends on the processor's other work.
+    # One to lease it, two to reserve quota, four to record it with its event and to update the service, one for its
+    # evidence.
+    # Simultaneous answers are recorded together: how many depends on the processor's load.
     assert several - alone <= 39 * 8
     assert shared < several
 

@@ -1,4 +1,4 @@
-"""Accounts of clients, on both kinds of database: kept once, changed with a trace, and never half."""
+"""Client accounts, on both databases: stored once, changes recorded, never half done."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ def row_of(accounts: ClientAccounts, number: int) -> dict[str, Any]:
 
 
 def applied(accounts: ClientAccounts) -> None:
-    """As the next run leaves it."""
+    """Apply the changes like the next run."""
     with accounts.database.write() as connection:
         connection.execute(text("UPDATE recours_client_accounts SET is_applied = :yes"), {"yes": True})
 
@@ -139,7 +139,7 @@ def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
     assert accounts.set_limits(account, None, "lea", LATER)
     assert accounts.all()[0].limits is None
     assert row_of(accounts, account.id)["limits"] is None
-    assert row_of(accounts, account.id)["is_applied"]  # whose account serves a claim is as before
+    assert row_of(accounts, account.id)["is_applied"]  # each claim has the same account as before
 
 
 def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
@@ -162,7 +162,7 @@ def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: Clien
     }
     put_account(
         accounts, 1, "chronopost", "other", "max", LATER, replace=True
-    )  # other credentials were not refused yet
+    )  # other credentials were not rejected yet
     assert states(keys)[first.key].account == AccountState()
 
 

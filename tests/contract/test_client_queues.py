@@ -1,4 +1,4 @@
-"""Accounts of clients at the queue: each is alone with its troubles, and the default account helps out."""
+"""Client accounts at the queue: each has its own state, and the default account is the fallback."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ KEYS = tuple(f"chronopost#{place}" for place, _ in enumerate(SHOPS, 1))
 
 
 class Accounts(dict[str, Account]):
-    """The default account, and those of clients, each made when it is first asked for."""
+    """The default account and clients' accounts, each created on first use."""
 
     def __init__(self, make: Callable[[str], Account]) -> None:
         super().__init__({"chronopost": make("chronopost")})
@@ -47,7 +47,7 @@ class Accounts(dict[str, Account]):
 
 @dataclass
 class Scene:
-    """A carrier with default accounts and of five shops."""
+    """A carrier with default accounts and accounts of five shops."""
 
     box: Sandbox
     clock: SimulatedClock
@@ -55,7 +55,7 @@ class Scene:
     limits: dict[str, str] = field(default_factory=dict)  # by key; others have 100 a day
     passwords: dict[str, str] = field(
         default_factory=dict
-    )  # of the settings, where they are not the account's
+    )  # from the settings, where they are not the account's
     unusable: dict[str, str] = field(default_factory=dict)
 
     def queue(self) -> APIRequestQueue:
@@ -87,11 +87,11 @@ class Scene:
         return number
 
     def asked_with(self) -> list[str]:
-        """The accounts that calls for documents showed."""
+        """The accounts used by document calls."""
         return [call.account for call in self.box.calls if call.account]
 
     def used(self, queue: APIRequestQueue) -> dict[str, tuple[int, int]]:
-        """Of each account that was opened, what is used and what is held."""
+        """Used and reserved units of each opened account."""
         return {key: counts for key in self.accounts for counts in sent_and_held(queue, key)}
 
 
@@ -260,7 +260,7 @@ def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why:
 
 
 def house_waits(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
-    """The default account is asked to wait, and to all others the parcel is not theirs."""
+    """The default account is rate-limited, and all others report another customer's parcel."""
     scenario = Scenario.RATE_LIMITED if question.account == OF_DEFAULT else Scenario.NOT_OURS
     return carrier.answer(question, replace(state, scenario=scenario))
 

@@ -1,4 +1,4 @@
-"""Copies of an SQLite database that others write to: of one moment, complete, and nobody waits for ever."""
+"""Copies of an SQLite database during writes: consistent and complete, and no one waits forever."""
 
 import sqlite3
 import threading
@@ -21,7 +21,7 @@ def copy(database: Path, path: Path) -> None:
 
 @pytest.fixture(params=["wal", "delete"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """Two tables of some hundred pages, whose sums are always the same."""
+    """Two tables of a few hundred pages whose sums are always equal."""
     path = tmp_path / "claims.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA journal_mode={request.param}")
@@ -34,7 +34,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def add_one(path: Path, number: int) -> None:
-    """To a row of each table, in one transaction, far from the row of the time before."""
+    """Add one to a row of each table, in one transaction, far from the previous row."""
     with closing(sqlite3.connect(path, timeout=30)) as connection:
         for table in ("one", "two"):
             connection.execute(f"UPDATE {table} SET n = n + 1 WHERE id = ?", (1 + number * 997 % ROWS,))
@@ -53,7 +53,9 @@ def sums(path: Path) -> tuple[int, int]:
 def test_what_is_in_the_write_ahead_log_alone_is_in_the_copy(database: Path, tmp_path: Path) -> None:
     before = sums(database)[0]
     add_one(database, 1)
-    with closing(sqlite3.connect(database)) as reader:  # as long as it is there, nothing leaves the log
+    with closing(
+        sqlite3.connect(database)
+    ) as reader:  # as long as it exists, nothing is removed from the log
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM one").fetchone()
         if reader.execute("PRAGMA journal_mode").fetchone() == ("wal",):

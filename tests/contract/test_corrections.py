@@ -1,4 +1,4 @@
-"""A person corrects a number or a carrier, on real databases: once on record, and never taken for an edit of the service's."""
+"""A person corrects a number or a carrier, on real databases: recorded once, and not mistaken for the service's edit."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The database's clock measured against ours, and who goes by it."""
+"""The offset of the database's clock, and its users."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
         (0, 2, 0),
         (1, 2, 0),
         (2, 2, 0),
-        (3, 2, 2),  # told after the second that the question took
+        (3, 2, 2),  # read after the second that the query took
         (-1, 2, -2),
         (3600, 0, 3600),
         (-3600, 4, -3602),
@@ -67,7 +67,7 @@ def test_a_clock_is_moved_by_the_difference() -> None:
 
 @pytest.fixture
 def three_hours_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the database's clock is."""
+    """The database's clock."""
     measured = clock_offset
     monkeypatch.setattr(
         databases,
@@ -121,6 +121,6 @@ def test_no_sql_of_ours_asks_for_the_time_but_the_query_that_measures_it() -> No
         re.IGNORECASE,
     )
     found = {path.name for path in ours for line in path.read_text("utf-8").splitlines() if asks.search(line)}
-    # As the defaults of the service's own columns, in the SQL that is printed for an administrator, and in a job of a
-    # program that has no clock of recours's.
+    # As defaults of the service's own columns, in the SQL printed for an administrator, and in a job of a program
+    # without recours's clock.
     assert found == {"engine.py", "border.py", "dialect.py", "connections.py"}

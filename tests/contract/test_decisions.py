@@ -1,4 +1,4 @@
-"""What a person decides is written into any kind of schema, or a sentence says why it cannot be."""
+"""A person's decision is written into any kind of schema, or a sentence explains why this is impossible."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def ready(application: Application) -> Application:
-    """With all that recours adds, and a claim with a number that nobody has enrolled."""
+    """A database with all additions of recours, and a claim with a number that nobody has enrolled."""
     prepare(application.database)
     application.add(1, tracking_number=NUMBER)
     take_in(application.database, CATALOG, NOW, POLICY)
@@ -56,7 +56,7 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     take_in(database, CATALOG, NOW + HOUR, POLICY)
     corrections = [(found(ready), Correction(number=OTHER_NUMBER))]
     [corrected] = correct(assessor(ready), corrections, "ann", NOW + HOUR)
-    if not (database.border.is_view and database.is_sqlite):  # whose trigger writes what a run writes
+    if not (database.border.is_view and database.is_sqlite):  # whose trigger writes the same as a run
         assert (ready.row(1)["tracking_number"], corrected.number) == (OTHER_NUMBER, OTHER_NUMBER)
 
     ready.change(1, pod_fetch_status="failed", pod_retry_count=4)

@@ -1,4 +1,4 @@
-"""What PostgreSQL's own ways of waiting and failing mean for whoever reads and writes."""
+"""The effect of PostgreSQL's waits and failures on readers and writers."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -157,7 +157,7 @@ def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL)
 def test_a_connection_that_a_batch_left_in_pipeline_mode_is_given_up_without_a_traceback(
     server_url: URL, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As psycopg leaves it where the server ends in the middle of an executemany."""
+    """psycopg leaves this state if the server ends in the middle of an executemany."""
     database = Database(server_url)
 
     def write() -> None:

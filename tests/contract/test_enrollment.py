@@ -1,4 +1,4 @@
-"""Claims of which nobody has said that recours works on them, on real databases."""
+"""Claims without a decision whether recours works on them, on real databases."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ from tests.fakes.intake import intake_of, take_in
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# As a service has it that knows no proofs: the column of times is of whatever type it chose.
+# A service without PODs: the column of times has any type.
 SERVICE = """CREATE TABLE claims (id BIGINT PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, carrier TEXT,
     tracking_number TEXT, status TEXT, created_at {type})"""
 
@@ -71,7 +71,7 @@ def assessor(database: Database) -> Assessor:
 
 
 def enrollment(database: Database, setting: EnrollNew = EnrollNew.AUTO) -> ClaimEnrollment:
-    """Over claims that a run has just taken in."""
+    """The enrollment of claims that a run has just taken in."""
     take_in(database, CATALOG, NOW + HOUR, POLICY)
     return ClaimEnrollment(assessor(database), frozenset({"paid"}), setting)
 
@@ -116,12 +116,12 @@ def test_by_creation_whatever_the_ids_and_by_id_where_there_is_none(service: Dat
     add(service, 7, NOW + HOUR)  # ids that do not increase
     add(service, 8, None)
     add(service, 5_000_000_001, None)
-    add(service, 5_000_000_002, NOW - 9 * DAY)  # an old claim that was imported since
+    add(service, 5_000_000_002, NOW - 9 * DAY)  # an old claim that was imported later
     add(service, 5_000_000_003, NOW + 900 * DAY)
     add(service, 9, NOW + 900 * DAY)
     add(service, 5_000_000_004, NOW - 3 * HOUR)  # written in another time zone
     expected = [7, 5_000_000_001, 5_000_000_003, 5_000_000_004]
-    if service.is_sqlite:  # which takes any text for a time
+    if service.is_sqlite:  # which accepts any text as a time
         for place, garbage in enumerate(["garbage", " 2026", "", "0000-00-00", b"\xff", 17, "31/12/2025"]):
             add(service, 20 + place, garbage)
             add(service, 6_000_000_000 + place, garbage)
@@ -198,7 +198,7 @@ def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database)
     assert (enrolled, pending(service)) == ([False, True, False], [2])
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # on SQLite who writes has the whole database
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
 def test_what_the_service_has_locked_is_left_for_later(service: Database) -> None:
     adopt(service)
     add_new(service, 3)
@@ -313,7 +313,7 @@ MANY = 2 * CHUNK + 100
 
 @dataclass(eq=False)
 class Together(ClaimEnrollment):
-    """One of several that have all found the same claims before any of them writes."""
+    """One of several processes that all find the same claims before any of them writes."""
 
     met: Barrier = field(kw_only=True)
 
@@ -340,7 +340,7 @@ def by_name(found: ClaimEnrollment) -> int:
 
 
 def enrolled_together(url: str, *ways: Callable[[ClaimEnrollment], int]) -> list[int]:
-    """How many each of them enrolled, at the same time and over a database of its own."""
+    """How many claims each process enrolled, concurrently and with its own connection."""
     met = Barrier(len(ways))
 
     def enrol(way: Callable[[ClaimEnrollment], int]) -> int:

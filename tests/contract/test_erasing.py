@@ -28,7 +28,7 @@ def test_a_claim_is_erased_and_stays_so(application: Application) -> None:
     application.add(1, tracking_number=NUMBER)
     application.change(1, pod_delivery_person="Planted Person")
     take_in(application.database, CATALOG, NOW, POLICY)
-    with application.holding(1):  # which SQLite cannot
+    with application.holding(1):  # not possible on SQLite
         assert len(erase(application)) == int(application.database.is_sqlite)
     assert len(erase(application)) == 1
     assert "Planted Person" not in str(application.row(1))

@@ -1,4 +1,4 @@
-"""The evidence that vanishes counts in the order of claims, and in nothing else."""
+"""Evidence that expires affects the order of claims, and nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,14 +26,14 @@ CATALOG = Catalog([replace(SPEC, evidence_days=120), replace(SPEC, key="other", 
 
 
 class Side:
-    """What runs do with claims, whose carrier forgets its parcels."""
+    """Operations of runs on claims whose carrier deletes old parcels."""
 
     def __init__(self, run: Run) -> None:
         self.claims, self.maintenance = run.claims, run.maintenance
         self._database = run.database
 
     def keep(self, now: datetime = NOW) -> int:
-        """Returns how many claims got another place as time passed."""
+        """Run the maintenance; returns how many claims changed their place over time."""
         rank = partial(ranked_anew, now=now, policy=FORGETFUL)
         moved = self.maintenance.rank_overdue(Stage.READY, FORGETFUL.evidence_days, rank, now)
         take_in(self._database, self.claims.catalog, now, FORGETFUL)
@@ -41,14 +41,14 @@ class Side:
         return moved
 
     def order(self, now: datetime = NOW) -> list[str]:
-        """Of the ready claims, which are put back."""
+        """The order of the ready claims, which are released again."""
         lease = Lease("run-1", now + HOUR)
         taken = self.claims.lease(Stage.READY, ["chronopost"], 100, lease, now)
         self.claims.release([(claim, claim.state) for claim in taken], lease)
         return [claim.reference for claim in taken]
 
     def fail(self, now: datetime = NOW) -> None:
-        """Each ready claim is asked about in vain."""
+        """Record a failure for each ready claim."""
         lease = Lease("run-1", now + HOUR)
         taken = self.claims.lease(Stage.READY, ["chronopost"], 100, lease, now)
         decided = [(claim, decide(claim, TIMED_OUT, now, FORGETFUL)) for claim in taken]

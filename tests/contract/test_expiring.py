@@ -1,4 +1,4 @@
-"""On real databases: claims whose deadline has long passed are given up."""
+"""On real databases: recours gives up on claims whose deadline has long passed."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def given_up(
 
 @pytest.fixture
 def run(database: Database, add_claims: Callable[..., None]) -> Run:
-    """Two claims whose deadline is long over: one was asked about just now, the other never."""
+    """Two claims long past their deadline: one was just tried, the other never."""
     add_claims(database, [OLD | {"claim_reference": "asked"}, OLD | {"claim_reference": "never"}])
     run = Run(database)
     run.keep()
@@ -94,7 +94,7 @@ def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run:
 def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
-    run.take(now=later)  # and nothing more is heard of that run
+    run.take(now=later)  # and that run never reports again
     assert given_up(run, later + HOUR) == []
     other = replace(run, token="run-2")
     [again] = [claim for claim in other.take(now=later + HOUR) if claim.reference == "asked"]
@@ -144,7 +144,7 @@ def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
 
 
 def test_the_rule_and_the_look_agree(run: Run) -> None:
-    """What the rule holds for expired, the look finds, and nothing else."""
+    """The query finds exactly the claims that the rule considers expired."""
     found: list[Claim] = []
 
     def noted(claim: Claim) -> Any:

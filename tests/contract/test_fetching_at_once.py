@@ -1,4 +1,4 @@
-"""The SQL of docs/several-machines.md that has new claims fetched at once, for the roles that a service's application connects as."""
+"""The SQL of docs/several-machines.md for fetching new claims at once, with the roles of a service's application."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ WAITING = "SELECT args->>'reference' FROM procrastinate_jobs WHERE queue_name = 
 
 @pytest.fixture
 def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """A service's database, with the tables of the job queue."""
+    """A service's database with the job queue's tables."""
     url = kinds("postgresql").ready(tmp_path)
     run(url, ProcrastinateQueue.schema())
     yield url
@@ -32,7 +32,7 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
 
 @pytest.fixture
 def application(owner: URL) -> Iterator[URL]:
-    """A role that may write claims, and nothing else."""
+    """A role that may only write claims."""
     name = "application-" + str(owner.database)[-12:]
     execute(
         owner,
@@ -49,7 +49,7 @@ def conninfo(url: URL) -> str:
 
 
 def run(url: URL, sql: str) -> None:
-    """As psql does: several statements, in which a % is nothing but a sign."""
+    """Run several statements like psql; a % has no special meaning."""
     with psycopg.connect(conninfo(url)) as connection:
         connection.execute(sql.encode())
 

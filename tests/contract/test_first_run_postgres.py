@@ -1,4 +1,4 @@
-"""The first run on PostgreSQL: once, beside a service that works on, by a user who may or may not."""
+"""The first run on PostgreSQL: once, beside a working service, by a user with or without rights."""
 
 import multiprocessing
 import subprocess
@@ -75,7 +75,7 @@ def first_run(database: Database) -> list[str]:
 
 
 def is_valid(database: Database) -> bool | None:
-    """Tell whether the index on claims can be used; None: there is none."""
+    """Whether the index on claims is valid; None: there is no index."""
     with service(database) as connection:
         row = connection.execute(
             "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
@@ -86,7 +86,7 @@ def is_valid(database: Database) -> bool | None:
 
 
 def next_run(database: Database) -> list[str]:
-    """Another process's."""
+    """The next run, of another process."""
     database.look_again()
     return first_run(database)
 
@@ -116,7 +116,7 @@ def test_what_was_there_is_left_as_it_is(old: Database) -> None:
 
 def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Database) -> None:
     with service(old) as connection:
-        # Of this name there can be no view any more: a later step of the migration fails.
+        # No view with this name can be created any more: a later step of the migration fails.
         connection.execute("CREATE TABLE recours_documents (id INTEGER)")
     with pytest.raises(DatabaseError):
         first_run(old)
@@ -131,7 +131,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Database) -> 
 def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
     database = Database(make_url(url))
     try:
-        look(database)  # so that all of them are connected when they start
+        look(database)  # so that all of them are connected at the start
         start.wait(60)
         answers.put(first_run(database))
     except BaseException as error:  # noqa: BLE001 (to be seen by the test)
@@ -142,7 +142,7 @@ def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
 
 @pytest.mark.full("many first runs at once: each by itself is shown")
 def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: Database) -> None:
-    with service(old) as connection:  # large enough for an index to take a moment
+    with service(old) as connection:  # large enough that building an index takes a moment
         connection.execute(
             "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested)"
             " SELECT 'B-' || n, 'O', 'DHL', 'lost', 1 FROM generate_series(1, 50000) n"
@@ -205,7 +205,7 @@ def test_the_service_is_not_kept_waiting_by_a_run_that_waits_for_it(old: Databas
         holder.commit()
         thread.join(60)
     assert [remark for remark in said[0] if "is now" in remark], said
-    assert 1 < max(waits) < 3  # the run did wait for the table, and let go of it
+    assert 1 < max(waits) < 3  # the run did wait for the table, and released it
     assert len([wait for wait in waits if wait < 0.1]) > 20
 
 
@@ -252,7 +252,7 @@ def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) 
 
 @pytest.fixture
 def unprivileged(old: Database) -> Iterator[Database]:
-    """The same database, for a user who may read and write the service's tables only."""
+    """The same database, for a user with only read and write rights on the service's tables."""
     name = "Job of " + str(old.url.database)[-12:]
     execute(
         old.url,
@@ -284,7 +284,7 @@ def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
 
 
 def test_a_user_who_may_not_build_the_index_is_told_so_once(old: Database, unprivileged: Database) -> None:
-    """Where the service has all columns, whoever may make tables makes ours."""
+    """If the service has all columns, anyone who may create tables creates recours's."""
     columns = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in POD_COLUMNS.items())
     execute(
         old.url,
@@ -303,7 +303,7 @@ def test_a_user_who_may_not_build_the_index_is_told_so_once(old: Database, unpri
 
 
 def psql(database: Database, script: str) -> None:
-    """As an administrator would run it."""
+    """Run the SQL like an administrator."""
     subprocess.run(
         [programs("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", plain(database)],
         input=script,

@@ -1,4 +1,4 @@
-"""Procrastinate's tables on PostgreSQL: what is missing is found, and the rights that are listed are those of a worker."""
+"""Procrastinate's tables on PostgreSQL: missing ones are found, and the listed rights are what a worker needs."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ def plain(url: URL) -> str:
 
 
 def install(owner: URL) -> None:
-    """As `procrastinate schema --apply` does."""
+    """Run `procrastinate schema --apply`."""
     with psycopg.connect(plain(owner)) as connection:
         connection.execute(SchemaManager.get_schema())
 
@@ -72,7 +72,7 @@ def test_each_missing_right_is_named_with_its_grant(owner: URL, role: str, need:
 
 
 async def work(conninfo: str) -> set[str]:
-    """A worker's life with this user: jobs of two kinds, its heartbeat, and what it does about jobs of dead workers."""
+    """The life of a worker with this user: jobs of two kinds, its heartbeat, and the jobs of dead workers."""
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo))
     done = set()
 

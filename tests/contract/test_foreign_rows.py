@@ -1,4 +1,4 @@
-"""Rows of a service whose software has its own ideas, read by runs on real databases."""
+"""Unusual rows of other software, read by runs on real databases."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -21,12 +21,12 @@ from tests.conftest import KINDS
 
 
 def per_kind(both: Iterable[Any], **alone: Iterable[Any]) -> list[Any]:
-    """Parameters `kind` and a value: values that every kind of database can hold, and those that only one can."""
+    """Parameters `kind` and a value: values for every database, and those that only one can store."""
     return [(kind, value) for kind in KINDS for value in (*both, *alone.get(kind, ()))]
 
 
 class Service:
-    """The service's database, written by software that has its own ideas, and runs on it."""
+    """The service's database with unusual values, and runs on it."""
 
     def __init__(
         self, url: str, settings_of: Callable[..., Settings], box: Sandbox, clock: SimulatedClock
@@ -58,12 +58,12 @@ class Service:
             connection.exec_driver_sql(statement, values)
 
     def select(self, query: str) -> list[dict[str, Any]]:
-        """Values as the driver gives them."""
+        """Values as returned by the driver."""
         with self.database.read() as connection:
             return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """With what recours keeps of each beside it."""
+        """The rows with recours's rows."""
         joined = "claims LEFT JOIN recours_claims ON claim_id = id"
         query = f"SELECT claims.*, stage, kind FROM {joined}"
         return {row["claim_reference"]: row for row in self.select(query)}
@@ -98,7 +98,7 @@ def service(url: str, open_service: Callable[[str], Service]) -> Service:
 
 @pytest.fixture
 def new_service(empty_url: str, open_service: Callable[[str], Service]) -> Service:
-    """On a database without any table."""
+    """Factory of services on an empty database."""
     return open_service(empty_url)
 
 
@@ -107,7 +107,7 @@ def status_of(service: Service, reference: str) -> tuple[Any, Any]:
     return row["pod_fetch_status"], row["stage"]
 
 
-LONG_AGO = "2026-02-02 06:30:00"  # the first wait is over at START
+LONG_AGO = "2026-02-02 06:30:00"  # the first wait ends at START
 
 
 OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_at")
@@ -154,7 +154,7 @@ def test_counts_of_all_kinds(service: Service, counted: tuple[Any, int]) -> None
     count, turns = counted
     service.add("it", pod_retry_count=count, updated_at=LONG_AGO, tracking_number="XY101234567FR")
     service.add("next", updated_at=LONG_AGO)
-    assert service.run().stats.failed == (0 if turns else 1)  # a turn that is not the first one waits longer
+    assert service.run().stats.failed == (0 if turns else 1)  # a retry other than the first waits longer
     assert service.rows()["next"]["pod_fetch_status"] == "success"
     assert service.rows()["it"]["pod_retry_count"] == (turns or 1)
     service.clock.advance(timedelta(hours=80))
@@ -258,7 +258,7 @@ def test_numbers_that_cannot_be_read_are_no_numbers(service: Service) -> None:
     assert (report.fault, report.stats.success, report.stats.failed) == (None, 1, 3)
     kinds = {row["id"]: row["kind"] for row in service.rows().values()}
     assert [kinds[n] for n in (1, 2)] == ["invalid_tracking"] * 2
-    assert kinds[4] == "not_delivered_yet"  # it was asked about
+    assert kinds[4] == "not_delivered_yet"  # it was tried
     assert status_of(service, "waiting") == ("pending", "unnumbered")
 
 
@@ -292,7 +292,9 @@ def test_other_statuses_are_left_alone(service: Service) -> None:
     for n, status in enumerate(statuses):
         service.add(f"s{n}", pod_fetch_status=status, updated_at=LONG_AGO)
     before = service.select("SELECT * FROM claims ORDER BY id")
-    service.settings = replace(service.settings, enroll_new=EnrollNew.FALSE)  # no status is one too
+    service.settings = replace(
+        service.settings, enroll_new=EnrollNew.FALSE
+    )  # a missing status is a status too
     for kind in (PODRetryScheduler, PODFetchWorker):
         assert service.run(kind).stats.total == 0
     assert service.select("SELECT * FROM claims ORDER BY id") == before

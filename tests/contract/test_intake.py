@@ -1,4 +1,4 @@
-"""The service's claims are taken in, whatever its application does to them."""
+"""The intake of the service's claims, regardless of its application's edits."""
 
 import string
 import threading
@@ -47,7 +47,7 @@ class Runs:
         )
 
     def take_in(self, *, after: timedelta = timedelta(0)) -> list[Any]:
-        """The keys of the claims that were assessed, in their order."""
+        """The keys of the assessed claims, in order."""
         self.now += after
         keys = sorted((claim.id for claim in self.intake().run(self.now)), key=str)
         list(self.intake().adopt_exhausted(self.now))
@@ -61,7 +61,7 @@ def runs(database: Database) -> Runs:
 
 @pytest.fixture
 def slow_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It compares one key a run: what is found at once is found otherwise."""
+    """The sweep compares one key a run, so anything found at once was found otherwise."""
     monkeypatch.setattr(module, "_SWEEP_SIZE", 1)
 
 
@@ -75,13 +75,13 @@ def edit(database: Database, statement: str, **values: Any) -> None:
 
 
 def set_claim(database: Database, key: Any = 1, **values: Any) -> None:
-    """As the service does."""
+    """Change a claim like the service."""
     columns = ", ".join(f"{name} = :{name}" for name in values)
     edit(database, f"UPDATE claims SET {columns} WHERE id = :of_claim", of_claim=key, **values)
 
 
 def set_row(database: Database, key: Any = 1, **values: Any) -> None:
-    """As a run does with ours."""
+    """Change recours's row like a run."""
     with database.write() as connection:
         connection.execute(update(claims).where(claims.c.claim_id == key).values(**values))
 
@@ -530,7 +530,7 @@ def test_two_intakes_at_once_do_not_block_each_other(
 
 @pytest.fixture
 def owed(runs: Runs, database: Database, add_claims: AddClaims) -> None:
-    """The service is still to be told that claim 1 was fetched, and that claim 2 was retried."""
+    """The service has not yet received that claim 1 was fetched and claim 2 was retried."""
     add_claims(database, [{}, {}])
     runs.take_in()
     news = {"pod_fetch_status": "success", "pod_url": "a.pdf", "pod_fetched_at": NOW}

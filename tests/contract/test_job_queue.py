@@ -1,4 +1,4 @@
-"""What Procrastinate does with the jobs of a fleet, where a process cannot do some of them."""
+"""Procrastinate's handling of a fleet's jobs when a process cannot do some of them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from tests.processes_of_fleet import add_jobs, wait_for
 
 @dataclass
 class RecordedJobs:
-    """Keeps what the queue calls."""
+    """Stores the calls of the queue."""
 
     carriers: tuple[str, ...] = ("ups", "dpd")
     workable: tuple[str, ...] = ("ups", "dpd")
@@ -41,12 +41,12 @@ class RecordedJobs:
         self.fetched.append((reference, asked_at))
 
     def sweep(self) -> None:
-        """There is nothing to be swept."""
+        """Do nothing."""
 
 
 @pytest.fixture
 def url(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """A service's database, with the tables of the job queue."""
+    """A service's database with the job queue's tables."""
     kind = kinds("postgresql")
     url = kind.ready(tmp_path)
     with closing(Database(url)) as database:
@@ -63,7 +63,7 @@ def database(url: URL) -> Iterator[Database]:
 
 @contextmanager
 def working(url: URL, jobs: RecordedJobs) -> Iterator[None]:
-    """A process that does these jobs meanwhile, and has begun."""
+    """A process that does these jobs during the block, and has started."""
     queue = ProcrastinateQueue(url)
     process = threading.Thread(target=queue.run, args=(jobs, 2, lambda _: None), daemon=True)
     process.start()
@@ -82,7 +82,7 @@ def add_slice(database: Database, carrier: str, **more: Any) -> None:
 
 
 def waiting(database: Database) -> list[str]:
-    """The tasks of jobs that nobody has begun, but for those that each minute brings."""
+    """The tasks of jobs that nobody has started, except periodic ones."""
     query = (
         "SELECT task_name FROM procrastinate_jobs"
         " WHERE status = 'todo' AND task_name NOT IN ('recours.tick', 'recours.sweep') ORDER BY id"

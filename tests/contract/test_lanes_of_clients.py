@@ -1,4 +1,4 @@
-"""Claims find the account of their client, on both kinds of database, whatever becomes of it while runs work."""
+"""Claims use the account of their client, on both databases, even if accounts change during runs."""
 
 import threading
 from collections import Counter
@@ -39,7 +39,7 @@ OF_SHOP = f"SELECT id FROM claims WHERE client_id = {SHOP} AND carrier = 'Chrono
 
 @dataclass
 class Run:
-    """A run of a worker with what it knew of accounts when it began."""
+    """A run of a worker with its view of the accounts at its start."""
 
     database: Database
     catalog: Catalog
@@ -91,7 +91,7 @@ def accounts(database: Database) -> ClientAccounts:
 
 @pytest.fixture
 def begin(database: Database, accounts: ClientAccounts) -> Callable[..., Run]:
-    """`begin()`: a run that begins now; `of_clients` in place of what it would read."""
+    """`begin()`: a run that starts now; `of_clients` replaces the accounts that it would read."""
 
     def begin(
         token: str = "run-1",
@@ -127,13 +127,13 @@ def add(
 
 
 def states(database: Database, client: int = SHOP) -> list[tuple[Any, ...]]:
-    """Key, account and count of retries of a client's claims at the first carrier."""
+    """Key, account and retry count of a client's claims at the first carrier."""
     of_client = joined_rows(database, SERVICE_CLAIMS.c.client_id == client)[:2]
     return [(row["lane"], row["account_id"], row["pod_retry_count"]) for row in of_client]
 
 
 def use_retries(database: Database, count: int) -> None:
-    """So many of each claim."""
+    """Use this many retries of each claim."""
     edit(database, "UPDATE claims SET pod_retry_count = :count", count=count)
     used = "UPDATE recours_claims SET retries_used = :count, seen_count = :text"
     edit(database, used, count=count, text=str(count))
@@ -178,7 +178,7 @@ def test_a_run_for_some_carriers_takes_the_claims_of_all_their_accounts(
 def test_the_account_that_worked_is_remembered(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
-    """Nothing starts over by it: neither at the next run, nor where the row is read for another reason."""
+    """Nothing starts over because of this, neither at the next run nor when the row is read for another reason."""
     number = add(accounts, SHOP)
     run = begin()
     run.keep()
@@ -197,7 +197,9 @@ def test_the_account_that_worked_is_remembered(
     assert begin().ready() == {"chronopost": 3, "other": 2}, (
         "the one without units at the default account waits for them"
     )
-    edit(database, "UPDATE recours_claims SET to_assess = 1")  # as after credentials of another carrier came
+    edit(
+        database, "UPDATE recours_claims SET to_assess = 1"
+    )  # as after a change to another carrier's credentials
     begin().keep()
     again = begin("run-2")
     assert sorted(states(database)) == [
@@ -304,7 +306,7 @@ def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_ac
 ) -> None:
     number = add(accounts, SHOP)
     begin(configured=()).keep()
-    # A run that did not know of it assessed them in the moment before.
+    # A run without this information assessed them just before.
     edit(
         database,
         f"UPDATE recours_claims SET lane = 'chronopost' WHERE claim_id IN ({OF_SHOP})",

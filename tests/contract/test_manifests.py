@@ -1,4 +1,4 @@
-"""Manifests on real databases: of runs at once, of runs that were killed, of many files."""
+"""Manifests on real databases: of concurrent runs, of killed runs, of many files."""
 
 import multiprocessing
 import os
@@ -33,7 +33,7 @@ def keep(folder: Path) -> Callable[[str, bytes], None]:
 
 
 def store(database: Database, first: int, count: int) -> None:
-    """Record files, as runs do."""
+    """Record files like runs."""
     row = {
         "carrier": "ups", "tracking_number": "X", "kind": "letter", "source": "a test", "obtained_at": NOW, "size": 9,
         "media_type": "application/pdf", "shown": {},
@@ -45,7 +45,7 @@ def store(database: Database, first: int, count: int) -> None:
 
 
 def named(database: Database, folder: Path) -> list[list[str]]:
-    """What each manifest names. Each follows the one before."""
+    """The files in each manifest. Each manifest follows its predecessor."""
     previous = NOTHING_BEFORE
     names: list[list[str]] = []
     for row in rows(database, "SELECT * FROM recours_manifests ORDER BY id"):
@@ -124,7 +124,7 @@ def test_a_file_that_came_again_is_named_again_since_its_row_says_so(run: Run, t
     assert named(run.database, tmp_path) == [["a.pdf", "refused/c.pdf"], ["a.pdf", "c.pdf"]]
     problems: list[str] = []
     Verification(custody, problems.append).run()
-    # None of the files was made here, and no run is on record.
+    # No file was created here, and no run is recorded.
     assert all(
         "is missing" in problem or "No run" in problem or "do not agree" in problem for problem in problems
     )

@@ -1,4 +1,4 @@
-"""What people read of the system costs as many statements with 60 accounts of clients as with 12."""
+"""Views of the system need as many statements with 60 client accounts as with 12."""
 
 import base64
 from collections.abc import Callable
@@ -34,11 +34,11 @@ from tests.fakes.intake import take_in
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": "S3cret-of-the-shop"}
 FEW, MANY = 12, 60
-DUE = 9  # clients with due claims: few enough that `recours why` foresees the runs
+DUE = 9  # clients with due claims: few enough for `recours why` to simulate the runs
 
 
 def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., None], due: int = DUE) -> App:
-    """Each client has an account, every third a refused one, and a claim: the first `due` clients a due one."""
+    """Each client has an account, every third a rejected one, and a claim: the first `due` clients a due one."""
     database = Database(make_url(url))
     with database.write() as connection:
         rows = [{"id": client, "email": f"shop{client}@example.com"} for client in range(1, count + 1)]
@@ -84,7 +84,7 @@ def overview(app: App) -> None:
 def why(app: App) -> None:
     found = explanation_of(app, "CLM-00000")
     assert found
-    assert stands_in_line(found.position)  # it was looked for among the others, and comes next
+    assert stands_in_line(found.position)  # the search skipped it, and it is next
 
 
 def plan(app: App) -> None:

@@ -1,4 +1,4 @@
-"""Of many lanes, what is ready is found at once, and the most urgent claims of all are leased first."""
+"""With many lanes, ready claims are found at once, and the most urgent claims overall are leased first."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -54,7 +54,7 @@ def few_in_each(
     catalog: Catalog,
     of_lane: Callable[[int], dict[str, Any]],
 ) -> ClaimRepository:
-    """A few ready claims in each lane, with a deadline and without one, to come and past."""
+    """A few ready claims in each lane, with future, past and no deadlines."""
     chance = Random(1)
     deadlines = [None, *(NOW.date() + timedelta(days=days) for days in range(-9, 20))]
     add_claims(
@@ -74,7 +74,7 @@ def few_in_each(
 
 
 def places(database: Database) -> dict[Any, tuple[str, Urgency]]:
-    """The lane and the place of each ready claim, by its id."""
+    """The lane and the place of each ready claim by id."""
     c = claims.c
     ready = select(c.claim_id, c.lane, c.rank_at, c.rank_is_deadline).where(c.stage == "ready")
     with database.read() as connection:
@@ -118,7 +118,7 @@ def test_one_query_finds_how_much_is_ready_and_how_urgent(repository: ClaimRepos
         found = repository.ready_by_carrier(Stage.READY, NOW)
     assert (
         sum("claims" in sql for sql in seen) == 2
-    )  # however many lanes: whether a claim is ready, and what is
+    )  # for any number of lanes: whether a claim is ready, and the claims
     assert found == expected
     heads = [ready.head for ready in found.values()]
     assert heads == sorted(heads)
@@ -171,7 +171,7 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
 
 
 class CountedClaims(ClaimRepository):
-    """Notes of how many lanes claims are asked at once, and how often heads are read."""
+    """Counts the lanes in each query of claims, and the reads of heads."""
 
     @cached_property
     def lanes_asked(self) -> list[int]:
@@ -191,7 +191,7 @@ class CountedClaims(ClaimRepository):
 
 
 def test_a_few_lanes_are_asked_at_once_however_many_there_are(repository: ClaimRepository) -> None:
-    """A statement that names thousands of them is slow, and each bundle would need one."""
+    """A statement with thousands of lanes is slow, and each bundle would need one."""
     claims = CountedClaims(repository.database, CATALOG, "slice", repository.worker)
     leased = Slice(claims, CATALOG, SimulatedClock(NOW), Limits(4 * LANES, 4, 2, timedelta(hours=1)))
     count = 0
@@ -217,7 +217,7 @@ def test_few_statements_are_built_however_many_lanes_are_named(repository: Claim
 def test_the_statements_of_a_run_do_not_grow_with_the_accounts(
     database: Database, add_claims: Callable[..., None]
 ) -> None:
-    """What it asks first, and a bundle: of 48 accounts as of one; the bench measures them of a thousand."""
+    """Its first queries and one bundle need the same with 48 accounts as with one; the bench measures a thousand."""
     of_clients = of_clients_accounts(database, add_claims)
     catalog = of_clients.catalog
     maintenance = ClaimMaintenance(database, catalog, "slice")

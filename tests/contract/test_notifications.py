@@ -1,4 +1,4 @@
-"""The service's own record of mails, and its clients and settings, in whatever types it keeps them."""
+"""The service's own record of emails, and its clients and settings, with any column types."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ UNKNOWN_TO_US = {
 
 
 def notifications(*, is_sqlite: bool, more: str = "") -> list[str]:
-    """The SQL that makes a record of mails in PostgreSQL's own types."""
+    """The SQL that creates a record of emails with PostgreSQL's own types."""
     number, key, moment, status = (
         ("INTEGER PRIMARY KEY", "CHAR(32)", "DATETIME", "VARCHAR(10)")
         if is_sqlite
@@ -41,7 +41,7 @@ def notifications(*, is_sqlite: bool, more: str = "") -> list[str]:
 
 @pytest.fixture
 def application(empty_url: str) -> Iterator[Application]:
-    """Claims and clients with UUIDs."""
+    """A service whose claims and clients have UUIDs."""
     database = Database(make_url(empty_url))
     application = Application(SCHEMAS["native enums, UUID"], database)
     application.create()
@@ -68,7 +68,7 @@ def outbox_of(application: Application) -> MailOutbox:
 
 
 def send(application: Application, outbox: MailOutbox) -> str | None:
-    """Each client is sent a mail about the claim; what `end` says of the last."""
+    """Send each client an email about the claim; returns the result of `end` for the last one."""
     keys = [key for (key,) in rows(application, "SELECT id FROM claims ORDER BY claim_reference")]
     told = [
         (key, Event(EventName.POD_RETRIEVED, Actor.CLIENT, "dpd", f"N{number}", {}))

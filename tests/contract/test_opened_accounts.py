@@ -1,4 +1,4 @@
-"""Accounts of clients as a process opens them, on both kinds of database: few, late, and afresh once they have changed."""
+"""Client accounts as a process opens them, on both databases: few, late, and again after a change."""
 
 import base64
 import uuid
@@ -64,7 +64,7 @@ def opened_by(settings: Settings, database: Database) -> OpenedAccounts:
 
 @pytest.fixture
 def unsealed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was unsealed: the owners."""
+    """The owners whose credentials were decrypted."""
     owners: list[str] = []
     really = Seals.open
 
@@ -101,7 +101,7 @@ def test_its_secrets_are_redacted_wherever_the_settings_are(
 ) -> None:
     password = uuid.uuid4().hex
     key, found = add(stored, 1, CREDENTIALS | {"CHRONOPOST_PASSWORD": password}), settings()
-    redact = redactor(found)  # as a log that was opened before the account
+    redact = redactor(found)  # for example a log that was opened before the account
     assert redact(password) == password
     assert opened_by(found, stored.database)[key].client
     assert redact(f"sent {password}, and 20000002:{password}") == "sent ***, and ***"
@@ -195,7 +195,7 @@ def test_an_account_that_is_removed_is_closed(
 def test_without_accounts_one_statement_is_all_there_is(
     stored: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
-    assert stored.database.border.has_addresses  # looked at once for all
+    assert stored.database.border.has_addresses  # one query for all
     statements: list[str] = []
     engine = stored.database.engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))

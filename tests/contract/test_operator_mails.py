@@ -1,4 +1,4 @@
-"""The operator gets one mail a day, unless something new breaks; on both databases."""
+"""The operator gets one email a day, unless there is a new problem; on both databases."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -48,7 +48,7 @@ class World:
         self.write(EventName.GAVE_UP, "chronopost", f"XY{number:09}FR", claim=number, **facts)
 
     def run(self, admin: str = "boss@shop.example") -> list[str]:
-        """The end of a run; the subjects of the mails that it wrote."""
+        """End a run; returns the subjects of the emails that it wrote."""
         before = len(self.mails())
         environment = {"RECOURS_LANGUAGE": "en", "RECOURS_TIMEZONE": "Europe/Paris", "ADMIN_EMAIL": admin}
         settings = load(Path(__file__).parent, environment, CATALOG)
@@ -94,7 +94,7 @@ def test_what_is_new_is_mailed_at_once_with_what_waited(world: World) -> None:
     world.fault("ups")
     assert world.run() == ["UPS: credentials rejected (and 1 more)"]
     assert "CLM-1\n" in world.mails()[-1].plain
-    world.clock.advance(16 * HOUR)  # on the next day, before the hour of the day's mail
+    world.clock.advance(16 * HOUR)  # on the next day, before the hour of the daily email
     for carrier in ("chronopost", "ups"):
         world.fault(carrier)
     assert world.run() == []

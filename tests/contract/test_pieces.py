@@ -1,4 +1,4 @@
-"""The rows of evidence, on real databases: written with the attempt, each piece once."""
+"""The rows of evidence, on real databases: written with the attempt, each part once."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -99,7 +99,7 @@ def test_evidence_of_an_attempt_that_failed_is_kept(run: Run) -> None:
 
 
 def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhile(run: Run) -> None:
-    """The person is asked to try again, and must not hear then that the claim has this very file already."""
+    """The person is asked to retry, and must not then get the message that the claim already has this file."""
     (claim,) = run.take()
     with run.database.write() as connection:
         connection.execute(text("UPDATE claims SET tracking_number = 'XY000000001FR'"))
@@ -204,7 +204,7 @@ def test_files_of_an_erased_claim_go_though_its_row_is_locked_meanwhile(run: Run
 
 
 def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
-    """An attempt names it, and the claim does: other rules held when it came."""
+    """The attempt and the claim name it: other rules applied when it was received."""
     (claim,) = run.take()
     record(run, claim, LETTER)
     with run.database.write() as connection:

@@ -1,4 +1,4 @@
-"""PostgreSQL answers the queries about claims from their partial indexes, as its planner decides by itself."""
+"""PostgreSQL's planner answers the queries about claims from their partial indexes without hints."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from recours.database.engine import Database
 from tests.conftest import Kind
 from tests.contract.test_claims import CHECKS, NOW, POLICY, Run, assert_read
 
-# Claims that nobody works on, and those that were given up long ago.
+# Claims that nobody works on, and claims given up long ago.
 QUIET = """
 INSERT INTO claims (id, claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
     pod_fetch_status, pod_retry_count, created_at, updated_at)
@@ -51,7 +51,7 @@ def many(
     tmp_path_factory: pytest.TempPathFactory,
     add_claims: Callable[..., None],
 ) -> URL:
-    """Few claims that runs work on, among many that they do not; nothing is connected to it."""
+    """A few claims in progress among many others; nothing is connected to the database."""
     folder = tmp_path_factory.mktemp("many")
     database = Database(kinds("postgresql").ready(folder))
     with database.write() as connection:
@@ -160,7 +160,7 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(backlog: Database) -
 
 @contextmanager
 def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """What is sent to the database meanwhile, each with its parameters."""
+    """The statements sent during the block, each with its parameters."""
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:

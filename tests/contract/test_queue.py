@@ -1,4 +1,4 @@
-"""The queue and the quota store, on real databases: what is never exceeded, and what is never lost."""
+"""The queue and the quota store, on real databases: limits are never exceeded, and units are never lost."""
 
 import threading
 import time
@@ -82,7 +82,7 @@ def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequest
 
 
 def counts(queue: APIRequestQueue) -> list[int]:
-    """Units taken of every limit, the longest window last, once this run has given back what it did not send."""
+    """Used units of every limit, the longest window last, after this run has returned unsent units."""
     queue._quota.settle()
     return [use.calls for use in queue.usages(["chronopost"])["chronopost"]]
 
@@ -117,7 +117,7 @@ def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
     database: Database, queue: Callable[..., APIRequestQueue]
 ) -> None:
     if not database.is_sqlite:
-        return  # whose column holds numbers alone
+        return  # a column for numbers only
     run = queue("2/day")
     run.reserve("chronopost", [BOTH])[0][0].release()
     assert counts(run) == [0]
@@ -130,7 +130,7 @@ def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
 def test_what_a_dead_process_had_reserved_is_lost_until_the_window_ends(
     clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
-    """It may have sent it, for all that anybody knows."""
+    """It may have sent them; nobody can know."""
     queue("2/day").reserve("chronopost", [BOTH])
     alive = queue("2/day")
     clock.advance(timedelta(hours=12))
@@ -281,7 +281,7 @@ def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
     (reservation, held), _ = run.reserve("chronopost", [BOTH, TRACKING_ONLY])
     reservation.consume(Capability.TRACKING)
     reservation.consume(Capability.POD)
-    _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 held, 2 wanted: never enough today
+    _, refusal = run.reserve("chronopost", [BOTH])  # 2 used, 1 reserved, 2 requested: never enough today
     assert refusal is not None
     assert not refusal.passing
     held.release()
@@ -317,7 +317,7 @@ def test_a_used_up_limit_does_not_pass(queue: Callable[..., APIRequestQueue]) ->
 
 
 class SettledMeanwhile(QuotaTables):
-    """Another run gives its units back between the refusal and the look at what stood in the way."""
+    """Another run returns its units between the refusal and the search for its cause."""
 
     others: ClassVar[list[QuotaTables]] = []
 
@@ -578,7 +578,7 @@ def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)
     assert run.closed("chronopost") is None
     assert run.status("chronopost").refusal is None
-    fetch(run)  # is asked to wait, today
+    fetch(run)  # is rate-limited, today
     refusal = run.closed("chronopost")
     assert refusal is not None
     assert refusal.until == NOW + timedelta(minutes=10)
@@ -605,7 +605,7 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
 def test_retry_after_of_a_gateway_holds_for_all_runs(
     database: Database, clock: SimulatedClock, header: str | None, calls: int, waited_s: int
 ) -> None:
-    """A few seconds are waited for: they close nothing."""
+    """A few seconds are waited for and close nothing."""
 
     class Down(Sandbox):
         def answer(self, request: HttpRequest) -> Answer:
@@ -636,7 +636,7 @@ def refused_until(run: APIRequestQueue) -> datetime:
     return refusal.until
 
 
-SLACK = timedelta(minutes=5)  # an hourly run is never on the second
+SLACK = timedelta(minutes=5)  # an hourly run never starts exactly on the second
 
 
 def test_a_refused_account_is_tried_after_1_h_6_h_then_daily(
@@ -684,7 +684,7 @@ def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
         taken = take(self, *asked)
         if other.ident is None:
             other.start()
-            other.join(0.5)  # seconds; it waits for what is being taken
+            other.join(0.5)  # seconds; it waits for reserved units
         return taken
 
     monkeypatch.setattr(QuotaTables, "try_again", take_while_looked_at)
@@ -707,7 +707,7 @@ def test_a_thread_that_looked_before_the_account_was_accepted_is_not_refused(
 
 
 class OfTokens(Chronopost):
-    """Its calls need a token: another thread asks for it, and our account is refused."""
+    """Its calls need a token: another thread requests one, and our account is rejected."""
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         if known is None:
@@ -796,7 +796,7 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
     for thread in threads:
         thread.join()
     assert counts(run) == [sum(got)]
-    assert 99 <= sum(got) <= 100  # of two units that a fetch needs, the last one may be of no use
+    assert 99 <= sum(got) <= 100  # of two units that a fetch needs, the last one may be useless
 
 
 # ---------------------------------------------------------------- the database fails
@@ -887,7 +887,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     reservations, _ = run.reserve("chronopost", [BOTH])
     stop = app.stop("chronopost", "alice", "contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
-    fetch_one(run, reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
+    fetch_one(run, reservations[0], "chronopost", NUMBER, None)  # fetches with reserved units are completed
     called = len(sandbox.calls)
     held, refusal = run.reserve("chronopost", [BOTH])
     assert held == []
@@ -899,11 +899,11 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     ):
         assert isinstance(said, Refusal)
         assert (said.why, said.until, said.passing) == (Blocked.CARRIER, None, False)
-        assert said.kind not in ACCOUNT_KINDS  # of which the operator would be told by mail
+        assert said.kind not in ACCOUNT_KINDS  # which would cause an email to the operator
         words = "Chronopost was paused on 2026-02-02 08:00:00+00:00 by alice: contract talks"
         assert said.reason == f"{words} ('recours resume chronopost' resumes it)"
     assert len(sandbox.calls) == called
-    assert counts(run) == [called]  # nothing was held for what was refused
+    assert counts(run) == [called]  # nothing was reserved for refused fetches
 
 
 def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
@@ -955,7 +955,7 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     assert "paused on" in str(run.closed("chronopost"))
     clock.advance(timedelta(hours=3))
     assert run.closed("chronopost") is not None
-    assert quota.carrier_state("chronopost").account == refused  # the try that is due was not taken
+    assert quota.carrier_state("chronopost").account == refused  # the due retry was not used
     run.take_up("chronopost", "alice")
     state = quota.carrier_state("chronopost")
     assert state.account == refused

@@ -1,4 +1,4 @@
-"""What the pages and commands of the operator read, on real databases: all that was recorded, whatever others have written beside it."""
+"""The data behind the operator's pages and commands, on real databases: complete despite unusual rows."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -68,13 +68,13 @@ def put(database: Database, table: Any, *rows: dict[str, Any]) -> None:
 
 
 def sql(database: Database, statement: str, **values: Any) -> None:
-    """What another program writes."""
+    """Write like another program."""
     with database.write() as connection:
         connection.execute(text(statement), values)
 
 
 def run_over(database: Database, now: datetime = NOW) -> None:
-    """What a run does before it calls anybody."""
+    """The steps of a run before its first call."""
     take_in(database, CATALOG, now, POLICY)
     ClaimMaintenance(database, CATALOG, "run-1").stage_due(POLICY.due_until(now))
 
@@ -387,7 +387,7 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}])
-    # Incompressible, or PostgreSQL would make it fit.
+    # Incompressible, otherwise PostgreSQL would make it fit.
     long = "".join(f"{n * n:x}" for n in range(2000))
     sql(database, "UPDATE claims SET tracking_number = :long, pod_fetch_status = :long", long=long)
     assert references(records, ClaimFilter(text=long[:50])) == ["CLM-00000"]
@@ -403,7 +403,7 @@ def test_every_claim_comes_once_in_parts(
     assert [c.claim.reference for c in records.each_claim()] == numbered(*range(7))
 
 
-# A second after the end of January in Paris, however a service writes it; `None`: not known.
+# A second after the end of January in Paris, in a service's formats; `None`: unknown.
 FEBRUARY = ["2026-01-31 23:00:01", "2026-01-31T23:00:01", "2026-02-01", None]
 
 
@@ -436,7 +436,7 @@ def test_a_claim_is_held_until_its_lease_ends(
     until = NOW + timedelta(minutes=10)
     set_own(database, "CLM-00000", lease_token="run-1", lease_until=until)
     (listed,) = records.each_claim()
-    hours_before = until - timedelta(hours=2)  # a clock that was wrong set it
+    hours_before = until - timedelta(hours=2)  # set by a wrong clock
     assert (listed.leased_until(NOW), listed.leased_until(until)) == (until, None)
     assert listed.leased_until(hours_before) is None
 
@@ -548,7 +548,7 @@ OURS = "claims|recours_claims|recours_attempts|recours_runs|recours_events"
 def many(
     request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DatabaseRecords]:
-    """Twenty thousand of everything."""
+    """Twenty thousand rows of everything."""
     kind = request.param.split(",")[0]
     database = Database(kinds(kind).ready(tmp_path_factory.mktemp("many")))
     true = "1" if database.is_sqlite else "true"
@@ -583,14 +583,14 @@ def test_every_look_is_answered_by_an_index(
     # A search reads all rows.
     is_search = look_for is CHECKS["search"][0]
     for line in plans:
-        # A month without a page is read for nothing, by whatever way.
+        # A month without claims is read in vain, in any way.
         assert is_search or not re.search(rf"Seq Scan on ({OURS})(?!.*cost=0\.00\.\.0\.00 )", line), line
         scanned = re.search(rf"\bSCAN ({OURS})\b(?! USING)", line)
         is_first_page = look_for is CHECKS["first page"][0]  # which ends after fifty rows
         assert not scanned or is_search or is_first_page, line
     # Those of the attempts are named by month.
     found = {re.sub(r"_\d{4}_\d\d$", "", name) for name in re.findall(r"\b((?:ix|uq)_\w+)", "\n".join(plans))}
-    if many.database.is_sqlite:  # which names the index of a constraint by a number
+    if many.database.is_sqlite:  # which names a constraint's index by a number
         indexes = {name for name in indexes if not name.startswith("uq_")}
     assert indexes <= found
 

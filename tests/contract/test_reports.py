@@ -1,4 +1,4 @@
-"""What people read of claims is the same on any kind of schema."""
+"""The views of claims are the same for any kind of schema."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def filled(application: Application) -> Application:
-    """A new claim, one that failed, one that is fetched, and one that nobody enrolled; each a day younger than that before."""
+    """Four claims: new, failed, fetched, and not enrolled; each a day younger than the previous one."""
     prepare(application.database)
     for n, status in enumerate(("pending", "failed", "success"), 1):
         application.add(
@@ -35,7 +35,7 @@ def filled(application: Application) -> Application:
     return application
 
 
-# Each with the numbers of its claims, the newest first.
+# Each with the numbers of its claims, newest first.
 FILTERS = [
     (ClaimFilter(), "4321"),
     (ClaimFilter(statuses=["success", ""]), "43"),

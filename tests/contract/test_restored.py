@@ -1,4 +1,4 @@
-"""The service restores an older copy of its table: what is on record is told again, and nothing is fetched twice."""
+"""The service restores an older copy of its table: recours writes its results again, and fetches nothing twice."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ OLDER = "pod_fetch_status = 'failed', pod_url = NULL, pod_fetched_at = NULL, pod
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path, add_claims: Callable[..., None]) -> Run:
-    """It has just fetched the proof of the first of two claims."""
+    """A run that has just fetched the proof of the first of two claims."""
     run = Run(database)
     add_claims(database, [{"pod_retry_count": 1, "updated_at": NOW - 12 * HOUR}] * 2)
     run.keep()

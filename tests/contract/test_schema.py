@@ -1,4 +1,4 @@
-"""The schema, on real databases: brought up to date once, nothing of the service's touched."""
+"""The schema, on real databases: created once, without touching the service's tables."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ from recours.settings.model import Settings
 ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")
 
-# The service's tables as they are before this system comes, with what is none of our business.
+# The service's tables before recours is installed, including unrelated ones.
 OLD_SERVICE = """
 CREATE TABLE clients (
     id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT UNIQUE NOT NULL, full_name TEXT, company_name TEXT,
@@ -53,7 +53,7 @@ INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type,
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """An SQLite file of the service's, with rows and without a POD column, in the default journal mode."""
+    """An SQLite file of the service, with rows and without a POD column, in the default journal mode."""
     path = tmp_path / "claims.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(OLD_SERVICE)
@@ -61,7 +61,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def dump(path: Path, columns: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    """Rows of the tables that are not ours (their first columns only, if given), and how everything is defined."""
+    """Rows of the tables that are not recours's (only their first columns, if given), and all definitions."""
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
         names = "SELECT name, type, sql FROM sqlite_master WHERE name NOT LIKE 'recours%' ORDER BY name"
@@ -120,7 +120,7 @@ def test_the_tables_of_the_code_are_those_of_the_migrations(database: Database) 
 
 
 def first_run(path: str, rounds: int, start: Any, answers: Any) -> None:
-    """What a run does before its first claim, on a new database each round."""
+    """The steps of a run before its first claim, on a new database each round."""
     for n in range(rounds):
         start.wait(60)
         try:
@@ -246,7 +246,7 @@ def test_an_alembic_of_the_services_own_is_not_touched(old: Path) -> None:
 
 def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
-        # Of this name there can be no view any more: the last step of the migration fails.
+        # No view with this name can be created any more: the last step of the migration fails.
         connection.execute("CREATE TABLE recours_documents (id INTEGER)")
         connection.commit()
     before = dump(old)
@@ -369,8 +369,8 @@ def test_a_current_schema_is_seen_by_few_statements(database: Database) -> None:
         return len([statement for statement in seen if statement not in ("BEGIN", "BEGIN IMMEDIATE")])
 
     statements()
-    assert statements() == (1 if database.is_sqlite else 2)  # of the version, and of rights
-    if not database.is_sqlite:  # whose reflection is a PRAGMA for each thing that is asked
+    assert statements() == (1 if database.is_sqlite else 2)  # of the version and the rights
+    if not database.is_sqlite:  # whose reflection needs one PRAGMA for each query
         database.look_again()
         assert statements() <= 4
 

@@ -1,4 +1,4 @@
-"""What claims are about in money, read from a real database of either kind."""
+"""The amounts at stake in claims, read from a real database of either kind."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def stake_in(database: Database, concerned: Concerned, limit: int = COUNTED_UP_T
 
 @pytest.fixture
 def stakes(database: Database, add_claims: Callable[..., None]) -> Database:
-    """Four claims of Chronopost that wait, one that is fetched, one of UPS, and two of a carrier that nobody knows."""
+    """Four waiting Chronopost claims, one fetched, one UPS claim, and two of an unknown carrier."""
     amounts = [10.0, 20.0, 0.25, 0.0, 400.0]
     add_claims(database, [{"amount_requested": amount} for amount in amounts])
     add_claims(

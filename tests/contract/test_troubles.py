@@ -1,4 +1,4 @@
-"""What needs a person, read from a real database of either kind: streaks of failures, mails that lie there."""
+"""Problems that need a person, read from a real database of either kind: series of failures, stuck emails."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +36,7 @@ def attempt(days_ago: float, kind: str | None, carrier: str = "ups", calls: int 
     }  # fmt: skip
 
 
-# Since when UPS is unavailable, by its answers: (days ago, kind), each about another parcel; "-": no connection was made.
+# Since when UPS is unavailable by its answers: (days ago, kind), each about another parcel; "-": no connection.
 HOURS = 1 / 24
 OF_FIVE = [(days * HOURS, "timeout") for days in (2, 3, 4, 5, 6)]
 
@@ -46,14 +46,14 @@ OF_FIVE = [(days * HOURS, "timeout") for days in (2, 3, 4, 5, 6)]
     [
         ([], None, None),
         (OF_FIVE, None, 6 * HOURS),
-        (OF_FIVE[1:], None, None),  # four parcels may be what the carrier stumbles over
+        (OF_FIVE[1:], None, None),  # four parcels may be the cause
         ([(HOURS, None), *OF_FIVE], None, None),
         ([(HOURS, "not_found"), *OF_FIVE], None, None),
         ([*OF_FIVE, (7 * HOURS, None), (8 * HOURS, "timeout")], None, 6 * HOURS),
         ([(HOURS / 2, "server_error"), *OF_FIVE[:4]], None, 5 * HOURS),
         ([(n / 60 * HOURS, "timeout") for n in range(50)], None, None),  # the next runs try again
-        ([(days + 2, "timeout") for days, _ in OF_FIVE], None, None),  # nobody has asked since
-        ([(2 * HOURS, "-")], None, 2 * HOURS),  # which is no parcel's doing
+        ([(days + 2, "timeout") for days, _ in OF_FIVE], None, None),  # nobody has called since
+        ([(2 * HOURS, "-")], None, 2 * HOURS),  # which is not a parcel's fault
         ([(2 * HOURS, "-"), (3 * HOURS, "timeout")], None, 2 * HOURS),
         ([(2 * HOURS, "timeout"), (3 * HOURS, "-")], None, None),
         (OF_FIVE, (HOURS, None), None),
@@ -73,7 +73,7 @@ def test_since_when_a_carrier_is_unavailable(
         for place, (ago, kind) in enumerate(answers):
             row = attempt(ago, "network" if kind == "-" else kind, calls=int(kind != "-"))
             connection.execute(insert(attempts).values(row | {"claim_id": place}))
-        # Without a call the carrier had no say in it; nor had another carrier.
+        # Without a call the carrier was not involved; nor was another carrier.
         for row in (attempt(0.01, "invalid_tracking", calls=0), attempt(0.01, None, carrier="dhl")):
             connection.execute(insert(attempts).values(row))
         if check:
@@ -100,7 +100,7 @@ def test_since_when_the_houses_account_is_refused(troubles: SystemReader) -> Non
 def test_since_when_accounts_of_clients_are_refused(troubles: SystemReader) -> None:
     rows = [
         (4, attempt(9, "auth_failed")),
-        (4, attempt(8, "timeout", calls=0)),  # the carrier had no say in it
+        (4, attempt(8, "timeout", calls=0)),  # the carrier was not involved
         (4, attempt(2, "account_denied")),
         (5, attempt(9, "auth_failed")),
         (5, attempt(3, "not_found")),
@@ -130,7 +130,7 @@ def test_the_clients_whose_claims_wait_under_an_account(
             {"client_id": 4, "carrier": "Pigeon Post"},
         ],
     )
-    assert troubles.clients_of(["chronopost"])["chronopost"] == []  # as no run has assessed them
+    assert troubles.clients_of(["chronopost"])["chronopost"] == []  # because no run has assessed them
     Run(troubles.database).keep(NOW, POLICY)
     assert troubles.clients_of(["chronopost"])["chronopost"] == [2, 1]
     assert troubles.clients_of(["chronopost#4"])["chronopost#4"] == []
@@ -158,7 +158,7 @@ def test_mails_that_lie_there(troubles: SystemReader) -> None:
 def test_claims_near_their_deadline_and_no_more(
     troubles: SystemReader, add_claims: Callable[..., None]
 ) -> None:
-    """Those that no run has assessed are not at a stage yet: the next run looks at them."""
+    """Unassessed claims are not at a stage yet: the next run assesses them."""
     add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
     assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
 
@@ -167,7 +167,7 @@ def test_claims_near_their_deadline_and_no_more(
 def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
     database: Database, add_claims: Callable[..., None], *, with_deadlines: bool
 ) -> None:
-    """Whether they are closed, wait, or have no number; by their deadline, those too whose evidence is over."""
+    """Closed, waiting or without a number; by their deadline, including claims whose evidence has expired."""
     catalog = Catalog(
         [replace(SPEC, evidence_days=120), replace(SPEC, key="other", name="Other", spellings=())]
     )

@@ -1,4 +1,4 @@
-"""Upgrades of the schema: from that of each released version, and by a migration that is not written yet."""
+"""Upgrades of the schema: from each released version, and by a migration that is not written yet."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 @pytest.fixture(params=["0.2.0"])
 def released(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> Iterator[Database]:
-    """A database as that version made it: what its `recours init-db --sql` printed, executed."""
+    """A database of that version, created from the output of its `recours init-db --sql`."""
     url = kind.empty(tmp_path)
     script = SCHEMAS / f"{request.param}.{url.get_backend_name()}.sql"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
@@ -46,7 +46,7 @@ def released(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def _next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recours of tomorrow, which has another migration."""
+    """A future version of recours with another migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations(), folder)
     (folder / "versions" / "0002_next.py").write_text(NEXT, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The verdict names what a person named who had judged each world by its facts alone, and nothing else; on both databases."""
+"""The verdict reports exactly what a person named who assessed each world by its facts alone; on both databases."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
