@@ -1,7 +1,8 @@
-"""What the simulated carriers answer, as their documents show it: one file a carrier in `simulated/`, by scenario.
+"""The simulated carriers' answers, as in their documents: one file per carrier in `simulated/`, by scenario.
 
-Of the delivered parcel there is the answer to each call of a fetch, of others the last one; where it is the same as another
-scenario's, that one's name. A changed simulator's are written by `python -m tests.carriers.answers NAME`: read the difference.
+For the delivered parcel each call of a fetch has its answer, for others only the last one; an answer equal to another
+scenario's is stored as that scenario's name. `python -m tests.carriers.answers NAME` writes those of a changed
+simulator: review the difference.
 """
 
 import json
@@ -30,7 +31,7 @@ def file_of(carrier: str) -> Path:
 
 
 def answered(carrier: str) -> dict[str, Any]:
-    """What the simulated carrier answers now."""
+    """The simulated carrier's current answer."""
     found: dict[str, Any] = {}
     for scenario in SCENARIOS:
         session = SandboxSession(client_of(carrier), quiet_sandbox().example(carrier, "99", 1), scenario)
@@ -43,7 +44,7 @@ def answered(carrier: str) -> dict[str, Any]:
 
 
 def _told(answer: Response) -> list[Any]:
-    """Its status, its headers and its tree, with dots for documents and tokens."""
+    """Its status, headers and tree, with dots for documents and tokens."""
     headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
     if answer.body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         return [answer.status, headers, "a document"]

@@ -1,4 +1,4 @@
-"""What each carrier does otherwise than most: the table that the suites of all carriers read."""
+"""The peculiarities of each carrier: the table that the suites of all carriers read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,25 +21,27 @@ Results = Mapping[Any, ErrorKind | str]  # by scenarios and attacks
 class Cases:
     """One carrier's row.
 
-    `calls`: those of a fetch that brings a document, by the names that the simulated carrier gives them.
+    `calls`: the calls of a fetch with a document, by the simulated carrier's names.
     """
 
     calls: tuple[str, ...]
     tells_signatory: bool = True
-    unnamed_in: frozenset[AnyStep] = frozenset()  # the delivery is told without its signatory
-    not_ours: ErrorKind = K.ACCESS_DENIED  # what comes of another customer's parcel
-    otherwise: Results = field(default_factory=dict)  # what comes of scenarios, unlike at most carriers
-    # The same of a parcel that is known to be delivered, where it is not tracked again.
+    unnamed_in: frozenset[AnyStep] = frozenset()  # the delivery has no signatory
+    not_ours: ErrorKind = K.ACCESS_DENIED  # the result for another customer's parcel
+    otherwise: Results = field(
+        default_factory=dict
+    )  # the results of scenarios that differ from most carriers
+    # The same for a parcel known to be delivered, where it is not tracked again.
     known_otherwise: Results = field(default_factory=dict)
-    # What the second of its answers of a wrong type is read as; and the same about a known delivery.
+    # The result of the second of its answers with a wrong type; and the same for a known delivery.
     wrong_type: tuple[ErrorKind, ErrorKind] = (K.BAD_RESPONSE, K.BAD_RESPONSE)
     calls_in: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)  # other calls than usual
-    unknown_in: frozenset[AnyStep] = frozenset()  # a code of no table may be told
+    unknown_in: frozenset[AnyStep] = frozenset()  # an unknown code may be reported
     document: str = PDF_TYPE
     pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # of the fullest answer
     place: str | None = "LILLE"
     label: str | None = "Colis livré"
-    statuses: int = 1  # of a parcel on its way, one after the other
+    statuses: int = 1  # for a parcel in transit, one after the other
     returns: int = 1  # ways to show one
     limit_words: str = "Too many requests"
 
@@ -50,11 +52,11 @@ class Cases:
 
     @property
     def until_tracked(self) -> tuple[str, ...]:
-        """The calls that it takes to know where a parcel is."""
+        """The calls needed to locate a parcel."""
         return self.calls[: 2 if self.has_tokens else 1]
 
 
-# The documents' call knows no status: what the tracking says of the parcel is not heard of.
+# The document call knows no status: the tracking's answer about the parcel is unknown.
 _DOCUMENTS_ALONE: Results = {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.RETURNED_TO_SENDER: PDF_TYPE}
 _UNKNOWN_TOO: Results = {**_DOCUMENTS_ALONE, S.UNKNOWN: K.POD_NOT_AVAILABLE_YET}
 _AGAIN = ("trackSkybillV2", "searchPOD", "searchPOD")
@@ -66,10 +68,10 @@ CASES: dict[str, Cases] = {
             **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
             S.EMPTY_POD: K.BAD_RESPONSE,
             S.POD_IMAGE_ONLY: PNG_TYPE,
-            S.ACCOUNT_DENIED: K.AUTH_FAILED,  # by which sign a right is missing nobody knows
+            S.ACCOUNT_DENIED: K.AUTH_FAILED,  # the field that marks a missing right is unknown
         },
         known_otherwise=_UNKNOWN_TOO,
-        # An image is asked for where there is no PDF.
+        # An image is requested if there is no PDF.
         calls_in=dict.fromkeys(
             (S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.POD_IMAGE_ONLY), _AGAIN
         ),
@@ -81,7 +83,7 @@ CASES: dict[str, Cases] = {
         ("timelineCompany", "documents", "document"),
         tells_signatory=False,
         otherwise={
-            S.BAD_BASE64: NO_DOCUMENT,  # bytes come without an encoding
+            S.BAD_BASE64: NO_DOCUMENT,  # bytes have no encoding
             S.EMPTY_POD: K.BAD_RESPONSE,
             S.POD_NEVER: K.POD_NEVER_AVAILABLE,  # the timeline names the product
         },
@@ -102,7 +104,7 @@ CASES: dict[str, Cases] = {
     "laposte": Cases(
         ("idships",),
         tells_signatory=False,
-        not_ours=K.POD_NEVER_AVAILABLE,  # it tells anybody all that it tells
+        not_ours=K.POD_NEVER_AVAILABLE,  # it gives every account the same data
         unknown_in=frozenset({S.FAULT_CLIENT, Attack.WRONG_TYPE}),
         pieces=(),
         place=None,
@@ -111,7 +113,7 @@ CASES: dict[str, Cases] = {
     ),
     "ups": Cases(
         ("token", "details"),
-        not_ours=K.POD_NOT_AVAILABLE_YET,  # it says the same of a proof that is late (UPS-API, issue 57)
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # same answer for a late proof (UPS-API, issue 57)
         document="text/html",
         pieces=(_LETTER, _SIGNATURE, _PHOTO),
         place="LILLE, FRONT DOOR",
@@ -122,7 +124,7 @@ CASES: dict[str, Cases] = {
     ),
     "dhl_express": Cases(
         ("tracking", "proof-of-delivery"),
-        not_ours=K.ACCOUNT_DENIED,  # whose a refusal of the document call is, other answers tell
+        not_ours=K.ACCOUNT_DENIED,  # other answers reveal whether a refused document call concerns the account
         known_otherwise=_UNKNOWN_TOO,
         pieces=(_LETTER, _LETTER),
         place="Lille-FR",
@@ -133,7 +135,7 @@ CASES: dict[str, Cases] = {
     "dhl": Cases(
         ("shipments", "webPOD"),
         not_ours=K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
-        # Whatever else a link gives is no document yet.
+        # Any other content of a link is not a document yet.
         otherwise=dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
         calls_in={
             **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.NOT_OURS), ("shipments",)),
@@ -162,7 +164,7 @@ CASES: dict[str, Cases] = {
     ),
     "fedex": Cases(
         ("token", "trackingnumbers", "trackingdocuments"),
-        not_ours=K.POD_NOT_AVAILABLE_YET,  # it says the same of a proof that is late
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # same answer for a late proof
         known_otherwise=_UNKNOWN_TOO,
         unknown_in=frozenset({S.FAULT_CLIENT}),
         pieces=(_LETTER, _LETTER),
@@ -173,20 +175,20 @@ CASES: dict[str, Cases] = {
     "dpd": Cases(
         ("GetShipmentTraceSingle",),
         not_ours=K.NOT_FOUND,
-        wrong_type=(K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET),  # a code that is no number
+        wrong_type=(K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET),  # a code that is not a number
         unknown_in=frozenset({Attack.WRONG_TYPE}),
         pieces=(_LETTER, _SIGNATURE),
     ),
     "gls": Cases(
         ("token", "trackids", "parceldetails", "parcelpod"),
-        not_ours=K.ACCOUNT_DENIED,  # whose a refusal of the document call is, other answers tell
+        not_ours=K.ACCOUNT_DENIED,  # other answers reveal whether a refused document call concerns the account
         otherwise={
             S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET,  # "its history is closed"
             S.ACCOUNT_DENIED: K.AUTH_FAILED,
         },
         known_otherwise={**_DOCUMENTS_ALONE, S.EMPTY: K.NOT_FOUND},
         wrong_type=(K.BAD_RESPONSE, K.POD_NOT_AVAILABLE_YET),
-        # ShipIT refuses a token that the tracking accepts.
+        # ShipIT refuses a token that tracking accepts.
         calls_in={S.ACCOUNT_DENIED: ("token", "trackids", "parceldetails", "token", "parceldetails")},
         unknown_in=frozenset({S.FAULT_CLIENT}),
         pieces=(_LETTER, _LETTER),
@@ -206,19 +208,19 @@ CASES: dict[str, Cases] = {
         ("token", "tracking", "image"),
         not_ours=K.NOT_FOUND,
         otherwise={
-            # Whatever else a link gives is no document yet.
+            # Any other content of a link is not a document yet.
             **dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
             **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
-            S.PARTLY_HOLLOW: PNG_TYPE,  # the signature, which comes before the photo
+            S.PARTLY_HOLLOW: PNG_TYPE,  # the signature, which is before the photo
             S.FULL_EVIDENCE: PNG_TYPE,
         },
         calls_in={
             **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID), ("token", "tracking")),
             **dict.fromkeys((S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("token", "tracking", "image", "image")),
-            # A 403 may mean that the token has ended.
+            # A 403 may mean that the token has expired.
             S.ACCOUNT_DENIED: ("token", "tracking") * 2,
         },
-        unnamed_in=frozenset({S.POD_LATE, S.POD_UNSAID}),  # the name is a part of the proof
+        unnamed_in=frozenset({S.POD_LATE, S.POD_UNSAID}),  # the name is part of the proof
         unknown_in=frozenset({Attack.WRONG_TYPE}),
         document="image/jpeg",
         pieces=(_SIGNATURE, _PHOTO),

@@ -1,6 +1,6 @@
-"""A table for each carrier: what it answers, made by hand, and what that means. `test_rules.py` holds every carrier to it.
+"""A table for each carrier: handwritten answers and their meaning. `test_rules.py` checks every carrier against it.
 
-The tables stand in the carriers' own files (`test_ups.py` and others), as `TABLE`.
+The tables are in the carriers' own files (`test_ups.py` and others), as `TABLE`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 
 Answers = Response | tuple[Response, ...]
-# An answer in the place of a call's usual one, what it means, and of a code of no table, some words that tell of it.
+# An answer that replaces a call's usual one, its meaning, and words of the message for an unknown code.
 Row = tuple[Answers, ErrorKind] | tuple[Answers, ErrorKind, str]
 
 
@@ -34,42 +34,42 @@ def same(_place: int, _name: str, meaning: ErrorKind) -> ErrorKind:
 
 @dataclass(frozen=True)
 class Table:
-    """What one carrier answers.
+    """One carrier's answers.
 
-    `answers`: of the calls of a fetch that brings `proof`, or of a carrier without documents, that tells of `known`; a token's
-    is apart. An answer about a parcel stands for the first of them unless it is said otherwise.
+    `answers`: to the calls of a fetch that yields `proof`, or for a carrier without documents `known`; the token's is
+    separate. An answer about a parcel replaces the first of them by default.
     """
 
-    make: Callable[[], Client]  # with settings of its own
+    make: Callable[[], Client]  # with its own settings
     number: str
     facts: Mapping[str, Any]  # of its spec
     answers: tuple[Response, ...]
     known: Delivery
     proof: Retrieved | None
-    numbers: Sequence[str]  # of its form
+    numbers: Sequence[str]  # in its form
     no_numbers: Sequence[str]
     good_check_digits: Sequence[str] = ()
     bad_check_digits: Sequence[str] = ()
 
-    # By the call in whose place the answer comes: what it means.
+    # The meaning of an answer by the call that it replaces.
     errors: Sequence[Mapping[str, Row]] = ()
-    # What else than usual a bad answer means; None: it does not matter.
+    # Unusual meanings of bad answers; None: irrelevant.
     of_no_answer: Callable[[int, str, ErrorKind], ErrorKind | None] = same
     make_answer: Callable[..., Response] = raw
     limited: Sequence[Response] = (raw("", 429),)
-    accepted: Sequence[tuple[Answers, bool]] = ()  # whether they show that our account is good
-    accepted_known: Sequence[tuple[Answers, bool]] = ()  # the same, where the delivery is known
+    accepted: Sequence[tuple[Answers, bool]] = ()  # whether they prove that our account is valid
+    accepted_known: Sequence[tuple[Answers, bool]] = ()  # the same, if the delivery is known
     hostile: Sequence[Answers] = ()
     whole: Sequence[Response] = ()  # more answers, to be damaged
     nobody: tuple[Response, ErrorKind] | None = None  # about the sample number
-    sample_sent: str = ""  # if it is not sent as it is
-    # What is known of the delivery when each of the calls is made.
+    sample_sent: str = ""  # if it is sent in another form
+    # The known delivery at each of the calls.
     known_at: Sequence[Delivery | None] = ()
 
     status: Callable[[str], Response] | None = (
-        None  # of a parcel whose latest event has this code, and this label:
+        None  # a parcel whose latest event has this code and this label:
     )
-    label: str = "Un événement"  # with {code}: it has no words beside its codes
+    label: str = "Un événement"  # with {code}: it has no text besides its codes
     delivered: Sequence[str] = ()  # codes
     not_delivered: Iterable[str] = ()
     strange: Sequence[str] = ()
@@ -80,10 +80,8 @@ class Table:
 
     token: Callable[[str], Response] | None = None
     expired: Response | None = None
-    no_token: Sequence[
-        tuple[Response, str]
-    ] = ()  # an answer to the token's call, the words about our account
-    bare: Response | None = None  # of a delivery of which it tells nothing
+    no_token: Sequence[tuple[Response, str]] = ()  # an answer to the token call, the words about our account
+    bare: Response | None = None  # about a delivery without details
     nameless: Response | None = None
 
     @property
@@ -92,7 +90,7 @@ class Table:
 
     @property
     def at(self) -> Sequence[Delivery | None]:
-        """What is known of the delivery when each of the calls is made."""
+        """The known delivery at each of the calls."""
         return self.known_at or (None, *[self.known] * (len(self.answers) - 1))
 
     def with_token(self, answers: Iterable[Response | Failure]) -> list[Response | Failure]:
@@ -101,7 +99,7 @@ class Table:
     def fetch(
         self, *answers: Response | Failure, known: Delivery | None = None, number: str = ""
     ) -> tuple[Outcome, FakeSession]:
-        """With a token at once: the answers are those of the other calls, each of which is made. Raises CallError."""
+        """Fetch with a token at once: the answers belong to the other calls, each of which is made. Raises CallError."""
         return fetched(self.make(), number or self.number, self.with_token(answers), known)
 
     def failure_of(
@@ -113,6 +111,6 @@ class Table:
         return failure
 
     def outcome_of(self, *answers: Response, known: Delivery | None = None) -> Outcome:
-        """What comes of these answers, the last of which is given for ever."""
+        """The outcome of these answers, the last of which is repeated."""
         client, scripted = self.make(), self.with_token([*answers, *[answers[-1]] * 4])
         return client.fetch(self.number, known, FakeSession(scripted, client, checks_requests=False))

@@ -1,6 +1,6 @@
-"""The protocol of Amazon Shipping, byte for byte: what is sent, and what each of its answers means.
+"""The protocol of Amazon Shipping, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of Amazon's model `shippingV2.json`, of its announcements, and of answers in issues of
+The sources are Amazon's model `shippingV2.json`, its announcements, and answers in issues of
 `amzn/selling-partner-api-models`.
 """
 
@@ -204,7 +204,7 @@ WAY_BACK = [
         ([*WAY_BACK, an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event("Rejected", "2026-10-03T08:00:00Z", None), an_event(leg=None)], K.RETURNED_TO_SENDER),
-        # The recipient took it all the same: the leg says so.
+        # The recipient accepted it nevertheless: the leg's status says delivered.
         ([an_event("Rejected", "2026-10-03T08:00:00Z"), an_event()], K.POD_NOT_AVAILABLE_YET),
         ([an_event(), an_event("ReturnInitiated", "2026-10-06T08:00:00Z", "RETURNS")], K.NOT_DELIVERED_YET),
         # Another parcel with this number.
@@ -305,7 +305,7 @@ def test_images_are_fetched_from_hosts_of_amazon(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        # Machines of anybody's, also with addresses of a private network.
+        # Machines of any owner, also with private addresses.
         "ec2-198-51-100-7.eu-west-1.compute.amazonaws.com",
         "internal-a-1.eu-west-1.elb.amazonaws.com",
         "a.execute-api.eu-west-1.amazonaws.com",
@@ -397,7 +397,7 @@ TABLE = Table(
     numbers=["UK2978244305", "IT3286399173", "FR1234567890", "ES0000000000"],
     no_numbers=["FR123456789", "FR12345678901", "DE1234567890", "TBA123456789012", "1Z999AA10123456784"],
     errors=[ERRORS],
-    # Whatever else a link gives is no document yet; what has no code is not of the service.
+    # Any other content of a link is not a document yet; an error without a code is not from the service.
     of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,
     accepted=[
         ((DELIVERED, PHOTO), True),

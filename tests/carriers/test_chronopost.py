@@ -1,7 +1,7 @@
-"""Chronopost's protocol, byte for byte: what is sent, and what each of its answers means.
+"""Chronopost's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's documents of October 2024 (VL3.24.10.14) and November 2018 (v2.6.2), and of the
-schema and the recorded answers in karrio's connector.
+The sources are the carrier's documents of October 2024 (VL3.24.10.14) and November 2018 (v2.6.2), and the schema and
+the recorded answers in karrio's connector.
 """
 
 import base64
@@ -152,7 +152,7 @@ OTHER_CODES = [
     *("DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD", "ED"),
     *("TA", "LR", "J", "X", "CL"),
     *("N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ"),  # exceptions
-    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # of two public clients only
+    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # only from two public clients
 ]
 
 
@@ -199,7 +199,7 @@ def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
     assert cancelled.message == (
         "Chronopost says that the shipment was canceled, so it will never be delivered (Un événement)"
     )
-    # What goes on after that was not cancelled for good.
+    # A parcel that continues afterwards was not canceled for good.
     assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET
     delivered = with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING))
     assert failure_of(delivered).kind is ErrorKind.POD_NEVER_AVAILABLE
@@ -221,18 +221,18 @@ LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
 @pytest.mark.parametrize(
     ("events", "delivery"),
     [
-        # Papers that come later tell neither the time nor the name.
+        # Later paperwork events reveal neither the time nor the name.
         ([an_event("D", more=signed_by("DUPONT")), an_event("U", LATER)], KNOWN),
         ([an_event("D", more=signed_by("DUPONT")), an_event("Y", LATER), an_event("VC", LATEST)], KNOWN),
-        # A name is taken from whichever names somebody last, the time is that of the handing over.
+        # The name is from the last event with a name, the time from the handover.
         ([an_event("D"), an_event("U", LATER, signed_by("DUPONT"))], KNOWN),
         (
             [an_event("D", more=signed_by("DUPONT")), an_event("U", LATER, signed_by("MARTIN"))],
             Delivery(AT, "MARTIN"),
         ),
-        # A second handing over is the one that counts, though nobody is named.
+        # The second handover counts, although it has no name.
         ([an_event("D1", "2026-10-05T09:00:00+02:00", signed_by("DUPONT")), an_event("D")], KNOWN),
-        # Where nothing else tells of it, papers do.
+        # Without any other source, paperwork events count.
         ([an_event("U", more=signed_by("DUPONT"))], KNOWN),
         ([an_event("VC", "2026-10-05T09:00:00+02:00"), an_event("Y")], Delivery(AT, None)),
     ],
@@ -286,7 +286,7 @@ SIGNATORIES: list[Any] = [
         (signed_by("3", "Étage") + signed_by("DUPONT"), "the label 'Étage' beside a delivery"),
         (signed_by("3", ""), "the label '' beside a delivery"),
         (signed_by("3", "D&#10;forged" + "x" * 500), r"the label 'D\x0aforged"),
-        (signed_by("", "Étage"), None),  # without a value it says nothing
+        (signed_by("", "Étage"), None),  # without a value it has no meaning
         (signed_by("X", "Lieu") + signed_by("DUPONT"), None),
         (signed_by("DUPONT", "Consignee's name"), None),
     ],
@@ -391,7 +391,7 @@ NEVER, NOT_YET, BAD = (
     ErrorKind.POD_NOT_AVAILABLE_YET,
     ErrorKind.BAD_RESPONSE,
 )
-# What is sent in place of a PDF, what it means, and whether an image is asked for then.
+# The content in place of a PDF, its meaning, and whether an image is requested then.
 WITHOUT_POD = {
     "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
     "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", NEVER, False),
@@ -437,7 +437,7 @@ def test_an_image_that_is_none_changes_nothing() -> None:
     for second in (text, proved(error(1, "System Error")), fault("soap:Client"), response("<html/>", 404)):
         failure = failure_of(proved("<podPresente>false</podPresente>"), second, known=KNOWN)
         assert (failure.kind, failure.delivery) == (NOT_YET, KNOWN)
-    # Nor does a first answer that is no document hide behind a second one.
+    # A first answer that is not a document is not hidden by a second one.
     outcome, _ = fetch(text, proved(""), known=KNOWN)
     assert outcome == Retrieved.single(b"Indisponible", KNOWN, "chronopost searchPOD")
 
@@ -584,7 +584,7 @@ TABLE = Table(
         errors_in(proved),
     ],
     make_answer=response,
-    accepted=[(with_events(IN_TRANSIT), False)],  # the tracking presents no account
+    accepted=[(with_events(IN_TRANSIT), False)],  # the tracking uses no account
     accepted_known=ACCEPTED,
     hostile=[
         tracked(_HOSTILE),

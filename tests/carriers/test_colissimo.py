@@ -1,7 +1,7 @@
-"""Colissimo's protocol, byte for byte: what is sent, and what each of its answers means.
+"""Colissimo's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's own shop modules, of exchanges recorded by the public client roulier, and of two
-documents of the carrier of 2021.
+The sources are the carrier's own shop modules, exchanges recorded by the public client roulier, and two documents of
+the carrier from 2021.
 """
 
 import json
@@ -243,7 +243,7 @@ def test_the_tables_hold_these_codes() -> None:
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
 
 
-# One code or more of each form of label, decided by reading it.
+# One code or more for each form of label, assessed by reading it.
 DECIDED = {
     "COMCFM": P.ON_ITS_WAY,  # announced
     "PCHCFM": P.ACCEPTED,  # "pris en charge par La Poste" in the older table
@@ -293,7 +293,7 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
 
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["under way", "arrived"])
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(steps: Sequence[Any]) -> None:
-    """Whatever the steps say: a last one that is reached would be the return's."""
+    """Regardless of the steps: a completed last step would belong to the return."""
     before = an_event("AARCFM", "2026-10-01T00:00:00.000")
     for code in of_status(P.GOING_BACK):
         with row(code):
@@ -371,7 +371,7 @@ def test_an_answer_about_another_parcel_is_none() -> None:
 
 
 def test_a_document_of_another_parcel_is_not_asked_for() -> None:
-    """A bare image shows nothing by which it could be seen later."""
+    """A bare image has nothing that would reveal this later."""
     other = an_entry("SIGNATURE", cab="6A00000000025")
     assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
     outcome, session = fetch(DELIVERED, listed(other, an_entry("PHOTO")), DOCUMENT)
@@ -386,7 +386,7 @@ def test_a_document_of_another_parcel_is_not_asked_for() -> None:
         ("2026-01-05T10:08:43.000", datetime(2026, 1, 5, 9, 8, 43, tzinfo=UTC)),
         ("2026-10-05T10:08:43.000+0200", AT),
         ("2026-10-05T08:08:43Z", AT),
-        ("2026-10-25T02:30:00.000", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # an hour that comes twice
+        ("2026-10-25T02:30:00.000", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # an hour that exists twice
         ("9999-12-31T23:59:59-14:00", None),
         ("0001-01-01T00:00:00.000", None),
         ("hier", None),
@@ -420,7 +420,7 @@ def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
 def test_the_consignee_of_the_label_is_no_signatory() -> None:
     assert b"MARTIN" in DELIVERED.body
     assert parse_tracking(DELIVERED) == Delivery(AT, None)
-    # One that is known from elsewhere is kept.
+    # An identifier known from elsewhere is kept.
     outcome, _ = fetch(LISTED, DOCUMENT, known=Delivery(None, "DUPONT"))
     assert outcome == Retrieved.single(PDF, Delivery(AT, "DUPONT"), SOURCE)
 
@@ -433,7 +433,7 @@ TIMELINE_ROWS: list[tuple[Any, ErrorKind]] = [
     ("202", K.ACCOUNT_DENIED),
     ("201", K.AUTH_FAILED),
     ("1000", K.SERVER_ERROR),
-    (105, K.NOT_FOUND),  # a number in place of a text
+    (105, K.NOT_FOUND),  # a number instead of a text
     ("77", K.BAD_RESPONSE),
 ]
 
@@ -524,7 +524,7 @@ CODES_OF_NO_TABLE: list[Any] = [
     (refused("777", "KO"), K.BAD_RESPONSE, "777"),
     (refused("777", "KO", status=500), K.SERVER_ERROR, "777"),
     (refused("999", "KO", 145, status=401), K.AUTH_FAILED, "999 / 145"),
-    # The body is invalid by something else than the number: that is our mistake.
+    # Something other than the number makes the body invalid: this is our mistake.
     (refused("005", "BODY INVALID", 151, status=400), K.BAD_RESPONSE, "005 / 151"),
     (refused("001", "CAB NOT FOUND", 154), K.NOT_FOUND, "001 / 154"),
     (refused(7, "KO", status=200), K.BAD_RESPONSE, "7"),
@@ -602,7 +602,7 @@ def test_a_list_that_is_none_cannot_be_read(documents: Any) -> None:
             ],
             "late",
         ),
-        # A better kind goes before a later one.
+        # A better kind is before a later one.
         ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
     ],
 )
@@ -735,7 +735,7 @@ ACCEPTED: list[Any] = [
 
 ACCEPTED_KNOWN: list[Any] = [
     ([LISTED, DOCUMENT], True),
-    ([LISTED, raw("", 500)], True),  # the list did
+    ([LISTED, raw("", 500)], True),  # the list had one
     ([refused("003")], True),
     ([refused("999", "KO", 144)], True),
     ([refused("004")], False),
@@ -802,7 +802,7 @@ TABLE = Table(
     proof=Retrieved.single(PDF, KNOWN, SOURCE),
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
-    # Of the postal union's numbers alone, here a published one, the digit can be wrong.
+    # Only numbers of the postal union, here a published one, can have a wrong check digit.
     good_check_digits=[NUMBER, "6A00000000018", "0012345678901", "RR473124829FR"],
     bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
     errors=[BODIES, DOCUMENT_ROWS | _CODES | BODIES, DOCUMENT_ROWS | BODIES],

@@ -1,6 +1,6 @@
-"""The protocol of DHL's Shipment Tracking - Unified, byte for byte: what is sent, and what each of its answers means.
+"""The protocol of DHL's Shipment Tracking - Unified, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the pages of developer.dhl.com, of karrio's connector `dhl_universal`, and of two recorded answers.
+The sources are the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers.
 """
 
 from datetime import UTC, datetime
@@ -112,7 +112,7 @@ def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
 
 
 def events_of(*events: tuple[str, str, str]) -> list[dict[str, Any]]:
-    """Of codes, days of October and words; the service lists the newest first."""
+    """Events with codes, days of October and texts; the service lists the newest first."""
     return [
         {"statusCode": code, "timestamp": f"2026-10-{day}T09:00:00", "description": words}
         for code, day, words in reversed(events)
@@ -140,7 +140,7 @@ def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
 
 
 def test_a_shipment_of_freight_has_the_piece_that_was_asked_about() -> None:
-    """An answer of September 2026: the piece has zeros in front, the shipment a number of its own."""
+    """An answer of September 2026: the piece has leading zeros, the shipment its own number."""
     asked = "473325380028549070"
     shipment = a_shipment("transit", number="JKG-HI-0001643") | {"service": "freight"}
     pieces = {"details": {"pieceIds": ["00473325380028549070"]}}
@@ -394,7 +394,7 @@ def test_whatever_else_a_link_gives_is_no_document(answer: Response) -> None:
 
 
 def test_an_answer_that_the_line_refuses_is_no_document() -> None:
-    """Such as a redirect, or one that is too large."""
+    """For example a redirect or an oversized answer."""
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     failure = failure_of(LINKED, redirect)
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
@@ -463,7 +463,7 @@ TABLE = Table(
     no_numbers=NO_NUMBERS,
     good_check_digits=NUMBERS,
     errors=[ERRORS],
-    # Whatever else a link gives is no document yet.
+    # Any other content of a link is not a document yet.
     of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,
     limited=[LIMITED],
     accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],

@@ -1,7 +1,7 @@
-"""DHL Express' protocol (MyDHL API), byte for byte: what is sent, and what each of its answers means.
+"""DHL Express' protocol (MyDHL API), byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's OpenAPI document 3.1.1, of karrio's connector `mydhl`, and of a public note on a live
-answer of the POD call.
+The sources are the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl`, and a public note on a live answer
+of the POD call.
 """
 
 import base64
@@ -88,7 +88,7 @@ def a_document(content: Any, **more: Any) -> dict[str, Any]:
 
 
 def problem(status: int, title: Any = "Bad request", detail: Any = None, **more: Any) -> Response:
-    """The instance repeats the request, as it does in the answers that were seen."""
+    """The instance repeats the request, as in real answers."""
     told = {
         "instance": f"/expressapi/shipments/{NUMBER}/proof-of-delivery?shipperAccountNumber=123456789",
         "title": title,
@@ -443,7 +443,7 @@ BY_STATUS: dict[str, Row] = {
     "its own in XML": (raw("<shipments/>"), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
-# At the call for the document: that the account may have no proofs at all, only its other parcels tell.
+# At the document call, only the account's other parcels reveal whether it may have proofs at all.
 NAMES_ACCOUNT: dict[str, Row] = {
     name: (row[0], K.ACCOUNT_DENIED) for name, row in ERRORS.items() if row[1] is K.ACCESS_DENIED
 }
@@ -533,7 +533,7 @@ WITHOUT_DOCUMENT: dict[str, Row] = {
 
 
 ACCEPTED: list[Any] = [
-    ([DELIVERED, problem(500)], True),  # the tracking presents it too
+    ([DELIVERED, problem(500)], True),  # the tracking uses it too
     ([tracked(IN_TRANSIT)], True),
     ([problem(404)], True),
     ([problem(400, detail="shipmentTrackingNumber")], True),
@@ -613,7 +613,7 @@ TABLE = Table(
     proof=Retrieved.single(PDF, KNOWN, SOURCE),
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
-    # Eleven digits have none.
+    # Eleven digits have no check digit.
     good_check_digits=[*_FITTING, *(f"1234567890{last}" for last in range(10))],
     bad_check_digits=[number[:-1] + str((int(number[-1]) + 1) % 10) for number in _FITTING],
     errors=[

@@ -1,6 +1,6 @@
-"""DHL Parcel DE's protocol, attribute for attribute: what is sent, and what each of its answers means.
+"""DHL Parcel DE's protocol, attribute for attribute: requests, and the meaning of each answer.
 
-The facts are those of the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, and of the vendor's table
+The sources are the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, and the vendor's table
 of events of July 2024.
 """
 
@@ -346,7 +346,10 @@ def test_all_signatures_are_kept() -> None:
         (signed(), K.POD_NOT_AVAILABLE_YET),
         (signed(""), K.POD_NOT_AVAILABLE_YET),
         (signed(GIF.hex(), searched_piece_code="00340434161094022115"), K.BAD_RESPONSE),
-        (signed(GIF.hex(), event_date="05.10.2024"), K.BAD_RESPONSE),  # of an earlier parcel with the number
+        (
+            signed(GIF.hex(), event_date="05.10.2024"),
+            K.BAD_RESPONSE,
+        ),  # of an earlier parcel with the same number
         (DELIVERED, K.POD_NOT_AVAILABLE_YET),
     ],
 )

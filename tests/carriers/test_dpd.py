@@ -1,7 +1,7 @@
-"""DPD France's protocol, byte for byte: what is sent, and what each of its answers means.
+"""DPD France's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of a connector's summary of the carrier's manual (v5.0, October 2025), of the service's generated
-pages, of public clients, and of faults recorded at the sister service EPrint.
+The sources are a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
+public clients, and faults recorded at the sister service EPrint.
 """
 
 from dataclasses import replace
@@ -49,7 +49,7 @@ SETTINGS = {
     "DPD_CUSTOMER_NUMBER": "12345",
     "DPD_DELIVERED_CODES": "40,400",
 }
-BMP = b"BM" + b"z" * 200  # no proof's form
+BMP = b"BM" + b"z" * 200  # not the form of a proof
 POD_SOURCE = "dpd GetShipmentTraceSingle POD"
 
 
@@ -223,7 +223,7 @@ TIMES: list[Any] = [
     ("2026-10-05", "10:31:00", AT),
     ("2026-10-05T00:00:00", "10:31:00.123", AT),
     ("05.01.2026", "10:31:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
-    # The day of the trace without a time that can be read, or else that of the delivery: midnight in France.
+    # The day of the trace if its time is unreadable, or else of the delivery: midnight in France.
     ("05.10.2026", "", datetime(2026, 10, 4, 22, tzinfo=UTC)),
     ("", "", datetime(2026, 10, 6, 22, tzinfo=UTC)),
     ("hier", "10:31:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
@@ -249,7 +249,7 @@ def test_the_time_of_the_latest_delivery_counts_whatever_the_order() -> None:
         ("<IsRetour>false</IsRetour><RetourType>Refus</RetourType>", True),
         ("<IsRetour>false</IsRetour>", False),
         ("<IsRetour>false</IsRetour><RetourType>None</RetourType>", False),
-        # A label for a return goes with the parcel.
+        # A return label is enclosed with the parcel.
         ("<IsRetour>false</IsRetour><RetourType>Prepared</RetourType>", False),
     ],
 )
@@ -366,7 +366,7 @@ ACCEPTED: list[Any] = [
     (told(""), True),
     (fault(an_error("InvalidInput", "Invalid parcel number")), True),
     (fault(an_error("PermissionDenied")), False),
-    # They are about our account, and none has passed it.
+    # They concern our account, and none has passed it.
     (fault(an_error("IpPermissionDenied")), False),
     (fault(an_error("CustomerPermissionDenied")), False),
     (fault(), False),
@@ -438,11 +438,11 @@ def test_delivered_without_a_usable_image_is_no_proof_yet(images: str) -> None:
 @pytest.mark.parametrize(
     ("number", "sent"),
     [
-        ("09980000020033F", "09980000020033"),  # with a check sign
+        ("09980000020033F", "09980000020033"),  # with a check character
         ("008182709980000020033350276C", "09980000020033"),  # a label's barcode
-        ("25012345678901234", "12345678901234"),  # after the number of the country
+        ("25012345678901234", "12345678901234"),  # after the country number
         ("12345678901234", "12345678901234"),
-        ("250123456789012", "25012345678901"),  # 250 is the beginning of the number here
+        ("250123456789012", "25012345678901"),  # here 250 is the beginning of the number
         ("25012345678901", "25012345678901"),
     ],
 )
@@ -576,7 +576,7 @@ TABLE = Table(
     proof=Retrieved.single(PDF, KNOWN, POD_SOURCE),
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
-    # A published number, with its sign.
+    # A published number with its check character.
     good_check_digits=["15502370264989N", "15502370264989"],
     bad_check_digits=[
         *(f"15502370264989{sign}" for sign in _SIGNS if sign != "N"),

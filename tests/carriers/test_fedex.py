@@ -1,7 +1,7 @@
-"""FedEx's protocol, byte for byte: what is sent, and what each of its answers means.
+"""FedEx's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's OpenAPI file "Basic Integrated Visibility", of its developer pages on limits, and of
-karrio's connector.
+The sources are the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, and karrio's
+connector.
 """
 
 import json
@@ -82,7 +82,7 @@ def a_scan(code: str = "DL", date: str = "2026-10-05T10:31:00+02:00") -> dict[st
 
 
 def a_result(**changed: Any) -> dict[str, Any]:
-    """That of the carrier's sample; a part that is None is left out."""
+    """The result in the carrier's sample; a None part is omitted."""
     result: dict[str, Any] = {
         "trackingNumberInfo": {
             "trackingNumber": NUMBER,
@@ -300,7 +300,7 @@ def test_when_it_asks_us_to_wait(what: Capability) -> None:
     [
         (datetime(2026, 10, 6, tzinfo=UTC), datetime(2026, 10, 7, tzinfo=UTC)),
         (datetime(2026, 12, 31, 23, 59, 59, 7, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
-        # Whatever zone it is given in: 00:30 on the 7th in France is the 6th in Greenwich.
+        # In any zone: 00:30 on the 7th in France is the 6th in Greenwich.
         (
             datetime(2026, 10, 7, 0, 30, tzinfo=timezone(timedelta(hours=2))),
             datetime(2026, 10, 7, tzinfo=UTC),
@@ -372,7 +372,7 @@ def test_429_asks_us_to_wait() -> None:
                 fetch(*before, answer)
             failure = failed.value.failure
             assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, until)
-        # It does not get as far as this.
+        # It ends before this point.
         outcome = tracking_of(answer)
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.RATE_LIMITED
@@ -612,7 +612,7 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
         THIRD: True,
         "000123456789": False,
     }
-    # Where two are the same without their zeros, nobody can tell whose it is.
+    # If two are equal without their zeros, the owner is unknown.
     numbers = ["000123456789", "000000123456789"]
     assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is ErrorKind.BAD_RESPONSE
     assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {
@@ -694,7 +694,7 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
     tag = "DT123456789012"
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
     assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
-    # The only one counts under another number only if the carrier names ours too, as it may a door tag.
+    # A single result with another number counts only if the carrier names ours too, as with a door tag.
     assert failure_of(tracked(a_result(), number="999999999999")).kind is ErrorKind.BAD_RESPONSE
     for values, is_ours in (
         ({"values": [NUMBER]}, True),
@@ -705,7 +705,7 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
         named = a_result(additionalTrackingInfo={"packageIdentifiers": [identifier]})
         told = tracking_of(tracked(named, number="999999999999"))
         assert isinstance(told, Delivery) is is_ours
-    # Lists of one may lack the list.
+    # Lists of one may have no list.
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
     assert fetch(single, WITH_POD)[0] == GOT
 
@@ -725,7 +725,7 @@ TIMES: list[Any] = [
     ("2026-10-05T03:31:00-05:00", AT),
     ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
     ("2026-10-05T10:31:00", AT),  # without an offset: French
-    # Unreadable: the scan of the delivery tells it.
+    # Unreadable: the delivery scan has it.
     ("", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
     ("hier", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
     (7, datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
@@ -893,7 +893,7 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
 
 
 def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
-    """The carrier: the image of the signature comes some time after the event of the delivery."""
+    """The carrier: the signature image is available some time after the delivery event."""
     session = a_session(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
     late = as_failure(session.fetch())
     assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET

@@ -1,6 +1,6 @@
-"""GLS' protocols (Track & Trace v1, ShipIT-Farm v1), byte for byte: what is sent, and what each of the answers means.
+"""GLS' protocols (Track & Trace v1, ShipIT-Farm v1), byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's OpenAPI documents, and of the notes of a public client that was tried live.
+The sources are the carrier's OpenAPI documents, and the notes of a public client that was tried live.
 """
 
 import base64
@@ -121,7 +121,7 @@ def fetch(
     number: str = NUMBER,
     settings: Mapping[str, str] = SETTINGS,
 ) -> tuple[Outcome, FakeSession]:
-    """With a token at once: the answers are those of the other calls."""
+    """Fetch with a token at once: the answers belong to the other calls."""
     return fetched(Gls(settings), number, [a_token(), *answers], known)
 
 
@@ -278,7 +278,7 @@ def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
 
 
 def dated(status: str, at: str, unitno: str, *words: str) -> dict[str, Any]:
-    """A parcel of the Track ID with this number of its own."""
+    """A parcel of the Track ID with its own number."""
     events = [an_event(at=at, label=label) for label in words]
     return a_parcel(status, *events, at=at, requested=TRACK_ID, unitno=unitno)
 
@@ -295,7 +295,7 @@ ALONE = dated("DELIVERED", NEW, "90000000001")
             K.NOT_DELIVERED_YET,
         ),
         ([dated("INTRANSIT", OLD, "90000000001"), dated("DELIVERED", NEW, "90000000002")], None),
-        # One public client's tests: two parcels of one Track ID, of which one is on its way.
+        # From a public client's tests: two parcels of one Track ID, one of them in transit.
         ([dated("INDELIVERY", "2026-10-05T09:00:00+0200", "90000000005"), ALONE], K.NOT_DELIVERED_YET),
         ([dated("DELIVERED", "2026-10-05T09:00:00+0200", "90000000005"), ALONE], None),
         ([dated("DELIVERED", NEW, "90000000001", "Retour à l'expéditeur")], K.RETURNED_TO_SENDER),

@@ -1,6 +1,6 @@
-"""La Poste's "Suivi v2", byte for byte: what is sent, and what each of its answers means.
+"""La Poste's "Suivi v2", byte for byte: requests, and the meaning of each answer.
 
-The facts are those of three public clients, and of a study of the gateway of September 2026.
+The sources are three public clients, and a study of the gateway of September 2026.
 """
 
 import json
@@ -142,7 +142,7 @@ def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     asked, _ = fetch(DELIVERED)
     assert isinstance(asked, Failure)
     assert outcome == asked
-    # What is known from elsewhere is kept.
+    # Facts known from elsewhere are kept.
     signed = Delivery(None, "DUPONT")
     outcome, _ = fetch(known=signed)
     assert outcome == Failure.of(Sentence.PROOFS_ELSEWHERE, "La Poste", None, 200, delivery=signed)
@@ -199,7 +199,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
 
 @pytest.mark.parametrize("back", ["DI2", "RE1"])
 def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> None:
-    # As moments: as texts, their order is another.
+    # As times: as texts their order is different.
     early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
     for turn in (1, -1):
         for first, second in ((back, "DI1"), ("DI1", back)):
@@ -255,7 +255,9 @@ def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
 
 
 def test_a_number_may_be_told_with_its_check_sign() -> None:
-    """ha-parcel-integrations/ha-laposte, api.py: that of a Chronopost parcel, and `inputIdShip` what was asked about."""
+    """ha-parcel-integrations/ha-laposte, api.py: the number of a Chronopost parcel; `inputIdShip` is the requested
+    one.
+    """
     answer = tracked(an_event("DI1"), idShip="12345678901234A")
     found = parse_tracking(answer, ["12345678901234"])
     assert not isinstance(found, Failure)
@@ -336,7 +338,7 @@ ROWS: dict[str, Row] = {
     "503": (raw("", 503), K.SERVER_ERROR),
     "504": (functional(504, "Service indisponible"), K.SERVER_ERROR),
     "504 with another code": (functional(404, "Ressource non trouvée", 504), K.SERVER_ERROR),
-    # A gateway's own: it says nothing of the number.
+    # The gateway's own answer: it does not concern the number.
     "400 of the gateway": (
         gateway(400, "BAD_REQUEST"),
         K.BAD_RESPONSE,
@@ -361,7 +363,7 @@ ACCEPTED: list[Any] = [
     (functional(404, "Ressource non trouvée"), True),
     (functional(400, BAD_NUMBER), True),
     (raw("", 401), False),
-    (raw("", 403), False),  # the key may not do this at all
+    (raw("", 403), False),  # the key has no right to this at all
     (raw("", 500), False),
     (raw("<html/>"), False),
 ]
@@ -607,7 +609,7 @@ TABLE = Table(
     proof=None,
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
-    # Of the postal union's numbers alone, here a published one, the digit can be wrong.
+    # Only numbers of the postal union, here a published one, can have a wrong check digit.
     good_check_digits=[NUMBER, "6A00000000018", "12345678901", "RR473124829FR"],
     bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
     errors=[
@@ -622,7 +624,7 @@ TABLE = Table(
     hostile=HOSTILE_ANSWERS,
     whole=[tracked(IN_TRANSIT), functional(404, "Ressource non trouvée"), TOO_MANY],
     nobody=(functional(404, "Ressource non trouvée"), K.NOT_FOUND),
-    # Whatever is said to be final.
+    # Regardless of the final mark.
     status=lambda code: tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)),
     not_delivered=ON_THE_WAY,
     strange=["XX9", "di1", "7"],

@@ -1,6 +1,6 @@
-"""Mondial Relay's protocol, byte for byte: what is sent, and what each of its answers means.
+"""Mondial Relay's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the service's WSDL, of the STAT table of the carrier's own shop module, and of public clients.
+The sources are the service's WSDL, the STAT table of the carrier's own shop module, and public clients.
 """
 
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ def failure_of(answer: Response) -> Failure:
 
 # ---------------------------------------------------------------- what is sent
 
-# md5 of TESTSHOP31000001FRPrivateK, by another program.
+# md5 of TESTSHOP31000001FRPrivateK, computed by another program.
 SECURITY = "784C7567F90A4D82DACC84659C96889D"
 REQUEST = f"""
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
@@ -140,7 +140,7 @@ def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
     words = "2026-10-05"
     assert outcome == Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, delivery=Delivery(AT))
     assert session.asked == []
-    assert not session.accepted  # nothing was asked
+    assert not session.accepted  # no call was made
     assert SPEC.calls_for(Delivery(AT)) == {}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
 
@@ -312,7 +312,7 @@ def test_an_unknown_number_is_told_from_an_error_of_the_service_by_the_sample_nu
         outcome, session = fetched(client, NUMBER, answers)
         return as_failure(outcome).kind, len(session.asked)
 
-    # One alone is the number's; of a second in a row the sample number tells.
+    # A single one concerns the number; for a second in a row the sample number decides.
     assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
     assert kind_and_calls(error, unknown) == (ErrorKind.NOT_FOUND, 2)
     assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
@@ -335,7 +335,7 @@ def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None
             [REGISTERED, an_event("Retour à l'expéditeur", "03/10/26"), an_event("Colis livré")],
             ErrorKind.RETURNED_TO_SENDER,
         ),
-        # The number was another parcel's before.
+        # The number belonged to another parcel before.
         (
             [
                 an_event("Retour à l'expéditeur", "01/02/24"),
@@ -373,7 +373,7 @@ ACCEPTED: list[Any] = [
     (stat("80"), True),
     (stat("94"), True),
     (stat("91"), True),
-    # It is our account that they are about.
+    # They concern our account.
     (stat("95"), False),
     (stat("96"), False),
     (stat("97"), False),

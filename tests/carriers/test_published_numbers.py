@@ -1,4 +1,4 @@
-"""Numbers that carriers and public projects have published as theirs: each is asked about, and none is refused as malformed."""
+"""Numbers published by carriers and public projects: each is tracked, and none is rejected as malformed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from recours.runs.attempt import malformed
 
 FILE = Path(__file__).with_name("published_numbers.txt")
 LINES = FILE.read_text(encoding="utf-8").splitlines()
-# Carrier, where they were published, the numbers.
+# Carrier, source, numbers.
 PUBLISHED = [tuple(line.split(" | ")) for line in LINES if not line.startswith("#")]
 
 
@@ -22,7 +22,7 @@ def test_published_numbers_are_asked_about(carrier: str, source: str, numbers: s
 
 
 def test_check_digits_fit_the_numbers_that_were_published_as_good() -> None:
-    """Those of test systems do not keep to them."""
+    """Numbers of test systems ignore check digits."""
     for carrier, source, numbers in PUBLISHED:
         if source.startswith("jkeen"):
             spec = CATALOG.specs[carrier]

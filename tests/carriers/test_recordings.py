@@ -1,7 +1,7 @@
-"""Recorded answers are read as they were when they were recorded, and answers of others as a person judged them.
+"""Recorded answers are read as when they were recorded, and answers from others as a person assessed them.
 
-The recordings (`*.json`) came from the simulators, as no carrier has been met yet. The answers of others (`*.toml`) were
-recorded or documented by public clients and by the carriers, and stand there with values of ours.
+The recordings (`*.json`) are from the simulators, because no live carrier has been tried yet. The answers of others
+(`*.toml`) were recorded or documented by public clients and by the carriers, with our own values.
 """
 
 import tomllib
@@ -56,7 +56,7 @@ def _call(text: str, status: int = 200) -> dict[str, Any]:
 
 
 def _recording(carrier: str, told: dict[str, Any], case: dict[str, Any]) -> Recording:
-    """The case as a recording: the token, its answers, and then the proof, for whoever asks for it."""
+    """The case as a recording: the token, its answers, and then the proof, if it is requested."""
     answers, proof = case["answers"], told.get("proof", [])
     if around := told.get("around"):
         first = answers[0] if answers[0].startswith(("<html", "<soap")) else around.format(answers[0])

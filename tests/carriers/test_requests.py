@@ -1,6 +1,6 @@
-"""The schemas of requests in `tests/schemas`: complete, and each of them rejects a request that departs from it.
+"""The schemas of requests in `tests/schemas`: complete, and each rejects deviating requests.
 
-That every request of the suites keeps to its schema is seen to by `tests/schemas/plugin.py`, in every test.
+`tests/schemas/plugin.py` checks in every test that each request conforms to its schema.
 """
 
 import json
@@ -26,7 +26,7 @@ from tests.schemas.specification import FOLDER, Operation, Sent, app, faults_of,
 
 NAMES = [f"{one.carrier} {one.name}" for one in app()]
 
-# Numbers of another form than the carrier's example, and settings, with which a client sends other parts.
+# Settings, and numbers unlike the carrier's example, with which a client sends other parts.
 OTHERWISE = {
     "dhl_express": ({}, "JJD0123456789"),
     "colissimo": ({"COLISSIMO_LOGIN": "", "COLISSIMO_API_KEY": "10000001-123456"}, "6A00000000017"),
@@ -36,7 +36,7 @@ OTHERWISE = {
 
 @cache
 def real(carrier: str) -> tuple[Sent, ...]:
-    """What the client sends for a delivered parcel, with the credentials of the sandbox, and otherwise."""
+    """The client's requests for a delivered parcel, with the sandbox's credentials and otherwise."""
     number = quiet_sandbox().example(carrier, "99", 1)
     sessions = [SandboxSession(client_of(carrier), number)]
     if carrier in OTHERWISE:
@@ -105,7 +105,7 @@ def with_query(sent: Sent, query: dict[str, str]) -> Sent:
 
 
 def attributes_of(sent: Sent) -> dict[str, str]:
-    """Of the element in the query."""
+    """The attributes of the element in the query."""
     return dict(fromstring(query_of(sent)["xml"]).attrib)
 
 
@@ -136,7 +136,7 @@ def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 def required_members(
     schema: Any, tree: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """Of the members of a JSON text: the paths of those that a schema requires, also in one of several ways."""
+    """The paths of members of a JSON text that a schema requires, also in one of several alternatives."""
     if isinstance(tree, list):
         yield from required_members(schema["items"], tree[0], (*path, 0))
     elif isinstance(tree, dict):
@@ -185,7 +185,7 @@ def without_element(body: bytes, tag: str) -> bytes:
 
 
 def parent_of(root: Element, tag: str) -> Element:
-    """No name is that of two elements of a request."""
+    """No two elements of a request have the same name."""
     return next(one for one in root.iter() if one.find(tag) is not None)
 
 
@@ -209,7 +209,7 @@ def test_a_request_without_a_required_part_is_rejected(name: str) -> None:
 
 
 def added(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """The request with a part more that no specification knows."""
+    """The request with one more part that is in no specification."""
     yield "x-new", replace(sent, headers={**sent.headers, "X-New": "1"})
     if isinstance(operation.query, dict):
         yield "x_new", with_query(sent, query_of(sent) | {"x_new": "1"})
@@ -273,7 +273,7 @@ def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 
 
 def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """Parameters of the query, attributes of the XML in it, and fields of a form."""
+    """Parameters of the query, attributes of its XML, and form fields."""
     for name in query_of(sent):
         yield name, with_query(sent, query_of(sent) | {name: "?"})
     for name in operation.xml or ():
@@ -285,7 +285,7 @@ def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent
 
 
 def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:
-    """The tree with another value in the place of each of its parts, by the part's name."""
+    """The tree with one value replaced, for each of its parts, by the part's name."""
     for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
         odd: Any
         for odd in ("?", 7, {}):
@@ -301,7 +301,7 @@ def replaced_member(tree: Any, name: Any, value: Any) -> Any:
 
 
 def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
-    """The envelope with an element turned round, renamed, without its namespace, with one inside, or with another text."""
+    """The envelope with an element reversed, renamed, without its namespace, with a child, or with another text."""
     for place, original in enumerate(fromstring(body).iter()):
         parts, tag = list(original), original.tag
         changes: list[tuple[str, list[Element], str | None]] = [
@@ -318,9 +318,9 @@ def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
             yield local(tag), root
 
 
-# Without these, or with others, the account is not shown: another answer than that the request is wrong.
+# Without these, or with others, the account is not shown: the answer differs from that to a wrong request.
 SHOWN = {"Authorization", "DHL-API-Key", "X-Key", "x-amz-access-token"}
-# What no source says that a service refuses: headers and parameters that it does not know, and parameters given twice.
+# Deviations that no source says a service refuses: unknown headers and parameters, and repeated parameters.
 ANY_SERVICE_TAKES = {"x-new", "x_new"}
 TAKEN = {
     "chronopost": {"SOAPAction", "skybillNumber"},

@@ -1,4 +1,4 @@
-"""What an answer in JSON may cost, whatever it holds: a small part of a call's time, and no more memory than its size."""
+"""The cost of any JSON answer: a small part of a call's time, and no more memory than its size."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What holds for every carrier's client, whatever it is answered: the carriers' own tables say by which answers it is shown."""
+"""Rules for every carrier's client with any answer: the carriers' own tables have the answers."""
 
 import json
 from dataclasses import replace
@@ -94,13 +94,13 @@ def test_the_status_and_the_document_can_be_asked_for_by_themselves(table: Table
     assert tracked == (table.at[1] if len(table.at) > 1 else table.known)
     session = FakeSession([*session.answers, *answers_if_known(table)], client, session.asked)
     assert client.fetch_proof(table.number, table.known, session) == table.proof
-    if client.tracking_shows_account:  # else that answer is the document's
+    if client.tracking_shows_account:  # otherwise that answer is the document's
         session = FakeSession([*session.answers, table.nobody[0]], client, session.asked)
         assert as_failure(client.track(table.number, session)).kind is table.nobody[1]
 
 
 def answers_if_known(table: Table) -> tuple[Response, ...]:
-    """Those of the calls that are left to make."""
+    """The answers to the remaining calls."""
     if table.spec.tracks_always:
         return table.answers
     return tuple(one for one, known in zip(table.answers, table.at, strict=True) if known == table.known)
@@ -178,7 +178,7 @@ def assert_error(table: Table, place: int, error: Row) -> None:
 def test_answers_that_are_none(table: Table) -> None:
     for place, usual in enumerate(table.answers):
         bad = no_answers(table.make_answer)
-        if begins_as(usual.body) is None:  # whether a document is cut off, the appraisal says
+        if begins_as(usual.body) is None:  # the appraisal decides whether a document is cut off
             bad["half"] = table.make_answer(usual.body[: len(usual.body) // 2], 200), K.BAD_RESPONSE
         if is_xml(usual):
             bad |= no_envelopes(usual.body)
@@ -323,7 +323,7 @@ of_carriers_with_tokens = of_carriers("token")
 
 
 def tokens_shown(table: Table, session: FakeSession) -> list[str]:
-    """By each call but those for a token; "" where a call shows none."""
+    """The token of each call, except token calls; "" if a call has none."""
     service = table.make().token_service
     assert service
     requests = [request for what, request in session.asked if what is not Capability.TOKEN]
@@ -400,7 +400,7 @@ def test_no_text_of_an_answer_can_forge_a_line(table: Table) -> None:
 
 
 def spoilable(table: Table) -> list[tuple[tuple[Response, ...], Response]]:
-    """Answers to be spoilt, and those before them."""
+    """Answers to damage, and the answers before them."""
     calls = [(table.answers[:place], answer) for place, answer in enumerate(table.answers)]
     return [*calls, *(((), answer) for answer in table.whole)]
 

@@ -1,6 +1,6 @@
-"""Every carrier's client and its simulated carrier: what comes of each scenario, with which calls, and what both agree on.
+"""Every carrier's client with its simulated carrier: the result and the calls of each scenario.
 
-A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`.
+Every carrier in the registry is included automatically. Its peculiarities are in `tests/carriers/cases.py`.
 """
 
 import json
@@ -38,7 +38,7 @@ from tests.rows import row
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
 SIMULATED = {carrier.key: carrier for carrier in registry.SIMULATED}
-# Where the documents have a call of their own.
+# If documents have their own call.
 ASKED_FOR_DOCUMENTS = [
     key for key, spec in CATALOG.specs.items() if spec.issues_documents and not spec.tracks_always
 ]
@@ -53,7 +53,7 @@ def a_session(carrier: str, *steps: AnyStep, retry_after: str | None = "120") ->
 
 
 def expected(carrier: str, scenario: AnyStep, turn: int = 0) -> ErrorKind | str:
-    """What comes of a parcel's second fetch in the scenario, if `turn` is 1."""
+    """The result of a parcel's fetch in the scenario; with `turn` 1, of its second fetch."""
     cases = CASES[carrier]
     if scenario is S.NOT_OURS:
         return cases.not_ours
@@ -92,7 +92,7 @@ def test_what_comes_of_each_scenario(carrier: str) -> None:
 
 def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
     cases, session = CASES[carrier], a_session(carrier, scenario)
-    for turn in range(2):  # some show a thing in two ways
+    for turn in range(2):  # some represent a state in two ways
         outcome = session.fetch()
         assert result(outcome) == expected(carrier, scenario, turn)
         if isinstance(outcome, Failure):
@@ -112,14 +112,14 @@ def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
             calls = calls_in(carrier, scenario, is_delivered=delivery is not None)
             assert session.operations == list(calls)
             again = tuple(call for call in calls if call != "token")
-            if calls.count("token") > 1:  # the new one is good
+            if calls.count("token") > 1:  # the new one is valid
                 again = tuple(dict.fromkeys(again))
         else:
             assert session.operations == [*calls, *again]
 
 
 def calls_in(carrier: str, scenario: AnyStep, *, is_delivered: bool) -> tuple[str, ...]:
-    """Not a call more than it takes to know; a token that is refused is renewed once."""
+    """Exactly the calls needed; a refused token is renewed once."""
     cases = CASES[carrier]
     if scenario in cases.calls_in:
         return cases.calls_in[scenario]
@@ -147,7 +147,7 @@ def assert_outcomes_of_known(carrier: str, scenario: AnyStep) -> None:
         else:
             assert outcome.delivery == known
     asked = {*session.operations} - {"token"}
-    # GLS' ShipIT may refuse a token that its tracking accepts: that is asked then.
+    # GLS' ShipIT may refuse a token that its tracking accepts: tracking is called then.
     is_refused = scenario in (S.ACCOUNT_DENIED, S.AUTH_REFUSED)
     assert asked <= {*CASES[carrier].calls} - {*CASES[carrier].until_tracked} or is_refused
 
@@ -212,7 +212,7 @@ def test_a_token_that_was_taken_back_is_renewed(carrier: str) -> None:
 def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
     options = {option.name: option.default for option in CATALOG.specs[carrier].options}
     cases = CASES[carrier]
-    # Chronopost's tracking needs none.
+    # Chronopost's tracking needs no credentials.
     calls = cases.calls if carrier == "chronopost" else cases.calls[:1]
     for account, password in ((ACCOUNT, "654321"), ("20000002", PASSWORD)):
         client = CLIENTS[carrier](options | SIMULATED[carrier].settings(account, password))
@@ -221,7 +221,7 @@ def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
         assert (session.operations, session.accepted) == ([*calls], False)
 
 
-# Chronopost has no such answer, and of GLS's the tracking tells what it means.
+# Chronopost has no such answer, and for GLS the tracking reveals its meaning.
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in ("chronopost", "gls")])
 def test_what_is_denied_our_account_is_no_answer_about_the_parcel(carrier: str) -> None:
     message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message

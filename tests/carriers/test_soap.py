@@ -1,4 +1,4 @@
-"""What an answer in XML may cost, whatever it holds: a bounded multiple of its own size, and no more time than its call has."""
+"""The cost of any XML answer: a bounded multiple of its own size, and at most the time of its call."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ MOST_TIMES, MOST_S = 10, 20.0
 
 
 def filled(before: str, piece: str, after: str) -> bytes:
-    """An answer of the largest size that a call accepts, made of the same piece."""
+    """An answer of the maximum size that a call accepts, made of one repeated piece."""
     times = (SIZE - len(before.encode()) - len(after.encode())) // len(piece.encode())
     return b"".join((before.encode(), piece.encode() * times, after.encode()))
 
@@ -70,7 +70,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
 }
 
-# Prints seconds, and bytes that parsing took beside the answer itself.
+# Prints seconds, and the memory for parsing in addition to the answer itself.
 _MEASURED = """
 import re, sys, time
 from recours.carriers import soap

@@ -1,7 +1,7 @@
-"""UPS's protocol, byte for byte: what is sent, and what each of its answers means.
+"""UPS's protocol, byte for byte: requests, and the meaning of each answer.
 
-The facts are those of the carrier's OpenAPI files, of real answers in the issues of their repository, and of karrio's
-connector. The number is a published example.
+The sources are the carrier's OpenAPI files, real answers in the issues of their repository, and karrio's connector.
+The number is a published example.
 """
 
 import base64
@@ -76,7 +76,7 @@ def an_activity(
 
 
 def a_package(**changed: Any) -> dict[str, Any]:
-    """That of the carrier's sample; a part that is None is left out."""
+    """The package in the carrier's sample; a None part is omitted."""
     package: dict[str, Any] = {
         "trackingNumber": NUMBER,
         "currentStatus": a_status(),
@@ -330,7 +330,7 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     [
         *(a_status(), a_status("D", None), a_status("I", "011"), a_status(None, "011")),
         *(a_status("D", "026"), a_status("I", "026")),  # by the local post office
-        *(a_status("D", "999"), a_status("D", "000")),  # a code that says nothing: by the type
+        *(a_status("D", "999"), a_status("D", "000")),  # a code without a meaning: by the type
     ],
 )
 def test_what_means_delivered(status: dict[str, Any]) -> None:
@@ -475,7 +475,7 @@ def test_the_package_of_the_number_counts() -> None:
 
 def test_the_only_package_counts_without_a_number() -> None:
     assert fetch(told(a_package(trackingNumber=None)))[0] == GOT
-    # A single thing may come without the list around it.
+    # A single item may have no list around it.
     single = response({"trackResponse": {"shipment": {"package": a_package()}}})
     assert fetch(single)[0] == GOT
 
@@ -488,7 +488,7 @@ def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
 
 
 def test_an_alternate_number_is_the_packages_too() -> None:
-    """The carrier's Tracking.yaml: a number of the post office's, or another one of UPS."""
+    """The carrier's Tracking.yaml: a number of the postal service, or another number of UPS."""
     others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
     package = a_package(trackingNumber="1Z0000000000000018", alternateTrackingNumber=others)
     assert fetch(told(package))[0] == GOT
@@ -560,13 +560,13 @@ def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, a
 @pytest.mark.parametrize("hour", ["08:31:00", "8:31:0"])
 @pytest.mark.parametrize("day", ["20261005", "2026-10-05"])
 def test_the_time_of_greenwich_has_colons_in_real_answers(day: str, hour: str) -> None:
-    """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time is another one here."""
+    """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time differs here."""
     activity = an_activity(day=day, hour=hour) | {"time": "200000"}
     assert fetch(told(a_package(activity=[activity])))[0] == GOT
 
 
 def local_only(country: str | None, **more: Any) -> dict[str, Any]:
-    """An activity as in UPS-API/api-documentation, issue 38: without the time of Greenwich."""
+    """An activity as in UPS-API/api-documentation, issue 38: without the Greenwich time."""
     activity = an_activity() | {"location": {"address": {"city": "DUNLAP", "countryCode": country}}}
     return {name: value for name, value in activity.items() if not name.startswith("gmt")} | more
 
@@ -576,7 +576,7 @@ def local_only(country: str | None, **more: Any) -> dict[str, Any]:
     [
         ("FR", AT),
         ("GB", datetime(2026, 10, 5, 9, 31, tzinfo=UTC)),
-        ("DE", AT),  # two zones that keep the same time
+        ("DE", AT),  # two zones with the same time
         ("RE", datetime(2026, 10, 5, 6, 31, tzinfo=UTC)),
         ("jp", datetime(2026, 10, 5, 1, 31, tzinfo=UTC)),
     ],
@@ -597,7 +597,7 @@ def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | No
 
 
 def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> None:
-    """A parcel may be handed over elsewhere than it was sent to."""
+    """A parcel may be handed over in another country than its destination."""
     to = [{"type": "DESTINATION", "address": {"countryCode": "FR"}}]
     for country, delivery in (
         ("US", Delivery(day=date(2026, 10, 5))),
@@ -639,7 +639,7 @@ DAY = date(2026, 10, 5)
          Delivery(datetime(2026, 1, 5, 8, 31, tzinfo=UTC))),
         ([{"type": "SDD", "date": "20261001"}, {"type": "DEL", "date": "20261005"}, {"type": "RDD", "date": "20261009"}],
          {"type": "DEL", "endTime": "103100"}, Delivery(AT)),
-        # Without a time that is one of delivery.
+        # Without a time, if none is the delivery's.
         ([{"type": "DEL", "date": "20261005"}], {"type": "EOD", "endTime": "103100"}, Delivery(day=DAY)),
         ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "256100"}, Delivery(day=DAY)),
         ([{"type": "DEL", "date": "20261005"}], None, Delivery(day=DAY)),
@@ -662,7 +662,7 @@ def test_the_date_of_delivery_is_that_of_the_place(dates: Any, time: Any, delive
 def test_without_a_country_the_date_of_delivery_is_a_day() -> None:
     outcome = fetch(told(a_package(activity=None)))[0]
     assert outcome.delivery == Delivery(None, "DUPONT", DAY)
-    # What was known of the moment is not lost to a day.
+    # A known time is not replaced by a day.
     outcome = fetch(told(a_package(activity=None, deliveryDate=None)), known=KNOWN)[0]
     assert outcome.delivery == KNOWN
 
@@ -676,7 +676,7 @@ def test_the_time_is_that_of_the_handing_over() -> None:
     # By its type alone, or its status alone.
     for handed_over in (an_activity("D", "XX", "000"), an_activity("U", "XX", "011")):
         assert fetch(told(a_package(activity=[after, handed_over, before])))[0] == GOT
-    # Of two deliveries the later; of no known type or status, by the code of the activity.
+    # The later of two deliveries; with an unknown type and status, by the code of the activity.
     earlier = an_activity(hour="70000")
     for code in ("FS", "KB", "F4"):
         later = an_activity("U", code, "000")
@@ -727,7 +727,7 @@ def test_a_signature_may_be_a_gif(version: bytes) -> None:
         told(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
     )[0]
     assert outcome == Retrieved((replace(SIGNATURE, content=gif),), KNOWN)
-    # A proof that is none does not hide it.
+    # An invalid proof does not hide it.
     broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
     outcome = fetch(told(a_package(deliveryInformation=information(**broken))))[0]
     assert isinstance(outcome, Retrieved)
@@ -828,7 +828,7 @@ TABLE = Table(
     proof=GOT,
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
-    # The form 1Z alone has one.
+    # Only the form 1Z has a check digit.
     good_check_digits=[NUMBER, SPEC.sample_number, "A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26],
     bad_check_digits=[f"{NUMBER[:-1]}{digit}" for digit in "012345689"],
     errors=[NORMALISED | ERRORS | _STRANGE],

@@ -1,4 +1,4 @@
-"""Acme: a carrier that is made up, for the test that adds one. JSON over HTTP, a key in the header."""
+"""Acme: a fictional carrier, for the test that adds one. JSON over HTTP, a key in the header."""
 
 import re
 from typing import Any
@@ -75,7 +75,7 @@ class Acme(Client):
 
 
 def parse_tracking(answer: Response) -> Delivery | Failure:
-    """The delivery, or where the parcel is."""
+    """The delivery, or the parcel's location."""
     tree = json_api.tree(answer.body)
     state, told = json_api.text(tree, "state"), json_api.text(tree, "label")
     if state is None:
@@ -92,7 +92,7 @@ def parse_tracking(answer: Response) -> Delivery | Failure:
 
 
 def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or why there is none."""
+    """The document, or the reason why there is no document."""
     tree = json_api.tree(answer.body)
     content = json_api.text(tree, "content")
     if content is None:

@@ -1,4 +1,4 @@
-"""Acme's service, simulated. Pure: a request and a parcel's state give an answer."""
+"""Acme's simulated service. Pure: a request and a parcel's state yield an answer."""
 
 import re
 
@@ -29,7 +29,7 @@ class Acme(SimulatedCarrier):
     number_form = "AC{digits}{serial:08d}"
 
     def owns(self, path: str) -> bool:
-        """Everything about parcels."""
+        """Whether a request is for this service: everything about parcels."""
         return re.match(r"/[a-z]{2}/parcels/", path) is not None
 
     def read(self, request: HttpRequest) -> Question:

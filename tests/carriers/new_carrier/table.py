@@ -1,4 +1,4 @@
-"""Acme's answers, made by hand, with what each means: `tests/carriers/test_rules.py` holds its client to the rules of all."""
+"""Acme's handwritten answers with their meaning: `tests/carriers/test_rules.py` checks its client against all rules."""
 
 from datetime import UTC, datetime
 
