@@ -127,7 +127,7 @@ def settings_page() -> str:
     return _page(
         "Settings",
         f"The {count} general settings and those of each carrier, with their defaults. Set them in the environment or in `.env`; the environment wins. An "
-        "empty default means that there is none. Secrets can be stored in a separate TOML file: see "
+        "empty cell means no default. Secrets can be stored in a separate TOML file: see "
         "[where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),
         f"## File locations\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",

@@ -318,32 +318,32 @@ def rows_of(model: type) -> dict[str, Setting]:
 
 # By the fields of the policy.
 POLICY = {
-    "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; the last wait is repeated"),
-    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends, and of the times that people read"),
+    "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; further retries repeat the last wait"),
+    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone of response deadlines and of times that people read"),
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", then(names, lambda parts: frozenset(map(str.lower, parts))), "claims with one of these statuses are not fetched"),
-    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", then(whole(0, 3650), lambda number: timedelta(days=number) or None), "how many days after its response_deadline a claim is given up, 0: never"),
-    "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
+    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", then(whole(0, 3650), lambda number: timedelta(days=number) or None), "days after its response_deadline when recours gives up on a claim; 0 disables this"),
+    "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline when a claim gets one last attempt; 0 disables this"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
-    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
+    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "whether clients are also notified of a temporary error that outlasts all retries"),
 }  # fmt: skip
 CLAIMS_TABLE = Setting(
     "RECOURS_CLAIMS_TABLE",
     USUAL_NAMES.claims,
     table_name,
-    "the table or view of your service's claims, perhaps after its schema: app.claims",
+    "the table or view with your service's claims, with an optional schema: app.claims",
 )
 CLAIMS_COLUMNS = Setting(
     "RECOURS_CLAIMS_COLUMNS",
     "",
     column_names,
-    "columns that have other names in it, between commas: tracking_number:suivi,carrier:transporteur",
+    "columns of that table with other names, separated by commas: tracking_number:suivi,carrier:transporteur",
 )
 GENERAL = (
     Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name", is_secret=True),
-    Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
+    Setting("DATABASE_PATH", "", str, "the path of an SQLite database, used if DATABASE_URL is not set"),
     CLAIMS_TABLE,
     CLAIMS_COLUMNS,
-    Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
+    Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials, in a section per carrier or as flat keys"),
     *POLICY.values(),
 )  # fmt: skip
 
@@ -397,20 +397,20 @@ class MailSettings:
     """How mail is written and sent. "": not set."""
 
     # fmt: off
-    host: str = _setting("SMTP_HOST", "", line, "the mail server; without it mails wait")
-    port: int = _setting("SMTP_PORT", "587", whole(1, 65535), "its port")
-    security: str = _setting("SMTP_SECURITY", "starttls", one_of("starttls", "tls", "none"), "starttls, tls, or none")
-    user: str = _setting("SMTP_USER", "", line, "the login, if the server requires one")
-    password: str = _setting("SMTP_PASSWORD", "", line, "its password", secret=True)
+    host: str = _setting("SMTP_HOST", "", line, "the mail server; without it, emails wait")
+    port: int = _setting("SMTP_PORT", "587", whole(1, 65535), "the port of the mail server")
+    security: str = _setting("SMTP_SECURITY", "starttls", one_of("starttls", "tls", "none"), "encryption of the connection to the mail server: starttls, tls or none")
+    user: str = _setting("SMTP_USER", "", line, "the login, if the mail server requires one")
+    password: str = _setting("SMTP_PASSWORD", "", line, "the password of the login", secret=True)
     sender: str = _setting("SMTP_FROM", "", address, "the sender's address; SMTP_USER if it is not set")
-    admin: str = _setting("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
-    language: str = _setting("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
-    send_limit: int = _setting("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
-    redirect: str = _setting("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
-    service: str = _setting("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
-    reply_to: str = _setting("RECOURS_REPLY_TO", "", address, "where answers to mails go")
-    claim_url: str = _setting("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it; without it, mails bring the proofs along, up to 2 MB")
-    weekly_report: bool = _setting("RECOURS_WEEKLY_REPORT", "true", yes_or_no, "a report to ADMIN_EMAIL every Monday after 8:00")
+    admin: str = _setting("ADMIN_EMAIL", "", address, "the operator's address; without it, operator emails are logged as a WARNING")
+    language: str = _setting("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of emails unless a client chose another one: fr or en")
+    send_limit: int = _setting("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "the maximum number of emails to clients per run; if there are more, all of them wait for 'recours mail release'")
+    redirect: str = _setting("RECOURS_MAIL_REDIRECT", "", address, "an address that receives all emails instead of their recipients, for tests")
+    service: str = _setting("RECOURS_SERVICE_NAME", "", line, "the signature of emails")
+    reply_to: str = _setting("RECOURS_REPLY_TO", "", address, "the address for replies to emails")
+    claim_url: str = _setting("RECOURS_CLAIM_URL", "", web_page, "the URL of a claim's page, with {reference}; without it, emails have the proofs attached, up to 2 MB")
+    weekly_report: bool = _setting("RECOURS_WEEKLY_REPORT", "true", yes_or_no, "whether ADMIN_EMAIL gets a report every Monday after 8:00")
     # fmt: on
 
 
@@ -420,8 +420,8 @@ class MonitoringSettings:
 
     # fmt: off
     # With {worker}, or not; "": none. A secret: those who know it can ping.
-    ping_url: str = _setting("RECOURS_PING_URL", "", check_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
-    metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", prom_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
+    ping_url: str = _setting("RECOURS_PING_URL", "", check_url, "the URL of a healthchecks check, pinged at the start and end of each run; {worker} is replaced by the worker's name", secret=True)
+    metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", prom_file, "a metrics file for node_exporter's textfile collector, rewritten by each run; the name must end in .prom")
     # fmt: on
 
 
@@ -441,21 +441,21 @@ class Settings:
     warnings: tuple[str, ...]
     # fmt: off
     enroll_new: EnrollNew = _setting("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
-    carrier_concurrency: int = _setting("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "concurrent calls of one process to one carrier, 1 to 64")
-    pod_dir: Path = _setting("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
-    log_dir: Path = _setting("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")
+    carrier_concurrency: int = _setting("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "the maximum number of concurrent calls of one process to one carrier, 1 to 64")
+    pod_dir: Path = _setting("RECOURS_POD_DIR", "data/pods", path, "the document folder")
+    log_dir: Path = _setting("RECOURS_LOG_DIR", "logs", path, "the log folder")
     # To what is made in these folders, and to the embedded database.
-    access: Access = _setting(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
+    access: Access = _setting(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; without it, only the user that runs the workers may")
     log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size at which a log file is rotated")
     tsa_url: str = _setting("RECOURS_TSA_URL", "", authority_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
-    tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
+    tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a PEM file with the authority's root certificate, which 'recours verify' uses to verify the timestamps")
     # The first seals the credentials of clients in the database, any opens them.
-    accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
-    dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
-    dashboard_viewer_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", "", read_hash, "another password, printed by the same command, for people who may only look", secret=True)
-    page_user_header: str = _setting("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
-    page_proxies: tuple[Network, ...] = _setting("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")
-    page_operators: tuple[str, ...] = _setting("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")
+    accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that encrypts clients' credentials in the database; older keys follow, separated by commas", secret=True)
+    dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the dashboard's password, as printed by 'recours dashboard --hash-password'", secret=True)
+    dashboard_viewer_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", "", read_hash, "a second password with read-only access, printed by the same command", secret=True)
+    page_user_header: str = _setting("RECOURS_PAGE_USER_HEADER", "", header_name, "the header with the user's name, set by a proxy, such as X-Forwarded-User; accepted only from RECOURS_PAGE_PROXIES")
+    page_proxies: tuple[Network, ...] = _setting("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of trusted proxies, separated by commas")
+    page_operators: tuple[str, ...] = _setting("RECOURS_PAGE_OPERATORS", "", names, "the users who may act in the dashboard, by the names in the header, separated by commas; everyone else has read-only access")
     # fmt: on
 
     http: HttpLimits = HttpLimits()
