@@ -1,7 +1,6 @@
-"""`make reference`: adds to `.env.example` and docs/carriers.md what the SPEC of a new carrier says.
+"""`make reference`: add a new carrier's settings and rows to `.env.example` and docs/carriers.md, from its SPEC.
 
-Only what is missing is added, in the words of the SPEC; a person may say more there, and the tests see that nothing is
-missing, out of date or left over.
+Existing entries stay, so people may add details to them. The tests check that none is missing, out of date or unused.
 """
 
 from collections.abc import Iterator
@@ -89,7 +88,7 @@ def _add(lines: list[str], head: str, name: str, cells: str) -> None:
 
 
 def main() -> None:
-    """Complete both files."""
+    """Add what is missing in both files."""
     for name, completed in ((".env.example", completed_example), ("docs/carriers.md", completed_page)):
         path = ROOT / name
         path.write_text(completed(path.read_text(encoding="utf-8"), CATALOG), encoding="utf-8")
