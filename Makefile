@@ -36,7 +36,7 @@ check: .venv/ready-dev
 	$(BIN)/python -m docs.reference_pages --check
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.fleet.yaml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --quiet --offline .github/workflows
 
 # American spelling, and phrases that the texts do not use: tests/words.txt and tests/phrases.txt are the lists.
@@ -105,11 +105,26 @@ mutation: .venv/ready-dev
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-strip-extras --custom-compile-command "make lock"
 
+# Build the packages in dist/ with their SBOM and checksums, and use the wheel in each Python on this machine. Nothing is
+# published: a tag does that, see .github/workflows/release.yml.
+release: .venv/ready-dev .github/release-requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .github/release-requirements.txt
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/recours.cdx.json requirements.txt
+	cd dist && sha256sum * > SHA256SUMS
+	$(BIN)/python -m tests.release dist/*.whl
+
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
 	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
 	$(LOCK) --upgrade pyproject.toml --extra dev --extra docs --extra postgres --extra dashboard --extra fleet --extra timestamps \
 		--constraint requirements.txt --output-file tests/requirements.txt
+	$(LOCK) --upgrade pyproject.toml --extra release --constraint tests/requirements.txt \
+		--output-file .github/release-requirements.txt
 
 clean:
 	rm -rf .venv data/demo mutants docs/_build
