@@ -1,4 +1,4 @@
-"""A page such as the service's own application may have: a claim, its proof of delivery, and a button to fetch it now.
+"""An example page for the claims service's own application: a claim, its POD, and a button to fetch the POD now.
 
 `streamlit run docs/examples/fetch_button.py`
 """
@@ -18,7 +18,7 @@ def main() -> None:
         return
     try:
         if st.button("Fetch the proof of delivery"):
-            with st.spinner("The carrier is asked …"):
+            with st.spinner("Fetching …"):
                 result = recours.fetch_claim(reference, language="en")
             (st.success if result.fetched else st.warning)(result.sentence)
         show(recours.claim_status(reference, language="en"))
@@ -36,7 +36,7 @@ def main() -> None:
 def show(claim: recours.ClaimStatus) -> None:
     st.write(claim.sentence)
     if claim.pod_path and (document := Path(claim.pod_path)).is_file():
-        st.download_button("Download it", document.read_bytes(), file_name=document.name)
+        st.download_button("Download", document.read_bytes(), file_name=document.name)
 
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[.
     page.button[0].click().run()
     assert f"{reference}: the proof of delivery is there, signed by DUPONT." in texts(page)
     downloads: Sequence[Any] = page.get("download_button")
-    assert [button.label for button in downloads] == ["Download it"]
+    assert [button.label for button in downloads] == ["Download"]
     page.button[0].click().run()
     assert f"{reference} already has its proof of delivery; nothing was done." in texts(page)
     page.text_input[0].set_value(late).run()
