@@ -1,4 +1,4 @@
-"""The carriers simulated on loopback: the ground of the demo and of the tests. Nothing here leaves the machine."""
+"""Simulates the carriers on loopback, for the demo and the tests. Nothing leaves the machine."""
 
 from recours.sandbox.mail import MailSandbox
 from recours.sandbox.scenarios import BY_DIGITS, Parcel, Scenario, SimulatedClock, scenario_table

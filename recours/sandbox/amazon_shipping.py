@@ -1,11 +1,11 @@
-"""Amazon's tokens, its tracking of Amazon Shipping and the images that it links to, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates Amazon's tokens, the tracking of Amazon Shipping and the images that it links to. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on
-Login with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; a number of which it knows nothing: 4923).
-Inferred, as no source says it: that a parcel of another business or customer is not found, that a parameter which is not listed
-is refused, and in what words; the paths and the host of images. A proof may be absent (POD_LATE), empty (POD_UNSAID) or in
-words alone (POD_NEVER, POD_NONE); FULL_EVIDENCE and PARTLY_HOLLOW have a signature beside the photo. The tracking is shown the
-token, so AUTH_REFUSED and ACCOUNT_DENIED happen there; BAD_BASE64 is a text. IN_TRANSIT shows another status at each try.
+Sources: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on Login with Amazon,
+and issues of `amzn/selling-partner-api-models` (a bad token: 403; an unknown number: 4923). Inferred, without a source: that a
+parcel of another business or customer is not found; that an unknown parameter is refused, and the text; the paths and the host of
+images. A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE); FULL_EVIDENCE and
+PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED occur there;
+BAD_BASE64 is a text. IN_TRANSIT shows a different status at each attempt.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ _SIGNATURE = f"{_IMAGES}signature.png"
 _LINKED_HOST = "https://sandbox-proofs.s3.eu-west-1.amazonaws.com"
 _SIGNED = {"X-Amz-Expires": "259200", "X-Amz-Signature": "0123456789abcdef0123456789abcdef"}
 
-_REFRESH_TOKEN = "Atzr|{}"  # noqa: S105 (invented: with the account)
+_REFRESH_TOKEN = "Atzr|{}"  # noqa: S105 (invented; contains the account)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _COUNTRIES = "ES|FR|IT|UK"
 _PARAMETERS = {"trackingId": rf"(?:{_COUNTRIES})[0-9]{{10}}", "carrierId": rf"AMZN_(?:{_COUNTRIES})"}
@@ -37,7 +37,7 @@ _Error = tuple[int, str, str, str]
 _DENIED = "Access to requested resource is denied."
 _INVALID = "Request is missing or has invalid parameters"
 _NOT_FOUND: _Error = (404, "NotFound", "The requested resource is invalid or doesn't exist", "")
-_BAD_TOKEN = "The access token you provided is revoked, malformed or invalid."  # noqa: S105 (words)
+_BAD_TOKEN = "The access token you provided is revoked, malformed or invalid."  # noqa: S105 (a text)
 _ERRORS: dict[Scenario, _Error] = {
     Scenario.RATE_LIMITED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource.", ""),
     Scenario.AUTH_REFUSED: (403, "Unauthorized", _DENIED, _BAD_TOKEN),
@@ -48,7 +48,7 @@ _ERRORS: dict[Scenario, _Error] = {
     Scenario.FAULT_CLIENT: (400, "InvalidRequest", _INVALID, "CarrierId is missing in the request"),
 }
 
-# Event, leg, status, how long before the last event.
+# Event, leg, status, time before the last event.
 _ON_THE_WAY = (
     ("ReadyForReceive", "FORWARD", "PreTransit", timedelta(days=2)),
     ("PickupDone", "FORWARD", "InTransit", timedelta(days=1, hours=15)),
@@ -61,7 +61,7 @@ _TURNED_BACK = (
     ("ReturnInitiated", "RETURNS", "Undeliverable", timedelta(hours=2)),
     ("Delivered", "RETURNS", "Delivered", timedelta()),
 )
-# What an undelivered parcel shows, by the number of the try.
+# The events of an undelivered parcel, by the number of the attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("DeliveryAttempted", "FORWARD", "DeliveryAttempted", timedelta()),
@@ -143,7 +143,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_image(request: HttpRequest) -> Question:
-    """S3 takes an address as it was given only, and no header of Amazon's or account that its signature does not name."""
+    """S3 accepts a URL only unchanged, and no authorization or Amazon header that its signature does not include."""
     json_api.needs(request, "GET", page(405, "Method not allowed", ""))
     values = json_api.first_values(request.query)
     number = values.get("number", "")
@@ -191,7 +191,7 @@ def _event(code: str, leg: str, _status: str, when: datetime) -> dict[str, Any]:
 
 
 def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:
-    """What is not there is null."""
+    """Missing fields are null."""
     if state.scenario is Scenario.POD_LATE:
         return None
     proof: dict[str, Any] = dict.fromkeys(_PROOF)

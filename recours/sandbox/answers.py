@@ -1,4 +1,4 @@
-"""What passes between the sandbox and a simulated carrier, and the answers that are the same for all of them."""
+"""The interface between the sandbox and a simulated carrier, and the answers common to all carriers."""
 
 import json
 import re
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer. Its length and connection headers are the wire's business."""
+    """An HTTP answer. The server adds the length and connection headers."""
 
     status: int
     body: bytes = b""
     content_type: str = "text/plain;charset=UTF-8"
     headers: tuple[tuple[str, str], ...] = ()
-    # Sends the answer in the server's place and waits no longer than until the event; the connection ends with it.
+    # Sends the answer instead of the server, and waits no longer than until the event is set; the connection is then closed.
     sender: "Callable[[Answer, socket, Event], None] | None" = None
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it came. `path` is without the query, the names of `headers` are in lower case."""
+    """A request as received. `path` excludes the query; the names of `headers` are in lower case."""
 
     method: str
     path: str
@@ -39,20 +39,20 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class Question:
-    """A request as a carrier understood it. It shows an account and its password, or a token, or nothing of the kind."""
+    """A request as the carrier understands it, with an account and its password, a token, or neither."""
 
     operation: str
-    number: str = ""  # "": it is about no parcel
-    also: tuple[str, ...] = ()  # more parcels that the one call is about
-    tracking: bool = False  # the first call of a fetch, about the parcel's state
-    # In these scenarios another call follows, which plays the step: this one does not use it up.
+    number: str = ""  # empty: the request is not about a parcel
+    also: tuple[str, ...] = ()  # further parcels of the same call
+    tracking: bool = False  # the first call of a fetch, about the parcel's status
+    # In these scenarios another call follows and uses up the step; this one does not.
     goes_on: Collection[Scenario] = ()
-    # Account and password; None: it needs none.
+    # The account and its password. None: the call needs neither.
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
-    holder: str = ""  # the account that the token was given to, which the sandbox knows
+    holder: str = ""  # the account that the token was issued to, set by the sandbox
     asks_token: bool = False
-    details: Mapping[str, str] = field(default_factory=dict)  # what else the carrier's answer depends on
+    details: Mapping[str, str] = field(default_factory=dict)  # further inputs of the answer
 
     @property
     def account(self) -> str:
@@ -64,7 +64,7 @@ class Question:
 
 
 class BadRequestError(Exception):
-    """A request that breaks the carrier's rules, with the answer it gets."""
+    """A request that violates the carrier's rules, with the carrier's answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body.decode("utf-8", "replace"))
@@ -72,15 +72,15 @@ class BadRequestError(Exception):
 
 
 class SimulatedCarrier(ABC):
-    """What the sandbox asks of each carrier. All of it is pure."""
+    """The interface that each simulated carrier implements. All of it is pure."""
 
-    key: ClassVar[str]  # the carrier's canonical name, as in the database
-    paths: ClassVar[tuple[str, ...]]  # and those below one that ends with a slash
-    # The settings that hold account and password; a single one holds a key that stands for both.
+    key: ClassVar[str]  # the carrier's key, as in the database
+    paths: ClassVar[tuple[str, ...]]  # a path that ends with a slash includes the paths below it
+    # The settings for account and password. A single setting is a key that contains both.
     credentials: ClassVar[tuple[str, ...]]
-    number_form: ClassVar[str]  # of `example`, where the number has no check digit
-    prefix: ClassVar[int] = 0  # signs of a number before the digits that choose
-    # Whether its tracking tells every account where a parcel is, and keeps the proof alone for the owner's.
+    number_form: ClassVar[str]  # of `example`, if the number has no check digit
+    prefix: ClassVar[int] = 0  # characters of a number before the digits that choose the scenario
+    # Whether tracking tells every account where a parcel is, and only the proof is reserved for the owner's.
     tracks_for_all: ClassVar[bool] = True
 
     def owns(self, path: str) -> bool:
@@ -88,10 +88,10 @@ class SimulatedCarrier(ABC):
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Question:
-        """Understand a request. Raises BadRequestError."""
+        """Parse a request. Raises BadRequestError."""
 
     def answer(self, question: Question, state: ParcelState) -> Answer:
-        """Answer in the carrier's own form, or as what stands in front of its service does."""
+        """Answer in the carrier's format, or like the proxy in front of its service."""
         if state.scenario in _READY_MADE:
             return _READY_MADE[state.scenario]
         refusal = self.refusal(question, state)
@@ -103,44 +103,44 @@ class SimulatedCarrier(ABC):
 
     @abstractmethod
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        """The error, if the scenario is one."""
+        """The error, if the scenario is an error."""
 
     @abstractmethod
     def good(self, question: Question, state: ParcelState) -> Answer:
-        """The answer that is no error."""
+        """The answer in all other scenarios."""
 
     def hides(self, question: Question) -> Collection[Scenario]:
-        """The scenarios in which the carrier says to other accounts that the parcel is not theirs."""
+        """The scenarios in which the carrier tells other accounts that the parcel is not theirs."""
         return PROOF if question.tracking and self.tracks_for_all else PROOF | WHEREABOUTS
 
     def shows(self, question: Question, account: str, password: str) -> bool:
-        """Whether a question shows this account and its password."""
+        """Tell whether a question contains this account and its password."""
         return question.credentials == (account, password)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The settings that hold these credentials, by their names."""
+        """The settings for these credentials, by name."""
         values = (account, password) if len(self.credentials) > 1 else (key_of(account, password),)
         return dict(zip(self.credentials, values, strict=True))
 
     def example(self, digits: str, serial: int) -> str:
-        """A number of the carrier's form, check digit included, whose two `digits` choose what happens to its parcel.
+        """A number in the carrier's format with its check digit, whose two `digits` choose the scenario.
 
-        `serial`: below 100,000; another one gives another number.
+        `serial`: below 100,000; a different value gives a different number.
         """
         return self.number_form.format(digits=digits, serial=serial)
 
     def digits_of(self, number: str) -> str:
-        """The two digits of a number that choose what happens to its parcel; anything else: it is unknown."""
+        """The two digits of a number that choose the scenario. Any other result means an unknown number."""
         return "".join(re.findall(r"[0-9]", number[self.prefix :]))[:2]
 
 
 class TracksSeveral(SimulatedCarrier):
     """A carrier that tracks several numbers in one call."""
 
-    items_path: ClassVar[tuple[str, ...]]  # to what a good answer holds about its parcels
+    items_path: ClassVar[tuple[str, ...]]  # to the part of a good answer that is about its parcels
 
     def items_of(self, answer: Answer) -> list[Any] | None:
-        """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
+        """The part of an answer about its only parcel, to be joined with others; None if the answer is about the whole call."""
         items = part_of(answer, *self.items_path)
         return items if isinstance(items, list) else None
 
@@ -150,26 +150,26 @@ class TracksSeveral(SimulatedCarrier):
 
 
 class GivesTokens(SimulatedCarrier):
-    """A carrier that gives a token for an account, and is asked with it."""
+    """A carrier that issues a token for an account and requires it in its calls."""
 
     @abstractmethod
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
+        """The answer to a token request: a token that expires after `life` seconds, or a refusal if `token` is None."""
 
 
 def key_of(account: str, password: str) -> str:
-    """A single key that stands for an account and its password."""
+    """A single key that contains an account and its password."""
     return f"{account}-{password}"
 
 
 def account_of(key: str) -> tuple[str, str]:
-    """The account and the password that a single key stands for."""
+    """The account and the password in a single key."""
     account, _, password = key.partition("-")
     return account, password
 
 
 def part_of(answer: Answer, *path: str) -> Any:
-    """What lies at the end of the path of names in an answer; None if it is no JSON, or has no such part."""
+    """The value at the end of a path of names in an answer, or None if it is not JSON or has no such part."""
     try:
         tree = json.loads(answer.body)
         for name in path:

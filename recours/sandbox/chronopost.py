@@ -1,14 +1,13 @@
-"""Chronopost's tracking and POD web service, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates Chronopost's tracking and POD web service. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's specifications v2.6.2 (2018, below "D18") and VL3.24.10.14 (2024, "D24"), the
-schema and recorded answers in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an
-event and for a delivery after a return. Inferred, as no source says it: the answer to a wrong account or password in
-searchPOD (errorCode 3 "Invalid Password", which a sister service gives) and to a contract that the service does not
-take (ACCOUNT_DENIED: errorCode 30, of a sister service too), the answer of searchPOD for a parcel that is not delivered
-(podPresente false, no statusCode), the French label of the signatory, the faults (Apache CXF's), the message of
-errorCode 2, and that an unlisted language is refused.
-Where no PDF comes and no statusCode says why, an image may be asked for: the call for it is what uses up the step.
-Of the service's operations the two that a fetch needs are there; the others are faults.
+Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), the schema and recorded answers
+in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an event and for a delivery after a
+return. Inferred, without a source: the answer of searchPOD to a wrong account or password (errorCode 3 "Invalid Password", from a
+sister service) and to a contract without access (ACCOUNT_DENIED: errorCode 30, also from a sister service), its answer for a
+parcel that is not delivered (podPresente false, no statusCode), the French label of the signatory, the faults (those of Apache
+CXF), the message of errorCode 2, and that an unlisted language is refused.
+If the PDF is missing and no statusCode explains why, an image may be requested, and that call uses up the step.
+Only the two operations that a fetch needs are simulated; the others return faults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,9 +32,9 @@ LANGUAGES = {
     "trackSkybillV2": ("fr_FR", "en_GB", "it_IT", "es_ES", "de_DE", "nl_NL", "pt_PT"),
     "searchPOD": ("fr_FR", "en_GB"),
 }
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # of XML Schema
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # from XML Schema
 
-# Codes of D24's table of events: code, French label, English label, how long before the last event.
+# Codes from D24's table of events: code, French label, English label, time before the last event.
 _ON_THE_WAY = (
     ("DC", "Envoi en préparation", "Shipment prepared", timedelta(days=2)),
     ("PC", "Envoi pris en charge", "Picked up", timedelta(days=1, hours=15)),
@@ -43,7 +42,7 @@ _ON_THE_WAY = (
     ("TA", "Envoi en cours de livraison", "Out for delivery", timedelta(hours=3, minutes=19)),
 )
 
-# statusCode of an answer without a POD. [D24, D18] None: the field is left out.
+# statusCode of an answer without a POD. [D24, D18] None: without this field.
 _STATUS_WITHOUT_POD = {
     Scenario.POD_NEVER: 1,
     Scenario.POD_NONE: 2,
@@ -55,12 +54,12 @@ _STATUS_WITHOUT_POD = {
 }
 _STATUS_WITH_POD = 5  # [D24]
 
-# Another call about the same proof may follow one for a PDF.
+# After a call for a PDF, another call for the same proof may follow.
 _IMAGE_MAY_BE_ASKED_FOR = NO_DOCUMENT | {Scenario.POD_IMAGE_ONLY, Scenario.POD_UNSAID}
-# What is wrong with a PDF then is wrong with an image too.
+# In these scenarios an image is as faulty as a PDF.
 _SPOILT = NO_DOCUMENT | {Scenario.BROKEN_PDF}
 
-# What stands beside an event, before a person's name and without one: label, value. Labels: a public client's list.
+# Items beside an event, with and without a person's name: label, value. Labels: from a public client.
 _BESIDE_A_DELIVERY = (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042"))
 _BESIDE_A_MESSAGE = (
     ("Type du message", "SMS"),
@@ -115,12 +114,12 @@ class Chronopost(soap.SoapCarrier):
 
 
 def _bad_request(reason: str) -> BadRequestError:
-    """A refusal of the request in CXF's words, to be raised."""
+    """A refusal of the request in CXF's format, to be raised."""
     return BadRequestError(soap.fault("soap:Client", f"Unmarshalling Error: {reason}"))
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """Of the tracking: events oldest first, the last one with highPriority; for an unknown number none [D24, KAR; a tracker's README]."""
+    """The tracking's events, oldest first and the last with highPriority; none for an unknown number [D24, KAR; a tracker's README]."""
     if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
     if not question.tracking:
@@ -148,7 +147,7 @@ def _events(question: Question, state: ParcelState) -> str:
     if state.is_delivered:
         signatory = documents.signatory_of(state)
         name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-        items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages nobody has told
+        items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages are unknown
         info = _items([*items, *([(name, signatory)] if signatory else [])])
         parts.append(_event("D", "Livré" if french else "Delivered", end, decides=True, info=info))
     return "".join(parts)
@@ -162,7 +161,7 @@ def _items(items: Iterable[tuple[str, str]]) -> str:
 
 
 def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = "") -> str:
-    """`decides`: this event tells the parcel's state. The order of the fields is the schema's [KAR]."""
+    """`decides`: the event gives the parcel's state. The order of the fields is the schema's [KAR]."""
     fields: list[tuple[str, str | bool]] = [
         ("code", code),
         ("eventDate", french_time(when).isoformat(timespec="seconds")),
@@ -176,7 +175,7 @@ def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = 
 
 
 def _pod(question: Question, state: ParcelState) -> str:
-    """The POD or why there is none. Every field may be absent [D24, D18, KAR]."""
+    """The POD, or why it is missing. Every field may be absent [D24, D18, KAR]."""
     if state.scenario in _POD_ERRORS:
         return _error(*_POD_ERRORS[state.scenario])
     as_image = question.details["pdf"] == "no"
@@ -185,7 +184,7 @@ def _pod(question: Question, state: ParcelState) -> str:
         status = _STATUS_WITHOUT_POD[state.scenario]
         ending = "" if status is None else element("statusCode", status)
         return elements([("errorCode", 0), ("podPresente", False)]) + ending
-    # Asked for no PDF, the service gives a PNG [D24].
+    # If no PDF is requested, the service returns a PNG [D24].
     if as_image and state.scenario not in _SPOILT:
         state = replace(state, scenario=Scenario.DELIVERED_PNG)
     pod = documents.document_text(state, "Chronopost", question.number)

@@ -1,15 +1,14 @@
-"""Colissimo's tracking timeline and its documents, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates Colissimo's tracking timeline and its documents. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the
-carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are those of the
-WooCommerce module. Inferred, as no source says it: the timeline's
-codes for a wrong password (201) and a trouble of its own (1000), the HTTP status of the documents' errors 002 and 003
-(404) and 004 (401), that times without an offset are French, the order of events, the answer to a request that breaks
-the rules but not by its number (HTTP 400 in another shape of errors that was seen), that a field no source names is refused, the
-HTTP 500 of a server in trouble, that a list without a proof may be empty (POD_UNSAID) or hold other papers only
-(POD_NEVER), and that the timeline names the product of a parcel that nobody signs for (POD_NEVER: DOM).
-The timeline is shown the account, so AUTH_REFUSED and NOT_OURS happen there; a signature is in the document
-only. Documents come as bytes, so BAD_BASE64 is a base64 text, and a damaged one, in their place.
+Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's "API
+DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are from the WooCommerce module. Inferred,
+without a source: the timeline's codes for a wrong password (201) and an internal error (1000), the HTTP status of the documents'
+errors 002 and 003 (404) and 004 (401), that times without an offset are French, the order of events, the answer to an invalid
+request with a valid number (HTTP 400 in another observed error format), that unknown fields are refused, the HTTP 500 of a failed
+server, that a list without a proof may be empty (POD_UNSAID) or contain only other documents (POD_NEVER), and that the timeline
+names the product of a parcel without a signature (POD_NEVER: DOM).
+The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature. Documents are
+sent as bytes, so BAD_BASE64 sends a base64 text, which is damaged, instead.
 """
 
 import re
@@ -43,7 +42,7 @@ NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _LANGUAGE = "fr_FR|en_GB|de_DE|es_ES|it_IT|nl_NL"
 _LOGIN: dict[str, json_api.Form] = {"login": ".*", "password": ".*"}
 _API_KEY: dict[str, json_api.Form] = {"apiKey": ".*"}
-# Without the credential, which stands beside the other fields of the timeline, and in a field of its own elsewhere.
+# Without the credentials, which are beside the timeline's other fields, and in a field of their own elsewhere.
 _FORMS: dict[str, dict[str, json_api.Form]] = {
     TIMELINE: {
         "parcelNumber": ".*",
@@ -55,7 +54,7 @@ _FORMS: dict[str, dict[str, json_api.Form]] = {
     DOCUMENT: {"cab": ".*", "lang": _LANGUAGE, "path": str | None, "uuid": str | None},
 }
 
-# The timeline refuses these itself: no other call follows.
+# The timeline itself refuses these, so no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
 _GOES_ON = {
     "timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE,
@@ -67,7 +66,7 @@ _TIMELINE_ERRORS = {
     Scenario.NOT_OURS: ("104", "Numéro de colis hors plage client"),
     Scenario.AUTH_REFUSED: ("201", "Identifiant ou mot de passe incorrect"),  # inferred
     Scenario.SYSTEM_ERROR: ("1000", "Erreur système"),  # inferred
-    Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # its words are invented
+    Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # its text is invented
 }
 
 # HTTP status, error, message.
@@ -88,14 +87,14 @@ _DOCUMENT_ERRORS: dict[Scenario, tuple[int, str, str, int | None, str]] = {
     Scenario.POD_LATE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
     Scenario.POD_NONE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
 }
-# Its list is a good answer without a proof in it.
+# The list is a good answer without a proof.
 _LISTS_NO_PROOF: dict[Scenario, tuple[str, ...]] = {Scenario.POD_NEVER: ("LABEL",), Scenario.POD_UNSAID: ()}
 _BAD_NUMBER = (400, "005", "BODY INVALID", 150, "Numéro de colis invalide")
 _NO_SUCH_DOCUMENT = (404, "002", "CAB OR UUID NOT FOUND", None, "")
 
 _STEPS = ("Annoncé", "Pris en charge", "En cours d'acheminement", "Arrivé sur le site", "Livraison", "Livré")
 
-# Code, label, how long before the last event.
+# Code, label, time before the last event.
 _ON_THE_WAY = (
     ("COMCFM", "Votre colis est prêt à être expédié.", timedelta(days=2)),
     ("PCHCFM", "Votre colis est en cours d'acheminement.", timedelta(days=1, hours=15)),
@@ -110,7 +109,7 @@ _REFUSED = (
     "Votre colis est retourné à l'expéditeur suite à un refus du destinataire.",
     timedelta(hours=2),
 )
-# In turn: the second is labelled like a delivery.
+# Alternately; the second is labeled like a delivery.
 _RETURNED = (
     (_REFUSED, ("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta())),
     (_REFUSED, ("LIVVPC", "Votre colis est livré.", timedelta())),
@@ -122,7 +121,7 @@ class Colissimo(SimulatedCarrier):
     paths = (TIMELINE, "/api-document/")
     number_form = "6A{digits}{serial:09d}"
     prefix = 2
-    # The better of the two sets; an API key is `key_of` the two.
+    # The better of the two sets. An API key is `key_of` both.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
     tracks_for_all = False
 
@@ -182,7 +181,7 @@ def _refused(reason: str) -> BadRequestError:
 
 
 def _trouble(status: int, error: str, message: str) -> Answer:
-    """An error in another of the shapes that were seen, for what has no code."""
+    """An error in another observed format, for errors without a code."""
     return json_api.answer({"error": error, "message": message}, status)
 
 
@@ -279,7 +278,7 @@ def _proofs(state: ParcelState) -> tuple[str, ...]:
 
 
 def _document(question: Question, state: ParcelState) -> Answer:
-    """The bytes of the proof that the list shows, if it is asked for by what stands there."""
+    """The bytes of a listed proof, if the request has the path and the UUID in the list."""
     place = question.details["path"], question.details["uuid"]
     entries = [_entry(question, state, kind) for kind in _proofs(state)]
     entry = next((entry for entry in entries if place == (entry["path"], entry["uuid"])), None)

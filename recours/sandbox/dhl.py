@@ -1,14 +1,14 @@
-"""DHL's Shipment Tracking - Unified, simulated, and the page that its links lead to. Pure: a request and a parcel's state give an answer.
+"""Simulates DHL's Shipment Tracking - Unified and the page that its links lead to. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404,
-429). Inferred, as no source says it: whatever a link gives (a PDF, an image for a `signatureUrl`, a login page), that the
-number is in its query, the bodies of 400, 401, 403 and 500, that a parameter which is not listed is refused, and that
-`returnFlag` marks a parcel which went back (RETURNED_TO_SENDER). The service has no owners of parcels: ACCOUNT_DENIED is a
-403 for the key, and NOT_OURS, POD_LATE, POD_NEVER and POD_NONE are delivered parcels without a link; POD_UNSAID has one
-that leads to a login page. DELIVERED_PNG and DELIVERED_GIF have a link to the signature only. A link gives no base64:
-BAD_BASE64 is a text there. IN_TRANSIT shows another status at each try.
+Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429). Inferred, without a
+source: everything that a link leads to (a PDF, an image for a `signatureUrl`, a login page), that the number is in its query, the
+bodies of 400, 401, 403 and 500, that an unknown parameter is refused, and that `returnFlag` marks a returned parcel
+(RETURNED_TO_SENDER). Parcels have no owners in this service: ACCOUNT_DENIED is a 403 for the key, and NOT_OURS, POD_LATE,
+POD_NEVER and POD_NONE are delivered parcels without a link; POD_UNSAID has a link to a login page. DELIVERED_PNG and
+DELIVERED_GIF have only a link to the signature. Links return no base64, so BAD_BASE64 is a text there. IN_TRANSIT shows a
+different status at each attempt.
 
-The links name a host of the carrier's that is not simulated: a client whose base URL was replaced asks for their path here.
+The links contain a host of the carrier that is not simulated. A client with a replaced base URL requests their path here.
 """
 
 from datetime import datetime, timedelta
@@ -32,10 +32,10 @@ _DOCUMENT_LINK = f"{_LINKS}DHLePODRequest"
 _SIGNATURE_LINK = f"{_LINKS}DHLSignatureRequest"
 _LINKED_HOST = "https://webpod.dhl.com"
 
-# The parameters that a fetch needs, and what each may be.
+# The parameters that a fetch needs, with their formats.
 _PARAMETERS = {"trackingNumber": r".+", "language": r"[a-z]{2}", "requesterCountryCode": r"[A-Z]{2}"}
 
-# statusCode, status and description of an event, how long before the last one.
+# statusCode, status and description of an event, time before the last one.
 _ON_THE_WAY = (
     ("pre-transit", "PRE-TRANSIT", "Les données de l'envoi ont été transmises", timedelta(days=2)),
     ("transit", "TRANSIT", "L'envoi est arrivé au centre de tri", timedelta(hours=9)),
@@ -43,7 +43,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("delivered", "DELIVERED", "L'envoi a été livré", timedelta())
 _RETURNED = ("delivered", "DELIVERED", "L'envoi a été remis à son expéditeur", timedelta())
-# What an undelivered parcel shows, by the number of the try.
+# The events of an undelivered parcel, by the number of the attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("failure", "NOT DELIVERED", "Le destinataire était absent", timedelta()),
@@ -74,7 +74,7 @@ class Dhl(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
-            # A link is good as it was given only.
+            # A link is valid only unchanged.
             values = json_api.first_values(request.query)
             if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
                 raise BadRequestError(page(404, "Not found", ""))
@@ -102,7 +102,7 @@ class Dhl(SimulatedCarrier):
 
 
 def _problem(status: int, title: str, detail: str) -> Answer:
-    """An error in the service's form: `status` is a number here."""
+    """An error in the service's format, with a number as `status`."""
     return json_api.problem(status, title, detail, Correlation_Id="00000000-0000-0000-0000-000000000000")
 
 
@@ -150,7 +150,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _linked(question: Question, state: ParcelState) -> Answer:
-    """What the link gives; a login page for a parcel that has none."""
+    """The content behind a link, or a login page for a parcel without one."""
     scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return page(200, "MyDHL+ Login", "")

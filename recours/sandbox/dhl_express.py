@@ -1,14 +1,13 @@
-"""DHL Express' MyDHL API, simulated: the tracking of a shipment and its proof. Pure: a request and a parcel's state give an answer.
+"""Simulates the MyDHL API of DHL Express: the tracking of a shipment and its proof. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both below [SW]), the carrier's list
-of event codes, and a public note on a live answer of the POD call. Inferred, as no source says it: the bodies of 401, 403
-and 405, the words for a request without the header `x-version`, which the document requires, that a parameter which is not
-listed is refused like one of a wrong format, which waybill a piece belongs to, the view that is shown if none is asked for, that the events come
-the oldest first (the sources disagree), and that the tracking knows shipments of other accounts. A missing proof has no
-reasons here: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a wrong shipperAccountNumber gets too.
-NOT_OURS is the refusal that names the account, of one source. IN_TRANSIT shows another event at each try;
-RETURNED_TO_SENDER shows, in turn, a shipment that is back and one that is handed over to its sender. Of what `/tracking`
-can do, one piece by its identifier is there.
+Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event codes, and
+a public note on a live answer of the POD call. Inferred, without a source: the bodies of 401, 403 and 405, the text for a request
+without the header `x-version`, which the document requires, that an unknown parameter is refused like one with a wrong format,
+which waybill a piece belongs to, the default view, that events are listed oldest first (the sources disagree), and that tracking
+includes shipments of other accounts. The reason for a missing proof is not given here: POD_LATE, POD_NEVER, POD_NONE and
+POD_UNSAID are all the 404 that a wrong shipperAccountNumber also gets. NOT_OURS is the refusal that names the account, from one
+source. IN_TRANSIT shows a different event at each attempt; RETURNED_TO_SENDER alternately shows a shipment that is back and one
+that is delivered to its sender. Of `/tracking`, only the search for one piece by its identifier is simulated.
 """
 
 import re
@@ -30,11 +29,11 @@ _BY_PIECE = "/mydhlapi/tracking"
 _WAYBILL = re.compile(r"[0-9]{10,11}")
 _PIECE = r"J[A-Z]{1,3}[0-9]{9,18}"
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
-_REFERENCE = range(1, 37)  # signs
+_REFERENCE = range(1, 37)  # characters
 _PROBLEM = "application/problem+json"
 _ALL_EVENTS = frozenset({"all-checkpoints", "all-checkpoints-with-remarks"})
 
-# The parameters of each call, and what each may be. [SW]
+# The parameters of each call, with their formats. [SW]
 _BOOLEAN = "true|false"
 _VIEW = {
     "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS)),
@@ -50,14 +49,14 @@ _PARAMETERS: dict[str, dict[str, str]] = {
     },
 }
 
-# typeCode and description of an event, how long before the last one.
+# typeCode and description of an event, time before the last one.
 _ON_THE_WAY = (
     ("PU", "Shipment picked up", timedelta(days=1, hours=15)),
     ("DF", "Departed facility", timedelta(hours=21)),
     ("AF", "Arrived at facility", timedelta(hours=9)),
     ("WC", "With delivery courier", timedelta(hours=3, minutes=19)),
 )
-# The last event of an undelivered shipment, by the number of the try. Codes of the carrier's list.
+# The last event of an undelivered shipment, by the number of the attempt. Codes from the carrier's list.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("NH", "Delivery attempted; recipient not home", timedelta()),
@@ -67,7 +66,7 @@ _NOT_YET = (
 )
 _DELIVERED = ("OK", "Delivered", timedelta())
 _RETURNED = ("RT", "Returned to shipper", timedelta(hours=1))
-# A return is handed over in every second answer.
+# Every second answer shows a return that was handed over.
 _RETURNS = ((_RETURNED,), (_RETURNED, ("PL", "Processed", timedelta(minutes=30)), _DELIVERED))
 _WITHOUT_POD = NO_DOCUMENT_IS_THERE | {Scenario.IN_TRANSIT, Scenario.UNKNOWN}
 # HTTP status, title, detail.
@@ -87,7 +86,7 @@ class DhlExpress(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
-        # The version must be named, the reference may be missing.
+        # The version is required, the reference is optional.
         wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
         if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
             wrong.append("Message-Reference")
@@ -106,7 +105,7 @@ class DhlExpress(SimulatedCarrier):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """With the customer's number that goes with them."""
+        """The settings, including the customer number that belongs to them."""
         return super().settings(account, password) | {"DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account)}
 
     def example(self, digits: str, serial: int) -> str:
@@ -130,13 +129,13 @@ def _instance(request: HttpRequest) -> str:
 
 
 def waybill_of(piece: str) -> str:
-    """The shipment of a piece: nine of its digits, and the check digit."""
+    """The waybill of a piece: nine of its digits, and the check digit."""
     first = "".join(re.findall("[0-9]", piece))[:9]
     return f"{first}{int(first) % 7}"
 
 
 def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
-    """The waybill, the operation, and the parameters. Raises BadRequestError."""
+    """The waybill, the operation and the parameters. Raises BadRequestError."""
     if request.path == _BY_PIECE:
         values = _checked(request, "tracking of a piece", [])
         if "pieceTrackingNumber" not in values:
@@ -152,7 +151,7 @@ def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
 
 
 def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
-    """The parameters. Raises BadRequestError for those that cannot be one, and for what is `wrong` already."""
+    """The parameters. Raises BadRequestError for invalid ones, including those already in `wrong`."""
     values, strange = json_api.parameters(request, _PARAMETERS[operation])
     wrong = wrong + strange
     if wrong:
@@ -162,7 +161,7 @@ def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str
 
 
 def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
-    """An error in the service's form: `status` is a text there."""
+    """An error in the service's format, with a text as `status`."""
     tree = {
         "instance": instance,
         "detail": detail,
@@ -175,7 +174,7 @@ def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
-    """One shipment with its events; an unknown one has the title of the specification's sample."""
+    """One shipment with its events. An unknown one has the title of the specification's sample."""
     if state.scenario is Scenario.UNKNOWN:
         return _problem(question.details["instance"], 404, "Not data found", "No data found")
     shipment = {
@@ -195,7 +194,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 
 def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
-    """As much of them as the view shows. The offset comes only if it was asked for."""
+    """The events that the view shows. They have an offset only if it was requested."""
     offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
     history = state.history(_ON_THE_WAY, _DELIVERED, state.alternate(_RETURNS), *_NOT_YET)
     events = [_event(*event, offsets=offsets) for event in history]
@@ -220,7 +219,7 @@ def _event(code: str, label: str, when: datetime, *, offsets: bool) -> dict[str,
 
 
 def _pod(question: Question, state: ParcelState) -> Answer:
-    """The proof. A wrong number of the account that paid, or none, is no proof."""
+    """The proof, or an error if the paying account's number is wrong or missing."""
     instance = question.details["instance"]
     if state.scenario is Scenario.NOT_OURS:
         return _problem(instance, 400, "Bad request", "The account number was not found or is invalid")

@@ -1,11 +1,11 @@
-"""DHL Parcel DE Tracking v0, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates DHL Parcel DE Tracking v0. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the notes, schemas and answers of DHL's sandbox in karrio's connector `dhl_parcel_de`, the vendor's table
-of events of July 2024 there, and public clients. Inferred: that the gateway refuses a request that is not as described, that a
-call about several parcels names those that are unknown, that one wrong check digit spoils all of it, and that another customer's
-parcel is unknown (NOT_OURS). There is no word for "there will be no signature": POD_LATE, POD_NEVER and POD_NONE are code 100;
-POD_UNSAID is a list without one. IN_TRANSIT shows another status at each try. Operations and attributes that a fetch does not
-need are refused.
+Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events of July 2024 in
+the same place, and public clients. Inferred: that the gateway refuses a request that is not as documented, that a call about
+several parcels names the unknown ones, that one wrong check digit invalidates the whole call, and that another customer's parcel
+is unknown (NOT_OURS). The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100;
+POD_UNSAID is a list without one. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch does
+not need are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _PATH = "/parcel/de/tracking/v0/shipments"
 _TRACK = "d-get-piece-detail"
 _SIGNATURE = "d-get-signature"
 _NUMBER = "(?:[0-9]{12}|[0-9]{16}|[0-9]{20}|JJD[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2})"
-_PREFIX = "003404341"  # of the numbers in DHL's own sandbox
+_PREFIX = "003404341"  # prefix of the numbers in DHL's own sandbox
 
 _LOGIN = {"appname": ".+", "password": ".+", "language-code": "en|de", "request": ".+"}
 _FORMS = {
@@ -36,9 +36,9 @@ _ERRORS = {
     Scenario.ACCOUNT_DENIED: ("62", "Authorization error"),
     Scenario.SYSTEM_ERROR: ("-1000", "Technical error"),
 }
-# Of a number's digits, in turn, by how many it has: 12: an identcode; 20: GS1.
+# Weights of the digits, alternately, by number of digits. 12: an identcode; 20: GS1.
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
-_WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # in turn
+_WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # alternately
 _UNAUTHORIZED = json_api.problem(401, "Unauthorized", "Unauthorized for given resource.")
 _OF_THE_GATEWAY = {
     Scenario.RATE_LIMITED: (429, "Too Many Requests", "Too many requests within defined time period"),
@@ -46,7 +46,7 @@ _OF_THE_GATEWAY = {
     Scenario.FAULT_SERVER: (500, "Internal Server Error", "Unexpected error"),
 }
 
-# standard-event-code, ice, ric, text, how long before the last event.
+# standard-event-code, ice, ric, text, time before the last event.
 _ON_THE_WAY = (
     ("VA", "PARCV", "NRQRD", "The shipment data were sent to DHL electronically", timedelta(days=2)),
     ("AE", "PCKDU", "PUBCR", "The shipment has been picked up", timedelta(days=1, hours=15)),
@@ -55,7 +55,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("ZU", "DLVRD", "ACCPT", "The shipment has been successfully delivered", timedelta())
 _SENT_BACK = ("ZN", "RETRN", "NTCCN", "The shipment is being returned to the sender", timedelta(hours=4))
-# What an undelivered parcel shows, by the number of the try.
+# The events of an undelivered parcel, by the number of the attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("ZF", "CNRFC", "SERPT", "The shipment is ready for collection at the retail outlet", timedelta()),
@@ -74,7 +74,7 @@ class DhlParcelDe(TracksSeveral):
         json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET."))
         values, wrong = json_api.parameters(request, {"xml": "(?s:.+)"})
         if wrong or not values:
-            raise _refused("The parameter xml is all there is.")
+            raise _refused("The only parameter is xml.")
         fields = _fields(values["xml"])
         number, *also = fields["piece-code"].split(";")
         is_tracking = fields["request"] == _TRACK
@@ -90,7 +90,7 @@ class DhlParcelDe(TracksSeveral):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """With the application's pair, which the sandbox makes of the account's."""
+        """The settings, including the application's pair, which the sandbox derives from the account's."""
         key, secret = _application(account, password)
         application = {"DHL_PARCEL_DE_API_KEY": key, "DHL_PARCEL_DE_API_SECRET": secret}
         return super().settings(account, password) | application
@@ -128,13 +128,13 @@ class DhlParcelDe(TracksSeveral):
 
 
 def _check_digit(digits: str) -> str:
-    """The last digit of a number that begins with these."""
+    """The check digit of a number that begins with these digits."""
     first, second = _WEIGHTS[len(digits) + 1]
     return str(-(first * sum(map(int, digits[::2])) + second * sum(map(int, digits[1::2]))) % 10)
 
 
 def _is_checked(number: str) -> bool:
-    """Tell whether a number's last digit is right, if it has one that checks the others."""
+    """Tell whether a number's check digit is correct, if it has one."""
     has_check_digit = number.isdigit() and len(number) in _WEIGHTS
     return not has_check_digit or number[-1] == _check_digit(number[:-1])
 
@@ -168,7 +168,7 @@ def _error(code: str, message: str) -> Answer:
 
 
 def _answer(name: str, attributes: Mapping[str, str], content: str = "") -> Answer:
-    """HTTP is 200, whatever the code."""
+    """The HTTP status is always 200."""
     root = {"code": "0", "request-id": "sandbox", **attributes}
     return Answer(200, _data(name, root, content).encode(), soap.CONTENT_TYPE)
 
@@ -178,7 +178,7 @@ def _data(name: str, attributes: Mapping[str, str], content: str = "") -> str:
 
 
 def _parcel(number: str, state: ParcelState) -> str:
-    """The parcel, and its events, the oldest first."""
+    """The parcel with its events, oldest first."""
     numbers = {"piece-code": number, "searched-piece-code": number}
     if state.scenario in _UNKNOWN:
         return _data("piece-shipment", {"error-status": "100", **numbers})
@@ -218,5 +218,5 @@ def _signature(number: str, state: ParcelState) -> str:
 
 
 def _stamp(at: datetime) -> str:
-    """Without an offset, to the minute; German clocks show the time of French ones."""
+    """A time without an offset, to the minute. German and French time are the same."""
     return f"{french_time(at):%d.%m.%Y %H:%M}"

@@ -1,4 +1,4 @@
-"""Makes proofs of delivery: small and invented, yet real documents. The same facts give the same bytes."""
+"""Creates proofs of delivery: small, with invented facts, but valid documents. The same facts produce the same bytes."""
 
 import base64
 import io
@@ -39,14 +39,14 @@ def _document(
 
 
 def document_text(state: ParcelState, carrier: str, number: str) -> str:
-    """The same in base64; for BAD_BASE64 something that does not decode."""
+    """The document in base64, or invalid base64 for BAD_BASE64."""
     if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
     return base64.b64encode(document_of(state, carrier, number)).decode("ascii")
 
 
 def signature_text(state: ParcelState, number: str) -> str:
-    """A proof that is an image of the signature, in hexadecimal digits; for BAD_BASE64 something that does not decode."""
+    """An image of the signature in hexadecimal digits, or invalid ones for BAD_BASE64."""
     if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
     signature = partial(signature_gif, number)
@@ -54,7 +54,7 @@ def signature_text(state: ParcelState, number: str) -> str:
 
 
 def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
-    """The same, and another page of it where all pieces are there."""
+    """The document in base64, and another page if all pieces are provided."""
     texts = [document_text(state, carrier, number)]
     if state.scenario in ALL_PIECES:
         more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", french_time(state.delivered_at))
@@ -63,14 +63,14 @@ def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
 
 
 def signatory_of(state: ParcelState) -> str:
-    """Who signed; empty if no name is given."""
+    """The signatory, or an empty text if no name is given."""
     return "" if state.scenario is Scenario.DELIVERED_NO_SIGNATORY else state.parcel.signatory
 
 
 def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime) -> bytes:
     """A PDF of one page with these facts as text, and a drawn signature if there is a signatory.
 
-    The date is shown as it is given, so in the zone it is given in.
+    The date is shown in the time zone in which it is given.
     """
     lines = [
         ("F2", 20, 370, f"{carrier} - Preuve de livraison"),
@@ -93,13 +93,13 @@ def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime)
 
 
 def broken_pdf() -> bytes:
-    """Bytes that begin and end like a PDF, with nothing in between that a reader could use."""
+    """Bytes that start and end like a PDF, with nothing usable in between."""
     noise = b"".join(bytes([(n * 37 + n // 7) % 251]) for n in range(2000))
     return b"%PDF-1.4\n" + noise.replace(b"obj", b"___") + b"\nstartxref\n99999999\n%%EOF\n"
 
 
 def signature_png(seed: str) -> bytes:
-    """A greyscale picture of a signature, another one for another seed."""
+    """A grayscale picture of a signature, different for each seed."""
     return _picture(seed, (480, 200), "PNG")
 
 
@@ -108,8 +108,8 @@ def signature_gif(seed: str, *, ink: bool = True) -> bytes:
 
 
 def photo_jpeg(seed: str) -> bytes:
-    """A picture of a parcel before a door, another one for another seed."""
-    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 (needed by few scenarios only)
+    """A picture of a parcel in front of a door, different for each seed."""
+    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 (only for a few scenarios)
 
     width, height = 320, 240
     mark = zlib.crc32(seed.encode("utf-8", "replace"))
@@ -125,10 +125,10 @@ def photo_jpeg(seed: str) -> bytes:
 
 
 def _picture(seed: str, size: tuple[int, int], form: str, *, ink: bool = True) -> bytes:
-    from PIL import Image, ImageDraw  # noqa: PLC0415 (needed by few scenarios only)
+    from PIL import Image, ImageDraw  # noqa: PLC0415 (only for a few scenarios)
 
     width, height = size
-    image = Image.new("L", size, 248)  # not quite white, as a scanner sees a sheet
+    image = Image.new("L", size, 248)  # not quite white, like a scanned sheet
     points = [(20 + x * (width - 40), 20 + y * (height - 40)) for x, y in _scribble(seed, 4000)]
     if ink:
         ImageDraw.Draw(image).line(points, fill=0x20, width=2)
@@ -138,7 +138,7 @@ def _picture(seed: str, size: tuple[int, int], form: str, *, ink: bool = True) -
 
 
 def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
-    """A curve like a signature, as points between 0 and 1."""
+    """A curve that looks like a signature, as points between 0 and 1."""
     mark = zlib.crc32(seed.encode("utf-8", "replace"))
     a, b, c = 5 + mark % 7, 9 + mark // 7 % 11, mark // 77 % 100 / 16
     steps = [n / (points - 1) for n in range(points)]
@@ -152,7 +152,7 @@ def _scribble(seed: str, points: int) -> Sequence[tuple[float, float]]:
 
 
 def _pdf(content: bytes) -> bytes:
-    """A file of one page: the objects, the table of where each begins (20 bytes a line), and the trailer."""
+    """A file with one page: the objects, the table of their offsets (20 bytes per line) and the trailer."""
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
     width, height = _PAGE
     objects = [
@@ -164,7 +164,7 @@ def _pdf(content: bytes) -> bytes:
         font.format("Helvetica").encode(),
         font.format("Helvetica-Bold").encode(),
     ]
-    file = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")  # four high bytes tell programs that it is binary
+    file = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")  # four high bytes mark the file as binary
     starts = []
     for number, content_of in enumerate(objects, 1):
         starts.append(len(file))

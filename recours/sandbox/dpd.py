@@ -1,12 +1,11 @@
-"""DPD France's Webtrace service, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates DPD France's Webtrace service. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
-public clients, a published real answer, and faults recorded at the sister service EPrint. Inferred, as no source says
-it: the answer to an unknown number and to another customer's (a result without traces), that the sister service's faults are this one's, the
-words of CustomerPermissionDenied and IpPermissionDenied, and the service's own error (a fault without ErrorId). Not
-there at the carrier, as far as is known: a word for "there will be no proof", so POD_NEVER, POD_NONE, POD_UNSAID and
-POD_LATE all give a delivered parcel without an image. Of the operations the one that a fetch needs is there; the others
-are refused.
+Sources: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages, public clients, a
+published real answer, and faults recorded at the sister service EPrint. Inferred, without a source: the answer to an unknown
+number and to another customer's (a result without traces), that the sister service has the same faults, the text of
+CustomerPermissionDenied and IpPermissionDenied, and the service's own error (a fault without ErrorId). As far as is known, the
+carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE are all a delivered parcel without
+an image. Only the operation that a fetch needs is simulated; the others are refused.
 """
 
 import re
@@ -37,7 +36,7 @@ _FORM: soap.Form = (
             "ShipmentNumber",
             "ExpandContainerMode",
             "GetImages",
-            # Not in older versions of the service.
+            # Missing in older versions of the service.
             "GetPhotos?",
             "GetParsedInfo?",
             "GetServices?",
@@ -45,7 +44,7 @@ _FORM: soap.Form = (
         ),
     ),
 )
-# What a parameter must be like, where it is there.
+# The format of each parameter, if present.
 _RULES = {
     "Language": "[A-Z]{2}",
     "ShipmentNumber": "[0-9]{14}",
@@ -54,7 +53,7 @@ _RULES = {
 }
 _YES = frozenset({"true", "1"})
 
-# StatusNumber, label, how long before the last trace.
+# StatusNumber, label, time before the last trace.
 _ON_THE_WAY = (
     ("8", "Colis en préparation chez l'expéditeur", timedelta(days=2)),
     ("10", "Colis pris en charge", timedelta(days=1, hours=15)),
@@ -66,7 +65,7 @@ _DELIVERED = ("40", "Colis livré", timedelta())
 _RETURNED = ("261", "Colis retourné à l'expéditeur", timedelta())
 
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
-# In turn: this machine is not listed, or the customer is not the account's.
+# Alternately: this machine is not listed, or the customer does not belong to the account.
 _DENIED = (("IpPermissionDenied", "Ip permission denied"), _CUSTOMER_DENIED)
 # ErrorId and its message.
 _ERRORS = {
@@ -79,7 +78,7 @@ _NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 class Dpd(soap.SoapCarrier):
     key = "dpd"
     paths = (PATH,)
-    number_form = "{digits}{serial:012d}"  # without the check sign that may follow, which is not sent
+    number_form = "{digits}{serial:012d}"  # without the optional check character, which is not sent
     credentials = ("DPD_USER", "DPD_PASSWORD")
     tracks_for_all = False
     # Without an ErrorId.
@@ -129,7 +128,7 @@ class Dpd(soap.SoapCarrier):
 
 
 def _customer_of(account: str) -> str:
-    """The customer that an account belongs to: 12345 of the sandbox's first one, whose number is 10000001."""
+    """The customer number of an account: 12345 for the sandbox's first account, 10000001."""
     return str(12344 + int(re.sub("[^0-9]", "", account)[-4:] or 1))
 
 
@@ -138,13 +137,13 @@ def _invalid(reason: str) -> BadRequestError:
 
 
 def _error(code: str, message: str) -> Answer:
-    """As recorded at EPrint: what `Error` holds has no namespace."""
+    """As recorded at EPrint: the content of `Error` has no namespace."""
     error = elements([("ErrorId", code), ("ErrorMessage", message)])
     return soap.fault("soap:Server", message, f"<Error>{error}</Error>")
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """The shipment, its traces, and its images after them."""
+    """The shipment with its traces, followed by its images."""
     if state.scenario in (Scenario.UNKNOWN, Scenario.NOT_OURS):
         return element("ShipmentNumber", question.number)
     delivered = state.scenario not in _NOT_DELIVERED

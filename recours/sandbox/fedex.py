@@ -1,15 +1,16 @@
-"""FedEx's token service, tracking and tracking documents, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates FedEx's token service, tracking and tracking documents. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's
-connector, and one public project. Inferred, as no source says it: the body of a refused token, the code of a 429 and of
-a request that breaks the rules, that a field no source names breaks them, that x-locale must be there, and that a delivery
-whose scans have RS is that of a return (RETURNED_TO_SENDER).
-A word for "there will be no proof" is not known, and another customer's parcel gets none either, so POD_NEVER, POD_NONE,
-POD_UNSAID, POD_LATE and NOT_OURS all give no document, each in another of the shapes that are possible: an alert as an
-object or as a text, an empty list, no list at all. POD_LATE is what is normal soon after a delivery.
-The tracking is shown the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) happen there. Without the number
-of the account, or (inferred) with another's, the document has no signatory, as a reduced one. IN_TRANSIT shows another
-status at each try. The tracking takes 30 numbers: more, and an empty one among them, are refused as a whole; one of no form is not.
+Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector, and one
+public project. Inferred, without a source: the body of a refused token request, the code of a 429 and of an invalid request, that
+unknown fields are invalid, that x-locale is required, and that a delivery whose scans have RS is that of a return
+(RETURNED_TO_SENDER).
+How the carrier says that there will be no proof is unknown, and another customer's parcel gets none either. So POD_NEVER,
+POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format: an alert as an object or
+as a text, an empty list, or no list. POD_LATE is normal soon after a delivery.
+Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) occur there. Without the account number, or
+(inferred) with another account's, the document is reduced and has no signatory. IN_TRANSIT shows a different status at each
+attempt. Tracking accepts 30 numbers. A call with more, or with an empty number, is refused as a whole; one with an invalid number
+is not.
 """
 
 import re
@@ -46,7 +47,7 @@ _FORMS: dict[str, json_api.Form] = {
     },
 }
 
-# The tracking refuses a bad token itself: no other call follows.
+# The tracking itself refuses a bad token, so no other call follows.
 _GOES_ON = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
 
 # HTTP status, code, message.
@@ -93,7 +94,7 @@ _EMPTY = ("TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
 
 _NO_DATA_TEXT = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
 _NO_DATA = {"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "Tracking data unavailable"}
-# What an answer has in place of a document.
+# What an answer contains instead of a document.
 _WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
     Scenario.POD_LATE: {"documents": [], "alerts": _NO_DATA_TEXT},
     Scenario.POD_NEVER: {"documents": [], "alerts": [_NO_DATA]},
@@ -104,7 +105,7 @@ _WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
     Scenario.UNKNOWN: {"alerts": _NO_DATA_TEXT},
 }
 
-# Code, words, how long before the last scan. Codes of the carrier's list.
+# Code, text, time before the last scan. Codes from the carrier's list.
 _ON_THE_WAY = (
     ("OC", "Informations d'expédition envoyées à FedEx", _ON_THE_ROAD),
     ("PU", "Pris en charge", timedelta(days=1, hours=15)),
@@ -113,7 +114,7 @@ _ON_THE_WAY = (
 )
 _ARRIVED = ("DL", "Livré", timedelta())
 _TURNED_BACK = ("RS", "Retour à l'expéditeur", timedelta(hours=4))
-# What an undelivered parcel shows, by the number of the try.
+# The events of an undelivered parcel, by the number of the attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("OD", "En cours de livraison", timedelta(hours=3)),
@@ -127,7 +128,7 @@ class FedEx(GivesTokens, TracksSeveral):
     key = "fedex"
     paths = (TOKEN, "/track/v1/")
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
-    items_path = ("output", "completeTrackResults")  # an error of a number is there too
+    items_path = ("output", "completeTrackResults")  # also contains the error of a number
 
     def read(self, request: HttpRequest) -> Question:
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
@@ -139,7 +140,7 @@ class FedEx(GivesTokens, TracksSeveral):
         return readers[request.path](request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """Its life is a number."""
+        """A token, whose lifetime is a number."""
         del question
         if token is None:
             return _error(*_BAD_CLIENT)
@@ -150,7 +151,7 @@ class FedEx(GivesTokens, TracksSeveral):
         return super().settings(account, password) | {"FEDEX_ACCOUNT_NUMBER": _number_of(account)}
 
     def example(self, digits: str, serial: int) -> str:
-        """Eleven digits, of which the first two choose, and the check digit."""
+        """Eleven digits, of which the first two choose the scenario, and the check digit."""
         body = f"{digits}{serial:09d}"
         total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
         return f"{body}{total % 11 % 10}"
@@ -220,7 +221,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _parcel(entry: dict[str, Any]) -> dict[str, str]:
-    """What a request says of a parcel: its number, and between which days it was sent. Raises BadRequestError."""
+    """A parcel in a request: its number, and the days between which it was shipped. Raises BadRequestError."""
     info: dict[str, str] = entry["trackingNumberInfo"]
     if not info["trackingNumber"]:
         raise BadRequestError(_error(400, *_EMPTY))
@@ -228,9 +229,9 @@ def _parcel(entry: dict[str, Any]) -> dict[str, str]:
     try:
         days = [date.fromisoformat(day) for day in days_sent.values()]
     except ValueError:
-        raise _refused("a date is written YYYY-MM-DD") from None
+        raise _refused("a date must have the format YYYY-MM-DD") from None
     if len(days) == 1 or days != sorted(days):
-        raise _refused("shipDateBegin and shipDateEnd must be there together, and in this order")
+        raise _refused("shipDateBegin and shipDateEnd must both be present and in order")
     return info | days_sent
 
 
@@ -250,7 +251,7 @@ def _coded(code: str, message: str) -> dict[str, Any]:
 
 
 def _tracked(number: str, state: ParcelState) -> Answer:
-    """That a number is unknown stands in a good answer."""
+    """An unknown number is reported in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
         return _result_of_number(number, {"error": _coded(*_NOT_FOUND)})
     scans = state.history(_ON_THE_WAY, _ARRIVED, [_TURNED_BACK, _ARRIVED], *_NOT_YET)
@@ -318,7 +319,7 @@ def _documents(question: Question, state: ParcelState) -> Answer:
         return _output(output | _WITHOUT_DOCUMENT[Scenario.UNKNOWN])
     if state.scenario in _WITHOUT_DOCUMENT:
         return _output(output | _WITHOUT_DOCUMENT[state.scenario])
-    # The good document is reduced without the number of an account.
+    # Without an account number, the good document is reduced.
     if state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
         state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
     return _output(output | {"documents": documents.document_texts(state, "FedEx", question.number)})
@@ -329,7 +330,7 @@ def _output(output: dict[str, Any]) -> Answer:
 
 
 def _is_the_parcel(question: Question, state: ParcelState) -> bool:
-    """Whether what was said of the parcel, beside its number, is true of this one."""
+    """Tell whether the request's details other than the number match this parcel."""
     details = question.details
     day = (french_time(state.delivered_at) - _ON_THE_ROAD).date().isoformat()
     return (

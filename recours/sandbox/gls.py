@@ -1,15 +1,14 @@
-"""GLS' Track & Trace v1 and ShipIT-Farm v1 with their tokens, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's OpenAPI documents as karrio's connector `gls` keeps them, and the notes of a public
-client that was tried live (the empty bodies of ShipIT, HTTP 490, the order of events). Inferred, as no source says it:
-the HTTP status of a token that is not given (400, as its `type` says), ShipIT's answers to a request that it cannot read
-(400, with the headers of its refusals), that either call refuses parameters and fields which are not listed, the code
-POD.WRONG_STATE (seen in an imitation only), and the codes of events beside those of the documents.
-A proof that is not there has one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an
-item without images. ACCOUNT_DENIED is ShipIT refusing a token that the tracking accepts; NOT_OURS (inferred) its HTTP 403
-for one parcel. What a returned parcel shows is not known: RETURNED_TO_SENDER is FINAL, the status of a history that is
-closed. IN_TRANSIT shows another status at each try. Of what either service can do, parcels by their numbers are there:
-ten in a call of the tracking, one in those of ShipIT.
+Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested live (the
+empty bodies of ShipIT, HTTP 490, the order of events). Inferred, without a source: the HTTP status of a refused token request
+(400, according to its `type`), ShipIT's answers to a request that it cannot read (400, with the headers of its refusals), that
+both calls refuse unknown parameters and fields, the code POD.WRONG_STATE (seen only in a simulator), and the codes of events other
+than those in the documents.
+A missing proof has only one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an item without
+images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is its HTTP 403 for one parcel.
+The status of a returned parcel is unknown: RETURNED_TO_SENDER is FINAL, the status of a closed history. IN_TRANSIT shows a
+different status at each attempt. Both services only accept parcels by number: ten per tracking call, one per ShipIT call.
 """
 
 import json
@@ -22,24 +21,24 @@ from recours.sandbox import documents, json_api
 from recours.sandbox.answers import Answer, BadRequestError, GivesTokens, HttpRequest, Question, TracksSeveral
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario, french_time
 
-_TOKEN = "/oauth2/v2/token"  # noqa: S105 (an address)
+_TOKEN = "/oauth2/v2/token"  # noqa: S105 (a path)
 _TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
 _SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
 _OPERATIONS = ("parceldetails", "parcelpod")
 _SHIPIT_TYPE = "application/glsVersion1+json"
 _PROBLEM = "application/problem+json"
 
-# What identifies a parcel, by each service.
+# The identifiers of a parcel in either service.
 _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
 _PARAMETERS = {"showEvents": "true|false", "showLinks": "true|false"}
 _LANGUAGES = {"EN", "FR", "DE"}
 _MOST_NUMBERS = 10
 
-# A tracking of these says "delivered", and the token is good.
+# In these scenarios, tracking says "delivered" and the token is valid.
 _GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
 
-# Status, code and text of an event, how long before the last one.
+# Status, code and text of an event, time before the last one.
 _ON_THE_WAY = (
     ("PREADVICE", "INTIAL.PREADVICE", "Les données du colis ont été transmises à GLS.", timedelta(days=2)),
     ("INTRANSIT", "INTIAL.NORMAL", "Le colis a été remis à GLS.", timedelta(days=1, hours=15)),
@@ -47,7 +46,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.", timedelta())
 _CLOSED = ("FINAL", "RETURN.SENDER", "Le colis a été retourné à l'expéditeur.", timedelta())
-# What an undelivered parcel shows, by the number of the try. DELIVD.PARCELSHOP: seen; the other codes: invented.
+# The events of an undelivered parcel, by the number of the attempt. DELIVD.PARCELSHOP: seen; the other codes: invented.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("DELIVEREDPS", "DELIVD.PARCELSHOP", "Le colis a été livré au Relais GLS.", timedelta()),
@@ -63,7 +62,7 @@ class Gls(GivesTokens, TracksSeveral):
     paths = (_TOKEN, _TRACK, _SHIPIT)
     number_form = "{digits}{serial:09d}"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
-    items_path = ("parcels",)  # an error of a parcel is there too
+    items_path = ("parcels",)  # also contains the error of a parcel
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == _TOKEN:
@@ -71,7 +70,7 @@ class Gls(GivesTokens, TracksSeveral):
         return _read_shipit(request) if request.path.startswith(_SHIPIT) else _read_tracking(request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """Its life is a text."""
+        """A token, whose lifetime is a text."""
         del question
         if token is None:
             return _no_token("Invalid client identifier")
@@ -81,7 +80,7 @@ class Gls(GivesTokens, TracksSeveral):
         return json_api.answer({"parcels": list(items)})
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        if state.scenario is Scenario.RATE_LIMITED:  # the gateway says so of either service, in its own form
+        if state.scenario is Scenario.RATE_LIMITED:  # from the gateway of both services
             text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
             return _fault(429, text, "policies.ratelimit.QuotaViolation")
         if not question.tracking:
@@ -127,7 +126,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_shipit(request: HttpRequest) -> Question:
-    """A body of one identifier. `parceldetails` leaves the step to `parcelpod`."""
+    """A body with one identifier. `parceldetails` leaves the step to `parcelpod`."""
     operation = request.path.removeprefix(_SHIPIT)
     json_api.needs(request, "POST", Answer(405))
     if operation not in _OPERATIONS:
@@ -144,7 +143,7 @@ def _read_shipit(request: HttpRequest) -> Question:
 
 
 def _identifier(body: bytes) -> tuple[str, str]:
-    """The field that identifies the parcel, and its value. Raises BadRequestError."""
+    """The field that identifies the parcel, with its value. Raises BadRequestError."""
     try:
         tree = json.loads(body)
     except (ValueError, RecursionError):
@@ -169,7 +168,7 @@ def _fault(status: int, text: str, code: str) -> Answer:
 
 
 def _wrong_parcel(number: str, code: str, message: str) -> Answer:
-    """HTTP stays 200 for a parcel with an error."""
+    """The HTTP status stays 200 for a parcel with an error."""
     return json_api.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
 
 
@@ -189,7 +188,7 @@ def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
-    """The parcel, its events the newest first."""
+    """The parcel with its events, newest first."""
     steps = state.history(_ON_THE_WAY, _DELIVERED, [_CLOSED], *_NOT_YET)
     parcel: dict[str, Any] = {
         "requested": question.number,
@@ -208,7 +207,7 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
 
 
 def _stamp(at: datetime) -> str:
-    """The offset has no colon."""
+    """A time whose offset has no colon."""
     return f"{french_time(at):%Y-%m-%dT%H:%M:%S%z}"
 
 
@@ -216,11 +215,11 @@ def _stamp(at: datetime) -> str:
 
 
 def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
-    """An empty body: all is in the headers, in the signs that a header can hold."""
+    """An empty body; everything is in the headers, in the characters that a header can contain."""
     headers: list[tuple[str, str]] = []
     for name, value in (("error", code), ("message", message), ("args", json.dumps(args))):
         latin = value.encode("latin-1", "ignore").decode("latin-1")
-        headers.append((name, "".join(sign if sign.isprintable() else " " for sign in latin)))
+        headers.append((name, "".join(char if char.isprintable() else " " for char in latin)))
     return Answer(status, b"", _SHIPIT_TYPE, tuple(headers))
 
 
@@ -255,7 +254,7 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
 
 
 def _details(question: Question, state: ParcelState) -> dict[str, Any]:
-    """Signatory and time only of a delivery."""
+    """Signatory and time, only for a delivery."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
     if state.is_delivered:
         details["DeliveryDate"] = french_time(state.delivered_at).isoformat()

@@ -1,4 +1,4 @@
-"""JSON over HTTP: what the simulated REST carriers share."""
+"""JSON over HTTP, shared by the simulated REST carriers."""
 
 import base64
 import binascii
@@ -17,26 +17,26 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 
 
 def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **headers: str) -> Answer:
-    """A tree as an answer; `headers` by their names, with _ for -."""
+    """A JSON answer. `headers`: by name, with _ for -."""
     body = json.dumps(tree, ensure_ascii=False).encode()
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Answer(status, body, content_type, named)
 
 
 def problem(status: int, title: str, detail: str, **headers: str) -> Answer:
-    """An error as RFC 7807 has it."""
+    """An error in the format of RFC 7807."""
     tree = {"title": title, "status": status, "detail": detail}
     return answer(tree, status, "application/problem+json", **headers)
 
 
 def needs(request: HttpRequest, method: str, refusal: Answer) -> None:
-    """See that the method is this one. Raises BadRequestError with a 405 in the refusal's words."""
+    """Require this method. Raises BadRequestError with a 405 and the body of `refusal`."""
     if request.method != method:
         raise BadRequestError(Answer(405, refusal.body, refusal.content_type, (("Allow", method),)))
 
 
 def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
-    """The JSON object of a request. Raises BadRequestError with the refusal."""
+    """The JSON object in a request. Raises BadRequestError with the refusal."""
     _needs_type(request, "application/json", refusal)
     try:
         tree = json.loads(request.body)
@@ -47,25 +47,25 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
     return tree
 
 
-# What a part of a request must be like: a regular expression for a text, types, a list of the form of its items, or the
-# forms of an object's fields by their names (with ? after the name of one that may be missing).
+# The required format of a part of a request: a regular expression for a text, types, a list with the format of its items, or the
+# formats of an object's fields by name (optional fields have a ? after the name).
 Form: TypeAlias = "str | type[Any] | UnionType | list[Form] | Mapping[str, Form]"
 
 
 def check(value: Any, form: Form, refuse: Callable[[str], BadRequestError], where: str = "body") -> None:
-    """See that a value of a request has this form. Raises what `refuse` makes for a reason."""
+    """Require that a value in a request has this format. Raises the result of `refuse` with a reason."""
     if isinstance(form, Mapping):
         _check_object(value, form, refuse, where)
     elif isinstance(form, list):
         if not isinstance(value, list) or not value:
-            raise refuse(f"{where} must be a list that is not empty")
+            raise refuse(f"{where} must be a non-empty list")
         for item in value:
             check(item, form[0], refuse, where)
     elif isinstance(form, str):
         if not isinstance(value, str) or not re.fullmatch(form, value, re.DOTALL):
-            raise refuse(f"{where} does not have its form")
+            raise refuse(f"{where} has the wrong format")
     elif not isinstance(value, form):
-        raise refuse(f"{where} has another type")
+        raise refuse(f"{where} has the wrong type")
 
 
 def _check_object(
@@ -76,7 +76,7 @@ def _check_object(
     fields = {name.rstrip("?"): form for name, form in forms.items()}
     missing = [name for name in forms if not name.endswith("?") and name not in value]
     if wrong := [*missing, *(name for name in value if name not in fields)]:
-        raise refuse(f"{where}.{wrong[0]} is missing, or is not a field")
+        raise refuse(f"{where}.{wrong[0]} is missing or is not a known field")
     for name, inner in value.items():
         check(inner, fields[name], refuse, f"{where}.{name}")
 
@@ -90,9 +90,9 @@ def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
 def read_token(
     request: HttpRequest, refusal: Answer, *fields: str, grant: str = "client_credentials"
 ) -> Question:
-    """A request for a token, with the account by Basic authentication, or in two fields of the form. Raises BadRequestError.
+    """Parse a token request with the account in Basic authentication or in two fields of the form. Raises BadRequestError.
 
-    `fields`: after the account's two, what else goes with this type of grant.
+    `fields`: the account's two fields, then the others that this grant type requires.
     """
     needs(request, "POST", refusal)
     form = read_form(request, refusal)
@@ -109,7 +109,7 @@ def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> Non
 
 
 def parameters(request: HttpRequest, forms: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Those of the query, and the names of those that are unknown or not of their form (a regular expression)."""
+    """The parameters of the query, and the names of those that are unknown or do not match their regular expression."""
     values = first_values(request.query)
     return values, [n for n, value in values.items() if n not in forms or not re.fullmatch(forms[n], value)]
 
@@ -120,7 +120,7 @@ def first_values(query: str) -> dict[str, str]:
 
 
 def basic_account(request: HttpRequest) -> tuple[str, str]:
-    """User and password of Basic authentication; both empty where there is none."""
+    """The user and password of Basic authentication, or two empty texts."""
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         pair = base64.b64decode(encoded, validate=True).decode() if kind.lower() == "basic" else ""
@@ -131,7 +131,7 @@ def basic_account(request: HttpRequest) -> tuple[str, str]:
 
 
 def bearer(request: HttpRequest) -> str:
-    """The token of a request; "none" where there is none, which no carrier ever gave out."""
+    """The token of a request, or "none", which no carrier ever issues."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token if kind.lower() == "bearer" and token else "none"
 

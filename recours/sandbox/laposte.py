@@ -1,14 +1,14 @@
-"""La Poste's "Suivi v2", simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates La Poste's "Suivi v2". Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the connector of karrio and two other public clients, and a study of the gateway of September 2026.
-Inferred, as no source says it: the 403 of a key without a subscription (ACCOUNT_DENIED), and the gateway's words for a
-request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown parameter, or without the Accept
-header, does so, its words for an error of its own, and what it says to more than ten numbers.
-There is no document and no signatory, and everybody may ask about every parcel (NOT_OURS): whatever the scenario says of
-those, the parcel is delivered, and that is all.
+Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. Inferred, without a source:
+the 403 of a key without a subscription (ACCOUNT_DENIED), the gateway's text for an invalid request (HTTP 400, BAD_REQUEST), that
+an unknown parameter or a missing Accept header makes it invalid, its text for an internal error, and its answer to more than ten
+numbers.
+There are no documents and no signatories, and everyone may ask about every parcel (NOT_OURS). Scenarios about those are just a
+delivered parcel.
 `isParcelBack` was recorded (hedii/colissimo-api).
-The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
-script has one. The answer about several numbers is a list, with HTTP 207 unless all is well with all of them.
+The message of a 429 names the window. A Retry-After was never seen there; it is sent only if the parcel's script has one. The
+answer about several numbers is a list, with HTTP 207 unless all of them are good.
 """
 
 import json
@@ -48,7 +48,7 @@ _GATEWAY_ERRORS = {
     Scenario.FAULT_SERVER: (500, "INTERNAL_SERVER_ERROR", "Fault occurred while processing"),
 }
 
-# Code, label, how long before the last event.
+# Code, label, time before the last event.
 _ON_THE_WAY = (
     ("DR1", "Annoncé par l'expéditeur.", timedelta(days=2)),
     ("PC1", "Pris en charge.", timedelta(days=1, hours=15)),
@@ -82,7 +82,7 @@ class LaPoste(TracksSeveral):
         values = json_api.first_values(request.query)
         language = values.pop("lang", "")
         if values or language not in LANGUAGES:
-            raise BadRequestError(_gateway(400, "BAD_REQUEST", "the one parameter is lang"))
+            raise BadRequestError(_gateway(400, "BAD_REQUEST", "the only parameter is lang"))
         names = request.path.removeprefix(PATH)
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
@@ -93,11 +93,11 @@ class LaPoste(TracksSeveral):
         )
 
     def items_of(self, answer: Answer) -> list[Any] | None:
-        """An error of the service is one parcel's; one of the gateway is the call's."""
+        """An error of the service concerns one parcel; an error of the gateway concerns the call."""
         return [json.loads(answer.body)] if isinstance(part_of(answer, "returnCode"), int) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
-        """All of them, each with the status that it would have alone."""
+        """All items, each with the status that it would have alone."""
         is_well = all(isinstance(item, dict) and item.get("returnCode") == _OK for item in items)
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 
@@ -130,7 +130,7 @@ class LaPoste(TracksSeveral):
             "entryDate": events[1]["date"],
             "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
             "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
-            "event": events[::-1],  # the newest first
+            "event": events[::-1],  # newest first
             "contextData": {
                 "isParcelBack": state.scenario is Scenario.RETURNED_TO_SENDER,
                 "deliveryChoice": {"deliveryChoice": 0},
@@ -164,7 +164,7 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
 
 
 def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
-    """Steps from 1, with the time of the last that was reached."""
+    """Steps from 1, with the time of the last step reached."""
     return [
         {
             "id": number,

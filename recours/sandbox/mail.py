@@ -1,4 +1,4 @@
-"""A mail server on loopback that delivers nothing: each mail becomes a file. Enough of SMTP for the demo and for trials."""
+"""A mail server on loopback that stores each email as a file and delivers nothing. It supports enough SMTP for the demo and for tests."""
 
 import socketserver
 import threading
@@ -10,10 +10,10 @@ _LONGEST_LINE = 4096  # bytes
 
 
 class MailSandbox:
-    """Runs between `start` and `stop` or in a `with` block; `folder` gets a file `0001.eml` and so on for each mail."""
+    """Runs between `start` and `stop` or in a `with` block. Each email becomes a file in `folder`: `0001.eml` and so on."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        """Prepare. Nothing listens before `start`; port 0 takes a free one."""
+        """Prepare the server. It does not listen before `start`; port 0 picks a free port."""
         self.folder = folder
         self._port = port
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class MailSandbox:
         return sorted(self.folder.glob("*.eml"))
 
     def environment(self) -> dict[str, str]:
-        """The settings by which mail goes here. Raises RuntimeError while it does not run."""
+        """The settings that make recours send its emails here. Raises RuntimeError while the server is not running."""
         if self._server is None:
             raise RuntimeError("the mail sandbox has not been started")
         return {
@@ -82,7 +82,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Session(socketserver.StreamRequestHandler):
-    """One client. Whatever is not understood is refused, as SMTP has it."""
+    """One client. Unknown commands are refused, as SMTP requires."""
 
     server: _Server
     timeout = 30

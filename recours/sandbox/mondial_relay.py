@@ -1,13 +1,13 @@
-"""Mondial Relay's tracking service, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates Mondial Relay's tracking service. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a
-published real answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel gives the same
-answer. Inferred, as no source says it: the STAT and the words of a parcel that went back, that another brand's parcel is
-unknown (94), the faults (ASP.NET's), that an error may come with a text in Libelle01, and
-which STAT stands for a number of another form (24) and for a wrong signature of a brand that exists or not (97).
-Of the service's operations the one that a fetch needs is there; the others are faults.
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real answer. The
+carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer. Inferred, without a source: the
+STAT and the text for a returned parcel, that another brand's parcel is unknown (94), the faults (those of ASP.NET), that an error
+may have a text in Libelle01, and which STAT stands for a number in another format (24) and for a wrong signature of an existing or
+unknown brand (97).
+Only the operation that a fetch needs is simulated; the others return faults.
 
-The private key itself is never sent: `shows` tries whether the signature was made with it.
+The private key itself is never sent: `shows` verifies that the signature was made with it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 OPERATION = "WSI2_TracingColisDetaille"
 
 _PARAMETERS = ("Enseigne", "Expedition", "Langue", "Security")
-# What a parameter must be like, and the STAT of one that is not.
+# The format of each parameter, and the STAT if it is wrong.
 _RULES = (
     ("Enseigne", r".+", "2"),
     ("Enseigne", r"[0-9A-Z]{2}[0-9A-Z]{6}", "1"),
@@ -43,9 +43,9 @@ _STATS = {
 }
 _DELIVERED = "82"
 _ON_ITS_WAY = "81"
-_DENIED = ("95", "96")  # in turn
+_DENIED = ("95", "96")  # alternately
 
-# Text and place of an event, how long before the last one.
+# Text and place of an event, time before the last one.
 _ON_THE_WAY = (
     ("Données reçues", "", timedelta(days=2)),
     ("Prise en charge par Mondial Relay", "LESQUIN", timedelta(days=1, hours=15)),
@@ -84,13 +84,13 @@ class MondialRelay(soap.SoapCarrier):
         )
 
     def shows(self, question: Question, account: str, password: str) -> bool:
-        """Whether the brand is this account's and the signature was made with its key."""
+        """Tell whether the brand belongs to this account and the signature was made with its key."""
         signed = (question.details["signed"] + password).encode()
         fits = hashlib.md5(signed, usedforsecurity=False).hexdigest().upper() == question.details["security"]
         return fits and question.account == _brand_of(account)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """A brand of eight signs, made of the account, and its private key."""
+        """A brand of eight characters, derived from the account, and its private key."""
         return super().settings(_brand_of(account), password)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
@@ -100,7 +100,7 @@ class MondialRelay(soap.SoapCarrier):
         return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
-        """The events, the oldest first. A parcel on its way has not come to its relay."""
+        """The events, oldest first. A parcel on its way has not arrived at its relay."""
         del question
         delivered = state.is_delivered
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
@@ -119,7 +119,7 @@ def _unreadable(reason: str) -> BadRequestError:
 
 
 def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), events: str = "") -> Answer:
-    """HTTP stays 200, whatever the STAT."""
+    """The HTTP status stays 200 for every STAT."""
     name, number = relay
     fields = [
         ("STAT", status),

@@ -1,4 +1,4 @@
-"""The carriers that are simulated: a new one is a module and a line here."""
+"""The simulated carriers. To add one, write its module and list it here."""
 
 from recours.sandbox.amazon_shipping import AmazonShipping
 from recours.sandbox.answers import SimulatedCarrier
@@ -14,7 +14,7 @@ from recours.sandbox.laposte import LaPoste
 from recours.sandbox.mondial_relay import MondialRelay
 from recours.sandbox.ups import Ups
 
-# Their paths do not overlap.
+# Their paths must not overlap.
 SIMULATED: tuple[SimulatedCarrier, ...] = (
     Chronopost(),
     Colissimo(),

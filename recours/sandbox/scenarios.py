@@ -1,4 +1,4 @@
-"""What a simulated carrier does with a parcel, in names that hold for every carrier; and the clock of the simulation."""
+"""The scenarios that a simulated carrier can play with a parcel, named alike for all carriers; and the simulated clock."""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Scenario(StrEnum):
-    """How the carrier behaves at one try to fetch a POD: two digits that choose it, and that in plain English."""
+    """The carrier's behavior during one attempt to fetch a POD: the two digits that choose it, and a description in plain English."""
 
     digits: str
     story: str
@@ -27,95 +27,95 @@ class Scenario(StrEnum):
         member.story = story
         return member
 
-    # 0: it ends well
+    # 0: successful
     DELIVERED = "delivered", "00", "delivered and signed for, the POD is a PDF"
-    DELIVERED_PNG = "delivered_png", "04", "delivered and signed for, the POD is a PNG whatever is asked for"
-    DELIVERED_NO_SIGNATORY = "delivered_no_signatory", "05", "delivered, no name is given, the POD is a PDF"
-    # 1: a clear answer, no POD
+    DELIVERED_PNG = "delivered_png", "04", "delivered and signed for, the POD is always a PNG"
+    DELIVERED_NO_SIGNATORY = "delivered_no_signatory", "05", "delivered without a name, the POD is a PDF"
+    # 1: a clear answer without a POD
     IN_TRANSIT = "in_transit", "10", "on its way, not delivered"
-    UNKNOWN = "unknown", "11", "the carrier knows no such parcel"
-    POD_LATE = "pod_late", "12", "delivered, the POD is not there yet"
-    POD_NEVER = "pod_never", "13", "delivered, sent without signature: there will be no POD"
+    UNKNOWN = "unknown", "11", "the carrier does not know the parcel"
+    POD_LATE = "pod_late", "12", "delivered, the POD is not available yet"
+    POD_NEVER = "pod_never", "13", "delivered, sent without a signature, so there will be no POD"
     POD_NONE = "pod_none", "14", "delivered, no POD online for this shipment"
     POD_UNSAID = "pod_unsaid", "15", "delivered, no POD, and no reason given"
-    NOT_OURS = "not_ours", "16", "delivered, the POD call says the parcel is another customer's"
-    AUTH_REFUSED = "auth_refused", "17", "delivered, the POD call refuses the password, whatever it is"
+    NOT_OURS = "not_ours", "16", "delivered, the POD call says that the parcel belongs to another customer"
+    AUTH_REFUSED = "auth_refused", "17", "delivered, the POD call rejects any password"
     RETURNED_TO_SENDER = (
         "returned_to_sender",
         "18",
-        "back at its sender, in some answers with a delivery there",
+        "back at its sender, in some answers as a delivery",
     )
-    ACCOUNT_DENIED = "account_denied", "19", "our account does not have the right, whatever the parcel"
-    # 2: the carrier is in trouble
+    ACCOUNT_DENIED = "account_denied", "19", "our account has no permission, regardless of the parcel"
+    # 2: the carrier has a problem
     SYSTEM_ERROR = "system_error", "20", "the carrier's own error message"
     RATE_LIMITED = "rate_limited", "21", "too many calls (HTTP 429)"
     FAULT_CLIENT = "fault_client", "22", "a fault that blames the request (HTTP 500)"
     FAULT_SERVER = "fault_server", "23", "a fault that blames the carrier (HTTP 500)"
-    HTML = "html", "24", "a web page in place of an answer (HTTP 200)"
+    HTML = "html", "24", "a web page instead of an answer (HTTP 200)"
     MAINTENANCE = "maintenance", "25", "a maintenance page (HTTP 503)"
     BAD_GATEWAY = "bad_gateway", "26", "a bad gateway (HTTP 502)"
     EMPTY = "empty", "27", "an empty answer (HTTP 200)"
-    # 3: the document is no document
-    BAD_BASE64 = "bad_base64", "30", "delivered, the POD field does not decode"
+    # 3: the document is not valid
+    BAD_BASE64 = "bad_base64", "30", "delivered, the POD field cannot be decoded"
     NOT_A_DOCUMENT = "not_a_document", "31", "delivered, the POD decodes to plain text"
-    EMPTY_POD = "empty_pod", "32", "delivered, a POD is announced and its field is empty"
-    BROKEN_PDF = "broken_pdf", "33", "delivered, the POD begins like a PDF and cannot be opened"
+    EMPTY_POD = "empty_pod", "32", "delivered, a POD is announced, but its field is empty"
+    BROKEN_PDF = "broken_pdf", "33", "delivered, the POD starts like a PDF but cannot be opened"
     HOLLOW_POD = (
         "hollow_pod",
         "34",
-        "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
+        "delivered, the POD opens but shows nothing: a blank page, or a page that says that no POD exists",
     )
-    # 6: it ends well, with a rarer document
-    DELIVERED_GIF = "delivered_gif", "60", "delivered and signed for, the POD is a GIF whatever is asked for"
+    # 6: successful, with a less common document
+    DELIVERED_GIF = "delivered_gif", "60", "delivered and signed for, the POD is always a GIF"
     POD_IMAGE_ONLY = (
         "pod_image_only",
         "61",
-        "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature",
+        "delivered and signed for; if the carrier offers both, there is an image of the signature but no PDF",
     )
     FULL_EVIDENCE = (
         "full_evidence",
         "62",
-        "delivered and signed for; every piece of evidence is there that the carrier may give: letters, signature, photo",
+        "delivered and signed for, with every piece of evidence that the carrier may provide: letters, signature, photo",
     )
     PARTLY_HOLLOW = (
         "partly_hollow",
         "63",
-        "delivered and signed for; the letter opens and shows nothing, the other pieces of evidence do",
+        "delivered and signed for; the letter opens but shows nothing, unlike the other pieces of evidence",
     )
 
 
 _Item = TypeVar("_Item")
-Event: TypeAlias = tuple[Any, ...]  # what a carrier tells of it, and how long before the last one it was
+Event: TypeAlias = tuple[Any, ...]  # the carrier's facts about it, and its time before the last event
 _S = Scenario
 
-# What comes does not even begin like a document.
+# The content does not even start like a document.
 NO_DOCUMENT = frozenset({_S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD})
-# Every piece is there that the carrier may give.
+# All pieces that the carrier may provide are available.
 ALL_PIECES = frozenset({_S.FULL_EVIDENCE, _S.PARTLY_HOLLOW})
 
-# The call after the tracking lists documents, and one is there to be asked for.
+# The call after the tracking lists documents, and one of them can be requested.
 DOCUMENT_IS_THERE = frozenset(scenario for scenario in Scenario if scenario.digits[0] in "036")
 NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD_UNSAID})
-# The tracking call says "delivered"; what the scenario is about happens at the POD call.
+# The tracking call says "delivered"; the scenario takes effect in the POD call.
 DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}
 
-# Of a parcel with an owner, what no other account gets: the proof, and where the carrier keeps that too, its whereabouts.
+# Hidden from other accounts if a parcel has an owner: the proof and, if the carrier hides it too, the parcel's whereabouts.
 PROOF = DELIVERED_BY_TRACKING - {_S.AUTH_REFUSED}
 WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
 
-# A step that answers in the carrier's place, such as an attack of the tests. In the state the scenario is DELIVERED.
+# A step that answers instead of the carrier, such as an attack in the tests. The state's scenario is then DELIVERED.
 Override: TypeAlias = Callable[["SimulatedCarrier", "Question", "ParcelState"], "Answer"]
 Behavior: TypeAlias = Scenario | Override
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A parcel's script: one scenario a try, the last one for ever. How far it has got is kept elsewhere.
+    """A parcel's script: one scenario per attempt, the last one forever. The progress is stored elsewhere.
 
-    `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery
-    in the past. `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), None for none.
-    `owner` is the account that sent it: to others it is another customer's parcel. None: every account may ask about it.
+    `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery in the past.
+    `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), or None. `owner` is the account that sent
+    the parcel; for other accounts it belongs to another customer. None: every account may ask about it.
     """
 
     steps: tuple[Behavior, ...]
@@ -137,64 +137,64 @@ _CHANGING: dict[str, tuple[Scenario, ...]] = {
     "07": (_S.MAINTENANCE, _S.DELIVERED),
     "08": (_S.RATE_LIMITED, _S.DELIVERED),
 }
-# What happens to a number that nobody scripted, by two of its digits.
+# The scripts of numbers without a script of their own, by two of their digits.
 BY_DIGITS = dict(sorted(({scenario.digits: (scenario,) for scenario in Scenario} | _CHANGING).items()))
 
 
 @cache
 def parcel_for(digits: str) -> Parcel:
-    """The script of a number that nobody scripted, by the digits in it that choose: by `BY_DIGITS`, else UNKNOWN."""
+    """The script of a number without its own, by the digits that choose it: from `BY_DIGITS`, or else UNKNOWN."""
     return Parcel(BY_DIGITS.get(digits, (Scenario.UNKNOWN,)))
 
 
 def scenario_table() -> list[tuple[str, str]]:
-    """Rows of (two digits, what happens to a parcel whose number has them, in plain words)."""
+    """Rows of two digits and the description of their scenarios."""
     return [(digits, _story(steps)) for digits, steps in BY_DIGITS.items()]
 
 
 def _story(steps: tuple[Scenario, ...]) -> str:
-    """`tries 1 to 2: on its way; from try 3: delivered`, shortened."""
+    """`attempts 1 to 2: on its way; from attempt 3: delivered`, shortened."""
     if len(steps) == 1:
         return steps[0].story
     parts = []
     first = 1
     for scenario, run in groupby(steps[:-1]):
         last = first + len(list(run)) - 1
-        when = f"try {first}" if first == last else f"tries {first} to {last}"
+        when = f"attempt {first}" if first == last else f"attempts {first} to {last}"
         parts.append(f"{when}: {scenario.story}")
         first = last + 1
-    return "; ".join([*parts, f"from try {len(steps)}: {steps[-1].story}"])
+    return "; ".join([*parts, f"from attempt {len(steps)}: {steps[-1].story}"])
 
 
-# ---------------------------------------------------------------- how far each parcel has got in its script
+# ---------------------------------------------------------------- the progress of each parcel in its script
 
 
 @dataclass(frozen=True)
 class ParcelState:
-    """All that an answer to one call depends on, beside the call. Times are aware UTC, in whole seconds."""
+    """Everything that an answer depends on, besides the call. Times are aware UTC, in whole seconds."""
 
     scenario: Scenario
     parcel: Parcel
-    tries: int  # steps used up before this call
+    attempts: int  # steps used up before this call
     first_seen: datetime
     delivered_at: datetime
-    override: Override | None = None  # what answers in the scenario's place
+    override: Override | None = None  # answers instead of the scenario
 
     @property
     def is_delivered(self) -> bool:
-        """Tell whether the parcel has arrived somewhere: IN_TRANSIT is the one scenario in which it has not."""
+        """Tell whether the parcel has arrived anywhere. Only IN_TRANSIT has not."""
         return self.scenario is not Scenario.IN_TRANSIT
 
     def alternate(self, items: Sequence[_Item]) -> _Item:
-        """Another one at each try."""
-        return items[self.tries % len(items)]
+        """A different item at each attempt."""
+        return items[self.attempts % len(items)]
 
     def history(
         self, on_the_way: Sequence[Event], arrival: Event, end_of_return: Sequence[Event], *not_yet: Event
     ) -> list[Event]:
-        """The events of the parcel, the oldest first, with their times in the place of their ages.
+        """The events of the parcel, oldest first, with times instead of ages.
 
-        One that has not arrived shows in turn the events `not_yet`, in the place of the last one on the way.
+        A parcel that has not arrived shows the events `not_yet` alternately instead of its last event on the way.
         """
         events = [*on_the_way]
         if self.scenario is Scenario.RETURNED_TO_SENDER:
@@ -220,7 +220,7 @@ class _Progress:
 
 @dataclass(eq=False)
 class ScriptProgress:
-    """The parcels' progress. Not thread-safe: the sandbox holds its lock around every call."""
+    """The progress of the parcels. Not thread-safe: the sandbox holds its lock during every call."""
 
     _progress: dict[str, _Progress] = field(default_factory=dict)
 
@@ -234,12 +234,12 @@ class ScriptProgress:
         refused: bool,
         hidden: Collection[Scenario] | None = None,
     ) -> ParcelState:
-        """Say what the call gets and use up the step.
+        """Return the state for a call and use up the step.
 
-        `goes_on`: in these scenarios nothing is used up, since the call that follows does: such as the POD call after a
-        tracking call that answers "delivered". `refused` means a wrong password, which stands above the script. `hidden`:
-        another account than the owner's asks, which gets NOT_OURS in these scenarios; it uses up nothing. None: the owner.
-        Another script object for the number begins anew.
+        `goes_on`: in these scenarios the call uses up nothing, because the following call does, such as the POD call after a
+        tracking call that answers "delivered". `refused`: the password is wrong, which overrides the script. `hidden`: an account
+        other than the owner's asks, and gets NOT_OURS in these scenarios without using up anything; None for the owner. A different
+        script object for the number starts over.
         """
         at = now.replace(microsecond=0)
         progress = self._progress.get(number)
@@ -266,18 +266,18 @@ class ScriptProgress:
 
 
 def french_time(at: datetime) -> datetime:
-    """A time as clocks in France show it."""
+    """A time in French local time."""
     return at.astimezone(ZoneInfo("Europe/Paris"))
 
 
-# ---------------------------------------------------------------- time that moves only when told to
+# ---------------------------------------------------------------- time that only moves on request
 
 
 _START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday
 
 
 class SimulatedClock:
-    """Time for the demo and the tests: the wall clock and the monotonic one move together. Thread-safe."""
+    """A clock for the demo and the tests, whose wall-clock and monotonic times move together. Thread-safe."""
 
     def __init__(self, start: datetime = _START) -> None:
         if start.tzinfo is None:
@@ -295,12 +295,12 @@ class SimulatedClock:
             return self._passed.total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Advance by so many seconds and return at once. Sleeps of several threads add up."""
+        """Advance by this many seconds and return immediately. Sleeps of several threads add up."""
         self.advance(timedelta(seconds=seconds))
 
     def advance(self, duration: timedelta) -> None:
-        """Move on. Raises ValueError for a negative duration: monotonic time never goes back."""
+        """Advance the clock. Raises ValueError for a negative duration, because monotonic time never goes back."""
         if duration < timedelta():
-            raise ValueError("a simulated clock does not go back")
+            raise ValueError("a simulated clock cannot go back")
         with self._lock:
             self._passed += duration

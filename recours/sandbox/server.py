@@ -1,4 +1,4 @@
-"""The sandbox: an HTTP server on loopback behind which all simulated carriers stand."""
+"""The sandbox: one HTTP server on loopback for all simulated carriers."""
 
 import socket
 import socketserver
@@ -25,11 +25,11 @@ from recours.sandbox.answers import (
 from recours.sandbox.registry import SIMULATED
 from recours.sandbox.scenarios import Behavior, Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers have statuses of their own
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers use non-standard statuses
 
 
 def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
-    """The status line and the headers, up to the empty line."""
+    """The status line and the headers, including the empty line."""
     lines = [
         f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Refused')}",
         "Server: recours-sandbox",
@@ -46,20 +46,19 @@ def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
 
 HOST = "127.0.0.1"
 DEFAULT_ACCOUNT = "10000001"
-DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented, and known to nobody but this sandbox)
+DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented; only this sandbox accepts it)
 NOT_KNOWN = "?"
-_FAREWELL = 2.0  # seconds given to the connections when the sandbox stops
+_FAREWELL = 2.0  # seconds that connections get when the sandbox stops
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
+    """A received call. A call that could not be parsed is NOT_KNOWN and has no scenario. Passwords are not stored.
 
-    `at` is the time of receipt by the sandbox's clock. `account` is the one whose credentials or token the call shows; as
-    it is shown, if they are wrong; empty where the call shows none. `number` is empty where it is about no parcel, as a
-    call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script,
-    if the account or the password was wrong. A call about several parcels has all their numbers, with commas between
-    them, and no scenario.
+    `at` is the time of receipt by the sandbox's clock. `account` belongs to the credentials or the token of the call, even if they
+    are wrong; empty if the call has none. `number` is empty if the call is not about a parcel, such as a token call. `scenario` is
+    the one that was played; it is AUTH_REFUSED, regardless of the script, if the account or the password was wrong. A call about
+    several parcels has all their numbers, separated by commas, and no scenario.
     """
 
     at: datetime
@@ -81,19 +80,18 @@ class Token:
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
-    `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
-    is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time:
-    `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
-    (passwords by account: each is one at every carrier), `without_documents` (carrier and account: it may track, and its calls
-    for documents are refused like a wrong password),
-    `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
-    and it is refused), `token_seconds` (how long new ones hold) and `latency`.
+    `now` returns aware UTC datetimes. `latency` is in real seconds from a request to its answer, including the time to create the
+    answer. Port 0 picks a free port, which the sandbox keeps. These attributes may be changed at any time: `parcels` (scripts by
+    number), `default` (the script of all other numbers; None: their digits choose it), `accounts` (passwords by account, each valid
+    at every carrier), `without_documents` (carrier and account: the account may track, but its calls for documents are refused like
+    a wrong password), `arrange` (reorders the items of an answer about several parcels), `tokens` (issued tokens; a deleted token is
+    refused), `token_seconds` (lifetime of new tokens) and `latency`.
     """
 
     def __init__(
         self, now: Callable[[], datetime] = lambda: datetime.now(UTC), latency: float = 0.0, port: int = 0
     ) -> None:
-        """Prepare. Nothing listens before `start`."""
+        """Prepare the sandbox. It does not listen before `start`."""
         self.parcels: dict[str, Parcel] = {}
         self.default: Parcel | None = None
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
@@ -102,7 +100,7 @@ class Sandbox:
         self.tokens: dict[str, Token] = {}
         self.token_seconds = 3600
         self.latency = latency
-        # Nobody promises the order of the request.
+        # Carriers do not promise to keep the order of the request.
         self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
         self._now = now
         self._port = port
@@ -112,25 +110,25 @@ class Sandbox:
 
     @staticmethod
     def on_request(request: HttpRequest) -> None:
-        """Called with each request before it is answered. The tests put a check of the carriers' schemas here."""
+        """Called with each request before it is answered. The tests check it against the carriers' schemas."""
 
     @property
     def url(self) -> str:
-        """Scheme, host and port. Raises RuntimeError while the port is not known."""
+        """Scheme, host and port. Raises RuntimeError before the port is known."""
         if not self._port:
             raise RuntimeError("the sandbox has not been started")
         return f"http://{HOST}:{self._port}"
 
     def start(self) -> None:
-        """Listen. Raises RuntimeError if it runs already, OSError if the port is taken."""
+        """Listen. Raises RuntimeError if the sandbox is already running, OSError if the port is taken."""
         if self._server is not None:
-            raise RuntimeError("the sandbox runs already")
+            raise RuntimeError("the sandbox is already running")
         self._server = _Server(self._port, self)
         self._port = self._server.server_port
         self._server.begin()
 
     def stop(self) -> None:
-        """Stop, cutting short what is being answered. What was recorded stays. Does nothing if it does not run."""
+        """Stop, interrupting answers in progress. Recorded calls are kept. Does nothing if the sandbox is not running."""
         server, self._server = self._server, None
         if server is not None:
             server.end()
@@ -147,7 +145,7 @@ class Sandbox:
             return [call for call in self.calls if number in call.number.split(",")]
 
     def answer(self, request: HttpRequest) -> Answer:
-        """Record a request and answer it, without the latency."""
+        """Record and answer a request, without the latency."""
         carrier = next((c for c in SIMULATED if c.owns(request.path)), None)
         if carrier is None:
             self.record_unknown()
@@ -169,7 +167,7 @@ class Sandbox:
         return answers[0]
 
     def _together(self, carrier: TracksSeveral, answers: list[Answer]) -> Answer:
-        """One answer about several parcels; where the script of one spoils the whole call, that is the answer of all."""
+        """One answer about several parcels. If one parcel's scenario affects the whole call, its answer is the answer for all."""
         items: list[Any] = []
         for answer in answers:
             items_of_parcel = carrier.items_of(answer)
@@ -180,9 +178,9 @@ class Sandbox:
         return replace(carrier.joined(self.arrange(items)), sender=sender)
 
     def environment(self, *keys: str) -> dict[str, str]:
-        """The settings by which clients use the simulated carriers: addresses and the first account's credentials.
+        """The settings that make clients use the simulated carriers: base URLs and the first account's credentials.
 
-        `keys`: of these carriers only; none named: of all.
+        `keys`: only for these carriers; empty: for all.
         """
         account, settings = next(iter(self.accounts)), dict[str, str]()
         for carrier in SIMULATED:
@@ -192,11 +190,11 @@ class Sandbox:
         return settings
 
     def credentials(self, carrier: str, account: str) -> dict[str, str]:
-        """An account's credentials at a carrier, by the names of the settings that hold the default account's."""
+        """An account's credentials at a carrier, under the names of the default account's settings."""
         return self._carrier(carrier).settings(account, self.accounts[account])
 
     def example(self, carrier: str, digits: str, serial: int = 0) -> str:
-        """A tracking number of the carrier's form whose two `digits` choose what happens to its parcel."""
+        """A tracking number in the carrier's format whose two `digits` choose the scenario."""
         return self._carrier(carrier).example(digits, serial)
 
     def _carrier(self, key: str) -> SimulatedCarrier:
@@ -207,7 +205,7 @@ class Sandbox:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 
     def _token(self, carrier: GivesTokens, question: Question) -> Answer:
-        """A new token, or a refusal; each is another one, as renewed ones must be."""
+        """A new token, different from all earlier ones, or a refusal."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             scenario = Scenario.AUTH_REFUSED if account is None else None
@@ -221,7 +219,7 @@ class Sandbox:
             return carrier.token(question, token, self.token_seconds)
 
     def _account(self, carrier: SimulatedCarrier, question: Question) -> str | None:
-        """The account that asks; "": the question shows none, and needs none; None: what it shows is wrong."""
+        """The account of a question; empty if it has and needs none; None if its credentials are wrong."""
         if question.bearer:
             token = self.tokens.get(question.bearer)
             if token is None or token.carrier != carrier.key or token.until <= self._now():
@@ -233,7 +231,7 @@ class Sandbox:
         return next((name for name, password in accounts if carrier.shows(question, name, password)), None)
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
-        """What each parcel of the call gets: as if it had been asked about alone."""
+        """The state of each parcel of the call, as if it had been requested alone."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             if question.bearer in self.tokens:
@@ -252,7 +250,7 @@ class Sandbox:
         self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
     ) -> ParcelState:
         script = self.parcels.get(number) or self.default or parcel_for(carrier.digits_of(number))
-        # Who shows no account follows a link, or asks what a carrier tells everybody.
+        # A call without an account follows a link, or requests public data.
         is_owner = not account or script.owner in (None, account)
         has_right = question.tracking or (carrier.key, account) not in self.without_documents
         return self._progress.next_state(
@@ -268,7 +266,7 @@ class Sandbox:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
-    # On Windows this option would let two programs share a port.
+    # On Windows, this option would let two programs share a port.
     allow_reuse_address = sys.platform != "win32"
     allow_reuse_port = False
 
@@ -280,7 +278,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((HOST, port), _Handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's, which asks the name service for our own name and can wait for it for seconds.
+        # HTTPServer's method resolves our own host name, which can take seconds.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, int(self.server_address[1])
 
@@ -295,7 +293,7 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
         with self._changed:
             for connection in self._open:
-                with suppress(OSError):  # it may be gone already
+                with suppress(OSError):  # the connection may already be closed
                     connection.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._open, _FAREWELL)
 
@@ -311,7 +309,7 @@ class _Server(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # That a client hangs up, or we do, is nothing to print.
+        # A connection closed by the client or by us is not an error.
         if not (self.stopping.is_set() or isinstance(sys.exception(), ConnectionError)):
             super().handle_error(request, client_address)
 
@@ -339,7 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> Answer:
         box = self.server.box
         if "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # where the next request begins cannot be known
+            self.close_connection = True  # the start of the next request is unknown
             box.record_unknown()
             return Answer(411, b"Send a Content-Length")
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -351,5 +349,5 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the base class's)
-        """Say nothing: the calls are recorded."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        """Print nothing, because calls are recorded."""

@@ -1,4 +1,4 @@
-"""SOAP 1.1, document/literal, as Apache CXF and ASP.NET (ASMX) serve it: what the simulated SOAP carriers share."""
+"""SOAP 1.1, document/literal, like Apache CXF and ASP.NET (ASMX); shared by the simulated SOAP carriers."""
 
 import html
 import re
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTENT_TYPE = "text/xml;charset=UTF-8"
 
-# What XML 1.0 cannot hold, not even as a character reference.
+# Characters that XML 1.0 cannot contain, not even as a character reference.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# The elements in the order of the schema: a name (with ? after it: it may be missing), or a name and what it holds.
+# The elements in the order of the schema: a name (with ? after it if optional), or a name with its content.
 Form = Sequence["str | tuple[str, Form]"]
 
 
 @dataclass(frozen=True)
 class SoapReader:
-    """How one service reads a request; `refuse` makes its refusal for a reason.
+    """Parses the requests of one service. `refuse` makes its refusal for a reason.
 
-    CXF: only the operation's element is in the namespace. ASMX: all are, and the SOAPAction names the operation. Real ones
-    forgive some of what is refused here (CXF a missing optional parameter or another media type, ASMX elements out of
-    order): the facts are held to.
+    CXF: only the operation's element is in the namespace. ASMX: all elements are, and the SOAPAction names the operation. Real
+    services accept some requests that are refused here (CXF: a missing optional parameter or another media type; ASMX: misplaced
+    elements), because the sandbox follows the documentation strictly.
     """
 
     namespace: str
@@ -38,7 +38,7 @@ class SoapReader:
     asmx: bool = True
 
     def read(self, request: HttpRequest) -> tuple[str, dict[str, str], dict[str, str]]:
-        """The operation called, its parameters, and what the header holds, by paths such as `request/Customer/number`.
+        """The operation, its parameters and the header's values, with paths such as `request/Customer/number`.
 
         Raises BadRequestError.
         """
@@ -50,19 +50,19 @@ class SoapReader:
             raise self.refuse("the SOAPAction header is missing")
         header, body = self._parts(parse(request.body, self.refuse))
         if len(body) != 1:
-            raise self.refuse("a Body holds one call")
+            raise self.refuse("a Body must contain one call")
         operation = self._operation(body[0], request.headers["soapaction"])
         values = dict(self._values(header, self.header)) if header is not None and self.header else {}
         return operation, dict(self._values(body[0], self.operations[operation])), values
 
     def _parts(self, root: "Element") -> "tuple[Element | None, Element]":
-        """The Header, if there is one, and the Body."""
+        """The Header, if any, and the Body."""
         if root.tag != f"{{{ENVELOPE}}}Envelope":
             raise self.refuse(f"unexpected element {root.tag}")
         parts = list(root)
         header = parts.pop(0) if parts and parts[0].tag == f"{{{ENVELOPE}}}Header" else None
         if [part.tag for part in parts] != [f"{{{ENVELOPE}}}Body"]:
-            raise self.refuse("an envelope holds one Body")
+            raise self.refuse("an envelope must contain one Body")
         return header, parts[0]
 
     def _operation(self, call: "Element", action: str) -> str:
@@ -74,7 +74,7 @@ class SoapReader:
         return name
 
     def _values(self, parent: "Element", form: Form, path: str = "") -> Iterable[tuple[str, str]]:
-        """The texts in an element that has this form, by their paths."""
+        """The texts in an element with this form, with their paths."""
         elements_left = list(parent)
         for field in form:
             name, inner = (field, None) if isinstance(field, str) else field
@@ -82,13 +82,13 @@ class SoapReader:
             tag = f"{{{self.namespace}}}{name}" if self.asmx else name
             if not elements_left or elements_left[0].tag != tag:
                 if needed:
-                    raise self.refuse(f"expected the element {tag} at its place")
+                    raise self.refuse(f"expected the element {tag} here")
                 continue
             element = elements_left.pop(0)
             if inner is not None:
                 yield from self._values(element, inner, f"{path}{name}/")
             elif len(element):
-                raise self.refuse("a parameter holds an element")
+                raise self.refuse("a parameter must not contain an element")
             else:
                 yield f"{path}{name}", element.text or ""
         if elements_left:
@@ -96,8 +96,8 @@ class SoapReader:
 
 
 def parse(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
-    """The root element. Raises what `refuse` makes for a reason."""
-    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only the simulator's server needs it)
+    """The root element. Raises the result of `refuse` with a reason."""
+    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only for the simulator's server)
 
     try:
         root: Element = fromstring(body, forbid_dtd=True)
@@ -107,7 +107,7 @@ def parse(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
 
 
 def fault(code: str, reason: str, detail: str = "") -> Answer:
-    """HTTP 500 with a soap:Fault; `detail`: elements."""
+    """HTTP 500 with a soap:Fault. `detail`: elements."""
     inside = f"<faultcode>{code}</faultcode><faultstring>{escaped(reason)}</faultstring>"
     if detail:
         inside += f"<detail>{detail}</detail>"
@@ -119,14 +119,13 @@ def envelope(content: str) -> bytes:
 
 
 def escaped(text: str, *, quote: bool = False) -> str:
-    """Text for an element, or with `quote` for an attribute, such that a parser gives it back exactly, but for what XML 1.0 cannot hold.
+    """Text for an element or, with `quote`, an attribute. A parser returns it unchanged, except for characters that XML 1.0 forbids.
 
-    Of that, the escape sequences of terminals (ESC and a bracket) are kept in their one-character form, U+009B;
-    the rest is dropped.
+    Of these, terminal escape sequences (ESC and a bracket) are kept in their one-character form, U+009B; the others are dropped.
     """
     valid = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
-    text = html.escape(valid, quote=quote).replace("\r", "&#13;")  # a bare CR would be read as a line feed
-    # In an attribute, line feeds and tabs would be read as blanks.
+    text = html.escape(valid, quote=quote).replace("\r", "&#13;")  # a bare CR would be parsed as a line feed
+    # In an attribute, line feeds and tabs would be parsed as blanks.
     return text.replace("\n", "&#10;").replace("\t", "&#9;") if quote else text
 
 
@@ -135,7 +134,7 @@ def elements(fields: Iterable[tuple[str, str | int | bool]]) -> str:
 
 
 def element(name: str, value: str | int | bool) -> str:
-    """`<name>value</name>`, booleans as true and false."""
+    """`<name>value</name>`, with booleans as true and false."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"<{name}>{escaped(text)}</{name}>"
 
@@ -147,10 +146,10 @@ def with_attributes(name: str, attributes: Mapping[str, str], content: str = "")
 
 
 class SoapCarrier(SimulatedCarrier):
-    faults: ClassVar[Mapping[Scenario, str]]  # what it says when it answers with one
+    faults: ClassVar[Mapping[Scenario, str]]  # the text of a fault, for the scenarios that answer with one
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        """FAULT_CLIENT blames the request, any other the server."""
+        """FAULT_CLIENT blames the request, any other fault blames the server."""
         del question
         if state.scenario not in self.faults:
             return None
@@ -159,7 +158,7 @@ class SoapCarrier(SimulatedCarrier):
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:
-    """A good answer as ASMX has it, all of it in the namespace."""
+    """A good answer in ASMX's format, with all elements in the namespace."""
     inside = f"<{operation}Result>{result}</{operation}Result>"
     body = envelope(f'<{operation}Response xmlns="{namespace}">{inside}</{operation}Response>')
     return Answer(200, body, CONTENT_TYPE)

@@ -1,16 +1,15 @@
-"""UPS's token service and its tracking with proof of delivery, simulated. Pure: a request and a parcel's state give an answer.
+"""Simulates UPS's token service and its tracking with proof of delivery. Pure: an answer depends on the request and the parcel's state.
 
-Sources of the facts: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers
-in the issues of their repository, and karrio's connector. Inferred, as no source says it: the code of an error that the
-sources show without one (here its HTTP status), the words for a request that breaks the rules, that an unknown parameter
-of the query breaks them, and that the date of delivery is that of the place. A word for "there will be no proof" is not
-known, and another customer's parcel gets none either (issue 57), so POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and
-NOT_OURS all give a delivered parcel without proof and without signature.
-The time of Greenwich has colons, as in real answers; DELIVERED_PNG has it as the document's example does, and
-DELIVERED_NO_SIGNATORY tells the local time alone (issue 38). IN_TRANSIT shows another status at each try. RETURNED_TO_SENDER
-shows, in turn, a parcel that is back and the delivery at the end of a return.
-The one call is shown the token, so AUTH_REFUSED happens there. The proof is a web page; what is no proof (BAD_BASE64,
-NOT_A_DOCUMENT, BROKEN_PDF) comes in its place. DELIVERED_PNG and DELIVERED_GIF give the picture of the signature, and no proof.
+Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their
+repository, and karrio's connector. Inferred, without a source: the code of an error that the sources show without one (here its
+HTTP status), the text for an invalid request, that an unknown query parameter makes it invalid, and that the date of delivery is
+local. How the carrier says that there will be no proof is unknown, and another customer's parcel gets none either (issue 57). So
+POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS are all a delivered parcel without a proof and without a signature.
+UTC times have colons, as in real answers. DELIVERED_PNG has them as in the document's example, and DELIVERED_NO_SIGNATORY has only
+the local time (issue 38). IN_TRANSIT shows a different status at each attempt. RETURNED_TO_SENDER alternately shows a parcel that
+is back and the delivery at the end of a return.
+The single call requires the token, so AUTH_REFUSED occurs there. The proof is a web page, or invalid content instead (BAD_BASE64,
+NOT_A_DOCUMENT, BROKEN_PDF). DELIVERED_PNG and DELIVERED_GIF have the image of the signature and no proof.
 """
 
 import re
@@ -57,21 +56,21 @@ _ERRORS = {
 }
 _WITHOUT_PROOF = NO_DOCUMENT_IS_THERE | {Scenario.NOT_OURS}
 _PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
-# What comes in place of a proof.
+# Invalid content instead of a proof.
 _NO_PROOF = NO_DOCUMENT | {Scenario.BROKEN_PDF, Scenario.HOLLOW_POD}
 _HOLLOW_PAGE = (
     b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n<BODY BGCOLOR=#FFFFFF><IMG SRC=./ups_logo.gif ALT=UPS>\n"
     b"<P>Dear Customer,<P>Proof of Delivery is not available for the shipment listed below.</BODY></HTML>\n"
 )
 
-# type, statusCode, code, description, how long before the last activity. Codes of the carrier's list and of karrio's.
+# type, statusCode, code, description, time before the last activity. Codes from the carrier's list and from karrio.
 _ON_THE_WAY = (
     ("I", "005", "OR", "Scan d'origine", timedelta(days=1, hours=15)),
     ("I", "005", "DP", "Départ du site", timedelta(hours=15)),
     ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
     ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
 )
-# What an undelivered parcel shows, by the number of the try; the third says "D" of a parcel that waits in a shop.
+# The events of an undelivered parcel, by the number of the attempt. The third has type "D" although the parcel waits in a shop.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("X", "022", "48", "Première tentative de livraison", timedelta()),
@@ -98,7 +97,7 @@ class Ups(GivesTokens):
         raise BadRequestError(_error(404, "404", "No such resource"))
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """All values are texts."""
+        """A token. All values are texts."""
         if token is None:
             return _error(*_BAD_CLIENT)
         tree = {
@@ -114,20 +113,20 @@ class Ups(GivesTokens):
         return json_api.answer(tree)
 
     def example(self, digits: str, serial: int) -> str:
-        """1Z, fifteen signs of which the first two choose, and the check digit."""
-        signs = f"{digits}XYZ{serial:010d}"
-        # Every second of the signs counts twice; a letter is its place in the alphabet and one, by its last digit.
-        values = [int(sign) if sign.isdigit() else (ord(sign) - 63) % 10 for sign in signs]
-        return f"1Z{signs}{-sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10}"
+        """1Z, fifteen characters of which the first two choose the scenario, and the check digit."""
+        characters = f"{digits}XYZ{serial:010d}"
+        # Every second character counts twice. A letter counts as its position in the alphabet plus one, modulo ten.
+        values = [int(char) if char.isdigit() else (ord(char) - 63) % 10 for char in characters]
+        return f"1Z{characters}{-sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10}"
 
     def digits_of(self, number: str) -> str:
-        """The two after 1Z; in numbers of another form the first two."""
+        """The two digits after 1Z; in numbers with another format, the first two."""
         return number[2:4] if _NUMBER.fullmatch(number) else super().digits_of(number)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if state.scenario in _ERRORS:
             return _error(*_ERRORS[state.scenario])
-        if state.scenario is Scenario.UNKNOWN:  # HTTP 200, and a warning in place of a package
+        if state.scenario is Scenario.UNKNOWN:  # HTTP 200, and a warning instead of a package
             return _shipment(
                 question, warnings=[{"code": "TW0001", "message": "Tracking Information Not Found"}]
             )
@@ -147,7 +146,7 @@ def _read_details(request: HttpRequest) -> Question:
             raise _refused(f"the header {name} is missing")
     values, wrong = json_api.parameters(request, _PARAMETERS)
     if wrong:
-        raise _refused(f"{wrong[0]} is no parameter, or not of its form")
+        raise _refused(f"{wrong[0]} is not a parameter or has the wrong format")
     number = unquote(request.path.removeprefix(DETAILS))
     if len(number) not in _LENGTHS:
         raise BadRequestError(_error(*_BAD_NUMBER))
@@ -197,11 +196,11 @@ def _activity(
     scenario: Scenario, kind: str, code: str, activity: str, label: str, when: datetime
 ) -> dict[str, Any]:
     local = french_time(when)
-    # The time of Greenwich with colons; in digits without leading zeros; or nothing at all.
-    of_greenwich = {}
+    # The UTC time with colons, or in digits without leading zeros, or not at all.
+    utc = {}
     if scenario is not Scenario.DELIVERED_NO_SIGNATORY:
         digits = f"{when:%H%M%S}".lstrip("0") or "0"
-        of_greenwich = {
+        utc = {
             "gmtDate": f"{when:%Y%m%d}",
             "gmtTime": digits if scenario is Scenario.DELIVERED_PNG else f"{when:%H:%M:%S}",
             "gmtOffset": local.isoformat()[-6:],
@@ -209,14 +208,14 @@ def _activity(
     return {
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
-        **of_greenwich,
+        **utc,
         "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
         "status": {"type": kind, "code": activity, "description": label, "statusCode": code},
     }
 
 
 def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
-    """A photo may be spoken of before the delivery, and without there being one."""
+    """The delivery information. A photo may be mentioned before the delivery, and without there being one."""
     information: dict[str, Any] = {
         "deliveryPhoto": {
             "photo": "",
@@ -253,7 +252,7 @@ def _proof(question: Question, state: ParcelState) -> str:
 
 
 def proof_page(number: str, signatory: str, delivered_at: datetime) -> bytes:
-    """A page as loose as the carrier's: tags left open, and a logo that is not there."""
+    """A page with HTML as loose as the carrier's: unclosed tags, and a logo that does not exist."""
     received = f"<TR><TD>Received by:<TD>{escape(signatory)}\n" if signatory else ""
     page = (
         "<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n"

@@ -71,7 +71,7 @@ class Attack(StrEnum):
             entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
             head = f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode()
             return replace(good, body=head + good.body.replace(b"</", f"&laugh{_LAUGHS};</".encode(), 1))
-        if state.tries % 2 == 0:
+        if state.attempts % 2 == 0:
             return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', XML)
         # Numbers become words: the last of these.
         number = rb'(?s)(.*(?:<(?:errorCode|StatusNumber|STAT)>| code="))[^<"]*'
@@ -84,7 +84,7 @@ class Attack(StrEnum):
             return Answer(good.status, good.body[:-1] + b', "label": "Livr\xe9"}', JSON)
         if self is Attack.DTD_BOMB:
             return Answer(200, b"[" * _NESTED + b"]" * _NESTED, JSON)
-        tree = {"livres": [{"id": 7}]} if state.tries % 2 == 0 else retyped(json.loads(good.body))
+        tree = {"livres": [{"id": 7}]} if state.attempts % 2 == 0 else retyped(json.loads(good.body))
         return Answer(200, json.dumps(tree).encode(), JSON)
 
 

@@ -348,11 +348,11 @@ def test_scenario_table() -> None:
     assert list(rows) == list(BY_DIGITS)
     assert rows["00"] == "delivered and signed for, the POD is a PDF"
     assert rows["03"] == (
-        "tries 1 to 3: on its way, not delivered; from try 4: delivered and signed for, the POD is a PDF"
+        "attempts 1 to 3: on its way, not delivered; from attempt 4: delivered and signed for, the POD is a PDF"
     )
     assert rows["06"] == (
-        "try 1: on its way, not delivered; try 2: delivered, the POD is not there yet; "
-        "from try 3: delivered and signed for, the POD is a PDF"
+        "attempt 1: on its way, not delivered; attempt 2: delivered, the POD is not available yet; "
+        "from attempt 3: delivered and signed for, the POD is a PDF"
     )
 
 
@@ -426,7 +426,7 @@ def test_start_and_stop() -> None:
     with box:
         url = box.url
         assert url.startswith("http://127.0.0.1:")
-        with pytest.raises(RuntimeError, match="runs already"):
+        with pytest.raises(RuntimeError, match="already running"):
             box.start()
         assert track(box, "XY101234567FR").status == 200
     with pytest.raises(ConnectionRefusedError):
