@@ -13,8 +13,8 @@ from recours.core.quota import Capability
 ROOT = Path(__file__).resolve().parents[1]
 _AFTER_THE_CARRIERS = "# ---- Credentials kept elsewhere"
 _ACCOUNTS = "| carrier | credentials | address | calls |"
-_DOCUMENTS = "| carrier | what it gives |"
-_LIVE = "| carrier | tracking first seen to work | document first seen to work | reported by |"
+_DOCUMENTS = "| carrier | provides |"
+_LIVE = "| carrier | tracking first confirmed | document first confirmed | reported by |"
 
 
 def settings_of(spec: CarrierSpec) -> dict[str, str]:
@@ -60,7 +60,7 @@ def completed_page(text: str, catalog: Catalog) -> str:
             spec.name,
             f"{credentials_of(spec)} | `{spec.base_url}` | `{spec.limits.get(None, '')}`",
         )
-        gives = "a document" if spec.issues_documents else "the status alone: it issues no proof of delivery"
+        gives = "a document" if spec.issues_documents else "only the status; the carrier issues no proof of delivery"
         _add(lines, _DOCUMENTS, spec.name, gives)
         document = "never" if spec.issues_documents else "no document exists"
         _add(lines, _LIVE, spec.name, f"never | {document} |")
