@@ -34,7 +34,7 @@ from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase
 from recours.evidence.timestamps import read_roots
-from recours.evidence.verification import Verification, appraised_anew
+from recours.evidence.verification import Verification, reappraise
 from recours.reporting.claim_reports import evidence_of
 from recours.reporting.evidence import piece_json
 from recours.reporting.records import iso
@@ -277,7 +277,7 @@ def verify_command(
         custody = DatabaseCustody(app.database, settings.pod_dir)
         if appraises:
             count = 0
-            for count, problem in enumerate(appraised_anew(custody, claim_ids), 1):
+            for count, problem in enumerate(reappraise(custody, claim_ids), 1):
                 if problem:
                     report(problem)
                 if count % _PROGRESS == 0:

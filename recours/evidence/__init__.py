@@ -1,1 +1,1 @@
-"""Proofs of delivery: checked, and kept."""
+"""Proofs of delivery: examination, storage and verification."""

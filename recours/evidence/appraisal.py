@@ -1,8 +1,8 @@
-"""Whether a document can win a dispute, and what it shows.
+"""Decides whether a document can win a dispute, and what it shows.
 
-A file that opens is not yet a proof. A *hollow* one proves nothing: what cannot be decoded or shows nothing, an error, login or
-"not available" page, a label, terms, a parcel that is still on its way, a proof of another parcel or of another carrier's. A missing
-signature is not hollow, and a picture that opens counts unread.
+A file that opens is not yet a proof. A *hollow* document proves nothing: it cannot be decoded, shows nothing, is an error page, a
+login page, a "not available" page, a label or terms, shows a parcel that is still on its way, or is the proof of another parcel or
+another carrier. A missing signature does not make a document hollow, and a picture that opens counts although it is not read.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,35 +22,35 @@ from recours.evidence.web_page import read_web_page
 
 
 def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
-    """What a document shows, and whether it shows anything.
+    """Appraise a document.
 
-    Raises NotADocumentError with a phrase that says why it does not open; ImportError and MemoryError for what is no fault of
-    the document.
+    Raises NotADocumentError with a phrase that says why it does not open, and ImportError and MemoryError for problems that are not
+    the document's fault.
     """
     return appraise_reading(read(content, media_type), expected)
 
 
 def read(content: bytes, media_type: str) -> Reading:
-    """What can be read of a document whose kind is known; what cannot be read is said to be so. Raises as `appraise`."""
+    """Read a document whose type is known; the result says if it cannot be read. Raises the same as `appraise`."""
     if media_type == "application/pdf":
         return read_pdf(content)
     try:
         if media_type == "text/html":
             return read_web_page(content)
-        from recours.evidence.picture import read_picture  # noqa: PLC0415 (with the first picture)
+        from recours.evidence.picture import read_picture  # noqa: PLC0415 (only for the first picture)
 
         return read_picture(content)
     except ImportError:  # a fault of the installation, not of the file
         raise
-    except Exception:  # noqa: BLE001 (Pillow raises any exception at all on a damaged file)
+    except Exception:  # noqa: BLE001 (Pillow may raise any exception on a damaged file)
         return UNREADABLE
 
 
 @dataclass(frozen=True)
 class _Case:
-    """What is known of a document with legible text."""
+    """A document with legible text, with its facts and findings."""
 
-    text: str  # folded, in one line
+    text: str  # folded, on one line
     rows: list[Row] = field(repr=False)
     facts: DocumentFacts
     findings: Findings
@@ -58,7 +58,7 @@ class _Case:
 
     @property
     def tells(self) -> bool:
-        """Whether it says that something was delivered, and not only when."""
+        """Whether the document says that something was delivered, and not only when."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )
@@ -69,7 +69,7 @@ class _Case:
 
     @property
     def short_texts(self) -> Iterator[str]:
-        """What is no sentence, folded: titles, and fields."""
+        """The texts that are not sentences, folded: titles and fields."""
         texts = (cell.text for row in self.rows for cell in row)
         return (fold(text) for text in texts if text.count(" ") < _LONGEST_FIELD)
 
@@ -78,22 +78,22 @@ class _Case:
         return any(map(phrases.PROOF_TITLE.search, self.titles))
 
 
-# It proves something if the sum of what holds is _ENOUGH.
+# The document proves something if the weights of the true conditions add up to _ENOUGH.
 _ENOUGH = 5
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
-    (+2, "our number is on it, or not known", lambda case: case.findings.number or (case.findings.number is None and case.findings.is_readable)),
+    (+2, "our number is on it, or unknown", lambda case: case.findings.number or (case.findings.number is None and case.findings.is_readable)),
     (+3, "it says that something was delivered", lambda case: case.tells),
-    (-1, "but of no day, and nobody signed", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
+    (-1, "but without a day or a signatory", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
     (+1, "with the date", lambda case: case.facts.delivered),
-    (+2, "it names who signed", lambda case: case.facts.signatory),
-    (+2, "it is called a proof of delivery, and has values", lambda case: case.findings.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
+    (+2, "it names the signatory", lambda case: case.facts.signatory),
+    (+2, "its title is that of a proof of delivery, and it has values", lambda case: case.findings.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
     (+1, "a signature is drawn on it", lambda case: case.findings.has_signature),
-    (+5, "it has a picture, and nothing of the parcel can be read", lambda case: not case.findings.is_readable),
-    (+3, "it is called a proof and has a picture", lambda case: case.has_picture and case.findings.is_readable and phrases.TITLE.search(case.text)),
-    (-9, "the last that it says of the parcel is that it did not arrive", lambda case: case.facts.page.is_contradicted()),
-    (-4, "it is called another paper: a label, a list of what was sent, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
-    (-5, "a part of the shipment was delivered, by its title or status", lambda case: any(map(phrases.PART.search, case.short_texts))),
-    (-5, "it is a form to be filled in", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
+    (+5, "it has a picture, and no text about the parcel can be read", lambda case: not case.findings.is_readable),
+    (+3, "its title is that of a proof, and it has a picture", lambda case: case.has_picture and case.findings.is_readable and phrases.TITLE.search(case.text)),
+    (-9, "its last statement about the parcel is that it did not arrive", lambda case: case.facts.page.is_contradicted()),
+    (-4, "its title is that of another document: a label, a packing list, a permission, a claim", lambda case: any(map(_is_of_another_paper, case.titles))),
+    (-5, "its title or status says that only part of the shipment was delivered", lambda case: any(map(phrases.PART.search, case.short_texts))),
+    (-5, "it is an empty form", lambda case: phrases.TO_FILL_IN.search(case.text) and not case.facts.delivered),
     (-9, "it says that a message was delivered", lambda case: phrases.MAIL_REPORT.search(case.text)),
     (-5, "it is an example", lambda case: phrases.EXAMPLE.search(case.text)),
 )  # fmt: skip
@@ -111,7 +111,7 @@ def _is_of_another_paper(title: str) -> bool:
 
 
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
-    """The appraisal of what was read. Pure."""
+    """Appraise what was read. Pure."""
     if reading.rows is None:
         return Appraisal(Findings(), DocumentFlaw.DAMAGED.text())
     text = " ".join(fold(reading.text or "").split())
@@ -123,11 +123,11 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     facts = find_facts(rows, expected)
     upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None
-    # Of a scan, the program that made it may have written its name below the picture.
+    # The program that made a scan may have put its own name below the picture.
     is_readable = bool(number or facts.delivered or facts.signatory or not reading.has_picture)
     findings = Findings(
         is_readable=is_readable,
-        number=None if number is False and reading.has_picture else number,  # the picture may show it
+        number=None if number is False and reading.has_picture else number,  # the picture may show the number
         signatory=facts.signatory,
         has_signature=_has_signature(reading, text, expected, facts.signatory),
         delivered=facts.delivered,
@@ -144,25 +144,25 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 
 def _proves_something(case: _Case) -> bool:
-    """Tell whether the weights make enough; what speaks against a document is looked for only if what speaks for it does."""
+    """Tell whether the weights add up to enough. Negative conditions are evaluated only if the positive ones suffice."""
     total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
     if total < _ENOUGH:
         return False
     return total + sum(weight for weight, _, holds in _WEIGHTS if weight < 0 and holds(case)) >= _ENOUGH
 
 
-_MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
+_MOST_ILLEGIBLE = 0.3  # share of the characters; fonts may hide which letters they show
 _QUOTED = 80
-_TITLES = 8  # rows in which a document is named: the carrier's name or a menu stands above
+_TITLES = 8  # rows that may contain the title, because the carrier's name or a menu precedes it
 _LONGEST_TITLE = 12  # words
 _LONGEST_FIELD = 6
-_LONG_LINE = 40  # characters; it may go on
-_SHORT_LINE = 30  # characters; it may be the last of a sentence, or a title
-_HEAD = 40  # characters of a title that say what it is of
+_LONG_LINE = 40  # characters; a line this long may continue
+_SHORT_LINE = 30  # characters; a line this short may be the end of a sentence, or a title
+_HEAD = 40  # characters of a title that say what the document is
 
 
 def _titles(rows: list[Row]) -> list[str]:
-    """The first lines that name a document, folded: no fields, and no sentences."""
+    """The first lines that name the document, folded, without fields and sentences."""
     titles = []
     line_above = ""
     for row in rows[:_TITLES]:
@@ -181,7 +181,7 @@ def _is_legible(text: str) -> bool:
 
 
 def _why_unseen(reading: Reading, expected: Expected) -> str | None:
-    """Why a document proves nothing of which no text can be read."""
+    """Why a document without legible text proves nothing."""
     if reading.asks_for_password:
         return DocumentFlaw.LOGIN_PAGE.text()
     if not reading.has_ink:
@@ -190,13 +190,13 @@ def _why_unseen(reading: Reading, expected: Expected) -> str | None:
 
 
 def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
-    """Tell whether what cannot be read looks like a proof; print is one where a letter is expected."""
+    """Tell whether a document that cannot be read looks like a proof. Print counts only if a letter is expected."""
     expects_print = expected.kind is EvidenceKind.LETTER
     return reading.has_handwriting or (reading.has_picture and (expects_print or not reading.is_print))
 
 
 def _why_hollow(case: _Case) -> str:
-    """What a person is told of a document that proves nothing."""
+    """The reason shown to people why a document proves nothing."""
     for flaw, pattern in (
         (DocumentFlaw.NOT_AVAILABLE, phrases.NOT_THERE),
         (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),
@@ -210,7 +210,7 @@ def _why_hollow(case: _Case) -> str:
 def _has_signature(
     reading: Reading, text: str, expected: Expected, signatory: str | None = None
 ) -> bool | None:
-    """Tell whether a signature is drawn; None: a picture may be one, or nothing is said of it."""
+    """Tell whether a signature is drawn. None: unknown, or a picture may be one."""
     if expected.kind is EvidenceKind.SIGNATURE and not text and _shows_a_picture(reading, expected):
         return True
     if reading.has_handwriting and text:

@@ -1,4 +1,4 @@
-"""A file that a person attaches: read with care, since anybody may have made it, and appraised before it is stored."""
+"""Files that a person attaches. They are untrusted, so they are read carefully and appraised before they are stored."""
 
 import stat
 from pathlib import Path
@@ -9,12 +9,12 @@ from recours.evidence.appraisal import appraise
 from recours.evidence.kinds import kind_of
 from recours.host.files import read_regular
 
-LARGEST_MB = 20  # as much as a carrier may send
+LARGEST_MB = 20  # the same limit as for a carrier's answer
 _LARGEST = LARGEST_MB * 1024 * 1024
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a regular file. Raises NotADocumentError with a phrase that says why it cannot be taken."""
+    """The content of a regular file. Raises NotADocumentError with a phrase that says why the file cannot be accepted."""
     try:
         if path.is_symlink():
             raise NotADocumentError(DocumentFlaw.LINK.text())
@@ -24,11 +24,11 @@ def read_file(path: Path) -> bytes:
         if facts.st_size > _LARGEST:
             raise NotADocumentError(DocumentFlaw.TOO_LARGE.text(size=LARGEST_MB))
         return read_regular(path, _LARGEST)
-    except (OSError, ValueError) as error:  # a name that cannot be one
+    except (OSError, ValueError) as error:  # an invalid name
         reason = getattr(error, "strerror", None) or str(error)
         raise NotADocumentError(DocumentFlaw.UNREADABLE.text(error=reason)) from error
 
 
 def appraise_file(content: bytes, expected: Expected) -> Appraisal:
-    """What a file shows, and whether it shows anything. Raises NotADocumentError if it is no document."""
+    """Appraise a file. Raises NotADocumentError if it is not a document."""
     return appraise(content, kind_of(content, html=True), expected)

@@ -1,4 +1,4 @@
-"""Dates and times as they are printed, in the languages of `recours.evidence.phrases`."""
+"""Printed dates and times in the languages of `recours.evidence.phrases`."""
 
 import re
 from datetime import date, datetime, time
@@ -50,9 +50,9 @@ _CENTURY = 2000
 
 
 def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | None:
-    """The first date of a text made ISO, with its time if one follows, and where it ends.
+    """The first date in a text, in ISO format and with its time if one follows, and the index where it ends.
 
-    `month_may_be_first`: 05/10/2026 is then no date unless something tells which of both numbers is the month.
+    `month_may_be_first`: 05/10/2026 then counts as a date only if something shows which number is the month.
     """
     for match in _DATE.finditer(folded):
         at = read_time(folded[match.end() : match.end() + 40])
@@ -62,14 +62,14 @@ def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | Non
         if at is not None:
             return datetime.combine(day, at[0]).isoformat(timespec="minutes"), match.end() + at[1]
         earlier = _BEFORE.search(folded, max(0, match.start() - 25), match.start())
-        if earlier and int(earlier[1]) < 24 and int(earlier[2]) < 60:  # noqa: PLR2004 (of a clock)
+        if earlier and int(earlier[1]) < 24 and int(earlier[2]) < 60:  # noqa: PLR2004 (hours and minutes)
             return f"{day.isoformat()}T{int(earlier[1]):02}:{earlier[2]}", match.end()
         return day.isoformat(), match.end()
     return None
 
 
 def dates_in(folded: str) -> set[str]:
-    """The different dates of a text, as printed."""
+    """The distinct dates in a text, as printed."""
     return {match[0] for match in _DATE.finditer(folded)}
 
 
@@ -78,13 +78,13 @@ def has_date(folded: str) -> bool:
 
 
 def begins_with_date(folded: str) -> bool:
-    """Tell whether a line begins with a date, or with a day of the week and a date."""
+    """Tell whether a line begins with a date, with or without a day of the week."""
     begins = _BEGINS.match(folded)
     return begins is not None and _DATE.match(folded, begins.end()) is not None
 
 
 def _day(match: re.Match[str], *, month_may_be_first: bool, has_half: bool) -> date | None:
-    """The day that is meant; None if there is none, or it may be another one."""
+    """The day that the match means, or None if it is invalid or ambiguous."""
     if match["iso"]:
         year, month, day = match["iso"], match["iso_month"], match["iso_day"]
     elif match["month"]:
@@ -105,7 +105,7 @@ def _day(match: re.Match[str], *, month_may_be_first: bool, has_half: bool) -> d
 
 
 def read_time(folded: str) -> tuple[time, int, bool] | None:
-    """The time of day that a text begins with, where it ends, and whether it has am or pm."""
+    """The time of day at the start of a text, the index where it ends, and whether it has am or pm."""
     between = _BETWEEN.match(folded)
     start = between.end() if between else 0
     match = _TIME.match(folded, start)

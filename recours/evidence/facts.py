@@ -1,6 +1,6 @@
-"""The facts that a document's labels tell: who signed, when, where, and which parcel's number.
+"""Reads the facts beside a document's labels: signatory, time, place, and the parcel's number.
 
-No name is better than a wrong one: what could be a firm, a place or another label is no signatory.
+A missing name is better than a wrong one: anything that may be a company, a place or another label is not a signatory.
 """
 
 import re
@@ -22,7 +22,7 @@ from recours.evidence.statements import find_delivery
 _LONGEST_NAME = 60
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 _COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
-# "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.
+# "à 59000 LILLE", "in LILLE (59000)" are certainly towns. Without the postcode it may be a person or a door.
 _POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
 _IN_TOWN = re.compile(
     rf"(?:^|[\s,])(?:in|at|a|en|te) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"
@@ -32,7 +32,7 @@ _IN_PLACE = re.compile(
     r"(?:\b(?:in|en|te)|(?<=\d )(?:a|at)) (?P<town>[a-z'][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on|am|an|bei|el|y|et|e|and|und|bezorgd|afgeleverd|bij|door|is)\b|[.,;]|$)"
 )
 _CAPITAL = "A-ZÀ-ÖØ-Þ"
-# The end of an event: "Livré - LILLE", "Delivered, SAINT-ÉTIENNE (42000)".
+# The end of an event, such as "Livré - LILLE" or "Delivered, SAINT-ÉTIENNE (42000)".
 _ENDS_WITH_TOWN = re.compile(
     rf"(?:^|[\s(])(?P<town>[{_CAPITAL}][{_CAPITAL}'’\-]+(?: [{_CAPITAL}'’\-]{{2,}}){{0,4}})(?: ?\(\d{{4,5}}\))?[\s.)]*$"
 )
@@ -43,15 +43,15 @@ class DocumentFacts:
     signatory: str | None
     delivered: str | None
     place: str | None
-    numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
-    states_delivery: bool  # by a sentence, a status ("Delivered"), or our row of a list
-    is_dated_by_noun: bool  # the date stands behind "delivery date", which may be that of a plan
-    is_dated: bool  # a day stands where it says so
+    numbers: tuple[str, ...]  # texts after labels of parcel numbers, in upper case
+    states_delivery: bool  # by a sentence, a status ("Delivered") or our row of a list
+    is_dated_by_noun: bool  # the date's label is a noun such as "delivery date", which may be planned
+    is_dated: bool  # the statement of delivery has a date
     page: Page = field(repr=False)
 
 
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
-    """What the labels on a document tell of a parcel."""
+    """The facts that the labels on a document give about a parcel."""
     page = Page(rows, expected)
     delivered, place, label = _delivery(page)
     towns = (town_of(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
@@ -62,7 +62,7 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
         delivered,
         next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
         tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2])
-        + tuple(page.unlabelled_numbers()),
+        + tuple(page.unlabeled_numbers()),
         page.last_statement is not None,
         bool(label) and not find_delivery(label) and not DONE.search(label),
         page.is_dated(),
@@ -76,8 +76,8 @@ def _signatory(page: Page) -> str | None:
 
 
 def _delivery(page: Page) -> tuple[str | None, str | None, str]:
-    """When the parcel was handed over, in which town if an event says so, and the date's label."""
-    # A date with no other label than "Date" is that of the signature where it is the only one.
+    """When the parcel was handed over, the town if an event names it, and the label of the date."""
+    # If the document has only one date, labeled just "Date", it is the date of the signature.
     dates = dates_in("\n".join(cell.folded for cells in page.rows for cell in cells))
     is_signed_on_one_date = len(dates) == 1 and _signatory(page) is not None
     for kind in (Kind.DELIVERED, Kind.DATE):
@@ -94,7 +94,7 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 
 def _in_a_sentence(page: Page) -> str | None:
-    """The time in "was delivered to a neighbour on 5 October 2026", over several lines; it may stand before the participle."""
+    """The time in "was delivered to a neighbor on 5 October 2026", even over several lines or before the participle."""
     for statement in page.statements:
         for start, end in (
             (statement.participle_end, statement.end),
@@ -108,7 +108,7 @@ def _in_a_sentence(page: Page) -> str | None:
 
 
 def _in_an_event(page: Page) -> tuple[str | None, str | None]:
-    """Time and place of an event that says so: a row with a date, and "your parcel is delivered"."""
+    """The time and place of an event that reports a delivery: a row with a date and "your parcel is delivered"."""
     events = [page.rows[at] for at in sorted(page.events - page.left_out)]
     for row in filter(states_delivery, events):
         text = " ".join(cell.folded for cell in row)
@@ -123,7 +123,7 @@ def _in_an_event(page: Page) -> tuple[str | None, str | None]:
 
 
 def _stated_place(page: Page) -> str | None:
-    """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it, or in a cell "à 59000 LILLE"."""
+    """The town in "was delivered to DUPONT in 59000 LILLE", before or after the date, or in a cell "à 59000 LILLE"."""
     for cell in chain(*page.rows):
         if (match := _IN_TOWN.match(cell.folded)) and (
             town := town_of(cell.text[slice(*match.span("town"))])
@@ -138,7 +138,7 @@ def _stated_place(page: Page) -> str | None:
 
 
 def _with_time(day: str, value: FieldValue, page: Page) -> str:
-    """A day with its time, where that stands in the next cell or has a label of its own."""
+    """The day with its time, if the time is in the next cell or has its own label."""
     beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
     candidates = [cell.folded for cell in beside if not is_label(cell)]
     candidates += [time.folded for values in page.values(Kind.TIME) for time in values[:1]]
@@ -149,7 +149,7 @@ def _with_time(day: str, value: FieldValue, page: Page) -> str:
 
 
 def _towns(event: Cells) -> Iterator[tuple[float, str]]:
-    """What looks like a town at the end of an event's cells, in capitals, and where these begin."""
+    """Texts in capitals that look like towns at the end of an event's cells, each with the position of its cell."""
     for cell in event:
         match = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
         if (

@@ -1,11 +1,11 @@
-"""Which kind of document bytes are, if they are any."""
+"""Detects the type of a document."""
 
 from recours.core.evidence import DocumentFlaw
 from recours.core.outcome import NotADocumentError, begins_as
 
-_SMALLEST = 64  # bytes: no document of any kind is smaller
+_SMALLEST = 64  # bytes; no document of any type is smaller
 
-# How a complete image ends: one that was cut off shows half a signature.
+# How a complete image ends. A truncated one would show half a signature.
 _ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00;"}
 
 SUFFIXES = {
@@ -19,9 +19,9 @@ SUFFIXES = {
 
 
 def kind_of(content: bytes, *, html: bool = False) -> str:
-    """The kind of document that the bytes look like, found out at once; `html`: a web page is one too.
+    """Detect the type of a document from its bytes alone. `html`: a web page counts as a document.
 
-    Raises NotADocumentError with a phrase that says why they are none.
+    Raises NotADocumentError with a phrase that says why the bytes are not a document.
     """
     if len(content) < _SMALLEST:
         raise NotADocumentError(DocumentFlaw.TOO_SHORT.text(size=len(content)))

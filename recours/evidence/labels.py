@@ -1,7 +1,7 @@
-"""What stands before the facts on proofs of delivery, in the languages of the carriers' countries: tables of phrases.
+"""Labels of facts on proofs of delivery, in the languages of the carriers' countries: tables of phrases.
 
-They are folded: no accents, no capitals, `'` for every apostrophe. `( ...)?` and the like are patterns. From the carriers'
-letters, their tracking pages, and public examples; several carriers use the same ones.
+They are folded: no accents, no capitals, `'` for every apostrophe. Phrases such as `( ...)?` are regular expressions. They come
+from carriers' letters, their tracking pages and public examples; several carriers use the same ones.
 """
 
 import re
@@ -13,17 +13,17 @@ from recours.evidence import carrier_names
 
 
 class Kind(StrEnum):
-    SIGNATORY = "signatory"  # who took the parcel; not the addressee: another person may have signed
-    DELIVERED = "delivered"  # when it was handed over
-    DATE = "date"  # of something: of the delivery, if it stands beside a signatory
-    TIME = "time"  # of day, where it has a label of its own
+    SIGNATORY = "signatory"  # who took the parcel; not the addressee, because another person may have signed
+    DELIVERED = "delivered"  # when the parcel was handed over
+    DATE = "date"  # unspecified: the date of the delivery if it is beside a signatory
+    TIME = "time"  # of day, if it has its own label
     PLACE = "place"
-    TO = "to"  # a person, a town or a door: only a town that is written as one counts
-    NUMBER = "number"  # of this parcel
-    OTHER = "other"  # what stands behind it is none of the above, and it is no value itself
+    TO = "to"  # a person, a town or a door; only a text written like a town counts
+    NUMBER = "number"  # this parcel's number
+    OTHER = "other"  # the text after it is none of the above, and the label is not a value itself
 
 
-# Labels are made of a few families of words, in any order: "date de livraison", "Datum und Uhrzeit der Übergabe", "POD date/time".
+# Labels consist of a few groups of words in any order: "date de livraison", "Datum und Uhrzeit der Übergabe", "POD date/time".
 _WHEN = r"(?:date|jour|heure|day|time|timestamp|moment|datum|tag|(?:uhr)?zeit(?:punkt)?|fecha|dia|hora|data|giorno|ora|tijd(?:stip)?)"
 _LINK = r"(?:(?:[ /&+-]|\b(?:de|du|des|la|le|l'|d'|der|des|del|della|di|van|het|of|the|and|et|y|ed?|en|und|a|effective|actual|avvenuta|real|effettiva|zur|fur|bei|the)\b)+)"
 _DELIVERY = (
@@ -33,7 +33,7 @@ _DELIVERY = (
 )
 _NAME = r"(?:nom|prenom|identite|names?|print(?:ed)? name|nombre|apellidos|nome|cognome|nominativo|naam)"
 _BY = r"(?:par|by|von|durch|por|da|dal|door)"
-_SIGNER = (  # an addressee is none: another person may have signed
+_SIGNER = (  # not an addressee, because another person may have signed
     r"(?:receptionnaire|signataire|receveur|emargeant|emargement|signatory|signer|signee|unterzeichners?|annehme(?:rs?|nden)|ubernehmers?|quittungsgebers?"
     r"|receptora?|firmante|firmatario|ricevente|ondertekenaar|aannemer)"
 )
@@ -110,7 +110,7 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words that are part of no person's name: roles, places to leave a parcel, firms, and what stands where no name is known.
+# Words that are never part of a person's name: roles, places to leave a parcel, companies, and placeholders for unknown names.
 NO_NAMES = (
     _set("""
     destinataire expediteur receptionnaire signataire client voisin voisine gardien gardienne concierge accueil reception boite
@@ -137,20 +137,20 @@ NO_NAMES = (
 """)
     | carrier_names.ONE_WORD_NAMES
 )
-# Little words within names, and before them.
+# Small words within names, and titles before names.
 LITTLE = _set(
     "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a het 't 's lo degli"
 )
 TITLES = _set(
     "m m. mr mr. mrs mrs. ms ms. mme mme. mlle mlle. mm dr dr. herr frau hr. fr. me monsieur madame sr sr. sra sra. don dona sig sig. sig.ra dott dott. dhr dhr. mevr mevr. mw mw."
 )
-# Places where a parcel is left, which are no town.
+# Places to leave a parcel that are not towns.
 NO_PLACES = _set("""
     front door back porch reception desk mailbox garage locker garden residence residential commercial business office dock
     mailroom accueil domicile boite gardien voisin relais consigne briefkasten ablageort nachbar pforte rezeption haustur
     inconnu unknown unbekannt signature date heure person full empfang ihrem ihren ihr
 """)
-# What is printed where no value is known, by its words: "N/A", "__/__/____ à __:__", "non renseigné".
+# Placeholders for a missing value, by their words: "N/A", "__/__/____ à __:__", "non renseigné".
 NO_VALUE = re.compile(
     r"((na|n a|neant|nil|null|none|vide|empty|aucune?|inconnue?|unknown|unbekannt|sans objet|s o|tbd|a completer|entfallt|x+"
     r"|non (renseigne|communique|disponible|connu|fourni|precise|specifie)e?s?"
@@ -159,12 +159,12 @@ NO_VALUE = re.compile(
     r"|k a|keine angaben?|le|a|h|at|um|uhr|om|uur|las|ore|alle|jj|mm|aaaa|dd|yyyy|tt|jjjj|hh)( |$))*"
 )
 
-# The longer ones first, where several begin at one place.
+# Longer labels first, because several may match at the same position.
 _PATTERNS = [
     (kind, re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sorted(labels, key=len, reverse=True))})(?![a-z0-9])"))
     for kind, labels in _LABELS.items()
 ]
-# What a label ends with that may stand within a sentence: "and was signed for by DUPONT".
+# The ends of labels that may occur within a sentence: "and was signed for by DUPONT".
 _IN_SENTENCES = re.compile(
     r" (by|par|von|durch|por|da|door|de|di)$|(?<!received)(?<!recibido)(?<!recibida) (am|le|on|in|el|il|op)$"
 )
@@ -183,15 +183,15 @@ _ENDS_SENTENCE = re.compile(r"\.(?![.\w])(?! ?[._])")
 class FactLabel:
     kind: Kind
     start: int
-    end: int  # behind the colon, if there is one
+    end: int  # after the colon, if there is one
 
 
 def labels_in(folded: str) -> list[FactLabel]:
-    """The labels of a piece of text, in their order: at its beginning, before a colon, or those of a sentence."""
+    """The labels in a text, in order: at its beginning, before a colon, or within a sentence."""
     return _labels_in_field(folded) if len(folded) <= _LONGEST_FIELD else _find_labels(folded)
 
 
-@lru_cache(maxsize=4096)  # of fields: a carrier's documents have the same ones
+@lru_cache(maxsize=4096)  # of fields, because a carrier's documents repeat them
 def _labels_in_field(folded: str) -> list[FactLabel]:
     return _find_labels(folded)
 

@@ -1,4 +1,4 @@
-"""Manifests, written at the end of each run and timestamped."""
+"""Writes and timestamps manifests at the end of each run."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,9 +17,9 @@ from recours.settings.model import Settings
 
 
 def write_manifests(settings: Settings, database: Database, run_id: str, clock: Clock) -> None:
-    """Name the files that no manifest names yet, and have the newest manifest timestamped. What fails is a WARNING.
+    """Add files that are not in a manifest yet, and have the newest manifest timestamped. Failures are logged as WARNING.
 
-    `run_id`: the run's, or the command's name.
+    `run_id`: the ID of the run, or the name of the command.
     """
     custody = DatabaseCustody(database, settings.pod_dir)
     write = partial(_write, DocumentStore(settings.pod_dir, settings.access))
@@ -40,15 +40,15 @@ def write_manifests(settings: Settings, database: Database, run_id: str, clock: 
 
 
 def _write(store: DocumentStore, name: str, content: bytes) -> None:
-    """Write a file below the folder; its name outlasts a power cut. Raises OSError."""
+    """Write a file below the folder, durably, so that its name survives a power failure. Raises OSError."""
     store.write(store.folder / name, content, durable=True)
     for parent in Path(name).parents:
         sync_folder(store.folder / parent)
 
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
-    """Have the newest manifest stamped, if it is not: by what it says of the one before, the stamp is for all of them."""
-    from recours.evidence import timestamps  # noqa: PLC0415 (brings the HTTP library)
+    """Timestamp the newest manifest if it is not yet. Each manifest contains the hash of the previous one, so the timestamp covers all."""
+    from recours.evidence import timestamps  # noqa: PLC0415 (imports the HTTP library)
 
     manifest = None
     try:

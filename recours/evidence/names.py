@@ -1,4 +1,4 @@
-"""Names of persons and of towns, where a text begins with one."""
+"""Finds names of persons and towns at the start of a text."""
 
 import re
 
@@ -9,7 +9,7 @@ from recours.evidence.rows import fold
 _LONGEST_NAME = 60
 _LONGEST_IN_PARTS = 5
 _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
-# Where a name ends that stands in a sentence.
+# Where a name within a sentence ends.
 _NAME_ENDS = re.compile(
     r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s",
 )
@@ -22,7 +22,7 @@ _TOWN_ENDS = re.compile(
 
 
 def name_of(text: str) -> str | None:
-    """A person's name, if that is what a text begins with."""
+    """The person's name at the start of a text, or None."""
     words = _parts(text, _NAME_ENDS)
     folded = [fold(word) for word in words]
     if any(word.strip(".") in labels.NO_NAMES for word in folded):
@@ -37,7 +37,7 @@ def name_of(text: str) -> str | None:
 
 
 def town_of(text: str) -> str | None:
-    """A town: what follows a post code, or stands alone."""
+    """A town: the text after a postcode, or the whole text; None if it is not a town."""
     match = TOWN.search(text)
     words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
@@ -47,7 +47,7 @@ def town_of(text: str) -> str | None:
 
 
 def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
-    """The words that a text begins with, up to what ends a name; none if they are no words, or too many."""
+    """The words at the start of a text up to the end of a name; empty if they are not words, or too many."""
     begins = FILLERS.sub("", " ".join(ends.split(FILLERS.sub("", text), maxsplit=1)[0].split()))
     words = begins.split()
     are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS

@@ -1,27 +1,27 @@
-"""Which parcel's number is on a document. Texts are in upper case, with single blanks."""
+"""Finds parcel numbers on a document. Texts are in upper case, with single blanks."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 
-_CHECKED = (11, 14)  # digits of the numbers of GLS and DPD that may have a check digit behind them
-_WITH_CHECK_DIGIT = 15  # characters of DPD's
-_BEFORE = ("", "250", *("0" * zeros for zeros in range(1, 9)))  # what may be printed before a number
+_CHECKED = (11, 14)  # digits of GLS and DPD numbers, which a check digit may follow
+_WITH_CHECK_DIGIT = 15  # characters of a DPD number
+_BEFORE = ("", "250", *("0" * zeros for zeros in range(1, 9)))  # characters that may precede a printed number
 _LONGEST_BEFORE = 8
-_BAR_CODE = 20  # characters, at least: it holds the number among others
-_MOST_GROUPS = 8  # of a number behind a label
-_SHORTEST = 8  # digits of a number of which the letters are left out
-_FOREIGN = re.compile(r"[A-Z]{0,4}[0-9]{8,20}[A-Z]{0,2}|1Z[A-Z0-9]{16}")  # a number of any carrier's
-# One in so many signs of a number behind a label is a digit: GLS has some with many letters.
+_BAR_CODE = 20  # minimum characters of a bar code, which contains the number and other data
+_MOST_GROUPS = 8  # groups of a number after a label
+_SHORTEST = 8  # minimum digits of a number without its letters
+_FOREIGN = re.compile(r"[A-Z]{0,4}[0-9]{8,20}[A-Z]{0,2}|1Z[A-Z0-9]{16}")  # a number of any carrier
+# At least one in this many characters of a labeled number is a digit: some GLS numbers have many letters.
 _LEAST_DIGITS = 4
 
-# Forms that nothing but a parcel's number has: UPS, the post's S10, Colissimo.
+# Formats that only parcel numbers have: UPS, the postal S10, Colissimo.
 _STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")
 _MAY_BEGIN_ONE = re.compile(r"1Z[A-Z0-9]*|[A-Z]{2}[0-9]*|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]*")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
 _WORD = re.compile(r"[A-Z0-9]+")
 _DIGIT = re.compile("[0-9]")
-# Within a sentence: "your parcel 1234 5678 901 was delivered".
+# A number within a sentence: "your parcel 1234 5678 901 was delivered".
 _NAMED = re.compile(
     r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
     r"|EXPEDITION|EXPÉDITION|ITEM|ENVIO|ENVÍO|PAQUETE|BULTO|EXPEDICION|EXPEDICIÓN|SPEDIZIONE|COLLO|PACCO|PLICO|ZENDING|PAKKET|POSTPAKKET|POSTSTUK"
@@ -31,7 +31,7 @@ _NAMED = re.compile(
 
 
 def shows(text: str, number: str) -> bool:
-    """Tell whether a text shows a number, in whatever groups, with its check digit or in a bar code."""
+    """Tell whether a text shows the number: in any grouping, with its check digit, or in a bar code."""
     if not _DIGIT.search(text):  # most sentences
         return False
     bare = "".join(_WORD.findall(number))
@@ -53,7 +53,7 @@ def shows(text: str, number: str) -> bool:
 
 
 def is_like(text: str, number: str) -> bool:
-    """Tell whether a text is nothing but a number of this form, or of any carrier's."""
+    """Tell whether a text is only a number with this format or with that of any carrier."""
     bare = text.replace(" ", "")
     is_plain = bare.isdigit() or (bare.isalnum() and bare == text.strip().upper())
     return is_plain and (
@@ -62,14 +62,14 @@ def is_like(text: str, number: str) -> bool:
     )
 
 
-def another(labelled: Iterable[str], text: str, number: str) -> str | None:
-    """Another parcel's number of a document that does not show `number`; None: it has none.
+def another(labeled: Iterable[str], text: str, number: str) -> str | None:
+    """The number of another parcel on a document that does not show `number`, or None.
 
-    `labelled`: what stands behind labels such as "tracking number". An account, an order or a SIRET is of another length,
-    or has another label.
+    `labeled`: texts after labels such as "tracking number". An account, order or SIRET number has a different length or a different
+    label.
     """
     size = len(number)
-    for value in labelled:
+    for value in labeled:
         words = _WORD.findall(_TIME.sub(" ; ", value))
         for start in range(len(words)):
             if (candidate := _joined(words[start:], size)) and _digits(candidate) * _LEAST_DIGITS >= size:
@@ -104,7 +104,7 @@ def _strong(text: str) -> Iterator[str]:
 
 
 def _joined(words: Sequence[str], size: int) -> str | None:
-    """The first words as one of this size, if they make one."""
+    """The first words joined to a text of this size, or None."""
     joined = ""
     for word in words:
         joined += word

@@ -1,4 +1,4 @@
-"""A document whose labels are found: where the value of each stands, and which rows are of our parcel."""
+"""A document with its labels found: locates the value of each label and the rows about our parcel."""
 
 import re
 from bisect import bisect
@@ -18,13 +18,13 @@ from recours.evidence.statements import Statement, Weight, find_delivery, is_den
 
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
-_NEAR = 100  # characters behind a sentence, in which its day may stand
+_NEAR = 100  # characters after a sentence that may contain its day
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
 _MOMENT = re.compile(rf"\d[./-]\d|\d(?:\.|er|st|nd|rd|th)? (?:de |of )?(?:{MONTH})\b|\b\d\d? ?[:h]\d\d")
 _LONG_WORD = re.compile(r"\b(?=[A-Z]*\d)[A-Z\d]{8,}\b")
-_MOST_READ = 400  # characters of a cell that one value is looked for in
-_MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
-_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # of a field, behind "Delivered": a single dot ends a sentence
+_MOST_READ = 400  # characters of a cell that are searched for one value
+_MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that may print 10/05/2026 for October 5
+_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # a field after "Delivered"; one dot ends a sentence
 _ALNUM = re.compile(r"[^\W_]+")
 
 
@@ -51,7 +51,7 @@ class FieldValue:
 
 
 class Page:
-    """A document whose labels are found."""
+    """A document with its labels found."""
 
     def __init__(self, rows: Sequence[Row], expected: Expected) -> None:
         self.rows = [
@@ -73,7 +73,7 @@ class Page:
         self.events = set(filter(self._is_event, self._all))
         self._own_row, self._other_rows = self._listed()
         span = self._all if self._own_row is not None else self._own_span()
-        # What they say is not of our parcel, or has not happened.
+        # Their statements are not about our parcel, or about something that has not happened.
         self.left_out = {
             row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
         }
@@ -84,7 +84,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """Those about our parcel first, and none about another where ours is named too."""
+        """The statements about our parcel, those with our number first. Statements about another parcel are dropped if our number is named elsewhere."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
@@ -95,15 +95,15 @@ class Page:
         )
 
     def _last_statement(self) -> int | None:
-        """Where the text says for the last time that something was delivered; None: nowhere."""
+        """The position of the last statement that something was delivered, or None."""
         places = [statement.participle for statement in self.statements]
         places += [self._offsets[row] for row in self._all if self.has_status(row)]
         if self._own_row is not None:
             return self._offsets[self._own_row] if self._says_own_row_so() else None
         return max(places, default=None)
 
-    def unlabelled_numbers(self) -> Iterator[str]:
-        """What stands in a cell of its own, has the form of our number, and no label that says it is of something else."""
+    def unlabeled_numbers(self) -> Iterator[str]:
+        """Numbers in cells of their own that have our number's format, and no label that says they are something else."""
         for cells in self.rows if self._number else ():
             for label_cell, cell in zip([None, *cells], cells, strict=False):
                 is_other = label_cell is not None and any(
@@ -114,7 +114,7 @@ class Page:
                     yield cell.text.upper()
 
     def is_dated(self) -> bool:
-        """Tell whether a day stands where the text says that something was delivered; beside a status, anywhere."""
+        """Tell whether the statement of delivery has a day. For a status, the day may be anywhere."""
         if self._own_row is not None or any(map(self.has_status, self._all)):
             return any(has_date(cell.folded) for cells in self.rows for cell in cells)
         return any(
@@ -123,7 +123,7 @@ class Page:
         )
 
     def is_contradicted(self) -> bool:
-        """Tell whether the last that is said of our parcel is that it did not arrive."""
+        """Tell whether the last statement about our parcel is that it did not arrive."""
         if self._own_row is not None and not self._says_own_row_so():
             return True
         last = self.last_statement
@@ -145,7 +145,7 @@ class Page:
         return False
 
     def _listed(self) -> tuple[int | None, list[int]]:
-        """Our row in a list of several parcels, each with its number in the same column, and the others; None: there is no list."""
+        """Our row in a list of several parcels with their numbers in one column, and the other rows; None if there is no list."""
         rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
         for row in filter(self._own.__contains__, rows):
             for cell in self.rows[row]:
@@ -165,12 +165,12 @@ class Page:
         return None, []
 
     def _is_field(self, row: int) -> bool:
-        """Tell whether a row is a name and its value, not one of a list."""
+        """Tell whether a row is a field name with its value, and not a row of a list."""
         cells = self.rows[row]
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
     def _says_own_row_so(self) -> bool:
-        """Tell whether our row of a list says that our parcel was delivered; where no row says so, the text speaks for all."""
+        """Tell whether our row of a list says that our parcel was delivered. If no row does, a sentence about all of them counts."""
         if self._own_row is None:
             return False
         return self._tells_of_delivery(self._own_row) or (
@@ -185,7 +185,7 @@ class Page:
         )
 
     def _tells_of_delivery(self, row: int) -> bool:
-        """Tell whether a row of a list says so, or has a value in a column of the day of delivery or of who signed."""
+        """Tell whether a row of a list reports a delivery, or has a value in a column for the delivery date or the signatory."""
         cells = self.rows[row]
         if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
             return False
@@ -207,13 +207,13 @@ class Page:
                 values += [cell.text for cell in cells if abs(cell.at - heading.at) <= ASKEW]
         return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
 
-    def _is_of_another(self, text: str, *labelled: str) -> bool:
-        """Tell whether a sentence or a row names another parcel, and ours is named elsewhere."""
+    def _is_of_another(self, text: str, *labeled: str) -> bool:
+        """Tell whether a sentence or a row names another parcel, while ours is named elsewhere."""
         if not (self._own and any(map(str.isdigit, text))):
             return False
         upper = text.upper()
         return (
-            numbers.another(labelled, upper, self._number) is not None
+            numbers.another(labeled, upper, self._number) is not None
             or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
         ) and not numbers.shows(upper, self._number)
 
@@ -224,7 +224,7 @@ class Page:
         return self._is_of_another(" ".join(cell.text for cell in cells), *[first] * is_number)
 
     def _own_span(self) -> range:
-        """The rows that tell of our parcel, where each of several has a part of its own; else all."""
+        """The rows about our parcel, if each of several parcels has its own section; otherwise all rows."""
         if not self._own:
             return self._all
         own_row = self._own[0]
@@ -236,14 +236,14 @@ class Page:
             and any(_LONG_WORD.search(cell.text) for cell in self.rows[row])
         ]
         if foreign and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, foreign)):
-            return range(next(filter(self._is_numbered, foreign)))  # a fact beside a number is of that number
+            return range(next(filter(self._is_numbered, foreign)))  # facts beside a number belong to it
         start = own_row if foreign and foreign[0] < own_row else 0
         span = range(start, next((row for row in foreign if row > own_row), len(self.rows)))
         is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
         return span if is_apart else self._all
 
     def _is_numbered(self, row: int) -> bool:
-        """Tell whether a row is the label of a parcel's number with one of this form."""
+        """Tell whether a row is a label for a parcel number with a number in our format."""
         cells = self.rows[row]
         if not (is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
             return False
@@ -253,24 +253,24 @@ class Page:
         )
 
     def _is_event(self, row: int) -> bool:
-        """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
+        """Tell whether a row says when something happened: it contains a date, or is a line that begins with one."""
         cells = self.rows[row]
         if len(cells) > 1:
             return any(has_date(cell.folded[:_MOST_READ]) for cell in cells)
         return begins_with_date(cells[0].folded)
 
     def _is_step(self, row: int) -> bool:
-        """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
-        neighbours = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
+        """Tell whether "Delivered" is only a step of a progress bar: another step without a date is beside it."""
+        neighbors = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
         return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
-            map(_is_undated_step, neighbours)
+            map(_is_undated_step, neighbors)
         )
 
     def _has(self, row: int, kind: Kind) -> bool:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
 
     def values(self, kind: Kind) -> Iterator[list[FieldValue]]:
-        """For each label of a kind what may be its value, the likeliest first."""
+        """For each label of this kind, its possible values, most likely first."""
         for row in self._all if kind is Kind.NUMBER else sorted({*self._all} - self.left_out):
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
@@ -278,14 +278,14 @@ class Page:
                         yield self._values_of(row, place, number)
 
     def _is_planned(self, folded: str, label: FactLabel) -> bool:
-        """Tell whether a label is of a plan, or of another parcel."""
+        """Tell whether a label is about a planned delivery or another parcel."""
         head = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
         tail = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
         is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(head + tail)
         return not is_of_ours or is_denied(head, tail) or NOT_YET.search(tail) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
-        """What may be the value of a cell's label: behind it, beside it, or below it."""
+        """The possible values of a cell's label: after it, beside it or below it."""
         cell = self.rows[row][place]
         label = cell.labels[number]
         follows = cell.labels[number + 1 :]
@@ -309,7 +309,7 @@ class Page:
         return list(takewhile(lambda value: not _is_blank(value.text), values))
 
     def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
-        """What stands right of a label, or below it, and is no label itself; the likelier one first."""
+        """The cells to the right of a label or below it that are not labels, more likely ones first."""
         cells = self.rows[row]
         right = cells[place + 1] if place + 1 < len(cells) else None
         beside = [] if right is None or is_label(right) else [(row, place + 1)]
@@ -317,15 +317,15 @@ class Page:
         if self._own_row is not None and row < min([self._own_row, *self._other_rows]):
             own_cells = enumerate(self.rows[self._own_row])
             below = [(self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= ASKEW]
-        if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
+        if len(below) > 1 and not is_number:  # in a list, the row of our parcel or of its delivery
             own_rows = [spot for spot in below if spot[0] in self._own]
             below = own_rows or [spot for spot in below if states_delivery(self.rows[spot[0]])]
         places = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
         is_behind_value = not places and place == len(cells) - 1 == 1 and not is_label(cells[0])
-        return [(row, 0)] if is_behind_value else places  # in tables that are read from right to left
+        return [(row, 0)] if is_behind_value else places  # for tables that are read from right to left
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
-        """Tell whether a label has no value. "Delivered" by itself is a status, unless its field is filled with dots or "N/A"."""
+        """Tell whether a label has no value. "Delivered" alone is a status, unless its field is filled with dots or "N/A"."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]
@@ -337,7 +337,7 @@ class Page:
         )
 
     def has_status(self, row: int) -> bool:
-        """Tell whether "Delivered" stands by itself in a row, and is no step to come."""
+        """Tell whether "Delivered" is alone in a row and is not a future step."""
         cells = self.rows[row]
         return (
             sum(map(is_label, cells)) == 1
@@ -349,9 +349,9 @@ class Page:
         )
 
     def _in_lines(self) -> str:
-        """The text on which sentences are read, without labels that have no value.
+        """The text in which sentences are searched, without labels that have no value.
 
-        They go on over lines, but neither over a label nor into or out of a table, nor into an event.
+        Sentences continue over lines, but not over a label, into or out of a table, or into an event.
         """
         lines = []
         was_table = False
@@ -369,7 +369,7 @@ class Page:
         return "".join(lines)[:MOST_TEXT]
 
     def _without_blank_labels(self, row: int, place: int) -> str:
-        """A cell without its labels of facts that have no value."""
+        """The text of a cell without fact labels that have no value."""
         cell = self.rows[row][place]
         remaining = ""
         start = 0
@@ -385,7 +385,7 @@ class Page:
         return remaining + cell.text[start:]
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
-        """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
+        """The cells below that start at the same position, up to the next label; only one cell if it is alone in its row."""
         below: list[tuple[int, int]] = []
         for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
             cells = self.rows[number]
@@ -399,19 +399,19 @@ class Page:
 
 
 def _behind(cell: Text, number: int) -> str:
-    """What stands behind a label in its cell, up to the next one."""
+    """The text after a label in its cell, up to the next label."""
     end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
     start = cell.labels[number].end
     return cell.text[start : min(end, start + _MOST_READ)]
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether a field is empty: nothing, dots and lines, or words such as "N/A"."""
+    """Tell whether a field is empty: nothing, dots or lines, or words such as "N/A"."""
     return labels.NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
 
 
 def _is_heading(cells: Cells) -> bool:
-    """Tell whether a row has labels whose values stand below: not one of pairs of a label and its value."""
+    """Tell whether a row has labels whose values are below it. A row of label-value pairs does not."""
     are_labels = [is_label(cell) for cell in cells]
     is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
     return sum(are_labels) > 1 and not is_of_pairs
@@ -422,16 +422,16 @@ def states_delivery(row: Cells) -> bool:
 
 
 def _is_undated_step(row: Cells) -> bool:
-    """Tell whether a row says where a parcel is on its way, without saying when."""
+    """Tell whether a row says where a parcel is on its way, without a date."""
     text = " ".join(_unnumbered(cell.folded) for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
 
 
 def _unnumbered(folded: str) -> str:
-    """A step without its number."""
+    """The text of a step without its number."""
     return re.sub(r"^\W*\d\d?[.):]? ", "", folded)
 
 
 def is_label(cell: Text) -> bool:
-    """Tell whether a cell begins with a label: with a value behind it or without."""
+    """Tell whether a cell begins with a label, with or without a value after it."""
     return bool(cell.labels) and cell.labels[0].start <= 3  # noqa: PLR2004

@@ -1,6 +1,6 @@
-"""What a person would read on a PDF, and the ink on it, by PDFium.
+"""Reads the text that a person can see in a PDF, and what else is drawn on it, with PDFium.
 
-It is imported in the process of `recours.evidence.pdf_child` alone: a carrier's file is hostile, and PDFium is C++.
+Imported only in the process of `recours.evidence.pdf_child`: carriers' files are untrusted, and PDFium is C++.
 """
 
 import ctypes
@@ -18,28 +18,28 @@ from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 from recours.evidence.pdf_child import Result, Task
 from recours.evidence.reading import UNREADABLE, Cell, Look, Reading, Row
 
-# What is looked at at most: a proof has a page or two of some thousand characters.
+# Limits of what is examined. A proof has a page or two with a few thousand characters.
 _MOST_PAGES = 10
 _MOST_CHARACTERS = 20_000  # of a page
-_MOST_OBJECTS = 100_000  # of a page, with the points of its paths
-_MOST_IMAGES = 1_000  # of a document, as often as they are drawn
+_MOST_OBJECTS = 100_000  # of a page, including the points of its paths
+_MOST_IMAGES = 1_000  # of a document, counted each time they are drawn
 _DEEPEST_FORM = 4
-_LARGE_IMAGE = 9_000_000  # pixels, A4 at 300 to the inch; a larger one is made smaller first
+_LARGE_IMAGE = 9_000_000  # pixels (A4 at 300 dpi); larger images are reduced first
 
-_FEWEST_STROKES = 8  # slanted lines and curves of a signature
-_ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
+_FEWEST_STROKES = 8  # minimum number of slanted lines and curves in a signature
+_ALONG_AN_EDGE = 0.3  # points by which a line may slant without counting as part of a signature
 _TOP = 0.15  # of the page's height
-# Pixels of a page that is drawn: A4 at 150 to the inch.
+# Pixels of a rendered page: A4 at 150 dpi.
 _WIDTH = 1240
 _HIGHEST = 5000
-# A page is drawn small to see which of its text a person could read: at 54 dots to the inch.
+# A page is rendered small to find the text that a person can read: at 54 dpi.
 _SMALL = 54 / 72
 _MOST_DOTS = 2000  # of the longer side
-_CONTRAST = 24  # levels of grey in the box of a text that is seen
+_CONTRAST = 24  # gray levels between the lightest and darkest dot of a visible text
 _SMALLEST_LETTERS = 1.5  # points
-_LARGE = 0.4  # of the page's height: so high at least is the picture of a scan
-_LARGER = 0.6  # of a text's width and height, by which what it stands for on a scan may be larger
-_SAMPLE = 8  # one character of so many tells whether a font says which letters it draws
+_LARGE = 0.4  # of the page's height: the minimum height of a scan's picture
+_LARGER = 0.6  # share of a text's width and height by which the scanned original may be larger
+_SAMPLE = 8  # one in this many characters is tested for whether its font says which letter it draws
 _WHITE = 255
 
 Point = tuple[float, float]
@@ -49,11 +49,11 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 class TooMuchError(Exception):
-    """A page has more on it than is looked at."""
+    """A page has more objects than are examined."""
 
 
 def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
-    """The answer about a document, see `Task`; `page`: counted from 1. Raises MemoryError."""
+    """Answer a question about a document; see `Task`. `page`: counted from 1. Raises MemoryError."""
     document = raw.FPDF_LoadMemDocument64(content, len(content), None)
     if not document:
         return Result.BROKEN, str(pypdfium2.internal.ErrorToStr.get(raw.FPDF_GetLastError())).encode()
@@ -81,7 +81,7 @@ def _drawn(page: Any) -> bytes:
 
 
 def read(pdf: PdfDocument) -> Reading:
-    """What a person can read on the first pages; all is unreadable if one of them is. Raises MemoryError."""
+    """Read the first pages. If one is unreadable, the whole document is. Raises MemoryError."""
     images = Images(pdf)
     try:
         sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
@@ -90,7 +90,7 @@ def read(pdf: PdfDocument) -> Reading:
     return Reading(
         rows=tuple(row for sheet in sheets for row in _rows(_levelled(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
-        # Curves on a page without text may be all that it shows; beside text they are a letterhead's.
+        # On a page without text, curves may be all that it shows; beside text they belong to a letterhead.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
         has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
         has_signature_image=any(sheet.has_signature_image for sheet in sheets),
@@ -99,13 +99,13 @@ def read(pdf: PdfDocument) -> Reading:
 
 @dataclass(frozen=True)
 class DrawnText:
-    """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points.
+    """Text drawn in one operation, turned upright. `x` points right, `y` up; `size` is that of its letters in points.
 
-    `box`: where it is on the page, which is not rotated.
+    `box`: its position on the page, not turned.
     """
 
     box: Box
-    turned: int  # quarters
+    turned: int  # quarter turns
     x: float
     y: float
     end: float
@@ -113,19 +113,19 @@ class DrawnText:
     text: str
 
 
-# By the size of the letters: how far apart two rows are at least, two cells of a row, and two words.
+# Minimum distance between rows, cells of a row, and words, in units of the letters' size.
 _NEXT_ROW = 0.4
 _NEXT_CELL = 1.0
 _NEXT_WORD = 0.12
 
 
-# By how much a scan may lie askew: points up for each to the right.
+# The slopes at which a scan may be tilted: points up per point to the right.
 _SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
-_FEWER_ROWS = 0.9  # of those that it has as it lies
+_FEWER_ROWS = 0.9  # share of the number of rows without leveling
 
 
 def _levelled(sheet: "Sheet") -> list[DrawnText]:
-    """The text of a sheet; that of a scan which lies askew, with the slope taken out that leaves the fewest rows."""
+    """The text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
     texts = sheet.texts
     if not (sheet.is_scan and texts):
         return texts
@@ -148,7 +148,7 @@ def _count_rows(texts: list[DrawnText], slope: float) -> int:
 
 
 def _rows(texts: list[DrawnText]) -> Iterator[Row]:
-    """The text as rows of cells, from the top down."""
+    """The text as rows of cells, from top to bottom."""
     row: list[DrawnText] = []
     for drawn in sorted(texts, key=lambda drawn: (drawn.turned, -drawn.y, drawn.x)):
         if row and (
@@ -176,15 +176,15 @@ def _cells(row: list[DrawnText]) -> Row:
 
 
 class Sheet:
-    """What one page shows: its text, and the ink beside that."""
+    """The content of one page: its text, and other drawings."""
 
     def __init__(self, page: Any, images: "Images") -> None:
-        """Look at all of it. Raises PdfiumError, TooMuchError, MemoryError."""
+        """Examine the whole page. Raises PdfiumError, TooMuchError, MemoryError."""
         self.texts: list[DrawnText] = []
         self.strokes = 0
         self.has_signature_image = False
         self.has_curves = False
-        self.is_scan = False  # a picture as large as the page lies under its text
+        self.is_scan = False  # a picture as large as the page is under its text
         self._page = page
         self._images = images
         self._objects = 0
@@ -202,7 +202,7 @@ class Sheet:
         self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
         if self.texts:
             self.texts = [text for text in self.texts if self._is_readable(text)]
-            # A font may draw letters without saying which they are.
+            # A font may draw letters without saying which letters they are.
             if self.texts and any(
                 raw.FPDFText_HasUnicodeMapError(self._text, number) == 1
                 for number in range(0, characters, _SAMPLE)
@@ -221,7 +221,7 @@ class Sheet:
         return self._drawing.without([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Tell whether text stands out from what is around it, or a scan shows something where it lies."""
+        """Tell whether a text stands out from its background, or a scan shows something at its position."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _look_at(
@@ -232,7 +232,7 @@ class Sheet:
         matrix: PdfMatrix | None = None,
         depth: int = 0,
     ) -> None:
-        """Look at the objects of a page, or of a form that is drawn on it with `matrix`."""
+        """Examine the objects of a page, or of a form drawn on it with `matrix`."""
         if depth > _DEEPEST_FORM:
             raise TooMuchError
         for number in range(count(whole)):
@@ -260,7 +260,7 @@ class Sheet:
 
     def _add_text(self, thing: Any, matrix: PdfMatrix | None) -> None:
         size = raw.FPDFTextObj_GetText(thing, self._text, self._letters, ctypes.sizeof(self._letters))
-        # PDFium has a sign of its own for a hyphen at the end of a line.
+        # PDFium uses a special character for a hyphen at the end of a line.
         letters = ctypes.string_at(self._letters, max(0, size - 2))
         text = letters.decode("utf-16-le", "replace").replace("\x02", "-")
         if not text:
@@ -286,18 +286,18 @@ class Sheet:
             self._pictures.append((box, look))
 
     def _add_picture(self, box: Box, look: Look) -> None:
-        """Of a scan with text, only what its picture shows beside that counts: its letters are no more than the text."""
+        """Add a picture. For a scan with text, only what remains beside the text counts, because the letters are the text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             self.is_scan = True
-            from recours.evidence import picture  # noqa: PLC0415 (with the first picture)
+            from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
             look = replace(picture.look_at(self._without_text.crop(self._drawing.dots(box))), has_print=False)
         self.has_picture = self.has_picture or look.is_proof
         self.has_signature_image = self.has_signature_image or look.has_signature
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
-        """Count the lines of a path, if it is painted in another colour than white."""
+        """Count the lines of a path, unless it is painted in white."""
         fills = ctypes.c_int()
         strokes = ctypes.c_int()
         raw.FPDFPath_GetDrawMode(path, fills, strokes)
@@ -326,7 +326,7 @@ class Sheet:
             self.strokes += slanted
 
     def _is_at_the_top(self, point: Point) -> bool:
-        """Tell whether a point of the page is at its top as a viewer turns it."""
+        """Tell whether a point is at the top of the page as a viewer turns it."""
         left, bottom, right, top = self._box
         x, y = point
         across = (x - left) / ((right - left) or 1)
@@ -336,7 +336,7 @@ class Sheet:
 
 
 class Drawing:
-    """A page as a person sees it: small, in levels of grey, and cut to what its viewer shows."""
+    """A page as a person sees it: small, in gray levels, and cropped to the visible part."""
 
     def __init__(self, page: Any) -> None:
         self._left, _, _, self._top = page.get_bbox()
@@ -349,7 +349,7 @@ class Drawing:
         self._levels = bytes(bitmap.buffer)
 
     def dots(self, box: Box) -> tuple[int, int, int, int]:
-        """Where a box of the page is: left, top, right, bottom."""
+        """The position of a box of the page in dots: left, top, right, bottom."""
         return (
             max(0, math.floor((box[0] - self._left) * self._scale)),
             max(0, math.floor((self._top - box[3]) * self._scale)),
@@ -358,8 +358,8 @@ class Drawing:
         )
 
     def without(self, texts: list[Box]) -> Any:
-        """The page with paper where its texts are; the letters of a scan may be larger than the text on it."""
-        from PIL import Image  # noqa: PLC0415 (with the first picture)
+        """The page with its texts replaced by the paper's color. The letters of a scan may be larger than the text on it."""
+        from PIL import Image  # noqa: PLC0415 (only for the first picture)
 
         size = (self._width, self._height)
         page = Image.frombuffer("L", size, self._levels, "raw", "L", self._stride, 1).copy()
@@ -373,7 +373,7 @@ class Drawing:
         return page
 
     def has_contrast(self, box: Box) -> bool:
-        """Tell whether light and dark dots lie in a box of the page."""
+        """Tell whether a box of the page contains both light and dark dots."""
         start, first, end, last = self.dots(box)
         if start >= end or first >= last:
             return False
@@ -384,7 +384,7 @@ class Drawing:
 
 
 def _is_seen(page: Any, number: int) -> bool:
-    """Tell whether a note on a page is shown, and more than a link."""
+    """Tell whether an annotation is visible and more than a link."""
     note = raw.FPDFPage_GetAnnot(page, number)
     kind = raw.FPDFAnnot_GetSubtype(note)
     flags = raw.FPDFAnnot_GetFlags(note)
@@ -394,7 +394,7 @@ def _is_seen(page: Any, number: int) -> bool:
 
 
 def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
-    """The kind of each segment, where it ends, and whether it closes the path."""
+    """The type of each segment, its end point, and whether it closes the path."""
     x = ctypes.c_float()
     y = ctypes.c_float()
     for number in range(raw.FPDFPath_CountSegments(path)):
@@ -408,14 +408,14 @@ def _is_along_an_edge(point: Point, last: Point) -> bool:
     return min(abs(point[0] - last[0]), abs(point[1] - last[1])) < _ALONG_AN_EDGE
 
 
-def _is_white(path: Any, colour_of: Callable[..., int]) -> bool:
+def _is_white(path: Any, color_of: Callable[..., int]) -> bool:
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    is_plain = colour_of(path, red, green, blue, alpha)  # else it is a pattern
+    is_plain = color_of(path, red, green, blue, alpha)  # otherwise it is a pattern
     return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
 
 
 def _upright(turned: int, x: float, y: float) -> Point:
-    """A point of a page that is turned back by so many quarters."""
+    """A point of a page turned back by this many quarters."""
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
 
 
@@ -438,7 +438,7 @@ def _matrix_of(thing: Any, within: PdfMatrix | None = None) -> PdfMatrix:
 
 
 class Images:
-    """The images of a document. A page may draw one of them thousands of times."""
+    """The images of a document. A page may draw the same image thousands of times."""
 
     def __init__(self, pdf: PdfDocument) -> None:
         self._pdf = pdf
@@ -446,8 +446,8 @@ class Images:
         self._pixels = 0
 
     def look_at(self, image: Any, page: Any) -> Look | None:
-        """What an image looks like; None: there are too many, or too large ones. One that cannot be decoded shows nothing."""
-        from recours.evidence import picture  # noqa: PLC0415 (with the first picture)
+        """Examine an image. None if there are too many images or they are too large. An image that cannot be decoded shows nothing."""
+        from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
         width = ctypes.c_uint()
         height = ctypes.c_uint()
@@ -467,7 +467,7 @@ class Images:
             )
             if plain and plain.is_proof:
                 return plain
-            # All of one colour, it may still show something through a mask, which only drawing respects.
+            # An image of a single color may still show something through a mask, which only rendering respects.
             scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
             place = _matrix_of(image).to_raw()
             raw.FPDFPageObj_SetMatrix(image, raw.FS_MATRIX(width.value * scale, 0, 0, height.value * scale))

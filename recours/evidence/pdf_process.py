@@ -1,7 +1,7 @@
-"""Asks a process of its own about PDFs: see `recours.evidence.pdf_child`.
+"""Sends PDFs to a child process; see `recours.evidence.pdf_child`.
 
-It is started with the first document and serves all threads, one after the other. What a file does to it twice, with memory,
-time or a crash, is the file's doing: that is unreadable. That it cannot be started, or is ended from outside, is ours.
+The process starts with the first document and serves all threads in turn. If a file makes it exceed its memory or time limit or
+crash twice, the file is unreadable. If the process cannot be started or is killed from outside, recours or the machine is at fault.
 """
 
 import atexit
@@ -26,32 +26,32 @@ from recours.evidence.reading import UNREADABLE, Cell, Reading
 
 T = TypeVar("T")
 
-_TRIES = 2
-_LONGEST_S = 6.5  # that one of them takes, with the start of the process
-_LARGEST = {Task.COUNT: 1_000, Task.READ: 4_000_000, Task.DRAW: 20_000_000}  # bytes of an answer
-_ENDING_S = 1.0  # between the end of the output and that of the process
-# Without these, no process begins on Windows, and some Pythons find no library of theirs.
+_MOST_ATTEMPTS = 2
+_LONGEST_S = 6.5  # per attempt, including the start of the process
+_LARGEST = {Task.COUNT: 1_000, Task.READ: 4_000_000, Task.DRAW: 20_000_000}  # maximum bytes of an answer
+_ENDING_S = 1.0  # between the end of the process's output and its exit
+# Required for starting a process on Windows, and for some Pythons to find their libraries.
 _NEEDED = ("SYSTEMROOT", "LD_LIBRARY_PATH")
-_FROM_OUTSIDE = (-1, -2, -9, -15)  # by SIGHUP, SIGINT, SIGKILL or SIGTERM: none of them is a crash
+_FROM_OUTSIDE = (-1, -2, -9, -15)  # SIGHUP, SIGINT, SIGKILL or SIGTERM: not a crash
 _LONGEST_REASON = 60
 _TOO_LITTLE = (errno.ENOMEM, errno.EAGAIN)
 
 
 class NotDrawnError(Exception):
-    """The PDF, or this page of it, cannot be drawn within the limits."""
+    """The PDF or one of its pages cannot be rendered within the limits."""
 
 
 class _CrashError(Exception):
-    """The process did not survive the file, or was ended over it."""
+    """The process crashed on the file, or was killed because of it."""
 
 
 def count_pages(content: bytes) -> int:
-    """The number of pages; 1 if the file is unreadable. Raises as `PdfProcess.ask`."""
+    """The number of pages, or 1 if the file is unreadable. Raises the same as `PdfProcess.ask`."""
     return _process.ask(Task.COUNT, content, int, otherwise=1)
 
 
 def read_pdf(content: bytes) -> Reading:
-    """What can be read of a PDF. Raises as `PdfProcess.ask`."""
+    """Read a PDF. Raises the same as `PdfProcess.ask`."""
     return _process.ask(Task.READ, content, _reading, otherwise=UNREADABLE)
 
 
@@ -63,7 +63,7 @@ def _reading(answer: bytes) -> Reading:
 
 
 def draw_page(content: bytes, number: int) -> bytes:
-    """A page, counted from 1, as PNG. Raises NotDrawnError."""
+    """A page as PNG, counted from 1. Raises NotDrawnError."""
     try:
         picture = _process.ask(Task.DRAW, content, bytes, number, otherwise=b"")
     except (NotADocumentError, ImportError, MemoryError) as error:
@@ -74,7 +74,7 @@ def draw_page(content: bytes, number: int) -> bytes:
 
 
 class PdfProcess:
-    """The process, from the first question on; another one after a file that it did not survive."""
+    """The child process. It starts with the first question, and again after a file that crashed it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -84,14 +84,14 @@ class PdfProcess:
     def ask(
         self, task: Task, content: bytes, parse: Callable[[bytes], T], page: int = 0, *, otherwise: T
     ) -> T:
-        """What it answers about a document; `otherwise`, if the file is too much for it.
+        """Ask about a document. Returns the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
 
-        Raises NotADocumentError if that does not open; ImportError if the process or its packages cannot be loaded,
-        MemoryError if there is too little for that, or if somebody ends it.
+        Raises NotADocumentError if the document does not open, ImportError if the process or its packages cannot be loaded, and
+        MemoryError if memory is too low for that or the process is killed from outside.
         """
         fault = None
         with self._lock:
-            for _ in range(_TRIES):
+            for _ in range(_MOST_ATTEMPTS):
                 try:
                     return self._ask(task, content, parse, page)
                 except MemoryError as error:
@@ -116,15 +116,15 @@ class PdfProcess:
                 self.end()
                 if not self._is_ready and status not in _FROM_OUTSIDE:
                     raise ImportError(
-                        f"the process that reads PDFs ends at once (status {status})"
+                        f"the process that reads PDFs exits immediately (status {status})"
                     ) from error
                 if status in _FROM_OUTSIDE and not (has_expired.is_set() and self._is_ready):
-                    raise MemoryError("the process that reads PDFs was ended from outside") from error
+                    raise MemoryError("the process that reads PDFs was killed from outside") from error
                 raise _CrashError from error
-            except (ValueError, TypeError, RecursionError) as error:  # what it writes is no answer
+            except (ValueError, TypeError, RecursionError) as error:  # its output is not a valid answer
                 self.end()
                 raise _CrashError from error
-            except BaseException:  # in the middle of an answer
+            except BaseException:  # for example in the middle of an answer
                 self.end()
                 raise
         if result is Result.EMPTY:
@@ -134,7 +134,7 @@ class PdfProcess:
 
     @contextmanager
     def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-        """End the process if this takes too long; the event says so."""
+        """Kill the process if this takes too long, and set the event."""
         has_expired = threading.Event()
 
         def expire() -> None:
@@ -151,15 +151,15 @@ class PdfProcess:
         finally:
             timer.cancel()
             timer.join()
-            if has_expired.is_set():  # perhaps when the answer was there already
+            if has_expired.is_set():  # perhaps after the answer had arrived
                 self.end()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        # In a process that was forked from ours it does not seem to run.
+        # In a forked child, our process does not appear to be running.
         if self._process and self._process.poll() is None:
             return self._process
         self.end()
-        # Nothing in that line comes from outside; `-I`: without modules of the user or of the folder that we are in.
+        # The command contains no external input. `-I` excludes modules of the user and of the current folder.
         folders = [str(Path(folder).absolute()) for folder in sys.path]
         try:
             self._process = subprocess.Popen(  # noqa: S603
@@ -168,7 +168,7 @@ class PdfProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={name: os.environ[name] for name in _NEEDED if name in os.environ},
-                start_new_session=True,  # a stop of the run is not for it
+                start_new_session=True,  # a signal that stops the run must not reach it
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
@@ -186,20 +186,20 @@ class PdfProcess:
         self._is_ready = True
 
     def end(self) -> None:
-        """End the process at once, if there is one."""
+        """Kill the process, if it is running."""
         process = self._process
         self._process = None
         if process is None:
             return
         process.kill()
         for pipe in filter(None, (process.stdin, process.stdout)):
-            with suppress(OSError):  # it did not take all of the question
+            with suppress(OSError):  # it did not read the whole question
                 pipe.close()
         process.wait()
 
 
 def _status_of(process: subprocess.Popen[bytes]) -> int | None:
-    """With which status it ended; None: only its output did."""
+    """The exit status, or None if only the output ended."""
     try:
         return process.wait(_ENDING_S)
     except subprocess.TimeoutExpired:
@@ -215,7 +215,7 @@ def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: in
 
 
 def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
-    """What it writes. Raises EOFError if it ended, ValueError if that is no answer, or longer than `largest` bytes."""
+    """Read an answer. Raises EOFError if the process ended, ValueError if the answer is invalid or larger than `largest` bytes."""
     answers = cast("BinaryIO", process.stdout)
     header = answers.read(ANSWER.size)
     if len(header) < ANSWER.size:
@@ -234,7 +234,7 @@ atexit.register(_process.end)
 
 
 def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
+    """The media type of a document. PDFs are opened to check them. Raises NotADocumentError."""
     kind = kind_of(content, html=html)
     if kind == "application/pdf":
         count_pages(content)

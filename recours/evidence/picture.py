@@ -1,7 +1,7 @@
-"""What a picture looks like. It is imported when the first one comes, and Pillow with it.
+"""Classifies pictures by their appearance. Imported together with Pillow when the first picture is examined.
 
-No rule reads a picture, so it counts for what it looks like: a signature, a photograph, or a page of print. What an author of a
-web page draws looks like none of them: a logo, an icon, an empty form. The bounds stand here, each with what it is measured on.
+No rule reads a picture, so its appearance counts: a signature, a photograph or a page of print. Pictures drawn for web pages look
+different: logos, icons, empty forms. The limits are defined in this module, each with the unit that it is measured in.
 """
 
 import io
@@ -15,59 +15,59 @@ from PIL import Image, ImageChops, ImageFilter, ImageSequence, ImageStat
 
 from recours.evidence.reading import UNREADABLE, Look, Reading
 
-MOST_PIXELS = 40_000_000  # of all images of a document
+MOST_PIXELS = 40_000_000  # for all images of a document
 
 _LARGEST_DECODED = (2000, 2000)
-_SMALLEST = 12  # pixels, the longer side: nothing can be seen on less
+_SMALLEST = 12  # pixels of the longer side; nothing can be seen in a smaller picture
 _WHITE = 255
 
 # ---------------------------------------------------------------- a photograph
-# Its light comes in many levels of grey: fewer do not hold most of its pixels. A drawing has one for each colour.
+# A photograph has many gray levels, and most of its pixels are not in just a few of them. A drawing has one level per color.
 _FEWEST_LEVELS = 4
 _HELD = 0.8
-_BRIGHTEST = 225  # levels of grey, the mean; brighter is paper
-# Things stand out in it that are still there when it is made small and thin lines are smoothed away: so much of it differs
-# from what is around by so many levels, and by more where there is more light. One colour that fades into another does not.
-_SMALL = 32  # pixels, the longer side
-_SMOOTHED = 7  # pixels, a square
+_BRIGHTEST = 225  # the mean gray level; a brighter picture is paper
+# It contains objects that remain visible when the picture is reduced and thin lines are smoothed away: this share of it differs
+# from the area around it by this many levels, and more in brighter pictures. A color gradient does not.
+_SMALL = 32  # pixels of the longer side
+_SMOOTHED = 7  # pixels of a square's side
 _AROUND = 2  # pixels on each side
 _STANDS_OUT = 0.03
 _DIFFERENT = 2
 _OF_THE_LIGHT = 1 / 32
-# Or it is grain in some places and none in others. Noise and the grain of paper are the same everywhere: of so many squares
-# along the shorter side, the means and the grain differ by so little of the grain.
-_GRAIN = 4  # levels of grey
+# Or it has grain in some places and not in others. Noise and paper grain are the same everywhere: across this many squares along
+# the shorter side, brightness and grain vary by less than this share of the grain.
+_GRAIN = 4  # gray levels
 _SQUARES = 12
 _SMALLEST_SQUARE = 6  # pixels
 _ALIKE = 0.33
-_LARGE = 200  # pixels, the shorter side
-_BLOCK = 3  # pixels a side that count as one of a large picture
+_LARGE = 200  # pixels of the shorter side
+_BLOCK = 3  # pixels per side that count as one in a large picture
 
 # ---------------------------------------------------------------- ink on paper
-_DRAWN = 480  # pixels, the longer side of what ink is looked for on
-_DARK = 110  # the middle level; below, the ink is light and the paper dark
-_PAPER = 4  # pixels a side that are one where only the paper is looked at
-# Of these a side: no line is so thick. What is thicker belongs to the paper, with its edges.
+_DRAWN = 480  # pixels of the longer side when the picture is searched for ink
+_DARK = 110  # the median level; below it, the ink is light and the paper dark
+_PAPER = 4  # pixels per side that count as one when only the paper is examined
+# Sizes per side. No line is this thick; thicker areas belong to the paper, including its edges.
 _CLOSED = 5
 _OPENED = 7
-_MARK = 24  # levels of grey between ink and paper
-_RULE = 1 / 14  # of the longer side: a straight line so long is no part of a signature or a letter
+_MARK = 24  # gray levels between ink and paper
+_RULE = 1 / 14  # of the longer side; a straight line this long is not part of a signature or a letter
 _SHORTEST_RULE = 30  # pixels
-_MOST_RUNS = 15_000  # of pixels in a row: more are a confusion
-# The lines of a signature are large, and thin for their size; letters are about seven times as high as their lines are thick.
+_MOST_RUNS = 15_000  # of pixels in a row; a picture with more is just noise
+# The lines of a signature are large and relatively thin. Letters are about seven times as high as their lines are thick.
 _LARGE_MARK = 1 / 24  # of the longer side
-_LOWEST_MARK = 5  # pixels of the shorter one
-_THIN = (7, 20)  # times the thickness of the line: the shorter side, and both together
-_THICKEST = 1 / 70, 3.2  # of the longer side, or pixels: an icon's lines are thicker
-_STRAIGHT = 1.05  # times width and height: the length of a line that does not turn
-# Together they are about as long as half way round their box, and leave most of it empty: a QR code does not.
+_LOWEST_MARK = 5  # pixels of the shorter side
+_THIN = (7, 20)  # times the line thickness: the shorter side, and both sides together
+_THICKEST = 1 / 70, 3.2  # of the longer side, or pixels; an icon's lines are thicker
+_STRAIGHT = 1.05  # times width and height: the length of a line without turns
+# Together, the lines are at least about half as long as the perimeter of their box, and most of the box is empty, unlike a QR code.
 _LENGTH = 0.9  # times width and height
 _SHORTEST = 1 / 4  # of the picture's longer side
 _FULL = 0.32
 _FULL_OF_FINE_LINES = 0.42
-_FINE = 2.2  # pixels: lines of so few look thicker than they are
-# Print is many small marks in rows, and more of them than a form has that nobody filled in; a caption is one row.
-_TALLEST_GLYPH = 1 / 20  # of the height, with 4 pixels more
+_FINE = 2.2  # pixels; thinner lines look thicker than they are
+# Print consists of many small marks in rows, more than an empty form has. A caption is a single row.
+_TALLEST_GLYPH = 1 / 20  # of the height, plus 4 pixels
 _WIDEST_WORD = 1 / 4  # of the width
 _FEWEST_LETTERS = 40
 _FEWEST_ROWS = 4
@@ -80,12 +80,12 @@ _RUN = re.compile(rb"\xff+")
 
 
 def read_picture(content: bytes) -> Reading:
-    """What is seen on a picture, every frame of which is decoded. Raises whatever Pillow raises on a damaged one."""
+    """Examine a picture after decoding all its frames. Raises any exception that Pillow raises for a damaged picture."""
     with warnings.catch_warnings(action="ignore"):
         with Image.open(io.BytesIO(content)) as image:
-            image.verify()  # the check sums of a PNG
+            image.verify()  # verifies the checksums of a PNG
         with Image.open(io.BytesIO(content)) as image:
-            image.draft("L", _LARGEST_DECODED)  # a JPEG is decoded as small as that
+            image.draft("L", _LARGEST_DECODED)  # decodes a JPEG at a reduced size
             pixels = 0
             frames = []
             for frame in ImageSequence.Iterator(image):
@@ -103,23 +103,23 @@ def read_picture(content: bytes) -> Reading:
 
 
 def look_at(image: Any) -> Look:
-    """What one picture looks like."""
+    """Classify one picture by its appearance."""
     if max(image.size) < _SMALLEST:
         return Look()
-    grey = _on_paper(image)
-    lowest, highest = grey.getextrema()
+    gray = _on_paper(image)
+    lowest, highest = gray.getextrema()
     if lowest == highest:
         return Look()
-    if _is_noise(grey):
+    if _is_noise(gray):
         return Look(has_ink=True)
-    if _is_photograph(grey):
+    if _is_photograph(gray):
         return Look(has_ink=True, is_photograph=True)
-    return Look(True, False, *_look_of_ink(grey))
+    return Look(True, False, *_look_of_ink(gray))
 
 
 def _on_paper(image: Any) -> Any:
-    """The picture in levels of grey, seen on white paper where it is transparent."""
-    if image.mode.startswith(("I", "F")):  # more levels than a byte has
+    """The picture in gray levels, on white paper where it is transparent."""
+    if image.mode.startswith(("I", "F")):  # more levels than fit into a byte
         lowest, highest = image.getextrema()
         step = _WHITE / ((highest - lowest) or 1)
         return image.convert("F").point(lambda level: level * step - lowest * step).convert("L")
@@ -132,63 +132,63 @@ def _on_paper(image: Any) -> Any:
 # ---------------------------------------------------------------- a photograph
 
 
-def _is_photograph(grey: Any) -> bool:
-    counts = sorted(grey.histogram(), reverse=True)
-    if sum(counts[: _FEWEST_LEVELS - 1]) >= _HELD * sum(counts) or _mean(grey) > _BRIGHTEST:
+def _is_photograph(gray: Any) -> bool:
+    counts = sorted(gray.histogram(), reverse=True)
+    if sum(counts[: _FEWEST_LEVELS - 1]) >= _HELD * sum(counts) or _mean(gray) > _BRIGHTEST:
         return False
-    return _has_things(grey) or _has_patches_of_grain(grey)
+    return _has_things(gray) or _has_patches_of_grain(gray)
 
 
-def _has_things(grey: Any) -> bool:
-    small = grey.reduce(math.ceil(max(grey.size) / _SMALL)).filter(ImageFilter.MedianFilter(_SMOOTHED))
+def _has_things(gray: Any) -> bool:
+    small = gray.reduce(math.ceil(max(gray.size) / _SMALL)).filter(ImageFilter.MedianFilter(_SMOOTHED))
     ground = small.filter(ImageFilter.BoxBlur(_AROUND))
     inner = (_AROUND, _AROUND, max(_AROUND, small.width - _AROUND), max(_AROUND, small.height - _AROUND))
     differences = ImageChops.difference(small, ground).crop(inner).histogram()
-    least = int(_DIFFERENT + _mean(grey) * _OF_THE_LIGHT)
+    least = int(_DIFFERENT + _mean(gray) * _OF_THE_LIGHT)
     return sum(differences[least + 1 :]) > _STANDS_OUT * sum(differences)
 
 
-def _has_patches_of_grain(grey: Any) -> bool:
-    _, fine = _squares(grey, _BLOCK)
+def _has_patches_of_grain(gray: Any) -> bool:
+    _, fine = _squares(gray, _BLOCK)
     if min(fine.size) < _SMALLEST_SQUARE:
         return False
     grain = ImageStat.Stat(fine.reduce(max(1, min(fine.size) // _SQUARES)))
     return grain.mean[0] >= _GRAIN and grain.stddev[0] >= _ALIKE * grain.mean[0]
 
 
-def _is_noise(grey: Any) -> bool:
-    """Tell whether a picture is the same confusion of dots everywhere."""
-    if min(grey.size) >= _LARGE:
-        grey = grey.reduce(_BLOCK)
-    side = max(_SMALLEST_SQUARE, min(grey.size) // _SQUARES)
-    if min(grey.size) < 2 * side:
+def _is_noise(gray: Any) -> bool:
+    """Tell whether the picture has the same random dots everywhere."""
+    if min(gray.size) >= _LARGE:
+        gray = gray.reduce(_BLOCK)
+    side = max(_SMALLEST_SQUARE, min(gray.size) // _SQUARES)
+    if min(gray.size) < 2 * side:
         return False
-    brightness, grain = map(ImageStat.Stat, _squares(grey, side))
+    brightness, grain = map(ImageStat.Stat, _squares(gray, side))
     return all(statistics.stddev[0] < _ALIKE * grain.mean[0] for statistics in (brightness, grain))
 
 
-def _squares(grey: Any, side: int) -> tuple[Any, Any]:
-    """The mean level of each square of a picture, and how far its pixels are from that."""
-    whole = grey.crop((0, 0, max(side, grey.width // side * side), max(side, grey.height // side * side)))
+def _squares(gray: Any, side: int) -> tuple[Any, Any]:
+    """The mean level of each square of a picture, and how far its pixels deviate from it."""
+    whole = gray.crop((0, 0, max(side, gray.width // side * side), max(side, gray.height // side * side)))
     brightness = whole.reduce(side)
     differences = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
     return brightness, differences.reduce(side)
 
 
-def _mean(grey: Any) -> float:
-    return float(ImageStat.Stat(grey).mean[0])
+def _mean(gray: Any) -> float:
+    return float(ImageStat.Stat(gray).mean[0])
 
 
 # ---------------------------------------------------------------- ink on paper
 
-Run = tuple[int, int, int]  # the row, where it begins and where it ends
+Run = tuple[int, int, int]  # the row, the start and the end
 
 
 class _Mark:
-    """Pixels of ink that touch each other."""
+    """Connected pixels of ink."""
 
     def __init__(self, runs: list[Run]) -> None:
-        self._runs = runs  # from the top down
+        self._runs = runs  # from top to bottom
         left = min(run[1] for run in runs)
         right = max(run[2] for run in runs)
         top = runs[0][0]
@@ -198,7 +198,7 @@ class _Mark:
         self.area = sum(end - start for _, start, end in runs)
 
     def length(self) -> int:
-        """How long its lines are: how often a row or a column of pixels crosses them."""
+        """The length of its lines, measured as how often rows and columns of pixels cross them."""
         left, top, _, _ = self.box
         width, height = self.size
         columns = [bytearray(height) for _ in range(width)]
@@ -208,16 +208,16 @@ class _Mark:
         return len(self._runs) + sum(len(_RUN.findall(column)) for column in columns)
 
 
-def _look_of_ink(grey: Any) -> tuple[bool, bool]:
-    """Tell whether ink on paper is a signature, and whether it is print."""
-    ink = _without_rules(_ink(grey))
+def _look_of_ink(gray: Any) -> tuple[bool, bool]:
+    """Whether the ink is a signature, and whether it is print."""
+    ink = _without_rules(_ink(gray))
     marks = _marks(ink)
     return _is_signature(ink, marks), _is_print(ink, marks)
 
 
-def _ink(grey: Any) -> Any:
-    """White where ink is, on black."""
-    small = grey.reduce(math.ceil(max(grey.size) / _DRAWN))
+def _ink(gray: Any) -> Any:
+    """The ink in white on black."""
+    small = gray.reduce(math.ceil(max(gray.size) / _DRAWN))
     if ImageStat.Stat(small).median[0] < _DARK:
         small = ImageChops.invert(small)
     paper = small.reduce(_PAPER).filter(ImageFilter.MaxFilter(_CLOSED)).filter(ImageFilter.MinFilter(_OPENED))
@@ -226,11 +226,11 @@ def _ink(grey: Any) -> Any:
 
 
 def _without_rules(ink: Any) -> Any:
-    """Ink without straight lines across and down: those of frames and tables, and the bars of a code."""
+    """The ink without straight horizontal and vertical lines, such as frames, tables and bar codes."""
     least = max(_SHORTEST_RULE, int(max(ink.size) * _RULE))
     rule = re.compile(rb"\xff{%d,}" % least)
     for _ in ("across", "down"):
-        rows = ink.crop((0, 0, ink.width + 1, ink.height))  # what ends a row does not go on in the next
+        rows = ink.crop((0, 0, ink.width + 1, ink.height))  # ends each run with its row
         pixels = rule.sub(lambda line: bytes(len(line[0])), rows.tobytes())
         rows = Image.frombytes("L", rows.size, pixels)
         ink = rows.crop((0, 0, *ink.size)).transpose(Image.Transpose.TRANSPOSE)
@@ -238,10 +238,10 @@ def _without_rules(ink: Any) -> Any:
 
 
 def _marks(ink: Any) -> list[_Mark]:
-    """The marks of a picture; none if it is a confusion."""
+    """The marks of a picture; empty if it is just noise."""
     pixels = ink.tobytes()
     runs: list[Run] = []
-    touched: list[int] = []  # for each run: one of the same mark, at last the first of all
+    touched: list[int] = []  # union-find: for each run, another run of the same mark
     above: list[int] = []
     for row in range(ink.height):
         start = row * ink.width

@@ -1,14 +1,14 @@
-"""What can be read of a document, whatever its kind: rows of text, and traces of ink."""
+"""The content that could be read from a document of any type: rows of text and traces of ink."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-MOST_TEXT = 100_000  # characters: a proof is a page or two
+MOST_TEXT = 100_000  # characters; a proof is a page or two
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of text that stands by itself in its row. `at`: where it begins, in points."""
+    """A text with its own position in a row. `at`: its left edge, in points."""
 
     text: str
     at: float
@@ -19,16 +19,16 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """What could be read of a document. `rows`: from the top down; None: it cannot be decoded completely."""
+    """The content that could be read. `rows`: from top to bottom, or None if the document cannot be decoded completely."""
 
     rows: tuple[Row, ...] | None = ()
     has_ink: bool = False  # something other than text is drawn on it
     has_picture: bool = (
-        False  # a signature, a photograph or a page of print: it may show what the text does not say
+        False  # a signature, a photograph or a page of print, which may show more than the text
     )
-    is_print: bool = False  # its pictures show nothing but print
-    has_handwriting: bool = False  # lines that go to and fro like a signature are drawn on it
-    has_signature_image: bool = False  # it has a picture of such lines
+    is_print: bool = False  # its pictures show only print
+    has_handwriting: bool = False  # it contains lines that go back and forth like a signature
+    has_signature_image: bool = False  # it contains a picture of a signature
     asks_for_password: bool = False  # a web page with a field for a password
 
     @cached_property
@@ -40,9 +40,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture looks like, of which no rule reads more."""
+    """The appearance of a picture, which no rule can read."""
 
-    has_ink: bool = False  # it is not all of one colour
+    has_ink: bool = False  # it is not all one color
     is_photograph: bool = False
     has_signature: bool = False
     has_print: bool = False

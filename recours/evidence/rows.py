@@ -1,4 +1,4 @@
-"""The rows of a document as a person reads them: joined where a sentence, a date or a cell goes on below."""
+"""The rows of a document as a person reads them. Sentences, dates and cells that continue below are joined."""
 
 import re
 import unicodedata
@@ -8,16 +8,16 @@ from recours.evidence.dates import begins_with_date, has_date, read_time
 from recours.evidence.labels import labels_in
 from recours.evidence.reading import Cell, Row
 
-_LONG_LINE = 40  # characters of a line that may go on
+_LONG_LINE = 40  # characters of a line that may continue
 _FEWEST_SEPARATED = 3
-_FEWEST_BLANKS = 5  # of a cell that is prose
+_FEWEST_BLANKS = 5  # in a cell of prose
 _SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
-# The end of a line whose sentence continues on the next one with a date or a number.
+# The end of a line whose sentence continues with a date or a number on the next line.
 _GOES_ON = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
 _NUMBER = re.compile(r"\S*\d")
-# Another's words: of three words at least. A name may stand in quotes too.
+# Someone else's words, at least three. A name may be in quotes too.
 _QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
 _LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
 _UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
@@ -25,19 +25,19 @@ _TICK = re.compile(r"[●✔✓☑☒✅✗]")
 _UNTICKED = re.compile(r"(?:[○◯☐□▢❏]|\[ ?\](?=\s))[^○◯☐□▢❏●✔✓☑☒✅\[]*")
 _IDENTIFIER = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 _CAPITAL_WITHIN = re.compile(r"(?<=[a-z])(?=[A-Z])")
-ASKEW = 15  # points between the beginnings of a heading and of what stands below it
+ASKEW = 15  # points between the left edges of a heading and of the text below it
 
 
 def fold(text: str) -> str:
-    """Lower case without accents, and as long as the text: a place in one is the same place in the other."""
+    """Lower case without accents, with the same length as the text, so that positions are the same in both."""
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
-_MOST_LETTERS = 5_000  # that are kept: foreign text may have any
+_MOST_LETTERS = 5_000  # stored; untrusted text may contain any letter
 
 
 class _PlainLetters(dict[int, str]):
-    """The plain letter for each that was met, by its code."""
+    """The plain form of each letter that has occurred, by code point."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -52,8 +52,8 @@ _PLAIN = _PlainLetters()
 
 
 def _visible(cell: Cell) -> Cell:
-    """A cell without what it quotes, without boxes that are not ticked, and with the words of an identifier apart."""
-    if cell.text.startswith(">"):  # a mail that is answered
+    """The cell without quotations and unticked boxes, and with the words of an identifier separated."""
+    if cell.text.startswith(">"):  # an email that is being answered
         return Cell("", cell.at)
     text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
     text = _UNDERSCORE.sub(" ", _LINE_TO_FILL.sub("____", text))
@@ -63,7 +63,7 @@ def _visible(cell: Cell) -> Cell:
 
 
 def _separated(row: Row) -> Row:
-    """The cells of a line that sets them apart by signs: "1234 · DELIVERED · 5 Oct 2026"."""
+    """The cells of a line with separators: "1234 · DELIVERED · 5 Oct 2026"."""
     parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
     if len(parts) < _FEWEST_SEPARATED:
         return row
@@ -99,7 +99,7 @@ def _joined(cell: Cell, behind: Cell) -> Cell:
 
 
 def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
-    """Which cell of the row above goes on in a cell below; None: none does."""
+    """The index of the cell in the row above that this cell continues, or None."""
     if not above:
         return None
     nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))

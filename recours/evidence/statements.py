@@ -1,7 +1,7 @@
-"""What the sentences of a text say of a parcel: that it was delivered, or that it was not.
+"""Finds the sentences of a text that say that a parcel was delivered, or that it was not.
 
-A sentence is read clause by clause. What stands before a participle, up to a comma, may deny it ("could not be"), plan it
-("will be") or doubt it ("according to your site"). A clause that begins with "that" is read together with the one before it.
+A sentence is read clause by clause. Words before a participle, up to a comma, may deny it ("could not be"), plan it ("will be")
+or doubt it ("according to your site"). A clause that begins with "that" is read together with the previous one.
 """
 
 import re
@@ -14,10 +14,10 @@ from recours.evidence import numbers, phrases
 from recours.evidence.dates import MONTH, has_date
 
 _LONGEST = 500  # characters of a sentence
-_MOST_PARTICIPLES = 5  # of a sentence, that are looked at
+_MOST_PARTICIPLES = 5  # examined in a sentence
 _LONG_SENTENCE = 8  # blanks
-_FEWEST_BLANKS = 3  # of a sentence; what has fewer is a status or an event
-# A full stop ends no sentence behind a title, an initial or the day of a date.
+_FEWEST_BLANKS = 3  # in a sentence; shorter texts are a status or an event
+# A period after a title, an initial or the day of a date does not end a sentence.
 _END = re.compile(
     r"(?<!\b[a-z])(?<!\b(?:mr|ms|dr|st|sr|hr|fr|mw|nr|no|av|bd|pl|rd|ca|ra))(?<!\b(?:mme|mrs|sig|sra|dhr|num|pol|str))(?<!\b(?:mlle|mevr|avda))"
     rf"(?:(?<![ (]\d)(?<![ (]\d\d)\.|(?<=\d)\.(?! (?:{MONTH}|\d)))(?!\w)"
@@ -27,7 +27,7 @@ _END = re.compile(
 
 @dataclass(frozen=True)
 class Statement:
-    """`start` and `end`: of what it says; `participle` and `participle_end`: of the participle in it."""
+    """`start` and `end`: of the statement; `participle` and `participle_end`: of the participle in it."""
 
     start: int
     end: int
@@ -35,17 +35,17 @@ class Statement:
     participle_end: int
 
 
-# A person's name, by its capitals.
+# A person's name, recognized by its capitals.
 _PERSON = re.compile(
     r"\b(?:(?:Mr?|Mrs|Ms|Hr|Fr|Sra?|D|Dña|Sig|Sig\.ra|Dhr|Mevr|Mw)\. ?|(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Don|Doña|Dña) |[A-ZÀ-Þ]\. ?)[A-ZÀ-Þ]"
     r"|\b[A-ZÀ-Þ][a-zß-ÿ'’]+ (?:[a-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ][a-zß-ÿ'’]{2,}|\b[A-ZÀ-Þ'’]{2,} (?:[A-Za-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ'’]{2,}"
 )
-_NEXT = 30  # characters behind a participle
-_NEAR = 100  # characters behind a sentence, in which its day or its person may stand
+_NEXT = 30  # characters after a participle
+_NEAR = 100  # characters after a sentence that may contain its day or its person
 
 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
-    """The sentences that say that something was delivered; `number`: of our parcel, folded."""
+    """The sentences that say that something was delivered. `number`: our parcel's, folded."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         nearby = folded[start : end + _NEAR]
@@ -53,7 +53,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
             sentence, number, text[start : end + _NEAR], nearby
         )
         if participle and folded[end - 1] != "?":
-            # Behind it another parcel may be announced, or another attempt told.
+            # After the participle, another parcel or another attempt may be announced.
             other = phrases.NOT_YET.search(folded, start + participle.end(), end)
             yield Statement(
                 start, other.start() if other else end, start + participle.start(), start + participle.end()
@@ -61,7 +61,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """How an objection weighs: until a delivery is told, until a sentence tells of one (the recipient says it), or for good."""
+    """The weight of an objection: it counts until a delivery is reported, until a sentence reports one (claimed by the recipient), or for good."""
 
     REPORTED = 1
     CLAIMED = 2
@@ -69,7 +69,7 @@ class Weight(IntEnum):
 
 
 def objections(folded: str) -> Iterator[tuple[int, Weight]]:
-    """Where sentences say that the parcel did not arrive, and how that weighs."""
+    """The positions where sentences say that the parcel did not arrive, with the weight of each."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         if (
@@ -104,7 +104,7 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 
 def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
-    """What says in a sentence that something was delivered; None: nothing does."""
+    """The participle by which a sentence says that something was delivered, or None."""
     for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
         head = sentence[: participle.start()]
         tail = sentence[participle.end() :]
@@ -124,9 +124,9 @@ def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
 
 
 def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
-    """What says of our parcel that a person took it: words that alone may be of a depot, or of a message.
+    """The participle by which a sentence says that a person took our parcel, in words that alone may be about a depot or a message.
 
-    `text` and `folded` go on behind the sentence: the day and the person may stand there.
+    `text` and `folded` continue after the sentence, because the day and the person may be there.
     """
     is_of_ours = number and has_date(folded) and numbers.shows(sentence.upper(), number.upper())
     if not is_of_ours or not (
@@ -157,11 +157,11 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
-    """Tell whether "collected" or "received" is said of the recipient: in a claim it is of the claim."""
+    """Tell whether "collected" or "received" is about the recipient. In a claim, it is about the claim."""
     head = sentence[: participle.start()]
     tail = sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
-    # As letters end: "Signed: J. Smith".
+    # Letters end like this: "Signed: J. Smith".
     if is_signed and (not head.strip() or tail.lstrip().startswith(":")):
         return False
     if phrases.BY_US.search(head) or phrases.NOT_YET.search(tail) or phrases.BY_CARRIER.search(tail[:_NEXT]):
@@ -175,7 +175,7 @@ def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
 
 
 def is_denied(head: str, tail: str = "") -> bool:
-    """Tell whether what stands in a sentence around its participle makes it a plan, an attempt, a rule, a doubt or a step to come."""
+    """Tell whether the words around a participle make it a plan, an attempt, a rule, a doubt or a future step."""
     return bool(
         phrases.CONDITION.search(head)
         or phrases.DOUBT.search(head)

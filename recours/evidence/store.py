@@ -1,9 +1,9 @@
-"""The folder of documents: each is written whole or not at all, never over another, at `CARRIER/ab/cd/NAME` by its digest.
+"""The folder of documents. Each document is written completely or not at all, never over another, to `CARRIER/ab/cd/NAME` by digest.
 
-A note (`.parts/NAME.jsonl`) names what was stored of a claim and is not on record yet. It is written first: a document that a
-run stored before it died is thus found again with its signatory and its time, and neither lost nor asked for again. A note has
-a line for each answer with all its pieces: of one that is whole, no call is needed. It goes when the database knows as much.
-A document is stored before it is appraised: that is slow, and what a carrier sent is paid for.
+A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. It is written first, so that
+a document stored by a run that died is found again with its signatory and time, and is neither lost nor requested again. A note
+has a line for each answer with all its pieces; if all are there, no call is needed. It is deleted once the database has the same.
+A document is stored before it is appraised, because the appraisal is slow and the carrier's call has been paid for.
 """
 
 import hashlib
@@ -37,24 +37,24 @@ from recours.core.outcome import (
 from recours.evidence.kinds import SUFFIXES, kind_of
 from recours.host.files import PRIVATE, Access, read_regular
 
-PARTS = ".parts"  # the folder of what is half written, and of notes
-REFUSED = "refused"  # the folder of what proves nothing
+PARTS = ".parts"  # the folder for partly written files and for notes
+REFUSED = "refused"  # the folder for documents that prove nothing
 _SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin"}
 _NOTE = ".jsonl"
 _NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
 _DAY_S = 24 * 3600
-_NOTES_KEPT_S = 90 * _DAY_S  # by then a run took the claim up, or nobody ever will
+_NOTES_KEPT_S = 90 * _DAY_S  # by then a run has continued with the claim, or none ever will
 _DIGEST_SIGNS = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class DocumentStore:
     def __init__(self, folder: Path, access: Access = PRIVATE) -> None:
-        """`folder` is absolute; it is made when it is first needed. `access`: who may read what is stored."""
+        """`folder` is absolute and is created when first needed. `access`: who may read the stored files."""
         self.folder = folder
         self._access = access
         self._parts = folder / PARTS
-        self._new_folders: set[Path] = set()  # whose own names may not outlast a power cut
+        self._new_folders: set[Path] = set()  # folders whose names may not survive a power failure yet
 
     def make_sure(self) -> None:
         try:
@@ -64,8 +64,8 @@ class DocumentStore:
                 trial.write(b"\x00" * 64 * 1024)
                 trial.flush()
                 os.fsync(trial.fileno())
-            # What runs that died had half written: no run takes a day.
-            with suppress(FileNotFoundError):  # another run sweeps too
+            # Partly written files of runs that died; no run takes a day.
+            with suppress(FileNotFoundError):  # another run may clean up too
                 for part in self._parts.glob("*"):
                     limit_s = _NOTES_KEPT_S if part.suffix == _NOTE else _DAY_S
                     if time.time() - part.stat().st_mtime > limit_s:
@@ -74,9 +74,9 @@ class DocumentStore:
             raise self._storage_error(error) from error
 
     def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
-        """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
+        """Store all pieces of a carrier's answer. Their names survive a power failure after `secure`. Raises RunError.
 
-        Those that prove nothing say why, and lie in a folder of their own.
+        Pieces that prove nothing contain the reason, and are stored in a separate folder.
         """
         pieces: dict[str, Piece] = {}
         for piece in retrieved.pieces:
@@ -94,12 +94,12 @@ class DocumentStore:
                 result = _appraised(label, document, content)
                 result = replace(result, refused=None) if retrieved.is_accepted else result
                 apart = self._place(label, document.sha256, document.media_type, refused=True)
-                # One that was there may have counted by the rules of its time: a record points to it.
+                # A document that existed already may have been accepted under earlier rules, and a record refers to it.
                 if result.refused and not document.refused and document.path in new:
                     self._make_folder(apart.parent)
                     Path(document.path).replace(apart)
                     result = replace(result, path=str(apart))
-                elif not result.refused:  # perhaps it was, when the rules were others
+                elif not result.refused:  # it may have been refused under earlier rules
                     apart.unlink(missing_ok=True)
                 documents.append(result)
         except OSError as error:
@@ -107,7 +107,7 @@ class DocumentStore:
         return documents
 
     def refuse(self, path: Path) -> Path:
-        """Keep a copy of a proof with what is refused, and say where; its own path if it cannot be copied."""
+        """Copy a proof to the refused documents. Returns the copy's path, or the proof's own path if it cannot be copied."""
         apart = self.folder / REFUSED / path.relative_to(self.folder)
         try:
             self.write(apart, read_regular(path), durable=True)
@@ -117,7 +117,7 @@ class DocumentStore:
         return apart
 
     def _named(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
-        """Where a piece is to lie. What is no document is refused at once."""
+        """The name under which to store a piece. Anything that is not a document is refused immediately."""
         media_type = MEDIA_TYPE
         refused = None
         if piece.kind is not EvidenceKind.RECORD:
@@ -133,13 +133,13 @@ class DocumentStore:
         )
 
     def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
-        """In folders by the digest: a single one for all would be full at some three million files."""
+        """The path in folders by digest, because a single folder would be full at about three million files."""
         folder = self.folder / REFUSED if refused else self.folder
         name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
         return folder / label.carrier / sha256[:2] / sha256[2:4] / name
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
-        """See that the names of these outlast a power cut too, with those of new folders. Raises RunError."""
+        """Make the names of these documents durable, including those of new folders. Raises RunError."""
         try:
             for folder in {Path(document.path).parent for document in documents}:
                 sync_folder(folder)
@@ -150,7 +150,7 @@ class DocumentStore:
             raise self._storage_error(error) from error
 
     def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
-        """What is known of an answer, without paths: the folder may be moved."""
+        """Write a note of an answer, without paths because the folder may be moved."""
         pieces = [{name: getattr(document, name) for name in _NOTED} for document in answer]
         facts = {"owner": _owner(label), "delivery": delivery.as_json(), "pieces": pieces}
         line = json.dumps(facts).encode()
@@ -160,13 +160,13 @@ class DocumentStore:
             self.write(path, b"\n".join((*present, line)), durable=False)
 
     def find(self, label: Label) -> RecoveredEvidence:
-        """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
+        """The documents that runs stored for this claim and number before they died, if complete, and appraised again."""
         documents: dict[str, StoredDocument] = {}
         whole: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
             answer = _answer(line, label)
             pieces = {
-                piece.sha256: piece for document in answer if (piece := self._appraised_anew(label, document))
+                piece.sha256: piece for document in answer if (piece := self._reappraise(label, document))
             }
             documents |= pieces
             if len(pieces) == len(answer) and best_proof(pieces.values()):
@@ -176,22 +176,22 @@ class DocumentStore:
             (*(documents[sha256] for sha256 in whole), *remaining), is_complete=bool(whole)
         )
 
-    def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
-        """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
+    def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
+        """Appraise a stored document again, or None if it is missing or incomplete. A run may have died before moving a hollow document."""
         for refused in (False, True):
             path = self._place(label, document.sha256, document.media_type, refused=refused)
             try:
                 content = read_regular(path, document.size + 1)
-            except OSError:  # then the carrier is asked again
+            except OSError:  # then the carrier is called again
                 continue
             if hashlib.sha256(content).hexdigest() == document.sha256:
                 return _appraised(label, replace(document, path=str(path)), content)
         return None
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
-        """These are on record now, and all else that was stored of their claims: no run need find them again."""
+        """Delete the notes of these documents, which are recorded now with everything else stored for their claims."""
         for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
-            with suppress(OSError):  # nobody reads it any more, and it goes by its age
+            with suppress(OSError):  # no longer read, and deleted later because of its age
                 path.unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
@@ -200,16 +200,16 @@ class DocumentStore:
             self._access.make_folder(folder)
 
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        """Write a file whole or not at all. A document of that name holds the same content, since its digest is in the name.
+        """Write a file completely or not at all. An existing document with this name has the same content, because the name contains its digest.
 
-        `durable`: its content outlasts a power cut too, which takes some milliseconds. A note need not: it serves a run that
-        follows one that died.
+        `durable`: its content survives a power failure too, which takes a few milliseconds. A note need not be durable, because it
+        helps the run after one that died.
         """
         self._make_folder(self._parts)
         self._make_folder(path.parent)
         part = self._parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}.part"
         try:
-            # Unbuffered: else it is asked whether it is a terminal, and where it stands.
+            # Unbuffered, which avoids two more system calls (isatty and lseek).
             with open(part, "wb", buffering=0, opener=self._access.opener) as file:
                 remaining = memoryview(content)
                 while remaining:
@@ -224,17 +224,17 @@ class DocumentStore:
     def _storage_error(self, error: OSError) -> RunError:
         return RunError(
             f"Documents cannot be stored in {self.folder}: {error.strerror or error}. "
-            "No carrier is called before that is mended."
+            "No carrier is called until this is fixed."
         )
 
 
 def _appraised(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
-    """With what the document shows, and why it proves nothing, if it does not."""
+    """Add the findings to a document, and the reason if it proves nothing."""
     if document.kind is EvidenceKind.RECORD:
         return replace(document, findings=record_findings(document.delivery))
     if document.refused:
         return document
-    from recours.evidence.appraisal import appraise  # noqa: PLC0415 (its many patterns: most runs store nothing)
+    from recours.evidence.appraisal import appraise  # noqa: PLC0415 (it has many patterns, and most runs store nothing)
 
     try:
         expected = Expected(label.carrier, label.number, document.kind)
@@ -245,7 +245,7 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
 
 
 def _stem(label: Label) -> str:
-    """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
+    """The start of our file names. Only letters, digits, - and _ of an external reference are kept; the claim's ID makes it unique."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
     number = _UNSAFE.sub("-", label.number)[:40]
     return f"{reference}_{_safe_id(label.claim_id)}_{number}"
@@ -256,12 +256,12 @@ def _safe_id(claim_id: Any) -> str:
 
 
 def _note_of(folder: Path, document: Path) -> Path:
-    """The note of a document's claim, by what is before the digest in its name."""
+    """The note of a document's claim, by the part of the document's name before the digest."""
     return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
 
 
 def _lines(note: Path) -> list[bytes]:
-    """One for each answer; none if there is no note, or it cannot be read."""
+    """The lines of a note, one per answer; empty if the note is missing or unreadable."""
     try:
         return read_regular(note).splitlines()
     except OSError:
@@ -269,12 +269,12 @@ def _lines(note: Path) -> list[bytes]:
 
 
 def _owner(label: Label) -> list[str]:
-    """Whose answer it is: names alone may look alike."""
+    """Identifies the claim of an answer, because names alone may look alike."""
     return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
 
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:
-    """The pieces of an answer, without paths; none if it is another claim's or number's, or a power cut tore the line."""
+    """The pieces of an answer, without paths; empty if it belongs to another claim or number, or a power failure truncated the line."""
     facts = _facts(line)
     if facts is None or facts["owner"] != _owner(label):
         return []
@@ -284,7 +284,7 @@ def _answer(line: bytes, label: Label) -> list[StoredDocument]:
 
 
 def _facts(line: bytes) -> dict[str, Any] | None:
-    """What a line of a note says; None: a power cut tore it."""
+    """A parsed line of a note, or None if a power failure truncated it."""
     try:
         facts: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -293,7 +293,7 @@ def _facts(line: bytes) -> dict[str, Any] | None:
 
 
 def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
-    """Delete what runs stored of a claim before they died, and no row names; yields what could not be deleted, and why."""
+    """Delete documents that runs stored for a claim before they died, and that are in no row. Yields the files that could not be deleted, with the reason."""
     for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
         answers = [facts for line in _lines(note) if (facts := _facts(line))]
         of_claim = [facts for facts in answers if facts["owner"][1] == str(claim_id)]
@@ -309,7 +309,7 @@ def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the new name durable. Windows neither can nor needs to."""
+    """Make new names in a folder durable. Windows neither supports nor needs this."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -320,19 +320,19 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Tell whether a path from a row leads into the folder of documents, links followed.
+    """Tell whether a path from a row leads into the folder of documents after following links.
 
-    Other software can write rows: a file that lies elsewhere is neither read, copied nor deleted.
+    Other software can write rows. A file outside the folder is neither read, copied nor deleted.
     """
     try:
         place = Path(path)
         return place.is_absolute() and place.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the path
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a NUL in the path
         return False
 
 
 def stored_files(folder: Path) -> Iterator[Path]:
-    """Every file that is kept as evidence; without those that no run has recorded yet, which their notes name."""
+    """All files kept as evidence, without the unrecorded ones that their notes list."""
     for place in folder.rglob("*"):
         top = place.relative_to(folder).parts[0]
         if top in (PARTS, MANIFESTS) or (place.is_dir() and not place.is_symlink()):
@@ -343,19 +343,19 @@ def stored_files(folder: Path) -> Iterator[Path]:
 
 
 def erase(folder: Path, path: str, sha256: str) -> str | None:
-    """Delete a document and the note that names it; why that could not be done, as a phrase. What is gone counts as deleted.
+    """Delete a document and the note that lists it. Returns a phrase that says why it failed. A missing document counts as deleted.
 
-    The document first: without it the note is of no use to anybody, and a prune that died in between is repeated.
+    The document is deleted first: the note is useless without it, and a prune that died in between is repeated.
     """
     if not is_inside(folder, path):
         return f"it is outside {folder}"
     place = Path(path)
-    # Whatever a record says, only a file that recours named is deleted: its digest is in its name, and in its folders'.
+    # Regardless of the record, only a file named by recours is deleted: its digest is in its name and in its folders' names.
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
     if len(sha256) != _DIGEST_SIGNS or not is_ours:
-        return "its name is none that recours gives"
-    if not place.parent.is_dir():  # a share that is not mounted looks like this, and comes back
-        return f"the folder {place.parent} is not there"
+        return "its name is not in recours's format"
+    if not place.parent.is_dir():  # a share that is not mounted looks like this, and will be back
+        return f"the folder {place.parent} does not exist"
     note = _note_of(folder, place)
     is_named = sha256.encode() in b"".join(_lines(note))
     for file in (place, note) if is_named else (place,):

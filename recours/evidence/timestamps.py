@@ -1,7 +1,7 @@
-"""Timestamps of manifests by a third party (RFC 3161): asked for, and verified.
+"""Requests and verifies timestamps of manifests from a third party (RFC 3161).
 
-What is stamped is the manifest's file. The answer lies beside it as `NAME.tsr`, as `openssl ts -verify` reads it.
-A RunError says as a phrase why a timestamp does not prove what it should.
+The manifest's file is timestamped. The answer is stored beside it as `NAME.tsr`, in the format that `openssl ts -verify` reads.
+A RunError is a phrase that says why a timestamp does not prove what it should.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from recours.host.files import read_regular
 _INSTALL = "pip install 'recours[timestamps]'"
 _PATIENCE_S = 20.0
 _OK = 200
-_LARGEST = 10_000_000  # bytes of a file of certificates
+_LARGEST = 10_000_000  # bytes of a certificate file
 
 
 def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> bytes:
@@ -38,18 +38,18 @@ def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> 
     if answer.status != _OK:
         raise RunError(f"it answered with status {answer.status}")
     if _decode(answer.body).tst_info.nonce != query.nonce:
-        raise RunError("the token answers another request: its nonce differs")
+        raise RunError("the token belongs to a different request (its nonce differs)")
     return answer.body
 
 
 def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime:
-    """When the authority stamped this content, by its clock. Raises RunError.
+    """The time at which the authority stamped this content, by its clock. Raises RunError.
 
-    `roots`: certificates of the authorities that its signature must lead to; none: it is not verified.
+    `roots`: root certificates that the signature must chain to. Empty: the signature is not verified.
     """
     response = _decode(token)
     if response.tst_info.message_imprint.message != hashlib.sha256(content).digest():
-        raise RunError("the token is for another hash")
+        raise RunError("the token is for a different hash")
     if roots:
         client = _client()
         verifier = client.VerifierBuilder(roots=list(roots)).build()
@@ -57,7 +57,7 @@ def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime
             verifier.verify_message(response, content)
         except (client.VerificationError, ValueError) as error:
             raise RunError(
-                f"its signature is not one of the configured authority ({clean(str(error), 80)}…)"
+                f"it is not signed by the configured authority ({clean(str(error), 80)}…)"
             ) from error
     made_at: datetime = response.tst_info.gen_time
     return made_at
@@ -66,23 +66,23 @@ def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime
 def _decode(token: bytes) -> Any:
     try:
         response = _client().decode_timestamp_response(token)
-        _ = response.tst_info  # which is read only now
+        _ = response.tst_info  # parsed only on access
     except (ValueError, OverflowError) as error:
-        raise RunError(f"the answer is no timestamp ({clean(str(error), 120)})") from error
+        raise RunError(f"the answer is not a valid timestamp ({clean(str(error), 120)})") from error
     return response
 
 
 def read_roots(path: Path | None) -> Sequence[Any]:
-    """The certificates of a file in PEM; none if no file is set. Raises RunError if it has none that can be read."""
+    """The certificates in a PEM file, or none if no file is set. Raises RunError if the file has no readable certificate."""
     if path is None:
         return ()
     _client()
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 (of the extra)
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 (from the extra)
 
     try:
         return load_pem_x509_certificates(read_regular(path, _LARGEST))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} (RECOURS_TSA_CERT) has no certificate that can be read: {error}") from error
+        raise RunError(f"{path} (RECOURS_TSA_CERT) contains no readable certificate: {error}") from error
 
 
 def _client() -> Any:

@@ -1,4 +1,4 @@
-"""What `recours verify` does: manifests are verified with the files that they name, proofs appraised anew."""
+"""The checks of `recours verify`: verifies manifests and the files that they list, and appraises proofs again."""
 
 import errno
 import hashlib
@@ -25,17 +25,17 @@ from recours.evidence.appraisal import appraise
 from recours.evidence.store import is_inside, stored_files
 from recours.host.files import read_regular
 
-_LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests have less
+_LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests are smaller
 _ASK_WHO = "Find out who can write to the database, and compare it with a backup."
 _RESTORE = "Restore it from a backup, and find out who can write to the folder."
 
 
 @dataclass
 class Verification:
-    """All manifests, and the files of these claims (none named: of all), with what is shown of them.
+    """The verification of all manifests and of the files of these claims, or of all claims if `claim_ids` is empty.
 
-    `report` takes a problem: what is wrong, and what to do. `roots`: certificates of the authorities whose timestamps are
-    good; none: their signatures are not verified.
+    `report` is called with each problem: what is wrong and what to do. `roots`: root certificates of the trusted timestamp
+    authorities. If empty, signatures of timestamps are not verified.
     """
 
     custody: DatabaseCustody
@@ -43,13 +43,13 @@ class Verification:
     roots: Sequence[Any] = ()
     claim_ids: Collection[Any] = ()
     files: int = 0
-    pending: int = 0  # files that the next manifest will name
+    pending: int = 0  # files that the next manifest will list
     last: Manifest | None = None
-    stamp: tuple[Manifest, datetime] | None = None  # what the newest good timestamp stamped, and when
-    _rowless: dict[str, str] = field(default_factory=dict)  # lines that no row has, by their SHA-256
+    stamp: tuple[Manifest, datetime] | None = None  # the newest valid timestamp: its manifest and time
+    _rowless: dict[str, str] = field(default_factory=dict)  # lines without a row, by SHA-256
 
     def run(self) -> None:
-        """Raises DatabaseError."""
+        """Run all checks. Raises DatabaseError."""
         previous = Manifest(0, "", NOTHING_BEFORE)
         while manifest := self.custody.after(previous.number):
             lines = self._lines(manifest, previous)
@@ -65,18 +65,18 @@ class Verification:
         if self._rowless:
             example = next(iter(self._rowless.values()))
             self.report(
-                f"No row names {plural(len(self._rowless), 'file')} of manifests, such as {example}: rows were deleted or "
+                f"No row exists for {plural(len(self._rowless), 'file')} listed in manifests, such as {example}: rows were deleted or "
                 f"changed. {_ASK_WHO}"
             )
         named = set(map(hash, self.custody.named_paths()))
         for file in stored_files(self.custody.folder):
             if hash(str(file)) not in named:
                 self.report(
-                    f"No row names the file {file}: it was added, or its row deleted. Move it away. {_ASK_WHO}"
+                    f"No row exists for the file {file}: the file was added, or its row was deleted. Move the file out of the folder. {_ASK_WHO}"
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """What a manifest names, without the timestamp of the one before, which is verified; None: it is not as it was written."""
+        """The lines of a manifest, without the previous one's timestamp, which is verified; None if the manifest was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))
@@ -93,7 +93,7 @@ class Verification:
         return lines - tokens
 
     def _stamped_at(self, manifest: Manifest) -> datetime | None:
-        from recours.evidence.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)
+        from recours.evidence.timestamps import verify_token  # noqa: PLC0415 (imports the HTTP library)
 
         try:
             if not (self.custody.folder / manifest.token_name).exists():
@@ -111,19 +111,19 @@ class Verification:
             return None
 
     def _verify_rows(self, manifest: int | None, lines: set[str] | None) -> None:
-        """The rows of one manifest (None: of none), and its lines; None: they are not known.
+        """Verify the rows of one manifest (None: rows in no manifest) against its lines (None: unknown).
 
-        A later manifest names a file again that was erased or moved, or of whose row something was written.
+        A later manifest lists a file again if it was erased or moved, or if its row was changed by recours.
         """
         of_rows: set[str] = set()
         for row in self.custody.rows(manifest, self.claim_ids):
             of_rows.add(row.line)
             if row.manifest is not None and lines is not None:
                 problem = (
-                    f"{row.label} no manifest names {row.path} as its row does: the row was added or changed."
+                    f"{row.label} no manifest lists {row.path} as its row does: the row was added or changed."
                 )
                 if row.line in lines:
-                    problem = f"{row.label} the row of {row.path} does not say what it said: it was changed."
+                    problem = f"{row.label} the row of {row.path} differs from its manifest: it was changed."
                 if not {row.line, row.record} <= lines:
                     self.report(f"{problem} {_ASK_WHO}")
             if not row.line.startswith(ERASED):
@@ -136,34 +136,36 @@ class Verification:
         self._rowless |= {digest_of(line): line for line in named - of_rows}
 
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
-        """Its content, if it has this SHA-256."""
+        """The content of a file if it has this SHA-256. Otherwise reports the problem and returns None."""
         try:
             content = read_stored(self.custody.folder, name)
         except (FileNotFoundError, NotADirectoryError):
             self.report(f"{label} is missing. {_RESTORE}")
         except OSError as error:
             self.report(
-                f"{label} cannot be read ({error.strerror}). Correct RECOURS_POD_DIR, or give this user the right to read it."
+                f"{label} cannot be read ({error.strerror}). Correct RECOURS_POD_DIR, or give this user read permission."
             )
         else:
             if hashlib.sha256(content).hexdigest() == sha256:
                 return content
-            self.report(f"{label} was changed: its SHA-256 is not the recorded one. Move it away. {_RESTORE}")
+            self.report(
+                f"{label} was changed: its SHA-256 differs from the recorded one. Move it out of the folder. {_RESTORE}"
+            )
         return None
 
 
 def read_stored(folder: Path, name: str) -> bytes:
-    """A file of the folder, by the name that a row gives it. Raises OSError."""
+    """A file of the folder, by its name in a row. Raises OSError."""
     place = folder / name
     if not is_inside(folder, str(place)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
     if not place.is_relative_to(folder) or place.resolve() != folder.resolve() / place.relative_to(folder):
-        raise OSError(errno.EINVAL, "it is reached by a link")
+        raise OSError(errno.EINVAL, "its path contains a link")
     return read_regular(place, _LARGEST)
 
 
-def appraised_anew(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
-    """For each proof of these claims (none named: of all) that runs accepted: why it would be refused today; None: it would not.
+def reappraise(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
+    """For each accepted proof of these claims, or of all claims: why it would be refused today, or None if it would be accepted.
 
     Raises DatabaseError.
     """

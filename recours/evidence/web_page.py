@@ -1,7 +1,7 @@
-"""What a person would read on a web page, in one pass and without a browser.
+"""Reads the text that a person would see on a web page, in one pass and without a browser.
 
-Text that the page hides is not there: by an attribute, by its own style sheet, or because its colour is that of the paper. Style
-sheets that are not in the page are not followed, and of selectors neither siblings nor attributes.
+Text hidden by an attribute, by the page's own style sheet or by a color like the background's is skipped. External style sheets
+are not loaded, and sibling and attribute selectors are not supported.
 """
 
 import html as markup
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from recours.evidence.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
-_HEAD = 2000  # bytes of a page in which it says how it is encoded
-_DEEPEST = 500  # elements within each other; text further down is not read
-_MOST_RULES = 200  # of the page's own style sheets for one name
-_MOST_COMPARISONS = 2_000_000  # of rules' names with those of the elements that a place is in
+_HEAD = 2000  # bytes of a page that may declare its encoding
+_DEEPEST = 500  # nested elements; deeper text is not read
+_MOST_RULES = 200  # for one name, from the page's own style sheets
+_MOST_COMPARISONS = 2_000_000  # of rules' names with those of the enclosing elements
 
-# Their text ends with their own end alone. Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
+# Their text ends only with their own end tag. Not the head: carriers' pages do not close it, and a browser ends it at the body.
 _RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})")
-# Where a row of text begins or ends; where a cell of a row does. Other tags stand within the text.
+# Tags that start or end a row of text, and tags that start or end a cell. Other tags are inline.
 _ROWS = frozenset(
     {
         "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dl", "dt", "div", "fieldset", "footer",
@@ -28,24 +28,24 @@ _ROWS = frozenset(
     }
 )  # fmt: skip
 _CELLS = frozenset({"td", "th", "dd"})
-_OPEN_ENDED = _CELLS | {"dt"}  # where these end, the next one or the row's end tells
-_IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next of the same name ends it too
+_OPEN_ENDED = _CELLS | {"dt"}  # the next one or the end of the row ends these
+_IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next element with the same name also ends these
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 )
-# What leads elsewhere or waits to be pressed says nothing of a parcel: "Proof of delivery", "Claims", "Reject cookies".
+# Navigation and buttons say nothing about a parcel: "Proof of delivery", "Claims", "Reject cookies".
 _CONTROLS = frozenset({"nav", "button"})
-# A row that only links make is a menu, unless a number is one.
+# A row that consists only of links is a menu, unless it contains a number.
 _LINK = "\x0e"
 _LINK_ENDS = "\x0f"
 _LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
 _SAID = re.compile(r"[^\W_]")
-_COLUMN = 100.0  # how far columns are apart
+_COLUMN = 100.0  # distance between columns
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
-# A picture counts only if it is part of the page.
+# A picture counts only if it is embedded in the page.
 _PICTURE = re.compile(r"<img\b[^<>]{0,200}\bsrc\s*=\s*[\"']?data:image/", re.IGNORECASE)
 _SIGNATURE = re.compile(r"sign(?:ature|é)|unterschrift|firma|handtekening", re.IGNORECASE)
-_AROUND = 300  # characters of the page before a picture that say what it is
+_AROUND = 300  # characters before a picture that may describe it
 
 _ATTRIBUTE = re.compile(r"([a-z-]{2,20})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 _STYLE_SHEET = re.compile(r"<style\b[^<>]*>(.*?)(?:</style|\Z)", re.DOTALL)
@@ -59,7 +59,7 @@ _SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*|\*)?(?:[.#][\w-]+)*")
 _PART = re.compile(r"[.#]?[\w-]+")
 _ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
 _FAR_AWAY = r"-\d{3,}[^;]*"
-# In the declarations of an element, sorted, where these show none of its text.
+# Declarations of an element, sorted, that hide its text.
 _UNSEEN = re.compile(
     rf";(?:display:none|visibility:(?:hidden|collapse)|(?:opacity|font-size):(?:{_ZERO}|0?\.0\d*)"
     rf"|(?:text-indent|left|top|right|bottom):{_FAR_AWAY}|clip-path:(?:inset\((?:100|5\d)%|circle\(0)[^;]*|clip:rect\((?:0|1px)[^;]*"
@@ -70,16 +70,16 @@ _HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b")
 _RGB = re.compile(r"rgba?\(\s*(\d+)\D+(\d+)\D+(\d+)(?:\D+([\d.]+))?")
 _NAMED = {"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "black": (0, 0, 0)}
 _NO_PAPER = ("", "none", "transparent", "inherit", "initial")
-_CONTRAST = 24  # levels by which one of red, green and blue differs from the paper's at least
+_CONTRAST = 24  # minimum difference in red, green or blue between text and background
 
-Colour = tuple[int, ...]
+Color = tuple[int, ...]
 Style = dict[str, str]
-Names = frozenset[str]  # of an element, its class or id: "div", ".late", "#proof"
+Names = frozenset[str]  # the name, classes and ID of an element: "div", ".late", "#proof"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    order: tuple[int, int]  # how many names it asks for, and its place: the last one counts
+    order: tuple[int, int]  # its number of names, and its position; the last rule wins
     names: Names
     ancestors: list[Names]
     style: Style
@@ -89,20 +89,20 @@ class _Rule:
 class _Element:
     name: str
     is_hidden: bool
-    ink: Colour = (0, 0, 0)
-    paper: Colour | None = (255, 255, 255)  # None: not known, a picture for example
+    ink: Color = (0, 0, 0)
+    paper: Color | None = (255, 255, 255)  # None: unknown, for example a picture
     names: Names = frozenset()
-    is_closed: bool = False  # details, of which the summary alone is shown
+    is_closed: bool = False  # a details element, which shows only its summary
     is_linked: bool = False
 
 
-def _colour(text: str) -> Colour | None:
+def _color(text: str) -> Color | None:
     if match := _HEX.search(text):
         digits = match[1] if len(match[1]) > 3 else "".join(2 * digit for digit in match[1])  # noqa: PLR2004
         return tuple(bytes.fromhex(digits))
     if match := _RGB.search(text):
         return tuple(map(int, match.group(1, 2, 3)))
-    return next((colour for name, colour in _NAMED.items() if name in text.split()), None)
+    return next((color for name, color in _NAMED.items() if name in text.split()), None)
 
 
 def _declarations(text: str) -> Style:
@@ -111,9 +111,9 @@ def _declarations(text: str) -> Style:
 
 
 def _rules(folded: str) -> dict[str, list[_Rule]]:
-    """What the page's style sheets say of elements by their name, class or id: by the longest of these.
+    """The page's style rules by the element name, class or ID that they apply to; the longest name of a selector is used.
 
-    Raises ValueError for more rules of one name than are looked at.
+    Raises ValueError if there are more rules for one name than are examined.
     """
     sheets = " ".join(_NOT_ON_SCREEN.sub(" ", sheet) for sheet in _STYLE_SHEET.findall(folded))
     rules: dict[str, list[_Rule]] = {}
@@ -139,9 +139,9 @@ def _is_unseen(style: Style) -> bool:
 
 
 def read_web_page(content: bytes) -> Reading:
-    """What a person would read. Raises ValueError for a page with too many style rules."""
+    """Read a web page. Raises ValueError for a page with too many style rules."""
     page = content[:_MOST_HTML].decode("utf-8", "replace")
-    if "\ufffd" in page and b"utf-8" not in content[:_HEAD].lower():  # as browsers do
+    if "\ufffd" in page and b"utf-8" not in content[:_HEAD].lower():  # like browsers
         page = content[:_MOST_HTML].decode("cp1252", "replace")
     pictures = [page[max(0, match.start() - _AROUND) : match.end()] for match in _PICTURE.finditer(page)]
     return Reading(
@@ -166,15 +166,15 @@ def _rows(page: str) -> list[Row]:
 
 
 def _visible(page: str) -> str:
-    """The text between the tags, rows apart by line breaks and cells by tabs.
+    """The text between the tags, with line breaks between rows and tabs between cells.
 
-    In one pass: each step goes forward, or ends where no end of a tag is found.
+    It takes one pass: each step moves forward, or stops if a tag has no end.
     """
     page = page.translate(
         {ord("\n"): " ", ord("\r"): " ", ord("\t"): " ", ord(_LINK): None, ord(_LINK_ENDS): None}
     )
     folded = page.lower()
-    if len(folded) != len(page):  # some capital has two small letters
+    if len(folded) != len(page):  # a capital letter with two lower-case letters
         folded = page
     parts = list[str]()
     at = 0
@@ -199,7 +199,7 @@ def _visible(page: str) -> str:
 
 
 class _Elements:
-    """The elements that a place of the page is in."""
+    """The elements that enclose the current position in the page."""
 
     def __init__(self, folded: str) -> None:
         self._rules = _rules(folded)
@@ -215,7 +215,7 @@ class _Elements:
         return self._open[-1].is_linked
 
     def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
-        """Go over a tag; what stands for it in the text: a line break, a tab or a blank."""
+        """Process a tag. Returns its replacement in the text: a line break, a tab or a blank."""
         if is_end:
             places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
             del self._open[next(places, len(self._open)) :]
@@ -245,9 +245,9 @@ class _Elements:
         style |= _declarations(attributes.get("style", ""))
         is_closed = name in ("details", "dialog") and "open" not in attributes
         is_hidden = self._open[-2].is_hidden if name == "summary" and parent.is_closed else parent.is_hidden
-        ink = _colour(style.get("color", attributes.get("color", ""))) or parent.ink
+        ink = _color(style.get("color", attributes.get("color", ""))) or parent.ink
         background = style.get("background-color") or style.get("background") or attributes.get("bgcolor", "")
-        paper = parent.paper if background in _NO_PAPER else _colour(background)
+        paper = parent.paper if background in _NO_PAPER else _color(background)
         is_same = (
             paper is not None
             and max(abs(level - other) for level, other in zip(ink, paper, strict=True)) < _CONTRAST

@@ -494,7 +494,7 @@ CASES = [
     case("a file in place of the log folder", 1, "The log cannot be written in", "set RECOURS_LOG_DIR", logged=False,
          prepare=lambda world: world.log_dir.write_text("in the way")),
     case("a file in place of the document folder", 1, "Documents cannot be stored in", "File exists",
-         "No carrier is called before that is mended", prepare=lambda world: world.pod_dir.write_text("in the way")),
+         "No carrier is called until this is fixed", prepare=lambda world: world.pod_dir.write_text("in the way")),
     case("a gzip bomb", 0, "Chronopost sent more than 20 MB", prepare=played(Attack.GZIP_BOMB), calls=True),
     case("an answer that grows to gigabytes", 0, "an answer that cannot be read (HTTP 200)",
          prepare=played(Attack.DTD_BOMB), calls=True),

@@ -163,16 +163,20 @@ ERASURE_OF_4 = (
 NO_4 = "DELETE FROM recours_evidence WHERE claim_id = 4"
 OTHER = f"'{'a' * 64}'"
 FORGED = "/chronopost/aa/aa/forged_aaaaaaaaaaaaaaaa.pdf"
-NOT_NAMED, NO_ROW, ROW = "as its row does", "No row names 1 file of manifests", "does not say what it said"
+NOT_NAMED, NO_ROW, ROW = (
+    "as its row does",
+    "No row exists for 1 file listed in manifests",
+    "differs from its manifest",
+)
 DIFFERENT, NO_ORIGIN, STRAY = (
     "do not agree on its proof",
     "No run and no person is on record",
-    "No row names the file",
+    "No row exists for the file",
 )
 # Changes of the database ({pods}: the folder), and the expected reports.
 TOUCHED = {
     "a row deleted": (NO_4, [NO_ROW]),
-    "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest names", "id 9: the file"]),
+    "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest lists", "id 9: the file"]),
     "a row of no manifest": (COPY_OF_1.format(OTHER, "run_id", "NULL", 7), [NOT_NAMED, "was changed"]),
     "a row of a made-up run": (COPY_OF_1.format("sha256", "'f00'", "NULL", "NULL"), [NO_ORIGIN]),
     "a row of a made-up person": (COPY_OF_1.format("sha256", "NULL", "'Anna'", "NULL"), [NO_ORIGIN]),

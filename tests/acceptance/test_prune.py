@@ -260,7 +260,7 @@ def test_a_share_that_is_not_mounted_is_not_taken_for_deleted_files(years: Servi
     folder.rename(folder.with_name("away"))
     done = person.types("prune", *OLDER, "--yes")
     assert done.returncode == 1
-    assert f"the folder {documents_of(years)[0].parent} is not there. Its record is kept." in done.stderr
+    assert f"the folder {documents_of(years)[0].parent} does not exist. Its record is kept." in done.stderr
     assert attempts_of(years)["CLM-0001"] == 1
 
 

@@ -21,13 +21,13 @@ from tests.unit.manual.pages import text_of
 pytestmark = NEEDS_OPENSSL
 CONTENT = b"a manifest"
 WRONG = {
-    "another nonce": "the token answers another request: its nonce differs",
+    "another nonce": "the token belongs to a different request",
     "endless": "sent more than",
     "slow": "did not (finish its )?answer in time",
-    "garbage": "the answer is no timestamp",
-    "cut": "the answer is no timestamp",
-    "empty": "the answer is no timestamp",
-    "refused": "the answer is no timestamp",
+    "garbage": "the answer is not a valid timestamp",
+    "cut": "the answer is not a valid timestamp",
+    "empty": "the answer is not a valid timestamp",
+    "refused": "the answer is not a valid timestamp",
     "HTTP 500": "it answered with status 500",
 }
 
@@ -55,7 +55,7 @@ def test_a_right_token_proves_its_content_and_no_other(authority: Authority, roo
     made_at = verify_token(token, CONTENT, read_roots(root))
     assert abs(made_at - datetime.now(UTC)) < timedelta(seconds=30)
     assert verify_token(token, CONTENT, ()) == made_at
-    with pytest.raises(RunError, match="the token is for another hash"):
+    with pytest.raises(RunError, match="the token is for a different hash"):
         verify_token(token, b"another", ())
 
 
@@ -76,7 +76,7 @@ def test_a_signature_that_is_not_the_authority_s_is_refused(
     if manner == "of another authority":
         make_authority(tmp_path / "other")
         root = tmp_path / "other" / "root.pem"
-    with pytest.raises(RunError, match="its signature is not one of the configured authority"):
+    with pytest.raises(RunError, match="it is not signed by the configured authority"):
         verify_token(request_token(authority.url, CONTENT), CONTENT, read_roots(root))
 
 
@@ -136,7 +136,7 @@ def change_day(token: Path) -> None:
         (
             change_day,
             "The timestamp of manifest 1 was changed",
-            "The timestamp of manifest 2 proves nothing (its signature is not",
+            "The timestamp of manifest 2 proves nothing (it is not signed",
         ),
     ],
 )
@@ -189,9 +189,9 @@ def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
     person = QuickPerson.of(stamped, url)
     done = person.types("verify")
     assert done.returncode == 1
-    assert "The timestamp of manifest 1 proves nothing (the token is for another hash)." in done.stdout
+    assert "The timestamp of manifest 1 proves nothing (the token is for a different hash)." in done.stdout
     path.with_suffix(".tsr").write_bytes(b"AAAA")
-    assert "the answer is no timestamp" in person.types("verify").stdout
+    assert "the answer is not a valid timestamp" in person.types("verify").stdout
 
 
 def test_the_lines_of_the_manual_verify_without_recours(stamped: Service, root: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_file_that_takes_too_much_of_the_processor_is_unreadable(
     impatient.write_text(Path(pdf_child.__file__).read_text().replace("_CPU_S = 5", "_CPU_S = 1"))
     monkeypatch.setattr(pdf_child, "__file__", str(impatient))
     monkeypatch.setattr(pdf_process, "_LONGEST_S", 60.0)
-    monkeypatch.setattr(pdf_process, "_TRIES", 1)
+    monkeypatch.setattr(pdf_process, "_MOST_ATTEMPTS", 1)
     before = children_cpu_s()
     assert read_pdf(HOSTILE["an image that is drawn a hundred thousand times"]()) == UNREADABLE
     process.end()
@@ -147,10 +147,10 @@ BY_FILE = {
     "it answers brackets": "send(0); send(2, b'[' * 100_000); time.sleep(60)",
 }
 OURS = {
-    "it is killed": ("send(0); os.kill(os.getpid(), signal.SIGKILL)", MemoryError, "ended from outside"),
-    "it is stopped": ("send(0); os.kill(os.getpid(), signal.SIGTERM)", MemoryError, "ended from outside"),
-    "it is killed before it is ready": ("os.kill(os.getpid(), 9)", MemoryError, "ended from outside"),
-    "it ends before it is ready": ("sys.exit(3)", ImportError, r"ends at once \(status 3\)"),
+    "it is killed": ("send(0); os.kill(os.getpid(), signal.SIGKILL)", MemoryError, "killed from outside"),
+    "it is stopped": ("send(0); os.kill(os.getpid(), signal.SIGTERM)", MemoryError, "killed from outside"),
+    "it is killed before it is ready": ("os.kill(os.getpid(), 9)", MemoryError, "killed from outside"),
+    "it ends before it is ready": ("sys.exit(3)", ImportError, r"exits immediately \(status 3\)"),
     "a package is missing": ("send(1, b'No module')", ImportError, r"PDFs cannot be read \(No module\)"),
 }
 
@@ -180,7 +180,7 @@ def test_one_that_never_answers_is_the_files_doing_and_one_that_is_never_ready_i
     stand_in("send(0); time.sleep(60)", 1.0)
     assert read_pdf(PROOF) == UNREADABLE
     stand_in("time.sleep(60)", 0.2)
-    with pytest.raises(MemoryError, match="ended from outside"):
+    with pytest.raises(MemoryError, match="killed from outside"):
         read_pdf(PROOF)
 
 

@@ -726,7 +726,7 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
     store.folder.parent.mkdir(parents=True)
     store.folder.write_text("")
     with pytest.raises(
-        RunError, match=r"Documents cannot be stored in .*No carrier is called before that is mended"
+        RunError, match=r"Documents cannot be stored in .*No carrier is called until this is fixed"
     ):
         store.make_sure() if use == "make_sure" else stored(store, LABEL, PROOF)
 
