@@ -260,7 +260,7 @@ class DatabaseCustody:
         if not claim_ids:
             query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
             for row in self._rows(query):
-                yield self._row(erasures, *row, label="Of an erased file")
+                yield self._row(erasures, *row, label="Erased file:")
 
     def _rows(self, query: Executable) -> Iterator[Any]:
         with self.database.read() as connection:

@@ -184,16 +184,16 @@ TOUCHED = {
     "all runs deleted": ("DELETE FROM recours_runs", [NO_ORIGIN]),
     "a hash changed": (f"UPDATE recours_evidence SET sha256 = {OTHER} WHERE claim_id = 4", [NOT_NAMED, "CLM-0004: the file", NO_ROW, DIFFERENT]),
     "a path changed": ("UPDATE recours_evidence SET path = '/etc/passwd' WHERE claim_id = 4", [NOT_NAMED, "it is outside", NO_ROW]),
-    "a row that no manifest names yet": (
+    "a row that no manifest lists yet": (
         f"UPDATE recours_evidence SET sha256 = {OTHER}, manifest_id = NULL WHERE claim_id = 4", ["was changed", NO_ROW],
     ),
-    "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Of an erased file no manifest names", DIFFERENT]),
+    "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Erased file: no manifest lists", DIFFERENT]),
     "a row deleted, with an erasure": (f"{ERASURE_OF_4.format('NULL')};{NO_4}", [DIFFERENT]),
     "a row and its attempt deleted, with an erasure": (
         f"{ERASURE_OF_4.format('NULL')};{NO_4};DELETE FROM recours_attempts WHERE claim_id = 4", [STRAY, "nothing is on record"],
     ),
     "an erasure": (ERASURE_OF_4.format("NULL"), ["is said to be erased, and its row is there"]),
-    "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Of an erased file no manifest names"]),
+    "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Erased file: no manifest lists"]),
     "a signatory": ("UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4", [ROW, DIFFERENT]),
     "a signatory everywhere": (
         "UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4;UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4;"
@@ -285,7 +285,7 @@ def put_link(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("touch", "expected"),
-    [(add_stray, STRAY), (put_link, "CLM-0003: the file {path} cannot be read (it is reached by a link)")],
+    [(add_stray, STRAY), (put_link, "CLM-0003: the file {path} cannot be read (its path contains a link)")],
 )
 def test_a_file_that_takes_the_place_of_another_is_named(
     stored: Service, touch: Callable[[Path], None], expected: str
