@@ -60,7 +60,11 @@ def completed_page(text: str, catalog: Catalog) -> str:
             spec.name,
             f"{credentials_of(spec)} | `{spec.base_url}` | `{spec.limits.get(None, '')}`",
         )
-        gives = "a document" if spec.issues_documents else "only the status; the carrier issues no proof of delivery"
+        gives = (
+            "a document"
+            if spec.issues_documents
+            else "only the status; the carrier issues no proof of delivery"
+        )
         _add(lines, _DOCUMENTS, spec.name, gives)
         document = "never" if spec.issues_documents else "no document exists"
         _add(lines, _LIVE, spec.name, f"never | {document} |")
