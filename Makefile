@@ -36,6 +36,7 @@ check: .venv/ready-dev
 	$(BIN)/python -m docs.reference_pages --check
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.fleet.yaml
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --quiet --offline .github/workflows
 
@@ -123,6 +124,8 @@ lock: .venv/ready
 	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
 	$(LOCK) --upgrade pyproject.toml --extra dev --extra docs --extra postgres --extra dashboard --extra fleet --extra timestamps \
 		--constraint requirements.txt --output-file tests/requirements.txt
+	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --extra accounts --extra dashboard --extra fleet \
+		--extra postgres --extra timestamps --constraint tests/requirements.txt --output-file deploy/requirements.txt
 	$(LOCK) --upgrade pyproject.toml --extra release --constraint tests/requirements.txt \
 		--output-file .github/release-requirements.txt
 

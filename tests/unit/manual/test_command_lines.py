@@ -21,7 +21,7 @@ from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, everythi
 # Programs of the system that pages use. `python` is none of them: not every system has one outside of a venv.
 PROGRAMS = {
     "apt-get", "cd", "chmod", "chown", "cp", "createdb", "crontab", "curl", "docker", "echo", "eval", "export", "find", "git",
-    "grep", "install", "journalctl", "kill", "ln", "loginctl", "ls", "mkdir", "mv", "pg_restore", "pipx", "printf", "psql", "sqlite3", "systemctl", "tail",
+    "grep", "install", "journalctl", "kill", "kubectl", "ln", "loginctl", "ls", "mkdir", "mv", "pg_restore", "pipx", "printf", "psql", "sqlite3", "systemctl", "tail",
     "touch", "unset", "uv",
 }  # fmt: skip
 # Options of programs of others, which stand in the prose by themselves.

@@ -48,6 +48,8 @@ _MADE_BY_RUNS = (
     ".streamlit/",
     ".venv",
     "docs/_build",
+    "deploy/recours.toml",
+    "deploy/postgres_password",
     "recours/_migrations",
 )
 _TOP = {"scripts", "recours", "tests", "migrations", "deploy", "docs", "requirements.txt", "pyproject.toml", "Makefile", ".env.example"}  # fmt: skip
