@@ -1,4 +1,4 @@
-"""The manual as its readers get it: README.md, the pages of docs/, and the reference that is made of the code."""
+"""The pages of the manual: README.md, docs/, and the generated reference."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _FENCE = re.compile(r"^( *)```([\w+-]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE
 
 @cache
 def written() -> dict[str, str]:
-    """The pages that people wrote, by their paths."""
+    """The handwritten pages by path."""
     found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     names = {path.relative_to(ROOT).as_posix(): path for path in found}
     return {
@@ -26,7 +26,7 @@ def written() -> dict[str, str]:
 
 @cache
 def generated() -> dict[str, str]:
-    """The pages of the reference."""
+    """The pages of the reference by path, as generated from the current code."""
     return {f"docs/reference/{name}.md": text for name, text in reference_pages.pages().items()}
 
 
@@ -36,7 +36,7 @@ def text_of(name: str) -> str:
 
 
 def everything() -> str:
-    """What people wrote, as one text."""
+    """All handwritten pages as one text."""
     return "\n".join(written().values())
 
 
@@ -45,7 +45,7 @@ def everything() -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of code on a page, with its language."""
+    """A code block of a page, with its language."""
 
     page: str
     language: str
@@ -53,7 +53,7 @@ class Block:
 
 
 def blocks(*languages: str) -> list[Block]:
-    """All blocks in these languages."""
+    """All code blocks in these languages."""
     return [
         block
         for name, text in written().items()
@@ -72,7 +72,7 @@ def without_blocks(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """What is there to be read: without code, addresses of links and comments."""
+    """The text without code, link targets and comments."""
     text = re.sub(r"<!--.*?-->", "", without_blocks(text), flags=re.DOTALL)
     return re.sub(r"\]\([^)]*\)", "]", re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "…", text, flags=re.DOTALL))
 
@@ -82,14 +82,14 @@ def code_in_prose(text: str) -> list[str]:
 
 
 def section(name: str, title: str) -> str:
-    """What stands below a heading, up to the next one of any level."""
+    """The text below a heading, up to the next heading of any level."""
     found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^#|\Z)", text_of(name), re.DOTALL | re.MULTILINE)
     assert found, f"{name} has no section {title}"
     return found[2]
 
 
 def rows(text: str) -> list[list[str]]:
-    """The rows of the tables in a section, without their heads, without backticks."""
+    """The rows of the tables in a section, without table heads and backticks."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
     rules = [n for n, line in enumerate(lines) if set(line) <= set("|- ")]
@@ -97,7 +97,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """What a link to a heading of this page may name: GitHub's form, which MyST has too."""
+    """The anchors of a page's headings, in the form that GitHub and MyST use."""
     found: set[str] = set()
     for heading in re.findall(r"^#+ (.+)$", without_blocks(text), re.MULTILINE):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
@@ -107,6 +107,6 @@ def anchors(text: str) -> set[str]:
 
 
 def links(text: str) -> list[str]:
-    """What the links and pictures of a page point to."""
+    """The targets of a page's links and images."""
     text = re.sub(r"`[^`]*`", "", without_blocks(text))
     return re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Every command line of the manual is one that can be typed: programs, commands, options, targets and files exist."""
+"""Every command line of the manual works as typed: programs, commands, options, targets and files exist."""
 
 import importlib.util
 import re
@@ -18,13 +18,13 @@ from recours.settings.model import SETTINGS
 from tests.rows import row
 from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, everything, text_of, written
 
-# Programs of the system that pages use. `python` is none of them: not every system has one outside of a venv.
+# System programs that pages use. `python` is excluded, because not every system has it outside of a venv.
 PROGRAMS = {
     "apt-get", "cd", "chmod", "chown", "cp", "createdb", "crontab", "curl", "docker", "echo", "eval", "export", "find", "git",
     "grep", "install", "journalctl", "kill", "kubectl", "ln", "loginctl", "ls", "mkdir", "mv", "pg_restore", "pipx", "printf", "psql", "sqlite3", "systemctl", "tail",
     "touch", "unset", "uv",
 }  # fmt: skip
-# Options of programs of others, which stand in the prose by themselves.
+# Options of other programs that the prose mentions without the program.
 OPTIONS_OF_OTHERS = {
     "--user",
     "--now",
@@ -40,14 +40,14 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 
 
 def lines_of(block: Block) -> Iterator[str]:
-    """Its command lines, those that go on after a backslash put together."""
+    """The command lines of a block, with continuation lines joined."""
     for line in re.sub(r"\\\n\s*", " ", block.text).splitlines():
         if line.strip() and not line.strip().startswith("#"):
             yield line.strip()
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands of a line, without comments, assignments before them and where their output goes."""
+    """The commands of a line, without comments, leading assignments and redirections."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
     lexer.whitespace_split, lexer.commenters = True, "#"
     found: list[str] = []
@@ -75,7 +75,7 @@ _MAKES_ENV = re.compile(r"(>|\bcp\b|\bmv\b|\btouch\b|\binstall\b).* \S*\.env\b")
 
 
 def test_the_env_that_readers_make_is_theirs_alone() -> None:
-    """Either it is made with these rights, or they are set before anything is in it."""
+    """It is created with private permissions, or they are set before anything is written."""
     for block in blocks("bash", "sh"):
         is_private = False
         for line in lines_of(block):
@@ -107,7 +107,7 @@ def without_sudo(words: list[str]) -> list[str]:
 
 
 def parse(arguments: list[str]) -> None:
-    """Hold the words behind `recours` against its commands. Raises click.UsageError."""
+    """Parse the arguments of `recours`. Raises click.UsageError."""
     found, typed = commands(), "recours"
     while arguments and f"{typed} {arguments[0]}" in found:
         typed = f"{typed} {arguments.pop(0)}"
@@ -129,7 +129,7 @@ def parse_worker(worker: str, arguments: list[str]) -> None:
 
 
 def check_python(arguments: list[str]) -> None:
-    """A script that exists, with options that it has, or a module."""
+    """Check that the script or module exists and accepts the options."""
     if arguments[0] == "-m":
         assert importlib.util.find_spec(arguments[1]), arguments[1]
         if arguments[1] == "recours":
@@ -169,7 +169,7 @@ def assert_names_what_is_there(line: str) -> None:
 
 
 def number_of_options(words: list[str]) -> int:
-    """How many of the words belong to a script that a task starts: `--name` and the value behind it."""
+    """The number of words that are options of a task's script: `--name` and its value."""
     count = 0
     while words[count : count + 1] and words[count].startswith("--"):
         count += 2
@@ -197,7 +197,7 @@ def test_commands_within_sentences_exist() -> None:
 
 
 def check_options(name: str, code: str, page: str) -> None:
-    """Each option of a command that is named with it."""
+    """Check each option in the text of a command."""
     worker = {"recours fetch": "pod_fetch_worker.py", "recours retry": "pod_retry_scheduler.py"}.get(
         name, name
     )

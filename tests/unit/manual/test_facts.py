@@ -1,4 +1,4 @@
-"""The manual, .env.example and CHANGELOG say what the code says, where no page is made of it."""
+"""Facts in the manual, .env.example and CHANGELOG agree with the code, where they are not generated."""
 
 import re
 import sqlite3
@@ -30,13 +30,13 @@ CHANGELOG = text_of("CHANGELOG.md")
 
 
 def general_settings() -> dict[str, str]:
-    """Settings that are not the same for every carrier, with their defaults."""
+    """The general settings and the options of carriers, with their defaults."""
     options = {option.name: option.default for spec in CATALOG.specs.values() for option in spec.options}
     return {setting.name: setting.default for setting in SETTINGS.values()} | options
 
 
 def all_settings() -> dict[str, str]:
-    """Every name that a person may set, with its default."""
+    """Every setting with its default."""
     names = general_settings()
     for spec in CATALOG.specs.values():
         names |= settings_of(spec)
@@ -179,7 +179,7 @@ def test_the_sql_can_be_run(tmp_path: Path) -> None:
 
 
 def test_the_grants_by_hand_are_what_a_run_needs() -> None:
-    """A table that the list misses stops every run of a role that was granted by it."""
+    """Every run fails if its role was granted permissions from an incomplete list."""
     granted: dict[str, set[str]] = {}
     form = r"GRANT ([A-Z, ]+?)(?: \(([\w,\s]+)\))? ON\s+(?:SEQUENCE\s+)?([\w,\s]+?)\s+TO"
     for rights, columns, names in re.findall(form, section("docs/connect.md", "Rights on PostgreSQL")):

@@ -1,4 +1,4 @@
-"""The French pages are spelt right, as far as a dictionary knows."""
+"""The French pages contain no words that are not in the dictionary."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ _ENGLISH = re.compile(r"« [^»]*[a-z] \w[^»]*»|\[[^\]]*\]\(\.\./[^)]*\)")
 
 
 def prose(page: Path) -> str:
-    """What is not code, a picture or the address of a link."""
+    """The text without code, images and link targets."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"\]\([^)]*\)", "]", _ENGLISH.sub("", re.sub(r"`[^`]*`", "", text)))
 

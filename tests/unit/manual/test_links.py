@@ -1,4 +1,4 @@
-"""Every link of the manual leads somewhere, and every file that it names is there."""
+"""Every link of the manual leads to a committed file and an existing heading, and every named file exists."""
 
 import posixpath
 import re
@@ -6,7 +6,7 @@ import re
 from tests.unit.manual.pages import ROOT, anchors, everything, generated, links, text_of, written
 
 PAGES = [*written(), *generated(), "CHANGELOG.md", ".github/CONTRIBUTING.md"]
-# What git ignores: it exists on some machines alone.
+# Ignored by git, so that links to these files lead nowhere on GitHub.
 _IGNORED = ("logs/", "data/", ".venv/", "docs/_build/")
 
 

@@ -1,4 +1,4 @@
-"""The index of messages has none that nothing says any more."""
+"""Every message in the index of messages exists in the code."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from tests.unit.manual.pages import ROOT, code_in_prose, text_of
 
 PAGE = "docs/messages.md"
 OF_CLICK = {"No such option '--batch'"}
-# So much of a message is the code's own text; the rest is filled in when it runs: a name, a number, a plural.
+# The minimum share of a message that is fixed text. The rest is variable: a name, a number, a plural.
 MOST = 0.5
 
 
@@ -19,7 +19,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 @cache
 def texts_of_the_code() -> list[tuple[str, ...]]:
-    """The words of every text in the code that is no docstring."""
+    """The words of every text in the code, except docstrings."""
     found = set()
     for path in (ROOT / "recours").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -34,7 +34,7 @@ def texts_of_the_code() -> list[tuple[str, ...]]:
 
 
 def in_common(message: Sequence[str], text: Sequence[str]) -> int:
-    """How many words of the message stand in the text in the same order."""
+    """The number of words of the message that the text contains in the same order."""
     longest = [0] * (len(message) + 1)
     for word in text:
         for place in range(len(message), 0, -1):
@@ -46,13 +46,13 @@ def in_common(message: Sequence[str], text: Sequence[str]) -> int:
 
 
 def first_cells() -> list[str]:
-    """The messages: what the first column of the tables quotes."""
+    """The messages, quoted in the first column of the tables."""
     rows = [line.split(" | ")[0] for line in text_of(PAGE).splitlines() if line.startswith("| `")]
     return [message for row in rows for message in code_in_prose(row)]
 
 
 def is_said(message: str) -> bool:
-    """Tell whether each sentence of a message stands in some text of the code, but for what is filled in."""
+    """Tell whether each sentence of a message is in a text of the code, apart from variable parts."""
     return all(map(_is_said, filter(None, map(words_of, re.split(r"[.:;?] ", message)))))
 
 

@@ -1,4 +1,4 @@
-"""The recipes of docs/connect.md make tables that recours works on as they are."""
+"""recours works on the tables that the recipes of docs/connect.md create."""
 
 import enum
 import sqlite3
@@ -23,13 +23,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def recipe(heading: str, language: str) -> str:
-    """The first block of a section."""
+    """The first code block of a section."""
     blocks = blocks_of("docs/connect.md", section("docs/connect.md", heading))
     return next(block.text for block in blocks if block.language == language)
 
 
 def assert_works_on(path: Path, names: TableNames, updated: str) -> None:
-    """`updated`: what shows that an update of a claim arrived."""
+    """`updated`: a query that returns the updated values of the claim."""
     database = Database(URL.create("sqlite", database=str(path)), names=names)
     border = database.border
     assert (border.faults, border.missing) == ([], [])

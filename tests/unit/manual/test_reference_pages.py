@@ -1,4 +1,4 @@
-"""The generated reference has everything that there is, and a sentence about each."""
+"""The generated reference is complete and has a sentence about each item."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
 
 
 def first_cells(text: str) -> list[str]:
-    """What the first column of the tables has in backticks."""
+    """The texts in backticks in the first column of the tables."""
     return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
 
 
