@@ -1,4 +1,4 @@
-"""`recours mail`: release held ones, try the mail server, see how a mail looks."""
+"""`recours mail`: release held emails, test the mail server, preview an email."""
 
 import click
 
@@ -13,14 +13,14 @@ from recours.mail.service import example_mail
 @database_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
-    """Mails: those that are held, the mail server, how a mail looks."""
+    """Release held emails, test the mail server, preview emails."""
     context.obj = database_url
 
 
 @command.command("release")
 @click.pass_obj
 def release(database_url: str | None) -> None:
-    """Release the mails that the send limit holds.
+    """Release the emails held by the send limit.
 
     The next run sends them.
     """
@@ -32,9 +32,9 @@ def release(database_url: str | None) -> None:
 @click.argument("address")
 @click.pass_obj
 def test(database_url: str | None, address: str) -> None:
-    """Send one mail to ADDRESS, and show the server's answer.
+    """Send a test email to ADDRESS and show the mail server's answer.
 
-    It goes there even if RECOURS_MAIL_REDIRECT is set.
+    RECOURS_MAIL_REDIRECT does not apply to it.
     """
     with with_actions(database_url) as actions:
         say(actions.send_test_mail(address))
@@ -42,11 +42,11 @@ def test(database_url: str | None, address: str) -> None:
 
 @command.command("preview")
 @click.argument("kind", metavar="KIND", type=click.Choice([kind.value for kind in MailKind]))
-@click.option("--language", type=click.Choice(LANGUAGES), help="Instead of the configured one.")
-@click.option("--html", is_flag=True, help="Print the page that mail programs show, not the plain text.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Language of the email; default: the configured one.")
+@click.option("--html", is_flag=True, help="Print the HTML part instead of the plain text.")
 @click.pass_obj
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:
-    """Print a mail about a made-up claim, or the last weekly report.
+    """Print an example email about a made-up claim, or the last weekly report.
 
     KIND is pod_failed, pod_retrieved, account_refused, operator_summary or weekly_report. Nothing is sent or recorded.
     """

@@ -1,6 +1,6 @@
-"""Numbers, money, dates, times and plurals as a language writes them, times in one zone, which is named.
+"""Numbers, money, dates, times and plurals in a language; times are in one zone, which is named.
 
-The forms are Babel's. It is loaded when the first of them is made: most runs write nothing for people.
+Babel formats them. It is imported on first use, because most runs display nothing.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ _SHORT_DAY = {"en": "d MMM", "fr": "dd/MM"}
 _TIME = {"en": "HH:mm", "fr": "HH 'h' mm"}
 _BEFORE_TIME = {"en": ", ", "fr": " 'à' "}
 UNKNOWN = "–"
-_MOST = Decimal(10) ** 15  # no count or amount is larger: figures beyond are cut to this
-_DAYS_FROM = timedelta(hours=48)  # shorter spans are given in hours
+_MOST = Decimal(10) ** 15  # larger counts and amounts are capped
+_DAYS_FROM = timedelta(hours=48)  # shorter spans are shown in hours
 _LONGEST_SPAN = timedelta(days=366 * 1000)
 
 PluralForm = Literal["one", "other"]
@@ -32,14 +32,14 @@ PluralForm = Literal["one", "other"]
 
 @cache
 def _locale(language: str) -> "Locale":
-    from babel import Locale  # noqa: PLC0415 (loaded with the first text)
+    from babel import Locale  # noqa: PLC0415 (imported on first use)
 
     return Locale.parse(_LOCALES[language])
 
 
 @dataclass(frozen=True)
 class Localized:
-    """Whatever comes in, a text comes out: of what is missing, or is no number, it is a dash.
+    """Formats values for a reader. Missing values and non-numbers become a dash; nothing raises.
 
     `language`: en or fr. Datetimes are aware; all are shown in `zone`.
     """
@@ -48,11 +48,11 @@ class Localized:
     zone: tzinfo = UTC
 
     def __call__(self, message: str, /, **facts: Any) -> str:
-        """A message with its markers filled in."""
+        """The translated message with its placeholders filled in."""
         return translate(self.language, message).format(**facts)
 
     def number(self, number: float | Decimal | None, digits: int = 2) -> str:
-        """`12,345.6`, with as many decimals as it has, but at most `digits`."""
+        """A number such as `12,345.6`, with at most `digits` decimals."""
         from babel.numbers import format_decimal  # noqa: PLC0415
 
         value = _bounded(number, digits)
@@ -62,7 +62,7 @@ class Localized:
         return format_decimal(value, pattern, locale=_locale(self.language))
 
     def money(self, amount: float | Decimal | None, currency: str | None, *, cents: bool = True) -> str:
-        """`€1,234.50`, `€1,235`; a currency that is not known stands after the amount as it was written."""
+        """An amount such as `€1,234.50` or `€1,235`. An unknown currency follows the amount as it was written."""
         from babel.numbers import format_currency, format_decimal  # noqa: PLC0415
 
         value, locale = _bounded(amount, 2 if cents else 0), _locale(self.language)
@@ -77,11 +77,11 @@ class Localized:
         return f"{format_decimal(value, pattern, locale=locale)} {clean(currency or '', 10)}".rstrip()
 
     def sums(self, amounts: Mapping[str, float], *, cents: bool = True) -> str:
-        """Money in several currencies; "": none."""
+        """Amounts in several currencies, joined by `+`; "" if there are none."""
         return " + ".join(self.money(amount, currency, cents=cents) for currency, amount in amounts.items())
 
     def percent(self, percent: float | None) -> str:
-        """Of a hundred: `66.7%`."""
+        """A percentage such as `66.7%`; `percent` is 0 to 100."""
         from babel.numbers import format_percent  # noqa: PLC0415
 
         value = _bounded(percent, 1)
@@ -91,39 +91,39 @@ class Localized:
         return format_percent(value / 100, pattern, locale=_locale(self.language))
 
     def plural(self, number: float) -> PluralForm:
-        """Which of two forms a text about so many things takes."""
+        """The plural form for a number."""
         value = _bounded(number, 6)
         if value is None:
             return "other"
-        # "1.0" is plural to Babel in English, "1" is not; its third form, French millions, is written like the second.
+        # In English, Babel treats "1.0" as plural, but not "1". Its third form, for French millions, equals the second.
         form = _locale(self.language).plural_form(value.normalize() if value % 1 else int(value))
         return "one" if form == "one" else "other"
 
     def in_context(self, context: str, message: str, /, **facts: Any) -> str:
-        """The same for a message that means different things in different places."""
+        """The translated message in a context, for words with several meanings."""
         return translations(self.language).pgettext(context, message).format(**facts)
 
     def label(self, messages: Mapping[Any, str], value: str) -> str:
-        """The text of a stored value; one that this version does not know stands for itself."""
+        """The label of a stored value; a value unknown to this version is shown as it is."""
         return self(messages[value]) if value in messages else value
 
     def counted(self, singular: str, plural: str, count: float, /, **facts: Any) -> str:
-        """The form of a message that agrees with a count. `{count}` is written out, unless the facts say how it is shown."""
+        """The message form for a count. `{count}` is the formatted count, unless the facts contain their own."""
         form = translations(self.language).ngettext(singular, plural, 1 if self.plural(count) == "one" else 2)
         return form.format(**{"count": self.number(count)} | facts)
 
     def local(self, at: datetime) -> datetime:
-        """The same time in the reader's zone."""
+        """The time in the reader's zone."""
         try:
             return at.astimezone(self.zone)
-        except (OverflowError, ValueError):  # the first and the last day that a datetime can have
+        except (OverflowError, ValueError):  # on the first and last day of the range of datetime
             return at
 
     def is_same_day(self, at: datetime, other: datetime) -> bool:
         return self.local(at).date() == self.local(other).date()
 
     def zone_name(self, at: datetime) -> str:
-        """`CET` or `CEST`, whichever holds at that time."""
+        """The name of the zone at that time, such as `CET` or `CEST`."""
         return zone_name(self.local(at))
 
     def day(self, day: date | datetime | None) -> str:
@@ -135,7 +135,7 @@ class Localized:
         return self._dated(day, _SHORT_DAY[self.language])
 
     def weekday(self, day: date | datetime | None) -> str:
-        """`Tuesday 1 December`, of the days to come."""
+        """`Tuesday 1 December`, for days in the near future."""
         return self._dated(day, "EEEE d MMMM")
 
     def month(self, day: date) -> str:
@@ -151,14 +151,14 @@ class Localized:
         return f"{self._dated(at, self._with_time(_DAY))} {self.zone_name(at)}" if at else UNKNOWN
 
     def printed(self, text: str) -> str:
-        """An ISO date or time of a document; a time with an offset is the reader's, another one as it is printed there."""
+        """An ISO date or time from a document. A time with an offset is converted to the reader's zone, others are not."""
         at = datetime.fromisoformat(text)
         if "T" not in text or at.tzinfo:
             return self.minute(at) if "T" in text else self.day(at.date())
         return self._dated(at.replace(tzinfo=self.zone), self._with_time(_DAY))
 
     def short_minute(self, at: datetime | None, now: datetime) -> str:
-        """The same for tables, where one line names the zone of all: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
+        """The shortest clear form, without the zone: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
         if at and self.is_same_day(at, now):
             return self._dated(at, _TIME[self.language])
         is_this_year = at is not None and self.local(at).year == self.local(now).year
@@ -198,11 +198,11 @@ class Localized:
             pattern = pattern.replace("d ", "d'er' ")
         if not isinstance(local, datetime):
             return format_date(local, pattern, locale=locale)
-        return format_datetime(local.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
+        return format_datetime(local.replace(tzinfo=None), pattern, locale=locale)  # already in the reader's zone
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:
-    """The number with so many decimals, no larger than is ever written; None: it is none."""
+    """The number capped and rounded to `digits` decimals; None if it is not a number."""
     if number is None:
         return None
     try:
@@ -211,7 +211,7 @@ def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:
             return None
         value = min(max(value, -_MOST), _MOST)
         return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
-    except (InvalidOperation, ValueError):  # an int of thousands of digits cannot even be written
+    except (InvalidOperation, ValueError):  # such as an int with thousands of digits
         return None
 
 

@@ -1,4 +1,4 @@
-"""What is mailed to whom, and when: events, preferences, digests, addresses, reasons that are gone."""
+"""Email rules: events, clients' preferences, digest times, addresses, and whether an event is still worth an email."""
 
 import hashlib
 import json
@@ -17,29 +17,29 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_, RecordedPhrase
 
-# Digests are made up at this hour, in the zone of the deadlines; weekly ones on Mondays.
+# Digests are due at this hour in the zone of the deadlines; weekly ones on Mondays.
 _DIGEST_HOUR = 8
 
 
 class EventName(StrEnum):
-    """What someone is to be told. Values are stored."""
+    """What an email reports. Values are stored."""
 
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"
     GAVE_UP = "gave_up"
-    EXPIRED = "expired"  # given up, since its deadline had long passed
+    EXPIRED = "expired"  # given up because the deadline passed long ago
     ACCOUNT_FAULT = "account_fault"
-    ACCOUNT_REFUSED = "account_refused"  # the client's own, by its carrier
+    ACCOUNT_REFUSED = "account_refused"  # a client's own account
     RUN_FAULT = "run_fault"
-    # Problems of the verdict, by their names there.
+    # Problems of `recours status`, with the same names.
     OUTAGE = "outage"
-    TO_CORRECT = "to_correct"  # more than a handful of claims, within a day
+    TO_CORRECT = "to_correct"  # more than a few claims within a day
     REFUSED_DOCUMENTS = "refused_documents"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
 
 class Event(NamedTuple):
-    """One thing to be told, at most once for a claim, carrier and tracking number."""
+    """Something to report, at most once per claim, carrier and tracking number."""
 
     name: EventName
     audience: Actor
@@ -49,11 +49,11 @@ class Event(NamedTuple):
 
 
 _LONGEST_KEY = 60
-_DIGEST = 8  # its signs, at the end of a key that was cut
+_DIGEST = 8  # characters of the hash at the end of a truncated key
 
 
 def key_of(text: str) -> str:
-    """What a number or a carrier's name is stored as with an event: one line of at most 60 signs."""
+    """The form in which an event stores a tracking number or carrier name: one line of at most 60 characters."""
     cut = clean(text.strip(), _LONGEST_KEY)
     if cut == clean(text.strip(), _LONGEST_KEY + 1):
         return cut
@@ -68,7 +68,7 @@ class Frequency(StrEnum):
 
 
 class MailKind(StrEnum):
-    """What a mail is about. Values are stored, and are the service's `notification_type`."""
+    """The topic of an email. Values are stored, also in the service's `notification_type`."""
 
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"
@@ -78,48 +78,48 @@ class MailKind(StrEnum):
 
 
 class MailState(StrEnum):
-    """Where a mail stands. Values are stored."""
+    """The state of an email. Values are stored."""
 
     READY = "ready"
-    HELD = "held"  # by the brake, until someone releases it
-    SENDING = "sending"  # the server was given it, or may have been
+    HELD = "held"  # by the send limit, until someone releases it
+    SENDING = "sending"  # the server has it, or may have it
     SENT = "sent"
-    FAILED = "failed"  # refused for good
-    CANCELLED = "cancelled"  # its reason was gone
-    UNDECIDED = "undecided"  # a run died while it was sending it
+    FAILED = "failed"  # permanently refused
+    CANCELLED = "cancelled"  # its reason no longer applies
+    UNDECIDED = "undecided"  # a run died while sending it
 
 
-# Those of mails that are not ended.
+# States of emails that are not finished.
 OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 
-# What is kept with an event that was not mailed, since its claim was corrected first. Such a one, and no other, is to
-# be told after all if its reason comes back.
+# Recorded with an event whose claim was corrected before any email. Unlike any other, such an event is reported after
+# all if its reason returns.
 LAPSED = "its claim was mended before anybody was told"
 
 
 class MailTrouble(RecordedPhrase):
-    """Why a mail did not go out, or perhaps did. `{where}`: the server; `{said}`: what it said, or the system."""
+    """Why an email was not sent, or may have been sent. `{where}`: the server; `{said}`: its answer, or the system's error."""
 
-    REFUSES_RECIPIENT = N_("the server refuses the recipient: {said}")
-    REFUSES_MESSAGE = N_("the server refuses the message: {said}")
-    REFUSES_US = N_("the server refuses us: {said}")
-    TOO_LARGE = N_("the server takes no message larger than {size} bytes")
-    LINE_BROKE = N_("the line broke after the message was given away ({said})")
-    RUN_DIED = N_("the run died while sending it")
-    RUN_ENDED = N_("the run was to end")
-    MENDED = N_("its claims were mended meanwhile")
+    REFUSES_RECIPIENT = N_("the server rejects the recipient: {said}")
+    REFUSES_MESSAGE = N_("the server rejects the message: {said}")
+    REFUSES_US = N_("the server rejects our emails: {said}")
+    TOO_LARGE = N_("the server accepts no message larger than {size} bytes")
+    LINE_BROKE = N_("the connection broke after the message was handed over ({said})")
+    RUN_DIED = N_("the run died while sending this email")
+    RUN_ENDED = N_("the run was ending")
+    MENDED = N_("its claims were corrected in the meantime")
     ACCEPTED_AGAIN = N_("the account is accepted again")
     BROKE_CONNECTION = N_("The mail server {where} broke the connection ({said})")
-    TAKES_NO_MORE = N_("The mail server {where} takes no more: {said}")
+    TAKES_NO_MORE = N_("The mail server {where} accepts no more emails: {said}")
     NO_HOST = N_(
-        "The mail server {where} cannot be used: that, or this machine's own name, is not the name of a host"
+        "The mail server {where} cannot be used: its name, or this machine's own name, is not a valid host name"
     )
-    REFUSES_LOGIN = N_("The mail server {where} refuses the login of {user}: {said}")
-    NOT_OFFERED = N_("The mail server {where} does not offer what is asked of it: {said}")
+    REFUSES_LOGIN = N_("The mail server {where} rejects the login of {user}: {said}")
+    NOT_OFFERED = N_("The mail server {where} does not support a required feature: {said}")
     INSECURE = N_("The mail server {where} cannot be reached securely: {said}")
     UNUSABLE = N_("The mail server {where} cannot be used: {said}")
-    REFUSES_SENDER = N_("The mail server refuses the sender {sender}: {said}")
-    NO_SENDER = N_("There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings")
+    REFUSES_SENDER = N_("The mail server rejects the sender {sender}: {said}")
+    NO_SENDER = N_("There is no sender address: set SMTP_FROM, or smtp_from in system_settings")
 
 
 class Preferences(NamedTuple):
@@ -130,12 +130,12 @@ class Preferences(NamedTuple):
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Return whether mails of a kind are wanted. Each kind that can be declined has a field of its name."""
+        """Return whether the client wants this kind of email. Each kind that can be declined has a field of the same name."""
         return bool(getattr(self, kind, True))
 
 
 def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str | None]:
-    """A client's preferences, and what of them could not be read: that is as if it were missing."""
+    """A client's preferences, and an error if some are unreadable; those count as missing."""
     usual = Preferences(language=language)
     if text is None or not text.strip():
         return usual, None
@@ -154,7 +154,7 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
             values[name] = allowed[value]
         elif value is not None:
             faults.append(name)
-    # A client who wants no mail about what is missing wants none about why, unless they say so.
+    # A client who declines `pod_failed` also declines `account_refused`, unless it is set.
     values.setdefault("account_refused", values.get("pod_failed", usual.pod_failed))
     fault = f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
     return usual._replace(**values), fault
@@ -171,17 +171,17 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether what was written then is to be told by now: also what a wrong clock dated into the future."""
+    """Return whether an event written at that time is due for an email; one dated in the future by a wrong clock always is."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
 
 
 def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether the operator's mail of the day is to be written; `last`: when the latest one was.
+    """Return whether the operator's daily email is due. `last`: when the latest one was written.
 
-    One a day, from the hour of digests on. After a day without one, at any hour. A `last` that a wrong clock dated into the
-    future does not count.
+    One a day, from the digest hour on; after a day without one, at any hour. A `last` dated in the future by a wrong clock
+    does not count.
     """
     if last is None or last > now + CLOCKS_DIFFER:
         return True
@@ -191,19 +191,19 @@ def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
-    """The Monday of the last week that is to be reported by now: it was over when weekly digests were made up."""
+    """The Monday of the latest week to report: the week that had ended when weekly digests were last due."""
     made_up = _last_digest(Frequency.WEEKLY, now, zone).astimezone(zone).date()
     return made_up - timedelta(days=7)
 
 
 def week_label(monday: date) -> str:
-    """`2026-W06`, as ISO 8601 has it."""
+    """The ISO 8601 week, such as `2026-W06`."""
     year, week, _ = monday.isocalendar()
     return f"{year}-W{week:02}"
 
 
 def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
-    """The latest time, not after `now`, at which digests are made up."""
+    """The latest time up to `now` at which digests were due."""
     local_now = now.astimezone(zone)
     day = local_now.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
     if local_now < day:
@@ -221,19 +221,19 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str | None) -> bool:
-    """Return whether mail can be sent there: one plain address, nothing that could forge a header."""
+    """Return whether the text is one plain email address, with nothing that could forge a header."""
     return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class OutboxEvent:
-    """An event as it is read for a mail."""
+    """A recorded event, as read for an email."""
 
     id: int
     name: EventName
     claim_id: Any
-    carrier: str  # its key, or that of the name that the claim had
-    number: str  # its key
+    carrier: str  # the account's key, or the key of the claim's carrier name
+    number: str  # the key of the tracking number
     written_at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -248,7 +248,7 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True)
 class Draft:
-    """A mail that was rendered, and not kept yet."""
+    """A rendered email that is not stored yet."""
 
     message_id: str
     kind: MailKind
@@ -262,7 +262,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class OutgoingMail(Draft):
-    """A mail that is kept. `events`: those that it reports."""
+    """A stored email with the events that it reports."""
 
     id: int
     created_at: datetime
@@ -271,14 +271,14 @@ class OutgoingMail(Draft):
 
 @dataclass(frozen=True)
 class Reasons:
-    """What the reasons of some events are about, as it is now."""
+    """The current state of the claims and accounts that some events are about."""
 
-    claims: Mapping[Any, Claim] = field(default_factory=dict)  # by their ids
-    refused_accounts: Collection[str] = ()  # the keys of clients' accounts that carriers refuse
+    claims: Mapping[Any, Claim] = field(default_factory=dict)  # by id
+    refused_accounts: Collection[str] = ()  # keys of clients' accounts that carriers reject
 
 
 def things(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-    """What a mail is about. A claim that gave up is one thing, also if the mail says why as well."""
+    """The issues of an email. A claim that recours gave up on is one issue, even if another event says why."""
     gave_up = {_subject(event) for event in events if event.name is EventName.GAVE_UP}
     return [
         event for event in events if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
@@ -299,26 +299,26 @@ FAULTS = (
 
 
 def is_of_client(event: OutboxEvent) -> bool:
-    """Return whether it is about a client's account, by the account's key."""
+    """Return whether the event is about a client's account."""
     return carrier_of(event.carrier) != event.carrier
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Return whether one line is enough for all accounts of clients with this fault; parcels denied have a command each."""
+    """Return whether the event is listed together with other client accounts. Denied parcels are not: each needs its own command."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
 def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
-    """What a fault has in common with the same one of another day, or of another client; None: it is no fault."""
+    """What identifies a fault across days and clients; None if the event is not a fault."""
     if event.name not in FAULTS:
         return None
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)
 
 
 def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
-    """Return whether the reason of an event is still there: what somebody is to mend, they may have mended.
+    """Return whether the reason of an event still applies.
 
-    Its claim was neither mended, nor corrected, nor settled; or the account is still refused.
+    The claim still has no proof, the same number and carrier, and no skipped status; or the carrier still rejects the account.
     """
     if event.name not in (EventName.POD_FAILED, EventName.ACCOUNT_REFUSED):
         return True

@@ -1,6 +1,6 @@
-"""English messages in the language of their reader. The code has the English, `locale/fr/LC_MESSAGES/recours.po` the French.
+"""Translation of messages: the code contains the English, `locale/fr/LC_MESSAGES/recours.po` the French.
 
-The file is read as translators write it, so that a checkout needs no build step, and only once a French text is asked for.
+The .po file is read directly, so a checkout needs no build step; it is loaded with the first French text.
 """
 
 import gettext
@@ -20,20 +20,20 @@ LANGUAGES = ("fr", "en")
 LOCALE = Path(__file__).parents[1] / "locale"
 
 
-def N_(message: str) -> str:  # noqa: N802 (the name that tools for gettext know)
-    """Mark a message that is translated where it is shown."""
+def N_(message: str) -> str:  # noqa: N802 (the name that gettext tools expect)
+    """Mark a message that is translated on display."""
     return message
 
 
 class Counted(NamedTuple):
-    """A message about a count, marked like `N_`: of one thing, and of several."""
+    """The singular and plural of a message about a count, marked like `N_`."""
 
     one: str
     several: str
 
 
 class PoTranslations(gettext.GNUTranslations):
-    """What an uncompiled catalog holds, in two forms of plurals: the second is used for any count but 1."""
+    """The messages of an uncompiled catalog with two plural forms; the second is used for any count but 1."""
 
     def _parse(self, fp: "_TranslationsReader") -> None:
         self._catalog: dict[str | tuple[str, int], str] = {}
@@ -63,7 +63,7 @@ class PoTranslations(gettext.GNUTranslations):
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The messages of a language; English ones are the messages themselves. Raises RunError."""
+    """The messages of a language; English needs no catalog. Raises RunError."""
     if language == "en":
         return gettext.NullTranslations()
     file = LOCALE / language / "LC_MESSAGES" / "recours.po"
@@ -71,31 +71,31 @@ def translations(language: str) -> gettext.NullTranslations:
         with file.open("rb") as catalog:
             return PoTranslations(catalog)
     except (OSError, ValueError, KeyError) as error:
-        from recours.core.errors import RunError  # noqa: PLC0415 (which has messages itself)
+        from recours.core.errors import RunError  # noqa: PLC0415 (it imports this module)
 
-        raise RunError(f"The texts in {file} cannot be read: install recours again") from error
+        raise RunError(f"Cannot read the translations in {file}. Reinstall recours.") from error
 
 
 def translate(language: str, message: str) -> str:
-    """The message in a language, with its markers."""
+    """The message in a language, with its placeholders."""
     return translations(language).gettext(message)
 
 
-_LONGEST = 200  # signs, of a fact
+_LONGEST = 200  # characters of a fact
 
 
 class RecordedPhrase(Enum):
-    """A phrase that is recorded without its key, with its facts as markers. A set of phrases is a subclass."""
+    """A phrase stored as English text and translated on display. Subclasses are sets of phrases with placeholders for facts."""
 
     value: str
 
     def text(self, **facts: str | int) -> str:
-        """The phrase that is recorded."""
+        """The phrase as it is stored."""
         return self.value.format(**facts)
 
     @classmethod
     def translated(cls, language: str, recorded: str) -> str:
-        """The recorded phrase in a reader's language; where it is none of these, it is quoted."""
+        """The stored phrase in a language; unknown text is quoted."""
         if language == "en":
             return clean(recorded)
         for phrase, pattern in cls._patterns():

@@ -1,4 +1,4 @@
-"""Events that are to be told, and the mails that tell them, each rendered once and sent at most once."""
+"""The outbox: pending events and the emails that report them, each rendered once and sent at most once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -51,18 +51,18 @@ from recours.database.quota import is_stopped
 from recours.database.tables import account_state, client_accounts, events, mail_events, mails
 
 _LEASE = timedelta(minutes=10)
-# A client is not told more often that an account is refused.
+# A client gets at most one email per rejected account in this time.
 _BETWEEN_REMINDERS = timedelta(days=7)
-_AT_ONCE = 500  # events that are read, or marked, by their ids
-_LATEST = 10_000  # mails among which the last one to the operator is searched for
-_MAIL = "mail"  # what `told` says of an event that a mail tells
+_AT_ONCE = 500  # events read or marked per statement
+_LATEST = 10_000  # emails searched for the last one to the operator
+_MAIL = "mail"  # value of `told` for an event that an email reports
 _e, _m = events.c, mails.c
 
-# Of the service's `clients`.
+# Columns of the table `clients`.
 _OF_RECIPIENT = ("email", "company_name", "full_name", "is_active", "notification_preferences")
 _NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})
 
-# Built once, as they run for every mail.
+# Built once because they run for every email.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
 _UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
@@ -77,7 +77,7 @@ _LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_upd
 
 @dataclass(eq=False)
 class MailOutbox:
-    """The mails of one database, as one run sees them."""
+    """The emails of one database, for one run."""
 
     database: Database
     catalog: Catalog
@@ -88,7 +88,7 @@ class MailOutbox:
         return self.database.border
 
     def has_work(self) -> bool:
-        """Return whether there is anything to render or to send: one small query."""
+        """Return whether there is anything to render or send, with one small query."""
         untold = exists(select(_e.id).where(_e.told.is_(None)))
         unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
         return bool(self.database.scalar(select(or_(untold, unsent))))
@@ -96,19 +96,19 @@ class MailOutbox:
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
-        """Return whether there is an event of no claim and no carrier with this number: one small query."""
+        """Return whether an event without claim and carrier has this number, with one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 
     def add_event(self, event: Event, now: datetime, declined: str | None = None) -> None:
-        """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
+        """Write an event without a claim, unless it exists. `declined`: why no email reports it."""
         with self.database.write() as connection:
             add_events(connection, [(None, event)], self.run_id, now, declined)
 
     def untold_by_client(self) -> dict[Any, list[int]]:
-        """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom.
+        """The ids of each client's pending events, oldest first. The key None collects events whose client is unknown.
 
-        Looked for once, since no index leads from a client to its events.
+        One query for all clients, since no index leads from a client to its events.
         """
         border = self._border
         client_id: ColumnElement[Any] = border.column("client_id") if border.has("client_id") else null()
@@ -124,7 +124,7 @@ class MailOutbox:
         return by_client
 
     def _owners(self, keys: Collection[str]) -> dict[str, Any]:
-        """The clients of these accounts, removed ones too, by the accounts' keys."""
+        """The clients of these accounts, including removed ones, by account key."""
         if not keys:
             return {}
         own = client_accounts.c
@@ -149,7 +149,7 @@ class MailOutbox:
         return latest_at
 
     def faults_told(self, since: datetime) -> list[OutboxEvent]:
-        """The faults that were mailed and are not older."""
+        """The faults since that time that an email reported."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
@@ -161,7 +161,7 @@ class MailOutbox:
             _mark(connection, [event.id for event in declined], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
-        """The client, as the service knows it."""
+        """The client's row in the table `clients`."""
         border = self._border
         if client_id is None or not border.has_clients:
             return None
@@ -171,7 +171,7 @@ class MailOutbox:
         if not rows:
             return None
         row = rows[0]
-        is_active = row["is_active"]  # NULL is active, as the service has it; some programs write the word
+        is_active = row["is_active"]  # NULL means active; some applications write words
         return Recipient(
             client_id,
             row["email"],
@@ -181,7 +181,7 @@ class MailOutbox:
         )
 
     def tell_of_refused_accounts(self, now: datetime) -> None:
-        """Write an event for each client whose account a carrier refuses, unless there is one of the last week."""
+        """Write an event for each client account that a carrier rejects, unless the last week has one."""
         refused = self._refused_accounts(now)
         if not refused:
             return
@@ -202,7 +202,7 @@ class MailOutbox:
             add_events(connection, due, self.run_id, now)
 
     def _refused_accounts(self, now: datetime) -> dict[str, dict[str, str]]:
-        """The clients' accounts in use that carriers refuse, by their keys: the kind of refusal and the carrier's message."""
+        """Rejected client accounts in use, by account key: the kind of rejection and the carrier's message."""
         state = account_state.c
         own = client_accounts.c
         query = (
@@ -224,9 +224,9 @@ class MailOutbox:
     def write(
         self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, needs_release: bool = False
     ) -> bool:
-        """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile.
+        """Store a rendered email with its events; False if another run has reported one of them in the meantime.
 
-        `needs_release`: until someone releases it.
+        `needs_release`: hold the email until someone releases it.
         """
         ids = [event.id for event in reasons]
         with self.database.write() as connection:
@@ -241,7 +241,7 @@ class MailOutbox:
         return True
 
     def release(self, by: str, now: datetime) -> int:
-        """Have held mails be sent after all; how many that are. `by`: the person who decides it."""
+        """Release the held emails and return their number. `by`: the person who releases them."""
         with self.database.write() as connection:
             statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
             if released := connection.execute(statement).rowcount:
@@ -254,15 +254,15 @@ class MailOutbox:
         return int(self.database.scalar(select(func.count()).where(_m.state == const(state))))
 
     def ready(self, now: datetime) -> list[int]:
-        """The numbers of the mails that are ready, those first that were tried least, then in the order of writing.
+        """The ids of the emails that are ready, those with the fewest attempts first, then oldest first.
 
-        Looked for once: a mail that the server breaks off at must not come before the others for ever.
+        An email at which the server breaks the connection must not block the others forever.
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         return self.database.scalars(query.order_by(_m.tries, _m.id))
 
     def lease(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
-        """Hold those of these mails that are still ready."""
+        """Lease those of the emails that are still ready."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         of_mails = select(mail_events.c.mail_id, events).join(events, mail_events.c.event_id == _e.id)
         with self.database.write() as connection:
@@ -283,14 +283,14 @@ class MailOutbox:
         return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
 
     def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
-        """It was not sent; a later run tries again. Not `tried`: the server was not asked, which does not count."""
+        """Return an unsent email to the queue. `tried`: the server was asked, which counts as an attempt."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
         statement = _UPDATE_LEASED if tried else _UPDATE_UNTRIED
         with self.database.write() as connection:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
-        """From here on the server may have it. False: another run has it."""
+        """Mark the email before its handover to the server; False if another run holds it."""
         values = {"state": MailState.SENDING}
         with self.database.write(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
@@ -298,11 +298,10 @@ class MailOutbox:
     def end(
         self, mail: OutgoingMail, state: MailState, now: datetime, error: str | None = None
     ) -> str | None:
-        """It was sent, refused for good, cancelled, or nobody can know; what was tried is in the service's record too.
+        """Record the final state. A sent or failed email is copied to the table `notifications` too.
 
-        There it is left out if it has no client and the record takes clients' only.
-        Returns why that record did not take it, if so: recours's has it all the same. What a cancelled mail was to tell is
-        told by another one if its reason comes back.
+        An email without a client is not copied if that table requires one. Returns the error if the copy failed; the final
+        state is recorded anyway. Another email reports the events of a canceled one if their reason returns.
         """
         rows = []
         if state in (MailState.SENT, MailState.FAILED) and self._border.notes_mails_to(mail.client_id):
@@ -336,7 +335,7 @@ class MailOutbox:
         return {"of_mail": mail.id, "held_by": self.run_id}
 
     def mark_undecided(self, now: datetime) -> list[tuple[int, str]]:
-        """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
+        """Mark the emails whose run died while sending, and return their ids and recipients. They are not sent again."""
         dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
         values = {"state": MailState.UNDECIDED, "ended_at": now, "error": MailTrouble.RUN_DIED.text()}
         with self.database.write() as connection:
@@ -344,7 +343,7 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def reasons(self, events_: Collection[OutboxEvent], now: datetime) -> Reasons:
-        """What is now of the reasons of these events, as far as they may be gone."""
+        """The current state of the claims and accounts of events whose reason may no longer apply."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
         claims: dict[Any, Any] = {}
@@ -357,7 +356,7 @@ class MailOutbox:
         return Reasons(claims, refused)
 
     def pods(self, mail: OutgoingMail) -> list[str]:
-        """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""
+        """The paths of the proofs that an email reports, for claims that still have the same number and client."""
         events_by_claim = {
             event.claim_id: event for event in mail.events if event.name is EventName.POD_RETRIEVED
         }
@@ -383,7 +382,7 @@ class MailOutbox:
 
 
 def _open(*states: MailState) -> ColumnElement[bool]:
-    """Mails of these states, by the index of those that are not ended."""
+    """Emails in these states, by the index of unfinished emails."""
     return and_(
         _m.state.in_([const(state) for state in OPEN_STATES]),
         _m.state.in_([const(state) for state in states]),
@@ -391,9 +390,9 @@ def _open(*states: MailState) -> ColumnElement[bool]:
 
 
 def _mark(connection: Connection, ids: list[int], result: str) -> int:
-    """Say of untold events what became of them; how many that was."""
+    """Record the result of pending events, and return how many were marked."""
     marked = 0
-    ids = sorted(ids)  # in one order: others may be about to tell the same ones
+    ids = sorted(ids)  # in one order, as other runs may be marking the same events
     for place in range(0, len(ids), _AT_ONCE):
         portion = {"of_events": ids[place : place + _AT_ONCE]}
         if not dialect_of(connection).has_one_writer:
@@ -426,7 +425,7 @@ def _mail(row: Any, of_mail: list[OutboxEvent]) -> OutgoingMail:
 def _notifications(
     mail: OutgoingMail, state: MailState, now: datetime, error: str | None
 ) -> list[dict[str, Any]]:
-    """A row for each claim that the mail was about; one for a mail that was about none."""
+    """One row per claim of the email; one row if it is about no claim."""
     ids = list(dict.fromkeys(event.claim_id for event in mail.events if event.claim_id)) or [None]
     return [
         {

@@ -1,4 +1,4 @@
-"""`NotificationManager`: decides what is mailed to whom, and has it rendered, each thing once."""
+"""`NotificationManager` decides who gets which email and renders it, each event once."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -38,32 +38,32 @@ _KINDS = {
     EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED,
     EventName.ACCOUNT_REFUSED: MailKind.ACCOUNT_REFUSED,
 }
-_AT_ONCE = 500  # events whose claims are looked at
-_SHOWN = 5  # references, where there are many
-# A fault that goes on is written down once a day.
+_AT_ONCE = 500  # events checked per query
+_SHOWN = 5  # references listed in a log line
+# An ongoing fault writes an event once a day.
 _GOES_ON = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class NotificationManager:
-    """Renders the mails that are due; what waits for a digest stays untold."""
+    """Renders the emails that are due. Events that wait for a digest stay pending."""
 
     outbox: MailOutbox
     settings: MailSettings
     policy: Policy
     clock: Clock
-    new_id: Callable[[], str]  # a text that no other mail has been given
-    blocked: Callable[[], Mapping[str, int]] = dict  # how many claims wait, by the key of their account
+    new_id: Callable[[], str]  # returns a unique text
+    blocked: Callable[[], Mapping[str, int]] = dict  # number of blocked claims by account key
 
     def render_due(self) -> int:
-        """Render the mails that are due; how many. More client mails than the brake allows are all held."""
+        """Render the emails that are due and return their number. If clients' emails exceed the send limit, all are held."""
         now = self.clock.now()
         due = (
             mail
             for client_id, ids in self.outbox.untold_by_client().items()
             for mail in self._client_mails(client_id, ids, now)
         )
-        # As many as it takes to know: there may be thousands.
+        # Reads only as many as needed to check the limit: there may be thousands.
         first = list(islice(due, self.settings.send_limit + 1))
         needs_release = len(first) > self.settings.send_limit
         count = 0
@@ -73,8 +73,8 @@ class NotificationManager:
             )
         if needs_release:
             log.warning(
-                f"{plural(count, 'mail')} to clients held: more than {self.settings.send_limit} in one run "
-                "(RECOURS_MAIL_BRAKE). 'recours mail release' sends them."
+                f"{plural(count, 'email')} to clients held: more than {self.settings.send_limit} in one run "
+                "(RECOURS_MAIL_BRAKE). To send them, type 'recours mail release'."
             )
         return count + self._summary(now)
 
@@ -86,10 +86,10 @@ class NotificationManager:
             self._decline(self.outbox.still_untold(ids), why, logging.WARNING)
             return []
         events = self.outbox.still_untold(ids)
-        assert recipient is not None  # noqa: S101 (_unreachable has seen to it)
+        assert recipient is not None  # noqa: S101 (_unreachable has checked it)
         preferences, fault = parse_preferences(recipient.preferences, self.settings.language)
         if fault:
-            log.warning(f"Client {client_id}: {fault}; the usual is done")
+            log.warning(f"Client {client_id}: {fault}; the default is used")
         mails = []
         for name, kind in _KINDS.items():
             of_kind = [event for event in events if event.name is name]
@@ -107,7 +107,7 @@ class NotificationManager:
         return mails
 
     def _holding(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-        """Those whose reason is still there; the others lapse."""
+        """The events whose reason still applies; the others lapse."""
         holding: list[OutboxEvent] = []
         for place in range(0, len(events), _AT_ONCE):
             some = events[place : place + _AT_ONCE]
@@ -120,7 +120,7 @@ class NotificationManager:
         return holding
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
-        """No mail tells these, and the log says so. None at all: another run has declined them."""
+        """Log and record that no email reports these events. An empty list means that another run has declined them."""
         if not events:
             return
         self.outbox.decline(events, why)
@@ -128,12 +128,12 @@ class NotificationManager:
             {clean(event.facts.get("reference") or event.carrier or "?", 60) for event in events}
         )
         more = f" and {len(references) - _SHOWN} more" if len(references) > _SHOWN else ""
-        log.log(level, f"No mail about {', '.join(references[:_SHOWN])}{more}: {why}")
+        log.log(level, f"No email about {', '.join(references[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
-        """One mail a day to the operator, of all that only they can mend, and of the claims that gave up.
+        """Write one email a day to the operator: what only they can fix, and the claims that recours gave up on.
 
-        A fault that is new is mailed at once, with all that waited.
+        A new fault is emailed at once, with everything that was pending.
         """
         events = self._holding(self.outbox.events_of_operator())
         if not events:
@@ -141,7 +141,7 @@ class NotificationManager:
         if not is_address(self.settings.admin):
             self.outbox.decline(events, "there was no ADMIN_EMAIL")
             log.warning(
-                f"{plural(len(things(events)), 'thing')} to tell the operator, and ADMIN_EMAIL is not set"
+                f"{plural(len(things(events)), 'operator notice')} not sent: ADMIN_EMAIL is not set"
             )
             return 0
         operator = Recipient(None, self.settings.admin, None, is_active=True, preferences=None)
@@ -158,7 +158,7 @@ class NotificationManager:
         )
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
-        """Tell whether a fault is among these that no mail of these days was about."""
+        """Return whether one of the faults was in no recent email."""
         faults = {trouble_of(event) for event in events} - {None}
         return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _GOES_ON)))
 
@@ -172,18 +172,18 @@ class NotificationManager:
         *,
         needs_release: bool = False,
     ) -> int:
-        """Render and keep one mail: 1; 0 if another run has told its events meanwhile, or an internal error prevented it."""
+        """Render and store one email: 1, or 0 if another run has reported its events or an internal error occurred."""
         of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
         blocked = self.blocked() if of_accounts else {}
         try:
             if kind is MailKind.WEEKLY_REPORT:
-                mail = Rendered(**events[0].facts)  # it was written with its event
+                mail = Rendered(**events[0].facts)  # rendered with its event
             else:
                 head = Branding(self.settings.service, self.settings.claim_url, self.policy.zone)
                 mail = render(kind, events, language, recipient.name, head, self.outbox.catalog, blocked)
-        except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
+        except Exception:  # a failure must not block the other emails; its events stay pending
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in events[:5])
-            log.exception(f"The mail about {references} cannot be written: an internal error")
+            log.exception(f"Could not render the email about {references}: internal error")
             return 0
         draft = Draft(
             message_id=f"<{self.new_id()}@recours.invalid>",

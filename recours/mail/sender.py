@@ -1,4 +1,4 @@
-"""`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
+"""`EmailSender` sends the emails that are ready, each at most once, and records the result of each."""
 
 import logging
 import re
@@ -31,8 +31,8 @@ log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
 
 _BATCH = 20
-_ENOUGH = 10  # refusals of us in a row: that is not one recipient's policy
-_LARGEST_FILES = 2_000_000  # bytes, of all files of a mail
+_ENOUGH = 10  # consecutive refusals of our emails, too many for one recipient's policy
+_LARGEST_FILES = 2_000_000  # bytes, total of an email's attachments
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -40,15 +40,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 class Envelope:
     sender: str
     reply_to: str = ""
-    redirect: str = ""  # all mail goes there instead
+    redirect: str = ""  # receives all emails instead
 
 
 @dataclass
 class EmailSender:
-    """Sends what is ready over one connection, once.
+    """Sends the emails that are ready over one connection.
 
-    `connect` makes the connection, given what tells whether the run goes on; not called with nothing to send. `attach`: the
-    files that a mail brings along, by their names.
+    `connect` makes the connection from a function that tells whether the run continues. `attach` returns an email's
+    attachments by file name.
     """
 
     mails: MailOutbox
@@ -60,18 +60,18 @@ class EmailSender:
     _tried: int = 0
     _sent_count: int = 0
     _refused_us: int = 0  # in a row
-    _put_off: list[str] = field(default_factory=list)  # why, of each mail that waits by itself
+    _put_off: list[str] = field(default_factory=list)  # the reason of each postponed email
     _has_warned_of_copy: bool = False
 
     def send_all(self, go_on: Callable[[], bool]) -> int:
-        """Send every mail that is ready, as long as `go_on` says so; how many went out.
+        """Send every email that is ready while `go_on` returns true, and return the number sent.
 
-        A fault of the server is logged, and everything waits.
+        A server failure is logged, and all emails wait.
         """
         now = self.clock.now()
         for mail_id, recipient in self.mails.mark_undecided(now):
             _log_error(
-                f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
+                f"Email {mail_id} to {recipient}: a run died while sending it; it may have arrived and is not sent again"
             )
         trouble = None
         try:
@@ -82,7 +82,7 @@ class EmailSender:
         return self._sent_count
 
     def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
-        """Several at once: holding each by itself is what costs most. Raises MailServerError."""
+        """Lease emails in batches, because leasing each one separately is slow. Raises MailServerError."""
         with self.connect(go_on) as server:
             for place in range(0, len(ids), _BATCH):
                 if not go_on():
@@ -93,22 +93,22 @@ class EmailSender:
             raise MailServerError(self._put_off[-1])
 
     def _sum_up(self, trouble: str | None) -> None:
-        """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
+        """Log in the run's own log what waits and why, so that endless retries do not go unnoticed."""
         if self._sent_count:
-            run_log.info(f"{plural(self._sent_count, 'mail')} sent")
+            run_log.info(f"{plural(self._sent_count, 'email')} sent")
         waiting = self.mails.count(MailState.READY) if trouble else 0
         if waiting:
-            log.error(f"{trouble}; mails wait")
-            run_log.error(f"Mails wait for the next run ({waiting}): {trouble}")
+            log.error(f"{trouble}; emails wait")
+            run_log.error(f"Emails wait for the next run ({waiting}): {trouble}")
         elif self._put_off:
             run_log.warning(
-                f"{plural(len(self._put_off), 'mail')} put off to a later run: {self._put_off[0]}"
+                f"{plural(len(self._put_off), 'email')} postponed to a later run: {self._put_off[0]}"
             )
 
     def _send_batch(
         self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
     ) -> None:
-        """Those that did not go out are handed back. Raises MailServerError."""
+        """Send the batch and return unsent emails to the queue. Raises MailServerError."""
         now = self.mails.reasons([event for mail in batch for event in mail.events], self.clock.now())
         for place, mail in enumerate(batch):
             if not any(is_still_valid(event, now, self.skipped_statuses) for event in mail.events):
@@ -116,7 +116,7 @@ class EmailSender:
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
                     why = MailTrouble.ACCEPTED_AGAIN.text()
                 self._end(mail, MailState.CANCELLED, why)
-                log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
+                log.info(f"Email {mail.id} to {mail.recipient}: canceled, {why}")
                 continue
             if not go_on():
                 self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
@@ -139,14 +139,14 @@ class EmailSender:
         if fault and not self._has_warned_of_copy:
             self._has_warned_of_copy = True
             run_log.warning(
-                f"What became of a mail could not be copied to the service's table notifications ({fault}). "
-                "It is in recours_mails."
+                f"An email's result could not be copied to the table notifications of your application ({fault}). "
+                "recours_mails has it."
             )
 
     def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:
-        """Raises MailServerError if no other mail is to be tried after this one, StopRequestedError if the run is to end."""
+        """Send one email. Raises MailServerError if the others must wait, StopRequestedError if the run must end."""
         recipient = self.envelope.redirect or mail.recipient
-        label = f"Mail {mail.id} ({mail.kind}) to {recipient}"
+        label = f"Email {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
             is_sent = self._give(server, mail, recipient, label)
@@ -155,8 +155,8 @@ class EmailSender:
             raise
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
-            _log_error(f"{label}: {error}; it may have arrived, and is not sent again")
-            raise MailServerError("The mail server hung up on a mail that it was given") from error
+            _log_error(f"{label}: {error}; it may have arrived and is not sent again")
+            raise MailServerError("The mail server broke the connection after it received an email") from error
         except MailRefusedError as refusal:
             self._refused(mail, label, refusal)
             return
@@ -167,7 +167,7 @@ class EmailSender:
             log.info(f'{label}: sent, "{mail.subject}"')
 
     def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, label: str) -> bool:
-        """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
+        """Hand the email to the server; if the server rejects its content or size, again without attachments."""
 
         def give(files: Mapping[str, bytes]) -> bool:
             content = message_of(mail, recipient, self.envelope, files)
@@ -179,11 +179,11 @@ class EmailSender:
         except MailRefusedError as refusal:
             if not (files and refusal.of_content):
                 raise
-            log.warning(f"{label}: goes without its attachments, {refusal}")
+            log.warning(f"{label}: sent without its attachments, {refusal}")
             return give({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
-        """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
+        """Record a refusal. Raises MailServerError after so many refusals of our emails that the server will refuse all."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))
@@ -204,10 +204,10 @@ def _log_error(sentence: str) -> None:
 def message_of(
     mail: OutgoingMail, recipient: str, envelope: Envelope, files: Mapping[str, bytes] | None = None
 ) -> bytes:
-    """The mail as it goes over the line: plain text and HTML, with an identity that never changes, and files by their names.
+    """Build the MIME message: plain text, HTML and attachments, with a constant Message-ID.
 
-    Made of the older, plainer classes: the newer ones parse every header that they are given, which costs three times
-    as much. Hence the check for line breaks here. Raises ValueError for a header that holds one.
+    Uses the legacy email classes: the newer ones parse every header, which takes three times as long. They would also
+    reject line breaks, so this function does. Raises ValueError for a header with a control character.
     """
     content = MIMEMultipart("alternative")
     for subtype, text in (("plain", mail.plain), ("html", mail.html)):
@@ -229,7 +229,7 @@ def message_of(
     }
     for name, value in headers.items():
         if not is_one_line(value):
-            raise ValueError(f"the header {name} would hold a control character")
+            raise ValueError(f"the header {name} would contain a control character")
         if value:
             encoded = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
             message.add_header(name, encoded)
@@ -237,7 +237,7 @@ def message_of(
 
 
 def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, bytes]:
-    """The files that fit, by their names. One that cannot be read is left out, and the log says so."""
+    """The files that fit, by name. Unreadable files are skipped with a warning."""
     files: dict[str, bytes] = {}
     for path in paths:
         try:
@@ -248,12 +248,12 @@ def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, byte
         if sum(map(len, files.values())) + len(content) <= _LARGEST_FILES:
             files[_UNSAFE.sub("-", PurePath(path).name)[-150:]] = content
         else:
-            log.warning(f"{clean(path)} is not attached: the mail would be too large")
+            log.warning(f"{clean(path)} is not attached: the email would be too large")
     return files
 
 
 def _attachment(name: str, content: bytes) -> MIMENonMultipart:
-    """A file to be saved, never a part to be shown: a web page may hold anything."""
+    """A part to save, never to display inline, because an HTML file may contain anything."""
     part = MIMENonMultipart(*(guess_type(name)[0] or "application/octet-stream").split("/"))
     part.set_payload(content)
     encode_base64(part)
@@ -262,4 +262,4 @@ def _attachment(name: str, content: bytes) -> MIMENonMultipart:
 
 
 _UTF8 = Charset("utf-8")
-_UTF8.body_encoding = QP  # readable as it is; the default for UTF-8 is base64
+_UTF8.body_encoding = QP  # readable in the source; the default for UTF-8 is base64

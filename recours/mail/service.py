@@ -1,4 +1,4 @@
-"""The mail service: what is rendered, and how it is sent; and mails on trial."""
+"""The mail service: renders and sends emails; previews and test emails."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from recours.reporting.snapshot import Reports
     from recours.reporting.system import WeekReport
 
-# More claims to correct that came within a day are told at once.
+# More claims to correct than this within a day are reported at once.
 A_HANDFUL = 5
 
 
 class MailService:
-    """Sends mails about events. What that takes is loaded when there is one: many runs send none."""
+    """Sends emails about events. Modules are imported on first use, because many runs send none."""
 
     def __init__(
         self,
@@ -58,16 +58,16 @@ class MailService:
         run_id: str,
         catalog: Catalog | None = None,
     ) -> None:
-        """`catalog`: with the accounts of clients; None: they are read, if at all, by what makes the weekly report."""
+        """`catalog`: with clients' accounts; None: only the weekly report reads the accounts."""
         self._settings = settings
         self._schema = schema
         self.clock = clock
         self.outbox = MailOutbox(database, catalog or make_catalog(settings), run_id)
 
     def notify(self, go_on: Callable[[], bool]) -> None:
-        """Render mails about new events and send what is ready, as long as `go_on` says so.
+        """Render emails about new events and send those that are ready, while `go_on` returns true.
 
-        Raises RunError; a mail server's fault is logged.
+        Raises RunError. Failures of the mail server are logged.
         """
         if not go_on():
             return
@@ -81,13 +81,13 @@ class MailService:
             self._send(server, go_on)
         elif waiting := self.outbox.count(MailState.READY):
             run_log().warning(
-                f"{plural(waiting, 'mail')} cannot be sent: no SMTP_HOST is set, nor smtp_host in system_settings"
+                f"{plural(waiting, 'email')} cannot be sent: set SMTP_HOST, or smtp_host in system_settings"
             )
 
     def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
-        """Write an event of each problem of which the operator is to hear at once: one of an outage, else one a day.
+        """Write an event for each problem to report to the operator at once: one per outage, other kinds once a day.
 
-        `kinds`: of the failures of a run. Raises RunError.
+        `kinds`: the kinds of the run's failures. Raises RunError.
         """
         is_settled = any(TRAITS[kind].persistent for kind in kinds)
         is_outage = not OUTAGE_KINDS.isdisjoint(kinds)
@@ -102,7 +102,7 @@ class MailService:
         mail = self._settings.mail
         zone = self._settings.policy.zone
         today = now.astimezone(zone).date()
-        # Small queries first: the verdict takes many.
+        # Small queries first, as the verdict needs many.
         of_kinds = []
         if is_outage and read.unavailable(now):
             of_kinds.append(ProblemKind.OUTAGE)
@@ -126,7 +126,7 @@ class MailService:
             )
 
     def _write_report(self) -> None:
-        """Write the event of the week that is over, if no run has: it is unique. Raises RunError."""
+        """Write the event of the past week, unless another run has written it. Raises RunError."""
         mail = self._settings.mail
         zone = self._settings.policy.zone
         if not (mail.weekly_report and mail.admin):
@@ -140,15 +140,15 @@ class MailService:
             facts = asdict(self.rendered(report, mail.language))
         except RunError:
             raise
-        except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
-            run_log().exception("The weekly report cannot be made: an internal error")
+        except Exception:  # noqa: BLE001 (a failed report must not block the other emails)
+            run_log().exception("Could not create the weekly report: internal error")
             return
         declined = None if report.has_something_to_tell else "nothing had happened yet"
         event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
         self.outbox.add_event(event, self.clock.now(), declined)
 
     def report(self, monday: date) -> "WeekReport":
-        """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
+        """The report on the week that began on that Monday, with the current state. Raises RunError."""
         from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
         from recours.reporting.system import WeekReport, days_until, success_of  # noqa: PLC0415 (see above)
 
@@ -187,7 +187,7 @@ class MailService:
         )
 
     def blocked(self) -> dict[str, int]:
-        """How many claims wait for a call, by the key of their account, as `recours status` counts them. Raises RunError."""
+        """The number of claims in progress by account key, as `recours status` counts them. Raises RunError."""
         return {backlog.carrier: backlog.in_progress for backlog in self._reports().system.backlogs()}
 
     def _reports(self) -> "Reports":
@@ -202,11 +202,11 @@ class MailService:
         return Branding(mail.service, mail.claim_url, self._settings.policy.zone)
 
     def server(self) -> "SmtpSettings | None":
-        """How the mail server is reached: the service's own settings come first; None: no host is set anywhere."""
+        """The mail server's settings, those in system_settings first; None if no host is set."""
         return mail_server(self._settings.mail, self.outbox.service_settings())
 
     def _send(self, server: "SmtpSettings", go_on: Callable[[], bool]) -> None:
-        """Send what is ready. The sender has a log of its own."""
+        """Send the emails that are ready. The sender has its own log."""
         from recours.mail.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
         from recours.mail.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 
@@ -223,7 +223,7 @@ class MailService:
             EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(go_on)
 
     def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
-        """The proofs that a mail brings along: none if it has links to the claims. Raises RunError."""
+        """The proofs to attach; none if the email links to the claims. Raises RunError."""
         from recours.mail.sender import attach  # noqa: PLC0415 (see above)
 
         if self._settings.mail.claim_url:
@@ -231,7 +231,7 @@ class MailService:
         return attach(self.outbox.pods(mail), self._read_pod)
 
     def _read_pod(self, path: str) -> bytes:
-        """A file of the documents' folder: the path is that of a row. Raises NotADocumentError."""
+        """Read a file in the documents' folder; `path` comes from a database row. Raises NotADocumentError."""
         from recours.evidence.by_hand import read_file  # noqa: PLC0415 (see above)
         from recours.evidence.store import is_inside  # noqa: PLC0415 (see above)
 
@@ -241,7 +241,7 @@ class MailService:
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
-    """How the mail server is reached; None: no host is set. What the service has set comes first, where it can be used."""
+    """The mail server's settings; None if no host is set. Valid values in system_settings override ours."""
     from email.utils import parseaddr  # noqa: PLC0415 (needed by few runs)
 
     from recours.mail.smtp import SmtpSettings  # noqa: PLC0415 (as above)
@@ -264,7 +264,7 @@ def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSetti
     return SmtpSettings(host, port, security, user, sender, mail.password)
 
 
-# ---------------------------------------------------------------- mails on trial, which are not kept
+# ---------------------------------------------------------------- previews and test emails, which are not stored
 
 _ABOUT = {
     MailKind.POD_FAILED: EventName.POD_FAILED,
@@ -272,7 +272,7 @@ _ABOUT = {
     MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
     MailKind.OPERATOR_SUMMARY: EventName.GAVE_UP,
 }
-# Of a claim that is made up.
+# Of a made-up claim.
 _FACTS: dict[str, Any] = {
     "reference": "CLM-2026-0001",
     "kind": ErrorKind.INVALID_TRACKING,
@@ -283,7 +283,7 @@ _FACTS: dict[str, Any] = {
     "delivered_day": "2026-01-15",
 }
 _REFUSED = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
-_TEST = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
+_TEST = "This is a test email from recours.\n\nIf you can read it, your mail server accepts emails from recours.\n"
 
 
 def mail_service(app: App) -> MailService:
@@ -291,7 +291,7 @@ def mail_service(app: App) -> MailService:
 
 
 def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
-    """The mail about a claim that is made up; the report is that of the last week that is over. Raises RunError."""
+    """The email about a made-up claim, or the report on the last complete week. Raises RunError."""
     from recours.mail.render import render  # noqa: PLC0415 (loaded with the first mail)
 
     service = mail_service(app)
@@ -305,9 +305,9 @@ def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
 
 
 def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None", str]:
-    """Send one mail, RECOURS_MAIL_REDIRECT or not; also what was refused is recorded. Raises RunError.
+    """Send one email regardless of RECOURS_MAIL_REDIRECT, and record the action even if the server refuses. Raises RunError.
 
-    The mail server, None if none is set, and what went wrong, "" if nothing did. `by`: the person.
+    Returns the mail server, None if none is set, and the error, "" if there was none. `by`: the person.
     """
     from recours.mail import smtp  # noqa: PLC0415 (loaded with the first mail)
     from recours.mail.sender import Envelope, message_of  # noqa: PLC0415 (as above)
@@ -319,7 +319,7 @@ def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None",
     message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
     kind = MailKind.OPERATOR_SUMMARY
     html = f"<p>{_TEST}</p>"
-    mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test", _TEST, html, 0, now, ())
+    mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test email", _TEST, html, 0, now, ())
     envelope = Envelope(server.sender, app.settings.mail.reply_to, "")
     details = {"to": recipient}
     fault = ""

@@ -1,4 +1,4 @@
-"""One connection to a mail server: its time-out, its encryption, and what each of its refusals means."""
+"""An SMTP connection: timeouts, encryption, and the meaning of each refusal."""
 
 import asyncio
 import re
@@ -24,36 +24,36 @@ from recours.core.text import Redactor, clean
 
 T = TypeVar("T")
 
-# ---------------------------------------------------------------- whom a refusal is about: us, or this one mail
-# Servers answer a sender, a relay or a login that they do not want at any step, Postfix after the recipient was named.
+# ---------------------------------------------------------------- does a refusal concern us or this email?
+# Servers may refuse a sender, relay or login at any step; Postfix does so after RCPT TO.
 
 
 _US = True
 _MAIL = False
 
-# Enhanced status codes by subject and detail: RFC 3463, and the registry of RFC 5248. A detail comes before its subject.
+# Enhanced status codes by subject and detail (RFC 3463, registry of RFC 5248). A detail overrides its subject.
 _BY_STATUS: dict[str, bool | None] = {
     "1": _MAIL,  # addresses
-    "1.0": None,  # Postfix has it for senders that are not known
-    "1.7": _US,  # the sender's address has no valid form
-    "1.8": _US,  # the sender's domain is none
+    "1.0": None,  # Postfix uses it for unknown senders
+    "1.7": _US,  # the sender's address is malformed
+    "1.8": _US,  # the sender's domain is invalid
     "2": _MAIL,  # the mailbox
     "3": _US,  # the server
     "3.4": _MAIL,  # the message is too big
-    "4": _MAIL,  # the way to the recipient
-    "5.1": _US,  # not now: before it, others want a login
+    "4": _MAIL,  # the route to the recipient
+    "5.1": _US,  # wrong sequence: some servers require a login first
     "6": _MAIL,  # the message's content
     "7": _US,  # policy, login, relay
-    "7.2": _MAIL,  # a list that we may not write to
-    "7.7": _MAIL,  # the message was changed on its way
+    "7.2": _MAIL,  # a mailing list that we may not write to
+    "7.7": _MAIL,  # the message was changed in transit
     "7.15": _MAIL,  # the message's priority
     "7.16": _MAIL,
     "7.17": _MAIL,  # the mailbox has another owner now
     "7.18": _MAIL,
 }
-# Reply codes: commands that the server does not take, or not yet (RFC 5321), and logins (RFC 4954, RFC 5248).
+# Reply codes for rejected or premature commands (RFC 5321) and for logins (RFC 4954, RFC 5248).
 _CODES_OF_US = frozenset({500, 502, 503, 521, 523, 524, 525, 530, 534, 535, 538})
-# For servers that give no code that says it. The first that is found holds.
+# For servers without a meaningful code. The first match wins.
 _BY_TEXT = (
     (re.compile(r"\bsender"), _US),
     (re.compile(r"recipient address|user unknown|unknown user|mailbox"), _MAIL),
@@ -65,14 +65,14 @@ _BY_TEXT = (
         _US,
     ),
 )
-_STATUS = re.compile(r"(?:^|\(#)5\.(\d{1,3})\.(\d{1,3})\b")  # qmail's stands at the end: (#5.7.1)
+_STATUS = re.compile(r"(?:^|\(#)5\.(\d{1,3})\.(\d{1,3})\b")  # qmail appends it: (#5.7.1)
 _ADDRESS = re.compile(r"<[^>]*>|\S*@\S*")
 
 
 def is_about_us(code: int, text: str) -> bool | None:
-    """Tell whether a reply 5xx refuses our login, sender or relay, or has a policy against us, not this one mail.
+    """Return whether a 5xx reply refuses us (login, sender, relay or policy) rather than this one email.
 
-    `text`: what stands behind the reply's code. None: it does not say.
+    `text`: the reply after its code. Returns None if the reply does not say.
     """
     if match := _STATUS.search(text):
         subject, detail = match.groups()
@@ -81,7 +81,7 @@ def is_about_us(code: int, text: str) -> bool | None:
             return verdict
     if code in _CODES_OF_US:
         return True
-    words = _ADDRESS.sub("", text).lower()  # an address may be named like any of the words
+    words = _ADDRESS.sub("", text).lower()  # an address may contain any of the words
     return next((verdict for pattern, verdict in _BY_TEXT if pattern.search(words)), None)
 
 
@@ -89,9 +89,9 @@ def is_about_us(code: int, text: str) -> bool | None:
 
 
 TIMEOUT_S = 90.0
-# How long the answer about a mail is still waited for when the run is to end: without it, what became of it is unknown.
+# How long an ending run still waits for the answer to an email; without an answer its result is unknown.
 GRACE_S = 10.0
-_LOOK_S = 0.2  # how often a wait is looked at
+_LOOK_S = 0.2  # interval at which a wait checks for the end of the run
 _GOOD_BYE_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
@@ -100,17 +100,17 @@ _FINAL = 500
 
 
 class StopRequestedError(Exception):
-    """The run is to end, and the mail has not been given away."""
+    """The run must end before the email was handed over."""
 
 
 class MailServerError(Exception):
-    """The server cannot be used, or does not want our mail at all: everything waits. The text is a sentence."""
+    """The server is unusable or refuses all our emails, so all of them wait. The text is a sentence."""
 
 
 class MailRefusedError(Exception):
-    """The server does not take this mail.
+    """The server refuses this email.
 
-    `final`: and never will. `of_us`: because it comes from us, as others do. `of_content`: having seen it, or its size.
+    `final`: permanently. `of_us`: because it comes from us. `of_content`: because of its content or size.
     """
 
     def __init__(self, text: str, *, final: bool, of_us: bool = False, of_content: bool = False) -> None:
@@ -121,7 +121,7 @@ class MailRefusedError(Exception):
 
 
 class OutcomeUnknownError(Exception):
-    """The line broke after the mail was given away: whether the server took it is unknown."""
+    """The connection broke after the email was handed over, so it may or may not have been accepted."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ class SmtpSettings:
     port: int
     security: str  # starttls, tls, none
     user: str
-    sender: str  # an address; "": none is set
+    sender: str  # an address; "" if none is set
     password: str = field(default="", repr=False)
 
 
 class SmtpConnection:
-    """A connection, made when the first mail is offered, and used for all of a run."""
+    """A connection that opens with the first email and serves the whole run."""
 
     def __init__(
         self,
@@ -143,9 +143,9 @@ class SmtpConnection:
         timeout_s: float = TIMEOUT_S,
         go_on: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Connects nowhere yet. `timeout_s`: for all of connecting, and for all of each mail.
+        """Does not connect yet. `timeout_s`: for connecting, and for each email.
 
-        `go_on`: False when the run is to end, which is heard at any time.
+        `go_on`: returns false when the run must end; it is checked continuously.
         """
         self.settings = settings
         self._timeout_s = timeout_s
@@ -161,17 +161,17 @@ class SmtpConnection:
             password=settings.password.encode(errors="replace"),
             timeout=None,
         )
-        # What a server says goes into the log, the database and the page: it may repeat the login.
+        # A server's answers go into the log, the database and the dashboard, and may repeat the login.
         login = f"\0{settings.user}\0{settings.password}"  # RFC 4616
         secrets = [settings.password, login] if settings.password else []
         self._redact = Redactor(secret.encode(errors="replace").decode() for secret in secrets)
 
     def __enter__(self) -> Self:
-        """Nothing: the connection comes with the first mail."""
+        """Do nothing: the first email opens the connection."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Say good-bye; a server that does not listen is left all the same."""
+        """Send QUIT and hang up, whether or not the server answers."""
         if self._smtp.is_connected:
             with suppress(SMTPException, OSError, StopRequestedError):
                 self._run(self._smtp.quit(), _GOOD_BYE_S)
@@ -179,7 +179,7 @@ class SmtpConnection:
         self._runner.close()
 
     def log_in(self) -> None:
-        """Connect and log in; send nothing. Raises MailServerError, StopRequestedError."""
+        """Connect and log in without sending anything. Raises MailServerError, StopRequestedError."""
         settings = self.settings
         where = f"{self.settings.host}:{self.settings.port}"
         try:
@@ -193,16 +193,16 @@ class SmtpConnection:
             trouble = MailTrouble.UNUSABLE
             if isinstance(cause, ssl.SSLError):
                 trouble = MailTrouble.INSECURE
-            elif type(error) is SMTPException:  # of what the server does not offer; all others are of a kind
+            elif type(error) is SMTPException:  # raised for unsupported features; other errors have subclasses
                 trouble = MailTrouble.NOT_OFFERED
             raise MailServerError(trouble.text(where=where, said=self._text_of(cause or error))) from error
-        except ValueError as error:  # a label of a host's name is empty, too long, or not ASCII
+        except ValueError as error:  # a label of a host name is empty, too long or not ASCII
             raise MailServerError(MailTrouble.NO_HOST.text(where=where)) from error
 
     def send(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
-        """Give one mail to the server. False if `is_wanted`, asked last of all, does not want it given.
+        """Hand one email to the server. Returns False if `is_wanted`, called right before the handover, returns false.
 
-        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
+        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run must end before the handover.
         """
         if not self.settings.sender:
             raise MailServerError(MailTrouble.NO_SENDER.text())
@@ -223,7 +223,7 @@ class SmtpConnection:
             raise MailServerError(why) from error
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
-        """Do it in so much time, as long as the run goes on. Raises TimeoutError, StopRequestedError."""
+        """Run the work within the time limit while the run continues. Raises TimeoutError, StopRequestedError."""
         self._is_given = False
         return self._runner.run(self._watched(work, seconds))
 
@@ -238,7 +238,7 @@ class SmtpConnection:
                         raise StopRequestedError
                     ends = min(ends, monotonic() + GRACE_S)
                 if monotonic() >= ends:
-                    raise TimeoutError(f"it timed out, after {seconds:g} s")
+                    raise TimeoutError(f"timed out after {seconds:g} s")
             return task.result()
         finally:
             if not task.done():
@@ -253,7 +253,7 @@ class SmtpConnection:
 
     async def _connect(self) -> None:
         await self._smtp.connect()
-        if self._smtp.is_ehlo_or_helo_needed:  # with our own name, which may be none of a host
+        if self._smtp.is_ehlo_or_helo_needed:  # sends our own name, which may not be a valid host name
             await self._smtp.ehlo()
 
     async def _mail(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
@@ -290,14 +290,14 @@ class SmtpConnection:
             raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
 
     async def _reset(self) -> None:
-        """Make the connection fit for another mail. Some servers refuse and hang up: then the next mail makes its own."""
+        """Reset the connection for the next email. Some servers refuse and hang up; the next email then reconnects."""
         try:
             await self._smtp.rset(timeout=self._timeout_s / 4)
         except SMTPException:
             self._hang_up()
 
     def _refusal(self, trouble: MailTrouble, code: int, reply: str, *, unseen: bool = False) -> Exception:
-        """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message."""
+        """The error for a reply. `unseen`: the server accepted the recipient but has not received the message."""
         text = self._text(reply)
         if code == _CLOSING:
             answer = f"{code} {text}"
@@ -311,7 +311,7 @@ class SmtpConnection:
         return MailRefusedError(why, final=code >= _FINAL and not of_us, of_us=of_us, of_content=of_content)
 
     def _text(self, reply: str) -> str:
-        """As one line without secrets, of however many lines it came in."""
+        """The reply as one line without secrets."""
         text = reply.encode(errors="surrogateescape").decode(errors="replace")
         return clean(self._redact(" ".join(text.split())), 200)
 
@@ -322,7 +322,7 @@ class SmtpConnection:
 
 
 def _dotted(content: bytes) -> bytes:
-    """As SMTP wants it: CRLF, a dot at a line's beginning doubled, a dot alone at the end."""
+    """Encode a message for SMTP: CRLF line ends, leading dots doubled, and a final line with a single dot."""
     lines = content.replace(b"\r\n", b"\n").split(b"\n")
     body = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
     return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"

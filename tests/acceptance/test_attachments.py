@@ -138,7 +138,7 @@ def test_what_is_too_large_is_left_out(service: Service, smtp: MailServer) -> No
     for path, size in zip(paths, (1_500_000, 600_000, 500_000), strict=True):
         path.write_bytes(b"%PDF-1.4".ljust(size, b"\xff"))
     assert [len(content) for *_, content in files_of(send(service, smtp))] == [1_500_000, 500_000]
-    assert f"{paths[1]} is not attached: the mail would be too large" in log_of(service)
+    assert f"{paths[1]} is not attached: the email would be too large" in log_of(service)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_server_that_takes_no_files_gets_the_mail_without(
     with small as server:
         message = send(service, server)
     assert files_of(message) == []
-    assert "goes without its attachments, the server" in log_of(service)
+    assert "sent without its attachments, the server" in log_of(service)
     assert smtp.taken == []
 
 

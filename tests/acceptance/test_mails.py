@@ -55,7 +55,7 @@ def wait_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [
         (record.levelname, record.getMessage())
         for record in said
-        if re.search("Mails wait|put off to a later run", record.getMessage())
+        if re.search("Emails wait|postponed to a later run", record.getMessage())
     ]
 
 
@@ -159,7 +159,7 @@ def test_nobody_is_told_and_the_log_says_so(
     service.add(S.DELIVERED, client_id=7 if row else None)
     service.run_hourly(3)
     assert smtp.taken == []
-    assert [m for m in caplog.messages if "No mail about" in m] == [f"No mail about CLM-0001: {says}"]
+    assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {says}"]
 
 
 def test_hostile_text_stays_text(service: Service, smtp: MailServer) -> None:
@@ -203,7 +203,7 @@ def test_more_mails_than_the_brake_allows_are_held_until_released(
     service.run_hourly(3)
     assert smtp.taken == []
     assert states(service) == ["held"] * 3
-    assert any(m.startswith("3 mails to clients held: more than 2 in one run") for m in caplog.messages)
+    assert any(m.startswith("3 emails to clients held: more than 2 in one run") for m in caplog.messages)
     service.sql("UPDATE recours_mails SET state = 'ready'")  # the effect of `recours mail release`
     service.run_hourly(1)
     assert sorted(smtp.recipients()) == ["c2@shop.example", "c3@shop.example", "c4@shop.example"]
@@ -230,7 +230,7 @@ def test_mails_wait_while_the_server_is_down_and_go_once(
     service.add(S.NOT_OURS, client_id=1)
     service.run_hourly(3)
     assert states(service) == ["ready"]
-    assert sum("Mails wait for the next run" in m for m in caplog.messages) == 3
+    assert sum("Emails wait for the next run" in m for m in caplog.messages) == 3
     service.environment["SMTP_PORT"] = port
     service.run_hourly(3)
     assert len(smtp.taken) == 1
@@ -252,7 +252,7 @@ def test_what_the_server_says_of_one_recipient_is_that_ones_matter(
     rows = dict(service.sql("SELECT recipient, state FROM recours_mails"))
     assert rows == {"a@shop.example": "sent", "b@shop.example": "failed", "c@shop.example": "ready"}
     failed = service.sql("SELECT sent_to, error_message FROM notifications WHERE status = 'failed'")
-    assert failed == [("b@shop.example", "the server refuses the recipient: 550 no such user")]
+    assert failed == [("b@shop.example", "the server rejects the recipient: 550 no such user")]
     smtp.refuse_recipients = {}
     service.run_hourly(2)
     assert smtp.recipients() == ["a@shop.example", "c@shop.example"]
@@ -269,7 +269,7 @@ def test_a_refusal_of_us_that_comes_late_fails_no_mail(
     assert service.sql("SELECT count(*) FROM notifications") == [(0,)]
     ((level, said), _) = wait_lines(caplog)  # in each of the two runs
     assert (level, refusal in said) == ("ERROR", True)
-    assert said.startswith("Mails wait for the next run (2): ")
+    assert said.startswith("Emails wait for the next run (2): ")
     smtp.refuse_data_command = None
     service.run_hourly(1)
     assert states(service) == ["sent"] * 2
@@ -313,7 +313,7 @@ def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
     assert line.startswith("Mail 1 (pod_retrieved) to c")
     assert len(smtp.taken) == 1  # it had in fact arrived
     ((level, waits),) = wait_lines(caplog)
-    assert (level, waits.startswith("Mails wait for the next run (2): ")) == ("ERROR", True)
+    assert (level, waits.startswith("Emails wait for the next run (2): ")) == ("ERROR", True)
 
 
 def test_a_server_that_closes_is_given_no_more(
@@ -362,7 +362,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     ]
     lapsed = "its claim was mended before anybody was told"
     assert (1, "pod_failed", lapsed) in told(service)
-    assert [m for m in caplog.messages if "No mail about" in m] == [f"No mail about CLM-0001: {lapsed}"]
+    assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
 
 def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
@@ -375,7 +375,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     service.environment["SMTP_PORT"] = str(smtp.port)
     service.run_hourly(1)
     assert (states(service), smtp.taken) == (["cancelled"], [])
-    assert "cancelled, its claims were mended meanwhile" in mail_log(service)
+    assert "canceled, its claims were corrected in the meantime" in mail_log(service)
     correct(service, "XY000000001FR", S.NOT_OURS)
     service.run_hourly(3)
     assert subjects(smtp) == ["Réclamation CLM-0001 : accès au colis refusé par Chronopost"]
@@ -391,7 +391,7 @@ def test_without_a_server_mails_wait_and_the_log_says_so(
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
     assert states(service) == ["ready"]
-    assert any(m.startswith("1 mail cannot be sent: no SMTP_HOST") for m in caplog.messages)
+    assert any(m.startswith("1 email cannot be sent: set SMTP_HOST") for m in caplog.messages)
 
 
 def test_the_services_own_settings_come_first(service: Service, smtp: MailServer) -> None:
@@ -429,7 +429,7 @@ def test_without_an_address_to_send_from_mails_wait_and_the_log_says_so(
     service.run_hourly(1)
     assert (states(service), smtp.taken) == (["ready"], [])
     ((level, said),) = wait_lines(caplog)
-    assert (level, "no address to send from: SMTP_FROM" in said) == ("ERROR", True)
+    assert (level, "no sender address: set SMTP_FROM" in said) == ("ERROR", True)
 
 
 def test_a_machine_whose_own_name_is_none_ends_no_run(
@@ -477,7 +477,7 @@ def test_a_login_that_is_not_ascii_and_does_not_work_is_told_without_its_passwor
         service.run_hourly(1)
         assert states(service) == ["ready"]
     ((_, said),) = wait_lines(caplog)
-    assert "refuses the login of us" in said
+    assert "rejects the login of us" in said
     assert not re.search(f"clé|{MARK}|xe9", caplog.text)
 
 
@@ -521,7 +521,7 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
         broken.setattr("recours.mail.manager.render", failing)
         service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example"]
-    assert "The mail about CLM-0001 cannot be written: an internal error" in caplog.messages
+    assert "Could not render the email about CLM-0001: internal error" in caplog.messages
     service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
 

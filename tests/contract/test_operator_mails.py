@@ -151,4 +151,4 @@ def test_without_an_address_each_run_says_so_and_nothing_waits(
     for times in (1, 2):
         world.give_up()
         assert world.run(admin="") == []
-        assert caplog.text.count("1 thing to tell the operator, and ADMIN_EMAIL is not set") == times
+        assert caplog.text.count("1 operator notice not sent: ADMIN_EMAIL is not set") == times

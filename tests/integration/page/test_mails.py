@@ -42,7 +42,7 @@ def test_what_waits_and_what_was_sent_is_listed(page: PageClient, database: Data
 def test_why_a_mail_did_not_go_out_is_said_in_the_language_of_the_reader(
     page: PageClient, environment: dict[str, str], database: Database
 ) -> None:
-    error = "the server refuses the recipient: 550 no such user"
+    error = "the server rejects the recipient: 550 no such user"
     write(database, 1, MailState.FAILED, error=error)
     write(database, 2, MailState.READY, error="some older reason")
     assert error in page.get("/mails").text
@@ -156,7 +156,7 @@ def test_a_test_mail_is_sent(
     assert smtp.recipients() == ["me@shop.example"]
     smtp.refuse_recipients = {"you@shop.example": "550 no <b>such</b> user"}
     refused = done(page, "/mails/test", address="you@shop.example")
-    assert "Not sent: the server refuses the recipient: 550 no <b>such</b> user." in refused
+    assert "Not sent: the server rejects the recipient: 550 no <b>such</b> user." in refused
 
 
 @pytest.mark.parametrize(

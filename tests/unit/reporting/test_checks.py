@@ -142,9 +142,9 @@ def test_without_a_database_runs_are_not_judged() -> None:
         (("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
         (("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
         (
-            ("h:587 (starttls)", "a@b.c", "The mail server h:587 refuses the login"),
+            ("h:587 (starttls)", "a@b.c", "The mail server h:587 rejects the login"),
             "fault",
-            "refuses the login",
+            "rejects the login",
         ),
         (("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
         (("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
