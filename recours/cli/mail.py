@@ -42,7 +42,9 @@ def test(database_url: str | None, address: str) -> None:
 
 @command.command("preview")
 @click.argument("kind", metavar="KIND", type=click.Choice([kind.value for kind in MailKind]))
-@click.option("--language", type=click.Choice(LANGUAGES), help="Language of the email; default: the configured one.")
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), help="Language of the email; default: the configured one."
+)
 @click.option("--html", is_flag=True, help="Print the HTML part instead of the plain text.")
 @click.pass_obj
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:

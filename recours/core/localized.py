@@ -198,7 +198,9 @@ class Localized:
             pattern = pattern.replace("d ", "d'er' ")
         if not isinstance(local, datetime):
             return format_date(local, pattern, locale=locale)
-        return format_datetime(local.replace(tzinfo=None), pattern, locale=locale)  # already in the reader's zone
+        return format_datetime(
+            local.replace(tzinfo=None), pattern, locale=locale
+        )  # already in the reader's zone
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:

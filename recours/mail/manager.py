@@ -140,9 +140,7 @@ class NotificationManager:
             return 0
         if not is_address(self.settings.admin):
             self.outbox.decline(events, "there was no ADMIN_EMAIL")
-            log.warning(
-                f"{plural(len(things(events)), 'operator notice')} not sent: ADMIN_EMAIL is not set"
-            )
+            log.warning(f"{plural(len(things(events)), 'operator notice')} not sent: ADMIN_EMAIL is not set")
             return 0
         operator = Recipient(None, self.settings.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in events if event.name is EventName.WEEKLY_REPORT]

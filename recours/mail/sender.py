@@ -156,7 +156,9 @@ class EmailSender:
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
             _log_error(f"{label}: {error}; it may have arrived and is not sent again")
-            raise MailServerError("The mail server broke the connection after it received an email") from error
+            raise MailServerError(
+                "The mail server broke the connection after it received an email"
+            ) from error
         except MailRefusedError as refusal:
             self._refused(mail, label, refusal)
             return

@@ -319,7 +319,9 @@ def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None",
     message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
     kind = MailKind.OPERATOR_SUMMARY
     html = f"<p>{_TEST}</p>"
-    mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test email", _TEST, html, 0, now, ())
+    mail = OutgoingMail(
+        message_id, kind, None, recipient, "en", "recours: test email", _TEST, html, 0, now, ()
+    )
     envelope = Envelope(server.sender, app.settings.mail.reply_to, "")
     details = {"to": recipient}
     fault = ""

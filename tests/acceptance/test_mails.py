@@ -309,8 +309,8 @@ def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
     service.run_hourly(1)
     assert states(service) == ["undecided", "ready", "ready"]
     said = [record.getMessage() for record in caplog.records if record.name == "__main__"]
-    (line,) = [line for line in said if "may have arrived, and is not sent again" in line]
-    assert line.startswith("Mail 1 (pod_retrieved) to c")
+    (line,) = [line for line in said if "may have arrived and is not sent again" in line]
+    assert line.startswith("Email 1 (pod_retrieved) to c")
     assert len(smtp.taken) == 1  # it had in fact arrived
     ((level, waits),) = wait_lines(caplog)
     assert (level, waits.startswith("Emails wait for the next run (2): ")) == ("ERROR", True)
@@ -440,7 +440,7 @@ def test_a_machine_whose_own_name_is_none_ends_no_run(
     (report,) = service.run_hourly(1)
     assert (report.exit_status, states(service)) == (0, ["ready"])
     ((_, said),) = wait_lines(caplog)
-    assert "or this machine's own name, is not the name of a host" in said
+    assert "or this machine's own name, is not a valid host name" in said
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

@@ -81,7 +81,7 @@ def test_a_catalog_that_cannot_be_read_is_said_in_a_sentence(
     if content is not None:
         (folder / "recours.po").write_bytes(content)
     monkeypatch.setattr("recours.core.translations.LOCALE", tmp_path)
-    with pytest.raises(RunError, match=r"recours\.po cannot be read: install recours again"):
+    with pytest.raises(RunError, match=r"recours\.po\. Reinstall recours"):
         translations.__wrapped__("fr")
 
 
