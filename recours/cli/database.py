@@ -1,4 +1,4 @@
-"""`recours init-db`, `backup`, `restore` and `uninstall`: the database made, copied with its documents, put back, cleared."""
+"""`recours init-db`, `backup`, `restore` and `uninstall`."""
 
 import os
 from contextlib import closing
@@ -41,19 +41,19 @@ from recours.settings.model import Settings
 @click.command("init-db")
 @database_option
 @click.option(
-    "--grant-to", metavar="ROLE", help="Give this PostgreSQL role the rights that runs need, and no more."
+    "--grant-to", metavar="ROLE", help="Grant this PostgreSQL role exactly the rights that runs need."
 )
-@click.option("--fleet", is_flag=True, help="Also make the tables of the job queue of 'recours worker'.")
+@click.option("--fleet", is_flag=True, help="Also create the job queue tables for 'recours worker'.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
 def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bool, as_sql: bool) -> None:
-    """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes."""
+    """Create the configured database with its schema, or add what is missing. Existing data does not change."""
     environment = os.environ
     with report_faults():
         settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
     try:
         database = named(settings)
         if grant_to and database.is_sqlite:
-            raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
+            raise click.UsageError("--grant-to works on PostgreSQL only; an SQLite file has no roles.")
         with report_faults():
             job_queue = open_queue(settings) if fleet else None
         if as_sql:
@@ -66,8 +66,8 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             database = connect(settings)
             queue_is_new = job_queue is not None and create_tables(database, job_queue.schema())
             notes = complete(database, read_clock(database))
-            notes += ["the tables of the job queue were created"] if queue_is_new else []
-            notes = notes or ["Nothing was missing."]
+            notes += ["the job queue tables were created"] if queue_is_new else []
+            notes = notes or ["the schema is already up to date"]
             if grant_to:
                 notes += grant_rights(database, grant_to, NEEDS if fleet else ())
             lines = [f"{database.safe_url}: {remark}" for remark in notes]
@@ -84,10 +84,10 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
 @database_option
 @json_option
 def backup_command(folder: Path | None, database_url: str | None, as_json: bool) -> None:
-    """Copy the database, then the documents that it knows of, to a new folder in FOLDER (default: data/backups).
+    """Back up the database and its documents to a new folder in FOLDER (default: data/backups).
 
-    Runs and the service's application go on meanwhile. The new folder is called recours-backup-<UTC time>, and is there
-    only when it is whole. Secrets (.env, secrets.toml) are not in it.
+    The folder is named recours-backup-<UTC time> and appears only when the backup is complete. It does not contain secrets
+    (.env, secrets.toml). Runs and the claims service may continue.
     """
     settings = settings_for(database_url)
     with report_faults(), closing(connect(settings)) as database:
@@ -102,9 +102,10 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
         return
     echo(f"{target}: {_content(facts)}.")
     echo(
-        "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
+        "The backup does not contain .env and secrets.toml: keep copies of them elsewhere. Copy the backup folder to "
+        "another machine."
     )
-    echo(pasteable(f"To verify it: recours restore --check {quoted_word(str(target))}"))
+    echo(pasteable(f"To verify the backup: recours restore --check {quoted_word(str(target))}"))
 
 
 def _warn(facts: BackupFacts) -> None:
@@ -121,13 +122,14 @@ def _content(facts: BackupFacts) -> str:
 
 @click.command("restore")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--check", is_flag=True, help="Verify the backup only; nothing that is in use is touched.")
-@click.option("--force", is_flag=True, help="Even if a run seems to be under way.")
+@click.option("--check", is_flag=True, help="Only verify the backup; restore nothing.")
+@click.option("--force", is_flag=True, help="Restore even if a run seems to be in progress.")
 @database_option
 def restore_command(folder: Path, check: bool, force: bool, database_url: str | None) -> None:
-    """Put the backup in FOLDER back: its database in the place of the configured one, and the missing documents.
+    """Restore the backup in FOLDER: replace the configured database and add missing documents.
 
-    It is verified first: every file's SHA-256, as SHA256SUMS has it. Stop both jobs and the service's application before.
+    Stop both jobs and the claims service first. The backup is verified before anything is restored: the SHA-256 of every
+    file must match SHA256SUMS.
     """
     settings = settings_for(database_url)
     with report_faults():
@@ -138,46 +140,47 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
         if faults:
             raise SystemExit(FAILED)
         if check:
-            echo("The backup is whole: every file is what it was.")
+            echo("The backup is complete, and no file has changed.")
         else:
             _say_restored(_restored(settings, backup, force=force), made_at)
 
 
 def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
     facts = backup.facts
-    schema = facts.schema or "none of recours"
+    schema = facts.schema or "without recours"
     echo(f"{backup.folder}: made {made_at} by recours {facts.recours}, {facts.database}, schema {schema}")
     echo(f"{_content(facts)}.")
     _warn(facts)
     for fault in faults:
         say_error(fault)
     if faults:
-        say_error(f"The backup is not whole: {plural(len(faults), 'fault')}. Nothing was restored.")
+        say_error(f"The backup is damaged: {plural(len(faults), 'problem')}. Nothing was restored.")
 
 
 def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
-    # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
+    # The current SQLite file is not opened: it may be damaged or missing, and the backup replaces it.
     opened = named(settings) if is_file(settings.database_url) else connect(settings)
     with closing(opened) as database:
         return put_back(backup, database, settings.pod_dir, settings.access, force=force)
 
 
 def _say_restored(result: Restored, made_at: str) -> None:
-    echo(f"Restored: {result.database} is as it was on {made_at}.")
+    echo(f"{result.database} was restored to its state of {made_at}.")
     if result.aside:
-        echo(f"What was there is kept as {result.aside}; delete it once you are satisfied.")
+        echo(f"The previous database is kept as {result.aside}; delete it once you are satisfied.")
     echo(f"{plural(result.copied, 'missing document')} restored.")
     if result.moved:
-        echo(
-            f"{plural(result.moved, 'document')} in another folder now: the paths in the database are corrected."
-        )
+        echo(f"The documents folder has moved: {plural(result.moved, 'path')} in the database corrected.")
     for path in result.conflicts:
-        echo(f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True)
+        echo(f"WARNING: {harmless(path)} differs from the backup; it was not changed.", err=True)
     echo(
         f"API calls made after {made_at} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
     )
-    echo("Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more.")
-    echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))
+    echo(
+        "Documents fetched after the backup are fetched again under other names. Emails sent after the backup may be sent "
+        "again."
+    )
+    echo(pasteable("Next: run recours retry --dry-run, then enable the jobs."))
 
 
 @click.command("uninstall")
@@ -185,13 +188,13 @@ def _say_restored(result: Restored, made_at: str) -> None:
     "--columns",
     "with_columns",
     is_flag=True,
-    help="Also drop the columns of the service's table that recours added.",
+    help="Also drop the columns that recours added to the claims table.",
 )
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
 @yes_option
 @database_option
 def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: bool, yes: bool) -> None:
-    """Drop what recours added to the database: its tables, its view and its index. Documents and settings stay."""
+    """Remove what recours added to the database: its tables, its view and its index. Documents and settings stay."""
     settings = settings_for(database_url)
     with report_faults(), closing(connect(settings)) as database:
         removal = find_removal(database, with_columns=with_columns)
@@ -199,24 +202,24 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
             click.echo("".join(f"{statement};\n" for statement in removal.statements), nl=False)
             return
         if not removal.statements:
-            echo(f"There is nothing of recours in {database.safe_url}.")
+            echo(f"{database.safe_url} contains nothing of recours.")
             return
         clock = read_clock(database)
         if work := work_under_way(database, clock.now()):
             raise RunError(
-                f"A run is under way in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "
-                "until it has ended; claims of a run that died are free after 10 minutes. Nothing was changed."
+                f"A run is in progress in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "
+                "until the run has ended; the leases of a run that died expire after 10 minutes. Nothing was changed."
             )
         _say_removal(settings, database, removal, with_columns=with_columns)
-        if not confirmed("Drop it?", yes=yes):
+        if not confirmed("Remove?", yes=yes):
             return
         remove(database, removal, clock)
-        echo(f"Done: {database.border.claims.name} is your service's alone again.")
+        echo("Removed.")
 
 
 def _say_removal(settings: Settings, database: Database, removal: Removal, *, with_columns: bool) -> None:
     name = database.border.claims.name
-    echo(f"To be dropped from {database.safe_url}, with everything in it:")
+    echo(f"To be removed from {database.safe_url}, with all data in it:")
     if removal.tables:
         echo(f"  tables: {', '.join(removal.tables)}")
     if removal.indexes:
@@ -224,8 +227,10 @@ def _say_removal(settings: Settings, database: Database, removal: Removal, *, wi
     if removal.columns and with_columns:
         echo(f"  columns of {name}: {', '.join(removal.columns)}")
     elif removal.columns:
-        echo(f"What recours added to {name} stays, unless you add --columns: {', '.join(removal.columns)}.")
+        echo(
+            f"The columns that recours added to {name} stay (drop them with --columns): {', '.join(removal.columns)}."
+        )
     echo(
-        f"Documents ({settings.pod_dir}), logs and .env stay. A job that still starts a worker adds it all again: "
-        "see 'recours schedule remove'."
+        f"Documents ({settings.pod_dir}), logs and .env stay. If a job still starts a worker, its run adds everything "
+        "again; see 'recours schedule remove'."
     )

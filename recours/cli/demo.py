@@ -1,4 +1,4 @@
-"""`recours demo`: the real scheduler over five simulated days; `recours sandbox`: the simulated carriers alone."""
+"""`recours demo`: the real scheduler over five simulated days; `recours sandbox`: only the simulated carriers."""
 
 import os
 import shutil
@@ -31,45 +31,45 @@ FOLDER = Path("data") / "demo"
 BEGINS = datetime(2026, 2, 2, 7, 0, tzinfo=UTC)
 DAYS = 5
 BATCH = 50
-QUOTA = 6  # calls a day to Chronopost: too few for the first one
+QUOTA = 6  # calls a day to Chronopost, too few for the first day
 
 _S = Scenario
 
-# Carriers that issue documents, and those that never do.
+# Carriers that issue documents, and carriers that never do.
 _ISSUING = tuple(key for key, spec in CATALOG.specs.items() if spec.issues_documents)
 _NOT_ISSUING = tuple(key for key in CATALOG.specs if key not in _ISSUING)
 
 
 @dataclass(frozen=True)
 class _Story:
-    """Claims that fare alike, of each of the carriers in turn."""
+    """Claims with the same course of events, spread over the carriers."""
 
     claims: int
     steps: tuple[Scenario, ...]
     text: str
     carriers: tuple[str, ...] = _ISSUING
-    number: str = ""  # another than one of the carrier's form
+    number: str = ""  # instead of a number in the carrier's format
     error: str = "API timeout"
 
 
 STORIES = (
-    _Story(len(_ISSUING), (_S.DELIVERED,), "the POD is there at the first retry"),
+    _Story(len(_ISSUING), (_S.DELIVERED,), "POD available at the first retry"),
     _Story(len(_ISSUING), (_S.IN_TRANSIT, _S.DELIVERED), "delivered between retries 1 and 2"),
-    _Story(4, (_S.MAINTENANCE, _S.POD_LATE, _S.DELIVERED), "a hiccup of the carrier, then the proof is late, then it is there"),
-    _Story(3, (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED), "there at the last retry", ("ups", "gls", "dpd")),
-    _Story(3, (_S.IN_TRANSIT,), "never delivered: gives up after the last retry", ("colissimo", "dhl", "fedex")),
-    _Story(3, (_S.UNKNOWN,), "a number that the carrier does not know", ("ups", "dhl_express", "gls")),
-    _Story(4, (_S.DELIVERED,), "no proof exists at this carrier: persistent, asked once", _NOT_ISSUING),
-    _Story(2, (_S.POD_NEVER,), "sent without signature: persistent, asked once", ("chronopost",)),
-    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent, asked once", ("colissimo", "dhl_express")),
-    _Story(2, (_S.DELIVERED,), "a number that cannot be one: no call at all", ("ups", "dpd"), "12-34-{0}", "Numéro de suivi invalide"),
-    _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "garbage twice, then a real document", ("fedex", "dpd")),
+    _Story(4, (_S.MAINTENANCE, _S.POD_LATE, _S.DELIVERED), "a carrier outage, then the POD is not ready, then it is available"),
+    _Story(3, (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED), "available at the last retry", ("ups", "gls", "dpd")),
+    _Story(3, (_S.IN_TRANSIT,), "never delivered, given up after the last retry", ("colissimo", "dhl", "fedex")),
+    _Story(3, (_S.UNKNOWN,), "tracking number unknown to the carrier", ("ups", "dhl_express", "gls")),
+    _Story(4, (_S.DELIVERED,), "the carrier issues no PODs: persistent error, one call", _NOT_ISSUING),
+    _Story(2, (_S.POD_NEVER,), "sent without signature: persistent error, one call", ("chronopost",)),
+    _Story(2, (_S.NOT_OURS,), "not on our contract: persistent error, one call", ("colissimo", "dhl_express")),
+    _Story(2, (_S.DELIVERED,), "invalid tracking number: no call at all", ("ups", "dpd"), "12-34-{0}", "Numéro de suivi invalide"),
+    _Story(2, (_S.HTML, _S.BROKEN_PDF, _S.DELIVERED), "two unusable answers, then a real document", ("fedex", "dpd")),
 )  # fmt: skip
 
 
 @click.command("demo")
 def command() -> None:
-    """Run the real scheduler hour by hour over five simulated days, in a few seconds. Nothing leaves this machine."""
+    """Run the real scheduler through five simulated days in a few seconds. Nothing leaves this machine."""
     started_at = time.monotonic()
     with report_faults():
         folder = make_home(os.environ) / FOLDER
@@ -86,8 +86,8 @@ def command() -> None:
         try:
             count = sum(story.claims for story in STORIES)
             echo(
-                f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, "
-                "a run every hour."
+                f"{count} failed claims with {len(CATALOG.specs)} carriers; at most {QUOTA} calls a day to Chronopost; "
+                "one run every hour."
             )
             for hour in range(1, DAYS * 24 + 1):
                 clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
@@ -120,7 +120,7 @@ def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
 
 
 def _fill(settings: Settings, box: Sandbox) -> None:
-    """Some forty failed claims of several clients, as the service's own application would have left them."""
+    """Insert about forty failed claims of several clients, as the claims service would leave them."""
     with closing(connection_to_file(Path(settings.database_url.database or ""))) as connection:
         connection.execute("BEGIN")
         for client in range(1, 5):
@@ -132,7 +132,7 @@ def _fill(settings: Settings, box: Sandbox) -> None:
             failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
             deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
             name = CATALOG.specs[carrier].name
-            spelling = (name, name.upper(), carrier)[place % 3]  # a claims database holds all of these
+            spelling = (name, name.upper(), carrier)[place % 3]  # real claims tables contain all of these
             about = (
                 f"CLM-2026-{place:03d}",
                 place % 4 + 1,
@@ -147,7 +147,7 @@ def _fill(settings: Settings, box: Sandbox) -> None:
 
 
 def _claims() -> Iterator[tuple[int, str, _Story]]:
-    """Each claim's place, from 1 on, its carrier's key, and its story."""
+    """Each claim's number, counted from 1, its carrier's key, and its story."""
     place = 0
     for story in STORIES:
         for carrier in islice(cycle(story.carriers), story.claims):
@@ -163,7 +163,7 @@ _INSERT = """
 
 
 def _show_stories(database: str | Path) -> None:
-    echo("\nOne claim of each kind, attempt by attempt (hours after its failure):\n")
+    echo("\nOne claim of each kind, with its attempts (in hours after the failure):\n")
     first = {story: (place, carrier) for place, carrier, story in reversed([*_claims()])}
     with closing(connection_to_file(Path(database))) as connection:
         for story in STORIES:
@@ -194,23 +194,28 @@ MAILS = Path("data") / "sandbox-mails"
 
 
 @click.command("sandbox")
-@number_option("--port", 0, 65535, 8017, "0 picks a free port.")
+@number_option("--port", 0, 65535, 8017, "Serve the carriers on this port; 0 picks a free port.")
 @click.option(
-    "--latency", type=click.FloatRange(0, 60), default=0.0, show_default=True, help="Seconds an answer takes."
+    "--latency",
+    type=click.FloatRange(0, 60),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Delay each answer by this time, 0 to 60 seconds.",
 )
-@number_option("--mail-port", 0, 65535, 8025, "Of the mail server; 0 picks a free port.")
+@number_option("--mail-port", 0, 65535, 8025, "Serve the mail server on this port; 0 picks a free port.")
 @click.option(
     "--carrier",
     "spec",
     metavar="NAME",
     type=Carrier(),
-    help="Print the settings and example numbers of this one alone.",
+    help="Print the settings and example numbers of this carrier only.",
 )
-@click.option("--delivered", is_flag=True, help="Deliver every parcel, with its proof, whatever its number.")
+@click.option("--delivered", is_flag=True, help="Report every parcel as delivered, with its POD.")
 def sandbox_command(
     port: int, latency: float, mail_port: int, spec: CarrierSpec | None, delivered: bool
 ) -> None:
-    """Serve simulated carriers, and a mail server that keeps what it gets, until Ctrl-C. Nothing leaves this machine."""
+    """Run simulated carriers and a mail server that saves all emails, until Ctrl-C. Nothing leaves this machine."""
     box = Sandbox(now=lambda: datetime.now(UTC), latency=latency, port=port)
     box.default = Parcel((Scenario.DELIVERED,)) if delivered else None
     post = MailSandbox(home() / MAILS, port=mail_port)
@@ -221,7 +226,7 @@ def sandbox_command(
             echo(line)
         threading.Event().wait()
     except KeyboardInterrupt:
-        echo("\nEnded.")
+        echo("\nStopped.")
     finally:
         box.stop()
         post.stop()
@@ -231,28 +236,28 @@ def _start(start: Callable[[], None], option: str, port: int) -> None:
     try:
         start()
     except OSError as error:
-        say_error(f"port {port} cannot be used: {error.strerror}. Choose another with {option}.")
+        say_error(f"Port {port} cannot be used: {error.strerror}. Choose another with {option}.")
         raise SystemExit(FAILED) from error
 
 
 def _lines(box: Sandbox, post: MailSandbox, key: str | None) -> Iterator[str]:
-    """What a person needs to use the simulated carriers, or one of them."""
-    yield "The carriers are simulated. Put these into .env or the environment:\n"
+    """The settings and example numbers for the simulated carriers, or for one of them."""
+    yield "To use the simulated carriers, put these settings into .env or the environment:\n"
     for name, value in box.environment(*([key] if key else [])).items():
         yield f"  {name}={value}"
     for name, value in post.environment().items():
         yield f"  {name}={value}"
-    yield f"\nMails become files in {post.folder}."
+    yield f"\nEmails are saved as files in {post.folder}."
     if box.default:
-        yield "\nEvery parcel is delivered, and its proof is there.\n\nCtrl-C ends it."
+        yield "\nEvery parcel is delivered, and its POD is available.\n\nPress Ctrl-C to stop."
         return
     if key is None:
-        yield "\nTwo digits of a tracking number, 00 in these, choose what happens to its parcel:\n"
+        yield "\nTwo digits of a tracking number (00 in these examples) determine what happens to its parcel:\n"
         for spec in CATALOG.specs.values():
             yield f"  {spec.name:<14}  {box.example(spec.key, '00')}"
-        yield "\nWhat they choose (--carrier NAME prints whole numbers, their check digits included):\n"
+        yield "\nMeaning of the digits (--carrier NAME prints complete numbers with check digits):\n"
     else:
-        yield "\nWhat happens to a parcel is chosen by two digits of its number:\n"
+        yield "\nTwo digits of the tracking number determine what happens to the parcel:\n"
     for digits, text in scenario_table():
         yield f"  {box.example(key, digits) if key else digits}  {text}"
-    yield "\nCtrl-C ends it."
+    yield "\nPress Ctrl-C to stop."

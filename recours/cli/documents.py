@@ -1,4 +1,4 @@
-"""`recours attach`, `detach`, `verify` and `prune`: proofs that a person has or takes back, verified, deleted; `correct`."""
+"""`recours attach`, `detach`, `correct`, `prune` and `verify`."""
 
 import uuid
 from datetime import date, datetime, timedelta
@@ -45,21 +45,23 @@ from recours.runs.refusals import ClaimsRefusedError, why_erased
 @click.command("attach")
 @click.argument("reference", metavar="CLAIM")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--signed-by", metavar="NAME", help="Who signed, if the file does not say it legibly.")
+@click.option(
+    "--signed-by", metavar="NAME", help="Name the signatory, if the file does not show the name legibly."
+)
 @click.option(
     "--at",
     metavar="TIME",
-    help="When the parcel was delivered: 2026-10-05 or 2026-10-05T10:31, in RECOURS_TIMEZONE.",
+    help="Set the time of delivery in RECOURS_TIMEZONE: 2026-10-05 or 2026-10-05T10:31.",
 )
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in PROOF_KINDS]),
     default=EvidenceKind.LETTER.value,
     show_default=True,
-    help="What the file is: the carrier's proof as a document, or an image of the signature or of the parcel alone.",
+    help="State what the file is: the carrier's proof of delivery, or only an image of the signature or the parcel.",
 )
-@click.option("--anyway", is_flag=True, help="Have it count though it would be, or was, refused; with --why.")
-@click.option("--why", metavar="TEXT", help="The reason, kept with your name and the time.")
+@click.option("--anyway", is_flag=True, help="Accept a file that would be, or was, refused; requires --why.")
+@click.option("--why", metavar="TEXT", help="Record this reason with your name and the time.")
 @database_option
 @json_option
 def attach_command(
@@ -73,14 +75,14 @@ def attach_command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Give a claim a proof that you have: from a carrier's portal, or of a carrier that gives none to programs.
+    """Attach a proof to a claim, from a carrier's portal or from a carrier that offers no proofs to programs.
 
-    The file is examined like a fetched one, and refused if it proves nothing or is another parcel's, unless you accept it
-    with --anyway; also one that was refused earlier and kept. It is copied: yours stays where it is. The claim has its proof
-    from then on, and its carrier is not asked any more. 'recours detach CLAIM' takes it back.
+    recours examines the file like a fetched document and refuses it if it proves nothing or belongs to another parcel.
+    --anyway accepts such a file, even one that was refused earlier. The file is copied; your original stays in place. The
+    claim then has its proof, and recours no longer calls the carrier. 'recours detach CLAIM' undoes this.
     """
     if anyway != (why is not None):
-        raise click.UsageError("--anyway and --why go together: say why the file is a proof.")
+        raise click.UsageError("--anyway requires --why and vice versa: explain why the file is a proof.")
     with with_actions(database_url) as actions:
         result = actions.attach(
             reference,
@@ -98,19 +100,19 @@ def attach_command(
             tell_json(facts | piece_json(piece) | evidence.support_json())
         else:
             echo(harmless(result.sentence))
-            echo(harmless(f"It is stored as {result.path}; your file stays where it is."))
+            echo(harmless(f"A copy is stored as {result.path}."))
 
 
 @click.command("detach")
 @click.argument("reference", metavar="CLAIM")
 @click.argument("file", metavar="[FILE]", default="")
-@click.option("--why", metavar="TEXT", default="", help="The reason, kept with your name and the time.")
+@click.option("--why", metavar="TEXT", default="", help="Record this reason with your name and the time.")
 @database_option
 def detach_command(reference: str, file: str, why: str, database_url: str | None) -> None:
-    """Take a proof back. Its file is kept as refused, and the search for a proof continues.
+    """Remove a proof from a claim. The file is kept as refused, and recours continues to look for a proof.
 
-    FILE: its path or its SHA-256, as 'recours why CLAIM --json' prints them; without it, the proof that the claim's pod_url
-    names. If the claim has another proof, the best one counts from then on.
+    FILE is the proof's path or SHA-256, as 'recours why CLAIM --json' prints them; by default the proof in the claim's
+    pod_url is removed. If the claim has other proofs, the best of them is used from then on.
     """
     with with_actions(database_url) as actions:
         say(actions.detach(reference, file, why))
@@ -118,10 +120,10 @@ def detach_command(reference: str, file: str, why: str, database_url: str | None
 
 @click.command("correct")
 @click.argument("reference", metavar="[CLAIM]", default="")
-@click.option("--number", metavar="NUMBER", help="The right tracking number.")
-@click.option("--carrier", metavar="NAME", type=CarrierName(), help="The right carrier, by any of its names.")
+@click.option("--number", metavar="NUMBER", help="Set this tracking number.")
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="Set this carrier, by any of its names.")
 @csv_option
-@dry_run_option("With --csv: show what would be done; change nothing.")
+@dry_run_option("With --csv, show what would be changed; change nothing.")
 @database_option
 def correct_command(
     reference: str,
@@ -131,20 +133,20 @@ def correct_command(
     dry_run: bool,
     database_url: str | None,
 ) -> None:
-    """Correct a claim's tracking number or its carrier: the next run starts over with it.
+    """Correct a claim's tracking number or carrier. The next run then starts over with the claim.
 
-    The claim's row is written as the service would write it. It is refused for a number that cannot be the carrier's, while
-    a run is fetching the claim, and once its proof is there.
+    The claims table is updated as the claims service would do it. The correction is refused if the number is not valid for
+    the carrier, while a run is fetching the claim, or if the claim already has its proof.
 
-    The lines of a CSV are reference;number or reference;number;carrier. Those that cannot be done are named, and the others
-    are done; the exit status is 1 then.
+    Each line of a CSV file is reference;number or reference;number;carrier. Lines that cannot be processed are reported,
+    and the exit status is then 1; all other lines are processed.
     """
     if bool(reference) == (file is not None):
-        raise click.UsageError("Name a claim, or give --csv; not both.")
+        raise click.UsageError("Give either a claim or --csv.")
     if file is None and dry_run:
-        raise click.UsageError("--dry-run needs --csv.")
+        raise click.UsageError("--dry-run requires --csv.")
     if (number is None and carrier is None) == (file is None):
-        raise click.UsageError("Give --number or --carrier, or both; with --csv neither.")
+        raise click.UsageError("Give --number, --carrier or both; with --csv, give neither.")
     with with_actions(database_url) as actions:
         if file is not None:
             act_on_file(actions, FileAction.CORRECT, file, dry_run=dry_run)
@@ -153,14 +155,14 @@ def correct_command(
 
 
 def _time(text: str | None) -> date | None:
-    """A day or a time. Raises click.BadParameter."""
+    """Parse a day or a time. Raises click.BadParameter."""
     if text is None:
         return None
     try:
         is_day = len(text.strip()) == len("2026-10-05")
         return (date if is_day else datetime).fromisoformat(text.strip())
     except ValueError:
-        fault = f"'{text[:40]}' is no date; write for example 2026-10-05 or 2026-10-05T10:31."
+        fault = f"'{text[:40]}' is not a date. Examples: 2026-10-05, 2026-10-05T10:31."
         raise click.BadParameter(fault, param_hint="--at") from None
 
 
@@ -173,9 +175,9 @@ _SHOWN_FILES = 20
     type=past_time(bare_days=True),
     metavar="DAYS|DATE",
     required=True,
-    help="What is older than so many days, or than a date.",
+    help="Delete what is older than this number of days, or than this date.",
 )
-@dry_run_option("Show what would go; change nothing.")
+@dry_run_option("Show what would be deleted; change nothing.")
 @yes_option
 @database_option
 @json_option
@@ -186,11 +188,11 @@ def prune_command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Delete what is past its keeping time: PODs with their files, who signed, attempts, changes, the text of mails sent.
+    """Delete data past its retention period: PODs and their files, signatories, attempts, changes, the text of sent emails.
 
-    Only closed claims are pruned: claims with a POD, claims that recours gave up on, and claims that it no longer tries. Claims
-    that a run has leased stay. A pruned POD is not fetched again. The command shows what it will delete and asks first;
-    only a backup brings it back.
+    Only closed claims are pruned: claims with a POD, claims that recours gave up on, and claims that it no longer tries.
+    Claims that a run has leased are skipped. A pruned POD is not fetched again. The command shows what it will delete and
+    asks for confirmation. Deleted data can only be restored from a backup.
     """
     with with_app(database_url) as app:
         now = app.clock.now()
@@ -203,7 +205,7 @@ def prune_command(
             echo(f"To be deleted, older than {texts.minute(cutoff)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
-            if not confirmed("Delete it for good?", yes=yes, refused="Nothing was deleted."):
+            if not confirmed("Delete permanently?", yes=yes, refused="Nothing was deleted."):
                 return
             past = DatabasePast(app.database, uuid.uuid4().hex, person())
             erase_document = partial(erase, app.settings.pod_dir)
@@ -216,9 +218,7 @@ def prune_command(
         facts = {"older_than": iso(cutoff), "dry_run": dry_run, "left": failures}
         tell_json(facts | {"found": _json_of(outlook), "deleted": _json_of(result)})
     for path, why in list(result.undeleted.items())[:_SHOWN_FILES]:
-        echo(
-            f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
-        )
+        echo(f"WARNING: Cannot delete {harmless(path)}: {harmless(why)}. Its record is kept.", err=True)
     if len(result.undeleted) > _SHOWN_FILES:
         echo(f"WARNING: {len(result.undeleted) - _SHOWN_FILES} more files could not be deleted.", err=True)
     if result.undeleted:
@@ -228,8 +228,8 @@ def prune_command(
 def _text_of(counts: Pruned) -> str:
     return (
         f"{plural(counts.attempts, 'attempt')}, {plural(counts.documents, 'document')} ({counts.size:,} bytes), "
-        f"{plural(counts.evidence, 'file')} of further evidence, who signed for {plural(counts.deliveries, 'claim')} "
-        f"given up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'mail')}, "
+        f"{plural(counts.evidence, 'file')} of further evidence, the signatories of {plural(counts.deliveries, 'claim')} "
+        f"given up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'email')}, "
         f"{plural(counts.changes, 'change')} to claims and accounts."
     )
 
@@ -249,20 +249,20 @@ _PROGRESS = 1000  # proofs
     "--appraise",
     "appraises",
     is_flag=True,
-    help="List proofs that would be refused by the present rules instead.",
+    help="List the proofs that the current rules would refuse, instead of verifying.",
 )
 @database_option
 @json_option
 def verify_command(
     references: tuple[str, ...], database_url: str | None, appraises: bool, as_json: bool
 ) -> None:
-    """Verify that nobody changed, deleted or added a file of evidence, its row, a manifest, or what a claim shows of them.
+    """Verify that no evidence was changed, deleted or added: files, their records, manifests, and what claims show of them.
 
-    All manifests are read, their timestamps, and all files; with CLAIM, the files of these claims. What is wrong is
-    named with what to do. The exit status is 0 if nothing is, else 1. Nothing is changed.
+    The command reads all manifests with their timestamps, and all files; with CLAIM, only the files of these claims. It
+    reports each problem and what to do about it, and changes nothing. The exit status is 1 if there are problems, else 0.
 
-    With --appraise the proofs that count are appraised anew instead, and those listed that would be refused today.
-    The exit status is 0 if there are none, else 1.
+    With --appraise, it examines accepted proofs again and lists those that the current rules would refuse. The exit status
+    is 1 if there are any, else 0.
     """
     problems: list[str] = []
 
@@ -281,9 +281,9 @@ def verify_command(
                 if problem:
                     report(problem)
                 if count % _PROGRESS == 0:
-                    echo(f"{count} proofs appraised.", err=True)
+                    echo(f"{count} proofs examined.", err=True)
             facts: dict[str, object] = {"files": count}
-            text = f"{plural(count, 'proof')} appraised; {len(problems)} would be refused today."
+            text = f"{plural(count, 'proof')} examined; the current rules would refuse {len(problems)}."
         else:
             verification = Verification(custody, report, read_roots(settings.tsa_certificate), claim_ids)
             verification.run()
@@ -291,15 +291,15 @@ def verify_command(
             stamp = verification.stamp
             if settings.tsa_url and last and (not stamp or stamp[0] != last):
                 report(
-                    f"Manifest {last.number}, the last one, has no good timestamp: it was deleted, or the authority did not "
-                    "answer. The next run has it stamped."
+                    f"Manifest {last.number}, the last one, has no valid timestamp: the timestamp was deleted, or the authority "
+                    "did not answer. The next run requests a timestamp."
                 )
             facts = _facts(verification)
             text = _text(verification, is_signed=settings.tsa_certificate is not None)
             text += (
                 f"{plural(len(problems), 'problem')}."
                 if problems
-                else "Nothing was changed, deleted or added."
+                else "No evidence was changed, deleted or added."
             )
     if as_json:
         tell_json(facts | {"problems": problems})
@@ -334,20 +334,18 @@ def _facts(verification: Verification) -> dict[str, object]:
 def _text(verification: Verification, *, is_signed: bool) -> str:
     last = verification.last
     pending = verification.pending
-    text = (
-        f"{plural(verification.files, 'file')} read; the next run's manifest will name {pending} of them.\n"
-    )
+    text = f"{plural(verification.files, 'file')} read; {pending} of them will be added to the next run's manifest.\n"
     count, erased_at = verification.custody.erasures()
     if erased_at and not verification.claim_ids:
-        text += (
-            f"{plural(count, 'file')} erased, the last on {erased_at:%Y-%m-%d %H:%M} UTC: manifests say so.\n"
-        )
+        text += f"{plural(count, 'file')} erased, the last on {erased_at:%Y-%m-%d %H:%M} UTC, as recorded in manifests.\n"
     if verification.stamp:
         manifest, at = verification.stamp
-        text += f"By its timestamp, everything up to manifest {manifest.number} was there on {at:%Y-%m-%d %H:%M} UTC.\n"
+        text += f"A timestamp proves that everything up to manifest {manifest.number} existed on {at:%Y-%m-%d %H:%M} UTC.\n"
         if not is_signed:
-            text += "The signatures of timestamps were not verified: set RECOURS_TSA_CERT.\n"
+            text += "The signatures of timestamps were not verified. To verify them, set RECOURS_TSA_CERT.\n"
     if last:
         text += f"The SHA-256 of manifest {last.number}, the last one, is {last.sha256}\n"
-        text += "Keep it elsewhere: it proves later that nothing up to this manifest was changed.\n"
+        text += (
+            "Keep this value elsewhere: it can later prove that nothing up to this manifest was changed.\n"
+        )
     return text

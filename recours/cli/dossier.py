@@ -1,4 +1,4 @@
-"""`recours dossier`: one ZIP with all that proves a claim's delivery."""
+"""`recours dossier`: a ZIP file with all evidence of a claim's delivery."""
 
 from pathlib import Path
 
@@ -13,19 +13,23 @@ from recours.core.translations import LANGUAGES
 @click.command("dossier")
 @click.argument("reference", metavar="CLAIM")
 @click.option(
-    "-o", "output", type=click.Path(path_type=Path), metavar="FILE", help="Write the ZIP to this new file."
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this new file; by default the name contains the claim's reference.",
 )
 @click.option(
     "--language",
     type=click.Choice(LANGUAGES),
-    help="The language of the cover page [default: RECOURS_LANGUAGE].",
+    help="Write the cover page in this language; default: RECOURS_LANGUAGE.",
 )
 @database_option
 def command(reference: str, output: Path | None, language: str | None, database_url: str | None) -> None:
-    """Make one ZIP with all that proves a claim's delivery.
+    """Create a ZIP file with all evidence of a claim's delivery.
 
-    It is for a mediator, a marketplace or an insurer, who can read it without recours: a cover page (PDF) says who received
-    the parcel, when and where, and what the documents show for this kind of dispute and what they do not. With it come the
+    A mediator, a marketplace or an insurer can read the file without recours. The cover page (PDF) states who received the
+    parcel, when and where, and what the documents do and do not prove in this kind of dispute. The file also contains the
     documents as the carrier sent them, their SHA-256, and the timestamp that covers them, if there is one.
     """
     with with_actions(database_url) as actions:

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
+"""`--dry-run`: which claims a run would fetch, and why the others wait. No call is made and nothing is written."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,26 +32,26 @@ from recours.settings.model import Settings
 
 @dataclass(frozen=True)
 class _DryRun:
-    """What was read, and what a run would make of it."""
+    """What was read, and what a run would do."""
 
-    database: str  # how it is shown
+    database: str  # for display
     catalog: Catalog
     schema: Schema
     closed: dict[str, Refusal]
     result: Preview
     waiting: Waiting | None
     counts: dict[str, int]  # of claims outside the preview
-    is_named: bool = False  # the claims were asked for by name
+    is_named: bool = False  # the claims were named with --claim
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
-    """Log the preview, and print it if asked for as JSON; returns the exit status. Raises RunError, UnfitClaimsError."""
+    """Log the preview, print it as JSON with --json, and return the exit status. Raises RunError, UnfitClaimsError."""
     log = logs.run_log()
     if needs_creation(settings):
-        log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
+        log.info("Dry run: there is no database yet; a run would create an empty embedded database")
         return 0
     dry_run = _read(kind, settings, options)
-    log.info(f"Dry run on {dry_run.database}: nothing is called and nothing is changed")
+    log.info(f"Dry run on {dry_run.database}: no carrier is called and nothing is changed")
     for line in _lines(dry_run, kind):
         log.info(line)
     if options["as_json"] and (fault := print_json(_as_json(kind, dry_run))):
@@ -61,7 +61,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 
 
 def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _DryRun:
-    """Look at the database and close it. Raises RunError, UnfitClaimsError."""
+    """Read the database and close it. Raises RunError, UnfitClaimsError."""
     with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)
@@ -72,7 +72,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         catalog = make_catalog(settings, ClientAccounts(database).directory())
         keys = catalog.accounts_of(catalog.specs)
         queue = make_queue(settings, database, clock, random)
-        # Of a database without our tables the settings alone say it.
+        # Without recours's tables, only the settings are known.
         if schema.is_current:
             refusals = {key: status.refusal for key, status in queue.statuses(keys).items()}
         else:
@@ -90,7 +90,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
         enrollment = make_enrollment(settings, make_assessor(settings, database, catalog, policy))
-        # Of claims outside the preview: those that the run would enrol itself, and that wait for a decision.
+        # Claims outside the preview: those that the run would enroll itself, and those that await a decision.
         if schema.is_current:
             undecided = enrollment.undecided(MOST_NOT_ENROLLED, now)
             counts = {
@@ -109,7 +109,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
         yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
-    yield f"Would take {plural(len(result.batch), 'claim')}"
+    yield f"Would fetch {plural(len(result.batch), 'claim')}"
     for place, (claim, state) in enumerate(result.batch, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
         is_last = not dry_run.is_named and awaits_last_attempt(state)
@@ -117,26 +117,26 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     for key, count in sorted(result.left_behind.items()):
         refusal = dry_run.closed[key]
         until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""
-        yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
+        yield f"{plural(count, 'claim')} skipped{until}: {refusal.reason}"
     if count := result.beyond_batch:
-        yield f"{plural(count, 'claim')}: due, beyond the batch"
+        yield f"{plural(count, 'claim')}: due, but beyond the batch size"
     for why, reason in _REASONS.items():
         if count := result.waiting[why]:
             yield f"{plural(count, 'claim')}: {reason}"
     if dry_run.waiting and kind.stage is Stage.READY:
         yield waiting_line(dry_run.waiting, logs.local)
     if count := dry_run.counts["would_enroll"]:
-        yield f"{plural(count, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
+        yield f"{plural(count, 'new claim')} would be enrolled first, then fetched too (RECOURS_ENROLL_NEW)"
     if count := dry_run.counts["not_enrolled"]:
         yield not_enrolled(count)
 
 
 _REASONS = {
-    Why.SETTLED: "persistent, a retry would pass without a call",
-    Why.ENDING: "would give up without a call: all retries are used",
-    Why.EXPIRING: "would be given up without a call: their deadline has long passed (RECOURS_EXPIRE_DAYS)",
+    Why.SETTLED: "persistent error; the retry would be skipped without a call",
+    Why.ENDING: "would be given up without a call: all retries are used",
+    Why.EXPIRING: "would be given up without a call: the deadline has long passed (RECOURS_EXPIRE_DAYS)",
     Why.IN_HAND: "being fetched by another run",
-    Why.SHELVED: "set aside by the claim's status",
+    Why.SHELVED: "not fetched because of the claim's status",
     Why.BY_BACKOFF: "not due yet",
     Why.UNNUMBERED: "pending, without a tracking number",
 }

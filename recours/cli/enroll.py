@@ -1,4 +1,4 @@
-"""`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start over."""
+"""`recours enroll`, `exclude` and `reopen`."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,23 +34,32 @@ from recours.runs.eligibility import (
     count_given_up,
 )
 
-# What a claim may be given up for at the latest.
+# Errors that are persistent at the last retry.
 _FINAL = [str(kind) for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 
 
 def _show_left(unmanaged: Mapping[str, int]) -> None:
     for why, count in sorted(unmanaged.items()):
-        echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
+        echo(f"Skipped: {plural(count, 'claim')} ({why}).")
 
 
 @click.command("enroll")
-@click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--carrier", metavar="NAME", type=CarrierName(), help="Claims of this carrier only.")
+@click.argument("references", metavar="[CLAIM]...", nargs=-1)
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="Limit to claims of this carrier.")
 @click.option(
-    "--status", "statuses", metavar="STATUS", multiple=True, help="Claims with this status only; repeatable."
+    "--status",
+    "statuses",
+    metavar="STATUS",
+    multiple=True,
+    help="Limit to claims with this status; repeatable.",
 )
-@click.option("--since", type=past_time(), metavar="T", help="Created since: a date, a time, 3d or 12h.")
-@dry_run_option("Show how many there are, and change nothing.")
+@click.option(
+    "--since",
+    type=past_time(),
+    metavar="DATE",
+    help="Limit to claims created since this time: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
+)
+@dry_run_option("Show how many claims would be enrolled; change nothing.")
 @yes_option
 @database_option
 def command(
@@ -62,14 +71,14 @@ def command(
     yes: bool,
     database_url: str | None,
 ) -> None:
-    """Have recours work on claims: their pod_fetch_status is set to `pending`, and the fetch worker takes them up.
+    """Enroll claims: set their pod_fetch_status to `pending`, so that the fetch worker fetches their proofs.
 
-    Either the claims named, also those that were excluded; or all open ones with a tracking number of which nobody has
-    said anything yet, after showing how many calls that costs and asking. Claims with the status `refunded` are left out
-    unless --status names it.
+    With CLAIM, the named claims are enrolled, even if they were excluded. Otherwise, all open claims with a tracking number
+    that nobody has enrolled or excluded yet are enrolled; the command shows how many calls they cost and asks for
+    confirmation. Claims with the status `refunded` are skipped unless you select them with --status.
     """
     if references and (carrier or statuses or since is not None):
-        raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
+        raise click.UsageError("Claims cannot be combined with --carrier, --status or --since.")
     with with_actions(database_url) as actions:
         if references:
             _act_on_named(actions.enroll, "enrolled", references, dry_run=dry_run)
@@ -86,7 +95,7 @@ def command(
 def _act_on_named(
     act: Callable[..., list[ActionResult]], verb: str, references: Sequence[str], *, dry_run: bool
 ) -> None:
-    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`, `excluded`."""
+    """Act on all of these claims or none. `verb`: `enrolled`, `reopened`, `excluded`."""
     matches = require_all(act(references, dry_run=True))
     if dry_run:
         _say_dry_run(len(matches), f"would be {verb}")
@@ -117,44 +126,44 @@ def _show_candidates(app: App, counts: EnrollmentCounts) -> None:
     if rows:
         show(Table("Claims to enroll", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
     else:
-        echo("No matching claim is left to enroll.")
+        echo("No claims left to enroll.")
     _show_left(counts.skipped)
     for key, calls in sorted(counts.calls.items()):
         if calls:
-            echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for their first fetch.")
+            echo(f"{app.catalog.name_of(key)}: {plural(calls, 'call')} for the first fetches.")
 
 
 def _say_enrolled(app: App, count: int, enrolled: int) -> None:
-    then = ": the fetch worker takes them, the nearest deadline first." if enrolled else "."
-    echo(f"{plural(enrolled, 'claim')} enrolled{then}")
+    then = " The fetch worker fetches them, nearest deadline first." if enrolled else ""
+    echo(f"{plural(enrolled, 'claim')} enrolled.{then}")
     if enrolled < count:
         echo(
-            f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."
+            f"{plural(count - enrolled, 'claim')} changed in the meantime. Repeat the command to see which are left."
         )
     setting = app.enrollment.setting
     adopted = app.enrollment.adoption()
     if setting is EnrollNew.AUTO and adopted and not adopted.enrolls_new(setting):
         echo(
-            "New claims are worked on once the service sets their pod_fetch_status to 'pending'; if it does not, set "
-            "RECOURS_ENROLL_NEW=true."
+            "recours fetches a new claim once the claims service sets its pod_fetch_status to 'pending'. If the service does "
+            "not do that, set RECOURS_ENROLL_NEW=true."
         )
 
 
 @click.command("exclude")
-@click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--why", metavar="TEXT", required=True, help="The reason, kept with your name and the time.")
+@click.argument("references", metavar="[CLAIM]...", nargs=-1)
+@click.option("--why", metavar="TEXT", required=True, help="Record this reason with your name and the time.")
 @csv_option
-@dry_run_option("Show which would; change nothing.")
+@dry_run_option("Show which claims would be excluded; change nothing.")
 @database_option
 def exclude_command(
     references: tuple[str, ...], why: str, file: Path | None, dry_run: bool, database_url: str | None
 ) -> None:
-    """Take claims out of all work: their pod_fetch_status is set to `manual`. Of claims that are named all, or none.
+    """Exclude claims from processing: set their pod_fetch_status to `manual`.
 
-    'recours enroll CLAIM' brings them back.
+    Either all named claims are excluded or none. 'recours enroll CLAIM' undoes this.
     """
     if bool(references) == (file is not None):
-        raise click.UsageError("Name claims, or give --csv; not both.")
+        raise click.UsageError("Give either claims or --csv.")
     with with_actions(database_url) as actions:
         if file is not None:
             act_on_file(actions, FileAction.EXCLUDE, file, why, dry_run=dry_run)
@@ -163,21 +172,23 @@ def exclude_command(
 
 
 @click.command("reopen")
-@click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--carrier", metavar="NAME", type=CarrierName(), help="All given-up claims of this carrier.")
-@click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
+@click.argument("references", metavar="[CLAIM]...", nargs=-1)
+@click.option("--carrier", metavar="NAME", type=CarrierName(), help="Select given-up claims of this carrier.")
+@click.option("--account", metavar="CLIENT", help="With --carrier, limit to claims of this client's account.")
 @click.option(
     "--error",
     type=click.Choice(_FINAL),
     metavar="KIND",
-    help=f"Those with this answer only ({', '.join(_FINAL)}), and also those that wait for their last retry since it was "
-    "final.",
+    help=f"Select claims with this error ({', '.join(_FINAL)}), including those whose remaining retries are skipped.",
 )
 @click.option(
-    "--since", type=past_time(), metavar="T", help="Those given up since: a date, a time, 3d or 12h."
+    "--since",
+    type=past_time(),
+    metavar="DATE",
+    help="Select claims given up since this time: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
 )
 @csv_option
-@dry_run_option("Show which would; change nothing.")
+@dry_run_option("Show which claims would be reopened; change nothing.")
 @yes_option
 @database_option
 def reopen_command(
@@ -191,18 +202,18 @@ def reopen_command(
     yes: bool,
     database_url: str | None,
 ) -> None:
-    """Retry given-up claims from the start, as if they had just failed: the next run of either worker takes them.
+    """Restart claims that recours gave up on, as if they had just failed. The next run of either worker fetches them.
 
-    Either the claims named, all of them or none; or those of a file; or all of a carrier, with one answer, or since a time,
-    after asking. No second final mail goes out for a tracking number that had one.
+    Name the claims (either all are reopened or none), list them in a file, or select them by carrier, error and time; a
+    selection asks for confirmation. A client gets no second final email about the same tracking number.
     """
     by_selection = carrier is not None or since is not None or error is not None
     if [bool(references), by_selection, file is not None].count(True) != 1:
         raise click.UsageError(
-            "Name claims, or give --csv, or select them with --carrier, --error and --since."
+            "Give either claims, --csv, or a selection with --carrier, --error and --since."
         )
     if account is not None and carrier is None:
-        raise click.UsageError("--account needs --carrier.")
+        raise click.UsageError("--account requires --carrier.")
     with with_actions(database_url) as actions:
         app = actions.app
         if file is not None:
@@ -228,7 +239,7 @@ def _reopen_selected(actions: Actions, criteria: ReopenCriteria, *, dry_run: boo
         _say_dry_run(count, "would be reopened")
     elif count and confirmed(f"Reopen {plural(count, 'claim')}?", yes=yes):
         reopened = sum(1 for _ in actions.reopen_all(criteria))
-        echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
+        echo(f"{plural(reopened, 'claim')} reopened. The next run of either worker fetches them.")
 
 
 def _show_given_up(app: App, selection: Selection) -> None:
@@ -239,5 +250,5 @@ def _show_given_up(app: App, selection: Selection) -> None:
     if rows:
         show(Table("Claims to reopen", ("Carrier", "Claims"), rows, frozenset({"Claims"})))
     else:
-        echo("No matching claim was given up.")
+        echo("No matching claims were given up.")
     _show_left(selection.skipped)

@@ -1,4 +1,4 @@
-"""`recours erase`: all that is kept of claims, or of a client, is erased on request."""
+"""`recours erase`: erases everything kept about claims, or about a client, on request."""
 
 from functools import partial
 
@@ -12,9 +12,11 @@ from recours.cli.common import confirmed, database_option, dry_run_option, say, 
 @click.option(
     "--client",
     metavar="ADDRESS",
-    help="All claims of this client, the mails to it and its accounts at carriers.",
+    help="Erase all claims of this client, emails to the client, and the client's accounts with carriers.",
 )
-@click.option("--deleted", is_flag=True, help="What is left of claims that the service has deleted.")
+@click.option(
+    "--deleted", is_flag=True, help="Erase what is left of claims that the claims service has deleted."
+)
 @dry_run_option("Show how much would be erased; change nothing.")
 @yes_option
 @database_option
@@ -26,18 +28,18 @@ def command(
     yes: bool,
     database_url: str | None,
 ) -> None:
-    """Erase all that is kept of claims: documents, who signed, attempts, history and the text of mails.
+    """Erase everything kept about claims: documents, signatories, attempts, history and the text of emails.
 
-    It stays on record that a claim was erased, when and by whom; no run and no person works on it again. A mail about several
-    claims loses all its text. Claims that are in use are left: repeat the command.
+    recours records that a claim was erased, when and by whom, and never works on the claim again. An email about several
+    claims loses all its text. Claims that are in use are skipped; repeat the command for them.
 
-    It shows how much it will erase and asks first; only a backup brings it back. Backups, logs, exported files and the
-    service's own tables are yours to clean.
+    The command shows how much it will erase and asks for confirmation. Erased data can only be restored from a backup. You
+    must clean backups, logs, exported files and the claims service's own tables yourself.
     """
     if [bool(references), client is not None, deleted].count(True) != 1:
-        raise click.UsageError("Name claims, or give --client or --deleted; one of them.")
+        raise click.UsageError("Give either claims, --client or --deleted.")
     with with_actions(database_url) as actions:
         erase = partial(actions.erase, references, client=client, deleted=deleted)
         say(*erase(dry_run=True))
-        if not dry_run and confirmed("Erase it for good?", yes=yes, refused="Nothing was erased."):
+        if not dry_run and confirmed("Erase permanently?", yes=yes, refused="Nothing was erased."):
             say(*erase())

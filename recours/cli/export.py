@@ -1,4 +1,4 @@
-"""`recours export`: claims as CSV or JSON, one after the other, however many there are."""
+"""`recours export`: claims as CSV or JSON, streamed row by row."""
 
 import sys
 from datetime import date, datetime, timedelta
@@ -20,52 +20,56 @@ def _known_columns(_context: click.Context, _parameter: click.Parameter, typed: 
     columns = [name.strip() for name in typed.split(",")]
     if unknown := [name for name in columns if name not in CLAIM_COLUMNS]:
         raise click.BadParameter(
-            f"there is no column '{unknown[0][:40]}'. Known: {', '.join(CLAIM_COLUMNS)}."
+            f"there is no column '{unknown[0][:40]}'. Columns: {', '.join(CLAIM_COLUMNS)}."
         )
     return columns
 
 
 @click.group("export")
 def command() -> None:
-    """Write claims to a file for spreadsheets, accountants and programs."""
+    """Export claims for spreadsheets, accountants and other programs."""
 
 
 @command.command("claims")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array of objects instead of CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON array of objects instead of CSV.")
 @click.option(
     "--excel-fr",
     is_flag=True,
-    help="CSV that French Excel opens as a table: ';', a decimal comma, 26/11/2026 14:05, French sentences.",
+    help="Write CSV that French Excel opens as a table: ';', decimal comma, 26/11/2026 14:05, French sentences.",
 )
 @click.option(
     "--from",
     "since",
     type=past_time(),
     metavar="DATE",
-    help="Only claims made since then: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
+    help="Limit to claims created since this time: 2026-02-03, 2026-02-03T14:00, 3d or 12h.",
 )
 @click.option(
-    "--to", "last_day", type=a_day, metavar="DATE", help="Only claims made up to the end of this day."
+    "--to", "last_day", type=a_day, metavar="DATE", help="Limit to claims created up to the end of this day."
 )
 @click.option(
     "--columns",
     metavar="NAMES",
     callback=_known_columns,
-    help="Only these columns, in this order: claim,order,amount.",
+    help="Write only these columns, in this order, such as claim,order,amount.",
 )
 @click.option(
     "--stage",
     "stages",
     type=click.Choice([stage.value for stage in Stage]),
     multiple=True,
-    help="Only claims at this stage; repeatable.",
+    help="Limit to claims at this stage; repeatable.",
 )
 @carriers_option
 @click.option(
-    "--client", "clients", metavar="ID", multiple=True, help="Only claims of this client; repeatable."
+    "--client", "clients", metavar="ID", multiple=True, help="Limit to claims of this client; repeatable."
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A new file; else stdout."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this new file instead of stdout.",
 )
 @database_option
 def claims_command(
@@ -81,17 +85,17 @@ def claims_command(
     as_json: bool,
     excel_fr: bool,
 ) -> None:
-    """Write claims as CSV, or as JSON. A file is complete, or not there.
+    """Export claims as CSV or JSON. A file is written completely or not at all.
 
-    Sentences are in English and times are in RECOURS_TIMEZONE with their offset. Names of columns never change.
+    Sentences are in English, and times are in RECOURS_TIMEZONE with their offset. Column names never change.
     """
     if as_json and excel_fr:
-        raise click.UsageError("Choose one of --json and --excel-fr.")
+        raise click.UsageError("--json and --excel-fr cannot be combined.")
     with with_app(database_url) as app:
         zone = app.settings.policy.zone
         if (since or last_day) and not app.database.border.has("created_at"):
             raise click.UsageError(
-                "--from and --to need the column created_at, but your table of claims has none."
+                "--from and --to require the column created_at, which your claims table does not have."
             )
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),
@@ -105,7 +109,7 @@ def claims_command(
         form = EXCEL_FR if excel_fr else PLAIN
         pieces = export_pieces(reports, reports.records.each_claim(criteria), columns, form, as_json=as_json)
         if output is None:
-            # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
+            # Bytes: characters that the console cannot encode must not be lost when stdout is redirected to a file.
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return

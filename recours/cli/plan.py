@@ -1,4 +1,4 @@
-"""`recours plan`: what the coming runs of both workers will do, day by day."""
+"""`recours plan`: a day-by-day forecast of the runs of both workers."""
 
 from datetime import timedelta
 from math import ceil
@@ -31,23 +31,23 @@ _COUNTS = ("Attempts", "Calls", "Still due")  # columns
 
 
 @click.command("plan")
-@number_option("--hours", 1, LONGEST_HOURS, 48, f"How far to look ahead, 1 to {LONGEST_HOURS}.")
+@number_option("--hours", 1, LONGEST_HOURS, 48, f"Look this many hours ahead, 1 to {LONGEST_HOURS}.")
 @number_option(
     "--batch-size",
     1,
     10000,
     PODRetryScheduler.usual_batch,
-    "The scheduler's --batch-size; the fetch worker is assumed to use 50.",
+    "Use the scheduler's --batch-size; the fetch worker is assumed to use 50.",
 )
-@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "The scheduler's --max-retries.")
+@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Use the scheduler's --max-retries.")
 @database_option
 @json_option
 def command(hours: int, batch_size: int, max_retries: int, database_url: str | None, as_json: bool) -> None:
-    """Estimate on which days claims will be tried, whether the quotas are enough, and which claims will be late.
+    """Forecast when claims will be attempted, whether the quotas are sufficient, and which claims will be late.
 
-    Upcoming runs of both workers are counted by the rules of the real ones: claims as they are now, quotas with their
-    present use, pauses and credentials. No carrier is called and nothing is changed. New claims and edits are not known
-    yet, nor is what the carriers will answer: every attempt is assumed to fail.
+    The upcoming runs of both workers are simulated with today's claims, quotas, pauses and credentials. No carrier is
+    called and nothing is changed. The forecast cannot foresee new claims, edits or the carriers' answers; it assumes that
+    every attempt fails.
     """
     with with_app(database_url) as app:
         plan = plan_for(
@@ -71,16 +71,16 @@ def _show(plan: Plan, texts: Localized) -> None:
         f"fails: {plural(plan.attempts, 'attempt')}."
     )
     for worker in plan.stopped:
-        echo(pasteable(f"{worker} has stopped running, so none of its claims are tried: recours check"))
+        echo(pasteable(f"{worker} has stopped running, so its claims are not attempted. See recours check."))
     if not plan.carriers:
         echo("No claims are due, now or later.")
         return
     carriers = _busiest(plan)
-    columns = ("Carrier", "Due now", *_COUNTS, "Nothing due any more")
+    columns = ("Carrier", "Due now", *_COUNTS, "Backlog cleared")
     rows = [_carrier_row(carrier, plan, texts) for carrier in carriers]
     show(Table("Carriers", columns, rows, frozenset(columns[1:-1])))
     if more := len(plan.carriers) - len(carriers):
-        echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
+        echo(f"  and {plural(more, 'more client account')}; --json lists all.")
     for account in (plan.accounts[carrier.key] for carrier in carriers):
         if account.closing:
             echo(pasteable(harmless(refusal_text(account.closing, texts))))
@@ -98,15 +98,15 @@ def _carrier_row(carrier: CarrierPlan, plan: Plan, texts: Localized) -> list[str
     elif not carrier.left:
         end = "nothing is due"
     elif carrier.days_left is None:
-        end = "no end in sight"
+        end = "not foreseeable"
     else:
-        end = f"about {plural(ceil(carrier.days_left), 'more day')}"
+        end = f"in about {plural(ceil(carrier.days_left), 'more day')}"
     counts = (carrier.due, carrier.attempts, carrier.calls, carrier.left)
     return [plan.accounts[carrier.key].name, *map(texts.number, counts), end]
 
 
 def _busiest(plan: Plan) -> list[CarrierPlan]:
-    """All accounts of our own, and the busiest of clients' accounts."""
+    """All default accounts, and the busiest of clients' accounts."""
     of_clients = [carrier for carrier in plan.carriers if carrier.key != carrier_of(carrier.key)]
     by_backlog = sorted(of_clients, key=lambda carrier: (-carrier.left, -carrier.due))
     hidden = {carrier.key for carrier in by_backlog[_SHOWN_ACCOUNTS:]}

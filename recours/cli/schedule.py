@@ -1,4 +1,4 @@
-"""`recours schedule`: have this machine start both workers regularly, see whether it does, or have it stop."""
+"""`recours schedule`: shows, installs and removes the cron jobs that start both workers."""
 
 import os
 import shlex
@@ -23,7 +23,7 @@ from recours.scheduling.systems import Crontab
 from recours.settings.loading import has_password, load_one
 
 _LONGEST_LINE = 2000
-# Options with which a worker does nothing that belongs into a schedule.
+# Options of manual runs, which are refused in a schedule.
 _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
@@ -47,13 +47,13 @@ def crontab() -> Crontab:
     """Raises ScheduleError on Windows."""
     if sys.platform == "win32":
         raise ScheduleError(
-            "On Windows the Task Scheduler starts the workers: docs/schedule.md has the commands to paste."
+            "On Windows, use the Task Scheduler to start the workers; docs/schedule.md has the commands to paste."
         )
     return Crontab(checkout(), make_folder=_make_logs)
 
 
 def _make_logs() -> None:
-    """The log of each worker, which a person looks at before the first run; cron.log, which the shell would make readable by everybody."""
+    """Create the workers' logs, so that they exist before the first run, and cron.log, so that it is not world-readable."""
     root = home()
     access = load_one(SHARED_GROUP, root, os.environ)
     folder = load_one("RECOURS_LOG_DIR", root, os.environ)
@@ -64,40 +64,42 @@ def _make_logs() -> None:
 
 @click.group("schedule")
 def command() -> None:
-    """Have the crontab of this user start both workers: the fetch worker every 30 minutes, the scheduler every hour."""
+    """Start both workers from this user's crontab: the fetch worker every 30 minutes, the scheduler every hour."""
 
 
 def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option that takes options for a worker, taken apart as a shell would, and tried on the worker's command line."""
+    """An option with options for a worker, which are split like in a shell and validated by the worker's command line."""
 
     def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
         try:
             arguments = shlex.split(text)
         except ValueError:
-            raise click.BadParameter(f"a quote is not closed in {clean(text)}", param=parameter) from None
+            raise click.BadParameter(
+                f"missing closing quotation mark in {clean(text)}.", param=parameter
+            ) from None
         try:
             options = parse_options(worker, arguments)
         except click.UsageError as error:
             raise click.BadParameter(
-                f"{worker}.py says: {error.format_message()}", param=parameter
+                f"{worker}.py refuses it: {error.format_message()}", param=parameter
             ) from error
         for key, hint in _BY_HAND.items():
             if options.get(key):
-                raise click.BadParameter(f"{hint} is for runs that are started by hand", param=parameter)
+                raise click.BadParameter(f"{hint} only works in manual runs.", param=parameter)
         if has_password(options.get("database_url") or ""):
             raise click.BadParameter(
-                "a password would be seen by everybody on this machine: set DATABASE_URL in .env instead",
+                "every user of this machine could see the password. Set DATABASE_URL in .env instead.",
                 param=parameter,
             )
         return tuple(arguments)
 
-    text = f"Options for {worker}.py, in one piece (--batch-size 50, in quotes)."
+    text = f"Pass these options to {worker}.py, in one quoted argument, such as '--batch-size 50'."
     return click.option(name, metavar="TEXT", default="", callback=parsed, help=text)
 
 
 @command.command("show")
 def show() -> None:
-    """Show what starts the workers of this checkout. Changes nothing."""
+    """Show the crontab lines that start the workers of this checkout."""
     with report_faults():
         entries = crontab().entries()
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
@@ -105,7 +107,7 @@ def show() -> None:
         remark = f"  ({entry.remark})" if entry.remark else ""
         click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")  # whole, to be copied
     for worker in missing:
-        echo(pasteable(f"crontab: nothing starts {worker}. Run: recours schedule install"))
+        echo(pasteable(f"crontab: no line starts {worker}. Run: recours schedule install"))
 
 
 @command.command("install")
@@ -113,38 +115,32 @@ def show() -> None:
 @_worker_options("--worker-options", "pod_fetch_worker")
 @yes_option
 def install(scheduler_options: tuple[str, ...], worker_options: tuple[str, ...], yes: bool) -> None:
-    """Start both workers of this checkout regularly.
-
-    The entries replace older ones of this checkout.
-    """
+    """Install crontab lines that start both workers. They replace existing lines of this checkout."""
     options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
     jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS]
     with report_faults():
-        _carry_out(crontab().install(jobs), "Installed already: nothing to do.", yes=yes)
+        _carry_out(crontab().install(jobs), "Already installed; nothing to do.", yes=yes)
 
 
 @command.command("remove")
 @yes_option
 def remove(yes: bool) -> None:
-    """Remove what starts the workers of this checkout.
-
-    Everything else stays.
-    """
+    """Remove the crontab lines that start the workers of this checkout. All other lines stay."""
     with report_faults():
         change = crontab().remove(list(WORKERS))
-        _carry_out(change, "Nothing of this checkout is installed there.", yes=yes)
+        _carry_out(change, "The crontab has no lines of this checkout; nothing to do.", yes=yes)
 
 
 def _carry_out(change: ScheduleChange, if_unchanged: str, *, yes: bool) -> None:
-    """Show the change, ask, do it. `if_unchanged`: what to say if there is nothing to do."""
+    """Show the change, ask for confirmation, and apply it. `if_unchanged` is printed if there is nothing to do."""
     if change.steps:
-        echo("crontab of this user:")
+        echo("Changes to this user's crontab:")
     for step in change.steps:
         click.echo(f"  {step}")  # whole, to be copied
     for remark in change.remarks:
         echo(f"  {remark}")
     if change.steps:
-        if not confirmed("Do that?", yes=yes):
+        if not confirmed("Apply these changes?", yes=yes):
             raise SystemExit(FAILED)
         change.carry_out()
     echo("Done." if change.steps else if_unchanged)

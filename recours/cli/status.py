@@ -1,4 +1,4 @@
-"""`recours status`: whether the system works, at a glance; `recours why`: where a claim stands, and what could be done."""
+"""`recours status`: the state of the system at a glance; `recours why`: the state of a claim, and what you can do."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
 _UNKNOWN = UNKNOWN_CARRIER
-# What is counted of a backlog, by the heads of the columns.
+# Counts of a backlog, by column heading.
 _COUNTED = {
     "Due": "due",
     "Waiting": "waiting",
@@ -49,16 +49,16 @@ _HEALTH = {
 
 
 @click.command("status")
-@number_option("--days", 1, 366, 7, "Success rates of so many days, today included, 1 to 366.")
+@number_option("--days", 1, 366, 7, "Show success rates of this many days, including today, 1 to 366.")
 @click.option(
-    "--check", is_flag=True, help="Print the verdict only; the exit status is 1 if something needs you."
+    "--check", is_flag=True, help="Print only the verdict; the exit status is 1 if there are problems."
 )
 @database_option
 @json_option
 def command(days: int, database_url: str | None, *, check: bool, as_json: bool) -> None:
-    """Say whether all is well and what needs you, then show runs, success rates and backlogs. Calls no carrier.
+    """Show problems and what to do about them, then runs, success rates and backlogs. No carrier is called.
 
-    The quotas, and which carriers take no call now: recours carriers
+    For quotas and paused carriers, see 'recours carriers'.
     """
     with with_app(database_url) as app:
         overview = Reports(app).overview(days)
@@ -112,9 +112,9 @@ def _runs(overview: Overview, texts: Localized) -> Table:
                 yield (worker.worker, "none", "", "", "", health)
             for place, run in enumerate(worker.runs[:_RUNS_SHOWN]):
                 took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else ""
-                # Other versions, or a person, may have left anything among the figures of a run.
+                # The stored figures may come from another version or a manual edit.
                 success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
-                states = [health] if place == 0 else ["never ended"] if run in worker.unended else []
+                states = [health] if place == 0 else ["did not finish"] if run in worker.unended else []
                 states += [f"exit {run.exit_status}"] if run.exit_status else []
                 began = texts.minute(run.started_at)
                 yield (worker.worker, began, took, success, failed, ", ".join(states))
@@ -130,7 +130,7 @@ def _backlogs(overview: Overview, catalog: Catalog, texts: Localized) -> Table:
         limit = backlog.counted_up_to
         counts = [backlog.counts[stage] for stage in _COUNTED.values()]
         name = catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN)
-        # `10000+`: so many, or more.
+        # `10000+` means 10000 or more.
         cells = [f"{count}+" if count >= limit else str(count) for count in counts]
         rows.append((name, *cells, texts.day(backlog.oldest) if backlog.oldest else ""))
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
@@ -152,23 +152,23 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 @click.command("why")
 @click.argument("typed", metavar="CLAIM")
-@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Use the scheduler's value.")
+@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Use the scheduler's --max-retries.")
 @click.option(
-    "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
+    "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Use this language."
 )
 @database_option
 @json_option
 def why_command(
     typed: str, max_retries: int, language: str, database_url: str | None, *, as_json: bool
 ) -> None:
-    """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody.
+    """Explain why a claim is waiting: its attempts, what happens next, and what you can do. No carrier is called.
 
-    CLAIM is its reference, its tracking number or its order number.
+    CLAIM is a claim's reference, tracking number or order number.
     """
     with with_app(database_url) as app:
         references = references_of(app, typed)
         if len(references) > 1:
-            raise click.BadParameter(f"Several claims have it: {', '.join(references)}.", param_hint="CLAIM")
+            raise click.BadParameter(f"several claims match: {', '.join(references)}.", param_hint="CLAIM")
         explanation = explanation_of(app, "".join(references), max_retries, language=language)
         if explanation is None:
             raise unknown_claim(app, typed)
@@ -179,7 +179,7 @@ def why_command(
 
 
 def _show_explanation(explanation: Explanation, catalog: Catalog, language: str, max_retries: int) -> None:
-    from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (no other command has the page's texts)
+    from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (needed by this command alone)
 
     def say(sentence: str, indent: str = "") -> None:
         echo(indent + harmless(sentence))
@@ -214,7 +214,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
     facts = explanation.facts
     state = explanation.claim.state
     if not facts.attempts and (state.retries_used or state.was_asked):
-        echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
+        echo(pasteable("No attempts recorded ('recours prune' deletes old ones)."))
     entries = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [
         (texts.minute(entry.at), entry.title, " · ".join(filter(None, (*entry.lines, entry.by))))

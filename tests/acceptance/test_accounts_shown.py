@@ -103,7 +103,7 @@ def test_a_dry_run_knows_which_accounts_are_closed(service: Service, url: str) -
     found = person.json("retry", "--dry-run")
     assert (found["would_take"], found["left_behind"]) == (["CLM-0001", "CLM-0002"], {"Chronopost": 1})
     said = person.types("retry", "--dry-run", RECOURS_ACCOUNTS_KEY=new_key())
-    assert "Would take 0 claims" in said.stderr
+    assert "Would fetch 0 claims" in said.stderr
     for client in (WELL, WRONG):
-        assert f"1 claim left behind: The Chronopost account of {client} cannot be used" in said.stderr
+        assert f"1 claim skipped: The Chronopost account of {client} cannot be used" in said.stderr
     assert service.sql("SELECT id FROM recours_attempts") == []

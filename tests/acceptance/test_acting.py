@@ -118,8 +118,8 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     shown = person.types("reopen", "--carrier", "chronopost", answers="n\n")
     assert shown.returncode == 0
     assert re.search(r"^  Chronopost +2$", shown.stdout, re.MULTILINE)
-    assert "Left as they are: 1 claim (being fetched by a run)." in shown.stdout
-    assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
+    assert "Skipped: 1 claim (being fetched by a run)." in shown.stdout
+    assert "Skipped: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
     assert "Reopen 2 claims? [y/N]" in shown.stderr
     assert "Nothing was changed." in shown.stderr
     assert rows(mixed, "*") == before
@@ -134,7 +134,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     counts = dict(rows(mixed, "claim_reference, pod_retry_count"))
     assert [counts[f"CLM-000{n}"] for n in (1, 4, 5, 8)] == [0, 4, 4, 0]
     again = person.types("reopen", "--carrier", "Chronopost", "--yes")
-    assert (again.returncode, "No matching claim was given up." in again.stdout) == (0, True)
+    assert (again.returncode, "No matching claims were given up." in again.stdout) == (0, True)
 
 
 def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, person: Person) -> None:
@@ -157,7 +157,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("reopen",), "Name claims, or give --csv, or select them with --carrier,"),
+        (("reopen",), "Give either claims, --csv, or a selection with --carrier,"),
         (("reopen", "--since", "999999d"), "is not valid; give a date"),
         (("pause", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
     ],

@@ -76,7 +76,7 @@ def test_a_backup_restored_elsewhere_is_the_same(
     made = backup_of(person)
     said = person.does("restore", "--check", str(made))
     assert "3 claims, 3 attempts, 2 documents" in said
-    assert "The backup is whole" in said
+    assert "The backup is complete" in said
     other, database = restored(person, made, kind, "elsewhere")
     known = recorded(database)
     assert [Path(path).parents[3] for path, _ in known] == [tmp_path / "elsewhere" / "data" / "pods"] * 2
@@ -127,7 +127,7 @@ def test_all_evidence_is_in_a_backup_refused_files_too(
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     assert service.run().stats.success == 1
     made = backup_of(person)
-    assert "The backup is whole" in person.does("restore", "--check", str(made))
+    assert "The backup is complete" in person.does("restore", "--check", str(made))
     _, database = restored(person, made, kind, "elsewhere")
     pods = tmp_path / "elsewhere" / "data" / "pods"
     with database.read() as connection:
@@ -206,7 +206,7 @@ def test_a_backup_taken_while_runs_go_on_is_a_consistent_whole(
         backup = backup_of(person)
         after = documents()
         wait_until(lambda: documents() > after, "the runs stand still")
-    assert "The backup is whole" in person.does("restore", "--check", str(backup))
+    assert "The backup is complete" in person.does("restore", "--check", str(backup))
     count = json.loads((backup / "backup.json").read_text())["documents"]
     assert before <= count <= after
     _, database = restored(person, backup, kind, "restored")
@@ -387,7 +387,7 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
     own.close()
     done = person.types("restore", str(made))
     assert done.returncode == 0, done.stderr
-    assert f"WARNING: {first} differs from the one in the backup; it is left as it is." in done.stderr
+    assert f"WARNING: {first} differs from the backup; it was not changed." in done.stderr
     assert "1 missing document restored." in done.stdout
     assert "are not counted. Lower the QUOTA_ settings" in done.stdout
     assert Path(first).read_bytes() == b"scanned again"

@@ -86,7 +86,7 @@ def test_init_db_makes_or_completes_a_database(tmp_path: Path, tables: str) -> N
         assert connection.execute("SELECT count(*) FROM clients").fetchone() == (0,)
     again = recours("init-db", DATABASE_PATH=str(path))
     assert again.returncode == 0
-    assert "Nothing was missing" in again.stdout
+    assert "the schema is already up to date" in again.stdout
 
 
 def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:

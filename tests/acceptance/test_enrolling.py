@@ -79,9 +79,9 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     run(person)
     shown = person.does("enroll", "--dry-run")
     assert "Dry run: 2 claims would be enrolled; nothing was changed." in shown
-    assert "Left as they are: 1 claim (status 'refunded'; to enroll them anyway: --status refunded)." in shown
-    assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown
-    assert "UPS: 2 calls for their first fetch." in shown
+    assert "Skipped: 1 claim (status 'refunded'; to enroll them anyway: --status refunded)." in shown
+    assert "Skipped: 1 claim (status 'paid': such claims are not fetched)." in shown
+    assert "UPS: 2 calls for the first fetches." in shown
     assert person.types("enroll").returncode == 2, "there is no terminal to ask on"
     assert person.types("enroll", answers="n\n").returncode == 0
     assert statuses(database)["CLM-1"] is None

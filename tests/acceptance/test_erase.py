@@ -207,7 +207,7 @@ def test_one_claim_is_erased_and_says_so_everywhere(
     assert "CLM-0001 was erased on 20" in fetched.stderr
     verified = person.does("verify")
     assert "1 file erased, the last on 20" in verified
-    assert "Nothing was changed, deleted or added." in verified
+    assert "No evidence was changed, deleted or added." in verified
 
 
 def test_no_run_takes_an_erased_claim_up_again(service: Service, actions: Actions) -> None:
@@ -320,12 +320,12 @@ def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, pe
 def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
     before = everything(service)
     shown = person.types("erase", "CLM-0001", answers="n\n")
-    assert "Erase it for good? [y/N]" in shown.stderr
+    assert "Erase permanently? [y/N]" in shown.stderr
     assert "Nothing was erased." in shown.stderr
     for arguments, says in (
         (("CLM-0001",), "repeat the command with --yes"),
-        ((), "one of them"),
-        (("CLM-0001", "--deleted", "--yes"), "one of them"),
+        ((), "Give either claims, --client or --deleted."),
+        (("CLM-0001", "--deleted", "--yes"), "Give either claims, --client or --deleted."),
         (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),
         (("--client", "", "--yes"), "There is no client"),
         (("--client", "99", "--yes"), "There is no client 99"),

@@ -146,13 +146,13 @@ def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Serv
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("correct",), "Name a claim, or give --csv; not both."),
-        (("correct", "CLM-1", "--csv", "x"), "Name a claim, or give --csv; not both."),
-        (("correct", "CLM-1", "--number", "1", "--dry-run"), "--dry-run needs --csv."),
-        (("correct", "--csv", "x", "--number", "1"), "with --csv neither"),
+        (("correct",), "Give either a claim or --csv."),
+        (("correct", "CLM-1", "--csv", "x"), "Give either a claim or --csv."),
+        (("correct", "CLM-1", "--number", "1", "--dry-run"), "--dry-run requires --csv."),
+        (("correct", "--csv", "x", "--number", "1"), "with --csv, give neither"),
         (("correct", "--csv", "no-such-file"), "no-such-file: No such file or directory."),
-        (("reopen", "CLM-1", "--csv", "x"), "Name claims, or give --csv, or select them with --carrier,"),
-        (("exclude", "--why", "x"), "Name claims, or give --csv; not both."),
+        (("reopen", "CLM-1", "--csv", "x"), "Give either claims, --csv, or a selection with --carrier,"),
+        (("exclude", "--why", "x"), "Give either claims or --csv."),
         (("exclude", "--csv", "no-such-file"), "Missing option '--why'"),
     ],
 )

@@ -23,10 +23,10 @@ def tables(url: URL) -> JobTables:
 
 
 def test_its_tables_are_made_once_and_a_worker_has_its_rights(owner: URL, role: str) -> None:
-    assert "the tables of the job queue were created" in init_db(owner).stdout
+    assert "the job queue tables were created" in init_db(owner).stdout
     again = init_db(owner, "--grant-to", role)
     assert (again.returncode, again.stderr) == (0, "")
-    assert "Nothing was missing." in again.stdout
+    assert "the schema is already up to date" in again.stdout
     assert "created" not in again.stdout
     found = tables(owner.set(username=role))
     assert (found.missing, found.missing_rights) == ((), ())
@@ -36,7 +36,7 @@ def test_the_sql_that_is_printed_makes_all_of_it_and_grants_the_rights(owner: UR
     psql(owner, init_db(owner, "--grant-to", role, "--sql").stdout)
     found = tables(owner.set(username=role))
     assert (found.missing, found.missing_rights) == ((), ())
-    assert "Nothing was missing." in init_db(owner).stdout
+    assert "the schema is already up to date" in init_db(owner).stdout
 
 
 def psql(owner: URL, sql: str) -> None:

@@ -186,7 +186,7 @@ def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person
         assert person.json("why", typed)["claim"] == "CLM-0001"
     done = person.types("why", "1008")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        2, "Error: Invalid value for CLAIM: Several claims have it: CLM-0002, CLM-0003.",
+        2, "Error: Invalid value for CLAIM: several claims match: CLM-0002, CLM-0003.",
     )  # fmt: skip
     for count in range(21):
         service.add(failed_at=ago, number=f"XY1007000{count:02}FR")
@@ -316,10 +316,10 @@ def test_a_console_that_is_not_there_takes_what_is_said(
         (["why", "CLM-0010"], 2, "There is no claim 'CLM-0010'. Did you mean CLM-0001?"),
         (["why", "\udcff\udcfe"], 2, "There is no claim"),
         (["why", "a\nb"], 2, "There is no claim 'a\\x0ab'."),
-        (["export", "claims", "--json", "--excel-fr"], 2, "Choose one of --json and --excel-fr."),
+        (["export", "claims", "--json", "--excel-fr"], 2, "--json and --excel-fr cannot be combined."),
         (["export", "claims", "--from", "2999-01-01"], 2, "the time must not be in the future."),
         (["export", "claims", "--to", "February"], 2, "'February' is not a date. Example: 2026-02-28."),
-        (["export", "claims", "--columns", "claim,prix"], 2, "there is no column 'prix'. Known: claim, client, order,"),
+        (["export", "claims", "--columns", "claim,prix"], 2, "there is no column 'prix'. Columns: claim, client, order,"),
     ],
     ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )  # fmt: skip

@@ -140,7 +140,7 @@ def test_all_is_well(stored: Service, person: Person) -> None:
     digest = hashlib.sha256(last.read_bytes()).hexdigest()
     assert f"The SHA-256 of manifest 2, the last one, is {digest}" in printed
     assert "5 files read" in printed
-    assert "Nothing was changed, deleted or added." in printed
+    assert "No evidence was changed, deleted or added." in printed
     facts = person.json("verify", "CLM-0002")
     assert (facts["files"], facts["manifests"], facts["problems"]) == (1, 2, [])
     path = files(stored)[2]
@@ -381,7 +381,7 @@ def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_
     assert service.run().exit_status == 0
     assert any(message.startswith("No manifest could be written in ") for message in caplog.messages)
     assert manifests(service) == []
-    assert "the next run's manifest will name 1 of them" in QuickPerson.of(service, url).does("verify")
+    assert "1 of them will be added to the next run's manifest" in QuickPerson.of(service, url).does("verify")
     obstacle.unlink()
     service.run()
     assert len(manifests(service)[0].read_text().splitlines()) == 6
@@ -425,7 +425,7 @@ def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
 def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
     stored: Service, person: Person
 ) -> None:
-    assert "5 proofs appraised; 0 would be refused today." in person.does("verify", "--appraise")
+    assert "5 proofs examined; the current rules would refuse 0." in person.does("verify", "--appraise")
     # Accepted by earlier rules, although it belongs to another parcel.
     path = files(stored)[2]
     path.write_bytes(files(stored)[0].read_bytes())
@@ -433,6 +433,6 @@ def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
     done = person.types("verify", "--appraise")
     assert (done.returncode, f"! CLM-0003: {path} would be refused today: " in done.stdout) == (1, True)
     assert "another parcel's number" in done.stdout
-    assert "5 proofs appraised; 1 would be refused today." in done.stdout
+    assert "5 proofs examined; the current rules would refuse 1." in done.stdout
     assert person.json("verify", "--appraise", "CLM-0001") == {"files": 1, "problems": []}
     assert stored.sql("SELECT * FROM recours_evidence") == before

@@ -164,7 +164,7 @@ def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, p
     assert "History\n" in person.does("why", "CLM-0001")
     person.does("prune", *OLDER, "--yes")
     said = person.does("why", "CLM-0001").splitlines()
-    assert "Its attempts are no longer on record: 'recours prune' deletes old ones." in said
+    assert "No attempts recorded ('recours prune' deletes old ones)." in said
 
 
 def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
@@ -204,7 +204,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
     shown = person.types("prune", *OLDER, answers="n\n")
     assert shown.returncode == 0
     assert "To be deleted, older than " in shown.stdout
-    assert "Delete it for good? [y/N]" in shown.stderr
+    assert "Delete permanently? [y/N]" in shown.stderr
     assert "Nothing was deleted." in shown.stderr
     unasked = person.types("prune", *OLDER)
     assert (unasked.returncode, "repeat the command with --yes" in unasked.stderr) == (2, True)

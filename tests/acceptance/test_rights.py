@@ -205,7 +205,7 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     service._database = Database(empty)
     service.add(S.DELIVERED)
     assert service.run_hourly(1)[-1].stats.success == 1
-    assert "Nothing was missing." in init_db(service, empty)
+    assert "the schema is already up to date" in init_db(service, empty)
     service.close()
     kinds("postgresql").drop(empty)
 
@@ -243,7 +243,7 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
         f"ask your administrator to run the SQL printed by: recours init-db --sql --grant-to {role}"
     )
     execute(owner, *sql)
-    assert "Nothing was missing." in job.does("init-db")
+    assert "the schema is already up to date" in job.does("init-db")
 
 
 def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(

@@ -108,7 +108,7 @@ def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
     place: Place, box: Sandbox
 ) -> None:
     give_claims(place, box)
-    for outcome in ("Done.", "Installed already: nothing to do."):
+    for outcome in ("Done.", "Already installed; nothing to do."):
         done = place.recours("schedule", "install", "--yes")
         assert (done.returncode, done.stderr) == (0, "")
         assert outcome in done.stdout

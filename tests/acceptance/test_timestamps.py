@@ -114,7 +114,7 @@ def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authorit
     assert stamps(stamped) == [True, True]
     assert len(authority.asked) == 2
     printed = QuickPerson.of(stamped, url).does("verify")
-    assert "By its timestamp, everything up to manifest 2 was there on" in printed
+    assert "A timestamp proves that everything up to manifest 2 existed on" in printed
     assert "not verified" not in printed
 
 
@@ -131,7 +131,7 @@ def change_day(token: Path) -> None:
         (
             Path.unlink,
             "The timestamp of manifest 1 is missing",
-            "Manifest 2, the last one, has no good timestamp",
+            "Manifest 2, the last one, has no valid timestamp",
         ),
         (
             change_day,

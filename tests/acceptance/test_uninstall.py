@@ -63,10 +63,10 @@ def test_the_database_is_as_it_was_to_the_byte(
                 connection.exec_driver_sql(line)
     else:
         said = keeper.does("uninstall", "--columns", "--yes")
-        assert said.endswith(f"Done: {application.kind.names.claims} is your service's alone again.\n")
+        assert said.endswith("Removed.\n")
         assert f"Documents ({tmp_path / 'data' / 'pods'}), logs and .env stay." in said
     assert dump(database) == before
-    assert "There is nothing of recours" in keeper.does("uninstall", "--columns")
+    assert "contains nothing of recours" in keeper.does("uninstall", "--columns")
 
 
 def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, url: str) -> None:
@@ -78,7 +78,7 @@ def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, u
         said = person.does("uninstall", answers="y\n")
         assert "  tables: recours_claims, recours_intake, " in said
         assert f"  indexes on claims: {INDEX}\n" in said
-        assert f"stays, unless you add --columns: {', '.join(POD_COLUMNS)}.\n" in said
+        assert f"stay (drop them with --columns): {', '.join(POD_COLUMNS)}.\n" in said
         names = inspect(database.engine).get_table_names()
     assert not [name for name in names if name.startswith("recours")]
     service.add(Scenario.DELIVERED)
@@ -94,7 +94,7 @@ def test_it_waits_for_no_run_and_disturbs_none(service: Service, person: Person,
         before = dump(database)
         done = person.types("uninstall", "--yes")
         assert done.returncode == 1
-        assert "A run is under way" in done.stderr
+        assert "A run is in progress" in done.stderr
         assert "1 claim being fetched" in done.stderr
         assert dump(database) == before
 

@@ -7,18 +7,18 @@ from recours.cli import schedule
 from tests.planted import MARK
 
 REFUSED = [
-    (["--scheduler-options", "--batch 50"], "pod_retry_scheduler.py says: No such option '--batch'"),
+    (["--scheduler-options", "--batch 50"], "pod_retry_scheduler.py refuses it: No such option '--batch'"),
     (["--worker-options", "--max-retries 5"], "No such option '--max-retries'"),
     (["--scheduler-options", "--max-retries 50"], "from 1 to 20"),
     (["--worker-options", "--carrier chronpost"], "Chronopost"),
     (["--worker-options", "50"], "unexpected extra argument"),
-    (["--worker-options", "--carrier 'x"], "a quote is not closed"),
-    (["--scheduler-options", "--claim CLM-1"], "--claim is for runs that are started by hand"),
-    (["--worker-options", "--dry-run"], "--dry-run is for runs"),
+    (["--worker-options", "--carrier 'x"], "missing closing quotation mark"),
+    (["--scheduler-options", "--claim CLM-1"], "--claim only works in manual runs"),
+    (["--worker-options", "--dry-run"], "--dry-run only works in manual runs"),
     (["--worker-options", "--help"], "--help only prints text and exits"),
     (
         ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
-        "a password would be seen by everybody",
+        "every user of this machine could see the password",
     ),
 ]
 
