@@ -97,10 +97,10 @@ def _is_tracked(delivery: Delivery | None, need: Missing) -> bool:
 # ---------------------------------------------------------------- for people
 
 _VERDICTS = {
-    Support.PROVES: N_("The evidence proves the delivery in a dispute about {dispute}"),
-    Support.PARTLY: N_("The evidence helps in a dispute about {dispute}, but is not enough: {missing}"),
-    Support.NOT: N_("The evidence does not prove the delivery in a dispute about {dispute}: {missing}"),
-    Support.UNKNOWN: N_("A person must decide whether the evidence proves the delivery: {missing}"),
+    Support.PROVES: N_("These documents prove delivery in a dispute about {dispute}"),
+    Support.PARTLY: N_("These documents help in a dispute about {dispute}, but are not enough: {missing}"),
+    Support.NOT: N_("These documents do not prove delivery in a dispute about {dispute}: {missing}"),
+    Support.UNKNOWN: N_("A person must check whether these documents prove delivery: {missing}"),
 }
 _DISPUTES = {
     "lost": N_("a lost parcel"),
@@ -109,14 +109,14 @@ _DISPUTES = {
     "damaged": N_("a damaged parcel"),
 }
 _MISSING = {
-    Missing.NUMBER: N_("no document shows the parcel's number"),
-    Missing.RECIPIENT: N_("neither a name nor a signature shows who took the parcel"),
-    Missing.SIGNATURE: N_("there is no signature"),
-    Missing.DATE: N_("no date of delivery is shown"),
-    Missing.CONDITION: N_("it says nothing about the parcel's condition"),
-    Missing.RECIPIENT_ONLY_TRACKED: N_("only the carrier's tracking names who took the parcel"),
-    Missing.DATE_ONLY_TRACKED: N_("only the carrier's tracking gives the date"),
-    Missing.UNREAD: N_("the scan has no readable text"),
+    Missing.NUMBER: N_("no document shows the tracking number"),
+    Missing.RECIPIENT: N_("no document shows who received the parcel (name or signature)"),
+    Missing.SIGNATURE: N_("the signature is missing"),
+    Missing.DATE: N_("no document shows the delivery date"),
+    Missing.CONDITION: N_("they do not show the parcel's condition"),
+    Missing.RECIPIENT_ONLY_TRACKED: N_("only the carrier's tracking shows who received the parcel"),
+    Missing.DATE_ONLY_TRACKED: N_("only the carrier's tracking shows the delivery date"),
+    Missing.UNREAD: N_("the scan contains no readable text"),
     None: N_("the kind of dispute is unknown"),
 }
 

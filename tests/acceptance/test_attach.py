@@ -71,7 +71,7 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, serv
     printed = person.does("attach", reference, file(service, proof()))
     assert "It shows: signed by DUPONT on " in printed
     assert "; the number is on it." in printed
-    assert "The evidence proves the delivery in a dispute about a lost parcel." in printed
+    assert "These documents prove delivery in a dispute about a lost parcel." in printed
     now = facts(service, reference)
     stored = Path(now["pod_url"])
     assert stored.read_bytes() == proof()
@@ -374,14 +374,14 @@ def test_the_service_s_own_application_attaches_too(service: Service) -> None:
     assert done.sentence.startswith(
         f"{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : signature"
     )
-    assert done.sentence.endswith("L'ensemble prouve la livraison dans un litige pour colis perdu.")
+    assert done.sentence.endswith("Ces documents prouvent la livraison en cas de litige pour colis perdu.")
     assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])
     with pytest.raises(recours.CorrectFileError, match="has this very file already"):
         recours.attach(reference, path, by="Anna", language="en")
     status = recours.claim_status(reference, language="en")
     assert (status.stage, status.support) == (recours.Standing.FETCHED, "proves")
     assert (status.shows or "").startswith("signed by DUPONT on ")
-    assert status.verdict == "The evidence proves the delivery in a dispute about a lost parcel."
+    assert status.verdict == "These documents prove delivery in a dispute about a lost parcel."
 
 
 # ---------------------------------------------------------------- a way back

@@ -227,7 +227,7 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
         "shop@shop.example", "O-1", "129.90", "EUR",
     )  # fmt: skip
     assert (proven["stage"], proven["attempts"], proven["calls"]) == ("fetched", "1", "2")
-    assert proven["verdict"] == "The evidence proves the delivery in a dispute about a lost parcel."
+    assert proven["verdict"] == "These documents prove delivery in a dispute about a lost parcel."
     assert proven["pod_url"].endswith(".pdf")
     assert proven["signatory"]
     assert proven["delivered_at"]
@@ -235,7 +235,7 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
     french = person.does("export", "claims", "--excel-fr", "--columns", "amount,stage, verdict")
     assert french.splitlines()[:2] == [
         "\ufeffamount;stage;verdict",
-        "129,90;fetched;L'ensemble prouve la livraison dans un litige pour colis perdu.",
+        "129,90;fetched;Ces documents prouvent la livraison en cas de litige pour colis perdu.",
     ]
     to_stdout = subprocess.run(
         [sys.executable, "-m", "recours", "export", "claims"],

@@ -138,12 +138,12 @@ def test_what_a_document_shows_in_two_languages(
 def test_a_verdict_says_what_is_missing() -> None:
     verdict = support("lost", [UNSIGNED], None)
     assert verdict_sentence("en", "lost", verdict) == (
-        "The evidence does not prove the delivery in a dispute about a lost parcel: "
-        "neither a name nor a signature shows who took the parcel"
+        "These documents do not prove delivery in a dispute about a lost parcel: "
+        "no document shows who received the parcel (name or signature)"
     )
     assert verdict_sentence("fr", "lost", verdict) == (
-        "L'ensemble ne prouve pas la livraison dans un litige pour colis perdu : "
-        "ni nom ni signature n'indiquent qui a reçu le colis"
+        "Ces documents ne prouvent pas la livraison en cas de litige pour colis perdu : "
+        "aucun document n'indique qui a reçu le colis (nom ou signature)"
     )
 
 
@@ -154,4 +154,4 @@ def test_each_verdict_has_a_sentence(language: str, dispute: str) -> None:
         for delivery in (None, TRACKED):
             said = verdict_sentence(language, dispute, support(dispute, pieces, delivery))
             assert "{" not in said
-            assert ": " in said or "proves" in said or "prouve" in said
+            assert ": " in said or "prove" in said or "prouve" in said
