@@ -80,7 +80,7 @@ _LARGER_FORMS = {  # with a file; one a little too large is named as that
 }
 
 _SAME_PASSWORDS = N_(
-    "The operator's password and the viewers' are the same: change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH."
+    "The operator password and the viewer password are the same. Change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH."
 )
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
@@ -262,7 +262,7 @@ class _Page:
         if isinstance(visitor, NotAdmitted):
             raise _RefusedError(_refusal(request, texts, visitor))
         if acts and not visitor.may_act:
-            raise HTTPException(403, texts("You may look, but not act: ask an operator to do it."))
+            raise HTTPException(403, texts("You have read-only access. Ask an operator to make this change."))
         return settings, texts, visitor
 
     def _answer(
@@ -296,11 +296,11 @@ class _Page:
             return _refusal(request, texts, NotAdmitted.UNPROTECTED)
         address = page_request.address(settings.page_proxies)
         if wait := self._throttle.wait_s(address):
-            fault = texts("Too many wrong passwords: try again in {seconds} s.", seconds=round(wait) or 1)
+            fault = texts("Too many wrong passwords. Try again in {seconds} s.", seconds=round(wait) or 1)
             return render(request, "login.html", texts, 429, fault=fault, back=back)
         matches = self._throttle.matches(password, hashes, address)
         if len(matches) != 1:
-            fault = texts(_SAME_PASSWORDS if matches else N_("That is not the password."))
+            fault = texts(_SAME_PASSWORDS if matches else N_("Wrong password."))
             return render(request, "login.html", texts, 403, fault=fault, back=back)
         response = RedirectResponse(own_path(back), 303)
         is_secure = request.url.scheme == "https" or (
@@ -346,19 +346,19 @@ class _Page:
             return error.response
         language = LANGUAGES[0]
         status = 503
-        title = N_("The database cannot be used at the moment. The page works again when it is back.")
+        title = N_("The database is not available right now. The dashboard will work again as soon as the database does.")
         details = [clean(error, 1000)]
         try:
             language = load_at_home(self._environment, CATALOG).mail.language
         except SettingsError as faults:
-            title = N_("The settings cannot be used; the page works again once they are corrected.")
+            title = N_("The settings are invalid. The dashboard will work again once they are corrected.")
             # Nobody could say who they are.
             is_from_elsewhere = _page_request(request).is_from_elsewhere
             details = [] if is_from_elsewhere else [clean(fault, 1000) for fault in faults.faults]
         if isinstance(error, HTTPException):
             status = error.status_code
             is_missing = status == HTTP_404_NOT_FOUND
-            title = N_("There is no such page.") if is_missing else N_("That was refused.")
+            title = N_("This page does not exist.") if is_missing else N_("This request was refused.")
             details = [] if is_missing else [clean(error.detail, 1000)]
         texts = PageTexts(language_of(request, language))
         return render(request, "failed.html", texts, status, title=texts(title), details=details)
@@ -373,10 +373,10 @@ def _page_request(request: Request) -> PageRequest:
 
 _NOT_ADMITTED = {
     NotAdmitted.UNPROTECTED: N_(
-        "Reached by this address, the page needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what 'recours dashboard --hash-password' prints. On its own machine it opens without, at 127.0.0.1."
+        "The dashboard requires a password at this address. Set RECOURS_DASHBOARD_PASSWORD_HASH to the output of 'recours dashboard --hash-password'. On the machine itself, http://127.0.0.1 works without a password."
     ),
     NotAdmitted.NOT_NAMED: N_(
-        "The page cannot tell who you are: it is reached through the proxy that signs people in."
+        "Please sign in through the proxy. The dashboard cannot tell who you are."
     ),
 }
 

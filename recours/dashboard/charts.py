@@ -79,7 +79,7 @@ def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageT
 
 def by_retry(of_retries: Mapping[int, Rate], texts: PageTexts) -> Chart:
     """Attempts, by how they ended."""
-    names = [texts.number(retry) if retry else texts("first") for retry in of_retries]
+    names = [texts.number(retry) if retry else texts("first fetch") for retry in of_retries]
     rates = of_retries.values()
     series = [
         Series(texts.in_context("chart", "fetched"), GOOD, [rate.success for rate in rates]),

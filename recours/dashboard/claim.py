@@ -161,7 +161,7 @@ def _facts(
         (texts("Amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
         (texts("Dispute"), texts.label(DISPUTES, listed.dispute) if listed.dispute else ""),
         (texts("Deadline"), _deadline(visit, claim)),
-        (texts("Evidence kept until"), texts.day(status.evidence_until) if status.evidence_until else ""),
+        (texts("Carrier keeps the data until"), texts.day(status.evidence_until) if status.evidence_until else ""),
         (texts("Claim status"), texts.label(CLAIM_STATUSES, (claim.claim_status or "").lower())),
         (texts("Created"), texts.day(claim.created_at) if claim.created_at else ""),
         (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
@@ -172,12 +172,12 @@ def _facts(
         )
         facts += [
             (texts("Retries used"), retries),
-            (texts("Next try"), next_try),
+            (texts("Next attempt"), next_try),
             (texts("Who can act"), texts.actor(status.actor) if status.actor else ""),
         ]
     else:
         facts.append((texts("Signed by"), status.signatory or ""))
-    facts.append((texts("Cannot be read"), ", ".join(claim.unreadable)))
+    facts.append((texts("Unreadable values"), ", ".join(claim.unreadable)))
     links = {texts("Client"): change_parameters("/claims", QueryParams(), client=claim.client_id)}
     return [(name, clean(value, 200), links.get(name, "")) for name, value in facts if value]
 
@@ -188,7 +188,7 @@ def _deadline(visit: Visit, claim: Claim) -> str:
         return texts.in_context("deadline", "none")
     end = deadline_end(claim.deadline, visit.settings.policy.zone)
     if end <= visit.now:
-        return texts("{day}, over", day=texts.day(claim.deadline))
+        return texts("{day} (passed)", day=texts.day(claim.deadline))
     return f"{texts.day(claim.deadline)} ({texts.ago(end, visit.now)})"
 
 
@@ -259,7 +259,7 @@ def attach(visit: Visit) -> Response:
     try:
         at = date.fromisoformat(day) if day else None
     except ValueError:
-        return visit.back(Notice(texts("'{text}' is no date.", text=clean(day, 40)), is_good=False))
+        return visit.back(Notice(texts("'{text}' is not a date.", text=clean(day, 40)), is_good=False))
     kind = visit.field("kind")
     result = actions_of(visit).attach(
         visit.field("reference"),

@@ -239,13 +239,13 @@ def act(visit: Visit) -> Response:
     notes = []
     if remaining:
         text = visit.texts(
-            "{count} more claims match: they were left as they are. Do it again for the rest.",
+            "{count} more claims match but were not processed. Repeat the action to process them.",
             count=visit.texts.number(remaining),
         )
         notes.append((text, False))
     if not references:
         return visit.back(
-            Notice(visit.texts("Choose claims first: tick their boxes, or all that match."), is_good=False)
+            Notice(visit.texts("Select claims first: check their boxes, or select all matching claims."), is_good=False)
         )
     if action == "fetch":
         return visit.back(fetch_in_background(visit, references, notes))

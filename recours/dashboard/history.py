@@ -100,7 +100,7 @@ class History:
             delivery = texts.label(MAIL_STATES, message.mail_state)
         else:
             delivery = clean(texts.label(NOTIFIED, message.told))
-        title = texts("Mail {what}", what=clean(texts.label(EVENTS, message.event)))
+        title = texts("Email {what}", what=clean(texts.label(EVENTS, message.event)))
         return HistoryEntry(at, "mail", title, [delivery])
 
     def _change(self, change: PastChange) -> HistoryEntry:

@@ -66,7 +66,7 @@ def show(visit: Visit) -> Response:
 
 _OF_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
 _OF_CLAIMS = Counted("{count} claim", "{count} claims")
-_OF_MAILS = Counted("{count} mail", "{count} mails")
+_OF_MAILS = Counted("{count} email", "{count} emails")
 _OF_RUNS = Counted("{count} run", "{count} runs")
 # What a problem counts; others count nothing.
 _COUNTED_AS = {
@@ -115,7 +115,7 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
     }
     counts = {name: sum(backlog.counts[name] for backlog in overview.backlogs) for name in lists}
     oldest = min((backlog.oldest for backlog in overview.backlogs if backlog.oldest), default=None)
-    period = texts("of {count} days", count=len(overview.success.by_day))
+    period = texts("in the last {count} days", count=len(overview.success.by_day))
     mails_held = overview.open_mails.get(MailState.HELD, 0)
     return [
         (
@@ -127,13 +127,13 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
         (texts("Fetched"), texts.number(overview.success.all.success), "/claims?status=success", period),
         *((label, texts.many(counts[name]), link, "") for name, (label, link) in lists.items()),
         (
-            texts("Oldest"),
+            texts("Oldest open claim"),
             texts.age(overview.at - oldest) if oldest else "–",
             "/claims?stage=new&stage=ready&stage=waiting&stage=settled&sort=age&order=desc",
             "",
         ),
         (
-            texts("Mails waiting"),
+            texts("Emails waiting"),
             texts.number(sum(overview.open_mails.values())),
             "/mails",
             texts.counted("{count} held", "{count} held", mails_held) if mails_held else "",
@@ -164,12 +164,12 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
     """Whether its end is good news, and how it ended."""
     if run.ended_at is None or run.exit_status is None:
         never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
-        return ("bad", texts("never ended")) if never else ("", texts("under way"))
+        return ("bad", texts("did not finish")) if never else ("", texts("in progress"))
     if run.exit_status == 0:
-        return "good", texts("done")
+        return "good", texts("completed")
     if run.exit_status > _SIGNAL:
-        return "warn", texts("stopped ({status})", status=run.exit_status)
-    return "bad", texts("failed ({status})", status=run.exit_status)
+        return "warn", texts("stopped (exit status {status})", status=run.exit_status)
+    return "bad", texts("failed (exit status {status})", status=run.exit_status)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 def fixes_of(problem: Problem) -> list[Fix]:
     """What can be done about it on the page, the best first. A schedule is the machine's: what waits for it is shown."""
     if problem.kind is _K.NOT_ENROLLED:
-        return [Fix(N_("Choose and enroll"), claims_of(problem), "check")]
+        return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)
     if problem.kind in OF_CLAIMS and problem.count:
         fixes.append(Fix(N_("Show these claims"), claims_of(problem), "" if fixes else "search"))
@@ -226,10 +226,10 @@ def _first_of(problem: Problem) -> list[Fix]:
     key = problem.carrier
     carrier = Fix(N_("Go to the carrier"), f"/carriers#{quote(key)}")
     accounts = Fix(N_("Go to the accounts"), "/carriers#accounts")
-    check = Fix(N_("Check the credentials"), "/carriers/check", "retry", {"carrier": key})
+    check = Fix(N_("Check credentials"), "/carriers/check", "retry", {"carrier": key})
     worker = str(problem.facts.get("worker", ""))
-    waiting = Fix(N_("Show what waits"), _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")
-    mails = Fix(N_("Go to the mails"), "/mails", "mail")
+    waiting = Fix(N_("Show waiting claims"), _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")
+    mails = Fix(N_("Go to the emails"), "/mails", "mail")
     runs = Fix(N_("Show the runs"), "#runs")
     return {
         _K.NEVER_RAN: [waiting],
@@ -249,8 +249,8 @@ def _first_of(problem: Problem) -> list[Fix]:
         _K.INTERNAL_ERRORS: [Fix(N_("Show these claims"), "/claims?kind=internal_error", "search")],
         _K.MAILS_WAITING: [mails],
         _K.MAILS_HELD: [
-            Fix(N_("Release the mails"), "/mails/release", "mail", {"state": "held"}),
-            Fix(N_("Go to the mails"), "/mails"),
+            Fix(N_("Release the emails"), "/mails/release", "mail", {"state": "held"}),
+            Fix(N_("Go to the emails"), "/mails"),
         ],
         _K.MAILS_UNDECIDED: [mails],
     }.get(problem.kind, [])

@@ -8,41 +8,41 @@ from recours.reporting.labels import ACTORS, STANDING, kind_name, person_named
 from recours.reporting.records import COUNTED_UP_TO, DeadlineRange
 
 MAIL_STATES = {
-    "ready": N_("waits for the mail server"),
+    "ready": N_("waiting for the mail server"),
     "held": N_("held"),
-    "sending": N_("being sent"),
+    "sending": N_("sending"),
     "sent": N_("sent"),
     "failed": N_("refused"),
-    "cancelled": N_("cancelled"),
-    "undecided": N_("perhaps sent"),
+    "cancelled": N_("canceled"),
+    "undecided": N_("possibly sent"),
 }
 EVENTS = {
     "pod_failed": N_("to the client: no proof of delivery"),
-    "pod_retrieved": N_("to the client: the proof of delivery is there"),
-    "account_refused": N_("to the client: the carrier refuses their account"),
-    "gave_up": N_("to the operator: the claim was given up"),
-    "expired": N_("to the operator: the claim was given up, its deadline had long passed"),
-    "account_fault": N_("to the operator: the carrier's account"),
-    "outage": N_("a carrier is unavailable"),
-    "to_correct": N_("claims are to be corrected"),
-    "refused_documents": N_("documents were refused"),
-    "run_fault": N_("to the operator: recours itself failed"),
-    "weekly_report": N_("to the operator: the weekly report"),
+    "pod_retrieved": N_("to the client: proof of delivery fetched"),
+    "account_refused": N_("to the client: the carrier rejects their account"),
+    "gave_up": N_("to the operator: claim given up"),
+    "expired": N_("to the operator: claim given up, its deadline passed long ago"),
+    "account_fault": N_("to the operator: problem with a carrier account"),
+    "outage": N_("to the operator: carrier unavailable"),
+    "to_correct": N_("to the operator: claims to correct"),
+    "refused_documents": N_("to the operator: documents refused"),
+    "run_fault": N_("to the operator: internal error in recours"),
+    "weekly_report": N_("to the operator: weekly report"),
 }
 OUTCOMES = {
-    "attached": N_("a proof was attached"),
-    "success": N_("the proof was fetched"),
+    "attached": N_("proof attached"),
+    "success": N_("proof fetched"),
     "failed": N_("failed"),
     "left": N_("deferred, no attempt used"),
 }
 NOTIFIED = {
     "mail": N_("written"),
-    "its claim was mended before anybody was told": N_("not written: the claim was corrected first"),
-    "not wanted by the client": N_("not wanted by the client"),
-    "the client is not known": N_("not written: unknown client"),
-    "the client is not active": N_("not written: inactive client"),
-    "the client's address is not one": N_("not written: the client's address is invalid"),
-    "there was no ADMIN_EMAIL": N_("not written: ADMIN_EMAIL was empty"),
+    "its claim was mended before anybody was told": N_("not sent: the claim was corrected first"),
+    "not wanted by the client": N_("not sent: the client opted out"),
+    "the client is not known": N_("not sent: unknown client"),
+    "the client is not active": N_("not sent: inactive client"),
+    "the client's address is not one": N_("not sent: the client's address is invalid"),
+    "there was no ADMIN_EMAIL": N_("not sent: ADMIN_EMAIL was empty"),
 }
 DISPUTES = {
     "lost": N_("lost parcel"),
@@ -72,21 +72,21 @@ DEADLINES = {
     DeadlineRange.PASSED: N_("passed"),
     DeadlineRange.IN_3_DAYS: N_("within 3 days"),
     DeadlineRange.IN_7_DAYS: N_("within 7 days"),
-    "": N_("none"),
+    "": N_("no deadline"),
 }
 CARRIER_STATES = {
-    "open": N_("takes calls"),
+    "open": N_("available"),
     "unavailable": N_("unavailable"),
     "paused": N_("paused"),
     "rejected": N_("rejects our credentials"),
-    "denied": N_("denies our account a right"),
+    "denied": N_("denies our account access"),
     "unconfigured": N_("no credentials"),
-    "limit": N_("at its limit, or asked us to wait"),
+    "limit": N_("quota used up, or asked us to wait"),
 }
 ACCOUNT_STATES = {
-    "open": N_("open"),
+    "open": N_("active"),
     "paused": N_("paused"),
-    "refused": N_("refused by the carrier"),
+    "refused": N_("rejected by the carrier"),
     "unusable": N_("unusable"),
 }
 CAPABILITIES = {
@@ -110,23 +110,23 @@ WORKER_STATES = {
     "failed": N_("last run failed"),
 }
 ABSENT = {
-    "pod_elsewhere": N_("The document was stored by other software and is not opened here:"),
-    "pod_missing": N_("The document is not where the claim says: {name}."),
+    "pod_elsewhere": N_("Other software stored this document, so it is not opened here:"),
+    "pod_missing": N_("The document is missing: {name}."),
     "pod_unreadable": N_("The document cannot be read: {reason}."),
-    "pod_gone": N_("This document is not on record."),
-    "pod_too_large": N_("The document is too large to be shown here."),
-    "pod_no_document": N_("What lies there is no document: {reason}."),
+    "pod_gone": N_("No such document is recorded."),
+    "pod_too_large": N_("The document is too large to display here."),
+    "pod_no_document": N_("The file is not a document: {reason}."),
 }
 FILTERS = {
     "stage": N_("Stage"),
     "carrier": N_("Carrier"),
     "deadline": N_("Deadline"),
     "dispute": N_("Dispute"),
-    "status": N_("Status"),
+    "status": N_("Fetch status"),
     "kind": N_("Reason"),
     "problem": N_("Problem"),
-    "from": N_("day"),
-    "to": N_("day"),
+    "from": N_("date"),
+    "to": N_("date"),
 }
 
 

@@ -39,7 +39,7 @@ VIEWS = {
     "/": N_("Overview"),
     "/claims": N_("Claims"),
     "/carriers": N_("Carriers"),
-    "/mails": N_("Mails"),
+    "/mails": N_("Emails"),
 }
 
 
@@ -197,7 +197,7 @@ class Visit:
         """The name and the content of the file that the form has, at most a byte more than is taken. Raises RecoursError."""
         file = self.form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
-            raise RecoursError(self.texts("Choose a file first."))
+            raise RecoursError(self.texts("Select a file first."))
         return file.filename, file.file.read(largest + 1)
 
     @cached_property
@@ -256,7 +256,7 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
     if len(results) == 1:
         return Notice(results[0].sentence, is_good=bool(count))
     text = visit.texts(
-        "Done with {done} of {total}.", done=visit.texts.number(count), total=visit.texts.number(len(results))
+        "Done for {done} of {total} claims.", done=visit.texts.number(count), total=visit.texts.number(len(results))
     )
     lines = sorted(((result.sentence, result.is_done) for result in results), key=itemgetter(1))
     return Notice(text, is_good=count == len(results), lines=lines)
@@ -264,7 +264,7 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
 
 def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
     """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
-    notice = Notice(visit.texts("Under way …"), is_over=False)
+    notice = Notice(visit.texts("In progress …"), is_over=False)
 
     def work() -> None:
         app = open_app(visit.settings)
@@ -284,7 +284,7 @@ def fetch_in_background(
     texts = visit.texts
     total = len(fetch.references)
     notice = Notice(
-        texts("The carrier is asked …"), is_over=False, total=total, progress=lambda: fetch.progress
+        texts("Asking the carrier …"), is_over=False, total=total, progress=lambda: fetch.progress
     )
 
     def work() -> None:
@@ -296,7 +296,7 @@ def fetch_in_background(
             notice.text = [*faults, *lines][0][0]
         else:
             notice.text = texts(
-                "{fetched} of {total} fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
+                "{fetched} of {total} proofs fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
             )
             notice.lines = [*faults, *notes, *sorted(lines, key=itemgetter(1))]
 

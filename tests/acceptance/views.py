@@ -403,7 +403,7 @@ class Views:
             self.add("page card", percent(value), "success_rate", "in", ALL)
         elif label == "Fetched":
             self.add("page card", number(value), "success", "in", ALL)
-        elif label == "Mails waiting":
+        elif label == "Emails waiting":
             held = number("".join(re.findall(r"^\d+", about)))
             self.add("page card", [number(value) - held, held], "mails that wait and are held")
 
@@ -416,7 +416,7 @@ class Views:
         for row in soup.select("table.carriers tbody tr"):
             name, badge = words(row.th), words(row.select_one(".badge"))
             if "off" not in row.get_attribute_list("class"):
-                self.add("page carriers", badge != "takes calls", "takes no call", name)
+                self.add("page carriers", badge != "available", "takes no call", name)
                 self.add("page carriers", badge == "unavailable", "said to be unavailable", name)
             for cell in row.select("td[data-label]"):
                 if stage := STAGE_OF_HEAD.get(str(cell["data-label"])):

@@ -46,7 +46,7 @@ def test_nothing_is_cut_off(visit: Callable[..., Page], world: World, width: int
 # Words of English sentences that are not French; texts by others are between quotation marks.
 _ENGLISH = re.compile(
     r"\b(the|and|of|is|are|was|not|no|with|from|for|until|since|by|claims?|carriers?|numbers?|days?|hours?|"
-    r"proofs?|calls?|mails?|accounts?|erase|choose|deadline|signed|waiting|retry|unknown)\b",
+    r"proofs?|calls?|emails?|accounts?|erase|select|deadline|signed|waiting|retry|unknown)\b",
     re.IGNORECASE,
 )
 

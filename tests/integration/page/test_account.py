@@ -31,7 +31,7 @@ def test_an_account_is_shown_with_its_limits(page: PageClient, database: Databas
     assert f'href="{path}"' in page.get("/carriers").html
     shown = page.get(path).text
     assert "Chronopost – shop@shop.example" in shown
-    assert "Since 2 Feb 2026, 13:00 CET · zoe Limits the carrier's" in shown
+    assert "Added 2 Feb 2026, 13:00 CET · zoe Limits the carrier's limits" in shown
 
 
 def test_it_is_paused_with_a_reason_and_resumed(page: PageClient, number: int) -> None:

@@ -91,7 +91,7 @@ def test_a_file_that_is_none_is_refused(page: PageClient, content: bytes, says: 
 def test_what_no_form_of_the_page_sends_is_refused(page: PageClient) -> None:
     assert preview(page, THREE, "delete").status == 404
     assert page.post("/claims/apply", {"action": "delete", "rows": THREE}).status == 404
-    assert "Choose a file first." in page.post("/claims/preview", {"back": "/claims/file"}).text
+    assert "Select a file first." in page.post("/claims/preview", {"back": "/claims/file"}).text
     assert (
         "contains no claims" in page.post("/claims/apply", {"action": "correct", "back": "/claims/file"}).text
     )

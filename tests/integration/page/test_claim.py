@@ -130,7 +130,7 @@ def test_a_pdf_is_drawn_and_can_be_saved(page: PageClient) -> None:
     shown = attach(page, PROOF, signed_by="", at="2026-02-01")
     assert "CLM-00000: the proof of delivery is there, attached by hand." in shown.text
     assert "signed by DUPONT" in shown.text
-    assert re.search(r"A proof was attached \S.* CET · the operator signed by DUPONT", shown.text)
+    assert re.search(r"Proof attached \S.* CET · the operator signed by DUPONT", shown.text)
     saved, drawn = documents_of(shown)
     picture = page.get(drawn).response
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
@@ -211,7 +211,7 @@ def test_a_file_that_was_changed_since_is_told(page: PageClient, tmp_path: Path)
     (stored,) = tmp_path.rglob("*.pdf")
     stored.chmod(0o600)
     stored.write_bytes(proof_pdf("Chronopost", NUMBER, "SOMEBODY ELSE", START))
-    assert "its content has changed since" in page.get(CLAIM).text
+    assert "has changed since it was stored" in page.get(CLAIM).text
 
 
 def test_who_signed_is_shown_of_a_proof_that_other_software_fetched(
@@ -229,7 +229,7 @@ def test_what_other_software_stored_is_shown_as_text_and_never_opened(
 ) -> None:
     changed(database, pod_fetch_status="success", pod_url=place)
     shown = page.get(CLAIM)
-    assert "stored by other software and is not opened here" in shown.text
+    assert "Other software stored this document, so it is not opened here" in shown.text
     assert documents_of(shown) == []
     assert page.get("/document?claim=CLM-00000").status == 404
 
@@ -241,7 +241,7 @@ def test_a_file_that_is_no_document_gives_a_sentence(
     (tmp_path / "pods" / "pod.pdf").write_bytes(broken_pdf())
     changed(database, pod_fetch_status="success", pod_url=str(tmp_path / "pods" / "pod.pdf"))
     shown = page.get(CLAIM)
-    assert (shown.status, "What lies there is no document" in shown.text) == (200, True)
+    assert (shown.status, "The file is not a document" in shown.text) == (200, True)
 
 
 @pytest.mark.parametrize("number", ["0", "2", "²", "0001" + "9" * 5000])
@@ -363,10 +363,10 @@ def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "fields", "sentence"),
     [
-        (PROOF, "", {}, "Choose a file first."),
+        (PROOF, "", {}, "Select a file first."),
         (b"MZ" * 500, "proof.exe", {}, "proof.exe cannot be attached: it is neither"),
         (PROOF + bytes(20 * 1024 * 1024), "proof.pdf", {}, "proof.pdf is larger than 20 MB."),
-        (PROOF, "proof.pdf", {"at": "yesterday"}, "'yesterday' is no date."),
+        (PROOF, "proof.pdf", {"at": "yesterday"}, "'yesterday' is not a date."),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_taken_is_refused_with_a_sentence(
@@ -400,8 +400,8 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Take back", "the proof was taken back", "took it back", "It is a proof", "attached by hand", "Say why")),
-        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "C&#39;est une preuve", "jointe à la main", "Indiquez le motif")),
+        ("en", ("Detach", "the proof was taken back", "took it back", "Accept as proof", "attached by hand", "Say why")),
+        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe à la main", "Indiquez le motif")),
     ],
 )  # fmt: skip
 def test_a_proof_is_taken_back_and_a_refused_file_accepted(

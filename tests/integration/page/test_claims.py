@@ -69,8 +69,8 @@ def test_the_same_address_is_the_same_view_for_everybody(visitor: Callable[..., 
 @pytest.mark.parametrize(
     ("address", "remark"),
     [
-        ("/claims?carrier=nobody", "The address names nobody, which is no Carrier; it was left out."),
-        ("/claims?kind=%3Cb%3E", "The address names <b>"),
+        ("/claims?carrier=nobody", "Ignored 'nobody', which is not a value of the filter 'Carrier'."),
+        ("/claims?kind=%3Cb%3E", "Ignored '<b>'"),
         ("/claims?sort=colour&order=up&page=0", ""),
         ("/claims?page=000001" + "9" * 5000, ""),
         ("/claims?page=%D9%A3", ""),
@@ -87,7 +87,7 @@ def test_what_an_address_names_wrongly_is_left_out(page: PageClient, address: st
 @pytest.mark.usefixtures("sixty")
 def test_an_empty_list_leads_back_to_all(page: PageClient) -> None:
     shown = page.get("/claims?text=nothing of the kind")
-    assert "No claim fits. Clear all filters" in shown.text
+    assert "No matching claims. Clear all filters" in shown.text
     assert "/claims/do" not in shown.html
 
 
@@ -149,7 +149,7 @@ def test_chosen_claims_are_excluded_and_enrolled_and_it_is_kept_who_did(
     chosen = {"reference": ["CLM-00001", "CLM-00002"], "back": "/claims?page=2"}
     shown = page.post("/claims/do", chosen | {"do": "exclude", "why": "a test"})
     assert shown.response.url.path == "/claims"
-    assert "Done with 2 of 2." in shown.text
+    assert "Done for 2 of 2 claims." in shown.text
     with database.read() as connection:
         statuses = connection.scalars(
             select(SERVICE_CLAIMS.c.pod_fetch_status).order_by(SERVICE_CLAIMS.c.id)
@@ -158,13 +158,13 @@ def test_chosen_claims_are_excluded_and_enrolled_and_it_is_kept_who_did(
     assert [n for n, status in enumerate(statuses) if status == "manual"] == [1, 2]
     assert by == ["operator", "operator"]
     shown = page.post("/claims/do", chosen | {"do": "enroll"})
-    assert "Done with 2 of 2." in shown.text
+    assert "Done for 2 of 2 claims." in shown.text
 
 
 @pytest.mark.usefixtures("sixty")
 def test_all_that_match_are_those_of_the_address_on_every_page(page: PageClient, database: Database) -> None:
     fields = {"all": "yes", "query": "text=CLM-0000", "back": "/claims", "do": "exclude", "why": "a test"}
-    assert "Done with 10 of 10." in page.post("/claims/do", fields).text
+    assert "Done for 10 of 10 claims." in page.post("/claims/do", fields).text
     with database.read() as connection:
         manual = SERVICE_CLAIMS.c.pod_fetch_status == "manual"
         excluded = select(SERVICE_CLAIMS.c.claim_reference).where(manual)
@@ -173,7 +173,7 @@ def test_all_that_match_are_those_of_the_address_on_every_page(page: PageClient,
 
 @pytest.mark.usefixtures("sixty")
 def test_without_a_choice_nothing_is_done(page: PageClient) -> None:
-    assert "Choose claims first" in page.post("/claims/do", {"do": "reopen", "back": "/claims"}).text
+    assert "Select claims first" in page.post("/claims/do", {"do": "reopen", "back": "/claims"}).text
     assert page.post("/claims/do", {"do": "delete", "reference": "CLM-00001", "back": "/"}).status == 404
 
 
@@ -186,7 +186,7 @@ def test_a_fetch_is_under_way_until_its_result_is_there(page: PageClient) -> Non
     key = shown.response.url.params["notice"]
     while "data-under-way" in (state := page.get(f"/notice?key={key}")).html:
         assert state.status == 200
-    assert "0 of 2 fetched" in page.get(f"/claims?notice={key}").text
+    assert "0 of 2 proofs fetched" in page.get(f"/claims?notice={key}").text
     assert page.get("/notice?key=another").status == 404
 
 
@@ -202,8 +202,8 @@ def test_all_that_match_are_fetched_as_many_as_of_any_other_action(
     while "data-under-way" in page.get(f"/notice?key={key}").html:
         pass
     text = page.get(f"/claims?notice={key}").text
-    assert "0 of 20 fetched" in text
-    assert re.search(r"\d\d more claims match: they were left as they are", text)
+    assert "0 of 20 proofs fetched" in text
+    assert re.search(r"\d\d more claims match but were not processed", text)
 
 
 @pytest.mark.usefixtures("sixty")
@@ -234,8 +234,8 @@ def test_a_month_is_shown_in_the_zone_of_its_reader(
 @pytest.mark.usefixtures("sixty")
 def test_a_day_that_is_none_is_named(page: PageClient) -> None:
     shown = page.get("/claims?from=1-1-26&to=0001-01-01")
-    assert "The address names 1-1-26, which is no day; it was left out." in shown.text
-    assert "The address names 0001-01-01, which is no day; it was left out." in shown.text
+    assert "Ignored '1-1-26', which is not a value of the filter 'date'." in shown.text
+    assert "Ignored '0001-01-01', which is not a value of the filter 'date'." in shown.text
     assert len(references(shown)) == 50
 
 

@@ -33,7 +33,7 @@ def test_what_waits_and_what_was_sent_is_listed(page: PageClient, database: Data
         write(database, number, state)
     shown = page.get("/mails")
     assert shown.status == 200
-    waiting, latest = shown.text.split("Written last")
+    waiting, latest = shown.text.split("Latest emails")
     assert [n for n in range(1, 9) if f"Subject {n}" in waiting] == [1, 2, 3]
     assert [n for n in range(1, 9) if f"Subject {n}" in latest] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert "of a later version" in latest
@@ -73,7 +73,7 @@ def test_no_sign_of_a_mail_hides_or_turns_others(page: PageClient, database: Dat
 def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     write(database, 1, MailState.HELD)
     shown = page.get("/mails")
-    assert "1 mail is held" in shown.text
+    assert "1 email is held" in shown.text
     shown = page.post("/mails/release", {"back": "/mails"})
     assert "1 mail released: the next run sends it." in shown.text
     assert "is held" not in shown.text

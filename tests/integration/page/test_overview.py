@@ -163,7 +163,7 @@ def test_every_figure_is_that_of_status(page: PageClient, environment: dict[str,
     assert read.cards["Waiting"] == str(stages(seen, "waiting"))
     assert read.cards["To correct"] == str(stages(seen, "to_correct"))
     assert read.cards["Given up"] == str(stages(seen, "given_up"))
-    assert read.cards["Mails waiting"] == str(sum(seen["mails"].values())) == "3"
+    assert read.cards["Emails waiting"] == str(sum(seen["mails"].values())) == "3"
 
     def rates(by: str, percent: str, *counts: str) -> list[list[str]]:
         return [
@@ -220,7 +220,7 @@ def test_a_new_installation_is_shown_with_nothing_yet(page: PageClient) -> None:
     shown = page.get("/")
     assert shown.status == 200
     assert "has never run" in shown.text
-    for text in ("No attempt in these days.", "No run yet."):
+    for text in ("No attempts in this period.", "No runs yet."):
         assert text in shown.text
     assert shown.html.count("<code>recours check</code>") == 2  # one for each worker
     assert 'href="/claims?status=pending"' in shown.html

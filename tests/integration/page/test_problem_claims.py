@@ -213,7 +213,7 @@ def test_the_list_says_which_problem_it_is_about_and_leads_back_to_all(
     page: PageClient,
 ) -> None:
     shown = page.get("/claims?problem=unknown_carrier&stage=waiting")
-    assert "1 claim names a carrier that recours does not know. Show other claims too" in shown.text
+    assert "1 claim names a carrier that recours does not know. Also show other claims" in shown.text
     assert 'href="/claims?stage=waiting"' in shown.html
     assert 'type="hidden" name="problem" value="unknown_carrier"' in shown.html
     assert references(page.get("/claims?problem=not_configured&carrier=chronopost")) == []
@@ -223,14 +223,14 @@ def test_the_list_says_which_problem_it_is_about_and_leads_back_to_all(
 def test_a_problem_that_is_over_has_no_claims(page: PageClient) -> None:
     shown = page.get("/claims?problem=carrier_paused&carrier=chronopost")
     assert references(shown) == []
-    assert "The problem that these claims had is over." in shown.text
+    assert "The problem that these claims had is resolved." in shown.text
 
 
 @pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("name", ["never_ran", "nothing"])
 def test_no_list_is_about_what_counts_no_claims(page: PageClient, name: str) -> None:
     shown = page.get(f"/claims?problem={name}")
-    assert f"The address names {name}, which is no Problem; it was left out." in shown.text
+    assert f"Ignored '{name}', which is not a value of the filter 'Problem'." in shown.text
     assert len(references(shown)) == 13
 
 

@@ -33,7 +33,7 @@ def test_who_sits_at_this_machine_sees_everything(page: PageClient) -> None:
     shown = page.get("/")
     assert shown.status == 200
     assert "operator" in shown.text
-    assert "Times are those of Europe/Paris." in shown.text
+    assert "Times are in the Europe/Paris time zone." in shown.text
     assert "Log out" not in shown.text
 
 
@@ -47,7 +47,7 @@ def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
         ),  # the password was removed while the dashboard was running
     ):
         shown = visitor(peer).get("/", **headers)
-        assert (shown.status, "needs a password" in shown.text) == (403, True)
+        assert (shown.status, "requires a password" in shown.text) == (403, True)
         assert "claims in progress" not in shown.text
 
 
@@ -59,7 +59,7 @@ def test_the_password_opens_the_page_and_another_one_closes_it(
     assert (shown.status, "Password" in shown.text) == (401, True)
     assert 'value="/?days=30"' in shown.html  # their destination after the login
     shown = page.post("/enter", {"password": "a guess", "back": "/"})
-    assert (shown.status, "That is not the password." in shown.text) == (403, True)
+    assert (shown.status, "Wrong password." in shown.text) == (403, True)
     assert page.get("/").status == 401
     shown = page.post("/enter", {"password": PASSWORD, "back": "/?days=30"})
     assert (shown.status, shown.response.url.query) == (200, b"days=30")
@@ -88,7 +88,7 @@ def test_one_password_for_operators_and_viewers_opens_nothing(
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     environment["RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH"] = str(hash_of(PASSWORD, bytes(15) + b"1"))
     shown = page.post("/enter", {"password": PASSWORD, "back": "/"})
-    assert (shown.status, "change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH" in shown.text) == (403, True)
+    assert (shown.status, "Change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH" in shown.text) == (403, True)
     assert page.get("/").status == 401
 
 
@@ -140,7 +140,7 @@ def test_nothing_that_is_done_leads_elsewhere(page: PageClient) -> None:
 def test_a_page_that_there_is_not_leads_nowhere_else(page: PageClient) -> None:
     for path in ("//elsewhere.example/", "//elsewhere.example", "///elsewhere.example/x"):
         answer = page.client.get(httpx2.URL(AT, raw_path=path.encode()))
-        assert (answer.status_code, "There is no such page." in answer.text) == (404, True), path
+        assert (answer.status_code, "This page does not exist." in answer.text) == (404, True), path
         assert 'href="/"' in answer.text
         assert "elsewhere" not in answer.text
 
@@ -160,7 +160,7 @@ def behind_proxy(environment: dict[str, str]) -> None:
 @pytest.mark.usefixtures("behind_proxy")
 def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> None:
     proxy = visitor("10.0.0.5")
-    for name, may in (("anna", "may act"), ("zoe", "may look, not act"), ("Anna", "may look, not act")):
+    for name, may in (("anna", "can make changes"), ("zoe", "read-only access"), ("Anna", "read-only access")):
         shown = proxy.get("/", X_Forwarded_User=name, X_Forwarded_For="192.168.1.20", Host="pods.example")
         assert (shown.status, name in shown.text, may in shown.html) == (200, True, True)
     assert proxy.get("/").status == 403  # it did not identify itself
@@ -222,14 +222,14 @@ def test_a_viewer_can_do_nothing_and_is_offered_nothing(
     put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
     for path in sorted(POST_ROUTES):
         shown = viewer.post(path)
-        assert (shown.status, "You may look, but not act: ask an operator to do it." in shown.text) == (
+        assert (shown.status, "You have read-only access. Ask an operator to make this change." in shown.text) == (
             403,
             True,
         ), path
     of_claim = "/claim?reference=CLM-00000", "/erase?reference=CLM-00000"
     for path in ("/", "/claims", "/claims/file", *of_claim, "/carriers", "/account?number=1", "/mails"):
         shown = viewer.get(path)
-        assert (shown.status, "may look, not act" in shown.html) == (200, True), path
+        assert (shown.status, "read-only access" in shown.html) == (200, True), path
         offered = set(re.findall(r'action="(/[^"]*)"', shown.html))
         assert offered <= {"/find", "/language", "/leave", "/claims", "/claims/do", "/carriers#accounts"}, (
             path
@@ -383,7 +383,7 @@ def test_a_database_that_is_gone_is_a_sentence_and_comes_back(
 ) -> None:
     there, environment["DATABASE_URL"] = environment["DATABASE_URL"], "sqlite:////nowhere/claims.db"
     shown = page.get("/")
-    assert (shown.status, "cannot be used at the moment" in shown.text) == (503, True)
+    assert (shown.status, "is not available right now" in shown.text) == (503, True)
     environment["DATABASE_URL"] = there
     assert page.get("/").status == 200
 
@@ -400,7 +400,7 @@ def test_settings_at_fault_are_shown_at_this_machine_alone(
 
 def test_the_language_is_that_of_the_browser_until_another_one_is_chosen(page: PageClient) -> None:
     french = {"Accept_Language": "fr-CH, fr;q=0.9, en;q=0.8"}
-    assert "Aperçu" in page.get("/", **french).text
+    assert "Vue d'ensemble" in page.get("/", **french).text
     assert "Cette page n'existe pas." in page.get("/nowhere", **french).text
     page.post("/language", {"language": "en", "back": "/"})
     assert "Overview" in page.get("/", **french).text
@@ -408,6 +408,6 @@ def test_the_language_is_that_of_the_browser_until_another_one_is_chosen(page: P
 
 def test_the_language_is_kept(page: PageClient) -> None:
     assert "Overview" in page.get("/").text
-    assert "Aperçu" in page.post("/language", {"language": "fr", "back": "/"}).text
-    assert "Aperçu" in page.get("/").text
-    assert "Aperçu" in page.post("/language", {"language": "xx", "back": "/"}).text
+    assert "Vue d'ensemble" in page.post("/language", {"language": "fr", "back": "/"}).text
+    assert "Vue d'ensemble" in page.get("/").text
+    assert "Vue d'ensemble" in page.post("/language", {"language": "xx", "back": "/"}).text

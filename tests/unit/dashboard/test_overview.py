@@ -58,7 +58,7 @@ def test_what_waits_for_a_worker_is_what_it_would_take() -> None:
 
 def test_no_list_is_offered_of_no_claims() -> None:
     assert [fix.label for fix in fixes_of(Problem(K.OUTAGE, 0, carrier="ups"))] == [
-        "Check the credentials",
+        "Check credentials",
         "Go to the carrier",
     ]
 
