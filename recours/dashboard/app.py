@@ -346,7 +346,9 @@ class _Page:
             return error.response
         language = LANGUAGES[0]
         status = 503
-        title = N_("The database is not available right now. The dashboard will work again as soon as the database does.")
+        title = N_(
+            "The database is not available right now. The dashboard will work again as soon as the database does."
+        )
         details = [clean(error, 1000)]
         try:
             language = load_at_home(self._environment, CATALOG).mail.language
@@ -375,9 +377,7 @@ _NOT_ADMITTED = {
     NotAdmitted.UNPROTECTED: N_(
         "The dashboard requires a password at this address. Set RECOURS_DASHBOARD_PASSWORD_HASH to the output of 'recours dashboard --hash-password'. On the machine itself, http://127.0.0.1 works without a password."
     ),
-    NotAdmitted.NOT_NAMED: N_(
-        "Please sign in through the proxy. The dashboard cannot tell who you are."
-    ),
+    NotAdmitted.NOT_NAMED: N_("Please sign in through the proxy. The dashboard cannot tell who you are."),
 }
 
 

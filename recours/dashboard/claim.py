@@ -161,7 +161,10 @@ def _facts(
         (texts("Amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
         (texts("Dispute"), texts.label(DISPUTES, listed.dispute) if listed.dispute else ""),
         (texts("Deadline"), _deadline(visit, claim)),
-        (texts("Carrier keeps the data until"), texts.day(status.evidence_until) if status.evidence_until else ""),
+        (
+            texts("Carrier keeps the data until"),
+            texts.day(status.evidence_until) if status.evidence_until else "",
+        ),
         (texts("Claim status"), texts.label(CLAIM_STATUSES, (claim.claim_status or "").lower())),
         (texts("Created"), texts.day(claim.created_at) if claim.created_at else ""),
         (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),

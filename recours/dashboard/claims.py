@@ -245,7 +245,10 @@ def act(visit: Visit) -> Response:
         notes.append((text, False))
     if not references:
         return visit.back(
-            Notice(visit.texts("Select claims first: check their boxes, or select all matching claims."), is_good=False)
+            Notice(
+                visit.texts("Select claims first: check their boxes, or select all matching claims."),
+                is_good=False,
+            )
         )
     if action == "fetch":
         return visit.back(fetch_in_background(visit, references, notes))

@@ -256,7 +256,9 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
     if len(results) == 1:
         return Notice(results[0].sentence, is_good=bool(count))
     text = visit.texts(
-        "Done for {done} of {total} claims.", done=visit.texts.number(count), total=visit.texts.number(len(results))
+        "Done for {done} of {total} claims.",
+        done=visit.texts.number(count),
+        total=visit.texts.number(len(results)),
     )
     lines = sorted(((result.sentence, result.is_done) for result in results), key=itemgetter(1))
     return Notice(text, is_good=count == len(results), lines=lines)
@@ -296,7 +298,9 @@ def fetch_in_background(
             notice.text = [*faults, *lines][0][0]
         else:
             notice.text = texts(
-                "{fetched} of {total} proofs fetched", fetched=texts.number(fetch.fetched), total=texts.number(total)
+                "{fetched} of {total} proofs fetched",
+                fetched=texts.number(fetch.fetched),
+                total=texts.number(total),
             )
             notice.lines = [*faults, *notes, *sorted(lines, key=itemgetter(1))]
 

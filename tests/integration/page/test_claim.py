@@ -400,8 +400,8 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Detach", "the proof was taken back", "took it back", "Accept as proof", "attached by hand", "Say why")),
-        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe à la main", "Indiquez le motif")),
+        ("en", ("Detach", "the proof was taken back", "took it back", "Accept as proof", "attached by hand", "Enter a reason")),
+        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe à la main", "Indiquez un motif")),
     ],
 )  # fmt: skip
 def test_a_proof_is_taken_back_and_a_refused_file_accepted(

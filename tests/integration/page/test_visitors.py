@@ -160,7 +160,11 @@ def behind_proxy(environment: dict[str, str]) -> None:
 @pytest.mark.usefixtures("behind_proxy")
 def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> None:
     proxy = visitor("10.0.0.5")
-    for name, may in (("anna", "can make changes"), ("zoe", "read-only access"), ("Anna", "read-only access")):
+    for name, may in (
+        ("anna", "can make changes"),
+        ("zoe", "read-only access"),
+        ("Anna", "read-only access"),
+    ):
         shown = proxy.get("/", X_Forwarded_User=name, X_Forwarded_For="192.168.1.20", Host="pods.example")
         assert (shown.status, name in shown.text, may in shown.html) == (200, True, True)
     assert proxy.get("/").status == 403  # it did not identify itself
@@ -222,7 +226,10 @@ def test_a_viewer_can_do_nothing_and_is_offered_nothing(
     put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", datetime.now(UTC))
     for path in sorted(POST_ROUTES):
         shown = viewer.post(path)
-        assert (shown.status, "You have read-only access. Ask an operator to make this change." in shown.text) == (
+        assert (
+            shown.status,
+            "You have read-only access. Ask an operator to make this change." in shown.text,
+        ) == (
             403,
             True,
         ), path
