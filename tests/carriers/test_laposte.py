@@ -255,9 +255,7 @@ def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
 
 
 def test_a_number_may_be_told_with_its_check_sign() -> None:
-    """ha-parcel-integrations/ha-laposte, api.py: the number of a Chronopost parcel; `inputIdShip` is the requested
-    one.
-    """
+    """ha-parcel-integrations/ha-laposte, api.py: a Chronopost parcel's number; `inputIdShip` is the requested one."""
     answer = tracked(an_event("DI1"), idShip="12345678901234A")
     found = parse_tracking(answer, ["12345678901234"])
     assert not isinstance(found, Failure)

@@ -1,4 +1,4 @@
-"""The import contracts of pyproject.toml bind modules that nobody has named in them."""
+"""The import contracts of pyproject.toml apply to modules that they do not name."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ LINT = Path(sys.executable).with_name("lint-imports")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is checked."""
+    """A copy of the checked files."""
     shutil.copytree(ROOT / "recours", tmp_path / "recours", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
 def broken_contracts(checkout: Path) -> str:
-    """What the tool prints of broken contracts; nothing if all are kept."""
+    """The tool's report of broken contracts; empty if all are kept."""
     done = subprocess.run(
         [str(LINT), "--no-cache"],
         cwd=checkout,
@@ -46,7 +46,7 @@ def test_what_carriers_share_may_be_imported(checkout: Path) -> None:
         ("carriers.acme", "carriers.gls"),
         ("carriers.gls", "carriers.acme"),
         ("carriers.acme", "carriers.registry"),
-        ("carriers.acme", "carriers.queue"),  # it is asked by the queue, and never goes around it
+        ("carriers.acme", "carriers.queue"),  # the queue calls it, and it never bypasses the queue
         ("carriers.acme", "carriers.http"),
         ("carriers.queue", "carriers.acme"),
         ("sandbox.acme", "sandbox.gls"),

@@ -1,4 +1,4 @@
-"""Names below `recours/` have the field's words, not those that the project once made up."""
+"""Names below `recours/` use the field's words, not invented ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of a checkout that is in use: its `.env` and its secrets file must play no part in any of them."""
+"""The `.env` and the secrets of a checkout in use do not affect its tests."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ RECOURS_TIMEZONE = "Nowhere/Land"
 client_id = "wrong"
 """,
 }
-# Of those that start what a person or cron starts.
+# Of tests that start programs of people or cron.
 CHOSEN = (
     "tests/integration/test_start.py::test_a_run_without_a_console_is_a_whole_run",
     "tests/acceptance/test_commands.py::test_init_db_makes_or_completes_a_database",
@@ -47,7 +47,7 @@ CHOSEN = (
 
 @pytest.fixture
 def in_use(tmp_path: Path) -> Path:
-    """A checkout with settings that nothing can work with."""
+    """A checkout with unusable settings."""
     checkout = own_settings.copy(tmp_path / "checkout")
     for name, text in POISON.items():
         (checkout / name).parent.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def start(checkout: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_tests_do_not_read_the_settings_of_the_checkout(in_use: Path) -> None:
     stopped = start(in_use, "recours", "status")
-    assert (stopped.returncode, ".env, line" in stopped.stderr) == (2, True)  # as everybody else reads them
+    assert (stopped.returncode, ".env, line" in stopped.stderr) == (2, True)  # as everyone else reads them
     done = start(in_use, "pytest", "-q", "-k", "not postgresql", *CHOSEN)
     assert done.returncode == 0, done.stdout
     assert (

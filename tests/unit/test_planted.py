@@ -1,4 +1,4 @@
-"""The search finds a secret wherever it is planted, and the tests that wrote it fail."""
+"""The search finds a secret in every place, and the tests that wrote it fail."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ SECRET = f"pa'ss \"é\\/{MARK}&<"
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not among the files of these tests, which are searched too."""
+    """Outside of these tests' files, which are searched too."""
     with TemporaryDirectory() as place:
         yield Path(place)
 
@@ -67,7 +67,7 @@ def test_a_secret_is_found_in_each_form(form: bytes, folder: Path) -> None:
 
 
 def test_a_secret_is_found_in_a_dump_though_that_is_packed(folder: Path) -> None:
-    with running() as server:  # the files of the one that the tests share are searched too
+    with running() as server:  # the files of the shared one are searched too
         target = server.url()
         execute(target, "CREATE TABLE clients (secret text)", f"INSERT INTO clients VALUES ('{MARK}')")
         place = target.set(drivername="postgresql").render_as_string()

@@ -1,4 +1,4 @@
-"""Nothing of ours is POSIX-only: every module is imported while the modules that Windows lacks are barred to us."""
+"""No code of recours is POSIX-only: every module is imported while the modules missing on Windows are blocked."""
 
 import subprocess
 import sys

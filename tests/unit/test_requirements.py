@@ -1,4 +1,4 @@
-"""The pinned requirements against what the installed packages say they need."""
+"""The pinned requirements agree with the requirements of the installed packages."""
 
 import re
 import tomllib
@@ -26,21 +26,21 @@ def pins(file: str) -> dict[str, Requirement]:
 
 
 def own(extra: str = "") -> list[Requirement]:
-    """What the project itself asks for."""
+    """The project's own requirements."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     texts = project["dependencies"] + project["optional-dependencies"].get(extra, [])
     return [Requirement(text) for text in texts]
 
 
 def needs(name: str, extras: set[str]) -> Iterator[Requirement]:
-    """What a package needs on this platform with these extras, as it says itself."""
+    """The requirements of a package on this platform with these extras."""
     for need in map(Requirement, metadata.requires(name) or []):
         if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras or {""}):
             yield need
 
 
 def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -> None:
-    """With the extras that are asked for."""
+    """Including the requested extras."""
     todo = own()
     needed: set[str] = set()
     while todo:
@@ -53,7 +53,7 @@ def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> None:
-    """One that does not is no pin to pip: it takes the newest release, and refuses it for want of a hash."""
+    """Without the extra, pip ignores the pin, takes the newest release, and rejects it because its hash is missing."""
     pinned = pins(file)
     asked = own("dev" if file.startswith("tests") else "") + [
         need for name, pin in pinned.items() for need in needs(name, pin.extras)
@@ -64,7 +64,7 @@ def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> 
 
 
 def test_what_a_run_looks_for_before_it_starts_is_what_the_project_asks_for() -> None:
-    """With the same oldest versions."""
+    """With the same minimum versions."""
     asked = {canonicalize_name(need.name): need for need in own()}
     looked_for = {canonicalize_name(name): oldest for name, oldest in launch.NEEDED}
     assert set(looked_for) == set(asked)

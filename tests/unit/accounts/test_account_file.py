@@ -1,4 +1,4 @@
-"""A file with clients' accounts: all of it can be used, or every wrong row is named and no cell is shown."""
+"""A file with client accounts: either all of it is usable, or every wrong row is named and no cell is shown."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def test_carriers_may_stand_in_one_table() -> None:
 
 
 def hundred(spoilt: str) -> str:
-    """A table of a hundred rows whose 57th is this."""
+    """A table of a hundred rows; the 57th is this one."""
     rows = [spoilt if n == 57 else f"{n},Chronopost,0198,pw,50/day" for n in range(1, 101)]
     return "\n".join([HEAD, *rows]) + "\n"
 
@@ -84,7 +84,10 @@ SECOND = "hunter2secret"
         (f"twice,Chronopost,0198,{SECOND},", "several clients have this address"),
         (f",Chronopost,0198,{SECOND},", "its client is not in the table clients"),
         (f"57,{SECOND},0198,pw,", "there is no such carrier"),
-        (f"{SECOND},57,Chronopost,0198,pw", "its client is not in the table clients"),  # shifted
+        (
+            f"{SECOND},57,Chronopost,0198,pw",
+            "its client is not in the table clients",
+        ),  # shifted by one column
         (f"57,Chronopost,,{SECOND},", "Credentials of Chronopost are missing: CHRONOPOST_ACCOUNT"),
         (f"57,Chronopost,0198,pw,{SECOND}", "its limits are none"),
         (f"57,Chronopost,0198,{SECOND},1/day", "can never be enough for one claim"),

@@ -1,4 +1,4 @@
-"""What may be said of a client's account, how it does, and what a check comes to."""
+"""Rules for client accounts: valid values, state, and the result of a check."""
 
 from collections.abc import Mapping
 from dataclasses import replace

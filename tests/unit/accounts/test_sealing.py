@@ -1,4 +1,4 @@
-"""What is sealed is opened by a key that is set, for the account that it was sealed for, and never shown."""
+"""Encrypted credentials are decrypted with a configured key, for their own account, and never shown."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ def test_what_is_sealed_is_opened_and_does_not_show() -> None:
     sealed = Seals([NEW]).seal(VALUES, OWNER)
     assert Seals([NEW]).open(sealed, OWNER) == VALUES
     assert "secret" not in sealed
-    assert sealed != Seals([NEW]).seal(VALUES, OWNER)  # equal credentials cannot be seen to be equal
+    assert sealed != Seals([NEW]).seal(VALUES, OWNER)  # equal credentials are not recognizable as equal
 
 
 def test_an_old_key_still_opens() -> None:

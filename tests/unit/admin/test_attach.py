@@ -1,4 +1,4 @@
-"""What comes first among the pieces of a claim, and what becomes of a claim whose file could not be stored."""
+"""The order of a claim's pieces of evidence, and a claim whose file could not be stored."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

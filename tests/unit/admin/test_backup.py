@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: what they are told, and what is told when they fail."""
+"""PostgreSQL's programs: their arguments, and the messages when they fail."""
 
 import os
 import re

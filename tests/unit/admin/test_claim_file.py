@@ -1,4 +1,4 @@
-"""A file of claims, as spreadsheets write it and as strangers do: each line is read by itself, and named if it cannot be."""
+"""A file of claims from spreadsheets and other sources: each line is read independently, or reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a report for a public issue says of a carrier's answers, and that no value of theirs is in it."""
+"""A report for a public issue describes a carrier's answers without any of their values."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def shared_report(recording: Recording) -> str:
 
 
 def recording_of(carrier: str, scenario: Scenario = Scenario.FULL_EVIDENCE) -> Recording:
-    """A fetch from a simulated carrier."""
+    """A recording of a fetch from a simulated carrier."""
     client_type = CLIENTS[carrier]
     clock = SimulatedClock()
     box = Sandbox(clock.now)
@@ -57,7 +57,7 @@ def recording_of(carrier: str, scenario: Scenario = Scenario.FULL_EVIDENCE) -> R
 
 
 def planted(recording: Recording, secrets: list[str], tags: list[str]) -> Recording:
-    """The same with these as all values, and as more names, values, codes, addresses, headers and whole answers."""
+    """The same, with these as all values, and as additional names, codes, addresses, headers and whole answers."""
     calls = []
     for call in recording.calls:
         is_json = call["body"].startswith(("{", "["))

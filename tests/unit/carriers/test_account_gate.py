@@ -1,4 +1,4 @@
-"""Calls that present our account wait for the first answer about it; others do not."""
+"""Calls that use our account wait for the first answer about it; others do not."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ REFUSAL = Refusal(Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorK
 
 @dataclass
 class Account:
-    """What is known of an account whose tracking does not present it, and the fetches that do."""
+    """The known state of an account whose tracking does not use it, and the fetches that do."""
 
     is_accepted: bool = False
     refusal: Refusal | None = None
@@ -61,7 +61,7 @@ class Account:
 
 @dataclass
 class Waiting:
-    """A second fetch that is to call for a document, in a thread of its own."""
+    """A second fetch before its document call, in its own thread."""
 
     reservation: WaitingReservation
     refused: NotPresentedError | None = None
@@ -86,7 +86,7 @@ def account() -> Account:
 
 @pytest.fixture
 def first(account: Account) -> WaitingReservation:
-    """The fetch whose call is under way."""
+    """The fetch whose call is in progress."""
     reservation = account.fetch()
     reservation.consume(Capability.POD)
     return reservation
@@ -105,7 +105,7 @@ def second(account: Account, first: WaitingReservation) -> Iterator[Waiting]:
 def test_a_second_call_goes_when_the_first_is_answered(
     account: Account, first: WaitingReservation, second: Waiting
 ) -> None:
-    """However that was: it may have told nothing of the account."""
+    """With any answer, even one that reveals nothing about the account."""
     first.answered()
     second.thread.join(5)
     assert (len(account.used), second.refused) == (2, None)
@@ -147,7 +147,7 @@ def test_a_fetch_does_not_wait_for_itself(account: Account) -> None:
 def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
     account: Account, first: WaitingReservation
 ) -> None:
-    """As that of a fetch which tracked its parcel meanwhile, and had nobody to wait for."""
+    """For example the call of a fetch that was tracking its parcel, and therefore did not wait."""
     later = account.fetch()
     account.refusal = REFUSAL
     first.answered()
@@ -159,7 +159,7 @@ def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
 
 
 def test_the_first_call_asks_nobody(account: Account) -> None:
-    """The account may stand refused: this is the one try that is due."""
+    """The account may be rejected: this is the one retry that is due."""
     account.refusal = REFUSAL
     account.fetch().consume(Capability.POD)
     assert account.used == [Capability.POD]

@@ -1,4 +1,4 @@
-"""How many calls it takes to single out the numbers that make a call about several fail."""
+"""The number of calls needed to isolate the numbers that make a shared call fail."""
 
 from collections.abc import Collection
 from itertools import combinations
@@ -20,7 +20,7 @@ THIRTY = [str(n) for n in range(30)]
 def calls_of(
     bad: Collection[str], failure: Failure = DOWN, *, alone: bool = True
 ) -> tuple[list[int], Bundle]:
-    """The sizes of the calls about thirty numbers; whether a bad one fails `alone` too."""
+    """The sizes of the calls about thirty numbers; `alone`: whether a bad number also fails alone."""
     bundle = Bundle([ParcelQuery(number, None) for number in THIRTY])
     sizes = []
     while numbers := bundle.next_call(bundle.parcels[0]):

@@ -1,6 +1,6 @@
-"""The token of an account: how long one is used, and what comes of a call for one that fails.
+"""An account's token: how long it is used, and the result of a failed token call.
 
-That threads share a token, and how one that is refused is renewed, is in `tests/contract/test_carriers.py`.
+`tests/contract/test_carriers.py` covers threads that share a token, and the renewal of a refused one.
 """
 
 import json
@@ -25,13 +25,13 @@ THREADS = 4
 
 @dataclass
 class TokenCarrier:
-    """Gives tokens, answers calls that show a good one, and is the session of those calls."""
+    """Issues tokens, answers calls with a valid one, and is the session of those calls."""
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     life_s: int = 3600
-    refuses: Failure | None = None  # how calls for a token end
+    refuses: Failure | None = None  # the results of token calls
     answers_after_s: float = 0.0
-    until: dict[str, datetime] = field(default_factory=dict)  # of each token that was given
+    until: dict[str, datetime] = field(default_factory=dict)  # of each issued token
     token_calls: int = 0
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class TokenCarrier:
         is_good = token in self.until and self.now() < self.until[token]
         return Response(200 if is_good else 401, {}, token.encode())
 
-    # A call for a token does none of these.
+    # A token call does none of these.
 
     def pause(self) -> None:
         raise AssertionError

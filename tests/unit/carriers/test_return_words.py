@@ -1,4 +1,4 @@
-"""Words of events that tell of a return to the sender, and words that do not."""
+"""Words of events about a return to the sender, and words of other events."""
 
 import pytest
 

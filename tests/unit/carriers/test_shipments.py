@@ -1,4 +1,4 @@
-"""Whose delivery an answer tells of: the rule that all carriers share."""
+"""Which parcel an answer is about: the rule that all carriers share."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ TABLE = {status.name: status for status in P}
 
 
 def scans(*told: Any, dated: bool = True) -> tuple[Scan, ...]:
-    """A day apart: statuses, or days that pass in between."""
+    """A day apart: statuses, or days in between."""
     found, at = [], START
     for each in told:
         if isinstance(each, int):
@@ -36,7 +36,7 @@ def judged(*shipments: Shipment) -> Handover | Failure:
 
 
 def kind_of(*told: Any, dated: bool = True, **more: Any) -> K | None:
-    """None: its recipient has it."""
+    """None: the recipient has it."""
     found = judged(Shipment(scans=scans(*told, dated=dated), **more))
     return found.kind if isinstance(found, Failure) else None
 
@@ -48,12 +48,12 @@ WAYS: list[tuple[tuple[Any, ...], K | None]] = [
     ((P.ACCEPTED, P.ON_ITS_WAY, P.DELIVERED), None),
     ((P.DELIVERED, P.UNCLEAR, P.ON_ITS_WAY), None),
     ((P.AT_A_POINT,), K.NOT_DELIVERED_YET),
-    # Whose signature it is, if the parcel turns back, nobody can say.
+    # If the parcel turns back, the owner of the signature is unknown.
     ((P.GOING_BACK, P.ON_ITS_WAY), K.NOT_DELIVERED_YET),
     ((P.GOING_BACK, P.ON_ITS_WAY, P.DELIVERED), K.RETURNED_TO_SENDER),
     ((P.DELIVERED, P.GOING_BACK), K.NOT_DELIVERED_YET),
     ((P.DELIVERED, P.GOING_BACK, P.DELIVERED), K.RETURNED_TO_SENDER),
-    ((P.GOING_BACK, P.ACCEPTED, P.DELIVERED), K.RETURNED_TO_SENDER),  # the way back may be taken over anew
+    ((P.GOING_BACK, P.ACCEPTED, P.DELIVERED), K.RETURNED_TO_SENDER),  # the way back may be handed over again
     ((P.RETURNED,), K.RETURNED_TO_SENDER),
     ((P.RETURNED, P.DELIVERED), K.RETURNED_TO_SENDER),
     ((P.DELIVERED, P.RETURNED), K.RETURNED_TO_SENDER),
@@ -66,7 +66,7 @@ WAYS: list[tuple[tuple[Any, ...], K | None]] = [
     ((P.PROHIBITED, P.UNCLEAR), K.POD_NEVER_AVAILABLE),
     ((P.CANCELLED,), K.POD_NEVER_AVAILABLE),
     ((P.CANCELLED, P.ON_ITS_WAY), K.NOT_DELIVERED_YET),
-    # A number that was given anew.
+    # A reused number.
     ((P.DELIVERED, P.ACCEPTED), K.NOT_DELIVERED_YET),
     ((P.DELIVERED, P.ACCEPTED, P.DELIVERED), None),
     ((P.RETURNED, P.ACCEPTED, P.DELIVERED), None),
@@ -79,7 +79,7 @@ WAYS: list[tuple[tuple[Any, ...], K | None]] = [
 def test_where_a_parcel_is(told: tuple[Any, ...], kind: K | None) -> None:
     assert kind_of(*told) is kind
     assert kind_of(*told, dated=False) is kind
-    # Times go before the order of the list.
+    # Times are more important than the order of the list.
     found = judged(Shipment(scans=scans(*told)[::-1]))
     assert (found.kind if isinstance(found, Failure) else None) is kind
 
@@ -107,7 +107,7 @@ PRESENT: list[tuple[P | None, tuple[Any, ...], bool, K | None]] = [
     (P.DELIVERED, (P.GOING_BACK,), False, K.RETURNED_TO_SENDER),
     (P.DELIVERED, (P.DELIVERED,), True, K.RETURNED_TO_SENDER),
     (P.ON_ITS_WAY, (P.DELIVERED,), False, K.NOT_DELIVERED_YET),
-    # It is that of the parcel before.
+    # It belongs to the previous parcel.
     (P.DELIVERED, (P.DELIVERED, P.ACCEPTED), False, K.NOT_DELIVERED_YET),
     (P.DELIVERED, (P.GOING_BACK, P.RETURNED, P.ACCEPTED, P.DELIVERED), False, None),
 ]
@@ -205,8 +205,8 @@ def test_of_several_parcels_of_a_number_the_newest_counts() -> None:
         (["A1", "B2"], ["a1 ", "0B2"], {"A1": [0], "B2": [1]}),
         (["A1", "B2"], ["C3", ""], {}),
         (["A1"], [""], {"A1": [0]}),
-        (["A1"], ["C3"], {}),  # the only one, and another's
-        (["01", "001"], ["1", "01"], {"01": [1]}),  # whose the first is, nobody can tell
+        (["A1"], ["C3"], {}),  # the only one, and another parcel's
+        (["01", "001"], ["1", "01"], {"01": [1]}),  # the owner of the first is unknown
         (["12345678901234"], ["12345678901234A"], {"12345678901234": [0]}),
         (["12345678901234A"], ["12345678901234"], {"12345678901234A": [0]}),
         (["12345678901234A"], ["12345678901234B"], {}),

@@ -1,4 +1,4 @@
-"""Threads that wait for a short window: one asks for all, each gets its unit in its turn."""
+"""Threads that wait for a short window: one asks for all, and each gets its unit in order."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 
 class StoppedClock(SimulatedClock):
-    """Whoever sleeps does so until the test lets a second pass."""
+    """Sleeping threads sleep until the test advances by a second."""
 
     def __init__(self) -> None:
         super().__init__(NOW)
@@ -46,12 +46,12 @@ class StoppedClock(SimulatedClock):
 
 @dataclass
 class Windows:
-    """The windows of a second; who waits for them, and what was asked of them."""
+    """The windows of a second, the waiting threads, and their requests."""
 
     limit: Limit = LIMIT
     clock: Any = field(default_factory=StoppedClock)
     short_windows: ShortWindows = field(default_factory=ShortWindows)
-    asked: list[tuple[int, int]] = field(default_factory=list)  # units, and how many of them there were
+    asked: list[tuple[int, int]] = field(default_factory=list)  # units, and their number
     used: int = 0
     fault: Exception | None = None
     is_over: bool = False  # the run
@@ -87,7 +87,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def come(windows: Windows, pool: ThreadPoolExecutor) -> Callable[[int], list[Future[Sequence[Reserved]]]]:
-    """Threads that come to wait, one after another, while no unit is left."""
+    """Start threads one after another, while no unit is left."""
 
     def come(count: int) -> list[Future[Sequence[Reserved]]]:
         windows.used = LIMIT.number
@@ -101,14 +101,14 @@ def come(windows: Windows, pool: ThreadPoolExecutor) -> Callable[[int], list[Fut
 
 
 def await_waiters(windows: Windows, count: int) -> None:
-    """So many threads wait, one of them for the end of the window."""
+    """Wait for this many waiting threads, one of them for the end of the window."""
     queues = windows.short_windows._queues
     wait_until(lambda: len(queues[LIMIT,]._waiters) == count, "other threads wait than should")
     wait_until(lambda: windows.clock.sleepers == min(count, 1), "not one thread waits for the window")
 
 
 def ends_of(waiting: Sequence[Future[Sequence[Reserved]]]) -> list[float]:
-    """When the windows of these threads' units end, in seconds from now on."""
+    """The ends of the windows of these threads' units, in seconds from now."""
     return [(reserved.end - NOW).total_seconds() for one in waiting for reserved in one.result(10)]
 
 
@@ -129,7 +129,7 @@ def test_the_units_that_others_left_are_taken(
     windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
 ) -> None:
     waiting = come(3)
-    windows.limit = parse_limits("2/second", "ups", None, "UTC")[0]  # of three, one is another process's
+    windows.limit = parse_limits("2/second", "ups", None, "UTC")[0]  # one of three belongs to another process
     windows.clock.tick()
     assert ends_of(waiting[:2]) == [2, 2]
     await_waiters(windows, 1)
@@ -167,7 +167,7 @@ def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
     longer = pool.submit(other.wait)
     await_waiters(windows, 4)
     windows.is_over = True
-    windows.clock.tick()  # wakes the one that sleeps
+    windows.clock.tick()  # wakes the sleeping thread
     assert [one.result(10) for one in waiting] == [()] * 3
     assert ends_of([longer]) == [2]
     assert (windows.asked, other.asked) == ([(1, 0)], [(1, 3)])

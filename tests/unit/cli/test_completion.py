@@ -1,4 +1,4 @@
-"""Completion in a shell: what the manual says to type, and what the Tab key then finds."""
+"""Shell completion: the manual's commands, and the completions for the Tab key."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ SCRIPT = Path(sysconfig.get_path("scripts")) / "recours"
 
 
 def completed(*words: str) -> list[str]:
-    """What bash is offered in the place of the last word."""
+    """The completions in bash for the last word."""
     asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run(
         [sys.executable, SCRIPT],

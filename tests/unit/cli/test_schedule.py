@@ -1,4 +1,4 @@
-"""Options of `recours schedule install` that are refused before anything is looked at."""
+"""Options of `recours schedule install` that are rejected before anything is read."""
 
 import pytest
 from click.testing import CliRunner

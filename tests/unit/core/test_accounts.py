@@ -1,4 +1,4 @@
-"""Keys of accounts, and which account serves whose claim."""
+"""Keys of accounts, and the account for each claim."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SHOP, OTHER = 7, 8
 
 @pytest.mark.parametrize(("key", "text"), [(AccountKey("ups"), "ups"), (AccountKey("dhl", 12), "dhl#12")])
 def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
-    """That of the default account is the carrier's alone, as it was before clients had accounts."""
+    """The default account's key is only the carrier, as before client accounts existed."""
     assert str(key) == text
     assert AccountKey.parse(text) == key
     assert carrier_of(text) == key.carrier
@@ -45,7 +45,7 @@ def test_an_account_that_is_gone_is_not_asked_though_it_worked() -> None:
 
 
 def test_a_client_with_the_account_of_a_substitute_is_served_by_that() -> None:
-    """La Poste serves Colissimo claims only where neither the client nor the settings have an account at Colissimo."""
+    """La Poste serves Colissimo claims only if neither the client nor the settings have a Colissimo account."""
     number = "6A12345678901"
     own = CATALOG.with_accounts({"laposte"}, {SHOP: {"colissimo": 4}})
     assert own.resolve("Colissimo", number, SHOP) == "colissimo"

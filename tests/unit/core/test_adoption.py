@@ -1,4 +1,4 @@
-"""Which claims count as new since a database was adopted."""
+"""Which claims count as new since the adoption of a database."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,13 +22,13 @@ def adoption(highest: int | None = 100, *, added: bool = True, decided: bool = F
         (99, AT + HOUR, True),  # ids that do not increase
         (100, AT - HOUR, False),
         (101, AT - HOUR, True),  # written in a time zone behind UTC
-        (101, AT - 2 * DAY, False),  # an old claim that was imported since
+        (101, AT - 2 * DAY, False),  # an old claim that was imported later
         (99, AT, False),
-        (101, None, True),  # no creation, or none that can be read
+        (101, None, True),  # no creation time, or an unreadable one
         (100, None, False),
-        (101, NOW + 2 * DAY, True),  # a creation in the future says nothing
+        (101, NOW + 2 * DAY, True),  # a creation time in the future has no meaning
         (100, NOW + 2 * DAY, False),
-        (None, AT + HOUR, True),  # ids that are no numbers
+        (None, AT + HOUR, True),  # ids that are not numbers
         (None, AT - HOUR, False),
         (None, None, False),
     ],

@@ -1,4 +1,4 @@
-"""When a claim's next turn comes."""
+"""The time of a claim's next retry."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def hours(*numbers: float) -> tuple[timedelta, ...]:
 
 
 def retries(policy: Policy, count: int) -> list[float]:
-    """The hours since the failure at which turns come if each is taken at once."""
+    """The hours after the failure at which retries are due if each is made at once."""
     moments, since = [], FAILURE
     for used in range(count):
         since = policy.next_retry(used, since)

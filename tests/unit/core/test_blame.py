@@ -1,4 +1,4 @@
-"""Whose a refusal is: the account's, its right to documents, or one parcel's."""
+"""Attribution of a refusal: to the account, its right to documents, or one parcel."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,14 +20,14 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
         (AUTH, TRACKING, (), Blame.UNCLEAR),
         (AUTH, TRACKING, (TRACKING,), Blame.CLAIM),
         (AUTH, TRACKING, (POD,), Blame.UNCLEAR),  # accepted for another right
-        (AUTH, TOKEN, (TRACKING,), Blame.ACCOUNT),  # a token that was revoked
+        (AUTH, TOKEN, (TRACKING,), Blame.ACCOUNT),  # a revoked token
         (DENIED, TRACKING, (), Blame.ACCOUNT),
         (
             DENIED,
             TRACKING,
             (TRACKING,),
             Blame.ACCOUNT,
-        ),  # credentials are good, the right is missing all the same
+        ),  # the credentials are valid, but the right is missing
         (DENIED, TRACKING, (POD,), Blame.ACCOUNT),
         (AUTH, POD, (), Blame.UNCLEAR),
         (AUTH, POD, (TRACKING,), Blame.DOCUMENTS),
@@ -61,7 +61,7 @@ def test_whose_it_is_after_a_check(what: Capability, claim: Blame, closed_by_it:
 
 
 def calls_of_a_day(right: DocumentRight, each: int) -> int:
-    """How many document calls a day of runs every half hour makes; `each`: calls of one fetch."""
+    """The number of document calls in a day with runs every half hour; `each`: calls of one fetch."""
     calls = 0
     for half in range(48):
         now = NOW + half * HOUR / 2

@@ -1,4 +1,4 @@
-"""Carriers found by whatever name a claims database holds."""
+"""Carriers are found by any name in a claims database."""
 
 import re
 from dataclasses import replace

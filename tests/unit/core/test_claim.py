@@ -1,4 +1,4 @@
-"""A claim's number, its deadline's end, whose it is, and what is stored of its delivery."""
+"""A claim's number, the end of its deadline, its owner, and the stored facts of its delivery."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What other software's error texts are taken for: French and English, with and without accents; see `error_texts.txt`."""
+"""The interpretation of other software's error texts, French and English: see `error_texts.txt`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What becomes of a claim: assessed, taken at its turn, decided by an answer."""
+"""A claim's life: assessed, retried when due, and decided by an answer."""
 
 import re
 from dataclasses import replace
@@ -38,19 +38,19 @@ TEMPORARY = [kind for kind in ErrorKind if not TRAITS[kind].persistent and TRAIT
 
 
 def claim(status: str | None = "failed", **columns: Any) -> Claim:
-    """A claim as the service wrote it, never assessed by us."""
+    """A claim as the service wrote it, never assessed by recours."""
     usual = {"carrier_name": "Chronopost", "carrier": "chronopost", "number": "XY123456789FR"}
     return Claim(7, "CLM-7", **(usual | {"fetch_status": status} | columns))
 
 
 def assessed(row: Claim, **edits: Any) -> Claim:
-    """The same claim after our assessment of it as it stands, then edited by others."""
+    """The same claim after an assessment of its current values, then edited by others."""
     seen = Snapshot(row.fetch_status, row.number, row.carrier or "", row.retries_counted)
     return replace(row, assessed=seen, **edits)
 
 
 def at_retry(retries: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
-    """A failed claim of ours that has used so many turns and whose next one has come."""
+    """A failed and assessed claim that has used this many retries and whose next one is due."""
     columns = {name: more.pop(name) for name in list(more) if name in Claim.__dataclass_fields__}
     state = State(
         stage=stage,
@@ -89,7 +89,7 @@ def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
     [
         ({"created_at": NOW - 9 * HOUR}, NOW - 9 * HOUR, NOW - 8 * HOUR),
         ({}, NOW, NOW + HOUR),
-        ({"updated_at": NOW + 50 * HOUR}, NOW, NOW + HOUR),  # never later than when we first see it
+        ({"updated_at": NOW + 50 * HOUR}, NOW, NOW + HOUR),  # never later than recours first sees it
         ({"created_at": NOW + 50 * HOUR}, NOW, NOW + HOUR),
         # Garbage: due now.
         ({"created_at": NOW - 9 * HOUR, "unreadable": ("updated_at",)}, NOW, NOW),
@@ -166,7 +166,7 @@ def test_a_pending_claim_is_ready_for_the_fetch_worker() -> None:
     [
         ({"created_at": NOW - HOUR}, NOW - HOUR + FORTNIGHT, False),
         ({}, NOW + FORTNIGHT, False),
-        ({"created_at": NOW + 900 * HOUR}, NOW + FORTNIGHT, False),  # a clock that was wrong
+        ({"created_at": NOW + 900 * HOUR}, NOW + FORTNIGHT, False),  # a wrong clock
         (
             {"created_at": NOW - HOUR, "deadline": date(2026, 2, 9)},
             datetime(2026, 2, 9, 23, tzinfo=UTC),
@@ -599,7 +599,7 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
 @pytest.mark.parametrize(
     ("deadline", "early"),
     [
-        # The last turn comes 6 + 24 + 72 h from now: on the 10th at 21:00 in Paris.
+        # The last retry is due in 6 + 24 + 72 h: on the 10th at 21:00 in Paris.
         (date(2026, 2, 9), True),
         (date(2026, 2, 10), False),
         (date(2026, 1, 1), True),
@@ -615,7 +615,7 @@ def test_a_deadline_before_the_last_turn_has_it_told_at_once(deadline: date | No
 
 @pytest.mark.parametrize(("later", "early"), [(timedelta(hours=3), False), (timedelta(hours=3.5), True)])
 def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: bool) -> None:
-    """The 10th ends at 23:00 UTC; the last turn comes then, or half an hour later."""
+    """The 10th ends at 23:00 UTC; the last retry is due at this time, or half an hour later."""
     row = at_retry(0, deadline=date(2026, 2, 10))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW + later, POLICY)
     assert bool(told(decision)) is early
@@ -712,7 +712,7 @@ def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stag
 
 @pytest.mark.parametrize("days", [1, 15, 120])
 def test_a_proof_may_still_come_however_long_ago_the_delivery_was(days: int) -> None:
-    """Claims are often filed weeks later, and carriers fetch old proofs from an archive on the first request."""
+    """Claims are often filed weeks later, and carriers retrieve old proofs from an archive on the first request."""
     row = at_retry(0, delivery=Delivery(NOW - timedelta(days=days)))
     decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
     assert (decision.kind, decision.state.stage) == (ErrorKind.POD_NOT_AVAILABLE_YET, Stage.WAITING)

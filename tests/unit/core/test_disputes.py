@@ -1,4 +1,4 @@
-"""What a dispute takes to be won, and what is said of a document."""
+"""The requirements for winning a dispute, and the sentences about a document."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import product
@@ -102,7 +102,9 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             "remise à DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
         ),
         (
-            Findings(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
+            Findings(
+                is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"
+            ),  # a tracking record's
             None,
             "neither name nor signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; the number is on it",
             "ni nom ni signature, livraison le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",

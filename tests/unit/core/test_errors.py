@@ -1,4 +1,4 @@
-"""The kinds of error, as the table of the specification has them."""
+"""The kinds of error, as in the specification's table."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The day by which a carrier has forgotten a parcel."""
+"""The day on which a carrier deletes a parcel's data."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""One more attempt before the deadline: when it is set, that it is made once, and that without it nothing differs."""
+"""One more attempt before the deadline: when it is due, that it is made once, and that nothing else changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,14 +29,14 @@ ON = replace(OFF, last_attempt=30 * HOUR)
 TEMPORARY = [
     kind for kind in ErrorKind if TRAITS[kind].uses_attempt and not is_persistent(kind, last_retry=True)
 ]
-# A last attempt that meets one of these is made again.
+# A last attempt with one of these results is repeated.
 FAULTS = [ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.BAD_RESPONSE]
 ABOUT_PARCELS = [kind for kind in TEMPORARY if kind not in FAULTS]
 HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 
 
 def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Claim:
-    """A failed claim as a run has assessed it."""
+    """A failed claim that a run has assessed."""
     columns = {"number": "XY123456789FR", "fetch_status": "failed"} | columns
     seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline=deadline)
     seen = columns.pop("assessed", seen)
@@ -54,7 +54,7 @@ def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Cla
 
 
 def ready(used: int, last: datetime = START, **more: Any) -> State:
-    """A retry has come."""
+    """A claim with a due retry."""
     times = {
         "attempts": used + 1,
         "last_retry_at": last if used else None,
@@ -71,7 +71,7 @@ def fail(kind: ErrorKind = ErrorKind.TIMEOUT) -> Failure:
 def after(
     at: datetime, used: int = 3, policy: Policy = ON, kind: ErrorKind = ErrorKind.TIMEOUT, **of_claim: Any
 ) -> Decision:
-    """What a retry at that time decides, so many having been used before."""
+    """The decision of a retry at that time, with this many used before."""
     return decide(claim(ready(used, at - HOUR), **of_claim), fail(kind), at, policy)
 
 
@@ -128,7 +128,7 @@ def test_the_day_ends_in_the_zone_of_deadlines_also_when_its_clocks_change(day: 
 
 @pytest.mark.parametrize("used", [0, 3])
 def test_a_deadline_that_is_the_first_day_of_all_sets_none(used: int) -> None:
-    """Some programs write it where there is no date; 30 h before its end there is no time."""
+    """Some programs write it instead of a missing date; there is no time 30 h before its end."""
     of = claim(ready(used), deadline=date.min)
     decided = decide(of, fail(), START, ON)
     assert (decided.uses_attempt, decided.state.last_attempt_at) == (True, None)
@@ -150,7 +150,7 @@ def made(
     late: timedelta = timedelta(),
     policy: Policy = ON,
 ) -> Decision:
-    """What the last attempt decides."""
+    """The decision of the last attempt."""
     at = END - 30 * HOUR
     state = ready(used, at - 50 * HOUR, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT)
     assert next_action(claim(state), at + late, policy) is Action.CALL
@@ -161,7 +161,7 @@ def made(
 def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> None:
     decision = made(late=late)
     assert decision.gave_up
-    assert decision.state.retries_used == 4  # it is none of the retries
+    assert decision.state.retries_used == 4  # it is not one of the retries
     assert decision.state.last_retry_at == END - 30 * HOUR + late
     assert decision.state.last_attempt_at == END - 30 * HOUR + min(late, timedelta())
     assert [event.name for event in decision.events] == ["gave_up"]
@@ -267,7 +267,7 @@ def test_one_that_expires_had_none() -> None:
 def waiting(
     used: int = 4, deadline: date | None = DEADLINE, stage: Stage = Stage.WAITING, **columns: Any
 ) -> Claim:
-    """It waits for its last attempt, which was set for DEADLINE; `deadline`: what the row holds now."""
+    """A claim waiting for its last attempt, which was set for DEADLINE; `deadline`: the row's current value."""
     at = END - 30 * HOUR
     state = ready(used, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT, stage=stage)
     seen = Snapshot("failed", "XY123456789FR", "chronopost", used, deadline=DEADLINE)
@@ -323,7 +323,7 @@ def test_another_program_that_tried_in_between_leaves_it() -> None:
     seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, deadline=DEADLINE)
     state = assess(claim(state, assessed=seen), START + HOUR, ON)
     assert awaits_last_attempt(state)
-    # It may also leave the claim to the fetch worker, whose failure begins the backoff.
+    # It may also leave the claim to the fetch worker, whose failure starts the backoff.
     abandoned = decide(claim(assess(fetching, START, ON), fetch_status="fetching"), fail(), START + HOUR, ON)
     assert (abandoned.state.retries_used, abandoned.state.last_attempt_at) == (0, None)
 
@@ -376,7 +376,7 @@ def test_a_claim_that_goes_on_under_a_raised_limit_has_no_second_one() -> None:
 
 @dataclass
 class Days:
-    """Hourly runs over one claim, by the rules alone."""
+    """Hourly runs over one claim, using only the rules."""
 
     policy: Policy
     deadline: date | None
@@ -414,7 +414,7 @@ class Days:
 
 @dataclass
 class Model:
-    """The guide and the rule of the last attempt, written again without a look at the code."""
+    """The guide and the rule of the last attempt, implemented again independently of the code."""
 
     policy: Policy
     deadline: date | None
@@ -488,7 +488,7 @@ OUTAGES = st.lists(st.tuples(st.integers(1, 1100), st.integers(1, 90)), max_size
 
 
 def runs(late: list[int], outages: list[tuple[int, int]]) -> list[datetime]:
-    """Those of 50 days: each hour, some seconds late; the machine is off now and then."""
+    """The runs of 50 days: hourly, a few seconds late; the machine is off at times."""
     hours = [hour for hour in range(1200) if not any(a <= hour < a + long for a, long in outages)]
     return [START + hour * HOUR + timedelta(seconds=late[hour % len(late)]) for hour in hours]
 

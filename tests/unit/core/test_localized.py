@@ -1,4 +1,4 @@
-"""Numbers, money, dates, times and plurals in both languages, whatever comes in."""
+"""Numbers, money, dates, times and plurals in both languages, with any input."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from recours.core.text import zone_name
 PARIS = ZoneInfo("Europe/Paris")
 EN, FR = Localized("en", PARIS), Localized("fr", PARIS)
 NOW = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
-NARROW, FIXED = "\u202f", "\u00a0"  # the blanks between thousands, and before a unit
+NARROW, FIXED = "\u202f", "\u00a0"  # the spaces between thousands, and before a unit
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who is told what by mail, and when."""
+"""The recipients and times of emails."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -152,7 +152,7 @@ def test_long_texts_that_begin_alike_have_keys_of_their_own() -> None:
         ("2026-02-15 23:30:00", "Europe/Paris", "2026-W06"),
         ("2026-02-09 12:59:59", "America/New_York", "2026-W05"),
         ("2026-02-09 13:00:00", "America/New_York", "2026-W06"),
-        # the clock goes forward on Sunday the 29th, and back on Sunday the 25th of October
+        # the clock is set forward on Sunday the 29th, and back on Sunday, October 25
         ("2026-03-30 05:59:59", "Europe/Paris", "2026-W12"),
         ("2026-03-30 06:00:00", "Europe/Paris", "2026-W13"),
         ("2026-10-26 06:59:59", "Europe/Paris", "2026-W42"),
@@ -185,7 +185,7 @@ def in_paris(text: str) -> datetime:
         ("2026-02-02 23:30", "2026-02-03 08:00", True),
         ("2026-02-02 09:00", "2026-02-04 00:00", True),
         ("2026-02-02 09:00", "2026-02-02 08:58", False),  # two machines whose clocks differ
-        ("2030-01-01 00:00", "2026-02-02 03:00", True),  # a wrong clock wrote it
+        ("2030-01-01 00:00", "2026-02-02 03:00", True),  # written by a wrong clock
     ],
 )
 def test_the_operators_mail_comes_once_a_day(last: str | None, now: str, due: bool) -> None:

@@ -1,4 +1,4 @@
-"""Manifests: their form, and the names in them."""
+"""Manifests: their format, and the names in them."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ POD_DIR = PurePosixPath("/pods")
 
 
 def test_the_form_of_a_manifest_is_fixed() -> None:
-    """docs/evidence.md describes it: what this version writes, every later one must read."""
+    """docs/evidence.md describes it: later versions must be able to read what this version writes."""
     stored, erased = f"{'a' * 64}  ups/ab/cd/x.pdf", f"{ERASED}{'b' * 64}  ups/old.pdf"
     assert manifest_text(7, "run", AT, NOTHING_BEFORE, [stored, erased]) == (
         f"# recours manifest 7\n# run run\n# previous {'0' * 64}\n# written 2026-10-05T08:31:07Z\n"
@@ -49,7 +49,7 @@ def test_a_name_is_the_path_below_the_folder() -> None:
     ],
 )
 def test_no_name_changes_what_the_other_lines_say(name: str, tmp_path: Path) -> None:
-    """Rows of other software may hold any: sha256sum reads them, too."""
+    """Rows of other software may contain any name: sha256sum reads them, too."""
     line = manifest_line("a" * 64, f"/pods/{name}", POD_DIR)
     assert digest_of(line) == digest_of(f"{ERASED}{line}") == "a" * 64
     text = manifest_text(1, "run", AT, NOTHING_BEFORE, [line])

@@ -1,4 +1,4 @@
-"""A claim's place in the order of those that are due: by its deadline, and by the end of its evidence."""
+"""A claim's place in the order of due claims: by its deadline, and by the end of its evidence."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -46,7 +46,7 @@ def created(days_ago: float) -> datetime:
         # Its evidence is over.
         ({"deadline": LATER, "created_at": created(130)}, (NOW - 10 * DAY, True)),
         ({"created_at": created(130)}, (NOW - 10 * DAY, True)),
-        # Another carrier forgets nothing that is known.
+        # Another carrier keeps all known data.
         ({"carrier": "gls", "created_at": created(130)}, (NOW + 14 * DAY, False)),
     ],
 )
@@ -129,6 +129,6 @@ def test_an_older_version_s_place_is_found_anew() -> None:
 
 
 def test_a_failure_in_the_future_counts_as_now() -> None:
-    """A wrong clock, or another program, may write any time; the year 9999 has no 14 days to come."""
+    """A wrong clock or another program may write any time; 14 days after the year 9999 do not exist."""
     claim = Claim(1, "CLM-1", carrier="ups", fetch_status="failed", state=State(Stage.READY, failed_at=NEVER))
     assert ranked_anew(claim, NOW, POLICY).rank_at == NOW + 14 * DAY

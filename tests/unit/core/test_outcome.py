@@ -1,4 +1,4 @@
-"""What an answer comes to, with what is known beside it."""
+"""The meaning of an answer, combined with other known facts."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,7 +46,9 @@ def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
     doubtful = make_outcome(UNKNOWN, replace(OURS, is_mistyped=True))
     assert doubtful.message == f"{UNKNOWN.message} (its check digit does not fit: is it mistyped?)"
     assert doubtful.explanation == SentenceParts(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
-    assert make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED  # it is not about the number
+    assert (
+        make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED
+    )  # it does not concern the number
 
 
 def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
@@ -117,7 +119,7 @@ def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind:
         assert outcome.kind is ErrorKind.POD_NOT_AVAILABLE_YET
         assert outcome.explanation == SentenceParts(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
         assert outcome.message.startswith("the carrier's words (")
-    else:  # there will never be one, or it is no answer about the parcel
+    else:  # there will never be a proof, or the answer is not about the parcel
         assert (outcome.kind, outcome.message, outcome.explanation) == (kind, "the carrier's words", said)
 
 

@@ -1,4 +1,4 @@
-"""Passwords of the page, kept so that they cannot be found."""
+"""The dashboard's passwords, stored so that they cannot be recovered."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_the_text_tells_all_but_the_password_and_is_read_again() -> None:
     text = str(HASH)
     assert text.startswith(f"scrypt:{SALT.hex()}:")
     assert "horse" not in text + repr(HASH)
-    assert not set(text) & set("$#'\"\\ ")  # nothing that a shell or a dotenv file would change
+    assert not set(text) & set("$#'\"\\ ")  # no character that a shell or a dotenv file would change
     again = read_hash(text)
     assert again == HASH
     assert again is not None

@@ -1,4 +1,4 @@
-"""How long a carrier is left alone."""
+"""How long a carrier is paused."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Where a claim stands, and whether a run that begins now deals with it."""
+"""Where a claim stands, and whether a run that starts now handles it."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -83,7 +83,7 @@ def world() -> World:
 
 
 def test_one_that_another_program_goes_on_fetching_is_left_to_it(world: World) -> None:
-    """Each change of the row says that it does; the time that a run stored when it first saw the claim says less."""
+    """Each change of the row shows it; the time that a run stored when it first saw the claim is less reliable."""
     started = world.now - HOUR / 2
     world.table.add("CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=started)
     world.fetch()

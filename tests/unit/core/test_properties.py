@@ -1,4 +1,4 @@
-"""What holds of the rules whatever happens: any answers, any edits, any options, in any order."""
+"""Invariants of the rules with any answers, edits and options, in any order."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -36,24 +36,24 @@ USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt
 
 @dataclass
 class Small:
-    """One claim, a clock, and runs of both workers as bare as can be."""
+    """One claim, a clock, and minimal runs of both workers."""
 
     now: datetime = START
     policy: Policy = POLICY
     claim: Claim = field(default_factory=lambda: Claim(1, "CLM-1", carrier_name="Chronopost"))
-    retries: list[tuple[str, datetime, int]] = field(default_factory=list)  # what, when, turns used before
+    retries: list[tuple[str, datetime, int]] = field(default_factory=list)  # event, time, retries used before
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
     events: dict[tuple[str, str, str], Event] = field(default_factory=dict)  # the outbox
 
     def __post_init__(self) -> None:
-        self.taken = State()  # as the last turn found it
+        self.taken = State()  # as the last retry found it
 
     @property
     def state(self) -> State:
         return self.claim.state
 
     def edit(self, **columns: Any) -> None:
-        """What the service's application, or a person, writes in the row."""
+        """Write into the row like the service's application or a person."""
         self.claim = replace(self.claim, **columns)
         self.claim = replace(self.claim, carrier=CATALOG.resolve(self.claim.carrier_name))
 
@@ -101,7 +101,7 @@ class Small:
             self._assess(assess(self.claim, self.now, self.policy))
 
     def _is_timed(self, after: datetime) -> bool:
-        """Tell whether its next retry comes after then."""
+        """Whether its next retry is after that time."""
         is_waiting = self.state.stage in (Stage.WAITING, Stage.SETTLED) and self.claim.is_ours
         return is_waiting and self.state.next_at is not None and self.state.next_at > after
 
@@ -150,7 +150,7 @@ class Small:
             self.events.setdefault((event.name, event.carrier, event.number), event)
 
     def _assess(self, state: State) -> None:
-        """Store the state of the claim, which was assessed on its present values."""
+        """Store the state of the claim after an assessment of its current values."""
         claim = self.claim
         seen = Snapshot(
             claim.fetch_status,
@@ -238,7 +238,7 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
         small.now = START + hour * HOUR + timedelta(seconds=late_s[hour % len(late_s)])
         kind = answers[len(small.calls()) % len(answers)]
         if not TRAITS[kind].uses_attempt and waited >= len(answers):
-            kind = ErrorKind.TIMEOUT  # a carrier that has us wait for ever is not the claim's end
+            kind = ErrorKind.TIMEOUT  # a carrier that asks to wait forever does not end the claim
         before = small.state.retries_used
         small.scheduler(fail(kind))
         if small.retries and small.retries[-1][1] == small.now and not TRAITS[kind].uses_attempt:
@@ -258,7 +258,7 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
 )
 def test_no_turn_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
-    """Runs at whatever times, with whatever table."""
+    """Runs at any times, with any table."""
     small = failed_claim()
     small.policy = replace(POLICY, waits=tuple(timedelta(hours=wait) for wait in waits), max_retries=8)
     since = START
@@ -275,19 +275,20 @@ def test_no_turn_comes_before_its_time_less_the_slack(waits: list[int], minutes:
 
 
 class Anything(RuleBasedStateMachine):
-    """One claim, and all that its service, the operator, carriers and time can do to it."""
+    """One claim, and everything its service, the operator, carriers and time can do to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.small = Small()
-        self.since = START  # the last turn, or the failure
-        self.afresh = False  # corrected, reset or asked for since the last turn: due now
+        self.since = START  # the last retry, or the failure
+        self.afresh = False  # corrected, reset or fetched on request since the last retry: due now
         self.is_settled = False  # the carrier gave a persistent answer to a retry
         self.heard_by_hand: ErrorKind | None = None
 
     @initialize(pending=st.booleans(), number=st.sampled_from(NUMBERS), count=st.integers(0, 6))
     def a_row(self, pending: bool, number: str | None, count: int) -> None:
-        # Of a claim that others had exhausted when we first saw it nobody is told, as long as nothing is done for it.
+        # No notification about a claim that others had exhausted before recours saw it, until something is done for
+        # it.
         self.left_as_found = None if pending else count
         status = FetchStatus.PENDING if pending else FetchStatus.FAILED
         self.small.edit(
@@ -338,14 +339,14 @@ class Anything(RuleBasedStateMachine):
                 before, after = self.small.taken, self.small.state
                 kept = before.retries_used, before.next_at, before.stage
                 assert kept == (after.retries_used, after.next_at, after.stage), "it changed the backoff"
-                self.heard_by_hand = after.kind  # who asked has read it
+                self.heard_by_hand = after.kind  # the requester has read it
             else:
                 self._note(what, kind, at)
 
     @precondition(lambda self: not self.is_over and self.small.claim.fetch_status == FetchStatus.FAILED)
     @rule()
     def the_carrier_has_it(self) -> None:
-        # A row that no run has assessed may have a count of other software's, which is adopted.
+        # A row that no run has assessed may have other software's count, which is adopted.
         before = max(self.small.state.retries_used, self.small.claim.retries_counted)
         self.small.scheduler(GOT)
         if self.is_over:
@@ -381,7 +382,7 @@ class Anything(RuleBasedStateMachine):
     def its_status_is_changed(self, status: str | None) -> None:
         self.small.edit(claim_status=status)
         if self.small.state.retries_used == 0:
-            self.is_settled = False  # set aside and taken up again, one more call may confirm it
+            self.is_settled = False  # excluded and restored, it may be confirmed by one more call
 
     # helpers
 
@@ -404,7 +405,7 @@ class Anything(RuleBasedStateMachine):
         if is_correction:
             self.afresh, self.is_settled = True, False
 
-    # what holds
+    # invariants
 
     @invariant()
     def whoever_gave_up_was_told_of(self) -> None:
@@ -436,7 +437,7 @@ test_anything_in_any_order = Anything.TestCase
 
 
 class AnythingBeforeADeadline(Anything):
-    """The same, with a last attempt that is turned on and off."""
+    """The same, with a last attempt that is switched on and off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -473,7 +474,7 @@ class AnythingBeforeADeadline(Anything):
                 self._note(what, kind, at)
                 continue
             assert used == after == self.small.taken.retries_used, "it used a retry"
-            if not awaits_last_attempt(self.small.state):  # else it is made again, or was put off
+            if not awaits_last_attempt(self.small.state):  # otherwise it is repeated, or was deferred
                 number = self.small.claim.number
                 self.made[number] += 1
                 assert self.made[number] <= 1, "it was made twice"

@@ -1,4 +1,4 @@
-"""Limits as they are written, and the windows they count in."""
+"""Limits in their written form, and the windows in which they count."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -41,11 +41,11 @@ def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second:
         (PARIS, utc(2026, 10, 25, 23), utc(2026, 10, 25, 23), 24),
         ("UTC", utc(2026, 3, 29, 12), utc(2026, 3, 29), 24),
         ("Asia/Kolkata", utc(2026, 2, 6, 18, 30), utc(2026, 2, 6, 18, 30), 24),
-        # Clocks that change at midnight: Cairo's day begins at 01:00, Havana's midnight comes twice.
+        # Clocks that change at midnight: Cairo's day begins at 01:00, Havana has midnight twice.
         ("Africa/Cairo", utc(2026, 4, 24, 9), utc(2026, 4, 23, 22), 23),
         ("America/Havana", utc(2026, 11, 1, 4, 30), utc(2026, 11, 1, 4), 25),
         ("America/Havana", utc(2026, 11, 1, 5, 30), utc(2026, 11, 1, 4), 25),
-        # Samoa left out the 30th of December 2011.
+        # Samoa skipped December 30, 2011.
         ("Pacific/Apia", utc(2011, 12, 30, 9), utc(2011, 12, 29, 10), 24),
         ("Pacific/Apia", utc(2011, 12, 30, 10), utc(2011, 12, 30, 10), 24),
     ],

@@ -1,4 +1,4 @@
-"""Secrets taken out of text from outside."""
+"""Secrets are removed from external text."""
 
 import html
 import json

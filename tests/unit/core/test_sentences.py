@@ -1,4 +1,4 @@
-"""The sentences about failed fetches: in both languages, whatever the words in them, and known again."""
+"""The sentences about failed fetches: in both languages, with any quoted text, and recognized when read again."""
 
 import re
 from itertools import product
@@ -25,9 +25,9 @@ from recours.core.translations import LANGUAGES
 from tests.rows import row
 
 NAMES = ("UPS", "Chronopost", "Mondial Relay", "DHL Express")
-# Of a carrier, among them such as speak of another kind of error.
+# From carriers, including texts that mention another kind of error.
 WORDS = ("", "Erreur 12", "mot de passe incorrect", "429 Too Many Requests", "colis inconnu (404)")
-# Stored values: rows hold them, so none may ever go or mean another thing.
+# Stored values: rows contain them, so none may be removed or change its meaning.
 STORED = [
     "number_missing",
     "number_malformed",
@@ -222,7 +222,7 @@ def test_a_text_that_others_wrote_since_is_not_ours(language: str) -> None:
     said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert explanation_if_same(sentence(language, said), said) == said
     assert explanation_if_same("Le client a rappelé", said) is None
-    # The claim has another carrier today: it was not that one that said so.
+    # The claim has another carrier now, which did not give this answer.
     assert explanation_if_same(sentence(language, said), SentenceParts(said.key, "DPD", "No")) is None
     assert explanation_if_same(sentence(language, said), None) is None
 

@@ -1,4 +1,4 @@
-"""Text from outside, made harmless."""
+"""External text is made harmless."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Times as people type them: spans back and ahead, times of day, dates."""
+"""Times as people type them: spans in both directions, times of day, dates."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

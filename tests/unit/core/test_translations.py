@@ -1,4 +1,4 @@
-"""The French of what the code marks for translation: whole, with the same markers, and French."""
+"""The French of all marked messages: complete, with the same placeholders, and in real French."""
 
 import string
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ FACTS: dict[str, str | int] = {
 
 
 def forms(texts: str | Iterable[str] | None) -> tuple[str, ...]:
-    """The singular and plural of a message; the one text of a message without a plural, "" if it has no translation."""
+    """The singular and plural of a message; one text for a message without a plural, "" without a translation."""
     if texts is None or isinstance(texts, str):
         return (texts or "",)
     return tuple(texts)
@@ -42,7 +42,7 @@ def test_every_message_has_its_french() -> None:
     assert [message.id for message in ENTRIES if message.fuzzy or not all(forms(message.string))] == []
 
 
-# What only one language says: of our own English sentence, which a French reader is spared, and of a parcel.
+# Texts of only one language: about our own English sentence, which a French reader does not see, and about a parcel.
 ONE_SIDED = {"words", "quoted"}
 
 

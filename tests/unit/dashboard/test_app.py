@@ -1,4 +1,4 @@
-"""Connections over which no request comes."""
+"""Connections without a request."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 from recours.dashboard import app
 from recours.dashboard.app import ImpatientProtocol
 
-LONG_S = 10  # nothing takes so long that does not fail
+LONG_S = 10  # only failing waits take this long
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def answer_of(app: Any, sent: bytes) -> bytes:
-    """All that comes over a connection over which this is sent, until the server closes it."""
+    """The whole response on a connection over which this is sent, until the server closes it."""
     config = Config(app, http=ImpatientProtocol, log_level="critical", timeout_keep_alive=LONG_S)
     config.load()
     loop = asyncio.get_running_loop()
@@ -29,7 +29,7 @@ async def answer_of(app: Any, sent: bytes) -> bytes:
         try:
             writer.write(sent)
             return await asyncio.wait_for(reader.read(), LONG_S)
-        except ConnectionResetError:  # it was ended while this was on its way
+        except ConnectionResetError:  # it was closed while this was in transit
             return b""
         finally:
             writer.close()
@@ -41,7 +41,7 @@ async def at_once(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 async def late(scope: Any, receive: Any, send: Any) -> None:
-    """After several looks."""
+    """After several checks."""
     done = asyncio.Event()
     asyncio.get_running_loop().call_later(10 * app.PATIENCE_S, done.set)
     await done.wait()
@@ -57,7 +57,7 @@ def test_a_connection_without_a_whole_request_is_ended(sent: bytes) -> None:
     "sent",
     [
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",  # answered without its body
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",  # answered without reading its body
     ],
 )
 @pytest.mark.parametrize("app", [at_once, late])

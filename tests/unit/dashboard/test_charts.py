@@ -1,4 +1,4 @@
-"""Charts: figures become parts of a ground of 100 by 100, with a legend of what is there and a table of all."""
+"""Charts: numbers become shapes in an area of 100 by 100, with a legend of the visible ones and a table of all."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""Documents of claims: no file outside the folder is opened, and what is none is said."""
+"""Documents of claims: no file outside the folder is opened, and invalid files are reported."""
 
 from pathlib import Path
 
@@ -57,7 +57,9 @@ def test_what_is_no_document_is_told(folder: Path) -> None:
     assert why("none.png", None) is Absent.MISSING
     assert why("ups", None) is Absent.MISSING
     assert why("cut.png", PNG[:70]) is Absent.NO_DOCUMENT
-    assert why("page.png", b"<html>" + bytes(100)) is Absent.NO_DOCUMENT  # a page only where we stored one
+    assert (
+        why("page.png", b"<html>" + bytes(100)) is Absent.NO_DOCUMENT
+    )  # a page only if recours stored it as one
     assert (
         why("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">' + bytes(100))
         is Absent.NO_DOCUMENT

@@ -1,4 +1,4 @@
-"""The order of what happened to a claim."""
+"""The order of a claim's history."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Each problem that the page can deal with has the button for it."""
+"""Each problem that the dashboard can solve has a button."""
 
 import pytest
 

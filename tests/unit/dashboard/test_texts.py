@@ -1,4 +1,4 @@
-"""Whatever the page may be asked to name has its text."""
+"""Everything that the dashboard may have to name has a text."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ def test_whatever_the_page_may_meet_has_its_text(table: Mapping[str, str], value
 
 
 def test_templates_have_no_words_of_their_own() -> None:
-    """They would be read in both languages."""
+    """They would be shown in both languages."""
     said = r"(?:title|placeholder|aria-label|alt|data-label|data-counts|data-failed)"
     for path in PAGE.rglob("*.html"):
         source = re.sub(r"\{[{%#].*?[}%#]\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)

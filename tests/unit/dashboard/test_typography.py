@@ -1,4 +1,4 @@
-"""Lines of a French page do not begin with a colon, nor end with an opening quotation mark."""
+"""Lines of a French page do not begin with a colon or end with an opening quotation mark."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a request for the page says of its visitor."""
+"""What a request reveals about its visitor."""
 
 import pytest
 

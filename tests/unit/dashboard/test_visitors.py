@@ -1,4 +1,4 @@
-"""Who visits the page, and what they may do."""
+"""The visitors of the dashboard, and their rights."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_what_others_may_have_sent_is_from_elsewhere(headers: dict[str, str]) ->
 
 def test_wrong_passwords_are_counted_by_the_address_that_a_known_proxy_saw() -> None:
     proxies = settings(RECOURS_PAGE_PROXIES="10.0.0.0/8, ::1").page_proxies
-    seen = {"x-forwarded-for": "1.1.1.1, 2.2.2.2"}  # the first one is whatever the visitor typed
+    seen = {"x-forwarded-for": "1.1.1.1, 2.2.2.2"}  # the visitor can type anything as the first one
     assert PageRequest(seen, "10.1.2.3").address(proxies) == "2.2.2.2"
     assert PageRequest(seen, "::ffff:10.1.2.3").address(proxies) == "2.2.2.2"
     assert PageRequest(seen, "11.1.2.3").address(proxies) == "11.1.2.3"
@@ -198,7 +198,7 @@ def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock
     assert keeper.wait_s("b") == 0
     assert keeper.matches("open sesame", [HASH], "a")
     assert not keeper.matches("guess", [HASH], "a")
-    assert keeper.wait_s("a") == 0  # the right password starts over
+    assert keeper.wait_s("a") == 0  # the right password resets the count
 
 
 def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:

@@ -1,4 +1,4 @@
-"""What a border makes of columns whose types a database does not know."""
+"""The border's handling of columns whose types a database does not know."""
 
 from sqlalchemy import create_engine, select
 

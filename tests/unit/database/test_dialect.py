@@ -1,4 +1,4 @@
-"""What the two kinds of database say differently is in one place."""
+"""The differences between the two databases are in one place."""
 
 import re
 from pathlib import Path

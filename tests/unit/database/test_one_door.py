@@ -1,4 +1,4 @@
-"""The service's tables are reached through `recours.database.border` alone: no other module knows how they are made."""
+"""Only `recours.database.border` accesses the service's tables: no other module knows their structure."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BORDER = "recours/database/border.py"
-# It plays the service, whose claims it makes.
+# It simulates the service, whose claims it creates.
 PLAYS_THE_SERVICE = "recours/cli/demo.py"
 TABLES = ("claims", "clients", "notifications", "system_settings")
 COLUMNS = frozenset(
@@ -19,7 +19,7 @@ COLUMNS = frozenset(
         "pod_last_retry_at",
     }
 )  # fmt: skip
-# Outside `recours/database`: where a name is what people or their programs read, and no column is meant by it.
+# Outside `recours/database`: names in texts for people or programs that do not refer to a column.
 SAID = {
     "recours/admin/claim_file.py": "the columns of the file that people give it",
     "recours/cli/documents.py": "a key of its JSON",
@@ -37,7 +37,7 @@ SQL = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE|REFERENCES)\s+"?(?:{"|".joi
 
 
 def faults_in(path: str, source: str) -> Iterator[str]:
-    """What a module knows of the service's tables, each with its line."""
+    """A module's uses of the service's tables, each with its line."""
     tree = ast.parse(source)
     prose = {
         id(node.value)

@@ -1,4 +1,4 @@
-"""How long a server is waited for, on a clock of the test's own."""
+"""How long recours waits for a server, on a simulated clock."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ WAITS = Waits(statement=40, long_statement=3600, quiet=10, answer=5, silence=20)
 
 @dataclass
 class Server:
-    """Asked for a second connection, and how it takes it."""
+    """A server's reaction to a second connection."""
 
     answers: bool = True
     now: float = 1000.0
@@ -33,7 +33,7 @@ def server() -> Server:
 
 
 def wait(server: Server, most_s: float = 10_000) -> tuple[float, str | None]:
-    """How long one statement that gets no answer is waited for, and why no longer."""
+    """How long one unanswered statement is waited for, and why the wait ends."""
     waiting, begun = server.patience.begin(), server.now
     while server.now - begun < most_s:
         if why := waiting.why_end():
@@ -91,7 +91,7 @@ def test_a_run_that_is_to_end_asks_at_once_what_it_waits_for_and_soon_what_comes
     server.patience.hurried = True
     assert waiting.why_end() is None
     assert server.asked == [1002]
-    assert wait(server)[0] == WAITS.statement  # of a server that is there
+    assert wait(server)[0] == WAITS.statement  # from a server that is running
     server.answers = False
     server.patience.in_doubt = False
     assert wait(server)[0] == WAITS.hurried + WAITS.answer

@@ -1,4 +1,4 @@
-"""What a document shows, and whether it proves anything: the rules, by what was read."""
+"""What a document shows, and whether it proves anything: the rules, by extracted content."""
 
 import time
 from pathlib import Path
@@ -30,7 +30,7 @@ NUMBER = "XY123456789FR"
 
 
 def rows_of(text: str) -> tuple[Row, ...]:
-    """Rows of cells: `|` stands between two of them."""
+    """Rows of cells, separated by `|`."""
     return tuple(
         tuple(Cell(cell.strip(), at * 100.0) for at, cell in enumerate(line.split("|")) if cell.strip())
         for line in text.split("\n")
@@ -64,7 +64,7 @@ def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findi
         ("Consignee's name|MARTIN", "MARTIN"),
         ("Angenommen von: S. WEISS", "S. WEISS"),
         ("Signed|DUPONT|Service area|LILLE\nDelivered|5 Oct 2026|Terms apply|here", "DUPONT"),
-        # No name is better than a wrong one.
+        # A missing name is better than a wrong one.
         ("Réceptionnaire : SARL DUPONT", None),
         ("Réceptionnaire : GARDIEN", None),
         ("Réceptionnaire : (non renseigné)", None),
@@ -109,7 +109,7 @@ def test_the_signatory_is_a_persons_name(text: str, name: str | None) -> None:
         ("05/10/2026|Colis livré|LE HAVRE\n03/10/2026|Arrivé|PARIS", "2026-10-05"),
         ("05/10/2026|LILLE|10:31|Votre colis est livré", "2026-10-05T10:31"),
         ("05/10/2026 10:31 Livré - LILLE\n05/10/2026 07:10 En cours de livraison", "2026-10-05T10:31"),
-        # Another date than that of the delivery, or none.
+        # Another date than the delivery's, or none.
         ("05/10/2026 10:31 Non livré - absent", None),
         ("Livré\nImprimé le : 07/10/2026", None),
         ("Sera livré le 05/10/2026. Livré.", None),
@@ -156,7 +156,7 @@ def test_a_date_that_may_be_two_is_none(date: str, delivered: str | None) -> Non
         ("Destination Service Area|LILLE - FRANCE|Origin Service Area|PARIS", "LILLE"),
         ("05/10/2026 10:31 Livré - LILLE\n02/10/2026 09:00 Pris en charge - PARIS", "LILLE"),
         ("05/10/2026|Livré|LE HAVRE\n03/10/2026|Arrivé|PARIS", "LE HAVRE"),
-        # A person or a door may stand there: no place is better than a wrong one.
+        # It may be a person or a door: a missing place is better than a wrong one.
         ("05/10/2026|Livré|DUPONT\n03/10/2026|Arrivé", None),
         ("05/10/2026 10:31 Livré - DUPONT\n03/10/2026 07:10 Pris en charge", None),
         ("a été livré à DUPONT le 5 octobre 2026", None),
@@ -216,7 +216,7 @@ def test_of_a_list_of_events_the_delivery_counts() -> None:
         ("COLIS XY 123.456-789 FR", "XY123456789FR"),
         ("0998 0000 0200 33 F", "09980000020033"),
         ("09980000020033", "09980000020033F"),
-        ("008182709980000020033350276C", "09980000020033"),  # within a bar code
+        ("008182709980000020033350276C", "09980000020033"),  # inside a bar code
         ("25009980000020033", "09980000020033"),
         ("1Z 5R8 939 03 5756 7127", "1Z5R89390357567127"),
     ],
@@ -354,7 +354,7 @@ TEXTS = Path(__file__).parents[2] / "corpus/texts.txt"
 
 
 def texts(section: str) -> list[str]:
-    """The documents of a section of `texts.txt`: a blank line ends one, `|` stands between two cells of a row."""
+    """The documents of a section of `texts.txt`: a blank line ends a document, `|` separates two cells of a row."""
     rest = TEXTS.read_text(encoding="utf-8").partition(f"[{section}]\n")[2]
     return rest.partition("\n\n[")[0].rstrip("\n").split("\n\n")
 
@@ -562,7 +562,7 @@ def test_a_picture_in_a_letter_is_no_signature_by_itself() -> None:
     ],
 )
 def test_a_text_without_end_is_judged_in_one_pass(unit: str) -> None:
-    """Begun anew at each place, any of the patterns would take minutes."""
+    """If any of the patterns restarted at each place, it would take minutes."""
     text = (unit * 100_000)[:100_000]
     judged(text)
 
@@ -570,4 +570,4 @@ def test_a_text_without_end_is_judged_in_one_pass(unit: str) -> None:
 def test_of_a_signed_page_of_dates_they_are_counted_once() -> None:
     began = time.process_time()
     judged("signé par DUPONT\n" + "date 5/5/26\ndate 6/5/26\n" * 1500)
-    assert time.process_time() - began < 5  # seconds; counted anew at each date, 20
+    assert time.process_time() - began < 5  # seconds; 20 if counted again at each date

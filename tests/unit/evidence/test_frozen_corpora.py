@@ -1,6 +1,6 @@
-"""The corpora that were drawn before the rules: they stay as they are, and the appraisal judges them rightly.
+"""The corpora drawn before the rules: they are unchanged, and the appraisal assesses them correctly.
 
-Of the first one it also reads the facts that are printed.
+For the first corpus it also reads the printed facts.
 """
 
 import re
@@ -24,9 +24,9 @@ from tests.corpus.parcels import LANGUAGES
 
 MOST_REFUSED = 2  # good documents of a whole corpus
 _OF_A_LANGUAGE = re.compile(f"[-_](?:{'|'.join(LANGUAGES)})$")
-# Only a reader of letters understands a picture of a label or of a sentence: without text, it counts unread.
+# A picture of a label or a sentence needs a reader of letters: without text, it counts unread.
 UNREAD = ("label_picture", "notice_picture")
-# Other versions compress, or draw letters, otherwise: then the corpora say the same in other bytes.
+# Other versions compress or draw letters differently: then the same content has other bytes.
 VERSIONS = {
     "fonttools": "4.68.0",
     "fpdf2": "2.8.9",
@@ -85,13 +85,13 @@ def appraised(document: Document) -> Appraisal:
 
 
 def is_unread(document: Document) -> bool:
-    """Tell whether a document is a picture of words: of the third corpus, whole pages may be."""
+    """Whether a document is a picture of text: in the third corpus, even whole pages."""
     is_page = document.name.partition("-")[0] in {template.name for template in third.TEMPLATES}
     return document.name.startswith(UNREAD) or (is_page and document.truth.number_shown is None)
 
 
 def misjudged(templates: Iterable[Template]) -> tuple[list[str], list[str]]:
-    """The hollow documents that are accepted, and the good ones that are refused with what is said of them."""
+    """The accepted hollow documents, and the refused good ones with the reason."""
     accepted, refused = [], []
     for document in first.documents(tuple(templates)):
         why = flaw(document)
@@ -103,7 +103,7 @@ def misjudged(templates: Iterable[Template]) -> tuple[list[str], list[str]]:
 
 
 def one_of_each_kind(templates: Iterable[Template]) -> list[Template]:
-    """Each kind in one language, all languages by turns. Templates are named `kind-fr` or `kind_fr`."""
+    """Each kind in one language, alternating between languages. Templates are named `kind-fr` or `kind_fr`."""
     kinds: dict[str, list[Template]] = defaultdict(list)
     for template in templates:
         kinds[_OF_A_LANGUAGE.sub("", template.name)].append(template)
@@ -134,13 +134,13 @@ def test_what_nobody_can_see_or_decode_is_refused(corpus: str) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """A good document, and what was read on it."""
+    """A good document and its extracted facts."""
 
     document: Document
     appraisal: Appraisal
 
     def facts(self, name: str) -> tuple[str | None, str | None]:
-        """What the document shows, and what was read."""
+        """The facts shown by the document, and those extracted."""
         truth, shown = self.document.truth, self.appraisal.findings
         if name == "delivered":
             at = truth.delivered
@@ -180,7 +180,7 @@ def test_the_number_is_read_on_every_proof_but_on_pictures(results: list[Result]
 
 @pytest.mark.parametrize(("fact", "least"), [("signatory", 0.8), ("delivered", 0.99), ("place", 0.65)])
 def test_what_is_read_on_a_proof_is_what_it_shows(fact: str, least: float, legible: list[Result]) -> None:
-    """Most of what is printed is read; nothing else is taken for it."""
+    """Most printed facts are extracted, and nothing else."""
     facts = {result.document.name: result.facts(fact) for result in legible}
     wrong = {name: pair for name, pair in facts.items() if pair[1] not in (None, pair[0])}
     assert wrong == {}

@@ -1,7 +1,7 @@
-"""What carriers' proofs and pages say, cell by cell: each is accepted and read rightly, or refused.
+"""Carriers' proofs and pages, cell by cell: each is accepted and read correctly, or refused.
 
-A section of `tests/corpus/layouts.txt` is a document: its name, carrier and number, then who signed, when and where, or
-`hollow`, then the fields of its `Reading` that are true. Of each row it has the cells, each behind the place where it begins.
+A section of `tests/corpus/layouts.txt` is a document: its name, carrier and number, then signatory, time and place,
+or `hollow`, then the true fields of its `Reading`. Its rows consist of cells, each after its start position.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""PDFs that somebody else made, read and drawn in a process of its own: what they do to it costs them alone."""
+"""Untrusted PDFs, read and drawn in a separate process: a harmful file affects only itself."""
 
 import json
 import os
@@ -38,7 +38,7 @@ ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks
 
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[PdfProcess]:
-    """A process of this test's own."""
+    """A separate process for this test."""
     process = PdfProcess()
     monkeypatch.setattr(pdf_process, "_process", process)
     yield process
@@ -104,7 +104,7 @@ def test_a_file_that_the_process_does_not_survive_is_unreadable() -> None:
 def test_a_file_that_takes_too_much_of_the_processor_is_unreadable(
     process: PdfProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the process's own limit, which is lowered here; the time that we wait for an answer plays no part."""
+    """By the process's own limit, which is lowered here; the wait for an answer does not matter."""
     impatient = tmp_path / "pdf_child.py"
     impatient.write_text(Path(pdf_child.__file__).read_text().replace("_CPU_S = 5", "_CPU_S = 1"))
     monkeypatch.setattr(pdf_child, "__file__", str(impatient))
@@ -122,7 +122,7 @@ def children_cpu_s() -> float:
 
 
 def test_an_image_that_is_drawn_many_times_is_looked_at_so_often() -> None:
-    """Behind that, the page itself is."""
+    """After that, the page itself is examined."""
     white = b"/Subtype /Image /Width 90 /Height 90 /BitsPerComponent 8 /ColorSpace /DeviceGray"
     image = stream(zlib.compress(b"\xff" * 8100), white, b"/Filter /FlateDecode")
     for times in (50, 2_000):
@@ -157,7 +157,7 @@ OURS = {
 
 @pytest.fixture
 def stand_in(process: PdfProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Has this script run in the place of the process."""
+    """Run this script instead of the process."""
 
     def use(script: str, longest_s: float = 2.0) -> None:
         path = tmp_path / "child.py"

@@ -1,4 +1,4 @@
-"""Evidence and where it is kept: only real documents, each whole, none over another, none lost."""
+"""Evidence and its storage: only real documents, each complete, none overwritten, none lost."""
 
 import hashlib
 import io
@@ -52,7 +52,7 @@ ANOTHER_PDF = simulated.proof_pdf("Chronopost", "XY123456789FR", "MARTIN", AT)
 
 
 def picture(kind: str, mode: str = "P", colour: Any = "white", *, signed: bool = True, **more: Any) -> bytes:
-    """A picture of a scribble on paper, or of the paper alone."""
+    """A picture of a scribble on paper, or only of the paper."""
     image = Image.new(mode, (120, 60), colour)
     if signed:
         ImageDraw.Draw(image).line((10, 50, 60, 5, 110, 45), fill="black", width=3)
@@ -137,12 +137,12 @@ def test_no_beginning_of_a_png_passes(size: int) -> None:
 
 
 def test_a_pdf_that_anyone_may_open_counts() -> None:
-    """Encrypted with an empty password, as printers do it to forbid changes."""
+    """Encrypted with an empty password, as printers do to forbid changes."""
     assert media_type_of(pdf_of(1, "", owner_password="owner", algorithm="RC4-128")) == "application/pdf"
 
 
 def encrypted(algorithm: str, writer: PdfWriter | None = None) -> bytes:
-    """With an empty password. Its language is a text of the catalog, which is read before the pages are."""
+    """Encrypted with an empty password. Its language is a text of the catalog, which is read before the pages."""
     writer = writer or PdfWriter()
     writer.add_blank_page(200, 200)
     writer.root_object[NameObject("/Lang")] = TextStringObject("fr-FR")
@@ -179,7 +179,7 @@ def test_a_damaged_pdf_says_nothing_on_its_own(caplog: pytest.LogCaptureFixture)
 
 
 def drawn(content: bytes, *things: bytes, more: bytes = b"") -> bytes:
-    """A PDF of one page on which this is drawn; `things`: what it calls A, B ..."""
+    """A PDF with one page on which this is drawn; `things`: its names A, B ..."""
     names = b" ".join(b"/%c %d 0 R" % (65 + place, 5 + place) for place in range(len(things)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -212,7 +212,7 @@ def grey(width: int, height: int, levels: bytes = b"\xff", more: bytes = b"") ->
 
 
 def masked(*, signed: bool) -> bytes:
-    """A black image that shows only where its mask lets it."""
+    """A black image, visible only where its mask permits."""
     mask = Image.new("L", (120, 60))
     if signed:
         ImageDraw.Draw(mask).line((10, 50, 60, 5, 110, 45), fill=255, width=3)
@@ -315,7 +315,7 @@ PROVING = {
     "a note on the page": drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Stamp >>]"),
     "a picture in a page": page("<img src='data:image/png;base64,iVBORw0K'>"),
     "an error in a letter": page("XY123456789FR: delivered on 5 Oct 2026 to error 404 Ltd. Signed by DUPONT"),
-    # What cannot be read counts if it opens: a person can look at it.
+    # An unreadable file counts if it opens: a person can look at it.
     "letters of a font that says not which": drawn(b"BT /F 12 Tf 9 9 Td <00350036> Tj ET").replace(
         b"/Subtype /Type1",
         b"/Subtype /Type0 /Encoding /Identity-H /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 "
@@ -339,7 +339,7 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
     assert why in (refused.refused or "")
     assert Path(refused.path).is_relative_to(store.folder / "refused" / "chronopost")
     assert Path(refused.path).read_bytes() == content
-    assert len(files(store)) == 1  # nothing stays where good ones lie
+    assert len(files(store)) == 1  # nothing remains in the folder of good documents
     assert found_by(store, LABEL) is None
 
 
@@ -359,7 +359,7 @@ def test_any_page_is_read(page: str) -> None:
 
 
 def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
-    """Each of them looked for to the end of the page again would be minutes."""
+    """Searching for the end of each tag again would take minutes."""
     assert read_web_page(b"<!--" * 250_000 + b"<script" * 250_000).text == ""
 
 
@@ -371,7 +371,7 @@ def test_hidden_text_does_not_count_however_deep_it_lies() -> None:
 
 @pytest.mark.parametrize("name", ["late", "other"])
 def test_hidden_text_does_not_count_however_many_rules_come_before(name: str) -> None:
-    """Too many for one name are not looked at: then the page is not either."""
+    """With too many rules for one name, the rules are not examined, and so the page is not either."""
     rules = "".join(f".late.no{number}, .no{number} {{ color: red }}\n" for number in range(2_000))
     page = f"<style>{rules}.{name} {{ display: none }}</style><div class='{name}'>Delivered</div>"
     assert not read(page.encode(), "text/html").text
@@ -409,13 +409,13 @@ NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
 
 
 def stored(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
-    """The only piece of an answer."""
+    """The only part of an answer."""
     (document,) = store.store(label, got)
     return document
 
 
 def found_by(store: DocumentStore, label: Label) -> StoredDocument | None:
-    """The proof that needs no call any more, if there is one."""
+    """The proof that needs no more calls, if there is one."""
     answer = store.find(label)
     assert answer.is_complete is (best_proof(answer.documents) is not None)
     return answer.documents[0] if answer.is_complete else None
@@ -435,13 +435,13 @@ def killed(*_arguments: Any) -> None:
 
 
 def files(store: DocumentStore) -> list[Path]:
-    """All but notes and what is half written."""
+    """All files except notes and incomplete ones."""
     paths = (path for path in store.folder.rglob("*") if path.is_file())
     return [path for path in paths if ".parts" not in path.parts]
 
 
 def note(store: DocumentStore) -> Path:
-    """The only one."""
+    """The only note."""
     (path,) = (store.folder / ".parts").iterdir()
     return path
 
@@ -483,7 +483,7 @@ def test_a_fault_of_the_machine_is_not_the_documents(
     monkeypatch.setattr(appraisal_module, "appraise", fail)
     with pytest.raises(fault):
         stored(store, LABEL, PROOF)
-    assert [path.suffix for path in files(store)] == [".pdf"]  # it is paid for, so it stays
+    assert [path.suffix for path in files(store)] == [".pdf"]  # it cost a call, so it is kept
 
 
 def test_each_content_of_each_claim_has_one_file(store: DocumentStore) -> None:
@@ -567,7 +567,7 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
 def test_a_document_is_found_again_with_its_facts(
     delivery: Delivery, store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a look at the names in a folder, and where it was moved to."""
+    """Without listing a folder, and also after the folder was moved."""
     document = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
     for name in ("listdir", "scandir"):
         monkeypatch.setattr(os, name, killed)
@@ -585,7 +585,7 @@ def test_a_document_is_found_again_with_its_facts(
         (LABEL, replace(LABEL, carrier="ups")),
         (replace(LABEL, client="1"), replace(LABEL, client="2")),
         (LABEL, replace(LABEL, reference="CLM-2024")),
-        # What is alike in their files' names.
+        # The identical part of their file names.
         (Label("chronopost", 7, "A/B", "N"), Label("chronopost", 7, "A B", "N")),
         (Label("chronopost", "1_N_2", "CLM", "M"), Label("chronopost", "1_N", "CLM", "2_M")),
     ],
@@ -604,7 +604,7 @@ def test_another_claim_number_or_client_finds_nothing(
     ("is_note", "left"),
     [
         *((False, left) for left in (None, PDF[:-1], b"", b"x" * len(PDF))),
-        *((True, left) for left in (None, b"", bytes(100), b'{"owner": ["chron')),  # as a power cut leaves it
+        *((True, left) for left in (None, b"", bytes(100), b'{"owner": ["chron')),  # as after a power failure
     ],
 )
 def test_what_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
@@ -642,7 +642,7 @@ def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
 
 
 def test_a_document_is_erased_with_the_note_that_names_it(store: DocumentStore) -> None:
-    """A note that names another document stays: a run may still have to find it."""
+    """A note about another document is kept: a run may still have to find it."""
     old = stored(store, LABEL, PROOF)
     store.discard_notes([old])
     other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
@@ -668,7 +668,7 @@ def test_a_document_is_erased_with_the_note_that_names_it(store: DocumentStore) 
 def test_a_file_that_recours_did_not_name_is_never_deleted(
     store: DocumentStore, name: str, sha256: str
 ) -> None:
-    """Whatever path and SHA-256 a row has."""
+    """Regardless of the path and SHA-256 in a row."""
     place = store.folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(b"of other software")
@@ -679,7 +679,7 @@ def test_a_file_that_recours_did_not_name_is_never_deleted(
 def test_a_document_is_on_disk_before_it_is_appraised(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a carrier sent is paid for: a run that dies over a slow look at it leaves it to the next one."""
+    """It cost a call: if a run is killed during a slow appraisal, the next run finds the document."""
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", killed)
         for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
@@ -696,7 +696,7 @@ def test_a_document_is_on_disk_before_it_is_appraised(
 def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record may point to it."""
+    """A row may refer to it."""
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings()))
         path = Path(stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
@@ -740,7 +740,7 @@ def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch
                 use()
     assert files(store) == [Path(document.path)]
     assert found_by(store, LABEL) is None
-    again = stored(store, LABEL, PROOF)  # once there is room again
+    again = stored(store, LABEL, PROOF)  # once there is free space again
     assert found_by(store, LABEL) == again
 
 
@@ -785,7 +785,7 @@ def test_what_a_run_that_died_left_unfinished_is_swept(store: DocumentStore, suf
 def test_all_pieces_are_kept_each_content_once(
     pieces: tuple[Piece, ...], best: int | None, store: DocumentStore
 ) -> None:
-    """A letter goes before a signature alone; what proves nothing lies apart from what does."""
+    """A letter is ranked before a signature alone; files that prove nothing are stored separately."""
     documents = store.store(LABEL, Retrieved((*pieces, pieces[0]), DELIVERY))
     for piece, document in zip(pieces, documents, strict=True):
         is_good = piece in (A_LETTER, SIGNATURE)

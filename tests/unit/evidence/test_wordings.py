@@ -1,7 +1,7 @@
-"""What carriers, depots and people write about a parcel, in six languages: texts that prove its delivery, and texts that do not.
+"""Texts of carriers, depots and people about a parcel, in six languages: proofs of delivery and others.
 
-Each line of `tests/corpus/wordings/` is a document: its title, and its paragraphs. They were written before the rules that
-assess them, after public letters, tracking pages and complaints.
+Each line of `tests/corpus/wordings/` is a document: its title, and its paragraphs. They were written before the rules
+that assess them, after public letters, tracking pages and complaints.
 """
 
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ FACTS = {
     "street": "12 rue des Lilas",
     "town": "59000 LILLE",
 }
-MOST_REFUSED = 4  # proofs of a language, whose words the rules do not know
+MOST_REFUSED = 4  # proofs in a language whose words the rules do not know
 
 
 def wordings(language: str, side: str) -> Iterator[str]:
-    """The documents of one side, "good" or "hollow"; a line that begins with a blank continues the one before."""
+    """The documents of one side, "good" or "hollow"; an indented line continues the previous one."""
     text = (FOLDER / f"{language}.txt").read_text(encoding="utf-8").replace("\n ", " ")
     section = ""
     for line in text.splitlines():

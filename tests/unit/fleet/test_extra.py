@@ -1,4 +1,4 @@
-"""Whether this Python has the extra `fleet`, as far as the installed packages say."""
+"""Whether this Python has the extra `fleet`, according to the installed packages."""
 
 import sys
 import tomllib
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
-    """Have the package be installed in that version; None: not at all."""
+    """Simulate an installed package in that version; None: not installed."""
 
     def found(name: str) -> str:
         if version is None:

@@ -1,4 +1,4 @@
-"""Whose slice comes next, where a carrier takes few calls a second."""
+"""The order of slices if a carrier accepts few calls a second."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -42,14 +42,14 @@ def test_a_lane_that_finds_its_carrier_busy_comes_after_the_slice_that_was_at_wo
     monkeypatch: pytest.MonkeyPatch,
     woken: list[WorkerLane],
 ) -> None:
-    """Else a backlog of retries, slice after slice, would keep new claims waiting until its end."""
+    """Otherwise a backlog of retries would delay new claims, slice after slice, until its end."""
     _add(add_claims, database, clock.now(), count=2)
     fleet_worker.tick(woken.append)
     assert set(woken) == {RETRIES, NEW}
     woken.clear()
 
     def meanwhile(self: Worker, *_: Any, **__: Any) -> None:
-        """Its work takes as long as another thread needs for this."""
+        """Work that takes as long as another thread needs for this."""
         for lane in (RETRIES, NEW):
             fleet_worker.slice(lane, woken.append)
         assert woken == [], "the carrier is busy"
@@ -96,7 +96,7 @@ def test_lanes_of_other_carriers_do_not_wait(
 
 
 def _add(add_claims: Callable[..., None], database: Database, now: datetime, count: int) -> None:
-    """So many claims that are due for a retry, and as many new ones."""
+    """Add this many claims with a due retry, and as many new ones."""
     due = {"updated_at": now - timedelta(hours=2)}
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
     add_claims(database, [due] * count + [new] * count)

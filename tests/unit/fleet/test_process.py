@@ -1,4 +1,4 @@
-"""Reports to systemd, over sockets like its own."""
+"""Reports to systemd, over sockets like systemd's."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 def manager(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[socket.socket]:
-    """The socket on which a service manager listens."""
+    """The socket of a service manager."""
     shown = str(tmp_path / "notify") if request.param == "a file" else f"@recours-test-{os.getpid()}"
     monkeypatch.setenv("NOTIFY_SOCKET", shown)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
@@ -59,7 +59,7 @@ def test_a_manager_that_cannot_be_reached_is_logged(
 def test_a_manager_that_reads_nothing_does_not_block(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its queue is full after some datagrams."""
+    """Its queue is full after a few datagrams."""
     monkeypatch.setattr(process, "_TIMEOUT_S", 0.1)
     while not caplog.records:
         systemd_notify("WATCHDOG=1")

@@ -1,4 +1,4 @@
-"""What the files beside the code say of a long-lived worker is what it does."""
+"""The files beside the code describe a long-lived worker correctly."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ def test_the_containers_ask_for_health_where_the_worker_answers() -> None:
 
 
 def test_the_containers_make_the_schema_once_the_final_server_answers_and_try_again() -> None:
-    """The image's first start has a server for its own preparations, which is on the socket alone and ends again."""
+    """At its first start, the image runs a temporary server for setup, which listens only on the socket."""
     assert re.search(r"pg_isready, --host=127\.0\.0\.1", COMPOSE)
     schema = COMPOSE.partition("\n  schema:\n")[2].partition("\n\n")[0]
     assert "\n    restart: on-failure" in schema

@@ -1,4 +1,4 @@
-"""Who may read what recours makes: its user alone, or a group too; what is there keeps its rights."""
+"""Access to files that recours creates: only its user, or also a group; existing files keep their permissions."""
 
 import grp
 import os
@@ -26,7 +26,7 @@ from recours.scheduling.systems import run
 from recours.settings.model import SETTINGS
 from tests.needs import missing
 
-# A group that is not this user's first one, and that root may always give files to.
+# A group other than this user's primary group; root may use any.
 GROUP = "daemon"
 
 
@@ -72,7 +72,7 @@ def make_database(folder: Path, access: Access) -> None:
         connection.execute("INSERT INTO system_settings VALUES ('a', 'b')")
         connection.commit()
         assert {path.name for path in folder.glob("*-*")} == {"recours.db-wal", "recours.db-shm"}
-        check_rights(folder, access)  # the files beside it are there while it is open
+        check_rights(folder, access)  # the files beside it exist while it is open
 
 
 MAKERS: list[Callable[[Path, Access], None]] = [store_one, log_one, make_database]
@@ -116,7 +116,7 @@ def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
 
 def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: Path) -> None:
     words = r"there is no group 'no-such-group' \(RECOURS_SHARED_GROUP\)"
-    for folder in (tmp_path / "pods", tmp_path):  # one that is made, one that is there
+    for folder in (tmp_path / "pods", tmp_path):  # a new one, an existing one
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
             DocumentStore(folder, Access("no-such-group")).make_sure()
     with pytest.raises(RunError, match=f"The log cannot be written in .*: {words}"):
@@ -125,7 +125,7 @@ def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: 
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder that others may enter, and all above it."""
+    """A folder that others may enter, with all its parents."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -163,7 +163,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those of the settings, nor under a name that somebody made up like them; but what they need themselves."""
+    """Neither secrets from the settings nor invented similar names; but the variables that they need themselves."""
     of_carriers = (name for spec in CATALOG.specs.values() for name in spec.credential_names)
     secrets = [*(row.name for row in SETTINGS.values() if row.is_secret), *of_carriers, "RECOURS_PAGE_TOKEN"]
     needed = ["PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "PGPASSWORD", "PGSSLKEY", "PGUSER"]

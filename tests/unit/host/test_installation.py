@@ -1,4 +1,4 @@
-"""What hints tell a person to type works where they read it."""
+"""Commands in hints work where they are read."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""The log: the guide's form, one line a record, nothing secret, nothing lost."""
+"""The log: the guide's format, one line per record, no secrets, no losses."""
 
 import io
 import logging
@@ -31,7 +31,7 @@ Started = Callable[..., tuple[logs.Log, io.StringIO]]
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
-    """`started(**options)`: a log in a folder of its own, and what it shows on the console."""
+    """`started(**options)`: a log in its own folder, and its console output."""
     begun: list[logs.Log] = []
     root, run = logging.getLogger(), logs.run_log()
     levels = root.level, run.level
@@ -55,7 +55,7 @@ def lines(log: logs.Log) -> list[str]:
 
 
 def log_error(words: str) -> None:
-    """What is logged of an exception with these words."""
+    """The log of an exception with this text."""
     error = ValueError(words)
     logs.run_log().error("An error of ours", exc_info=error)
 
@@ -142,7 +142,7 @@ def test_a_record_is_one_line_whatever_it_holds(started: Started) -> None:
 
 
 def test_half_a_character_is_no_harm() -> None:
-    """As the names of files and arguments that are not UTF-8 hold it."""
+    """File names and arguments that are not UTF-8 contain it."""
     record = logging.makeLogRecord({"msg": "a\ud800b", "levelname": "INFO", "name": "__main__"})
     assert logs.GuideFormatter(str, lambda: NOON).format(record).endswith(" - [INFO] - __main__ - a\\ud800b")
 
@@ -178,7 +178,7 @@ def test_secrets_are_taken_out_of_lines_and_tracebacks(started: Started) -> None
     logs.run_log().info(f"password={secret}, and {secret}again")
     log_error(secret)
     for text in (log.path.read_text(encoding="utf-8"), console.getvalue()):
-        assert "password=***, and s3cr3t-Pa55word-Zq7again" in text  # as a whole token only
+        assert "password=***, and s3cr3t-Pa55word-Zq7again" in text  # only as a whole token
         assert "ValueError: ***" in text
         assert not re.search(rf"{secret}\b", text)
 
@@ -224,7 +224,7 @@ def test_the_end_is_quiet_on_a_full_disk(started: Started, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(log.file, "close", fail)
-        log.close()  # what was lost before is told by `fault`; that the end cannot be written either adds nothing
+        log.close()  # `fault` reports the earlier losses; that the end cannot be written either adds nothing
 
 
 # ---------------------------------------------------------------- a file that several processes share
@@ -271,7 +271,7 @@ def test_four_processes_lose_no_line(tmp_path: Path) -> None:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 4
     files = list(path.parent.glob("x.log*"))
-    assert len(files) > 2  # it was put aside on the way
+    assert len(files) > 2  # it was renamed on the way
     written = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     assert all(LINE.fullmatch(line) for line in written)
     told = sorted(line.partition("__main__ - ")[2] for line in written)
@@ -283,7 +283,7 @@ def test_four_processes_lose_no_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """The lock of the log is held, by another program as far as the log can see, until this is called."""
+    """Hold the lock of the log, like another program, until this is called."""
     monkeypatch.setattr(logs, "_LOCK_WAIT_S", 0.05, raising=False)
     (tmp_path / "logs").mkdir()
     with logs.files_of(tmp_path / "logs" / "x.log")[1].open("w") as lock:
@@ -360,7 +360,7 @@ def test_a_run_whose_log_is_locked_is_a_whole_run(held: Callable[[], None], tmp_
 
 
 def test_a_file_that_was_closed_meanwhile_is_not_opened_again(tmp_path: Path) -> None:
-    """A thread may still have the handler of another one, which has finished."""
+    """A thread may still have the handler of a finished one."""
     path = tmp_path / "email_sender.log"
     logger = logging.getLogger("email_sender")
     with logs.file_of("email_sender", logs.LogFile(path)):

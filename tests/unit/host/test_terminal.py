@@ -1,4 +1,4 @@
-"""How a line is broken for a terminal."""
+"""Line breaks for a terminal."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A French mail has no English in it, but what stands in quotation marks: for every sort of mail, error and sentence."""
+"""French emails contain no English except in quotation marks: for every kind of email, error and sentence."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ KNOWN = {
     "API", "CLM", "Chronopost", "Colissimo", "DHL", "DPD", "Express", "FedEx", "GLS", "IP", "Mondial", "Relay", "UPS",
     "NTP", "UTC", "env", "recours", "pdf", "shop",
 }  # fmt: skip
-# A carrier's words, a command, an address, a number.
+# A carrier's text, a command, an address, a number.
 _FOREIGN = re.compile(r"« [^»]*»|recours (?:accounts|carriers|reopen) [\w \"@.-]*|\S*@\S*|\b\S*\d\S*")
 
 
@@ -66,7 +66,7 @@ DELIVERED = {"delivered_at": "2026-02-02T10:31:00+00:00", "signatory": "DUPONT",
 
 
 def every_mail(kind: MailKind, name: EventName, carrier: str) -> Iterator[Rendered]:
-    """With each kind of error, and with each sentence with a carrier's words in it, at the end and before it."""
+    """Emails with each kind of error, and with each sentence that quotes a carrier, at its end and in its middle."""
     for error in ErrorKind:
         for end in ({}, {"final": True, "last_attempt": True}):
             yield mail(kind, name, carrier, {"kind": error, **DELIVERED, **end})
@@ -76,7 +76,7 @@ def every_mail(kind: MailKind, name: EventName, carrier: str) -> Iterator[Render
 
 
 def english_in(text: str) -> set[str]:
-    """The words of a text that no French dictionary has; those in quotation marks may be a carrier's."""
+    """The words of a text that the French dictionary lacks, except quoted ones, which may be a carrier's."""
     command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
     own = _FOREIGN.sub("", text)
     done = subprocess.run(command, input=own, capture_output=True, encoding="utf-8", check=False)
@@ -85,7 +85,7 @@ def english_in(text: str) -> set[str]:
     return {word.strip(".-'’") for word in done.stdout.split()} - KNOWN - {""}
 
 
-# Texts whose words are no carrier's: an example, the names of settings, days and a place, numbers of parcels and claims.
+# Texts without a carrier's words: an example, names of settings, days and a place, numbers of parcels and claims.
 _OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution (", "(depuis le ", "ce matin (")
 
 
@@ -112,7 +112,7 @@ ABOUT: dict[str, Any] = {
     "clients": 2, "clients_named": "c@shop.example", "accounts": 2, "accounts_named": "c@shop.example", "long": 1,
     "long_named": "c@shop.example", "files": "CLM-1", "days": 78, "late": 900, "pace": 51, "setting": "QUOTA_UPS",
 }  # fmt: skip
-# Commands and settings in what is to be done, which stand there as they are typed.
+# Commands and settings in instructions, in the form to type.
 COMMANDS = re.compile(
     r"systemctl --user status recours-worker|tail -n \d+|cron\b|grep -A \d+ Traceback logs/\*\.log|logs/\w+\.log|pod_worker|[A-Z]+_[A-Z_=a-z]+"
     r"|recours [a-z]+(?: (?:--?[a-z-]+|[a-z]+\b|[A-ZÉ]{4,}))*"

@@ -1,4 +1,4 @@
-"""The reason of a failure in a mail: in its reader's language; what was not ours is quoted under its kind."""
+"""The reason of a failure in an email: in its reader's language; external text is quoted after the kind of error."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +67,7 @@ def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventNam
     assert "Numéro de suivi inconnu chez UPS : « No <b>such</b> parcel »" in french
     assert "does not know" not in french
     english = plain_of(ENGLISH | SAID, "en", *which)
-    of_account = which is ACCOUNTS  # with what the log says beside it
+    of_account = which is ACCOUNTS  # with the additional text of the log
     assert "UPS does not recognize this tracking number: No" in english
     assert ("No <b>such</b> parcel" in english) is not of_account
 
@@ -179,5 +179,5 @@ def test_the_operator_reads_of_refused_accounts_of_clients_in_one_paragraph_a_ca
     assert denied in mail.plain
     assert "c20@shop.example" in mail.plain
     assert "c21@shop.example" not in mail.plain
-    assert "ups#40" in mail.plain  # whose address is not known
+    assert "ups#40" in mail.plain  # with an unknown address
     assert "recours accounts list" in mail.plain

@@ -1,4 +1,4 @@
-"""What mail servers say when they refuse, as Postfix, Exim, Exchange, Gmail, qmail and others word it."""
+"""Refusals of mail servers in the wordings of Postfix, Exim, Exchange, Gmail, qmail and others."""
 
 import pytest
 
@@ -29,7 +29,7 @@ US, MAIL, UNSAID = True, False, None
         ("550 5.7.17 the mailbox has another owner", MAIL),
         ("550 5.7.26 this mail is unauthenticated", US),
         ("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", US),
-        # it does not: the reply's code, then its words
+        # it does not: the reply's code decides, then its text
         ("550 5.1.0 <us@shop.example>: Sender address rejected: User unknown in local recipient table", US),
         ("550 5.5.0 Requested action not taken: mailbox unavailable", MAIL),
         ("504 5.5.2 <a>: Recipient address rejected: need fully-qualified address", MAIL),

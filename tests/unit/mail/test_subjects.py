@@ -1,4 +1,4 @@
-"""Subjects: they say what happened, to what and to how many, in one short line, whatever others wrote."""
+"""Subjects: what happened, to which claim and to how many, in one short line, with any external text."""
 
 from datetime import UTC, datetime
 from itertools import count, product
@@ -111,7 +111,7 @@ def test_a_client_reads_the_reason_if_it_is_one() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_subject_is_short_and_the_operators_name_the_carrier(language: str) -> None:
-    """Of every kind of error, at every carrier."""
+    """For every kind of error, at every carrier."""
     for carrier, error in product(CATALOG.specs, ErrorKind):
         assert_short(language, carrier, error)
 

@@ -1,4 +1,4 @@
-"""What `recours check` makes of facts."""
+"""The results of `recours check` for given facts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -124,7 +124,7 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
     ],
 )
 def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:
-    """`ran`: "": the verdict says what is wrong."""
+    """`ran`: "": the verdict has the problem."""
     status = worker_status(RETRY, HOUR, runs, NOW)
     found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, TEXTS)]
     expected = [installed, *([ran] if ran else [])]

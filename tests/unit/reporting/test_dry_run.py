@@ -1,4 +1,4 @@
-"""What a run would do, found out without changing anything."""
+"""A preview of a run, without changes."""
 
 import logging
 from collections.abc import Iterator
@@ -138,7 +138,7 @@ def test_why_the_rest_waits(world: World) -> None:
 
 
 def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
-    """`survey` finds only those whose turn has come."""
+    """`survey` finds only those whose retry is due."""
     world.failed("new", updated_at=world.now + HOUR)
     assert look(world).waiting == {Why.BY_BACKOFF: 1}
 
@@ -149,7 +149,7 @@ NO_CLOSING = (ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND, ErrorKind.RETURN
 
 
 def add_some(world: World, chance: Random) -> None:
-    """Claims as the service, or another program, may have left them."""
+    """Claims in states that the service or another program may have written."""
     rows: list[dict[str, Any]] = []
     for place in range(60):
         number = chance.choice([None, *[f"XY{place:09}FR"] * 5])
@@ -175,7 +175,7 @@ def add_some(world: World, chance: Random) -> None:
 def test_a_run_takes_what_its_preview_lists_in_the_same_order(
     world: World, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
-    """First of claims that no run has seen; then of those that runs under another limit have left."""
+    """First claims that no run has seen; then those that runs under another limit have left."""
     caplog.set_level(logging.INFO, logger="__main__")
     chance = Random(seed)
     world.queue.limits = dict.fromkeys(world.queue.limits, 10_000)

@@ -1,4 +1,4 @@
-"""What is said of a claim's evidence, in two languages."""
+"""The sentences about a claim's evidence, in both languages."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -97,10 +97,10 @@ def test_where_a_piece_is_from() -> None:
         ([LETTER, HOLLOW], "lost", Support.PROVES),
         ([HOLLOW], "lost", Support.NOT),
         ([SCAN], "lost", Support.UNKNOWN),
-        # What a person entered is not what the carrier's tracking says.
+        # A person's entries are not the carrier's tracking.
         ([BY_HAND], "lost", Support.UNKNOWN),
         ([replace(SCAN, delivery=Delivery(AT, "DURAND"))], "lost", Support.PARTLY),
-        # The record of a delivery is what the tracking says: it has the number because recours wrote it there.
+        # A tracking record is what the tracking reports: recours itself wrote the number into it.
         ([RECORD], "lost", Support.PARTLY),
         ([RECORD, UNNUMBERED], "lost", Support.PARTLY),
         ([LETTER], "something else", Support.UNKNOWN),
@@ -119,7 +119,7 @@ def test_whether_the_evidence_carries_the_dispute(
 
 
 def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
-    """Beside each other, 10:31 on the letter and 08:31 of the tracking would look like two deliveries."""
+    """Otherwise 10:31 on the letter and 08:31 from the tracking would look like two deliveries."""
     said = piece_text(replace(SCAN, delivery=Delivery(AT)), Localized("en", PARIS))
     assert said == "without readable text; tracking says: 5 Oct 2026, 10:31 CEST"
 

@@ -1,4 +1,4 @@
-"""Why a claim stands where it does: every stage, every kind of error, in sentences that fit together."""
+"""Why a claim is in its state: every stage, every kind of error, in consistent sentences."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +29,7 @@ POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
 
 
 def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> Claim:
-    """A claim that no one has edited since it was assessed."""
+    """A claim that no one has edited since its assessment."""
     found = State(stage, retries_used=1, last_retry_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
     found = replace(found, **({"next_at": NOW + 5 * HOUR} | state))
     seen = Snapshot(status, "XY1FR", "chronopost", found.retries_used)
@@ -87,7 +87,7 @@ PASSED: dict[str, Any] = {
     "of",
     [
         claim(Stage.READY, **PASSED),
-        claim(Stage.WAITING, **PASSED),  # at its turn, in five hours
+        claim(Stage.WAITING, **PASSED),  # at its retry, in five hours
         claim(Stage.NEW, "pending", **PASSED),
     ],
     ids=["ready", "waiting", "new"],
@@ -250,7 +250,7 @@ def served(
     remembered: int | None = None,
     **state: Any,
 ) -> Explanation:
-    """A claim of a client, where some client has an account of its own."""
+    """A claim of a client, if some client has its own account."""
     of = replace(
         claim(Stage.WAITING, account=remembered, **state), client_id=7, client_text="7", account=account
     )

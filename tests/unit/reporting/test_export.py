@@ -1,4 +1,4 @@
-"""Claims in a file: its forms, and what a spreadsheet must not compute."""
+"""Exported claims: file formats, and protection from formulas in spreadsheets."""
 
 import csv
 import io
@@ -72,7 +72,7 @@ def test_a_spreadsheet_computes_nothing() -> None:
 
 
 def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons() -> None:
-    """Read with other signs between cells than it was written with, a text is several of them."""
+    """Read with another separator than it was written with, one cell becomes several."""
     before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;", "x,", 'x",', "x, "]
     for sign, start, delimiter in product("=+-@＝＋－＠﹦﹢﹣﹫", before, ",;"):
         text = "".join(csv_pieces([{"n": 1, "text": f"{start}{sign}cmd()"}], ("n", "text"), delimiter))

@@ -16,7 +16,7 @@ def ago(minutes: float) -> datetime:
 def worker(
     process: str = "a:1", *, began: float = 50, recorded: float = 1, ticked: float | None = 1, stopped: bool = False
 ) -> Run:  # fmt: skip
-    """A record of a process; all in minutes ago."""
+    """The record of a process; all times in minutes ago."""
     stats = signs(process, None if ticked is None else ago(ticked), stopped=stopped)
     return Run(f"{process}-{began}", "pod_retry_scheduler", ago(began), ago(recorded), 0, stats)
 
@@ -66,7 +66,7 @@ def test_cron_alone_is_no_fleet() -> None:
     [
         ([worker()], True),
         ([cron(5), worker()], True),  # both at once: its minutes are nearer
-        ([KILLED], True),  # nothing has taken its place: it is to go on
+        ([KILLED], True),  # nothing has replaced it: it should continue
         ([STOPPED], True),
         ([cron(5), STOPPED], False),
         ([cron(5), KILLED], False),

@@ -1,4 +1,4 @@
-"""Whatever a French reader is shown is French, but for what is quoted: a carrier's own words, a command, a name."""
+"""All texts for French readers are French, except quotations: a carrier's own words, a command, a name."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ SAIDS = [
     SentenceParts(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
     for key, words, client in product(Sentence, ("", ENGLISH), ("", "shop@example.com"))
 ]
-# In round brackets stand a day, a place or an example as they are, or what a carrier said of the parcel.
+# Round brackets contain a day, a place, an example, or a carrier's text about the parcel.
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 
 

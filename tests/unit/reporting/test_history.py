@@ -1,4 +1,4 @@
-"""What happened, as people read it: every kind in both languages, whatever stands on record."""
+"""The history for people: every kind of event in both languages, with any stored content."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who did something is said in the reader's language, unless it is a person's name."""
+"""Actors are named in the reader's language, unless they are persons."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

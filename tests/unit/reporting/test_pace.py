@@ -1,4 +1,4 @@
-"""When the turn of due claims comes, by the pace of their account."""
+"""When due claims are tried, by the pace of their account."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
             "chronopost",
             "19/day",
             Pace(18, keeps=True),
-        ),  # the last call is too few for a tracking and a document
+        ),  # the last call is not enough for tracking and a document
         ("chronopost", "9/hour", Pace(8 * 24, keeps=False)),
         ("fedex", "3/hour", Pace(24, keeps=False)),  # a token, a tracking and one document
         ("fedex", "5/hour", Pace((3 + 2 + 1) * 24, keeps=False)),
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
             "fedex",
             "1000/day",
             Pace(969 * 30 + sum(range(1, 30)), keeps=True),
-        ),  # thirty parcels share a tracking
+        ),  # thirty parcels share a tracking call
         ("chronopost", "1/second", Pace(3599 * 24, keeps=False)),
     ],
 )

@@ -1,4 +1,4 @@
-"""A claim's place in line: the day before which its turn does not come, and what is said of it."""
+"""A claim's place in line: the earliest day of its attempt, and the sentence about it."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -25,12 +25,12 @@ def turn(
 
 
 def of_all(number: int) -> list[Claim]:
-    """Claims at their last retry; the last is the most urgent: it failed first."""
+    """Claims at their last retry; the last is the most urgent, because it failed first."""
     return [claim(n, retries_counted=3) for n in range(number)]
 
 
 def test_a_quota_tells_the_day_before_which_it_is_not_tried() -> None:
-    # Eight a day: each needs a call for its document too, if there is one.
+    # Eight a day: each needs another call for its document, if there is one.
     claims = of_all(20)
     assert turn(*claims) == TODAY + 2 * A_DAY
     assert turn(claims[-1], *claims) is None

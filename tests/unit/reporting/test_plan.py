@@ -1,4 +1,4 @@
-"""What a plan says of carriers, days and deadlines, over claims in memory."""
+"""A plan's figures about carriers, days and deadlines, over claims in memory."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -37,7 +37,7 @@ def plan(
 def test_a_quota_spreads_the_attempts_over_days() -> None:
     made = plan(*map(claim, range(25)), quota="11/day@UTC", policy=ONE_RETRY)
     [chronopost] = made.carriers
-    # Each needs a call for its document too, if there is one: ten a day.
+    # Each needs another call for its document, if there is one: ten a day.
     assert [day.attempts["chronopost"] for day in made.days] == [10, 10, 5]
     assert [day.due["chronopost"] for day in made.days] == [15, 5, 0]
     assert (chronopost.due, chronopost.attempts, chronopost.calls, chronopost.left) == (25, 25, 25, 0)
@@ -110,7 +110,7 @@ def test_long_lived_workers_count_by_the_quarter_of_an_hour() -> None:
 @pytest.mark.parametrize(
     ("last_runs", "stopped"),
     [
-        ({RETRY: NOW - HOUR}, []),  # the other one has yet to begin
+        ({RETRY: NOW - HOUR}, []),  # the other one has not begun yet
         ({FETCH: NOW - 60 * HOUR, RETRY: NOW - 60 * HOUR}, []),  # the machine was off
         ({FETCH: NOW - timedelta(minutes=91), RETRY: NOW - HOUR}, [FETCH]),
     ],

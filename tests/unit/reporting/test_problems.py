@@ -1,4 +1,4 @@
-"""The verdict: what needs a person, since when, how many claims it concerns, and the command that mends it."""
+"""The verdict: the problems for a person, since when, how many claims they affect, and the command to fix them."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -444,7 +444,7 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
 def test_a_problem_says_what_its_claims_are_about() -> None:
     overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
     (problem,) = problems(overview)
-    assert problem.claims.accounts == ["x"]  # its refusal closes no account of a client
+    assert problem.claims.accounts == ["x"]  # its refusal pauses no client account
     assert WORDS["en"].as_json(problem, NOW)["amounts"] == {}
     denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
     stakes: dict[tuple[str, str], Stake] = {

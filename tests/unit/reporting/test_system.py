@@ -1,4 +1,4 @@
-"""The state of the system at a glance: health of workers, and what needs a hand."""
+"""The state of the system at a glance: the health of workers, and the problems."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -31,7 +31,7 @@ def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) ->
     [
         ([], Health.NEVER_RAN, 0),
         ([run(0.5)], Health.FINE, 0),
-        ([run(3)], Health.FINE, 0),  # as the log's remark: more than three times its schedule
+        ([run(3)], Health.FINE, 0),  # like the log's warning: more than three times its schedule
         ([run(3.01)], Health.OVERDUE, 0),
         ([run(0.5, ended=False)], Health.RUNNING, 0),
         ([run(3, ended=False)], Health.RUNNING, 0),

@@ -1,4 +1,4 @@
-"""What `recours why`, `claim_status()`, `recours status` and the weekly report say of evidence that vanishes."""
+"""The texts of `recours why`, `claim_status()`, `recours status` and the weekly report about evidence that expires."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -32,7 +32,7 @@ STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
 
 def ups(**columns: Any) -> Claim:
-    """As a run that began at NOW left it, unless the test says otherwise."""
+    """The state after a run that began at NOW, unless the test changes it."""
     row: dict[str, Any] = {"fetch_status": "failed", "created_at": CREATED, "updated_at": NOW} | columns
     number = row.pop("number", "1Z999AA10123456784")
     claim = Claim(1, "CLM-1", carrier_name="UPS", carrier="ups", number=number, **row)
@@ -51,7 +51,7 @@ def explained(claim: Claim, now: datetime = NOW, **known: Any) -> Explanation:
         ({"deadline": LATER}, NOW, [ENDS]),
         ({}, NOW, [ENDS]),
         ({"number": None, "fetch_status": "pending"}, NOW, [ENDS]),
-        ({"deadline": date(2026, 5, 18)}, NOW, []),  # which comes first
+        ({"deadline": date(2026, 5, 18)}, NOW, []),  # whichever is earlier
         ({"deadline": LATER}, NOW + 7 * DAY, [IS_OVER, LAST]),
         ({}, NOW + 7 * DAY, [IS_OVER, LAST]),
         (
@@ -122,7 +122,7 @@ def test_claim_status_says_so_too(language: str, now: datetime, said: str) -> No
         ({"deadline": date(2026, 5, 18)}, STOPPED, False, True),
         ({}, None, False, False),
         ({"created_at": CREATED + 2 * DAY}, STOPPED, False, False),  # in more than a week
-        ({"created_at": CREATED - 7 * DAY}, STOPPED, False, False),  # over
+        ({"created_at": CREATED - 7 * DAY}, STOPPED, False, False),  # in the past
         ({"number": None, "fetch_status": "pending"}, None, True, False),
     ],
 )

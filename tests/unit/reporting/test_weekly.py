@@ -1,4 +1,4 @@
-"""The weekly report's figures and words, without a database."""
+"""The weekly report's figures and texts, without a database."""
 
 import re
 from datetime import date

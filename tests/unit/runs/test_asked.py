@@ -1,4 +1,4 @@
-"""Claims asked for by name, claims of other statuses, and what must not be lost when a run goes wrong at its end."""
+"""Claims requested by name, claims of other statuses, and data that must survive a failing end of a run."""
 
 import threading
 from collections.abc import Iterator
@@ -127,7 +127,7 @@ def test_a_fault_at_the_end_does_not_hide_the_first(world: World) -> None:
         world.documents.full = "The disk is full."
         world.journal.broken = "gone"
         if number == "1234567890":
-            worker._stop.wait(2)  # until the other fault has been heard
+            worker._stop.wait(2)  # until the other fault has been processed
 
     world.queue.during = during
     world.queue.answers["1234567890"] = [Failure(ErrorKind.AUTH_FAILED, "refused")]

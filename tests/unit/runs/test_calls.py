@@ -1,4 +1,4 @@
-"""The calls of a run: how many at once, what closes a carrier, what uses up an attempt and what does not."""
+"""The calls of a run: how many at once, what pauses a carrier, and what counts as an attempt."""
 
 import errno
 import logging
@@ -40,11 +40,11 @@ def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def fail(kind: ErrorKind, words: str = "said no", **more: Any) -> Failure:
-    return Failure(kind, words, **more)  # whatever a test names
+    return Failure(kind, words, **more)  # any carrier that a test names
 
 
 def retries_of(world: World) -> list[int]:
-    """How many turns each claim has used."""
+    """The used retries of each claim."""
     return [claim.retries_counted for claim in world.table.claims()]
 
 
@@ -57,7 +57,7 @@ def nothing_is_held(world: World) -> bool:
 
 
 class Meeting:
-    """Has fetches wait for one another, so that a test knows how many were under way at once."""
+    """Makes fetches wait for one another, so that a test knows how many are in progress at once."""
 
     def __init__(self, size: int, patience_s: float = 2) -> None:
         self._barrier = threading.Barrier(size)
@@ -76,7 +76,7 @@ class Meeting:
 
 def test_the_first_call_goes_alone_until_the_account_is_accepted(world: World) -> None:
     numbers = world.many_failed(6)
-    world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]  # which shows no account
+    world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]  # whose calls do not use an account
     together: list[int] = []
 
     def during(number: str) -> None:
@@ -115,7 +115,7 @@ AT_ONCE: dict[str, Any] = {"concurrency": 2, "carrier_concurrency": 2}
 
 
 def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threading.Event:
-    """Have `meanwhile` happen after this claim is leased, and before it is asked about; the event is set when it begins."""
+    """Have `meanwhile` happen after this claim is leased and before its call; the event is set when it begins."""
     reached = threading.Event()
     fetch_bundle = world.queue.fetch_bundle
 
@@ -211,7 +211,7 @@ def _three_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bundles_of(world: World) -> list[list[str]]:
-    """Which numbers were asked about together."""
+    """The numbers of each shared call."""
     bundles: list[list[str]] = []
     fetch_bundle = world.queue.fetch_bundle
 
@@ -285,7 +285,7 @@ def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None
 
 def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
     world.many_failed(3, retries_counted=4)
-    for claim in world.table.claims():  # of claims that recours itself has tried so often
+    for claim in world.table.claims():  # of claims that recours itself has tried this often
         state = State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now)
         world.table.assess(claim.reference, state)
     world.failed("CLM-9", "XY000000009FR", deadline=date(2030, 1, 1))
@@ -439,7 +439,7 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     assert f"⚠️ Chronopost skipped until 2026-02-02 10:00: {words}" in caplog.messages
     (event,) = world.journal.events
     assert (event.name, event.carrier) == ("account_fault", "chronopost")
-    # Tried again after an hour, the carrier's claims are as they were.
+    # Tried again after an hour, the carrier's claims are unchanged.
     assert world.retry().stats.skipped_carrier == 3
     world.clock.advance(HOUR)
     assert world.retry().stats.success == 3
@@ -615,7 +615,7 @@ def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: 
 
     world.queue.during = during
     assert world.retry(concurrency=3).stats.total == 3
-    # The second begins at 8:06 with 4 minutes left, so it is held until 8:16; likewise the third at 8:12.
+    # The second begins at 8:06 with 4 minutes left, so its lease lasts until 8:16; likewise the third at 8:12.
     assert leased == [timedelta(minutes=m) for m in (10, 16, 22)]
 
 
@@ -674,7 +674,7 @@ def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: Wo
 
 
 def hold_and_die(world: World, most: int = 1) -> None:
-    """A run takes the most urgent claims and is never heard of again."""
+    """A run leases the most urgent claims and is killed."""
     assert len(world.claims.lease(Stage.READY, ["chronopost"], most, world_hold(world), world.now)) == most
     world.clock.advance(timedelta(minutes=11))
 
@@ -718,7 +718,7 @@ def test_a_pause_takes_effect_within_a_run(world: World) -> None:
         world.queue.stop("chronopost", "by alice") if "2FR" in number else None
     )
     report = world.scheduler(concurrency=2).run()
-    # What has its units already is called for: the slice in flight, and the one that was taken meanwhile.
+    # Fetches with reserved units are completed: the slice in progress, and the one leased in the meantime.
     assert 2 <= report.stats.success <= 4
     assert report.stats.success + report.stats.skipped_carrier == 9
     assert nothing_is_held(world)
@@ -727,7 +727,7 @@ def test_a_pause_takes_effect_within_a_run(world: World) -> None:
 
 
 def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_closed(world: World) -> None:
-    """As when a spelling was added to the catalogue between two runs."""
+    """For example when a spelling was added to the catalog between two runs."""
     world.failed("CLM-1")
     world.failed("CLM-2", "XY000000002FR")
     world.retry(carriers=("none",))
@@ -769,7 +769,7 @@ def test_a_row_that_another_program_holds_costs_no_other_answer(
         "CLM-04",
     ]
     assert outcomes_of(world) == [("success", True)] * 3
-    assert report.stats.success == 3  # what was recorded is said, and counted
+    assert report.stats.success == 3  # recorded results are reported and counted
     assert sum("SUCCESS" in line for line in caplog.messages) == 3
 
 
@@ -792,12 +792,12 @@ def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_b
 def test_a_run_ends_whose_database_goes_away_between_the_quotas_of_two_carriers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody fetches the bundles of the first: they are not waited for."""
+    """Nobody fetches the bundles of the first carrier: the run does not wait for them."""
     world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     monkeypatch.setattr(
         world.queue, "asks_alone", lambda _: False
-    )  # else they are leased one after the other
+    )  # otherwise they are leased one after the other
     reserve, reserved = world.queue.reserve, []
 
     def broken(key: str, *args: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Lanes of clients' accounts: what closes one of them, what closes all lanes of its carrier, and what is said of it."""
+"""Lanes of client accounts: what closes one, what closes all lanes of its carrier, and the messages about it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def number_of(account: int, place: int) -> str:
 
 
 def claims(world: World, each: int = 2, accounts: Sequence[int] = ACCOUNTS) -> None:
-    """Due claims of each account, those of the accounts in turn the more urgent ones."""
+    """Due claims of each account, with decreasing urgency by account."""
     for place in range(each):
         for account in accounts:
             failed_at = world.now - timedelta(hours=9) + timedelta(minutes=10 * place + account)
@@ -52,7 +52,7 @@ def answers(world: World, account: int, *found: Failure) -> None:
 
 
 def asked_of(world: World) -> list[int]:
-    """How many claims of each account were asked about."""
+    """How many claims of each account were tried."""
     return [sum(number.startswith(f"XY{account:02}") for number in world.asked) for account in ACCOUNTS]
 
 
@@ -68,7 +68,7 @@ def run(world: World) -> Any:
 @pytest.mark.parametrize(
     ("found", "asked"),
     [
-        ([(0, DOWN), (1, DOWN), (2, DOWN)], 3),  # whichever accounts meet it
+        ([(0, DOWN), (1, DOWN), (2, DOWN)], 3),  # regardless of the account
         ([(2, replace(DOWN, retry_at=UNTIL))], 3),  # those before it had their answers
         ([(1, DOWN), (3, DOWN), (5, DOWN)], 12),  # answers between them
     ],

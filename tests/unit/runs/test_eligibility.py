@@ -1,4 +1,4 @@
-"""What may be written as a claim's number or carrier, and why not the rest, in two languages."""
+"""Valid numbers and carriers of a claim, and the reasons against others, in both languages."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def test_of_a_carrier_that_is_not_known_any_number_is_taken(carrier: str) -> Non
 
 
 def test_a_number_is_held_against_the_carrier_that_serves_it() -> None:
-    """DHL's claims with a number of DHL Express are asked there, if there is an account."""
+    """DHL claims with a DHL Express number are fetched there, if there is an account."""
     claim: Any = Claim(1, "CLM-1", carrier_name="DHL", number="JJD00012345678901234", fetch_status="failed")
     express = CATALOG.with_accounts(["dhl_express"])
     number = CATALOG.specs["dhl_express"].number_example.replace(" ", "")

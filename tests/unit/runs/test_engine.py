@@ -1,4 +1,4 @@
-"""What holds of leases whatever carriers answer: no claim is leased without being fetched."""
+"""Invariants of leases with any answers: no claim is leased without being fetched."""
 
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -40,14 +40,14 @@ TROUBLES = tuple(
 
 @dataclass(frozen=True)
 class Scene:
-    """Claims by what is answered about each, every third of another carrier; and how a run goes about them."""
+    """Claims by their answers, every third at another carrier, and the parameters of a run."""
 
     answers: Sequence[Outcome | Exception]
     concurrency: int
     carrier_concurrency: int
     per_call: int
     batch_size: int
-    accepts: bool  # the answers of the carriers show that our account is good, whatever they are
+    accepts: bool  # the carriers' answers always prove that our account is valid
     calls_left: int = 1000
     stopped_after: int | None = None
 
@@ -69,14 +69,16 @@ def scenes(
 
 @dataclass
 class Watched:
-    """A run, and what became of each claim that it leased."""
+    """A run, and the result of each claim that it leased."""
 
     scene: Scene
     leased: list[int] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     put_back: list[Claim] = field(default_factory=list)
     most_waiting: int = 0  # leased, and not answered yet
-    short: set[str] = field(default_factory=set)  # carriers whose units were held by other calls for a while
+    short: set[str] = field(
+        default_factory=set
+    )  # carriers whose units were reserved by other calls for a while
 
     def __post_init__(self) -> None:
         self.world = world = World()

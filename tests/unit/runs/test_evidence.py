@@ -1,4 +1,4 @@
-"""What an attempt keeps of an answer, and of what a run had stored before it died."""
+"""What an attempt records of an answer, and of documents that a killed run had stored."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ def claim_of(interruptions: int = 0, delivery: Delivery | None = None) -> Claim:
 
 
 def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[AttemptResult, bool]:
-    """How the attempt ended, and whether the carrier was asked."""
+    """The result of the attempt, and whether the carrier was called."""
     answers = iter([CarrierAnswer(outcome, 1, 0)])
     reservation: Any = SimpleNamespace(release=lambda: None)
     deps: Any = SimpleNamespace(documents=store, clock=CLOCK, policy=Policy(PARIS))
@@ -55,7 +55,7 @@ def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[Attempt
 
 
 def dead_run_stored(store: DocumentStore, *pieces: Piece, lost: int | None = None) -> list[StoredDocument]:
-    """`lost`: a piece that it did not come to."""
+    """`lost`: a part that it did not store in time."""
     documents = store.store(LABEL, Retrieved(pieces, DELIVERY))
     if lost is not None:
         Path(documents.pop(lost).path).unlink()
@@ -108,7 +108,7 @@ def test_if_the_carrier_gives_nothing_more_what_is_there_is_taken(store: Documen
 
 
 def test_a_carrier_that_asks_to_wait_is_heard_all_the_same(store: DocumentStore) -> None:
-    """The claim is left as it was, and the next attempt finds the pieces again."""
+    """The claim is unchanged, and the next attempt finds the stored parts again."""
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
     found, _ = ended(store, WAIT, claim_of(interruptions=1))
     assert found.outcome == WAIT
@@ -152,7 +152,7 @@ def test_a_delivery_is_written_down_where_no_document_will_come(
     failure: Failure, known: Delivery | None, store: DocumentStore, *, is_recorded: bool
 ) -> None:
     found, _ = ended(store, failure, claim_of(delivery=known))
-    assert found.outcome == failure  # it stays a failure
+    assert found.outcome == failure  # it remains a failure
     assert [piece.kind for piece in found.evidence] == [EvidenceKind.RECORD] * is_recorded
 
 

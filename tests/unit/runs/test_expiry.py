@@ -1,4 +1,4 @@
-"""Claims whose deadline has long passed: asked once, then given up."""
+"""Claims long past their deadline: tried once, then given up."""
 
 import logging
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 N = "XY000000001FR"
-PASSED = date(2025, 12, 20)  # 44 days before the world begins
+PASSED = date(2025, 12, 20)  # 44 days before the start of the world
 OUTAGE = Failure(ErrorKind.NOT_DELIVERED_YET, "The parcel is on its way")
 
 
@@ -42,7 +42,7 @@ def expired_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def shown(world: World) -> Preview:
-    """What a dry run of the scheduler shows."""
+    """The preview of a dry run of the scheduler."""
     rows = [(claim, False) for claim in world.table.claims()]
     return preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
 
@@ -89,8 +89,8 @@ def test_no_later_run_takes_it_up_again(world: World) -> None:
     "columns",
     [
         {"deadline": None},
-        {"deadline": date(2026, 1, 10)},  # over for 23 days
-        {"created_at": datetime(2026, 1, 20, tzinfo=UTC)},  # made long after its deadline
+        {"deadline": date(2026, 1, 10)},  # passed 23 days ago
+        {"created_at": datetime(2026, 1, 20, tzinfo=UTC)},  # created long after its deadline
     ],
     ids=["no deadline", "not long over", "made since"],
 )

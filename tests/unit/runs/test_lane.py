@@ -1,4 +1,4 @@
-"""One carrier in one run: when it is open, and what closes it."""
+"""One carrier in one run: when it accepts claims, and what closes it."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs of the scheduler over claims with a deadline: one more attempt before it, and what the log says."""
+"""Runs of the scheduler over claims with a deadline: one more attempt before it, and the log lines."""
 
 import logging
 from dataclasses import replace
@@ -33,7 +33,7 @@ def world(caplog: pytest.LogCaptureFixture) -> World:
 
 
 def used_up(world: World) -> None:
-    """Five days of runs: its retries are used."""
+    """Five days of runs, until its retries are used."""
     world.each_hour(120, world.retry)
     assert world.table["CLM-1"].state.retries_used == 4
 

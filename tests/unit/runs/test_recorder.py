@@ -1,4 +1,4 @@
-"""An attempt's end, decided, recorded and said."""
+"""The end of an attempt: decided, recorded and logged."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a run did, counted, and said as the guide says it."""
+"""A run's results, counted and reported in the guide's form."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -270,7 +270,7 @@ def test_attempts_are_counted_as_people_count_with_the_first_fetch(
 
 
 def tried_before(world: World, retries: int, error: str | None = "API timeout") -> None:
-    """A claim that is ours since long, and whose turn has come."""
+    """A claim that recours has had for long, with a due retry."""
     world.failed("CLM-1", retries_counted=retries, updated_at=world.now - 90 * HOUR, error_text=error)
     failed_at = world.now - 200 * HOUR
     state = State(Stage.READY, retries, attempts=retries, failed_at=failed_at, rank_at=world.now)
@@ -311,7 +311,7 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert (world.asked, world.table.notices, world.claims.attempts) == ([], [], [])
     assert any("1 claim had no retries left when recours was installed" in line for line in said(caplog))
-    # Corrected, it starts over like any other.
+    # Once corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
@@ -416,7 +416,7 @@ def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCapture
 
 
 def test_any_claim_can_be_asked_for(world: World) -> None:
-    world.table.add("CLM-1", number=N)  # the service never asked for its POD
+    world.table.add("CLM-1", number=N)  # the service never requested its POD
     world.pending("CLM-2", "XY000000002FR")
     world.failed("CLM-3", "XY000000003FR", updated_at=world.now)
     report = world.retry(claims=("CLM-1", "CLM-2", "CLM-3", "CLM-1"))
@@ -480,7 +480,7 @@ def test_a_database_that_fails_on_the_way_is_told_in_the_report(
     assert counts(report) == {}
     assert "Total processed: 0" in said(caplog)
     assert len(world.asked) <= 8  # the answers that are recorded together
-    # What is still held runs out, and no attempt was used up.
+    # The remaining leases expire, and no attempt was used.
     world.claims.broken, world.queue.during = None, lambda _: None
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 20, "success": 20}
@@ -500,7 +500,7 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     assert world.documents.on_record == []
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 1, "success": 1}
-    assert len(world.asked) == 1  # it was kept, and is not paid for again
+    assert len(world.asked) == 1  # it was stored, and costs no second call
     paths = [document.path for (document,) in world.documents.stored.values()]
     assert world.documents.secured == world.documents.on_record == paths
 
@@ -534,7 +534,7 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
 ) -> None:
     world.many_failed(5)
     world.failed("CLM-9", "1234567890", carrier="DHL Express")
-    world.queue.limits["chronopost"] = 5  # a fetch holds two units and uses one
+    world.queue.limits["chronopost"] = 5  # a fetch reserves two units and uses one
     report = world.retry(concurrency=1)
     assert counts(report) == {"total": 5, "success": 5, "skipped_rate_limit": 1}
     assert "[WARNING] ⚠️ Chronopost skipped until 2026-02-03 01:00: Chronopost is at its limit" in said(caplog)
@@ -651,7 +651,7 @@ def test_a_run_may_be_done_in_slices(world: World) -> None:
     world.failed("DHL-1", "1234567890", carrier="DHL Express", deadline=date(2030, 1, 1))
     worker = world.scheduler(
         concurrency=1
-    )  # else DHL Express is asked while Chronopost's first answer is awaited
+    )  # otherwise DHL Express is called while Chronopost's first answer is awaited
     worker.open()
     worker.maintain()
     worker.slice(limit=2)

@@ -1,4 +1,4 @@
-"""The simulated carriers: that they keep to the facts, and that they misbehave as announced."""
+"""The simulated carriers conform to the documents, and misbehave as announced."""
 
 import base64
 import http.client
@@ -127,7 +127,7 @@ def document(reply: Reply) -> bytes:
 
 
 def told(box: Sandbox) -> str:
-    """What a client that tracks first learns at one try."""
+    """The result of one attempt of a client that tracks first."""
     reply = track(box)
     if reply.status != 200 or reply.result.find("listEventInfoComp/events[code='D']") is None:
         return "not delivered" if reply.status == 200 else str(reply.status)
@@ -189,7 +189,7 @@ def test_pod_is_a_real_pdf_with_the_facts_of_the_parcel(
     text = reader.pages[0].extract_text()
     for fact in ("Chronopost", N, "Zoé (2e) \\ É", "05/10/2026 10:31", "Simulation"):
         assert fact in text
-    assert not caplog.records  # pypdf repairs, and says so
+    assert not caplog.records  # pypdf repairs it with a warning
     assert document(pod(box)) == content
 
 
@@ -384,7 +384,7 @@ OTHER = {"account": "10000002", "password": "222222"}
 
 @pytest.fixture
 def other(box: Sandbox) -> dict[str, str]:
-    """Another account beside the first one."""
+    """Another account besides the first one."""
     box.accounts[OTHER["account"]] = OTHER["password"]
     return OTHER
 
@@ -414,7 +414,7 @@ def test_parallel_calls_each_take_one_step(box: Sandbox) -> None:
     got: list[str] = []
     start = time.monotonic()
     in_parallel(40, lambda: got.append(pod(box).fields["statusCode"]))
-    assert 0.5 <= time.monotonic() - start < 10  # side by side: one after the other would take 20
+    assert 0.5 <= time.monotonic() - start < 10  # concurrently: one after the other would take 20
     assert sorted(got) == ["2"] * 20 + ["3"] * 20
     assert [c.scenario for c in box.calls] == [S.POD_LATE] * 20 + [S.POD_NONE] * 20
 

@@ -1,4 +1,4 @@
-"""The crontab as `crontab` gives and takes it, by a program that is made up; the real one is in tests/acceptance."""
+"""The crontab through a simulated `crontab` program; the real one is in tests/acceptance."""
 
 import os
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ HEADER = (
 
 @dataclass
 class Debian:
-    """Keeps a crontab, and shows it as Debian's `crontab` does."""
+    """Stores a crontab, and prints it like Debian's `crontab`."""
 
     text: str | None = None
     told: list[str] = field(default_factory=list)
@@ -110,7 +110,7 @@ def test_where_cron_finds_no_python_the_checkouts_own_is_used(tmp_path: Path) ->
     assert Crontab(HERE, run=debian).install([JOB]).steps == ()
 
 
-# The first lines of `recours` as installers write them, by the folder that it is in.
+# The first lines of `recours` as installers write them, by its folder.
 PROGRAMS = {
     "good": "#!/bin/sh\n",
     "env": "#!/usr/bin/env python3\n",

@@ -1,4 +1,4 @@
-"""A crontab's text with our lines in it: foreign lines survive byte for byte, and ours come to stand there once."""
+"""A crontab's text with our lines: foreign lines are preserved byte for byte, and ours are there exactly once."""
 
 import re
 import shlex
@@ -254,7 +254,7 @@ def test_installing_twice_changes_nothing_more(text: str, wanted: list[Scheduled
 def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[ScheduledJob]) -> None:
     installed = install(text, wanted, HERE)
     assert installed.startswith(text)
-    # cron takes no last line without an end: where ours come after one, it stays ended.
+    # cron ignores a last line without a line end: if ours follow one, the end stays added.
     ended = text + "\n" if text and not text.endswith("\n") and wanted else text
     assert remove(installed, WORKERS, HERE) == ended
 
@@ -291,7 +291,7 @@ def test_sh_gets_the_folder_and_the_options_as_they_are(name: str) -> None:
     there = Checkout(f"/srv/{name}")
     command = line_for(ScheduledJob("pod_fetch_worker", ("--carrier", name)), there).split(" ", 5)[5]
     got = as_cron_reads_it(command)
-    # The very line, with what it starts replaced by something that tells its arguments.
+    # The exact line, with its program replaced by one that prints its arguments.
     spoken = (
         re.sub(r"^cd ", "printf '%s\\\\0' ", got)
         .replace(" && python3 ", " ")

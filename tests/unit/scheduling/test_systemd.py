@@ -1,4 +1,4 @@
-"""The unit files of `deploy/systemd`, as systemd itself reads them."""
+"""The unit files of `deploy/systemd`, as systemd itself parses them."""
 
 import os
 import re

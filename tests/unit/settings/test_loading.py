@@ -1,4 +1,4 @@
-"""Where settings come from, what they may be, and what is said of those that may not."""
+"""The sources of settings, their valid values, and the messages about invalid ones."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Callable[..., Settings]:
-    """`settings(NAME=value, …)`: read from an environment that holds just these."""
+    """`settings(NAME=value, …)`: read from an environment with exactly these."""
     return lambda **environment: load(tmp_path, environment, CATALOG)
 
 
@@ -90,7 +90,7 @@ def test_one_complete_set_of_credentials_is_enough(
     assert set(found.values) == {f"CHRONOPOST_{name}" for name in used}
     assert found.missing == missing
     assert settings.configured == (frozenset() if missing else {"chronopost"})
-    # What is set and not used is a secret all the same.
+    # An unused setting can still be a secret.
     assert set(settings.secrets) == set(environment.values())
 
 
@@ -319,7 +319,7 @@ def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str
 
 @pytest.mark.parametrize(("keys", "which"), [("planted", "1 of 1"), (f"{KEYS[0]},{KEYS[1][:-4]}", "2 of 2")])
 def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: Path) -> None:
-    """The default accounts go on, as where it is lost."""
+    """The default accounts still work, as without a key."""
     settings = load(tmp_path, {"RECOURS_ACCOUNTS_KEY": keys}, CATALOG)
     assert settings.accounts_keys == ()
     (warning,) = settings.warnings
