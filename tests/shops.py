@@ -192,7 +192,7 @@ class Shops:
         with self.database.write() as connection:
             connection.execute(insert(SERVICE_CLAIMS), rows)
 
-    # ---------------------------------------------------------------- what became of them
+    # ---------------------------------------------------------------- results
 
     def ended(self) -> dict[str, str]:
         """The result of each claim with a used attempt, by number: "success", or a kind of failure."""

@@ -12,7 +12,7 @@ CHRONOPOST, UPS, COLISSIMO = "chronopost", "ups", "colissimo"
 
 @dataclass(frozen=True)
 class Claims:
-    """This many identical claims. `deadline_days`: from now; None: no deadline. `columns`: of recours's own rows."""
+    """This many identical claims. `deadline_days`: from now; None: no deadline. `columns`: of recours's rows."""
 
     count: int
     carrier: str = CHRONOPOST
@@ -115,7 +115,7 @@ WORLDS = {
         checks=(Check(UPS, 0.5, "not_tried", "network"),),
     ),
     "wrong numbers": World(
-        "300 claims were imported with numbers that are none; the deadline of 47 of them is in three days.",
+        "300 claims were imported with invalid numbers; the deadline of 47 of them is in three days.",
         frozenset({("to_correct", "", 300), ("deadlines", "", 47)}),
         claims=(
             Claims(253, deadline_days=40, amount=10.0, columns=SETTLED),
@@ -126,7 +126,7 @@ WORLDS = {
     ),
     "wrong numbers, a week later": World(
         "The retries of 300 wrong numbers are over. Corrected, their proofs can still be had: 290 have a month left, 10 are "
-        "over. A claim that gave up for an outage misses its deadline too, unless somebody has it start over.",
+        "over. A claim given up because of an outage misses its deadline too, unless somebody has it start over.",
         frozenset({("to_correct", "", 290), ("deadlines", "", 1)}),
         claims=(
             Claims(290, deadline_days=30, columns=GIVEN_UP_WRONG),

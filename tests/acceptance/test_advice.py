@@ -30,7 +30,7 @@ STATES: dict[str, tuple[dict[str, Any], bool, tuple[str, ...], list[str]]] = {
     "left alone, paid": ({"pod_fetch_status": None, "status": "paid"}, False, (), []),
     "excluded": ({"pod_fetch_status": "manual"}, False, (), ["enroll", "retry"]),
     "excluded, paid": ({"pod_fetch_status": "manual", "status": "paid"}, False, (), []),
-    "in hand": ({}, True, ("recours_claims SET lease_token = 'x', lease_until = '{soon}'",), []),
+    "leased": ({}, True, ("recours_claims SET lease_token = 'x', lease_until = '{soon}'",), []),
     "given up": ({}, True, ("claims SET pod_retry_count = 4", f"recours_claims SET {GIVEN_UP}"), ["reopen"]),
     "given up, paid": (
         {}, True, ("claims SET pod_retry_count = 4, status = 'paid'", f"recours_claims SET {GIVEN_UP}"), [],

@@ -239,7 +239,7 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
             person.does("attach", other, path)
             assert facts(service, other)["pod_fetch_status"] == "success"
     events = service.sql("SELECT count(*) FROM recours_events")
-    assert events == [(0,)], "only of a claim that had failed somebody was told, or is"
+    assert events == [(0,)], "only a failed claim causes a notification"
 
 
 @pytest.fixture
@@ -401,7 +401,7 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     content = proof("13572468")
     reference, path = claim(service), file(service, content)
     assert person.types("attach", reference, path).returncode == 2
-    assert count(service, "recours_events") == 0, "nobody is told of what does not count"
+    assert count(service, "recours_events") == 0, "what does not count causes no notification"
     for wrong in (("--anyway",), ("--why", "seen"), ("--anyway", "--why", " ")):
         assert person.types("attach", reference, path, *wrong).returncode == 2
     done = person.json("attach", reference, path, "--anyway", "--why", "the carrier's clerk confirmed it")

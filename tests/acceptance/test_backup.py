@@ -205,7 +205,7 @@ def test_a_backup_taken_while_runs_go_on_is_a_consistent_whole(
         before = documents()
         backup = backup_of(person)
         after = documents()
-        wait_until(lambda: documents() > after, "the runs stand still")
+        wait_until(lambda: documents() > after, "the runs are stalled")
     assert "The backup is complete" in person.does("restore", "--check", str(backup))
     count = json.loads((backup / "backup.json").read_text())["documents"]
     assert before <= count <= after

@@ -243,7 +243,7 @@ def lost_claims(world: World) -> Iterator[str]:
         if stage in ("waiting", "settled") and not is_soon(claim["next_at"]):
             yield f"{name} waits for a turn that never comes: {claim['next_at']!r}"
         if stage not in _KEPT_STAGES and not world.attempts(name) and not were_used_up(claim):
-            yield f"{name} has the stage {stage!r}, and no attempt is on record"
+            yield f"{name} has the stage {stage!r}, but no recorded attempt"
     for claim in world.rows("SELECT * FROM claims WHERE pod_fetch_status = 'success'"):
         if claim.get("pod_url") and not Path(claim["pod_url"]).is_file():
             yield f"{claim['claim_reference']}: its document is gone"
@@ -473,7 +473,7 @@ CASES = [
     case("one good claim and two bad ones", 2, "There is no claim 'CLM-9'", "CLM-DONE already has its proof of delivery",
          options=("--claim", "CLM-1", "--claim", "CLM-9", "--claim", "CLM-DONE")),
     case("a reference that is not UTF-8", 2, "There is no claim", options=("--claim", "CLM-\udcff")),
-    case("a reference of 100,000 signs", 2, "There is no claim 'CCCC", options=("--claim", "C" * 100_000)),
+    case("a reference of 100,000 characters", 2, "There is no claim 'CCCC", options=("--claim", "C" * 100_000)),
     case("--database-url is none", 2, "--database-url is not a database URL",
          options=("--database-url", f"claims.db:{DATABASE_PASSWORD}")),
     case("a server that is down", 1, "cannot be used: ", "127.0.0.1", env={"DATABASE_URL": SERVER}),
@@ -535,7 +535,7 @@ def test_each_kind_of_bad_input_is_a_sentence_and_loses_nothing(case: Case, worl
     assert list(lost_claims(world)) == []
 
 
-# ---------------------------------------------------------------- a database that is none
+# ---------------------------------------------------------------- a file that is not a database
 
 
 def cut(path: Path) -> None:

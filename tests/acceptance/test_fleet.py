@@ -242,7 +242,7 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
         assert connections <= MOST_CONNECTIONS
         assert status == 0, log
         begun_since = {call.number for call in place.box.calls} - asked
-        assert len(begun_since) <= 16, "it finishes what is under way, and begins nothing"
+        assert len(begun_since) <= 16, "it finishes calls in progress, and begins none"
         assert log.splitlines()[-1].endswith("Stopped; no work in progress")
         assert "ERROR" not in log
         done = place.succeeded(ids)

@@ -58,9 +58,9 @@ def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
     ) == (1, True)
     ((_, _, details),) = recorded(person)
     assert details["error"] == "the server rejects the recipient: 550 no such user"
-    smtp.refuse_sender = "553 not one of ours"
+    smtp.refuse_sender = "553 unknown sender"
     done = person.types("mail", "test", "me@shop.example", **smtp.settings)
-    assert "rejects the sender service@shop.example: 553 not one of ours" in done.stderr
+    assert "rejects the sender service@shop.example: 553 unknown sender" in done.stderr
     dead = person.types("mail", "test", "me@shop.example", **smtp.settings | {"SMTP_PORT": "9"})
     assert (dead.returncode, "The mail server 127.0.0.1:9 cannot be used" in dead.stderr) == (1, True)
 

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 POINTS = {
     "before the mail is kept": ("recours.database.mail_outbox", "MailOutbox", "write", "before"),
     "after the mail was kept": ("recours.database.mail_outbox", "MailOutbox", "write", "after"),
-    "before it is taken in hand": ("recours.database.mail_outbox", "MailOutbox", "lease", "before"),
-    "after it was taken in hand": ("recours.database.mail_outbox", "MailOutbox", "lease", "after"),
+    "before it is leased": ("recours.database.mail_outbox", "MailOutbox", "lease", "before"),
+    "after it was leased": ("recours.database.mail_outbox", "MailOutbox", "lease", "after"),
     "before the connection": ("recours.mail.smtp", "SmtpConnection", "log_in", "before"),
     "after the connection": ("recours.mail.smtp", "SmtpConnection", "log_in", "after"),
     "before it is marked": ("recours.database.mail_outbox", "MailOutbox", "sending", "before"),

@@ -360,7 +360,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
         "Réclamation CLM-0001 : preuve de livraison obtenue",
         "Réclamation CLM-0002 : accès au colis refusé par Chronopost",
     ]
-    lapsed = "its claim was mended before anybody was told"
+    lapsed = "its claim was corrected before any notification"
     assert (1, "pod_failed", lapsed) in told(service)
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
@@ -510,7 +510,7 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
 ) -> None:
     def failing(kind: Any, told: Any, *more: Any) -> Any:
         if told[0].facts["reference"] == "CLM-0001":
-            raise KeyError("a template of ours")
+            raise KeyError("a missing template")
         return rendered(kind, told, *more)
 
     rendered = render

@@ -77,9 +77,7 @@ def test_what_is_known_of_claims_that_are_done_goes_after_a_month(service: Servi
     service.clock.advance(timedelta(days=31))
     for _ in range(2):  # each measured from the start of the previous one
         service.run()
-    assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3], (
-        "the service is still to be told of one"
-    )
+    assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3], "the service has not received one yet"
     service.run()
     assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3]
     assert len(service.box.calls_for("XY000000001FR")) == calls

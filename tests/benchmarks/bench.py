@@ -229,7 +229,7 @@ def mails() -> Iterator[Row]:
             assert len(post.files) == count
         seconds, kilobytes = process.stdout.split()
         peaks[count] = int(kilobytes) / 1024
-    yield Row("CPU of a mail of 10,000, ms", 1000 * float(seconds) / count, 5.0)
+    yield Row("CPU per email of 10,000, ms", 1000 * float(seconds) / count, 5.0)
     yield Row("memory for 10,000 mails / for 1,000", peaks[10_000] / peaks[1_000])
 
 

@@ -84,7 +84,7 @@ def _on_postgres() -> Iterator[Row]:
             yield Row("PostgreSQL: transactions a claim", transactions / _CLAIMS)
             yield Row("PostgreSQL: write-ahead log a claim, KB", log / _CLAIMS / 1000)
             yield Row("PostgreSQL: updates of the service's row", of_service / _CLAIMS, 1)
-            yield Row("PostgreSQL: updates of ours", updates / _CLAIMS)
+            yield Row("PostgreSQL: our updates", updates / _CLAIMS)
             yield Row("PostgreSQL: share of them that leaves the indexes alone", hot / updates)
             for table, size in connection.execute(_TABLES).fetchall():
                 (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)

@@ -271,7 +271,7 @@ def _rows_of(words: str, url: URL, count: int, at_once: int, address: str) -> It
 
 
 def cpu_of_a_claim(rounds: int = 3) -> Iterator[Row]:
-    """CPU of one more delivered claim of a run of its own process, child processes included; nothing is counted meanwhile."""
+    """CPU of one more delivered claim in a separate run with its child processes; nothing else is counted."""
     with kinds(durable=True) as databases, carrier(_MANY, 0.0) as (address, _):
         for kind, new in databases.items():
             pairs = [

@@ -291,7 +291,7 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
     assert "Étape 4" in failure.message
 
 
-@pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["under way", "arrived"])
+@pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["in transit", "arrived"])
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(steps: Sequence[Any]) -> None:
     """Regardless of the steps: a completed last step would belong to the return."""
     before = an_event("AARCFM", "2026-10-01T00:00:00.000")
@@ -672,10 +672,10 @@ def test_what_is_no_document(answer: Response, kind: ErrorKind) -> None:
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
 
 
-# ---------------------------------------------------------------- answers that are none
+# ---------------------------------------------------------------- invalid answers
 
 BODIES: dict[str, Row] = {
-    "a page that says so": (raw("<!DOCTYPE html><html></html>", kind="text/html"), K.BAD_RESPONSE),
+    "a page that reports it": (raw("<!DOCTYPE html><html></html>", kind="text/html"), K.BAD_RESPONSE),
     "401": (raw("", 401), K.AUTH_FAILED),
     "403": (raw("", 403), K.ACCOUNT_DENIED),
 }

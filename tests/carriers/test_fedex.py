@@ -404,7 +404,7 @@ OF_TRACKING: dict[str, Response] = {
     "no results": tracked(),
     "no complete results": response({"output": {"completeTrackResults": []}}),
     "no output": response({"transactionId": "t1"}),
-    "a result that is none": tracked("x"),
+    "an invalid result": tracked("x"),
     "a result of nothing": tracked({"trackingNumberInfo": {"trackingNumber": NUMBER}}),
     "an empty error": tracked({"error": {}}),
     "several numbers, none ours": response(

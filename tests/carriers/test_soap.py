@@ -65,7 +65,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "elements in another alphabet": lambda: (
         '<?xml version="1.0" encoding="cp037"?><r>' + "<a/>" * (SIZE // 4) + "</r>"
     ).encode("cp037"),
-    "elements in another alphabet that is told in this one": lambda: (
+    "elements in another alphabet, declared in this one": lambda: (
         b"<?xml version='1.0' encoding='cp037'?>" + ("<a>" * (SIZE // 3)).encode("cp037")
     ),
 }

@@ -305,7 +305,7 @@ ERRORS: dict[str, Row] = {
     "no shipment": (response({"trackResponse": {"shipment": []}}), ErrorKind.BAD_RESPONSE),
     "neither package nor warning": (told(), ErrorKind.BAD_RESPONSE),
     "no status": (told({"trackingNumber": NUMBER}), ErrorKind.BAD_RESPONSE),
-    "a package that is none": (told("x"), ErrorKind.BAD_RESPONSE),
+    "an invalid package": (told("x"), ErrorKind.BAD_RESPONSE),
 }
 
 

@@ -10,7 +10,7 @@ from tests.postgres import Server, running
 from tests.processes.forks import Forks, forking
 
 _ON_LINUX = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="runs are forked, and end with whoever forked them"
+    not sys.platform.startswith("linux"), reason="runs are forked, and end with their parent"
 )
 
 

@@ -108,7 +108,9 @@ def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -
             disk.fill(min(leave, 4 * KB))
             ran = world.run(START, *ALL)
             _said(ran, "could not be written: No space left on device")
-            assert all(row["pod_retry_count"] == 1 for row in world.claims()), "a log is no reason to stop"
+            assert all(row["pod_retry_count"] == 1 for row in world.claims()), (
+                "a full log must not stop a run"
+            )
             disk.empty()
             _recovers(world)
 

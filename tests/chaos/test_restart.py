@@ -64,7 +64,7 @@ def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
         return
     had_it = sum(f" for {claim['claim_reference']} (" in output for output in outputs)
     if (claim["pod_fetch_error"], had_it >= MOST_INTERRUPTIONS) != (THRICE, True):
-        yield f"{claim['claim_reference']}: {claim['pod_fetch_error']}; in hand of {had_it} runs that ended"
+        yield f"{claim['claim_reference']}: {claim['pod_fetch_error']}; leased by {had_it} runs that ended"
 
 
 # ---------------------------------------------------------------- a fleet
@@ -105,7 +105,7 @@ def test_a_fleet_works_again_within_ten_seconds(
         with database.read() as connection:
             still_leased = connection.scalar(query) or 0
         assert still_leased <= restarts * workers * SLICES * UNRECORDED, (
-            "those that were under way wait for the end of their leases"
+            "claims in progress wait for the end of their leases"
         )
 
 

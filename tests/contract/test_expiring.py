@@ -50,7 +50,7 @@ def run(database: Database, add_claims: Callable[..., None]) -> Run:
 
 
 def test_only_what_was_asked_about_is_given_up_at_its_turn(run: Run) -> None:
-    assert given_up(run, NOW) == [], "its turn has not come"
+    assert given_up(run, NOW) == [], "its retry is not due"
     later = NOW + 7 * HOUR
     run.keep(later)
     assert given_up(run, later, Stage.NEW) == []

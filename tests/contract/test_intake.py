@@ -511,7 +511,7 @@ def test_two_intakes_at_once_do_not_block_each_other(
             for turn in range(4):
                 edit(one.database, "UPDATE claims SET carrier = 'UPS' WHERE id = :id", id=turn + 1)
                 one.take_in(after=HOUR)
-        except BaseException as fault:  # noqa: BLE001 (the test's own thread is told)
+        except BaseException as fault:  # noqa: BLE001 (reported by the test's own thread)
             faults.append(fault)
         finally:
             one.database.close()

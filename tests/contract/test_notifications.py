@@ -20,7 +20,7 @@ NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 UNKNOWN_TO_US = {
     "none": ("", True),
     "one that may be empty": (", seen_at TIMESTAMP", True),
-    "one that is filled by itself": (", channel TEXT NOT NULL DEFAULT 'mail'", True),
+    "a column with a default": (", channel TEXT NOT NULL DEFAULT 'mail'", True),
     "one that must be filled": (", channel TEXT NOT NULL", False),
 }
 

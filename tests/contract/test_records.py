@@ -457,7 +457,7 @@ def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
     assert system_of(records).intake(NOW).differences == Differences(repaired=7, owed=1)
 
 
-# ---------------------------------------------------------------- what was told
+# ---------------------------------------------------------------- notifications
 
 
 def test_messages_say_what_became_of_them(database: Database, records: DatabaseRecords) -> None:

@@ -624,7 +624,7 @@ def test_tls_that_breaks_after_the_request_counts_as_sent(
     def behave(server: Server, connection: socket.socket) -> None:
         server.read_request(connection)
         with socket.socket(fileno=connection.detach()) as plain:
-            plain.sendall(b"this is no TLS record, whatever it is\r\n" * 10)
+            plain.sendall(b"this is not a TLS record\r\n" * 10)
             server.stopped.wait(0.2)
 
     with Server(behave, certificate.wrap) as server:

@@ -102,7 +102,7 @@ def test_a_run_without_a_console_is_a_whole_run(closed: str, url: str, tmp_path:
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)
-@pytest.mark.skipif(FROM_NOTHING, reason="nothing can be forked here, or nothing is to be")
+@pytest.mark.skipif(FROM_NOTHING, reason="forking is impossible here, or disabled")
 @pytest.mark.parametrize(
     "command",
     [

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-_OUR_MISTAKE = 70  # an exit status that no program of ours uses
+_OUR_MISTAKE = 70  # an exit status that recours never uses
 
 
 def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:

@@ -662,13 +662,13 @@ def test_an_event_about_no_carrier_of_ours_names_what_the_service_wrote() -> Non
 def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
     stage: Stage, kind: ErrorKind | None, events: list[tuple[str, str]]
 ) -> None:
-    row = at_retry(3, stage, kind=kind, error_text="what stood there")
+    row = at_retry(3, stage, kind=kind, error_text="the previous text")
     decision = give_up(row, NOW, replace(POLICY, max_retries=2))
     assert (decision.gave_up, decision.state.retries_used) == (True, 3)
     assert (decision.state.stage, decision.state.next_at) == (Stage.GIVEN_UP, None)
     assert decision.state.last_retry_at == NOW - 30 * HOUR
     assert told(decision) == events
-    assert decision.events[-1].facts["error"] == "what stood there"
+    assert decision.events[-1].facts["error"] == "the previous text"
     assert decision.kind is (kind or ErrorKind.INTERNAL_ERROR)
 
 

@@ -458,7 +458,7 @@ class Model:
             self.is_settled = is_persistent(self.kind)
 
     def _retry(self, at: datetime) -> None:
-        if self.is_used_up:  # there are none
+        if self.is_used_up:  # not available
             self.gave_up_at = at
             return
         if not self.is_settled:

@@ -57,7 +57,7 @@ def lines(log: logs.Log) -> list[str]:
 def log_error(words: str) -> None:
     """The log of an exception with this text."""
     error = ValueError(words)
-    logs.run_log().error("An error of ours", exc_info=error)
+    logs.run_log().error("An internal error", exc_info=error)
 
 
 def stamp() -> str:
@@ -157,7 +157,7 @@ def test_a_traceback_stands_below_its_line_and_is_indented(started: Started) -> 
     log, _ = started()
     log_error("first\n2026-02-06 14:00:00 - [INFO] - __main__ - forged")
     first, *rest = lines(log)
-    assert first == f"{stamp()} - [ERROR] - __main__ - An error of ours"
+    assert first == f"{stamp()} - [ERROR] - __main__ - An internal error"
     assert rest[0] == "    ValueError: first"
     assert all(line.startswith("    ") for line in rest[:-1])
     assert not any(LINE.fullmatch(line) for line in rest)

@@ -110,7 +110,7 @@ def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: Wor
 def test_a_claim_that_is_not_due_is_not_left_behind(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     for until in (None, world.now + 9 * HOUR):
-        result = look(world, closed={"chronopost": Refusal(Blocked.CARRIER, "out of order", until)})
+        result = look(world, closed={"chronopost": Refusal(Blocked.CARRIER, "unavailable", until)})
         assert (result.batch, result.left_behind, result.waiting) == ([], {}, {Why.BY_BACKOFF: 1})
 
 

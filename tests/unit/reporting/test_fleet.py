@@ -37,7 +37,7 @@ KILLED = worker(recorded=30, ticked=30)
         ("records go on, and no ticks are done", [worker(ticked=11), worker("b:1", ticked=40)], True),
         ("it was killed", [KILLED], True),
         ("it was killed, and cron does the work", [cron(5), KILLED], True),
-        ("it was killed and started anew", [worker("a:2", began=2, recorded=0, ticked=0), KILLED], False),
+        ("it was killed and restarted", [worker("a:2", began=2, recorded=0, ticked=0), KILLED], False),
         ("it was stopped, and nothing does the work", [STOPPED, cron(40)], True),
         ("it was stopped, and cron does the work", [cron(5), STOPPED], False),
         ("it was stopped a moment ago", [worker(recorded=2, ticked=3, stopped=True)], False),

@@ -56,7 +56,7 @@ def test_no_day_is_told_of_a_worker_that_has_stopped() -> None:
     assert turn(*of_all(20), last_runs=last_runs) is None
 
 
-# ---------------------------------------------------------------- who stands in line
+# ---------------------------------------------------------------- claims in line
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [("2 runs of pod_fetch_worker never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", f"See what its log says: {LOG}")],
     ),
     (
-        "a fleet that stands still",
+        "a stalled fleet",
         seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
         [
             (
@@ -143,7 +143,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "credentials, and a try is due",
+        "credentials, and a retry is due",
         seen(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
         [
             (

@@ -91,7 +91,7 @@ def test_the_first_call_goes_alone_until_the_account_is_accepted(world: World) -
     report = world.retry()
     assert (report.stats.success, report.stats.failed) == (5, 1)
     assert world.asked[:2] == numbers[:2]
-    assert together == [1, 1], "nobody came while the first two were under way"
+    assert together == [1, 1], "no other call while the first two were in progress"
     assert (meeting.failed, world.queue.together["chronopost"]) == (False, 4)
 
 
@@ -356,12 +356,12 @@ def test_a_parcel_known_to_be_delivered_is_asked_for_its_document_only(world: Wo
 def test_an_attempt_is_recorded_with_its_facts(world: World) -> None:
     world.failed("CLM-1", retries_counted=2, updated_at=world.now - 90 * HOUR)
     world.queue.during = lambda _: world.clock.advance(timedelta(seconds=2.5))
-    world.queue.answers[N] = [fail(ErrorKind.SERVER_ERROR, "out of order", http_status=503)]
+    world.queue.answers[N] = [fail(ErrorKind.SERVER_ERROR, "unavailable", http_status=503)]
     world.retry()
     (attempt,) = world.claims.attempts
     assert (attempt.retry, attempt.calls, attempt.duration_s) == (3, 1, 2.5)
     assert attempt.started_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
-    assert attempt.failure == Failure(ErrorKind.SERVER_ERROR, "out of order", 503)
+    assert attempt.failure == Failure(ErrorKind.SERVER_ERROR, "unavailable", 503)
     assert attempt.document is None
 
 

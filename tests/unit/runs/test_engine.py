@@ -181,7 +181,7 @@ def test_each_claim_that_is_leased_is_asked_about_once(scene: Scene) -> None:
 @settings(MODEST)
 @given(
     scenes(
-        [*HARMLESS, *TROUBLES, KeyError("a mistake of ours")],
+        [*HARMLESS, *TROUBLES, KeyError("an internal error")],
         calls_left=st.sampled_from([1, 3, 5, 1000]),
         stopped_after=st.none() | st.integers(1, 8),
     )

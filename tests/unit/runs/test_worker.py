@@ -68,7 +68,7 @@ def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.Log
             deadline=date(2026, 3, place),
         )
     world.queue.answers["XY000000002FR"] = [Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")]
-    world.queue.answers["XY000000003FR"] = [Failure(ErrorKind.SERVER_ERROR, "Chronopost is out of order")]
+    world.queue.answers["XY000000003FR"] = [Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable")]
     worker = world.scheduler(30, concurrency=1)
     worker.greet(30, 4)
     report = worker.run()
@@ -91,7 +91,7 @@ def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.Log
         ],
         [
             "[3] Retry #4 for CLM-2024-003 (Chronopost)",
-            "[ERROR] 🛑 FINAL FAILURE: CLM-2024-003 gave up after 4 attempts - Chronopost is out of order",
+            "[ERROR] 🛑 FINAL FAILURE: CLM-2024-003 gave up after 4 attempts - Chronopost is unavailable",
         ],
     ]
     assert lines[11:] == [
