@@ -489,7 +489,7 @@ class Actions:
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
-            stop = queue.take_up(key, self.by)
+            stop = queue.resume(key, self.by)
             refusal = queue.status(key).refusal
         if stop is None:
             sentence = "closed_otherwise" if refusal else "not_paused"

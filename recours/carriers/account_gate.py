@@ -352,7 +352,7 @@ class AccountGate:
         self._quota.stop(key, stop, by, why)
         return self.status(key).stopped or stop
 
-    def take_up(self, key: str, by: str) -> Stop | None:
+    def resume(self, key: str, by: str) -> Stop | None:
         """Resume the carrier or account. Returns the pause that this ended, or None."""
         return self._quota.resume(key, by, self._clock.now())
 

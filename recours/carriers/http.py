@@ -190,7 +190,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
         return UnacceptableAnswerError("sent an answer that cannot be decompressed")
     if has(ProtocolError, OSError, http.client.HTTPException):
         return BrokenAnswerError("closed the connection before its answer was complete")
-    return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
+    return UnacceptableAnswerError(f"could not be called ({type(error).__name__})")
 
 
 def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
@@ -319,7 +319,7 @@ class _Adapter(HTTPAdapter):
 # ---------------------------------------------------------------- the calls of a fetch
 
 # One repeat a few seconds later. The backoff covers hours and days.
-TRIES = 2
+_MOST_SENDS = 2
 _LONGEST_PAUSE_S = 4.0
 # If a gateway asks for no more than this, the repeat waits for it. If it asks for more, no run calls it in the meantime.
 _LONGEST_ASKED_S = 10.0
@@ -371,7 +371,7 @@ class HttpSession:
     def call(self, capability: Capability, request: Request) -> Response:
         """Send the request, and repeat it once if the network or a gateway fails (see `repeats`). Raises CallError."""
         repeated = Retrying(
-            stop=stop_after_attempt(TRIES),
+            stop=stop_after_attempt(_MOST_SENDS),
             wait=self._wait_s,
             retry=retry_if_exception_type(_PassingError),
             sleep=self._clock.sleep,

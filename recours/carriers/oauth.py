@@ -78,7 +78,7 @@ class Tokens:
     _finished_calls: int = 0  # token calls, whether they succeeded or failed
     _failed: Failure | None = None  # the failure of the last token call
     # Tokens fetched because a call refused the previous one, until a call with the same capability accepts the new one.
-    _in_vain: set[_Use] = field(default_factory=set, repr=False)
+    _refused_renewals: set[_Use] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
@@ -98,7 +98,7 @@ class Tokens:
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)
-        while answer.status in self._service.refusals and use not in self._in_vain:
+        while answer.status in self._service.refusals and use not in self._refused_renewals:
             use = self._current(session, refused=use), capability
             answer = self._send(use, request, session)
         return answer
@@ -108,7 +108,7 @@ class Tokens:
         headers = {**request.headers, self._service.header: f"{self._service.scheme}{token}"}
         answer: Response = session.call(capability, replace(request, headers=headers))
         if answer.status not in self._service.refusals:
-            self._in_vain.discard(use)
+            self._refused_renewals.discard(use)
         return answer
 
     def _current(self, session: CarrierSession, refused: _Use | None = None) -> str:
@@ -130,7 +130,7 @@ class Tokens:
             finally:
                 self._finished_calls += 1
             if refused is not None:
-                self._in_vain.add((self._token.text, refused[1]))
+                self._refused_renewals.add((self._token.text, refused[1]))
             return self._token.text
 
 

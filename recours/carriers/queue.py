@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
 # Each limit may allow fewer of the fetches, and other processes take and return units at the same time.
-_MOST_TRIES = 8
+_MOST_ROUNDS = 8
 
 
 # By tracking number.
@@ -280,7 +280,7 @@ class APIRequestQueue(AccountGate):
         if budgets and (setup_calls := self.setup_calls(key)):
             # The calls before all fetches, such as the token call, are counted with the first fetch.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MOST_ROUNDS):
             reserved = self._reserve_units(key, budgets, urgent, go_on) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
@@ -324,7 +324,7 @@ class APIRequestQueue(AccountGate):
         for_others = kept_for_others(limit, urgent, now)
         if short.at_best < needed <= short.at_best + for_others:
             name = self._accounts[key].name
-            reason = f"{name} has only calls left that are kept for more urgent claims ({limit})"
+            reason = f"{name} has calls left only for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         return self._limit_reached(key, limit, short.resets_at, passing=short.at_best >= needed)
 
@@ -419,7 +419,7 @@ class APIRequestQueue(AccountGate):
 
     def _ask(self, fetch: _Fetch, ask: Ask, earliest: datetime | None = None) -> _Answer:
         """Make one request and record its calls. `earliest`: see `ParcelQuery`."""
-        client, session = self._line(fetch)
+        client, session = self._open_session(fetch)
         session.earliest = earliest
         session.delivery = fetch.delivery
         presented = True
@@ -442,10 +442,10 @@ class APIRequestQueue(AccountGate):
         fetch.count(session, accepted=bool(answer.accepted) and not answer.refusal)
         return answer
 
-    def _line(self, fetch: _Fetch) -> "tuple[Client, HttpSession]":
+    def _open_session(self, fetch: _Fetch) -> "tuple[Client, HttpSession]":
         account = self._accounts[fetch.key]
         if account.client is None:
-            raise RuntimeError(f"{fetch.key} was asked without credentials")
+            raise RuntimeError(f"{fetch.key} was called without credentials")
         return account.client, account.open_session(fetch.reservation, account.client)
 
     def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
@@ -498,7 +498,7 @@ class APIRequestQueue(AccountGate):
     def _track(self, fetch: _Fetch, numbers: Numbers, bundle: Bundle) -> None:
         """Make a shared call for claims of a bundle."""
         key = fetch.key
-        client, session = self._line(fetch)
+        client, session = self._open_session(fetch)
         session.repeats = False  # the calls about the halves repeat it
         answer: Tracking | Failure | None
         try:

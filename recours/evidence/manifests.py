@@ -63,6 +63,6 @@ def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, b
     except (OSError, RunError) as error:
         number = f"{manifest.number:06} " if manifest else ""
         run_log().warning(
-            f"No timestamp of manifest {number}from {urlsplit(settings.tsa_url).hostname}: {error}. "
+            f"No timestamp for manifest {number}from {urlsplit(settings.tsa_url).hostname}: {error}. "
             "The next run tries again"
         )

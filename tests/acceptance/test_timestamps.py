@@ -168,7 +168,7 @@ def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
         stamped.add(Scenario.DELIVERED)
         assert stamped.run().exit_status == 0
     assert stamps(stamped) == [False, False]
-    warnings = [message for message in caplog.messages if "No timestamp of manifest 000001" in message]
+    warnings = [message for message in caplog.messages if "No timestamp for manifest 000001" in message]
     assert len(warnings) == 1
     authority.manner = "right"
     assert stamped.run().exit_status == 0

@@ -260,7 +260,7 @@ def test_a_bundle_goes_over_http_as_one_call(
 def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
     numbers = [run.number(S.IN_TRANSIT, serial=n) for n in range(run.spec.numbers_per_call + 1)]
     (reservation,), _ = run.queue.reserve(run.carrier, [{Capability.TRACKING: 1}])
-    client, line = run.queue._line(_Fetch(run.carrier, reservation))
+    client, line = run.queue._open_session(_Fetch(run.carrier, reservation))
     found = client.track_many(numbers, line)
     assert isinstance(found, Failure)
     kind = K.INVALID_TRACKING if run.carrier == "laposte" else K.BAD_RESPONSE

@@ -231,9 +231,9 @@ def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
     )
     assert [queue.closed(key) for key in (other, "chronopost")] == [None, None]
     queue.stop("chronopost", "lea")
-    assert queue.take_up(paused, "lea") is not None
+    assert queue.resume(paused, "lea") is not None
     assert queue.closed(paused) is not None, "the carrier is paused for all"
-    queue.take_up("chronopost", "lea")
+    queue.resume("chronopost", "lea")
     assert queue.closed(paused) is None
     queue.stop(paused, "lea", until=scene.clock.now() + timedelta(hours=1))
     assert queue.closed(paused) is not None

@@ -910,13 +910,13 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     first, second = queue(), queue()
-    assert first.take_up("chronopost", "alice") is None
+    assert first.resume("chronopost", "alice") is None
     assert first.status("chronopost").stopped is None
     first.stop("chronopost", "alice")
     clock.advance(timedelta(days=40))
     assert second.closed("chronopost") is not None
     assert second.stop("chronopost", "bob") == Stop(NOW, "by bob")
-    assert first.take_up("chronopost", "alice") == Stop(NOW, "by bob")
+    assert first.resume("chronopost", "alice") == Stop(NOW, "by bob")
     assert second.closed("chronopost") is None
     assert len(second.reserve("chronopost", [BOTH])[0]) == 1
 
@@ -939,9 +939,9 @@ def test_a_pause_with_an_end_is_over_then_and_a_later_one_is_another(
     assert second.closed("chronopost") is None
     assert second.status("chronopost").stopped is None
     assert len(second.reserve("chronopost", [BOTH])[0]) == 1
-    assert second.take_up("chronopost", "bob") is None  # nothing is left to end
+    assert second.resume("chronopost", "bob") is None  # nothing is left to end
     assert first.stop("chronopost", "bob") == Stop(end, "by bob")
-    assert first.take_up("chronopost", "bob") == Stop(end, "by bob")
+    assert first.resume("chronopost", "bob") == Stop(end, "by bob")
 
 
 def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
@@ -956,7 +956,7 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     clock.advance(timedelta(hours=3))
     assert run.closed("chronopost") is not None
     assert quota.carrier_state("chronopost").account == refused  # the due retry was not used
-    run.take_up("chronopost", "alice")
+    run.resume("chronopost", "alice")
     state = quota.carrier_state("chronopost")
     assert state.account == refused
     assert state.pause == Pause(NOW + timedelta(hours=2), "asked to wait")

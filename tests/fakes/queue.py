@@ -108,7 +108,7 @@ class FakeQueue:
     def stop(self, carrier: str, why: str) -> None:
         self.stopped[carrier] = why
 
-    def take_up(self, carrier: str) -> None:
+    def resume(self, carrier: str) -> None:
         self.stopped.pop(carrier, None)
 
     def client_of(self, key: str) -> str:

@@ -212,7 +212,7 @@ def test_a_pause_holds_and_its_end_is_seen_at_once(fleet: Fleet, caplog: pytest.
         fleet.clock.advance(timedelta(minutes=1))
     assert not fleet.sandbox.calls
     assert len([line for line in caplog.messages if "contract under review" in line]) == 1
-    queue.fleet_worker._queue.take_up("chronopost", "lea")
+    queue.fleet_worker._queue.resume("chronopost", "lea")
     queue.turn()
     assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 

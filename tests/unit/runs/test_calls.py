@@ -722,7 +722,7 @@ def test_a_pause_takes_effect_within_a_run(world: World) -> None:
     assert 2 <= report.stats.success <= 4
     assert report.stats.success + report.stats.skipped_carrier == 9
     assert nothing_is_held(world)
-    world.queue.take_up("chronopost")
+    world.queue.resume("chronopost")
     assert world.retry().stats.success == report.stats.skipped_carrier
 
 

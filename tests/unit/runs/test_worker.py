@@ -674,7 +674,7 @@ def test_a_slice_tells_which_carriers_took_no_more_calls_in_it(world: World) -> 
     world.queue.stop("chronopost", "by alice")
     worker.slice()
     assert (set(worker.refusals), world.asked) == ({"chronopost"}, [])
-    world.queue.take_up("chronopost")
+    world.queue.resume("chronopost")
     worker.slice()
     assert (worker.refusals, len(world.asked)) == ({}, 3)
 
