@@ -549,8 +549,8 @@ def test_an_invalid_field_is_the_numbers_if_it_has_not_the_right_form() -> None:
 
 
 def test_the_words_of_a_refusal_are_in_its_headers() -> None:
-    assert failure_of(refused(500, "", "Out\xa0of \t order"), known=KNOWN).message == (
-        "GLS is unavailable (HTTP 500): Out of order"
+    assert failure_of(refused(500, "", "Not\xa0in \t service"), known=KNOWN).message == (
+        "GLS is unavailable (HTTP 500): Not in service"
     )
     assert failure_of(refused(500, "INTERNAL"), known=KNOWN).message == (
         "GLS is unavailable (HTTP 500): INTERNAL"
