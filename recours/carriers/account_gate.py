@@ -127,7 +127,7 @@ class Refusals:
         return claim is not None and state.claim == claim
 
     def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
-        """Close the account for all processes and return until when. `claim`: the claim whose call was refused; see `AccountState`."""
+        """Close the account for all processes, and return until when. `claim`: whose call was refused; see `AccountState`."""
         with self._lock:
             if (earlier := self._trying_again.pop(key, None)) is None:
                 earlier = self._quota.carrier_state(key).account
@@ -191,7 +191,7 @@ class Refusals:
                 return True
 
     def note_documents_refused(self, key: str, words: str) -> bool:
-        """Record that a document call was refused although tracking works. False if the account has received documents before: the refusal is about the parcel."""
+        """Record that an account that can track was refused a document. False if it has received documents: the parcel is at fault."""
         right = self.documents(key)
         if right.is_shown(self._clock.now()):
             return False
@@ -252,7 +252,7 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account can take no call now, regardless of quota. Reserves the next attempt with a refused account if it is due."""
+        """Why the account can take no call now, apart from quota. Reserves the next attempt with a refused account if due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
@@ -422,7 +422,7 @@ class AccountGate:
 
 
 class NotPresentedError(CallError):
-    """The call was not made: another fetch's answer closed the account, or its right to documents (`of_document`), in the meantime."""
+    """The call was not made, because another fetch's answer closed the account or its right to documents (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         failure = Failure(refusal.kind, refusal.reason, None, refusal.until, alone=of_document)

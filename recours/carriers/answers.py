@@ -262,7 +262,7 @@ _HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
 
 
 def parse_french_time(day: str | None, hour: str | None = None) -> datetime | None:
-    """A day such as `05.10.2026`, `05/10/26` or an ISO date, and an hour such as `10:31:00`, in French time; returned as aware UTC, None if unreadable."""
+    """A day (`05.10.2026`, `05/10/26` or ISO) and an hour (`10:31:00`) in French time, as aware UTC; None if unreadable."""
     try:
         text = (day or "").strip()
         if match := _DAY.fullmatch(text):
@@ -287,7 +287,7 @@ def _utc(at: datetime, zone: tzinfo | None) -> datetime:
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # These end a parcel's journey: a later acceptance belongs to another parcel with the same number.
 _ENDS = FINAL.keys() | {ParcelStatus.DELIVERED}
-# The latest scan with one of these statuses decides, unless the carrier reports a current status. A canceled shipment may still move.
+# The latest scan with one of these decides, unless the carrier reports a current status. A canceled shipment may still move.
 _DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
 # The carrier has the parcel.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})

@@ -51,8 +51,8 @@ CODES = answers.status_table(
     {
         # Handed over: "livré", to anyone at the recipient's address or named by the order. LIVBPO: in the recipient's PO box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
-        # Back at its sender, or sent back under another number (SCCEXP), after which there are no more events. The label of LIVVPC says
-        # "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
+        # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label of LIVVPC
+        # says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
         ParcelStatus.RETURNED: "LIVEXP LIVREO LIVVPC SCCEXP",
         # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may still be redirected.
         ParcelStatus.GOING_BACK: """
@@ -84,9 +84,9 @@ CODES = answers.status_table(
             RENREL RENRES RENREX RENRPR RENVOL RSDBPI RSDCNI RSDCNS RSDNRV RSDREL RSTACP RSTAVI RSTBRT
             RSTCAD RSTDIF RSTNCG RSTRES RSTTAF RSTZNL
         """,
-        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident (AARLIB, SOL...),
-        # a case with customer service, a new number (SCCDES), or a delivery that the module does not count as one (LIVRDV). Not
-        # delivered yet, as far as can be known.
+        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident (AARLIB,
+        # SOL...), a case with customer service, a new number (SCCDES), or a delivery that the module does not count as one
+        # (LIVRDV). Not delivered yet, as far as can be known.
         ParcelStatus.UNCLEAR: """
             AARALI AAREXC AARLIB AARREM ACDBRS ACDNPL ACDPNT ACPINF ACPINT AECCLI AECPDS ANNULE AVOEXT
             CCDSUP COMLDF COMLNA CRBREC CRBTRT DIFDIL DOUANN DOUFTD DSCCLO DSCIND DSCMAJ DSCOUV ECHCNS

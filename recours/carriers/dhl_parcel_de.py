@@ -173,7 +173,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. If one is good, errors of the others do not count. A parcel without a code has the root's."""
+    """`parcels`: those with this number. One good parcel outweighs errors of others. A parcel without a code has the root's."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:

@@ -43,7 +43,7 @@ SPEC = CarrierSpec(
     key="fedex",
     name="FedEx",
     spellings=("FedEx Express", "Federal Express", "FedEx Ground"),
-    # The carrier allows a project 100,000 a day and 1,400 in ten seconds. The smaller daily limit and the one for tokens are our choice.
+    # The carrier allows 100,000 a day and 1,400 in ten seconds. The smaller daily limit and that for tokens are our choice.
     limits={None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
     credentials=(("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET", "FEDEX_ACCOUNT_NUMBER"),),
     base_url="https://apis.fedex.com",

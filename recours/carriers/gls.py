@@ -54,7 +54,7 @@ _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
 _PARCEL_NUMBER = re.compile(r"[0-9]{11,20}")
 
-# The statuses of Track & Trace. Only DELIVERED means handed over. DELIVEREDPS does not, and FINAL does not say how the delivery ended.
+# The statuses of Track & Trace. Only DELIVERED means handed over: DELIVEREDPS does not, and FINAL does not say how it ended.
 DELIVERED = "DELIVERED"
 OTHER_STATUSES = {
     "PREADVICE": "announced by its sender",

@@ -523,7 +523,7 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _mention_failures(self, key: str, bundle: Bundle) -> None:
-        """Log failed shared calls. Otherwise a carrier that does not accept several numbers would go unnoticed and only cost more calls."""
+        """Log failed shared calls. Otherwise a carrier that rejects several numbers would go unnoticed and only cost more calls."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if upsetting := len(bundle.upsetting):
@@ -658,7 +658,7 @@ class APIRequestQueue(AccountGate):
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:
-        """What caused a refusal, and the claim with which to close the account, if it closes. If the cause is unclear, a check decides.
+        """The cause of a refusal, and the claim with which to close the account, if it closes. A check decides unclear cases.
 
         `claim`: None if the call was about several claims.
         """

@@ -207,7 +207,7 @@ class QuotaReservation:
         self._has_called = True
 
     def _may_still_begin(self) -> None:
-        """Raise if the run ends or the carrier is closed to it: CalledOffError, or CallError if a call was already made. The failure concerns only this claim."""
+        """Raise CalledOffError, or CallError after a first call, if the run must make no more calls. It concerns only this claim."""
         if self._go_on():
             return
         if not self._has_called:

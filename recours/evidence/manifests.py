@@ -47,7 +47,7 @@ def _write(store: DocumentStore, name: str, content: bytes) -> None:
 
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
-    """Timestamp the newest manifest if it is not yet. Each manifest contains the hash of the previous one, so the timestamp covers all."""
+    """Timestamp the newest manifest if needed. Manifests contain the hash of the previous one, so the timestamp covers all."""
     from recours.evidence import timestamps  # noqa: PLC0415 (imports the HTTP library)
 
     manifest = None

@@ -84,7 +84,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """The statements about our parcel, those with our number first. Statements about another parcel are dropped if our number is named elsewhere."""
+        """The statements about our parcel, those with its number first. Those about other parcels are dropped if ours is named."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
@@ -170,7 +170,7 @@ class Page:
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
     def _says_own_row_so(self) -> bool:
-        """Tell whether our row of a list says that our parcel was delivered. If no row does, a sentence about all of them counts."""
+        """Tell whether our row of a list says that our parcel was delivered. If no row does, a sentence about all counts."""
         if self._own_row is None:
             return False
         return self._tells_of_delivery(self._own_row) or (

@@ -446,7 +446,7 @@ class Images:
         self._pixels = 0
 
     def look_at(self, image: Any, page: Any) -> Look | None:
-        """Examine an image. None if there are too many images or they are too large. An image that cannot be decoded shows nothing."""
+        """Examine an image. None if the images are too many or too large. An image that cannot be decoded shows nothing."""
         from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
         width = ctypes.c_uint()

@@ -61,7 +61,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """The weight of an objection: it counts until a delivery is reported, until a sentence reports one (claimed by the recipient), or for good."""
+    """How long an objection counts: until a delivery is reported, until a sentence reports one (CLAIMED), or for good."""
 
     REPORTED = 1
     CLAIMED = 2

@@ -1,4 +1,4 @@
-"""The folder of documents. Each document is written completely or not at all, never over another, to `CARRIER/ab/cd/NAME` by digest.
+"""The folder of documents. Each is written completely or not at all, never over another, to `CARRIER/ab/cd/NAME` by digest.
 
 A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. It is written first, so that
 a document stored by a run that died is found again with its signatory and time, and is neither lost nor requested again. A note
@@ -177,7 +177,7 @@ class DocumentStore:
         )
 
     def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
-        """Appraise a stored document again, or None if it is missing or incomplete. A run may have died before moving a hollow document."""
+        """Appraise a document again; None if missing or incomplete. A run may have died before moving a hollow document."""
         for refused in (False, True):
             path = self._place(label, document.sha256, document.media_type, refused=refused)
             try:
@@ -200,7 +200,7 @@ class DocumentStore:
             self._access.make_folder(folder)
 
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        """Write a file completely or not at all. An existing document with this name has the same content, because the name contains its digest.
+        """Write a file completely or not at all. An existing document with this name is the same, because the name has its digest.
 
         `durable`: its content survives a power failure too, which takes a few milliseconds. A note need not be durable, because it
         helps the run after one that died.
@@ -245,7 +245,7 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
 
 
 def _stem(label: Label) -> str:
-    """The start of our file names. Only letters, digits, - and _ of an external reference are kept; the claim's ID makes it unique."""
+    """The start of our file names: letters, digits, - and _ of an external reference. The claim's ID makes it unique."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
     number = _UNSAFE.sub("-", label.number)[:40]
     return f"{reference}_{_safe_id(label.claim_id)}_{number}"
@@ -274,7 +274,7 @@ def _owner(label: Label) -> list[str]:
 
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:
-    """The pieces of an answer, without paths; empty if it belongs to another claim or number, or a power failure truncated the line."""
+    """The pieces of an answer, without paths; empty if it belongs to another claim or number, or the line is truncated."""
     facts = _facts(line)
     if facts is None or facts["owner"] != _owner(label):
         return []
@@ -293,7 +293,7 @@ def _facts(line: bytes) -> dict[str, Any] | None:
 
 
 def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
-    """Delete documents that runs stored for a claim before they died, and that are in no row. Yields the files that could not be deleted, with the reason."""
+    """Delete documents of a claim that runs stored before they died, without a row. Yields files that remain, with the reason."""
     for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
         answers = [facts for line in _lines(note) if (facts := _facts(line))]
         of_claim = [facts for facts in answers if facts["owner"][1] == str(claim_id)]

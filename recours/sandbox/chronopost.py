@@ -1,4 +1,4 @@
-"""Simulates Chronopost's tracking and POD web service. Pure: an answer depends on the request and the parcel's state.
+"""Simulates Chronopost's tracking and POD web service. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), the schema and recorded answers
 in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an event and for a delivery after a
@@ -119,7 +119,7 @@ def _bad_request(reason: str) -> BadRequestError:
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """The tracking's events, oldest first and the last with highPriority; none for an unknown number [D24, KAR; a tracker's README]."""
+    """The tracking's events, oldest first, the last with highPriority; none for an unknown number [D24, KAR; a README]."""
     if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
     if not question.tracking:

@@ -1,4 +1,4 @@
-"""Simulates Colissimo's tracking timeline and its documents. Pure: an answer depends on the request and the parcel's state.
+"""Simulates Colissimo's tracking timeline and its documents. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's "API
 DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are from the WooCommerce module. Inferred,

@@ -1,4 +1,4 @@
-"""Simulates DHL's Shipment Tracking - Unified and the page that its links lead to. Pure: an answer depends on the request and the parcel's state.
+"""Simulates DHL's Shipment Tracking - Unified and the pages that it links to. Pure: uses only the request and the parcel's state.
 
 Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429). Inferred, without a
 source: everything that a link leads to (a PDF, an image for a `signatureUrl`, a login page), that the number is in its query, the

@@ -1,4 +1,4 @@
-"""Simulates the MyDHL API of DHL Express: the tracking of a shipment and its proof. Pure: an answer depends on the request and the parcel's state.
+"""Simulates the MyDHL API of DHL Express: tracking and proofs. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event codes, and
 a public note on a live answer of the POD call. Inferred, without a source: the bodies of 401, 403 and 405, the text for a request

@@ -1,4 +1,4 @@
-"""Simulates DHL Parcel DE Tracking v0. Pure: an answer depends on the request and the parcel's state.
+"""Simulates DHL Parcel DE Tracking v0. Pure: uses only the request and the parcel's state.
 
 Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events of July 2024 in
 the same place, and public clients. Inferred: that the gateway refuses a request that is not as documented, that a call about

@@ -1,4 +1,4 @@
-"""Simulates FedEx's token service, tracking and tracking documents. Pure: an answer depends on the request and the parcel's state.
+"""Simulates FedEx's token service, tracking and tracking documents. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector, and one
 public project. Inferred, without a source: the body of a refused token request, the code of a 429 and of an invalid request, that

@@ -1,4 +1,4 @@
-"""Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens. Pure: an answer depends on the request and the parcel's state.
+"""Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested live (the
 empty bodies of ShipIT, HTTP 490, the order of events). Inferred, without a source: the HTTP status of a refused token request

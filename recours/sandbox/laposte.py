@@ -1,4 +1,4 @@
-"""Simulates La Poste's "Suivi v2". Pure: an answer depends on the request and the parcel's state.
+"""Simulates La Poste's "Suivi v2". Pure: uses only the request and the parcel's state.
 
 Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. Inferred, without a source:
 the 403 of a key without a subscription (ACCOUNT_DENIED), the gateway's text for an invalid request (HTTP 400, BAD_REQUEST), that

@@ -1,4 +1,4 @@
-"""A mail server on loopback that stores each email as a file and delivers nothing. It supports enough SMTP for the demo and for tests."""
+"""A mail server on loopback that stores each email as a file and delivers nothing. Supports enough SMTP for demo and tests."""
 
 import socketserver
 import threading

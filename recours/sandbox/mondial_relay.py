@@ -1,4 +1,4 @@
-"""Simulates Mondial Relay's tracking service. Pure: an answer depends on the request and the parcel's state.
+"""Simulates Mondial Relay's tracking service. Pure: uses only the request and the parcel's state.
 
 Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real answer. The
 carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer. Inferred, without a source: the

@@ -119,7 +119,7 @@ def envelope(content: str) -> bytes:
 
 
 def escaped(text: str, *, quote: bool = False) -> str:
-    """Text for an element or, with `quote`, an attribute. A parser returns it unchanged, except for characters that XML 1.0 forbids.
+    """Text for an element or, with `quote`, an attribute. A parser returns it unchanged, except for forbidden characters.
 
     Of these, terminal escape sequences (ESC and a bracket) are kept in their one-character form, U+009B; the others are dropped.
     """

@@ -1,4 +1,4 @@
-"""Simulates UPS's token service and its tracking with proof of delivery. Pure: an answer depends on the request and the parcel's state.
+"""Simulates UPS's token service and its tracking with proof of delivery. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their
 repository, and karrio's connector. Inferred, without a source: the code of an error that the sources show without one (here its
