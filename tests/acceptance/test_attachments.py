@@ -76,7 +76,7 @@ def test_each_proof_is_attached_as_it_was_stored(service: Service, smtp: MailSer
     assert {media_type for files in sent for _, media_type, _ in files} == {"application/pdf"}
 
 
-def test_a_mail_with_links_brings_nothing_along(service: Service, smtp: MailServer) -> None:
+def test_an_email_with_links_brings_nothing_along(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_is_left_out_and_the_mail_goes(
     assert f"{path} is not attached: " in log_of(service)
 
 
-def test_nothing_outside_the_folder_is_read_whatever_the_database_says(
+def test_nothing_outside_the_folder_is_read_regardless_of_the_database(
     service: Service, smtp: MailServer, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.pdf"

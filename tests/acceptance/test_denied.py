@@ -119,7 +119,7 @@ def most_in_a_day(moments: list[datetime]) -> int:
 
 @pytest.mark.sample("more cases of the same days of runs")
 @pytest.mark.parametrize("carrier", sorted(DOCUMENT_CALLS))
-def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goes_on_by_itself(
+def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_resumes_automatically(
     make: Callable[..., Service], sandbox: Sandbox, carrier: str
 ) -> None:
     service = make()
@@ -146,7 +146,7 @@ def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goe
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]
 
 
-def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
+def test_it_is_reported_wherever_refusals_are_and_a_check_by_a_person_ends_it(
     make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
 ) -> None:
     service = make()

@@ -346,7 +346,7 @@ def assert_logged(checkout: Path, script: str, said: str) -> None:
     assert line.endswith(said.strip())
 
 
-def test_a_venv_whose_python_is_gone_is_told_as_such(tmp_path: Path) -> None:
+def test_a_venv_whose_python_is_gone_is_reported_as_such(tmp_path: Path) -> None:
     path = copy_of_checkout(tmp_path / "checkout")
     bare = bare_python(tmp_path / "bare")
     python = path / ".venv" / "bin" / "python"
@@ -359,7 +359,7 @@ def test_a_venv_whose_python_is_gone_is_told_as_such(tmp_path: Path) -> None:
     assert_logged(path, RETRY, ended.err)
 
 
-def test_a_venv_that_is_none_is_not_handed_over_to_for_ever(tmp_path: Path) -> None:
+def test_an_invalid_venv_is_not_handed_over_to_for_ever(tmp_path: Path) -> None:
     path = copy_of_checkout(tmp_path / "checkout")
     bare = bare_python(tmp_path / "bare")
     python = path / ".venv" / "bin" / "python"

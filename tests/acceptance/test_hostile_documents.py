@@ -62,7 +62,7 @@ def test_a_hostile_document_costs_itself_alone(service: Service, monkeypatch: py
     assert {claim for claim, shown in rows if json.loads(shown).get("signatory")} == {*good}
 
 
-def test_a_process_that_is_killed_each_time_uses_no_attempt_and_loses_no_document(
+def test_a_process_that_is_killed_each_time_does_not_count_as_an_attempt_and_loses_no_document(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = [service.add(Scenario.DELIVERED) for _ in range(3)]

@@ -74,7 +74,7 @@ def test_each_reader_has_their_language_and_the_row_stays(service: Service) -> N
     )
 
 
-def test_why_and_the_log_are_english_whatever_the_row_is(
+def test_why_and_the_log_are_english_regardless_of_the_row(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.add(S.UNKNOWN, carrier="UPS")

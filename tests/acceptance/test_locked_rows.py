@@ -71,7 +71,7 @@ def owed(service: Service) -> int:
     return int(count)
 
 
-def test_a_locked_claim_is_fetched_once_and_the_service_is_told_by_the_next_run(
+def test_a_locked_claim_is_fetched_once_and_the_service_is_updated_by_the_next_run(
     service: Service, application: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.add(S.DELIVERED)

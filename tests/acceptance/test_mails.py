@@ -147,7 +147,7 @@ def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None
         (None, "the client is not known"),
     ],
 )
-def test_nobody_is_told_and_the_log_says_so(
+def test_nobody_is_notified_and_the_log_reports_it(
     service: Service,
     smtp: MailServer,
     caplog: pytest.LogCaptureFixture,
@@ -193,7 +193,7 @@ def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Servi
 # ---------------------------------------------------------------- the brake, and trials
 
 
-def test_more_mails_than_the_brake_allows_are_held_until_released(
+def test_more_emails_than_the_brake_allows_are_held_until_released(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.environment["RECOURS_MAIL_BRAKE"] = "2"
@@ -221,7 +221,7 @@ def test_all_mail_can_be_sent_elsewhere_for_trials(service: Service, smtp: MailS
 # ---------------------------------------------------------------- servers in trouble
 
 
-def test_mails_wait_while_the_server_is_down_and_go_once(
+def test_emails_wait_while_the_server_is_down_and_go_once(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = service.environment["SMTP_PORT"]
@@ -365,7 +365,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
 
-def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
+def test_what_a_canceled_mail_told_is_reported_if_its_reason_comes_back(
     service: Service, smtp: MailServer
 ) -> None:
     service.environment |= {"SMTP_PORT": "9", "RECOURS_NOTIFY_PERSISTENT": "at-once"}
@@ -384,7 +384,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     assert len(subjects(smtp)) == 1
 
 
-def test_without_a_server_mails_wait_and_the_log_says_so(
+def test_without_a_server_emails_wait_and_the_log_reports_it(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     del service.environment["SMTP_HOST"]
@@ -409,7 +409,7 @@ def of_service(service: Service, **settings: str) -> None:
         service.sql("INSERT INTO system_settings (key, value) VALUES (?, ?)", key, value)
 
 
-def test_a_setting_of_the_service_that_is_none_is_told_and_ours_is_used(
+def test_an_invalid_setting_of_the_service_is_reported_and_ours_is_used(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     of_service(service, smtp_port="58x7")
@@ -421,7 +421,7 @@ def test_a_setting_of_the_service_that_is_none_is_told_and_ours_is_used(
     assert said.getMessage().startswith("smtp_port in system_settings is not used: ")
 
 
-def test_without_an_address_to_send_from_mails_wait_and_the_log_says_so(
+def test_without_an_address_to_send_from_emails_wait_and_the_log_reports_it(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.environment["SMTP_FROM"] = ""
@@ -444,7 +444,7 @@ def test_a_machine_whose_own_name_is_none_ends_no_run(
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_may_hold_other_signs_than_ascii(url: str, tmp_path: Path) -> None:
+def test_a_login_may_hold_other_characters_than_ascii(url: str, tmp_path: Path) -> None:
     clock = SimulatedClock()
     account = {"SMTP_USER": "sérvice", "SMTP_PASSWORD": f"clé-{MARK}-sûre"}
     with (
@@ -459,7 +459,7 @@ def test_a_login_may_hold_other_signs_than_ascii(url: str, tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_that_is_not_ascii_and_does_not_work_is_told_without_its_password(
+def test_a_login_that_is_not_ascii_and_does_not_work_is_reported_without_its_password(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = SimulatedClock()
@@ -492,7 +492,7 @@ def test_a_table_of_the_service_in_another_form_is_left_alone(
     assert (len(smtp.taken), states(service)) == (1, ["sent"])
 
 
-def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None:
+def test_identity_and_form_of_an_email(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_REPLY_TO"] = "help@shop.example"
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.DELIVERED, client_id=1)
@@ -505,7 +505,7 @@ def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def test_a_mail_that_cannot_be_written_keeps_no_other(
+def test_an_email_that_cannot_be_written_keeps_no_other(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(kind: Any, told: Any, *more: Any) -> Any:
@@ -537,7 +537,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
     assert smtp.taken[0][1].get_content().split() == [".dots", ".."]
 
 
-def test_a_mail_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailServer) -> None:
+def test_an_email_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailServer) -> None:
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
     with SmtpConnection(settings) as line:
         assert not line.send("a@shop.example", b"x", lambda: False)
@@ -569,7 +569,7 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
     assert states(service) == ["sent"] * 30
 
 
-def test_a_mail_that_another_run_has_in_hand_is_left_alone(service: Service, smtp: MailServer) -> None:
+def test_an_email_leased_by_another_run_is_left_alone(service: Service, smtp: MailServer) -> None:
     service.environment["SMTP_PORT"] = "9"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)

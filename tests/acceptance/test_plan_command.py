@@ -66,7 +66,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
     assert ups["empty_on"] in {day.isoformat() for day in days[:2]}
 
 
-def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
+def test_people_are_shown_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
     output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # after the end of any day
     assert re.match(
         r"Estimate from .* CES?T to .* CES?T, assuming every attempt fails: 18 attempts.",
@@ -87,7 +87,7 @@ def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Per
         (["--max-retries", "21"], "'21' is not a whole number from 1 to 20"),
     ],
 )
-def test_what_is_mistyped_is_said(typist: Person, arguments: list[str], says: str) -> None:
+def test_typing_errors_are_reported(typist: Person, arguments: list[str], says: str) -> None:
     done = typist.types("plan", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr

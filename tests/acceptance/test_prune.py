@@ -167,7 +167,7 @@ def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, p
     assert "No attempts recorded ('recours prune' deletes old ones)." in said
 
 
-def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
+def test_what_was_reported_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*FOREVER, client_id=1)
@@ -225,7 +225,7 @@ def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
         (("--older-than", "2999-01-01"), "must not be in the future"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
+def test_typing_errors_are_explained(typist: Person, arguments: tuple[str, ...], says: str) -> None:
     done = typist.types("prune", *arguments, "--yes")
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
@@ -234,7 +234,7 @@ def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str,
 # ---------------------------------------------------------------- what cannot be deleted
 
 
-def test_a_file_that_cannot_be_deleted_is_told_and_its_record_kept_until_it_can(
+def test_a_file_that_cannot_be_deleted_is_reported_and_its_record_kept_until_it_can(
     years: Service, person: Person
 ) -> None:
     path = documents_of(years)[0]

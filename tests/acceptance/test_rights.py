@@ -167,7 +167,7 @@ def test_the_manuals_grants_by_hand_are_enough(owner: URL, role: str) -> None:
 # ---------------------------------------------------------------- what is said
 
 
-def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
+def test_after_init_db_by_an_administrator_the_role_is_shown_every_grant(
     service: Service, owner: URL, role: str
 ) -> None:
     service.add(S.DELIVERED, client_id=1)

@@ -60,7 +60,7 @@ def test_a_right_token_proves_its_content_and_no_other(authority: Authority, roo
 
 
 @pytest.mark.parametrize("manner", WRONG)
-def test_a_wrong_answer_is_no_timestamp(authority: Authority, manner: str) -> None:
+def test_a_wrong_answer_is_not_a_timestamp(authority: Authority, manner: str) -> None:
     authority.manner = manner
     start = time.monotonic()
     with pytest.raises(RunError, match=WRONG[manner]):
@@ -81,7 +81,7 @@ def test_a_signature_that_is_not_the_authority_s_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", None])
-def test_a_certificate_that_is_none_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_invalid_certificate_is_named(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "root.pem"
     if content is not None:
         path.write_bytes(content)

@@ -56,7 +56,7 @@ def test_no_script_in_a_document_runs(visit: Callable[..., Page], world: World) 
     assert page.url.startswith(world.service.url)
 
 
-def test_a_drawing_with_scripts_is_no_document(visit: Callable[..., Page], world: World) -> None:
+def test_a_drawing_with_scripts_is_not_a_document(visit: Callable[..., Page], world: World) -> None:
     page = visit(path="/claim?reference=EVIL-2")
     expect(page.locator("#proof")).to_contain_text("The file is not a document")
     assert page.locator("#proof").locator("img, iframe, object, embed, a[download]").count() == 0

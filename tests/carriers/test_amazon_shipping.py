@@ -211,7 +211,7 @@ WAY_BACK = [
         ([an_event(), an_event("PickupDone", "2026-10-06T08:00:00Z")], K.NOT_DELIVERED_YET),
     ],
 )
-def test_a_return_is_no_delivery_to_the_recipient(events: list[Any], kind: ErrorKind) -> None:
+def test_a_return_is_not_a_delivery_to_the_recipient(events: list[Any], kind: ErrorKind) -> None:
     for listed in (events, events[::-1]):
         assert failure_of(tracked(*listed)).kind is kind
 
@@ -433,7 +433,7 @@ TABLE = Table(
 fetch, failure_of = TABLE.fetch, TABLE.failure_of
 
 
-def test_a_cancelled_pickup_is_final() -> None:
+def test_a_canceled_pickup_is_final() -> None:
     failure = failure_of(tracked(an_event("PickupCancelled"), status="PickupCancelled"))
     assert isinstance(failure, Failure)
     assert failure.kind is failure_of(tracked(status="PickupCancelled")).kind

@@ -186,7 +186,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[s
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
-def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
+def test_what_is_destroyed_or_canceled_is_not_waited_for() -> None:
     destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
     assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
     assert destroyed.message == (
@@ -291,7 +291,7 @@ SIGNATORIES: list[Any] = [
         (signed_by("DUPONT", "Consignee's name"), None),
     ],
 )
-def test_a_label_that_is_not_known_is_told_without_its_value(more: str, unknown: str | None) -> None:
+def test_a_label_that_is_not_known_is_reported_without_its_value(more: str, unknown: str | None) -> None:
     delivered = with_events(an_event("D", more=more))
     outcome, _ = fetch(delivered, WITH_POD)
     failure = failure_of(delivered, proved("<podPresente>false</podPresente><statusCode>3</statusCode>"))
@@ -304,7 +304,7 @@ def test_a_label_that_is_not_known_is_told_without_its_value(more: str, unknown:
             assert len(delivery.unknown or "") < 120
 
 
-def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
+def test_a_name_in_an_event_before_the_delivery_is_not_a_signatory() -> None:
     other = an_event("TA", "2026-10-05T07:00:00+02:00", signed_by("LIVREUR"))
     outcome, _ = fetch(with_events(other, an_event("D")), WITH_POD)
     assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
@@ -432,7 +432,7 @@ def test_where_the_pdf_is_missing_the_image_is_asked_for(inside: str) -> None:
     assert second.path == first.path
 
 
-def test_an_image_that_is_none_changes_nothing() -> None:
+def test_an_invalid_image_changes_nothing() -> None:
     text = proved(f"<pod>{base64.b64encode(b'Indisponible').decode()}</pod>")
     for second in (text, proved(error(1, "System Error")), fault("soap:Client"), response("<html/>", 404)):
         failure = failure_of(proved("<podPresente>false</podPresente>"), second, known=KNOWN)

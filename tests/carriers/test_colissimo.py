@@ -275,7 +275,7 @@ def test_codes_mean_what_their_labels_say() -> None:
     assert {code: CODES[code] for code in DECIDED} == DECIDED
 
 
-def test_the_last_step_means_delivered_whatever_the_events() -> None:
+def test_the_last_step_means_delivered_regardless_of_the_events() -> None:
     for events in ([], [an_event("AARCFM", "2026-10-05T07:00:00.000")]):
         outcome, _ = fetch(tracked(*events, steps=ARRIVED), LISTED, DOCUMENT)
         assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
@@ -417,7 +417,7 @@ def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
     assert failure_of(undated, LISTED, refused("003")).delivery == KNOWN
 
 
-def test_the_consignee_of_the_label_is_no_signatory() -> None:
+def test_the_consignee_of_the_label_is_not_a_signatory() -> None:
     assert b"MARTIN" in DELIVERED.body
     assert parse_tracking(DELIVERED) == Delivery(AT, None)
     # An identifier known from elsewhere is kept.
@@ -580,7 +580,7 @@ def test_no_list_at_all_means_not_yet(tree: Any) -> None:
 
 
 @pytest.mark.parametrize("documents", ["none", 7, True])
-def test_a_list_that_is_none_cannot_be_read(documents: Any) -> None:
+def test_an_invalid_list_cannot_be_read(documents: Any) -> None:
     answer = response({"errorCode": "000", "documents": documents})
     assert failure_of(answer, known=KNOWN).kind is K.BAD_RESPONSE
 
@@ -667,7 +667,7 @@ def test_the_bytes_are_passed_on_as_they_came(content: bytes, kind: str) -> None
         (raw(PDF, 404, "application/pdf"), K.BAD_RESPONSE),
     ],
 )
-def test_what_is_no_document(answer: Response, kind: ErrorKind) -> None:
+def test_what_is_not_a_document(answer: Response, kind: ErrorKind) -> None:
     failure = failure_of(LISTED, answer, known=KNOWN)
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
 

@@ -229,7 +229,7 @@ ERRORS: dict[str, Row] = {
 }
 
 
-def test_the_words_of_an_error_are_told() -> None:
+def test_the_words_of_an_error_are_reported() -> None:
     assert failure_of(problem(500)).message == "DHL is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, detail=None)).message == "DHL is unavailable (HTTP 500): A title"
     assert failure_of(problem(401)).message == "DHL rejects our credentials: A detail"
@@ -388,12 +388,12 @@ NO_DOCUMENTS: dict[str, Response] = {
 
 
 @pytest.mark.parametrize("answer", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
-def test_whatever_else_a_link_gives_is_no_document(answer: Response) -> None:
+def test_whatever_else_a_link_gives_is_not_a_document(answer: Response) -> None:
     failure = failure_of(LINKED, answer)
     assert failure == Failure.of(Sentence.PROOF_LINK_EMPTY, "DHL", None, answer.status, delivery=KNOWN)
 
 
-def test_an_answer_that_the_line_refuses_is_no_document() -> None:
+def test_an_answer_that_the_line_refuses_is_not_a_document() -> None:
     """For example a redirect or an oversized answer."""
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     failure = failure_of(LINKED, redirect)

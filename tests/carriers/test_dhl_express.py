@@ -272,7 +272,7 @@ def test_of_several_shipments_the_one_of_the_piece_counts() -> None:
 
 
 @pytest.mark.parametrize("told", [None, "", "x/../y", "12345", PIECE])
-def test_a_waybill_that_is_none_is_not_asked_about(told: str | None) -> None:
+def test_an_invalid_waybill_is_not_asked_about(told: str | None) -> None:
     answer = response({"shipments": [a_shipment(HANDED_OVER, number=told)]})
     assert as_failure(fetch(answer, number=PIECE)[0]).kind is K.BAD_RESPONSE
 
@@ -296,7 +296,7 @@ def test_a_piece_at_the_simulated_carrier() -> None:
 # ---------------------------------------------------------------- the tracking's answers, continued
 
 
-def test_the_latest_event_counts_whatever_the_order() -> None:
+def test_the_latest_event_counts_regardless_of_the_order() -> None:
     earlier = an_event("ZZ", hour="06:00:00")
     later = an_event("WC", hour="05:30:00", offset="+01:00")  # though its digits are smaller
     for events in ([earlier, later], [later, earlier]):
@@ -354,7 +354,7 @@ def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
     assert fetch(tracked(*events), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
-def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
+def test_a_name_in_an_event_before_the_delivery_is_not_a_signatory() -> None:
     other = an_event("WC", hour="07:00:00", signedBy="LIVREUR")
     assert fetch(tracked(other, an_event("OK")), WITH_POD)[0] == Retrieved.single(PDF, Delivery(AT), SOURCE)
 
@@ -366,7 +366,7 @@ def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
         assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
-def test_a_delivery_of_another_shipment_is_none_of_ours() -> None:
+def test_a_delivery_of_another_shipment_is_not_ours() -> None:
     answer = response({"shipments": [a_shipment(HANDED_OVER, number="9999999999")]})
     failure = failure_of(answer)
     assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
@@ -377,7 +377,7 @@ def test_a_refused_shipment_is_delivered_to_its_sender() -> None:
     assert failure.kind is K.RETURNED_TO_SENDER
 
 
-def test_a_part_of_a_shipment_is_no_delivery() -> None:
+def test_a_part_of_a_shipment_is_not_a_delivery() -> None:
     failure = failure_of(tracked(an_event("OK"), an_event("PD")))
     assert failure.kind is K.NOT_DELIVERED_YET
 
@@ -458,7 +458,7 @@ def test_no_proof_after_the_delivery_may_be_the_account_numbers_fault(answer: Re
     assert failure_of(answer, known=KNOWN) == failure
 
 
-def test_the_words_of_an_error_are_told() -> None:
+def test_the_words_of_an_error_are_reported() -> None:
     told = problem(500, "A title", "A detail")
     assert failure_of(told).message == "DHL Express is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, "A title")).message == "DHL Express is unavailable (HTTP 500): A title"

@@ -219,7 +219,7 @@ OTHER_EVENTS: list[tuple[str, str, str, ErrorKind]] = [
 ]
 
 
-def test_deliveries_are_told_by_the_vendors_table() -> None:
+def test_deliveries_are_reported_by_the_vendors_table() -> None:
     for ric in DELIVERIES.split():
         assert of(tracked(parcel(event("ZU", ice="DLVRD", ric=ric))), SIGNED) == RETRIEVED, ric
     for standard, ice, ric, kind in OTHER_EVENTS:
@@ -292,7 +292,7 @@ def test_a_parcel_of_a_shared_call_may_be_an_error() -> None:
     assert "the error code 77" in (as_failure(results[numbers[2]]).unknown or "")
 
 
-def test_one_unknown_number_of_a_shared_call_is_no_error_of_the_others() -> None:
+def test_one_unknown_number_of_a_shared_call_is_not_an_error_of_the_others() -> None:
     other = "00340434161094022115"
     unknown = data("piece-shipment", searched_piece_code=other, piece_code=other, piece_status="100")
     answer = root("piece-shipment-list", parcel(HANDED_OVER), unknown, code="100", error="No data found")
@@ -326,7 +326,7 @@ def test_hexadecimal_digits_are_read_in_any_case_and_in_lines(text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["474", "R0lGODlh", "0x47", "٤٧", "é"])
-def test_what_is_not_hexadecimal_is_no_proof(text: str) -> None:
+def test_what_is_not_hexadecimal_is_not_a_proof(text: str) -> None:
     failure = as_failure(of(signed(text), known=KNOWN))
     assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, KNOWN)
     assert failure.message == "DHL Parcel DE sent a proof that is not valid hex"
@@ -353,7 +353,7 @@ def test_all_signatures_are_kept() -> None:
         (DELIVERED, K.POD_NOT_AVAILABLE_YET),
     ],
 )
-def test_what_is_no_signature_of_this_delivery(answer: Response, kind: ErrorKind) -> None:
+def test_what_is_not_a_signature_of_this_delivery(answer: Response, kind: ErrorKind) -> None:
     failure = as_failure(of(answer, known=KNOWN))
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
 

@@ -143,7 +143,7 @@ def test_the_request_is_that_of_the_service() -> None:
     assert SPEC.base_url == "https://webtrace.dpd.fr"
 
 
-def test_the_check_sign_is_not_sent() -> None:
+def test_the_check_character_is_not_sent() -> None:
     session = FakeSession([WITH_POD])
     Dpd(SETTINGS).fetch(NUMBER + "K", None, session)
     assert canonical(session.asked[0][1].body) == canonical(REQUEST)
@@ -163,7 +163,7 @@ def test_credentials_are_escaped() -> None:
 # ---------------------------------------------------------------- the status
 
 
-def test_only_the_latest_code_is_told() -> None:
+def test_only_the_latest_code_is_reported() -> None:
     early, late = a_trace("13", "01.10.2026"), a_trace("30", "04.10.2026")
     for traces in ([early, late], [late, early]):
         assert failure_of(shipment(*traces)).unknown is None
@@ -174,12 +174,12 @@ def test_only_the_latest_code_is_told() -> None:
         assert "23" in failure.unknown
 
 
-def test_of_traces_of_one_moment_the_last_one_counts() -> None:
+def test_of_traces_of_one_time_the_last_one_counts() -> None:
     assert failure_of(shipment(a_trace("13"), a_trace("30"))).unknown is None
     assert failure_of(shipment(a_trace("30"), a_trace("13"))).unknown is not None
 
 
-def test_a_trace_without_a_code_is_no_delivery() -> None:
+def test_a_trace_without_a_code_is_not_a_delivery() -> None:
     failure = failure_of(shipment("<clsTrace/>"))
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
@@ -233,7 +233,7 @@ TIMES: list[Any] = [
 ]
 
 
-def test_the_time_of_the_latest_delivery_counts_whatever_the_order() -> None:
+def test_the_time_of_the_latest_delivery_counts_regardless_of_the_order() -> None:
     early, late = a_trace("400", "04.10.2026"), a_trace("40", "05.10.2026")
     after = a_trace("89", "06.10.2026")
     for traces in ([early, late, after], [after, late, early], [late, after, early]):
@@ -336,7 +336,7 @@ ERRORS: dict[str, Row] = {
 }
 
 
-def test_an_error_is_quoted_and_an_unknown_one_is_told() -> None:
+def test_an_error_is_quoted_and_an_unknown_one_is_reported() -> None:
     failure = failure_of(fault(an_error("PermissionDenied", "Mot de passe incorrect")))
     assert failure.message == "DPD rejects our credentials: Mot de passe incorrect"
     failure = failure_of(fault(an_error("OtherTrouble", "Something")))
@@ -426,7 +426,7 @@ def test_all_images_of_a_delivery_are_kept() -> None:
         f"<Image><image>{b64(PDF)}</image></Image>",
     ],
 )
-def test_delivered_without_a_usable_image_is_no_proof_yet(images: str) -> None:
+def test_delivered_without_a_usable_image_is_not_a_proof_yet(images: str) -> None:
     failure = failure_of(shipment(HANDED_OVER, images=images))
     assert failure == Failure.of(Sentence.PROOF_PENDING, "DPD", None, 200, delivery=KNOWN)
     assert failure.message == "The parcel was delivered, but DPD has no proof of delivery yet"

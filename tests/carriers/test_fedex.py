@@ -428,7 +428,7 @@ STRANGE: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one() -> None:
+def test_another_code_about_the_number_is_reported_and_means_that_it_cannot_be_one() -> None:
     for answer in (of_number("TRACKING.TRACKINGNUMBER.ODD"), error(400, "TRACKING.TRACKINGNUMBER.ODD")):
         failure = failure_of(answer)
         assert failure.kind is ErrorKind.INVALID_TRACKING
@@ -438,7 +438,7 @@ def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one()
     assert len(CODES) == 8
 
 
-def test_an_error_without_a_code_is_told_too() -> None:
+def test_an_error_without_a_code_is_reported_too() -> None:
     failure = failure_of(of_number(None, "Words"))
     assert failure.kind is ErrorKind.BAD_RESPONSE
     assert "Words" in failure.message
@@ -456,7 +456,7 @@ def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
     assert [code for code, means in FEDEX_CODES.items() if means is ParcelStatus.DELIVERED] == ["DL"]
 
 
-def test_a_cancelled_shipment_will_never_be_delivered() -> None:
+def test_a_canceled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
     assert (failure.kind, failure.unknown) == (ErrorKind.POD_NEVER_AVAILABLE, None)
     words = "FedEx says that the shipment was canceled, so it will never be delivered (Envoi annulé)"
@@ -513,7 +513,7 @@ def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
     assert failure.message == "The parcel has not been delivered yet (On its way)"
 
 
-def test_that_an_image_is_there_means_no_delivery_and_that_none_is_no_refusal() -> None:
+def test_that_an_image_is_there_means_no_delivery_and_that_none_is_not_a_refusal() -> None:
     waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
     assert failure_of(waiting).kind is ErrorKind.NOT_DELIVERED_YET
     assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
@@ -557,7 +557,7 @@ def test_up_to_30_numbers_are_asked_about_with_one_call() -> None:
     assert SPEC.numbers_per_call == 30
 
 
-def test_each_number_has_its_own_result_whatever_their_order() -> None:
+def test_each_number_has_its_own_result_regardless_of_their_order() -> None:
     pairs = [(NUMBER, a_result()), (OTHER, BAD_NUMBER), (THIRD, ON_ITS_WAY)]
     wanted = {NUMBER: None, OTHER: ErrorKind.NOT_FOUND, THIRD: ErrorKind.NOT_DELIVERED_YET}
     for order in permutations(pairs):
@@ -573,14 +573,14 @@ def test_each_number_has_its_own_result_whatever_their_order() -> None:
         ([(NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")], set()),
     ],
 )
-def test_a_number_of_which_nothing_is_told_is_left_out(pairs: list[Any], missing: set[str]) -> None:
+def test_a_number_of_which_nothing_is_reported_is_left_out(pairs: list[Any], missing: set[str]) -> None:
     found = kinds_of(listed(*pairs))
     assert isinstance(found, dict)
     assert set(ALL) - set(found) == missing
     assert found[NUMBER] is None
 
 
-def test_a_result_that_is_none_is_its_numbers_own() -> None:
+def test_an_invalid_result_is_its_numbers_own() -> None:
     found = kinds_of(listed((NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")))
     assert found == {NUMBER: None, THIRD: ErrorKind.NOT_DELIVERED_YET, OTHER: ErrorKind.BAD_RESPONSE}
 
@@ -638,7 +638,7 @@ def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
         assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
 
 
-def test_a_number_that_is_told_twice_is_one() -> None:
+def test_a_number_that_is_reported_twice_is_one() -> None:
     old = a_result(
         latestStatusDetail=a_status("IT"), dateAndTimes=[], scanEvents=[a_scan("IT", "2024-10-05T08:00:00Z")]
     )
@@ -680,7 +680,7 @@ def test_the_latest_parcel_of_a_number_counts() -> None:
         assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
 
 
-def test_what_is_told_of_other_numbers_does_not_count() -> None:
+def test_what_is_reported_of_other_numbers_does_not_count() -> None:
     others = [
         {"trackingNumber": "999999999999", "trackResults": [a_result(latestStatusDetail=a_status("IT"))]}
     ]
@@ -810,7 +810,7 @@ def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
     assert failure.message.startswith("The parcel was delivered, but FedEx has no proof of delivery yet")
 
 
-def test_alerts_of_no_table_are_told() -> None:
+def test_alerts_of_no_table_are_reported() -> None:
     strange = {"code": "XY.Z", "alertType": "NOTE", "message": "Words"}
     virtual = {"code": "VIRTUAL.RESPONSE", "message": "x"}
     for alerts in ([strange], [virtual, strange], strange):

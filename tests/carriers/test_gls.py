@@ -215,7 +215,7 @@ def test_an_account_without_proofs_asks_for_none() -> None:
     assert (session.asked, session.accepted) == ([], False)
 
 
-def test_an_account_without_proofs_is_told_where_the_parcel_is() -> None:
+def test_an_account_without_proofs_still_receives_the_location() -> None:
     outcome, _ = fetch(tracked(a_parcel("INTRANSIT")), settings=WITHOUT_PROOFS)
     assert isinstance(outcome, Failure)
     assert outcome.kind is K.NOT_DELIVERED_YET
@@ -251,7 +251,7 @@ def test_the_tables_are_those_of_the_documents() -> None:
     }
 
 
-def test_a_cancelled_shipment_will_never_be_delivered() -> None:
+def test_a_canceled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_parcel("CANCELED")))
     assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
     assert (
@@ -259,7 +259,7 @@ def test_a_cancelled_shipment_will_never_be_delivered() -> None:
     )
 
 
-def test_the_latest_event_tells_where_the_parcel_is_whatever_the_order() -> None:
+def test_the_latest_event_tells_where_the_parcel_is_regardless_of_the_order() -> None:
     early = an_event(at="2026-10-05T06:00:00+0200", label="early")
     late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # though its digits are smaller
     for events in ([early, late], [late, early]):
@@ -364,7 +364,7 @@ def test_a_parcel_is_known_by_what_was_requested_before_its_own_number() -> None
         [named(NUMBER), in_error(TRACK_ID, "E_400_02"), named(OTHER)],
     ],
 )
-def test_a_parcel_of_which_nothing_is_told_is_left_out(parcels: list[Any]) -> None:
+def test_a_parcel_of_which_nothing_is_reported_is_left_out(parcels: list[Any]) -> None:
     found = kinds_of(tracked(*parcels))
     assert found == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
 
@@ -386,7 +386,7 @@ def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, ki
     assert kinds_of(answer) is kind
 
 
-def test_of_a_number_that_is_told_twice_the_parcel_that_has_it_counts() -> None:
+def test_of_a_number_that_is_reported_twice_the_parcel_that_has_it_counts() -> None:
     twice = tracked(named(NUMBER, unitno="2"), named(NUMBER, "DELIVERED", NUMBER), named(OTHER))
     assert kinds_of(twice) == {NUMBER: None, OTHER: K.NOT_DELIVERED_YET}
 

@@ -209,7 +209,7 @@ def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> No
             assert failure.delivery is None
 
 
-def test_of_events_of_the_same_moment_the_first_is_the_newest() -> None:
+def test_of_events_of_the_same_time_the_first_is_the_newest() -> None:
     returned, turned = (failure_of(tracked(an_event("RE1"), an_event(code))) for code in ("DI2", "DI1"))
     assert (returned.kind, turned.kind) == (K.RETURNED_TO_SENDER, K.NOT_DELIVERED_YET)
     assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).kind is K.RETURNED_TO_SENDER
@@ -254,7 +254,7 @@ def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
         assert "about a different parcel" in failure.message
 
 
-def test_a_number_may_be_told_with_its_check_sign() -> None:
+def test_a_number_may_be_reported_with_its_check_character() -> None:
     """ha-parcel-integrations/ha-laposte, api.py: a Chronopost parcel's number; `inputIdShip` is the requested one."""
     answer = tracked(an_event("DI1"), idShip="12345678901234A")
     found = parse_tracking(answer, ["12345678901234"])
@@ -296,7 +296,7 @@ def test_the_tables_hold_these_codes() -> None:
 
 
 @pytest.mark.parametrize("code", ["XX9", "di1", "7"])
-def test_a_code_that_no_table_has_is_told(code: str) -> None:
+def test_a_code_that_no_table_has_is_reported(code: str) -> None:
     failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00"), an_event(code)))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown == f"the event code {code} (Un événement)"
@@ -497,7 +497,7 @@ def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
         functional(504, "Erreur système"),
     ],
 )
-def test_a_parcel_among_several_is_told_of_as_if_it_were_alone(alone: Response, status: int) -> None:
+def test_a_parcel_among_several_is_reported_of_as_if_it_were_alone(alone: Response, status: int) -> None:
     answer = response([item(OTHER), json.loads(alone.body)], status)
     found = parse_tracking(answer, [NUMBER, OTHER])
     assert not isinstance(found, Failure)
@@ -511,7 +511,7 @@ def test_a_parcel_among_several_is_told_of_as_if_it_were_alone(alone: Response, 
         response([item("1"), item(NUMBER), item(None), "x", None, item(["x"]), item(OTHER.lower())]),
     ],
 )
-def test_a_parcel_of_which_nothing_is_told_is_left_out(answer: Response) -> None:
+def test_a_parcel_of_which_nothing_is_reported_is_left_out(answer: Response) -> None:
     assert kinds_of(answer) == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
 
 

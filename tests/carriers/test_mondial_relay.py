@@ -182,7 +182,7 @@ def test_the_day_is_a_french_one() -> None:
     assert "(2026-10-06, " in failure_of(stat("82", an_event("Colis livré", "06/10/26", "00:30"))).message
 
 
-def test_the_latest_event_counts_whatever_the_order_and_nil_ones_do_not() -> None:
+def test_the_latest_event_counts_regardless_of_the_order_and_nil_ones_do_not() -> None:
     nil = '<ret_WSI2_sub_TracingColisDetaille xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
     for events in (
         [REGISTERED, HANDED_OVER],
@@ -305,7 +305,7 @@ def test_stats(status: str, kind: ErrorKind) -> None:
         assert speaks_for_itself or failure.message.endswith(f": STAT {status}")
 
 
-def test_an_unknown_number_is_told_from_an_error_of_the_service_by_the_sample_number() -> None:
+def test_an_unknown_number_is_distinguished_from_an_error_of_the_service_by_the_sample_number() -> None:
     client, error, unknown = MondialRelay(SETTINGS), stat("99"), stat("94")
 
     def kind_and_calls(*answers: Response) -> tuple[ErrorKind, int]:
@@ -355,7 +355,7 @@ def test_a_return_wins_and_an_earlier_parcel_of_the_number_does_not(
         assert failure_of(stat("82", *listed)).kind is kind
 
 
-def test_an_answer_that_is_no_delivery_is_quoted() -> None:
+def test_an_answer_that_is_not_a_delivery_is_quoted() -> None:
     assert failure_of(stat("81", REGISTERED, label="En cours")).message == (
         "The parcel has not been delivered yet (on its way) (Données reçues)"
     )

@@ -70,7 +70,7 @@ def _recording(carrier: str, told: dict[str, Any], case: dict[str, Any]) -> Reco
 
 
 @pytest.mark.parametrize(("carrier", "told", "case"), CASES)
-def test_an_answer_of_others_is_read_as_it_was_judged(
+def test_an_answer_of_others_is_read_as_it_was_assessed(
     carrier: str, told: dict[str, Any], case: dict[str, Any]
 ) -> None:
     outcome = read_again(_recording(carrier, told, case))

@@ -86,7 +86,7 @@ def test_what_is_known_is_not_asked_again(table: Table) -> None:
 
 
 @of_carriers("proof", "nobody")
-def test_the_status_and_the_document_can_be_asked_for_by_themselves(table: Table) -> None:
+def test_the_status_and_the_document_can_be_fetched_separately(table: Table) -> None:
     assert table.nobody
     client = table.make()
     session = FakeSession(table.with_token(table.answers[:1]), client)
@@ -175,7 +175,7 @@ def assert_error(table: Table, place: int, error: Row) -> None:
 
 
 @of_every_carrier
-def test_answers_that_are_none(table: Table) -> None:
+def test_invalid_answers(table: Table) -> None:
     for place, usual in enumerate(table.answers):
         bad = no_answers(table.make_answer)
         if begins_as(usual.body) is None:  # the appraisal decides whether a document is cut off
@@ -230,7 +230,7 @@ def test_other_codes_mean_not_delivered(table: Table) -> None:
 
 
 @of_carriers("status")
-def test_a_code_that_the_tables_lack_is_told_and_means_no_delivery(table: Table) -> None:
+def test_a_code_that_the_tables_lack_is_reported_and_means_no_delivery(table: Table) -> None:
     assert table.status
     for code in (*table.strange, "7" * 400, "9" * 5000):
         with row(code[:9]):

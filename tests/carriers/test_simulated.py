@@ -223,7 +223,7 @@ def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
 
 # Chronopost has no such answer, and for GLS the tracking reveals its meaning.
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in ("chronopost", "gls")])
-def test_what_is_denied_our_account_is_no_answer_about_the_parcel(carrier: str) -> None:
+def test_what_is_denied_our_account_is_not_an_answer_about_the_parcel(carrier: str) -> None:
     message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message
     assert any(words in message for words in ("our account", "our key", "our IP address"))
 
@@ -289,7 +289,7 @@ def test_a_link_to_an_image_is_not_taken_with_an_account(header: str) -> None:
 
 
 @of_every_carrier
-def test_what_is_no_number_costs_no_call(carrier: str) -> None:
+def test_what_is_not_a_number_costs_no_call(carrier: str) -> None:
     spec = CATALOG.specs[carrier]
     for number in NO_NUMBERS:
         with row(number):

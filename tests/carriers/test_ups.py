@@ -412,7 +412,7 @@ def test_types_of_a_parcel_on_its_way(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [None, "I"])
 @pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
-def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str, kind: str | None) -> None:
+def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
     failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Un statut"))))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
     assert failure.unknown is not None
@@ -426,7 +426,7 @@ def test_the_shorter_words_serve_where_there_are_no_others() -> None:
     assert failure.message == "The parcel has not been delivered yet (En route)"
 
 
-def test_a_type_of_no_table_is_told() -> None:
+def test_a_type_of_no_table_is_reported() -> None:
     failure = failure_of(told(a_package(currentStatus=a_status("Q", None, "Un statut"))))
     assert failure.unknown == "the event code Q (Un statut)"
     assert failure_of(told(a_package(currentStatus=a_status("Q", "005")))).unknown is None
@@ -448,7 +448,7 @@ def test_codes_of_activities_are_known(code: str) -> None:
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
-def test_a_photo_is_no_delivery() -> None:
+def test_a_photo_is_not_a_delivery() -> None:
     photo = {"photo": b64(PNG), "photoCaptureInd": "Y", "photoDispositionCode": "V"}
     package = a_package(
         currentStatus=a_status("O", "021"), deliveryInformation=information(deliveryPhoto=photo)
@@ -608,7 +608,7 @@ def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> Non
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
-def test_an_offset_that_is_none_is_passed_over() -> None:
+def test_an_invalid_offset_is_passed_over() -> None:
     for offset in ("+99:99", "+02", "x", "+02:0٠"):
         assert fetch(told(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
 
@@ -714,7 +714,7 @@ def test_without_a_proof_the_signature_counts(pod: Any) -> None:
 
 
 @pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"BM8")])
-def test_a_proof_that_is_none_does_not_hide_the_signature(encoded: str) -> None:
+def test_an_invalid_proof_does_not_hide_the_signature(encoded: str) -> None:
     outcome, _ = fetch(told(a_package(deliveryInformation=information(pod={"content": encoded}))))
     assert isinstance(outcome, Retrieved)
     assert outcome.best == SIGNATURE

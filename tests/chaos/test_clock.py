@@ -257,7 +257,7 @@ def test_a_lease_that_a_wrong_clock_made_long_holds_nothing(machine: Machines) -
     box.check_nothing_is_stuck()
 
 
-def test_a_turn_given_by_a_clock_that_was_wrong_comes_all_the_same(machine: Machines) -> None:
+def test_a_retry_scheduled_by_a_wrong_clock_is_still_made(machine: Machines) -> None:
     """The clock was a year ahead for one run."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])

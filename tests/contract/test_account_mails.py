@@ -180,7 +180,7 @@ class Connection(SmtpConnection):
         return before()
 
 
-def test_a_mail_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
+def test_an_email_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
     server = SmtpSettings("mail.example", 25, "none", "", "pods@shop.example")
 
     def send() -> int:

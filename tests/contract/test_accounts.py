@@ -143,7 +143,7 @@ def test_a_corrected_carrier_is_one_though_no_credentials_are_there(keeper: Keep
     assert keeper.row(WAYBILL) == ("ready", "chronopost", 0)
 
 
-def test_another_spelling_is_no_correction(keeper: Keeper) -> None:
+def test_another_spelling_is_not_a_correction(keeper: Keeper) -> None:
     keeper.keep("dhl")
     keeper.settle("XY000000001FR", Stage.GIVEN_UP, "not_found")
     keeper.sql("UPDATE claims SET carrier = 'CHRONOPOST' WHERE carrier = 'Chronopost'")

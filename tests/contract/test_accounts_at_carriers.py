@@ -163,7 +163,7 @@ def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -
 
 
 @pytest.mark.parametrize("carrier", SAY_WHOSE)
-def test_the_house_is_asked_within_the_same_fetch_and_remembered(several: Several) -> None:
+def test_the_default_account_is_asked_within_the_same_fetch_and_remembered(several: Several) -> None:
     several.gets_its_own(FIRST)
     several.callers()
     before = len(several.box.calls)
@@ -176,7 +176,9 @@ def test_the_house_is_asked_within_the_same_fetch_and_remembered(several: Severa
 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in SAY_WHOSE])
-def test_where_the_answer_does_not_say_whose_a_parcel_is_the_house_is_not_asked(several: Several) -> None:
+def test_where_the_answer_does_not_say_whose_a_parcel_is_the_default_account_is_not_asked(
+    several: Several,
+) -> None:
     several.ask(FIRST, several.parcel_of(DEFAULT_ACCOUNT))
     assert several.callers() == {FIRST}
 

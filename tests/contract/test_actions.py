@@ -130,7 +130,7 @@ def test_what_changes_nothing_is_not_recorded(database: Database, act: Callable[
     assert recorded(database) == []
 
 
-def test_the_latest_actions_on_some_subjects_and_whatever_others_spoilt(database: Database) -> None:
+def test_the_latest_actions_on_some_subjects_and_whatever_others_spoiled(database: Database) -> None:
     log = ActionLog(database)
     for minute, subject in enumerate(("ups", "gls", "ups")):
         at = NOW + timedelta(minutes=minute)

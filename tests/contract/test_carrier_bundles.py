@@ -301,7 +301,7 @@ ARRANGED: dict[str, Callable[[Run, list[Any]], list[Any]]] = {
 
 
 @pytest.mark.parametrize("arrange", ARRANGED.values(), ids=ARRANGED.keys())
-def test_whatever_the_order_and_the_company_each_claim_has_its_own_answer(
+def test_regardless_of_order_and_company_each_claim_has_its_own_answer(
     run: Run, arrange: Callable[[Run, list[Any]], list[Any]]
 ) -> None:
     mix = [

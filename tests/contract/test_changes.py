@@ -66,7 +66,7 @@ def test_of_new_claims_nothing_is_noted_and_no_statement_more_is_run(
     assert changes(database) == []
 
 
-def test_what_recours_itself_writes_is_no_change(
+def test_what_recours_itself_writes_is_not_a_change(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED, {"pod_fetch_status": "pending"}])
@@ -129,7 +129,7 @@ def test_several_values_that_were_edited_together_are_one_edit(
     ]
 
 
-def test_a_number_that_is_only_written_otherwise_is_no_edit(
+def test_a_number_that_is_only_written_otherwise_is_not_an_edit(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -139,7 +139,7 @@ def test_a_number_that_is_only_written_otherwise_is_no_edit(
     assert changes(database) == []
 
 
-def test_another_account_for_the_same_carrier_is_no_edit(
+def test_another_account_for_the_same_carrier_is_not_an_edit(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -199,7 +199,7 @@ def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(
     assert changes(database)[1:] == [(1, "resumed", "service", {"status": "pending"})]
 
 
-def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_put_back(
+def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -260,7 +260,7 @@ def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
     assert GivenUpClaims(assessor(database)).start_over(claims, "ann", now)
 
 
-def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
+def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -306,7 +306,7 @@ def test_what_the_service_edits_beside_or_afterwards_is_noted(
     assert [details for *_, details in changes(database)[2:]] == [{"count": [0, 3]}, {"count": [3, 0]}]
 
 
-def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
+def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])

@@ -262,7 +262,7 @@ def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_ru
     assert len(other.take()) == 1
 
 
-def test_what_is_put_back_is_as_it_was_taken(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+def test_what_is_released_is_as_it_was_taken(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (before,) = joined_rows(run.database)
@@ -273,7 +273,7 @@ def test_what_is_put_back_is_as_it_was_taken(run: Run, other: Run, add_claims: C
     assert len(other.take()) == 1
 
 
-def test_what_is_put_back_after_an_edit_keeps_the_edit(
+def test_what_is_released_after_an_edit_keeps_the_edit(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])
@@ -287,7 +287,7 @@ def test_what_is_put_back_after_an_edit_keeps_the_edit(
     assert again.number == "XY009999999FR"
 
 
-def test_what_another_run_holds_by_now_is_not_put_back(
+def test_what_another_run_holds_by_now_is_not_released(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])
@@ -429,7 +429,7 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
 
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 @pytest.mark.usefixtures("clients")
-def test_a_claim_that_was_edited_is_put_back_as_the_edit_left_it(
+def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(
     run: Run, add_claims: Callable[..., None], statement: str
 ) -> None:
     add_claims(run.database, [{}])
@@ -561,7 +561,7 @@ def test_what_the_services_own_rules_refuse_is_recorded_and_told_once_they_allow
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_where_another_program_writes_nothing_is_recorded_or_put_back(
+def test_where_another_program_writes_nothing_is_recorded_or_released(
     database: Database, url: str, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{}] * 2)
@@ -583,7 +583,7 @@ def test_where_another_program_writes_nothing_is_recorded_or_put_back(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # where several are recorded in one transaction
-def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_looked_at_alone(
+def test_what_was_recorded_before_a_fault_is_reported_even_where_each_had_to_be_looked_at_alone(
     run: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}] * 3)
@@ -605,7 +605,7 @@ def test_what_was_recorded_before_a_fault_is_told_even_where_each_had_to_be_look
     assert told == [first.id, edited.id]
 
 
-def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_success_is_written_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{"pod_retry_count": 2}])
     run.keep()
     later = NOW + timedelta(days=2)
@@ -632,7 +632,7 @@ def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., No
     assert (told_event["event"], told_event["tracking_number"]) == ("pod_retrieved", claim.number)
 
 
-def test_a_failure_is_told_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_failure_is_written_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}])
     run.keep()
     assert run.record(run.take()[0], TIMED_OUT)
@@ -677,7 +677,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     assert told == (None, None, None)
 
 
-def test_being_asked_to_wait_uses_no_attempt_and_leaves_the_error_as_it_was(
+def test_being_asked_to_wait_does_not_count_as_an_attempt_and_leaves_the_error_as_it_was(
     run: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])
@@ -727,7 +727,7 @@ def test_the_same_number_leads_to_one_event_whatever_happens(
     ]
 
 
-def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
+def test_what_is_written_is_naive_utc_regardless_of_the_time_zone_of_the_process(
     run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")

@@ -200,7 +200,7 @@ def test_a_client_is_found_by_number_or_address(accounts: ClientAccounts, named:
 
 
 @pytest.mark.parametrize("named", ["", "9", "nobody@example.com", "9" * 30, "-1", "2.0", "²", "' OR 1=1 --"])
-def test_who_is_no_client_is_none(accounts: ClientAccounts, named: str) -> None:
+def test_who_is_not_a_client_is_none(accounts: ClientAccounts, named: str) -> None:
     assert accounts.client_of(named) == []
 
 

@@ -79,7 +79,7 @@ def test_a_copy_is_a_file_of_its_own_in_the_same_mode(database: Path, tmp_path: 
 
 
 @pytest.mark.full("a writer beside the copy: tests/acceptance/test_backup.py has runs beside it")
-def test_a_copy_is_of_one_moment_while_others_write(database: Path, tmp_path: Path) -> None:
+def test_a_copy_is_consistent_while_others_write(database: Path, tmp_path: Path) -> None:
     stop = threading.Event()
     written: list[int] = []
 

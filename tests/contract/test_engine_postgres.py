@@ -33,9 +33,7 @@ CHECKS: dict[str, Callable[[Database], Any]] = {
 
 
 @pytest.mark.parametrize("table", CHECKS)
-def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
-    server_url: URL, table: str
-) -> None:
+def test_a_reader_of_a_table_under_change_does_not_wait_forever(server_url: URL, table: str) -> None:
     service, hasty = Database(server_url), Database(server_url, lock_wait_s=0.1)
     with ThreadPoolExecutor(1) as pool, service.write() as migration:
         migration.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")

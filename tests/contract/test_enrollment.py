@@ -86,7 +86,7 @@ def pending(database: Database) -> list[Any]:
 # ---------------------------------------------------------------- a service that knows no proofs
 
 
-def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Database) -> None:
+def test_new_claims_are_enrolled_and_those_that_were_there_are_reported(service: Database) -> None:
     add(service, 1, NOW - DAY)
     add(service, 2, NOW - DAY, status="paid")
     adopt(service)
@@ -102,7 +102,7 @@ def test_new_claims_are_enrolled_and_those_that_were_there_are_told(service: Dat
     assert enrollment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
 
 
-def test_a_number_that_comes_later_enrols_the_claim_then(service: Database) -> None:
+def test_a_number_that_comes_later_enrolls_the_claim_then(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW + HOUR, number=None)
     assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 0
@@ -110,7 +110,7 @@ def test_a_number_that_comes_later_enrols_the_claim_then(service: Database) -> N
     assert enrollment(service).enroll_new(NOW + 3 * HOUR) == 1
 
 
-def test_by_creation_whatever_the_ids_and_by_id_where_there_is_none(service: Database) -> None:
+def test_by_creation_regardless_of_the_ids_and_by_id_where_there_is_none(service: Database) -> None:
     add(service, 5_000_000_000, NOW - 9 * DAY)
     adopt(service)
     add(service, 7, NOW + HOUR)  # ids that do not increase
@@ -210,7 +210,7 @@ def test_what_the_service_has_locked_is_left_for_later(service: Database) -> Non
     assert found.enroll([1, 2, 3], NOW + 2 * HOUR) == {2}
 
 
-def test_what_a_person_enrols_is_fetched_by_the_very_next_lease(service: Database) -> None:
+def test_what_a_person_enrolls_is_fetched_by_the_very_next_lease(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW - DAY)
     assert enrollment(service).enroll([1], NOW + HOUR) == {1}
@@ -262,7 +262,7 @@ def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
 # ---------------------------------------------------------------- what a person decides
 
 
-def test_a_person_enrols_what_they_choose(service: Database) -> None:
+def test_a_person_enrolls_what_they_choose(service: Database) -> None:
     add(service, 1, NOW - DAY)
     add(service, 2, NOW - DAY, status="refunded")
     add(service, 3, NOW - DAY, status="paid")
@@ -356,7 +356,7 @@ def enrolled_together(url: str, *ways: Callable[[ClaimEnrollment], int]) -> list
     [(by_a_run, by_a_run), (by_a_person, by_a_person), (by_a_run, by_a_person, by_a_run, by_a_person)],
     ids=["two runs", "two persons", "two of each"],
 )
-def test_several_that_enrol_at_once_enrol_each_claim_once(
+def test_several_that_enroll_at_once_enroll_each_claim_once(
     service: Database, empty_url: str, ways: tuple[Callable[[ClaimEnrollment], int], ...]
 ) -> None:
     adopt(service)

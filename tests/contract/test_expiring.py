@@ -49,7 +49,7 @@ def run(database: Database, add_claims: Callable[..., None]) -> Run:
     return run
 
 
-def test_only_what_was_asked_about_is_given_up_at_its_turn(run: Run) -> None:
+def test_only_what_was_asked_about_is_given_up_at_its_retry(run: Run) -> None:
     assert given_up(run, NOW) == [], "its retry is not due"
     later = NOW + 7 * HOUR
     run.keep(later)
@@ -105,7 +105,7 @@ def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run
     assert given_up(run, evening) == ["asked"]
 
 
-def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:
+def test_a_claim_that_expired_can_be_reopened_though_it_used_no_retry(run: Run) -> None:
     set_service(run.database, "asked", pod_retry_count=0)
     set_own(run.database, "asked", retries_used=0, seen_count="0")
     later = NOW + 7 * HOUR

@@ -189,7 +189,7 @@ MOMENTS = per_kind(
 
 @pytest.mark.sample("other forms of the same value", every=6)
 @pytest.mark.parametrize(("kind", "updated_at"), MOMENTS, indirect=["kind"])
-def test_the_moment_of_failure_in_all_its_forms(service: Service, updated_at: Any) -> None:
+def test_the_time_of_failure_in_all_its_forms(service: Service, updated_at: Any) -> None:
     service.add("due", updated_at=updated_at)
     service.add("other", updated_at=LONG_AGO)
     report = service.run()

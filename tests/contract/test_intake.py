@@ -539,7 +539,7 @@ def owed(runs: Runs, database: Database, add_claims: AddClaims) -> None:
 
 
 @pytest.mark.usefixtures("owed")
-def test_what_is_owed_is_told_once(runs: Runs, database: Database) -> None:
+def test_what_is_owed_is_reported_once(runs: Runs, database: Database) -> None:
     assert runs.intake().tell_owed(NOW) == 2
     assert (claim_of(database).pod_fetch_status, claim_of(database).pod_url) == ("success", "a.pdf")
     row = row_of(database)
@@ -560,7 +560,7 @@ def test_what_is_owed_is_never_told_over_an_edit(runs: Runs, database: Database)
 
 @on_postgres
 @pytest.mark.usefixtures("owed")
-def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_told(
+def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_reported(
     runs: Runs, database: Database
 ) -> None:
     leave_out = (
@@ -596,7 +596,7 @@ def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Da
     assert claim_of(database, 2).pod_retry_count == 3
 
 
-def test_what_is_owed_is_told_through_a_view(empty_url: str) -> None:
+def test_what_is_owed_is_reported_through_a_view(empty_url: str) -> None:
     database = Database(make_url(empty_url))
     edit(
         database,

@@ -350,7 +350,7 @@ def test_whatever_stands_in_the_columns_the_clients_account_is_found(
 
 
 @pytest.mark.usefixtures("claims")
-def test_the_row_of_another_client_is_no_way_to_its_account(
+def test_the_row_of_another_client_is_not_a_way_to_its_account(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)

@@ -112,7 +112,7 @@ def test_many_files_go_into_several_manifests(database: Database, tmp_path: Path
     assert [len(names) for names in named(database, tmp_path)] == counts
 
 
-def test_a_file_that_came_again_is_named_again_since_its_row_says_so(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_came_again_is_named_again_since_its_row_reports_it(run: Run, tmp_path: Path) -> None:
     custody = DatabaseCustody(run.database, Path("/pods"))
     (claim,) = run.take()
     record(run, claim, LETTER, BLANK)

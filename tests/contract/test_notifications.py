@@ -97,7 +97,7 @@ def send(application: Application, outbox: MailOutbox) -> str | None:
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN_TO_US)
-def test_mails_are_noted_in_its_own_types_if_recours_can_fill_its_columns(
+def test_emails_are_noted_in_its_own_types_if_recours_can_fill_its_columns(
     application: Application, unknown: str
 ) -> None:
     more, is_used = UNKNOWN_TO_US[unknown]

@@ -286,7 +286,7 @@ def test_what_no_run_has_looked_at_is_not_hidden(
     assert backlog_of(records, "", limit=1).unassessed == 1
 
 
-def test_claims_that_the_service_has_settled_by_itself_are_no_backlog(
+def test_claims_that_the_service_has_settled_itself_are_no_backlog(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}, {}])
@@ -296,7 +296,7 @@ def test_claims_that_the_service_has_settled_by_itself_are_no_backlog(
     assert backlog_of(records, "chronopost").stages == {Stage.READY: 1}
 
 
-def test_turns_that_have_come_since_the_last_run_are_due(
+def test_retries_that_have_come_since_the_last_run_are_due(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{"updated_at": NOW - timedelta(minutes=n)} for n in (0, 10, 20)])
@@ -366,7 +366,7 @@ def test_a_listed_claim_says_where_its_pod_lies(
         "response_deadline = 'soon'",
     ],
 )
-def test_a_spoilt_claim_hides_no_other(
+def test_a_spoiled_claim_hides_no_other(
     database: Database, records: DatabaseRecords, add_claims: Add, spoilt: str
 ) -> None:
     add_claims(database, [{}, {}])
@@ -460,7 +460,7 @@ def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
 # ---------------------------------------------------------------- notifications
 
 
-def test_messages_say_what_became_of_them(database: Database, records: DatabaseRecords) -> None:
+def test_messages_say_what_happened_to_them(database: Database, records: DatabaseRecords) -> None:
     told = [
         Event(name, Actor.CLIENT, "chronopost", "XY1", {"kind": ErrorKind.NOT_FOUND})
         for name in (EventName.POD_FAILED, EventName.GAVE_UP, EventName.POD_RETRIEVED)
@@ -487,7 +487,7 @@ def test_messages_say_what_became_of_them(database: Database, records: DatabaseR
     assert records.messages(9) == []
 
 
-def test_mails_that_are_not_ended_are_counted(database: Database, records: DatabaseRecords) -> None:
+def test_emails_that_are_not_ended_are_counted(database: Database, records: DatabaseRecords) -> None:
     mail = {"kind": "pod_failed", "recipient": "a@example.org", "language": "fr", "subject": "s", "plain": "p",
             "html": "h", "run_id": "r", "created_at": NOW, "tries": 0}  # fmt: skip
     states = ["ready", "ready", "held", "sending", "sent", "failed", "cancelled", "undecided"]

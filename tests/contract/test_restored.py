@@ -33,7 +33,7 @@ def run(database: Database, tmp_path: Path, add_claims: Callable[..., None]) -> 
     return run
 
 
-def test_a_proof_that_an_older_row_does_not_know_is_told_again(run: Run) -> None:
+def test_a_proof_that_an_older_row_does_not_know_is_reported_again(run: Run) -> None:
     fetched = joined_row(run.database, "CLM-00000")
     assert fetched["pod_fetch_status"] == "success"
     edit(run.database, f"UPDATE claims SET {OLDER}, pod_retry_count = 0 WHERE id = 1")

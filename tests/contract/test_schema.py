@@ -131,7 +131,7 @@ def first_run(path: str, rounds: int, start: Any, answers: Any) -> None:
 
 
 @pytest.mark.full("many first runs at once: each by itself is shown")
-def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(
+def test_one_of_several_concurrent_first_runs_updates_the_database(
     old: Path, repeats: Callable[[int, int], range]
 ) -> None:
     rounds = len(repeats(4, 20))

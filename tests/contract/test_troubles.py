@@ -136,7 +136,7 @@ def test_the_clients_whose_claims_wait_under_an_account(
     assert troubles.clients_of(["chronopost#4"])["chronopost#4"] == []
 
 
-def test_mails_that_lie_there(troubles: SystemReader) -> None:
+def test_emails_that_lie_there(troubles: SystemReader) -> None:
     texts = dict.fromkeys(("subject", "plain", "html", "kind", "recipient"), "x")
     with troubles.database.write() as connection:
         for n, (state, hours) in enumerate(

@@ -142,7 +142,7 @@ def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) 
 
 
 @pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
-def test_what_is_not_spoilt_is_understood(carrier: str) -> None:
+def test_what_is_not_spoiled_is_understood(carrier: str) -> None:
     """Otherwise the answers above would only be refusals of our requests."""
     spec = CATALOG.specs[carrier]
     number = spec.sample_number

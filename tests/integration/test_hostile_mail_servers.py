@@ -76,7 +76,7 @@ def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambd
 
 @pytest.mark.sample("more cases of the same test, each of which waits", every=4)
 @pytest.mark.parametrize("name", WAITS)
-def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait(name: str) -> None:
+def test_a_server_that_does_not_come_to_an_end_before_the_message_has_emails_wait(name: str) -> None:
     behave, security = WAITS[name]
     begun = time.monotonic()
     with hostile(behave) as server, line_to(server.port, security) as line:

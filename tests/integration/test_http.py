@@ -328,7 +328,7 @@ def test_a_server_that_accepts_and_says_nothing_is_left_by_the_deadline() -> Non
     ],
     ids=["no-http", "short", "size", "gzip", "header", "307", "304"],
 )
-def test_answers_that_are_none(answer: bytes, fault: type[Exception]) -> None:
+def test_invalid_answers(answer: bytes, fault: type[Exception]) -> None:
     with Server(says(answer)) as server:
         with pytest.raises(fault):
             Http(server.url, 5, 5, 5).send(ASK)

@@ -68,7 +68,7 @@ def value(found: Samples, name: str, **labels: str) -> float:
 # ---------------------------------------------------------------- after runs
 
 
-def test_each_run_tells_of_both_workers_what_is_on_record(
+def test_each_run_tells_of_both_workers_what_is_recorded(
     run: Run, file: Path, database: Database, sandbox: Sandbox, add_claims: Callable[..., None]
 ) -> None:
     begun = datetime.now(UTC)

@@ -69,7 +69,7 @@ def log_of(folder: Path, worker: str = "pod_retry_scheduler") -> str:
 # ---------------------------------------------------------------- what a check hears
 
 
-def test_start_and_success_are_told_with_the_runs_id(
+def test_start_and_success_are_reported_with_the_runs_id(
     run: Run, check: Check, database: Database, add_claims: Callable[..., None], tmp_path: Path
 ) -> None:
     add_claims(database, [{}, {}, {"tracking_number": "nonsense"}])
@@ -98,7 +98,7 @@ def test_a_query_of_the_url_stays(run: Run, check: Check) -> None:
     ]
 
 
-def test_a_dry_run_is_told_to_nobody(run: Run, check: Check) -> None:
+def test_a_dry_run_is_reported_to_nobody(run: Run, check: Check) -> None:
     assert run("pod_retry_scheduler", "--dry-run").returncode == 0
     assert run("pod_retry_scheduler", "--dry-run", RECOURS_LOG_MAX_MB="none").returncode == 2
     assert check.pings == []
@@ -133,7 +133,7 @@ def _bad_settings(_: Path) -> dict[str, str]:
         (lambda _: {}, ("--claim", "CLM-9"), 2, ["start", "fail"], "There is no claim 'CLM-9'"),
     ],
 )
-def test_a_run_that_cannot_begin_is_told(
+def test_a_run_that_cannot_begin_is_reported(
     run: Run,
     check: Check,
     tmp_path: Path,
@@ -152,7 +152,7 @@ def test_a_run_that_cannot_begin_is_told(
     assert MARK not in check.pings[-1].body
 
 
-def test_a_url_that_is_itself_at_fault_is_told_of_nothing_and_never_shown(run: Run, check: Check) -> None:
+def test_an_invalid_url_is_never_called_or_shown(run: Run, check: Check) -> None:
     done = run("pod_retry_scheduler", RECOURS_PING_URL=f"http://10.0.0.1/{KEY}")
     assert done.returncode == 2
     assert "RECOURS_PING_URL in the environment: it must begin with https" in done.stderr
@@ -230,7 +230,9 @@ def pings(check: Check, **more: Any) -> Pings:
     return Pings(check.url, "pod_retry_scheduler", RUN_ID, str, lambda _: None, **more)
 
 
-def test_a_check_that_hangs_is_left_after_two_tries(check: Check, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_check_that_hangs_is_left_after_two_attempts(
+    check: Check, caplog: pytest.LogCaptureFixture
+) -> None:
     check.answer = lambda _: None
     begun = time.monotonic()
     pings(check, patience_s=0.2).started()

@@ -91,7 +91,7 @@ def calls_of_run(path: Path, environment: dict[str, str]) -> Iterator[tuple[str,
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-def test_units_and_mails_are_on_the_disk_before_they_are_spent(
+def test_units_and_emails_are_on_the_disk_before_they_are_spent(
     path: Path, tmp_path: Path, add_claims: Callable[..., None]
 ) -> None:
     database = Database(URL.create("sqlite", database=str(path)))

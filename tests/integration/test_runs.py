@@ -138,7 +138,7 @@ def stopped(
     return code, report, time.monotonic() - start
 
 
-def test_a_run_that_is_stopped_ends_with_the_calls_under_way(
+def test_a_run_that_is_stopped_ends_with_the_calls_in_progress(
     database: Database,
     sandbox: Sandbox,
     add_claims: Callable[..., None],

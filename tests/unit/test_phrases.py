@@ -32,7 +32,7 @@ def test_names_in_code_are_not_searched() -> None:
     assert found(comments_and_strings('a = "out of"; b = "order"\n')) == []
 
 
-def test_a_docstring_is_told_from_other_strings() -> None:
+def test_a_docstring_is_distinguished_from_other_strings() -> None:
     code = 'def f():\n    """What is due."""\n    return "What is due."\n'
     assert found(comments_and_strings(code), "code") == ["¶what is"]
 

@@ -31,7 +31,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_no_module_of_ours_imports_what_windows_lacks() -> None:
+def test_no_module_of_recours_imports_what_windows_lacks() -> None:
     done = run(BARRED)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 40

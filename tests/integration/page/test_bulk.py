@@ -84,7 +84,7 @@ def test_a_large_file_is_confirmed_and_one_too_large_refused(page: PageClient, d
     ("content", "says"),
     [(b"CLM-1;\0", "Save it as CSV"), (b"", "contains no claims"), (b"A;1\n" * 5002, "Split it")],
 )
-def test_a_file_that_is_none_is_refused(page: PageClient, content: bytes, says: str) -> None:
+def test_an_invalid_file_is_refused(page: PageClient, content: bytes, says: str) -> None:
     assert says in preview(page, content).text
 
 

@@ -92,7 +92,7 @@ def test_an_empty_list_leads_back_to_all(page: PageClient) -> None:
 
 
 @pytest.mark.usefixtures("sixty")
-def test_a_column_sorts_and_says_so(page: PageClient) -> None:
+def test_a_column_sorts_and_reports_it(page: PageClient) -> None:
     shown = page.get("/claims?status=failed&sort=deadline")
     assert shown.html.count("aria-sort") == 1
     assert 'aria-sort="ascending"' in shown.html
@@ -178,7 +178,7 @@ def test_without_a_choice_nothing_is_done(page: PageClient) -> None:
 
 
 @pytest.mark.usefixtures("sixty")
-def test_a_fetch_is_under_way_until_its_result_is_there(page: PageClient) -> None:
+def test_a_fetch_is_in_progress_until_its_result_is_there(page: PageClient) -> None:
     page.post("/carriers/pause", {"carrier": "chronopost", "back": "/carriers"})
     shown = page.post(
         "/claims/do", {"do": "fetch", "reference": ["CLM-00001", "CLM-00002"], "back": "/claims"}
@@ -232,7 +232,7 @@ def test_a_month_is_shown_in_the_zone_of_its_reader(
 
 
 @pytest.mark.usefixtures("sixty")
-def test_a_day_that_is_none_is_named(page: PageClient) -> None:
+def test_an_invalid_day_is_named(page: PageClient) -> None:
     shown = page.get("/claims?from=1-1-26&to=0001-01-01")
     assert "Ignored '1-1-26', which is not a value of the filter 'date'." in shown.text
     assert "Ignored '0001-01-01', which is not a value of the filter 'date'." in shown.text
@@ -253,7 +253,7 @@ def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_cla
 # ---------------------------------------------------------------- what others wrote
 
 
-def test_no_sign_that_hides_or_turns_others_is_shown(
+def test_no_character_that_hides_or_turns_others_is_shown(
     page: PageClient, database: Database, add_claims: Callable[..., None]
 ) -> None:
     """A right-to-left override shows `fdp.exe` as `exe.pdf`; an escape can control a terminal."""

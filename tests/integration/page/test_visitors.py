@@ -172,7 +172,7 @@ def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> No
 
 @pytest.mark.usefixtures("behind_proxy")
 @pytest.mark.parametrize("peer", ["10.0.0.6", "127.0.0.1", "::1", "testclient"])
-def test_a_forged_name_from_an_address_that_is_no_proxy_gives_no_rights(
+def test_a_forged_name_from_an_address_that_is_not_a_proxy_gives_no_rights(
     visitor: Visitors, environment: dict[str, str], peer: str
 ) -> None:
     forged = {"X_Forwarded_User": "anna", "X_Forwarded_For": "10.0.0.5", "Forwarded": "for=10.0.0.5"}

@@ -51,7 +51,7 @@ def test_without_the_program_it_is_said_what_to_install(
         ("exit 3", "it ended with status 3. It is"),
     ],
 )
-def test_a_program_that_fails_or_does_not_end_is_told(
+def test_a_program_that_fails_or_does_not_end_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
 ) -> None:
     program = tmp_path / "pg_restore"

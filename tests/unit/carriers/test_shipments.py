@@ -132,7 +132,7 @@ def test_the_scans_of_another_parcel_do_not_tell_of_the_delivery() -> None:
     assert (found.scan, found.scans) == (present, [present])
 
 
-def test_a_code_of_no_table_is_told_of_a_parcel_on_its_way() -> None:
+def test_a_code_of_no_table_is_reported_of_a_parcel_on_its_way() -> None:
     found = judged(Shipment(scans=scans(P.ON_ITS_WAY, None)))
     assert isinstance(found, Failure)
     assert found.unknown == "the event code ? (Un événement)"
@@ -166,7 +166,7 @@ def test_one_number_may_be_written_in_several_ways(other: str, *, is_same: bool)
         ("12345678901235", False),
     ],
 )
-def test_geoposts_check_sign_may_be_left_out(other: str, *, is_same: bool) -> None:
+def test_geoposts_check_character_may_be_left_out(other: str, *, is_same: bool) -> None:
     assert same_number("12345678901234A", other) is same_number(other, "12345678901234a") is is_same
 
 

@@ -173,7 +173,7 @@ def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
     assert (windows.asked, other.asked) == ([(1, 0)], [(1, 3)])
 
 
-def test_whoever_sleeps_looks_every_now_and_then_whether_the_run_is_over() -> None:
+def test_sleeping_threads_check_regularly_whether_the_run_is_over() -> None:
     clock = SimulatedClock(NOW)
     windows = Windows(clock=clock, used=LIMIT.number)
 

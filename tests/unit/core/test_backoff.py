@@ -25,11 +25,11 @@ def retries(policy: Policy, count: int) -> list[float]:
     return moments
 
 
-def test_the_turns_come_as_the_guide_says() -> None:
+def test_the_retries_come_as_the_guide_says() -> None:
     assert retries(POLICY, 4) == [1, 7, 31, 103]
 
 
-def test_turns_beyond_the_table_repeat_its_last_wait() -> None:
+def test_retries_beyond_the_table_repeat_its_last_wait() -> None:
     assert retries(POLICY, 6) == [1, 7, 31, 103, 175, 247]
 
 
@@ -49,17 +49,17 @@ def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
     ("used", "most", "after_next"),
     [(0, 1, 0), (0, 2, 6), (0, 4, 102), (1, 4, 96), (2, 4, 72), (3, 4, 0), (3, 6, 144), (9, 4, 0)],
 )
-def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
+def test_the_last_retry_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
     assert replace(POLICY, max_retries=most).last_retry(used, FAILURE) == FAILURE + timedelta(
         hours=after_next
     )
 
 
-def test_a_turn_counts_as_due_five_minutes_early() -> None:
+def test_a_retry_counts_as_due_five_minutes_early() -> None:
     assert POLICY.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
 
 
-def test_no_turn_can_lie_beyond_the_longest_wait() -> None:
+def test_no_retry_can_lie_beyond_the_longest_wait() -> None:
     assert POLICY.horizon(FAILURE) == FAILURE + timedelta(hours=72)
 
 

@@ -78,7 +78,7 @@ def test_four_document_calls_a_day_are_made_while_documents_are_refused(each: in
     assert calls_of_a_day(DocumentRight(), each) == 4
 
 
-def test_refusals_that_were_under_way_at_once_count_too() -> None:
+def test_refusals_that_were_in_progress_at_once_count_too() -> None:
     right = DocumentRight()
     for _ in range(3):
         right = right.after_call(NOW)

@@ -75,7 +75,7 @@ def told(decision: Decision) -> list[tuple[str, str]]:
 # ---------------------------------------------------------------- first sight of a failure
 
 
-def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
+def test_the_first_wait_counts_from_the_time_of_failure() -> None:
     state = assess(claim(updated_at=NOW - HOUR / 2, created_at=NOW - 9 * HOUR), NOW, POLICY)
     assert state.stage is Stage.WAITING
     assert state.failed_at == NOW - HOUR / 2
@@ -98,7 +98,7 @@ def test_the_first_wait_counts_from_the_moment_of_failure() -> None:
         ({"updated_at": NOW - 2 * HOUR, "unreadable": ("amount",)}, NOW - 2 * HOUR, NOW - HOUR),
     ],
 )
-def test_the_moment_of_failure_is_read_from_the_row(
+def test_the_time_of_failure_is_read_from_the_row(
     columns: dict[str, Any], failed_at: datetime, next_at: datetime
 ) -> None:
     state = assess(claim(**columns), NOW, POLICY)
@@ -115,7 +115,7 @@ def test_a_failed_claim_without_a_number_has_an_invalid_one() -> None:
     assert (state.stage, state.kind) == (Stage.WAITING, ErrorKind.INVALID_TRACKING)
 
 
-def test_turns_that_another_software_counted_are_adopted() -> None:
+def test_retries_that_another_software_counted_are_adopted() -> None:
     foreign = claim(retries_counted=2, state=State(last_retry_at=NOW - 5 * HOUR), updated_at=NOW - 90 * HOUR)
     state = assess(foreign, NOW, POLICY)
     assert state.retries_used == 2
@@ -125,21 +125,21 @@ def test_turns_that_another_software_counted_are_adopted() -> None:
 
 
 @pytest.mark.parametrize("last", [None, NOW + HOUR])
-def test_a_count_without_a_believable_last_turn_counts_from_the_failure(last: datetime | None) -> None:
+def test_a_count_without_a_believable_last_retry_counts_from_the_failure(last: datetime | None) -> None:
     foreign = claim(retries_counted=1, state=State(last_retry_at=last), updated_at=NOW - 2 * HOUR)
     state = assess(foreign, NOW, POLICY)
     assert state.next_at == NOW + 4 * HOUR
     assert state.last_retry_at is None
 
 
-def test_a_last_turn_at_this_very_moment_is_believable() -> None:
+def test_a_last_retry_at_this_very_moment_is_believable() -> None:
     state = assess(
         claim(retries_counted=1, state=State(last_retry_at=NOW), updated_at=NOW - HOUR), NOW, POLICY
     )
     assert (state.last_retry_at, state.next_at) == (NOW, NOW + 6 * HOUR)
 
 
-def test_without_turns_a_last_turn_does_not_move_the_first() -> None:
+def test_without_retries_a_last_retry_does_not_move_the_first() -> None:
     foreign = claim(state=State(last_retry_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
     assert assess(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
 
@@ -277,7 +277,7 @@ def test_a_count_raised_by_hand_is_believed() -> None:
     assert (state.stage, state.retries_used, state.next_at) == (Stage.READY, 3, NOW)
 
 
-def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None:
+def test_an_edit_that_is_not_a_correction_does_not_postpone_the_next_retry() -> None:
     before = at_retry(2, kind=ErrorKind.TIMEOUT)
     state = assess(replace(before, updated_at=NOW, deadline=date(2026, 2, 7)), NOW, POLICY)
     assert replace(state, rank_at=None, rank_is_deadline=False) == before.state
@@ -285,7 +285,7 @@ def test_an_edit_that_is_no_correction_does_not_postpone_the_next_turn() -> None
     assert state.rank_is_deadline
 
 
-def test_an_edit_of_a_claim_of_no_carrier_of_ours_is_no_correction() -> None:
+def test_an_edit_of_a_claim_of_an_unsupported_carrier_is_not_a_correction() -> None:
     before = at_retry(2, carrier=None, carrier_name="Heppner")
     assert assess(replace(before, deadline=date(2026, 2, 7)), NOW, POLICY).retries_used == 2
 
@@ -331,13 +331,13 @@ def test_a_claim_that_is_no_longer_set_aside_goes_on_where_it_was(
     assert (state.stage, state.retries_used, state.next_at) == (stage, retries, NOW)
 
 
-def test_a_lost_time_is_mended_from_the_last_turn() -> None:
+def test_a_lost_time_is_mended_from_the_last_retry() -> None:
     row = at_retry(1, Stage.WAITING)
     lost = replace(row, state=replace(row.state, next_at=None))
     assert assess(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
 
 
-def test_a_lost_moment_of_failure_is_now() -> None:
+def test_a_lost_time_of_failure_is_now() -> None:
     row = at_retry(1, Stage.WAITING)
     assert assess(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
 
@@ -378,7 +378,7 @@ def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, faile
         (ErrorKind.TIMEOUT, Stage.WAITING),
     ],
 )
-def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
+def test_a_given_up_claim_goes_on_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
     state = go_on(at_retry(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
     assert (state.stage, state.retries_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
     assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
@@ -399,16 +399,16 @@ def test_a_claim_that_gave_up_goes_on_under_a_higher_limit(kind: ErrorKind, stag
         (4, 4, Stage.SETTLED, Action.GIVE_UP),
     ],
 )
-def test_what_a_turn_is_used_for(retries: int, most: int, stage: Stage, what: Action) -> None:
+def test_what_a_retry_is_used_for(retries: int, most: int, stage: Stage, what: Action) -> None:
     assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
 
 
-def test_who_is_asked_for_is_called_whatever_its_turn() -> None:
+def test_who_is_asked_for_is_called_regardless_of_its_retry() -> None:
     for row in (at_retry(9, Stage.GIVEN_UP), at_retry(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
         assert next_action(row, NOW, POLICY, by_name=True) is Action.CALL
 
 
-def test_a_pending_claim_is_called_whatever_its_count() -> None:
+def test_a_pending_claim_is_called_regardless_of_its_count() -> None:
     assert next_action(claim("pending", state=State(retries_used=9)), NOW, POLICY) is Action.CALL
 
 
@@ -448,7 +448,7 @@ def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
 @pytest.mark.parametrize(("retries", "hours"), [(0, 6), (1, 24), (2, 72)])
-def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, retries: int, hours: int) -> None:
+def test_a_temporary_failure_waits_for_the_next_retry(kind: ErrorKind, retries: int, hours: int) -> None:
     decision = decide(at_retry(retries, interruptions=2), failing(kind), NOW, POLICY)
     state = decision.state
     assert (state.stage, state.retries_used, state.next_at) == (
@@ -464,7 +464,7 @@ def test_a_temporary_failure_waits_for_the_next_turn(kind: ErrorKind, retries: i
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TEMPORARY if kind is not ErrorKind.NOT_FOUND])
-def test_a_temporary_failure_at_the_last_turn_is_told_to_the_operator_only(kind: ErrorKind) -> None:
+def test_a_temporary_failure_at_the_last_retry_is_reported_to_the_operator_only(kind: ErrorKind) -> None:
     decision = decide(at_retry(3), failing(kind), NOW, POLICY)
     assert (decision.gave_up, decision.uses_attempt, decision.kind) == (True, True, kind)
     assert (decision.state.stage, decision.state.retries_used, decision.state.next_at) == (
@@ -477,7 +477,7 @@ def test_a_temporary_failure_at_the_last_turn_is_told_to_the_operator_only(kind:
     assert told(decision) == [("gave_up", "operator")]
 
 
-def test_the_client_is_told_of_temporary_failures_only_where_that_is_wanted() -> None:
+def test_the_client_is_notified_of_temporary_failures_only_where_that_is_wanted() -> None:
     policy = replace(POLICY, tell_temporary=True)
     assert told(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
         ("pod_failed", "client"),
@@ -486,7 +486,7 @@ def test_the_client_is_told_of_temporary_failures_only_where_that_is_wanted() ->
     assert told(decide(at_retry(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
 
 
-def test_an_unknown_number_is_hopeless_at_the_last_turn_only() -> None:
+def test_an_unknown_number_is_hopeless_at_the_last_retry_only() -> None:
     assert told(decide(at_retry(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
     last = decide(at_retry(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
     assert told(last) == [("pod_failed", "client"), ("gave_up", "operator")]
@@ -512,7 +512,7 @@ def test_without_an_error_on_record_nothing_is_made_up() -> None:
     )
 
 
-def test_a_claim_whose_moment_of_failure_was_lost_is_ranked_from_now() -> None:
+def test_a_claim_whose_time_of_failure_was_lost_is_ranked_from_now() -> None:
     lost = at_retry(1)
     lost = replace(lost, state=replace(lost.state, failed_at=None, interruptions=2))
     low = replace(POLICY, max_retries=1)
@@ -567,7 +567,7 @@ def test_a_persistent_answer_to_a_retry_settles_it(kind: ErrorKind) -> None:
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_whoever_can_act_is_told_at_the_last_turn(kind: ErrorKind) -> None:
+def test_the_person_who_can_act_is_notified_at_the_last_retry(kind: ErrorKind) -> None:
     who = "operator" if kind is ErrorKind.UNSUPPORTED_CARRIER else "client"
     settled = at_retry(3, Stage.SETTLED, kind=kind, error_text="the service's words")
     decision = pass_retry(settled, NOW, POLICY)
@@ -577,7 +577,7 @@ def test_whoever_can_act_is_told_at_the_last_turn(kind: ErrorKind) -> None:
     assert decision.events[0].facts["final"] is True
 
 
-def test_a_settled_turn_that_is_not_the_last_only_passes() -> None:
+def test_a_settled_retry_that_is_not_the_last_only_passes() -> None:
     decision = pass_retry(at_retry(1, Stage.SETTLED, kind=ErrorKind.ACCESS_DENIED), NOW, POLICY)
     state = decision.state
     assert (state.stage, state.retries_used, state.last_retry_at) == (Stage.SETTLED, 2, NOW)
@@ -606,7 +606,7 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
         (None, False),
     ],
 )
-def test_a_deadline_before_the_last_turn_has_it_told_at_once(deadline: date | None, early: bool) -> None:
+def test_a_deadline_before_the_last_retry_has_it_told_at_once(deadline: date | None, early: bool) -> None:
     decision = decide(at_retry(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     assert told(decision) == ([("pod_failed", "client")] if early else [])
     assert not decision.gave_up
@@ -627,7 +627,7 @@ def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
     assert told(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
 
 
-def test_it_can_be_told_at_once_always() -> None:
+def test_it_can_be_reported_at_once_always() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
     decision = decide(at_retry(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
     assert told(decision) == [("pod_failed", "operator")]
@@ -640,7 +640,7 @@ def test_it_can_be_told_at_once_always() -> None:
     }
 
 
-def test_an_event_about_no_carrier_of_ours_names_what_the_service_wrote() -> None:
+def test_an_event_about_an_unsupported_carrier_names_what_the_service_wrote() -> None:
     row = at_retry(3, carrier=None, carrier_name="Heppner", number=None)
     event = decide(row, failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, POLICY).events[0]
     assert (event.carrier, event.number) == ("Heppner", "")
@@ -744,7 +744,7 @@ def test_what_is_missing_of_a_delivery_is_taken_from_what_was_known() -> None:
 # ---------------------------------------------------------------- success
 
 
-def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
+def test_a_retrieved_proof_ends_it_and_the_client_is_notified() -> None:
     decision = succeed(at_retry(1), Retrieved.single(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
     state = State(retries_used=2, attempts=3, last_retry_at=NOW, delivery=DELIVERED)
     assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)
@@ -763,14 +763,14 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
     }
 
 
-def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
+def test_of_a_delivery_on_a_day_the_day_is_reported() -> None:
     got = Retrieved.single(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
     facts = succeed(at_retry(1), got, NOW).events[0].facts
     assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching", None])
-def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
+def test_of_a_first_fetch_nobody_needs_to_be_notified(status: str | None) -> None:
     row = replace(at_retry(1), fetch_status=status)
     decision = succeed(row, Retrieved.single(b"%PDF", DELIVERED, "x"), NOW)
     assert decision.state == State(attempts=row.state.attempts + 1, delivery=DELIVERED)

@@ -40,7 +40,7 @@ def test_no_kind_is_without_traits() -> None:
 
 
 @pytest.mark.parametrize("kind", ErrorKind)
-def test_only_an_unknown_number_becomes_hopeless_at_the_last_turn(kind: ErrorKind) -> None:
+def test_only_an_unknown_number_becomes_hopeless_at_the_last_retry(kind: ErrorKind) -> None:
     assert is_persistent(kind) == SPECIFIED[kind][0]
     assert is_persistent(kind, last_retry=True) == (SPECIFIED[kind][0] or kind == "not_found")
 

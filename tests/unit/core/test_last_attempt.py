@@ -170,7 +170,7 @@ def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> N
 
 
 @pytest.mark.parametrize("kind", HOPELESS)
-def test_an_answer_for_people_is_told_then(kind: ErrorKind) -> None:
+def test_an_answer_for_people_is_reported_then(kind: ErrorKind) -> None:
     names = [event.name for event in made(kind).events]
     assert names[-1] == "gave_up"
     assert ("pod_failed" in names) is (TRAITS[kind].actor in ("client", "operator"))
@@ -339,7 +339,7 @@ def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
 
 @pytest.mark.parametrize("most", [0, 1, 3, 6])
 @pytest.mark.parametrize("policy", [ON, OFF])
-def test_one_that_is_set_is_made_whatever_the_settings_say_by_then(most: int, policy: Policy) -> None:
+def test_one_that_is_set_is_made_regardless_of_later_settings(most: int, policy: Policy) -> None:
     policy = replace(policy, max_retries=most)
     assert state_for_next_run(waiting(), START, policy) == waiting().state
     assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL

@@ -35,7 +35,7 @@ def test_a_number_is_written_as_the_language_does(number: float, english: str, f
     [None, float("nan"), Decimal("sNaN"), 10**5000],
     ids=["missing", "nan", "signalling", "endless"],
 )
-def test_what_is_no_number_is_a_dash(nothing: float | None) -> None:
+def test_what_is_not_a_number_is_a_dash(nothing: float | None) -> None:
     for texts in (EN, FR):
         shown = {texts.number(nothing), texts.money(nothing, "EUR"), texts.percent(nothing)}
         assert shown == {UNKNOWN}
@@ -99,7 +99,7 @@ def test_a_time_names_its_zone() -> None:
     assert FR.minute(NOW - timedelta(days=150)) == "29/06/2026 à 15 h 05 CEST"
 
 
-def test_an_hour_that_comes_twice_is_told_apart_by_its_zone() -> None:
+def test_an_hour_that_comes_twice_is_distinguished_by_its_zone() -> None:
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert EN.minute(first) == "25 Oct 2026, 02:30 CEST"
     assert EN.minute(first + timedelta(hours=1)) == "25 Oct 2026, 02:30 CET"

@@ -99,7 +99,7 @@ def test_addresses(text: str) -> None:
         "x" * 65 + "@shop.example", "a@" + "b" * 250 + ".example", "a@[127.0.0.1]", '"a"@shop.example',
     ],
 )  # fmt: skip
-def test_what_is_no_address(text: str | None) -> None:
+def test_what_is_not_an_address(text: str | None) -> None:
     assert not is_address(text)
 
 
@@ -118,7 +118,7 @@ NOW = Claim(7, "CLM-1", number="N1", carrier="ups", fetch_status="failed", claim
         (replace(NOW, claim_status=" Paid "), False),
     ],
 )
-def test_a_failure_is_told_as_long_as_it_is_one(claim: Claim | None, holds: bool) -> None:
+def test_a_failure_is_reported_as_long_as_it_is_one(claim: Claim | None, holds: bool) -> None:
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
     failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
     reasons = Reasons({7: claim} if claim else {})
@@ -188,11 +188,11 @@ def in_paris(text: str) -> datetime:
         ("2030-01-01 00:00", "2026-02-02 03:00", True),  # written by a wrong clock
     ],
 )
-def test_the_operators_mail_comes_once_a_day(last: str | None, now: str, due: bool) -> None:
+def test_the_operators_email_comes_once_a_day(last: str | None, now: str, due: bool) -> None:
     assert summary_due(in_paris(last) if last else None, in_paris(now), PARIS) is due
 
 
-def test_the_same_trouble_goes_on_whatever_its_day_and_client() -> None:
+def test_the_same_trouble_goes_on_regardless_of_its_day_and_client() -> None:
     def trouble(name: EventName, carrier: str, kind: str = "auth_failed", day: str = "2026-02-02") -> object:
         return trouble_of(
             OutboxEvent(1, name, None, carrier, day, in_paris(day), {"kind": kind, "error": day})

@@ -65,7 +65,7 @@ def test_once_the_days_of_a_claim_without_a_deadline_are_over_its_evidence_count
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])
-def test_one_whose_evidence_is_over_comes_after_all_that_can_still_win(status: str) -> None:
+def test_one_whose_evidence_is_over_comes_after_all_that_can_still_be_won(status: str) -> None:
     forgotten = assess(ups(status, created_at=created(130), deadline=LATER), NOW, POLICY)
     undated = assess(ups(status, created_at=created(130)), NOW, POLICY)
     can_win = [
@@ -118,7 +118,7 @@ def test_a_claim_without_a_deadline_never_expires() -> None:
     assert not is_expired(state, NOW + 3650 * DAY, POLICY)
 
 
-def test_an_older_version_s_place_is_found_anew() -> None:
+def test_an_older_version_s_place_is_found_again() -> None:
     claim = ups(created_at=created(110), deadline=LATER)
     ranked = replace(
         claim, state=State(Stage.READY, failed_at=NOW, rank_at=LATER_ENDS, rank_is_deadline=True)

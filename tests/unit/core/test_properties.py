@@ -192,7 +192,7 @@ def fail(kind: ErrorKind) -> Failure:
     [(1, [1]), (2, [1, 7]), (4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247])],
 )
 @pytest.mark.parametrize("late_s", [0, 2, 240])
-def test_a_claim_that_fails_at_each_try_is_called_as_the_guide_says(
+def test_a_claim_that_fails_at_each_attempt_is_called_as_the_guide_says(
     most: int, hours: list[int], late_s: int
 ) -> None:
     small = failed_claim()
@@ -210,7 +210,7 @@ def test_a_claim_that_fails_at_each_try_is_called_as_the_guide_says(
 
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if is_persistent(kind)])
 @pytest.mark.parametrize(("most", "last"), [(1, 1), (2, 7), (4, 103), (6, 247)])
-def test_a_persistent_error_costs_one_confirming_call_and_is_told_at_the_last_turn(
+def test_a_persistent_error_costs_one_confirming_call_and_is_reported_at_the_last_retry(
     kind: ErrorKind, most: int, last: int
 ) -> None:
     small = failed_claim(error_text="Invalid tracking number")
@@ -228,7 +228,7 @@ def test_a_persistent_error_costs_one_confirming_call_and_is_told_at_the_last_tu
 
 @MODEST
 @given(st.lists(KINDS, min_size=1, max_size=30), st.integers(1, 8), st.lists(st.integers(0, 280), min_size=1))
-def test_every_claim_ends_within_its_turns_and_none_comes_early(
+def test_every_claim_ends_within_its_retries_and_none_comes_early(
     answers: list[ErrorKind], most: int, late_s: list[int]
 ) -> None:
     small = failed_claim()
@@ -257,7 +257,7 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
     st.lists(st.integers(1, 90), min_size=1, max_size=6).map(sorted),
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
 )
-def test_no_turn_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
+def test_no_retry_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
     """Runs at any times, with any table."""
     small = failed_claim()
     small.policy = replace(POLICY, waits=tuple(timedelta(hours=wait) for wait in waits), max_retries=8)

@@ -52,7 +52,7 @@ def test_a_secret_is_masked_as_we_send_and_show_it(shown: str) -> None:
     "escape",
     ["\\x0a", "\\x09", "\\u2028", "\\U000e0001", "\\n", "\\t", "%3D", "%3d", "%20", "\\u0022", "\\u003D"],
 )
-def test_an_escape_before_a_secret_is_no_part_of_its_token(escape: str) -> None:
+def test_an_escape_before_a_secret_is_not_a_part_of_its_token(escape: str) -> None:
     redact = Redactor(["s3cr3tPW9x"])
     assert redact(f"password{escape}s3cr3tPW9x{escape}") == f"password{escape}***{escape}"
     assert redact(f"password{escape}s3cr3t…") == f"password{escape}***…"

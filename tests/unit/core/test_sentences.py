@@ -134,7 +134,7 @@ def test_no_two_sentences_are_alike() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_sentence_of_ours_is_known_again_by_its_kind(language: str) -> None:
+def test_our_own_sentence_is_known_again_by_its_kind(language: str) -> None:
     keys = [key for key in Sentence if key is not Sentence.EXPIRED]
     for key, name, words in product(keys, NAMES, WORDS):
         with row(key, name, words):

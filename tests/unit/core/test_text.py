@@ -72,6 +72,6 @@ def test_one_attempt_two_attempts(count: int, words: str) -> None:
     assert plural(count, "attempt") == words
 
 
-def test_bytes_that_are_no_text_are_told_from_text() -> None:
+def test_bytes_that_are_no_text_are_distinguished_from_text() -> None:
     assert is_text("é ✅")
     assert not is_text(b"CLM-\xff".decode("utf-8", "surrogateescape"))

@@ -46,7 +46,7 @@ def test_what_lies_elsewhere_is_not_opened(folder: Path, where: str) -> None:
     assert found.why is Absent.ELSEWHERE
 
 
-def test_what_is_no_document_is_told(folder: Path) -> None:
+def test_what_is_not_a_document_is_reported(folder: Path) -> None:
     def why(name: str, content: bytes | None) -> Absent:
         if content is not None:
             (folder / name).write_bytes(content)

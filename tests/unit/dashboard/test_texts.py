@@ -31,7 +31,7 @@ PAGE = Path(texts.__file__).parent
         (texts.CARRIER_STATES, {*Closing, "open", "paused"} - {Closing.STOPPED}),
     ],
 )
-def test_whatever_the_page_may_meet_has_its_text(table: Mapping[str, str], values: Iterable[str]) -> None:
+def test_everything_on_the_page_has_a_text(table: Mapping[str, str], values: Iterable[str]) -> None:
     assert set(values) <= table.keys()
 
 

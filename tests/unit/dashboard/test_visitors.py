@@ -201,7 +201,7 @@ def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock
     assert keeper.wait_s("a") == 0  # the right password resets the count
 
 
-def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
+def test_a_throttled_visitor_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
     keeper = LoginThrottle(clock.monotonic)
     for _ in range(3):
         keeper.matches("guess", [HASH], "a")

@@ -111,7 +111,7 @@ def one_of_each_kind(templates: Iterable[Template]) -> list[Template]:
 
 
 @pytest.mark.parametrize("corpus", TEMPLATES)
-def test_one_language_of_each_kind_is_judged_rightly(corpus: str) -> None:
+def test_one_language_of_each_kind_is_assessed_correctly(corpus: str) -> None:
     assert misjudged(one_of_each_kind(TEMPLATES[corpus])) == ([], [])
 
 

@@ -194,7 +194,7 @@ def test_what_is_our_own_fault_is_not_the_files(name: str, stand_in: Any) -> Non
 
 
 @pytest.mark.parametrize(("number", "error"), [(12, MemoryError), (11, MemoryError), (2, ImportError)])
-def test_a_process_that_cannot_be_started_is_no_fault_of_a_file(
+def test_a_process_that_cannot_be_started_is_not_a_fault_of_a_file(
     number: int, error: type[Exception], process: PdfProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -331,7 +331,7 @@ def test_the_page_is_drawn_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no PDF", broken_pdf(), PROOF[:900]])
-def test_what_is_no_pdf_is_not_drawn(content: bytes) -> None:
+def test_what_is_not_a_pdf_is_not_drawn(content: bytes) -> None:
     with pytest.raises(NotDrawnError):
         draw_page(content, 1)
     with pytest.raises(NotADocumentError, match=r"the PDF cannot be opened \(Data format error\)"):

@@ -211,7 +211,7 @@ def check_options(name: str, code: str, page: str) -> None:
         assert option in there | LOOKS, f"{page}: {code}"
 
 
-def test_options_by_themselves_exist() -> None:
+def test_lone_options_exist() -> None:
     parameters = [parameter for command in commands().values() for parameter in command.params]
     there = {each for parameter in parameters for each in (*parameter.opts, *parameter.secondary_opts)}
     for page, code in IN_PROSE:

@@ -57,7 +57,7 @@ def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.READY, Stage.NEW])
-def test_a_claim_without_a_deadline_waits_for_those_that_can_still_win(world: World, stage: Stage) -> None:
+def test_a_claim_without_a_deadline_waits_for_those_that_can_still_be_won(world: World, stage: Stage) -> None:
     add = world.failed if stage is Stage.READY else world.pending
     old = world.now - timedelta(days=15)
     add("over", deadline=date(2026, 1, 20))
@@ -99,7 +99,7 @@ def test_only_carriers_that_were_named(world: World) -> None:
     assert references(look(world)) == ["CLM-1", "CLM-2", "CLM-3"]
 
 
-def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: World) -> None:
+def test_claims_of_a_closed_carrier_are_deferred_outside_the_batch(world: World) -> None:
     world.many_failed(3)
     world.failed("DHL-1", "1234567890", carrier="DHL Express")
     closed = {"chronopost": Refusal(Blocked.RATE_LIMIT, "at its limit")}
@@ -107,7 +107,7 @@ def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: Wor
     assert (references(result), dict(result.left_behind)) == (["DHL-1"], {"chronopost": 3})
 
 
-def test_a_claim_that_is_not_due_is_not_left_behind(world: World) -> None:
+def test_a_claim_that_is_not_due_is_not_deferred(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     for until in (None, world.now + 9 * HOUR):
         result = look(world, closed={"chronopost": Refusal(Blocked.CARRIER, "unavailable", until)})
@@ -137,7 +137,7 @@ def test_why_the_rest_waits(world: World) -> None:
     )
 
 
-def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
+def test_a_settled_claim_whose_retry_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
     """`survey` finds only those whose retry is due."""
     world.failed("new", updated_at=world.now + HOUR)
     assert look(world).waiting == {Why.BY_BACKOFF: 1}

@@ -90,6 +90,6 @@ def test_pieces_are_given_out_as_they_grow() -> None:
     assert "".join(pieces).count("\r\n") == 5001
 
 
-def test_json_is_one_array_whatever_it_holds() -> None:
+def test_json_is_one_array_with_any_content() -> None:
     assert "".join(json_pieces([])) == "[]\n"
     assert "".join(json_pieces([{"a": "É"}, {"a": None}])) == '[\n{"a": "É"},\n{"a": null}\n]\n'

@@ -57,7 +57,7 @@ def test_a_fleet_is_silent(name: str, runs: list[Run], silent: bool) -> None:
     assert found.is_silent is silent, name
 
 
-def test_cron_alone_is_no_fleet() -> None:
+def test_cron_alone_is_not_a_fleet() -> None:
     assert fleet_status([cron(5), cron(35)], NOW) is None
 
 

@@ -75,7 +75,9 @@ def test_claims_that_need_no_call_take_none_and_fill_the_batch() -> None:
 @pytest.mark.parametrize(
     ("closing", "attempts"), [(None, 3), (STOPPED, 0), (WAITS, 2), (REJECTED, 0)], ids=str
 )
-def test_a_closed_account_is_asked_once_it_opens_by_itself(closing: Refusal | None, attempts: int) -> None:
+def test_a_closed_account_is_asked_once_it_opens_automatically(
+    closing: Refusal | None, attempts: int
+) -> None:
     made = plan(claim(1), closing=closing)
     assert made.attempts == attempts
     [chronopost] = made.carriers

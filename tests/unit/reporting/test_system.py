@@ -63,7 +63,9 @@ FAR = -10 * 365 * 24  # hours ago
         ([run(-1.01), run(30)], Health.OVERDUE),
     ],
 )
-def test_a_run_that_began_in_the_future_hides_nothing_and_is_told(runs: list[Run], health: Health) -> None:
+def test_a_run_that_began_in_the_future_hides_nothing_and_is_reported(
+    runs: list[Run], health: Health
+) -> None:
     found = worker_status("w", HOUR, runs, NOW)
     ahead = [run for run in runs if run.started_at > NOW]
     assert (found.health, found.ahead) == (health, ahead)
@@ -82,7 +84,7 @@ TALLIES = [
 ]
 
 
-def test_success_by_day_carrier_turn_and_kind() -> None:
+def test_success_by_day_carrier_retry_and_kind() -> None:
     days = days_until(DAY, 3)
     found = success_of(TALLIES, days)
     assert days == [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]

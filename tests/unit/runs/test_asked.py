@@ -38,7 +38,7 @@ def test_what_was_learnt_of_the_old_number_is_not_used_for_the_corrected_one(wor
     assert world.queue.asked[-1] == (M, None)
 
 
-def test_a_corrected_claim_that_is_asked_for_and_put_off_starts_over(world: World) -> None:
+def test_a_corrected_claim_that_is_asked_for_and_deferred_starts_over(world: World) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     world.table.edit("CLM-1", number=M)
@@ -63,7 +63,7 @@ def test_one_claim_that_another_run_took_does_not_keep_the_others_from_being_fet
     assert worker.run().stats.success == 9
 
 
-def test_a_claim_of_another_status_that_is_asked_for_and_put_off_is_left_alone_afterwards(
+def test_a_claim_of_another_status_that_is_asked_for_and_deferred_is_left_alone_afterwards(
     world: World,
 ) -> None:
     world.table.add("CLM-1", number=N, fetch_status="manual", updated_at=world.now - 9 * HOUR)
@@ -96,7 +96,7 @@ def test_of_equally_urgent_claims_a_preview_shows_the_first_found(world: World) 
     assert [claim.reference for claim, _ in got.batch] == ["CLM-0", "CLM-1", "CLM-2"]
 
 
-def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World) -> None:
+def test_in_a_preview_a_settled_claim_does_not_pass_before_its_retry(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})

@@ -296,7 +296,7 @@ def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) 
 # ---------------------------------------------------------------- answers
 
 
-def test_a_claim_edited_while_its_call_was_under_way_is_judged_anew(
+def test_a_claim_edited_while_its_call_was_in_progress_is_assessed_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.failed("CLM-1")
@@ -315,7 +315,7 @@ def test_a_claim_edited_while_its_call_was_under_way_is_judged_anew(
     assert world.asked == [N, "XY000000002FR"]
 
 
-def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
+def test_an_internal_error_costs_the_claim_a_retry_and_shows_its_traceback(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(2)
@@ -331,7 +331,7 @@ def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
     assert (claim.state.kind, claim.retries_counted) == (ErrorKind.INTERNAL_ERROR, 1)
 
 
-def test_what_is_no_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
+def test_what_is_not_a_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Retrieved.single(b"<html>", DELIVERY, "x"), GOT]
     world.retry()
@@ -387,7 +387,7 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     assert world.retry().stats.success == 3
 
 
-def test_an_outage_uses_three_attempts_however_many_calls_were_under_way(world: World) -> None:
+def test_an_outage_uses_three_attempts_however_many_calls_were_in_progress(world: World) -> None:
     numbers = world.many_failed(8)
     meeting = Meeting(4)
     world.queue.during = lambda number: None if number == numbers[0] else meeting(number)
@@ -416,7 +416,7 @@ def test_an_answer_between_shows_that_the_carrier_is_up(world: World) -> None:
     assert (report.stats.failed, report.stats.success, report.stats.skipped_carrier) == (6, 1, 0)
 
 
-def test_another_carrier_s_outage_is_none_of_ours(world: World) -> None:
+def test_another_carrier_s_outage_is_not_ours(world: World) -> None:
     numbers = world.many_failed(4)
     for number in numbers:
         world.queue.answers[number] = [fail(ErrorKind.TIMEOUT)]
@@ -445,7 +445,9 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     assert world.retry().stats.success == 3
 
 
-def test_a_429_pauses_the_carrier_and_uses_no_attempt(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_429_pauses_the_carrier_and_does_not_count_as_an_attempt(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     numbers = world.many_failed(3)
     until = world.now + timedelta(minutes=90)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=until)]
@@ -573,7 +575,7 @@ def test_after_its_time_a_run_begins_nothing_new(world: World) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
-def test_a_run_that_is_stopped_finishes_what_is_under_way_and_hands_back_the_rest(
+def test_a_run_that_is_stopped_finishes_what_is_in_progress_and_hands_back_the_rest(
     world: World, number: int, status: int
 ) -> None:
     world.many_failed(8)
@@ -603,7 +605,7 @@ def test_a_fault_says_more_than_a_signal(world: World) -> None:
     assert worker.run().exit_status == 1
 
 
-def test_a_claim_that_waited_long_in_hand_is_held_longer_before_its_call(world: World) -> None:
+def test_a_claim_leased_for_long_gets_a_longer_lease_before_its_call(world: World) -> None:
     numbers = world.many_failed(3)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]
     leased: list[timedelta] = []
@@ -698,7 +700,7 @@ def _uses_both() -> Failure:
     return fail(ErrorKind.NOT_FOUND, str(Capability.TRACKING))
 
 
-def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(
+def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_notified_by_mail(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(3)
@@ -831,7 +833,7 @@ def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
     assert nothing_is_held(world)
 
 
-def test_without_a_network_and_without_a_database_the_first_fault_is_told(world: World) -> None:
+def test_without_a_network_and_without_a_database_the_first_fault_is_reported(world: World) -> None:
     for number in world.many_failed(2):
         world.queue.answers[number] = [UNREACHABLE]
     world.queue.during = lambda _: setattr(world.claims, "broken", "The database went away.")
@@ -843,7 +845,7 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_told(world:
 # ---------------------------------------------------------------- codes that are not in the tables
 
 
-def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(
+def test_a_code_that_no_table_has_is_reported_once_a_run_with_a_count(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(4)
@@ -861,7 +863,7 @@ def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(
     assert len([message for message in caplog.messages if "does not know" in message]) == 4
 
 
-def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
+def test_a_label_that_no_table_has_is_reported_of_a_delivered_parcel_too(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     strange = Delivery(unknown="the label 'Étage' beside a delivery")
@@ -874,7 +876,7 @@ def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
     ]
 
 
-def test_what_no_table_has_is_told_of_a_run_that_ends_in_a_fault_too(
+def test_what_no_table_has_is_reported_of_a_run_that_ends_in_a_fault_too(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     (number,) = world.many_failed(1)
@@ -886,7 +888,7 @@ def test_what_no_table_has_is_told_of_a_run_that_ends_in_a_fault_too(
     ]
 
 
-def test_a_doubtful_number_is_told_and_asked_about(
+def test_a_doubtful_number_is_reported_and_asked_about(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict = replace(CHRONOPOST, check_digit_fits=lambda number: number.endswith("1FR"))
@@ -919,7 +921,7 @@ def told(world: World) -> list[tuple[str, str, str]]:
     return [(event.name, event.audience, event.carrier) for event in world.journal.events]
 
 
-def test_a_missing_package_uses_no_attempt_and_ends_the_run_with_a_fault(world: World) -> None:
+def test_a_missing_package_does_not_count_as_an_attempt_and_ends_the_run_with_a_fault(world: World) -> None:
     numbers = world.many_failed(5)
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     for number in numbers:
@@ -1002,7 +1004,7 @@ def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None
 # ---------------------------------------------------------------- denials
 
 
-def test_denied_parcels_are_the_claims_own_and_many_are_told_in_one_line(
+def test_denied_parcels_are_the_claims_own_and_many_are_reported_in_one_line(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(9)
@@ -1019,7 +1021,7 @@ def test_denied_parcels_are_the_claims_own_and_many_are_told_in_one_line(
     assert told(world) == [("account_fault", "operator", "chronopost")]
 
 
-def test_four_denied_parcels_are_told_by_their_claims_alone(world: World) -> None:
+def test_four_denied_parcels_are_reported_by_their_claims_alone(world: World) -> None:
     for number in world.many_failed(4):
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
     assert (world.retry().stats.failed, told(world)) == (4, [])

@@ -99,7 +99,7 @@ def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
     assert len(world.asked) == 3
 
 
-def test_many_denials_are_told_of_their_account_with_the_command_for_it(world: World) -> None:
+def test_many_denials_are_reported_of_their_account_with_the_command_for_it(world: World) -> None:
     claims(world, 8, accounts=[1, 2])
     answers(world, 1, *[DENIED] * 8)
     run(world)

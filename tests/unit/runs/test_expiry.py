@@ -180,7 +180,7 @@ def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
         ),
     ],
 )
-def test_the_operators_mail_says_it_once(language: str, subject: str, expected: list[str]) -> None:
+def test_the_operators_email_says_it_once(language: str, subject: str, expected: list[str]) -> None:
     told = [
         OutboxEvent(
             n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),

@@ -71,7 +71,7 @@ def test_the_third_outage_in_a_row_closes_it() -> None:
     assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
 
 
-def test_failures_of_calls_under_way_repeat_the_outage_that_closed_it() -> None:
+def test_failures_of_calls_in_progress_repeat_the_outage_that_closed_it() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     first = lane()
     second = lane(outage=first.outage)

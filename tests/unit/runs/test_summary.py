@@ -36,7 +36,7 @@ def test_the_summary_is_the_guide_s() -> None:
     ]
 
 
-def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something_to_tell() -> None:
+def test_what_the_guide_s_summary_does_not_know_is_reported_where_there_is_something_to_tell() -> None:
     more = replace(report(), stats=Stats(3, 2, 4, 5, 6, 1, 7, 8))
     assert [line for line in more.lines() if line not in report().lines()] == [
         "⚠️ Skipped (kept for other claims): 7",
@@ -45,7 +45,7 @@ def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something
     assert (more.as_json()["skipped_reserved"], more.as_json()["last_attempts"]) == (7, 8)
 
 
-def test_accounts_of_clients_stand_apart_from_the_house_s() -> None:
+def test_accounts_of_clients_stand_apart_from_the_default_account() -> None:
     def uses(key: str, used: int) -> list[Usage]:
         return [Usage(Limit(key, 100, Window(0, "UTC")), used, MIDNIGHT)]
 
@@ -111,7 +111,7 @@ def test_the_usage_of_a_carrier_in_local_time() -> None:
     assert usage_line("UPS", tokens, minute) == "UPS TOKEN: 1/20 per hour, resets 2026-02-07 00:00"
 
 
-def test_moments_are_shown_to_the_minute() -> None:
+def test_times_are_shown_to_the_minute() -> None:
     assert format_minute(MIDNIGHT + timedelta(seconds=59), local) == "2026-02-07 00:00"
     assert format_minute(None, local) == "an unknown time"
 
@@ -145,7 +145,7 @@ def test_spans_are_said_in_words(hours: float, words: str) -> None:
     assert format_span(timedelta(hours=hours)) == words
 
 
-def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
+def test_short_windows_are_reported_only_where_there_are_no_longer_ones() -> None:
     second = Usage(Limit("dhl", 1, Window(1)), calls=1, resets_at=MIDNIGHT)
     day = Usage(Limit("dhl", 250, Window(0, "UTC")), calls=7, resets_at=MIDNIGHT)
     assert worth_showing([second, day]) == [day]

@@ -281,7 +281,7 @@ def test_stopping_is_prompt_and_leaves_no_thread(
 # --- scripts ---
 
 
-def test_each_try_uses_up_a_step_and_the_last_one_stays(box: Sandbox) -> None:
+def test_each_attempt_uses_up_a_step_and_the_last_one_stays(box: Sandbox) -> None:
     script(box, S.IN_TRANSIT, S.MAINTENANCE, S.POD_LATE, S.POD_NONE, S.DELIVERED)
     assert [told(box) for _ in range(7)] == ["not delivered", "503", "3", "2", "5", "5", "5"]
 
@@ -315,7 +315,7 @@ def test_a_refused_password_does_not_fix_the_delivery_date(box: Sandbox, clock: 
     assert b"2026-11-04T09:31:00+01:00" in track(box).body  # winter time
 
 
-def test_a_new_script_begins_anew(box: Sandbox) -> None:
+def test_a_new_script_begins_again(box: Sandbox) -> None:
     script(box, S.IN_TRANSIT, S.POD_LATE)
     told(box)
     script(box, S.IN_TRANSIT, S.POD_LATE)

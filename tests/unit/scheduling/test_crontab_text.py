@@ -186,7 +186,7 @@ MORE = [
 
 
 @pytest.mark.parametrize("line", MORE)
-def test_a_line_that_does_more_is_told_and_not_touched(line: str) -> None:
+def test_a_line_that_does_more_is_reported_and_not_touched(line: str) -> None:
     (entry,) = find(line, HERE)
     assert "pod_retry_scheduler" in entry.workers
     assert not entry.plain
