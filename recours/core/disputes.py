@@ -134,16 +134,16 @@ def missing_texts(language: str, verdict: DisputeVerdict) -> list[str]:
 
 
 def findings_text(findings: Findings, delivery: Delivery | None, texts: Localized) -> str:
-    """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
-    text = texts("without readable text")
+    """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
+    text = texts("no readable text")
     if findings.is_readable or findings.has_signature is not None:
         text = _who(findings, texts) + _when(findings, texts)
         if findings.place:
             text += f", {findings.place}"
     if findings.number is not None:
-        text += texts("; the number is on it") if findings.number else texts("; the number is not on it")
+        text += texts("; shows the tracking number") if findings.number else texts("; does not show the tracking number")
     if delivery and not delivery.is_assumed and (tracked := _tracked(findings, delivery, texts)):
-        text += texts("; tracking says: {what}", what=tracked)
+        text += texts("; according to tracking: {what}", what=tracked)
     return text
 
 
@@ -153,8 +153,8 @@ def _who(findings: Findings, texts: Localized) -> str:
     if findings.signatory:
         return texts("received by {name}", name=findings.signatory)
     if findings.has_signature:
-        return texts("signed, without a name")
-    return texts("neither name nor signature") if findings.has_signature is None else texts("unsigned")
+        return texts("signed, no name")
+    return texts("no name or signature") if findings.has_signature is None else texts("unsigned")
 
 
 def _when(findings: Findings, texts: Localized) -> str:

@@ -105,7 +105,7 @@ def source_name(language: str, source: str) -> str:
 
 
 def piece_text(piece: KeptEvidence, texts: Localized) -> str:
-    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it"."""
+    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
     if piece.refused:
         reason = DocumentFlaw.translated(texts.language, piece.refused)
         return texts("refused as a proof: {reason}", reason=reason)

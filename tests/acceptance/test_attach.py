@@ -70,7 +70,7 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, serv
     reference = claim(service)
     printed = person.does("attach", reference, file(service, proof()))
     assert "It shows: signed by DUPONT on " in printed
-    assert "; the number is on it." in printed
+    assert "; shows the tracking number." in printed
     assert "These documents prove delivery in a dispute about a lost parcel." in printed
     now = facts(service, reference)
     stored = Path(now["pod_url"])
@@ -131,7 +131,7 @@ def test_what_a_person_says_of_the_delivery_is_recorded(person: Person, service:
     assert (done["kind"], done["signatory"], done["is_pod"]) == ("photo", "Anne", True)
     at = datetime.fromisoformat(done["delivered_at"])
     assert f"{at.astimezone(service.settings.policy.zone):%Y-%m-%dT%H:%M}" == f"{day}T08:15"
-    assert "without readable text" in (shown := person.does("why", reference))
+    assert "no readable text" in (shown := person.does("why", reference))
     assert "entered: Anne, " in shown
     assert "tracking says" not in shown
 

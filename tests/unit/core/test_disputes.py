@@ -86,46 +86,46 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
         (
             LETTER,
             TRACKED,
-            "signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
-            "signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number",
+            "signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro de suivi y figure",
         ),
         (
             UNSIGNED,
             None,
-            "unsigned, delivered on 5 Oct 2026; the number is on it",
-            "sans signature, livraison le 05/10/2026 ; le numéro y figure",
+            "unsigned, delivered on 5 Oct 2026; shows the tracking number",
+            "sans signature, livraison le 05/10/2026 ; le numéro de suivi y figure",
         ),
         (
             Findings(is_readable=True, number=False, signatory="DUPONT"),
             Delivery(AT),
-            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026, 10:31 UTC+02:00",
-            "remise à DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
+            "received by DUPONT, no date; does not show the tracking number; according to tracking: 5 Oct 2026, 10:31 UTC+02:00",
+            "remise à DUPONT, sans date ; le numéro de suivi n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
         ),
         (
             Findings(
                 is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"
             ),  # a tracking record's
             None,
-            "neither name nor signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; the number is on it",
-            "ni nom ni signature, livraison le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",
+            "no name or signature, delivered on 5 Oct 2026, 10:31 UTC+02:00; shows the tracking number",
+            "ni nom ni signature, livraison le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro de suivi y figure",
         ),
-        (IMAGE, None, "signed, without a name", "signature sans nom"),
+        (IMAGE, None, "signed, no name", "signature sans nom"),
         (
             SCAN,
             Delivery(None, "DUPONT", date(2026, 10, 5)),
-            "without readable text; tracking says: DUPONT, 5 Oct 2026",
+            "no readable text; according to tracking: DUPONT, 5 Oct 2026",
             "sans texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
         ),
         (
             SCAN,
             Delivery(is_assumed=True, signatory="X"),
-            "without readable text",
+            "no readable text",
             "sans texte lisible",
         ),
         (
             Findings(is_readable=True),
             None,
-            "neither name nor signature, no date",
+            "no name or signature, no date",
             "ni nom ni signature, sans date",
         ),
     ],

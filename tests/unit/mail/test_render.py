@@ -35,12 +35,12 @@ SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signat
     [
         (
             "en",
-            "What it shows: signed by DUPONT on 5 Oct 2026, 10:31, Lille; the number is on it",
+            "What it shows: signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number",
             "attached manually",
         ),
         (
             "fr",
-            "Ce qu'elle montre : signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+            "Ce qu'elle montre : signature de DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro de suivi y figure",
             "jointe manuellement",
         ),
     ],

@@ -58,8 +58,8 @@ PARIS = ZoneInfo("Europe/Paris")
     [
         (
             LETTER,
-            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it",
-            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
+            "signed by DUPONT on 5 Oct 2026, 10:31; shows the tracking number",
+            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro de suivi y figure",
         ),
         (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
         (
@@ -69,13 +69,13 @@ PARIS = ZoneInfo("Europe/Paris")
         ),
         (
             BY_HAND,
-            "without readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
+            "no readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
             "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
-            "signed by DUPONT on 5 Oct 2026, 10:31; the number is on it; Anna entered: DURAND",
-            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
+            "signed by DUPONT on 5 Oct 2026, 10:31; shows the tracking number; Anna entered: DURAND",
+            "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro de suivi y figure ; saisi par Anna : DURAND",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_whether_the_evidence_carries_the_dispute(
 def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
     """Otherwise 10:31 on the letter and 08:31 from the tracking would look like two deliveries."""
     said = piece_text(replace(SCAN, delivery=Delivery(AT)), Localized("en", PARIS))
-    assert said == "without readable text; tracking says: 5 Oct 2026, 10:31 CEST"
+    assert said == "no readable text; according to tracking: 5 Oct 2026, 10:31 CEST"
 
 
 def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
