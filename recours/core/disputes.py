@@ -140,8 +140,10 @@ def findings_text(findings: Findings, delivery: Delivery | None, texts: Localize
         text = _who(findings, texts) + _when(findings, texts)
         if findings.place:
             text += f", {findings.place}"
-    if findings.number is not None:
-        text += texts("; shows the tracking number") if findings.number else texts("; does not show the tracking number")
+    if findings.number:
+        text += texts("; shows the tracking number")
+    elif findings.number is not None:
+        text += texts("; does not show the tracking number")
     if delivery and not delivery.is_assumed and (tracked := _tracked(findings, delivery, texts)):
         text += texts("; according to tracking: {what}", what=tracked)
     return text
