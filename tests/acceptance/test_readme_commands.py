@@ -137,3 +137,22 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     (tail,) = re.findall(r"^tail .*", README, re.MULTILINE)
     assert machine.run(*tail.split(), cwd=checkout).returncode == 0
     kinds(database).drop(url)
+
+
+def test_the_tutorial_ends_with_proofs_in_the_shops_own_table(tmp_path: Path) -> None:
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    commands = re.findall(r"```bash\n(.*?)```", tutorial, re.DOTALL)
+    assert len("".join(commands).splitlines()) <= 10
+    (settings,) = re.findall(r"```ini\n(.*?)```", tutorial, re.DOTALL)
+    checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
+    shutil.copytree(ROOT / "docs" / "examples", checkout / "docs" / "examples")
+    for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / ".env").write_text(settings, encoding="utf-8")
+    bare_python(checkout / ".venv")
+    give_packages(checkout / ".venv")
+    block = "".join(commands).replace("make demo\n", "make .venv/ready\n")  # test_commands.py covers the demo
+    output = output_of(block, checkout)
+    proofs = re.findall(r"^D-100\d success DUPONT (.*\.pdf)$", output, re.MULTILINE)
+    assert len(proofs) == 3
+    assert all(Path(proof).read_bytes().startswith(b"%PDF-") for proof in proofs)
