@@ -9,7 +9,7 @@ from recours.core.position import Position, Standing, Why, closing_of
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.evidence import ClaimEvidence, piece_text
-from recours.reporting.labels import ASKED, CLOSINGS, colon, error_of, evidence_text
+from recours.reporting.labels import ASKED, CLOSINGS, error_of, evidence_text
 from recours.reporting.plan import day_in_line_text
 from recours.reporting.records import ListedClaim
 from recours.runs.refusals import ERASED
@@ -45,40 +45,46 @@ class ClaimStatus:
 # What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
 STATUS: dict[Standing, str] = {
     Standing.FETCHED: N_("{reference}: the proof of delivery was fetched on {at}."),
-    Standing.IN_HAND: N_("{reference} is being fetched at this moment."),
-    Standing.NOT_SEEN: N_("{reference} is new or was corrected: the next run assesses it."),
-    Standing.LEFT_ALONE: N_("{reference}: no proof of delivery was asked for."),
+    Standing.IN_HAND: N_("{reference} is being fetched right now."),
+    Standing.NOT_SEEN: N_("{reference} is new or was edited. The next run will assess it."),
+    Standing.LEFT_ALONE: N_("{reference} is not enrolled: no proof of delivery was requested."),
     Standing.ERASED: ERASED,
-    Standing.UNNUMBERED: N_("{reference} has no tracking number: it waits for one."),
-    Standing.NEW: N_("{reference} is new: the next run of the fetch worker asks the carrier."),
-    Standing.WAITING: N_("{reference} waits for its next try on {next}{error}."),
-    Standing.READY: N_("{reference} is due: the next run of the scheduler asks the carrier{error}."),
-    Standing.SETTLED: N_("{reference} is not asked about again unless it is corrected{error}."),
-    Standing.SHELVED: N_("{reference}: the status of the claim says that no proof is wanted."),
-    Standing.GIVEN_UP: N_("{reference} was given up; {asked}{error}."),
+    Standing.UNNUMBERED: N_("{reference} is waiting for a tracking number."),
+    Standing.NEW: N_("{reference} is new. The next run of the fetch worker will ask the carrier."),
+    Standing.WAITING: N_("{reference} is waiting for its next attempt on {next}.{error}"),
+    Standing.READY: N_(
+        "{reference} is due. The next run of the retry scheduler will ask the carrier.{error}"
+    ),
+    Standing.SETTLED: N_(
+        "{reference} needs correction: the carrier is not asked again until someone corrects the claim.{error}"
+    ),
+    Standing.SHELVED: N_("{reference}: the status of the claim says that no proof is needed any more."),
+    Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
 # What is said instead of a standing's sentence: by why the claim is, or is not, tried; of its last attempt before its
 # deadline; and of one that waits for its turn.
 INSTEAD: dict[str, str] = {
-    Why.NOT_ASKED: N_("{reference} is due, and nothing can be asked: {missing}{error}."),
-    Why.CLOSED: N_("{reference} waits until {next}: {closing}{error}."),
-    Why.BLOCKED: N_("{reference} waits until someone acts: {closing}{error}."),
-    Why.ENDING: N_("{reference} has no retry left: it is given up {end}{error}."),
+    Why.NOT_ASKED: N_("{reference} is due, but recours cannot ask the carrier: {missing}.{error}"),
+    Why.CLOSED: N_("{reference} is waiting until {next}: {closing}.{error}"),
+    Why.BLOCKED: N_("{reference} is blocked until someone acts: {closing}.{error}"),
+    Why.ENDING: N_("{reference} has no retries left: recours gives up on it {end}.{error}"),
     Why.EXPIRING: N_(
-        "{reference} is given up at its next retry: its response deadline passed long ago{error}."
+        "The deadline of {reference} passed long ago: recours gives up on it at its next retry.{error}"
     ),
-    "last_by_backoff": N_("{reference} waits for one last attempt before its deadline, on {next}{error}."),
-    "last_due": N_("{reference} is due: the next run makes one last attempt before its deadline{error}."),
+    "last_by_backoff": N_(
+        "{reference} is waiting for one last attempt before its deadline, on {next}.{error}"
+    ),
+    "last_due": N_("{reference} is due. The next run makes one last attempt before its deadline.{error}"),
     "last_in_line": N_(
-        "{reference} is due for one last attempt before its deadline and waits for its turn{error}."
+        "{reference} is due for one last attempt before its deadline and is waiting in line.{error}"
     ),
-    "new_in_line": N_("{reference} is new and waits for its turn{error}."),
-    "ready_in_line": N_("{reference} is due and waits for its turn{error}."),
+    "new_in_line": N_("{reference} is new and waiting in line.{error}"),
+    "ready_in_line": N_("{reference} is due and waiting in line.{error}"),
 }
 
 # When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
-END = (N_("on {at}"), N_("by the next run"))
+END = (N_("on {at}"), N_("in the next run"))
 
 # Why nothing can be asked: no number, or no carrier that is known.
 MISSING = (N_("it has no tracking number"), N_("its carrier is not supported"))
@@ -126,7 +132,7 @@ class StatusSentences(Localized):
                 missing=self(MISSING[claim.number is not None]),
                 end=self(END[where.is_due], at=self.minute(where.state.next_at)),
                 closing=closing.format(carrier=carrier),
-                error=f"{colon(language)}{error.rstrip('.')}" if error else "",
+                error=self(" Last result: {error}.", error=error.rstrip(".")) if error else "",
             )
         ]
         if not_before and now:

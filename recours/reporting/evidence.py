@@ -125,4 +125,4 @@ def _entered(piece: KeptEvidence, findings: Findings, texts: Localized) -> str:
         entries.append(texts.printed(at.isoformat()))
     if not entries:
         return ""
-    return texts("; {by} entered: {what}", by=clean(piece.by, 60), what=", ".join(entries))
+    return texts("; entered by {by}: {what}", by=clean(piece.by, 60), what=", ".join(entries))

@@ -17,14 +17,14 @@ STANDING: dict[Standing, str] = {
     Standing.FETCHED: N_("fetched"),
     Standing.IN_HAND: N_("being fetched"),
     Standing.NOT_SEEN: N_("not assessed yet"),
-    Standing.LEFT_ALONE: N_("left alone"),
+    Standing.LEFT_ALONE: N_("not enrolled"),
     Standing.ERASED: N_("erased"),
     Standing.UNNUMBERED: N_("no tracking number"),
     Standing.NEW: N_("new"),
     Standing.WAITING: N_("waiting"),
     Standing.READY: N_("due"),
-    Standing.SETTLED: N_("needs a correction"),
-    Standing.SHELVED: N_("not wanted"),
+    Standing.SETTLED: N_("needs correction"),
+    Standing.SHELVED: N_("no longer needed"),
     Standing.GIVEN_UP: N_("given up"),
 }
 
@@ -33,7 +33,7 @@ UNKNOWN_CARRIER = N_("unknown carrier")
 
 # How often the carrier was asked, as far as attempts are recorded: never, once, several times.
 ASKED = (
-    N_("no call to the carrier is recorded"),
+    N_("no calls to the carrier are recorded"),
     N_("the carrier was asked once"),
     N_("the carrier was asked {count} times"),
 )
@@ -46,8 +46,8 @@ def kind_name(texts: Localized, kind: str) -> str:
 
 # Of the evidence of a claim: it ends, or it is over.
 EVIDENCE = (
-    N_("{carrier} forgets this parcel on {day} at the latest: no proof can be had after that."),
-    N_("{carrier} has probably forgotten this parcel: it keeps such data until {day} at the latest."),
+    N_("{carrier} deletes this parcel's data on {day} at the latest. No proof can be fetched after that."),
+    N_("{carrier} has probably deleted this parcel's data, which it keeps until {day} at the latest."),
 )
 
 
@@ -58,19 +58,19 @@ def evidence_text(texts: Localized, evidence: Evidence, carrier: str) -> str:
 
 # What keeps a carrier from being asked. {carrier} is filled in.
 CLOSINGS: dict[Closing, str] = {
-    Closing.STOPPED: N_("{carrier} was paused by a person"),
+    Closing.STOPPED: N_("{carrier} was paused manually"),
     Closing.REJECTED: N_("{carrier} rejects our credentials"),
-    Closing.DENIED: N_("our account at {carrier} may not use this service"),
-    Closing.UNCONFIGURED: N_("{carrier} has no credentials here"),
-    Closing.LIMIT: N_("{carrier} is at its limit, or asked us to wait"),
+    Closing.DENIED: N_("our {carrier} account has no access to this service"),
+    Closing.UNCONFIGURED: N_("no credentials are set for {carrier}"),
+    Closing.LIMIT: N_("the {carrier} quota is used up, or {carrier} asked us to wait"),
 }
 
 # Who can act on a claim.
 ACTORS: dict[Actor, str] = {
     Actor.CLIENT: N_("the client"),
-    Actor.OPERATOR: N_("the operator of recours"),
+    Actor.OPERATOR: N_("the operator"),
     Actor.CARRIER: N_("the carrier"),
-    Actor.NOBODY: N_("nothing to do, it is retried automatically"),
+    Actor.NOBODY: N_("nothing to do: it is retried automatically"),
 }
 
 
@@ -177,8 +177,8 @@ CHANGES: dict[str, str] = {
     ChangeKind.EXCLUDED: N_("excluded"),
     ChangeKind.ENROLLED: N_("enrolled"),
     ChangeKind.ATTACHED: N_("attached"),
-    ChangeKind.DETACHED: N_("proof taken back"),
-    ChangeKind.ASKED: N_("fetch asked for"),
+    ChangeKind.DETACHED: N_("proof detached"),
+    ChangeKind.ASKED: N_("fetch requested"),
     ChangeKind.CORRECTED: N_("corrected"),
 }
 # What a change is of: columns of the service, or words for people.
@@ -186,7 +186,7 @@ _COLUMNS = {"status": "pod_fetch_status", "deadline": "response_deadline"}
 _PARTS = {
     "number": N_("tracking number"),
     "carrier": N_("carrier"),
-    "count": N_("count of retries"),
+    "count": N_("retry count"),
     "kind": N_("kind"),
 }
 

@@ -289,7 +289,7 @@ def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[.
     page.run()
     assert not page.button
     page.text_input[0].set_value(reference).run()
-    assert any("waits for its next try" in text or "new or was corrected" in text for text in texts(page))
+    assert any("waiting for its next attempt" in text or "new or was edited" in text for text in texts(page))
     page.button[0].click().run()
     assert f"{reference}: the proof of delivery is there, signed by DUPONT." in texts(page)
     downloads: Sequence[Any] = page.get("download_button")

@@ -84,7 +84,7 @@ def test_a_mediator_reads_what_the_carrier_answered_before(service: Service, qui
     service.run()
     service.run_hourly(7)
     cover = text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
-    assert "What the carrier answered • 2 Feb 2026, 09:00 CET: The parcel has not been delivered yet" in cover
+    assert "The carrier's answers • 2 Feb 2026, 09:00 CET: The parcel has not been delivered yet" in cover
     assert "Signature: yes, see document 2" in cover
 
 

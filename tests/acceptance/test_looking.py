@@ -159,7 +159,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     next_at = (begun + 6 * HOUR).astimezone(PARIS)
     assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, Deadline: ")
     assert (
-        f"CLM-0001 waits for its next try on {ENGLISH.minute(next_at)}: Chronopost does not recognize this tracking number"
+        f"CLM-0001 is waiting for its next attempt on {ENGLISH.minute(next_at)}. Last result: Chronopost does not recognize this tracking number"
         in shown
     )
     assert "Retries used: 1 of 4" in shown

@@ -74,21 +74,21 @@ def test_a_claim_says_who_what_how_much_and_until_when(page: PageClient, databas
     for fact in ("CLM-00000", "Chronopost", NUMBER, "O-0", "€10.00", "lost parcel", "5 Feb 2026", "number"):
         assert fact in text
     # The sentence of `claim_status`.
-    assert "CLM-00000 is new or was corrected: the next run assesses it." in text
+    assert "CLM-00000 is new or was edited. The next run will assess it." in text
 
 
 def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Database) -> None:
     assessed(database, stage=Stage.READY)
     QuotaTables(database).stop("chronopost", Stop(datetime.now(UTC), "by anna: strike"), "anna", "strike")
     text = page.get(CLAIM).text
-    assert "waits until someone acts: Chronopost was paused by a person" in text
+    assert "is blocked until someone acts: Chronopost was paused manually" in text
     assert 'by anna ("strike").' in text
     assert "Resume Chronopost" in text
     until = datetime.now(UTC) + timedelta(hours=1)
     QuotaTables(database).stop("chronopost", Stop(datetime.now(UTC), "by anna", until), "anna")
     text = page.get(CLAIM).text
     assert f"Paused until {Localized('en', ZoneInfo('Europe/Paris')).minute(until)} by anna." in text
-    assert "waits until" in text
+    assert "is waiting until" in text
 
 
 def test_there_is_no_such_claim(page: PageClient) -> None:

@@ -113,7 +113,7 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
     world.fetch()
     assert world.asked == ["XY000000001FR"]
     told = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
-    assert told.sentences == ("CLM-1 waits for its next try on 2 Feb 2026, 15:00 CET.",)
+    assert told.sentences == ("CLM-1 is waiting for its next attempt on 2 Feb 2026, 15:00 CET.",)
 
 
 # ---------------------------------------------------------------- a lowered --max-retries, for people
@@ -124,13 +124,13 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
     [
         (
             NOW,
-            "CLM-1 has no retry left: it is given up by the next run.",
-            "CLM-1 : plus aucun essai, la recherche est abandonnée à la prochaine exécution.",
+            "CLM-1 has no retries left: recours gives up on it in the next run.",
+            "CLM-1 : plus aucune relance, la recherche est abandonnée à la prochaine exécution.",
         ),
         (
             LATER,
-            "CLM-1 has no retry left: it is given up on 5 Feb 2026, 09:00 CET.",
-            "CLM-1 : plus aucun essai, la recherche est abandonnée le 05/02/2026 à 09 h 00 CET.",
+            "CLM-1 has no retries left: recours gives up on it on 5 Feb 2026, 09:00 CET.",
+            "CLM-1 : plus aucune relance, la recherche est abandonnée le 05/02/2026 à 09 h 00 CET.",
         ),
     ],
 )

@@ -69,12 +69,12 @@ PARIS = ZoneInfo("Europe/Paris")
         ),
         (
             BY_HAND,
-            "no readable text; Anna entered: DURAND, 5 Oct 2026, 10:31 CEST",
+            "no readable text; entered by Anna: DURAND, 5 Oct 2026, 10:31 CEST",
             "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
-            "signed by DUPONT on 5 Oct 2026, 10:31; shows the tracking number; Anna entered: DURAND",
+            "signed by DUPONT on 5 Oct 2026, 10:31; shows the tracking number; entered by Anna: DURAND",
             "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro de suivi y figure ; saisi par Anna : DURAND",
         ),
     ],

@@ -64,7 +64,7 @@ def fits_together(found: Explanation, status: str | None, stage: Stage) -> None:
     assert bool(found.advice) or found.position.actor is None
     text = " ".join(found.sentences)
     if found.position.next_at is None:
-        assert "waits for its next try" not in text
+        assert "is waiting for its next attempt" not in text
         assert "is due:" not in text
     if stage is Stage.GIVEN_UP and status == "failed":
         assert (
@@ -96,7 +96,9 @@ PASSED: dict[str, Any] = {
 def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: Refusal | None) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)), refusal=refusal)
     assert found.position.next_at is None
-    assert found.sentences == ("CLM-1 is given up at its next retry: its response deadline passed long ago.",)
+    assert found.sentences == (
+        "The deadline of CLM-1 passed long ago: recours gives up on it at its next retry.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_what_the_carrier_said_last_is_told_once_with_its_own_kind(refusal: Refu
 def test_a_raised_limit_has_a_claim_go_on() -> None:
     of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
     found = explain(ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW)
-    assert found.sentences == ("CLM-1 waits for its next try on 5 Feb 2026, 08:00 CET.",)
+    assert found.sentences == ("CLM-1 is waiting for its next attempt on 5 Feb 2026, 08:00 CET.",)
     assert found.position.next_at == NOW - HOUR + 72 * HOUR
 
 
@@ -224,14 +226,14 @@ def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = 
 
 def test_when_it_comes_is_said() -> None:
     found = at_last(AT)
-    said = "CLM-1 waits for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
+    said = "CLM-1 is waiting for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
     assert found.sentences == (said,)
     assert found.position.next_at == AT
     assert found.as_json()["last_attempt_at"] == AT.isoformat()
 
 
 def test_that_it_is_due_is_said() -> None:
-    said = "CLM-1 is due: the next run makes one last attempt before its deadline."
+    said = "CLM-1 is due. The next run makes one last attempt before its deadline."
     assert at_last(NOW, Stage.READY).sentences == (said,)
 
 

@@ -78,7 +78,7 @@ def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
     failed = Refusal(Blocked.CARRIER, "failed 10 times in a row", kind=ErrorKind.SERVER_ERROR)
     assert reason_of("fr", failed, CARRIER) == "Chronopost : transporteur indisponible"
     paused = Refusal(Blocked.CARRIER, "paused by anna", stopped=True)
-    assert reason_of("fr", paused, CARRIER) == "Chronopost est en pause, sur décision d'une personne"
+    assert reason_of("fr", paused, CARRIER) == "Chronopost a été mis en pause manuellement"
 
 
 def statuses() -> Iterator[str]:

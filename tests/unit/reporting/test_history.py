@@ -19,7 +19,7 @@ def test_every_kind_has_a_name() -> None:
 @pytest.mark.parametrize(
     ("what", "details", "english", "french"),
     [
-        ("reopened", {}, "reopened", "relancée"),
+        ("reopened", {}, "reopened", "rouverte"),
         ("excluded", {"why": "by phone"}, "excluded: 'by phone'", "exclue : « by phone »"),
         (
             "corrected",

@@ -25,9 +25,9 @@ POLICY = Policy(PARIS, evidence_days={"ups": 120})
 DAY = timedelta(days=1)
 CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)  # 120 days before 20 May
 LATER = date(2026, 6, 1)
-ENDS = "UPS forgets this parcel on 20 May 2026 at the latest: no proof can be had after that."
+ENDS = "UPS deletes this parcel's data on 20 May 2026 at the latest. No proof can be fetched after that."
 LAST = "It is asked about after all others."
-IS_OVER = "UPS has probably forgotten this parcel: it keeps such data until 20 May 2026 at the latest."
+IS_OVER = "UPS has probably deleted this parcel's data, which it keeps until 20 May 2026 at the latest."
 STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
 
@@ -90,12 +90,12 @@ def test_one_that_gave_up_is_told_to_be_forgotten() -> None:
         (
             "fr",
             NOW,
-            "UPS efface les données de ce colis le 20/05/2026 au plus tard : aucune preuve ne pourra être obtenue ensuite.",
+            "UPS efface les données de ce colis le 20/05/2026 au plus tard. Aucune preuve ne pourra être obtenue ensuite.",
         ),
         (
             "fr",
             NOW + 7 * DAY,
-            "UPS a sans doute effacé les données de ce colis, le 20/05/2026 au plus tard.",
+            "UPS a sans doute effacé les données de ce colis, conservées jusqu'au 20/05/2026 au plus tard.",
         ),
     ],
 )

@@ -144,13 +144,13 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
     [
         (
             "en",
-            "CLM-1 waits for one last attempt before its deadline, on 11 Feb 2026, 18:00 CET: ",
-            "CLM-1 is due: the next run makes one last attempt before its deadline: ",
+            "CLM-1 is waiting for one last attempt before its deadline, on 11 Feb 2026, 18:00 CET. Last result: ",
+            "CLM-1 is due. The next run makes one last attempt before its deadline. Last result: ",
         ),
         (
             "fr",
-            "CLM-1 : une dernière tentative est prévue le 11/02/2026 à 18 h 00 CET, avant la date limite : ",
-            "CLM-1 : la prochaine exécution fait une dernière tentative avant la date limite : ",
+            "CLM-1 : une dernière tentative est prévue le 11/02/2026 à 18 h 00 CET, avant l'échéance. Dernier résultat : ",
+            "CLM-1 : la prochaine exécution fait une dernière tentative avant l'échéance. Dernier résultat : ",
         ),
     ],
 )
