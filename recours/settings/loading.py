@@ -39,9 +39,9 @@ from recours.settings.model import (
 from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, find
 
-# Of these a part is hidden, or each.
+# Only parts of these values are secret, or they contain several secrets.
 _PARTLY_SECRET = {"DATABASE_URL", "RECOURS_PING_URL", "RECOURS_ACCOUNTS_KEY"}
-# A part of a check's URL as long as that is its key.
+# A path segment of a check's URL that is at least this long is its key.
 _KEY_LENGTH = 16
 
 EMBEDDED = "data/recours.db"
@@ -50,7 +50,7 @@ EMBEDDED = "data/recours.db"
 def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
+    """Read and validate every setting. Raises SettingsError with all errors; they never contain a secret."""
     reading = _Reading(root, environment, catalog)
     settings = reading.settings(database_url)
     if reading.sources.faults:
@@ -59,7 +59,7 @@ def load(
 
 
 def home_of(environment: Mapping[str, str]) -> Path:
-    """Where this installation keeps its files. Raises SettingsError."""
+    """The folder of this installation's files. Raises SettingsError."""
     try:
         return find_home(environment)
     except NoHomeError as error:
@@ -74,12 +74,12 @@ def load_at_home(
 
 
 def load_one(name: str, root: Path, environment: Mapping[str, str]) -> Any:
-    """One setting, also where others are at fault; its default if it is at fault itself."""
+    """One setting, even if others are invalid; its default if it is invalid itself."""
     return _Reading(root, environment, Catalog(())).value(SETTINGS[name])
 
 
 class _Reading:
-    """Turns texts into settings; a fault is noted and a default stands in, so that all faults are found at once."""
+    """Parses settings. An invalid setting gets its default, so that all errors are found at once."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], catalog: Catalog) -> None:
         self.sources = find(root, environment)
@@ -113,7 +113,7 @@ class _Reading:
         )
 
     def _secrets(self, url: URL, ping_url: str) -> Iterator[str]:
-        """What must never be shown: also what is set, but not used."""
+        """All values that must never be shown, including those that are set but not used."""
         names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
         names |= {row.name for row in SETTINGS.values() if row.is_secret} - _PARTLY_SECRET
         for name in sorted(names):
@@ -126,7 +126,7 @@ class _Reading:
         yield from (str(url.query[name]) for name in SECRET_QUERY if name in url.query)
 
     def value(self, row: Setting) -> Any:
-        """What is set, or the default. A path that is not absolute begins at the folder of the installation."""
+        """The value that is set, or the default. A relative path starts at the installation's folder."""
         source = self.sources.get(row.name)
         value = row.parse(row.default)
         if source:
@@ -134,8 +134,10 @@ class _Reading:
                 value = row.parse(source.text)
             except ValueError as error:
                 fault = f"{row.name} in {source.source}: {error}."
-                if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no default account
-                    self.warnings.append(f"{fault} Until then no client's own account can be used.")
+                if row.name == "RECOURS_ACCOUNTS_KEY":  # like with a lost key, default accounts still work
+                    self.warnings.append(
+                        f"{fault} Until you correct it, clients' own accounts cannot be used."
+                    )
                 else:
                     self.sources.faults.append(fault)
         return (self.root / value).absolute() if isinstance(value, Path) else value
@@ -146,7 +148,7 @@ class _Reading:
     # ---------------------------------------------------------------- groups of settings
 
     def _check_names(self) -> None:
-        """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
+        """Report unknown names: a misspelled quota would not be applied and would waste calls."""
         names = {*SETTINGS}
         for spec in self.catalog.specs.values():
             names |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
@@ -159,7 +161,7 @@ class _Reading:
                         self.sources.faults.append(f"{name} in {value.source} is not UTF-8 text.")
                 continue
             source = values[0].source
-            if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
+            if name == HOME and source == ENVIRONMENT:  # read before the settings, to find the other sources
                 continue
             remarks = self.sources.faults if name.startswith("QUOTA_") else self.warnings
             if name.startswith(("RECOURS_", "QUOTA_")):
@@ -171,11 +173,11 @@ class _Reading:
         value = self.sources.get(spec.document_first_setting)
         if value and not spec.untracked_form:
             self.warnings.append(
-                f"{spec.document_first_setting} in {value.source} changes nothing: {spec.name} is always tracked first."
+                f"{spec.document_first_setting} in {value.source} has no effect: {spec.name} parcels are always tracked first."
             )
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
-        """The URL, and whether nothing named a database."""
+        """The URL, and whether it is that of the embedded database."""
         if option is not None:
             return self._url("--database-url", option), False
         url = self.sources.get("DATABASE_URL")
@@ -227,7 +229,7 @@ class _Reading:
         for name, value in values.items():
             if not is_one_line(value.text):
                 self.sources.faults.append(
-                    f"{name} in {value.source} holds a line break or another control character."
+                    f"{name} in {value.source} contains a line break or another control character."
                 )
             for other in self.sources.differing(name):
                 self.warnings.append(
@@ -241,7 +243,7 @@ class _Reading:
 
 
 def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
-    """The settings of its limits; None: of calls of any kind."""
+    """The carrier's QUOTA_ settings by kind of call; None: calls of any kind."""
     return {
         f"QUOTA_{spec.prefix}" + (f"_{capability}" if capability else ""): capability
         for capability in spec.limitable
@@ -250,25 +252,25 @@ def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
 
 # ---------------------------------------------------------------- the URL of the database
 
-# user:password@, or ?password=. What stands there may hold any sign but @.
+# user:password@, or ?password=. A password may contain any character except @.
 _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
 _MOST_PORT = 65535
 _WHOLE = re.compile(r"-?\d{1,9}")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
-# Those of libpq's options that are whole numbers. It takes what else stands there for a fault of the server's.
+# libpq's options with whole numbers. libpq would report another value as an error of the server.
 _NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
             "tcp_user_timeout", "sslcompression", "sslsni")  # fmt: skip
 
 
 def has_password(url: str) -> bool:
-    """Tell whether a database's URL holds a password, as far as can be seen: it may be none that can be used."""
+    """Tell whether a database URL seems to contain a password. The URL may be invalid."""
     return _PASSWORD.search(url) is not None
 
 
 def _database_url(text: str) -> URL:
-    """Raises ValueError with the rest of a sentence about the URL, which never holds a value of it."""
+    """Raises ValueError with the rest of a sentence about the URL, which never contains its values."""
     if not is_one_line(text):
-        raise ValueError("holds a line break or another control character")
+        raise ValueError("contains a line break or another control character")
     if text.startswith("postgres://"):
         text = "postgresql://" + text.removeprefix("postgres://")
     try:
@@ -284,7 +286,7 @@ def _database_url(text: str) -> URL:
         url = url.set(drivername=DIALECTS[kind].driver)
         _check_options(url)
     elif not url.database or url.database == ":memory:" or "mode=memory" in text:
-        raise ValueError("names a database in memory; it would forget everything. Name a file")
+        raise ValueError("names an in-memory database, which would lose all data. Name a file")
     return url
 
 
@@ -294,23 +296,23 @@ def _check_options(url: URL) -> None:
         _, options = url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError):
         raise ValueError(
-            "names ports that do not fit its hosts; give each host one port, a number from 1 to 65535"
+            "has ports that do not match its hosts; give each host one port from 1 to 65535"
         ) from None
     ports = [port for port in str(options.get("port", "")).split(",") if port]
     if not all(port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MOST_PORT for port in ports):
-        raise ValueError(f"names a port that is none; it must be a number from 1 to {_MOST_PORT}")
+        raise ValueError(f"has an invalid port; ports are numbers from 1 to {_MOST_PORT}")
     if twice := [name for name, value in options.items() if isinstance(value, tuple)]:
-        raise ValueError(f"has the option {_shown(twice[0])} twice; leave one out")
+        raise ValueError(f"has the option {_shown(twice[0])} twice; remove one")
     for name in _NUMBERS:
         if name in url.query and not _WHOLE.fullmatch(str(options[name])):
             raise ValueError(f"has an option {name} that is not a whole number")
     try:
         from recours.database.postgres import option_names  # noqa: PLC0415 (needs the driver, which is an extra)
-    except ImportError:  # an error that connecting explains
+    except ImportError:  # connecting reports the missing driver
         return
     keywords = option_names() if url.query else {*options}
     if unknown := [name for name in options if name not in keywords]:
-        raise ValueError(f"has an option that PostgreSQL does not know: {_shown(unknown[0])}")
+        raise ValueError(f"has an option that PostgreSQL does not support: {_shown(unknown[0])}")
 
 
 def _shown(name: str) -> str:

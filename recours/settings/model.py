@@ -1,6 +1,6 @@
-"""Every setting that a person may make: its name, its default, how its text is read, and what it means.
+"""Every setting: its name, its default, how it is parsed, and its description.
 
-A row here is all that a new setting needs. The carriers' own settings are in their specs.
+A new setting needs only a row here. The carriers' settings are in their specs.
 """
 
 import base64
@@ -42,7 +42,7 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-# ---------------------------------------------------------------- how a text is read
+# ---------------------------------------------------------------- parsers
 
 
 def between(low: float, high: float) -> Callable[[str], float]:
@@ -68,7 +68,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def waits(text: str) -> tuple[timedelta, ...]:
-    """Hours between commas, by which retries can be timed."""
+    """Parse comma-separated hours that are valid as a backoff."""
     parse = between(-1e6, 1e6)
     result = tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
     if faults := faults_of(result):
@@ -80,13 +80,13 @@ def zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"'{text[:40]}' is not a time zone; write for example Europe/Paris") from None
+        raise ValueError(f"'{text[:40]}' is not a time zone; example: Europe/Paris") from None
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
-            raise ValueError(f"'{text[:40]}' is none of {', '.join(choices)}")
+            raise ValueError(f"'{text[:40]}' must be one of {', '.join(choices)}")
         return text.lower()
 
     return parse
@@ -97,16 +97,16 @@ def yes_or_no(text: str) -> bool:
         return True
     if text.lower() in ("false", "no", "0", "off"):
         return False
-    raise ValueError(f"'{text[:40]}' is neither true nor false")
+    raise ValueError(f"'{text[:40]}' must be true or false")
 
 
 def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """What is made of a value that could be read."""
+    """A parser that converts the result of another parser."""
     return lambda text: make(parse(text))
 
 
 def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
-    """A whole number of hours between these; 0: None."""
+    """A parser for a whole number of hours in this range, or 0 for None."""
     within = whole(low, high)
 
     def parse(text: str) -> timedelta | None:
@@ -119,15 +119,15 @@ def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
 
 
 def path(text: str) -> Path:
-    """A path; one that is not absolute is taken from the folder of the installation."""
+    """Parse a path. The caller resolves a relative path from the installation's folder."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise ValueError(f"'{text[:40]}' names the home folder of a user that is not known") from None
+        raise ValueError(f"'{text[:40]}' names the home folder of an unknown user") from None
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself, whatever a name server says."""
+    """Tell whether a host is this machine itself, without asking DNS."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -135,20 +135,20 @@ def is_loopback(host: str) -> bool:
 
 
 def address(text: str) -> str:
-    """One plain mail address, or nothing."""
+    """Parse one plain email address, or an empty text."""
     if text and not is_address(text):
-        raise ValueError("it must be one mail address, such as someone@example.com")
+        raise ValueError("it must be one email address, such as someone@example.com")
     return text
 
 
 def line(text: str) -> str:
     if not is_one_line(text):
-        raise ValueError("it must not hold a line break or another control character")
+        raise ValueError("it must not contain a line break or another control character")
     return text
 
 
 def matching(pattern: str, description: str) -> Callable[[str], str]:
-    """A text of this form, or nothing. `description`: it is otherwise not."""
+    """A parser for a text that matches the pattern, or an empty text. `description` completes "is not …"."""
 
     def parse(text: str) -> str:
         if text and not re.fullmatch(pattern, text):
@@ -163,31 +163,31 @@ header_name = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "the name of a header")
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Addresses, or networks as 10.0.0.0/8, between commas."""
+    """Parse comma-separated IP addresses or networks such as 10.0.0.0/8."""
     result = []
     for part in names(text):
         try:
             result.append(ipaddress.ip_network(part))
         except ValueError:
-            raise ValueError(f"'{part[:40]}' is no address, and no network such as 10.0.0.0/8") from None
+            raise ValueError(f"'{part[:40]}' is not an IP address or a network such as 10.0.0.0/8") from None
     return tuple(result)
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names between commas."""
+    """Parse comma-separated names."""
     return tuple(part.strip() for part in line(text).split(",") if part.strip())
 
 
 def table_name(text: str) -> str:
-    """The name of a table, perhaps after its schema's and a dot."""
+    """Parse a table name, optionally with its schema: `app.claims`."""
     parts = line(text).split(".")
     if not all(parts) or len(parts) > 2:  # noqa: PLR2004 (a schema and a table)
-        raise ValueError(f"'{text[:40]}' is not the name of a table, such as claims or app.claims")
+        raise ValueError(f"'{text[:40]}' is not a table name; examples: claims, app.claims")
     return text
 
 
 def column_names(text: str) -> Mapping[str, str]:
-    """What columns of the service's are called, by the names that recours uses: `carrier:transporteur`, between commas."""
+    """Parse the names of the service's columns by the names that recours uses: comma-separated `carrier:transporteur`."""
     result: dict[str, str] = {}
     for part in names(text):
         column, _, name = (piece.strip() for piece in part.partition(":"))
@@ -195,10 +195,10 @@ def column_names(text: str) -> Mapping[str, str]:
             near = nearest(column, COLUMNS)
             hint = f"Did you mean {near}? " if near else ""
             raise ValueError(
-                f"'{column[:40]}' is no column that recours uses. {hint}It uses {', '.join(COLUMNS)}"
+                f"recours does not use a column '{column[:40]}'. {hint}Its columns: {', '.join(COLUMNS)}"
             )
         if not name:
-            raise ValueError(f"it does not say what {column} is called; write {column}:name")
+            raise ValueError(f"the name of your column {column} is missing; write {column}:name")
         if column in result:
             raise ValueError(f"it names {column} twice")
         result[column] = name
@@ -206,14 +206,14 @@ def column_names(text: str) -> Mapping[str, str]:
 
 
 def web_page(text: str) -> str:
-    """A URL with {reference} in it, or nothing."""
+    """Parse a URL that contains {reference}, or an empty text."""
     if text and not (text.startswith(("https://", "http://")) and "{reference}" in line(text)):
-        raise ValueError("it must begin with https:// and have {reference} in it")
+        raise ValueError("it must begin with https:// and contain {reference}")
     return text
 
 
 def web_address(text: str, form: str) -> SplitResult:
-    """The parts of a URL that calls may go to; `form` says how it is to be written."""
+    """The parts of a URL that may be called. `form` is the form to show in an error."""
     try:
         parts = urlsplit(line(text))
         host = parts.hostname or ""
@@ -223,40 +223,40 @@ def web_address(text: str, form: str) -> SplitResult:
     if parts.scheme not in ("https", "http") or "@" in parts.netloc or not _HOST.fullmatch(host):
         raise ValueError(f"it must be of the form {form}")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("it must begin with https: plain http is for loopback only")
+        raise ValueError("it must begin with https; plain http is allowed for loopback only")
     return parts
 
 
 def base_url(text: str) -> str:
-    """Scheme, host and port."""
+    """Parse a URL that consists of scheme, host and port."""
     form = "https://host or https://host:port"
     parts = web_address(text, form)
     if parts.query or parts.fragment:
         raise ValueError(f"it must be of the form {form}")
     if parts.path not in ("", "/"):
-        raise ValueError("it must not have a path: the paths are the carrier's own")
+        raise ValueError("it must not have a path; recours adds the carrier's paths")
     return text.rstrip("/")
 
 
 def _require_plain(url: str) -> None:
     if "#" in url or not url.isascii() or " " in url:
-        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+        raise ValueError("it must not contain #, spaces or other characters that are not allowed in a URL")
 
 
 def check_url(text: str) -> str:
-    """The URL of a check, perhaps with {worker} in its path, or nothing. Its text is never repeated: it is a key."""
+    """Parse the URL of a check, optionally with {worker} in its path, or an empty text. The URL is a secret: never quoted."""
     if not text:
         return text
     if not web_address(text, "https://host/check").path.strip("/"):
         raise ValueError("it must name a check: https://host/check")
     _require_plain(text)
     if set("{}") & set(text.replace("{worker}", "")):
-        raise ValueError("{worker} is all that can stand in braces in it")
+        raise ValueError("it must not contain braces except in {worker}")
     return text
 
 
 def authority_url(text: str) -> str:
-    """The URL of a timestamping authority, or nothing. Plain http will do: what it answers is signed."""
+    """Parse the URL of a timestamping authority, or an empty text. Plain http is safe, because answers are signed."""
     if not text:
         return text
     web_address(re.sub(r"^http:", "https:", text), "http://host/path or https://host/path")
@@ -265,12 +265,12 @@ def authority_url(text: str) -> str:
 
 
 def split_keys(text: str) -> tuple[str, ...]:
-    """What stands between commas or blanks."""
+    """Split a text at commas and spaces."""
     return tuple(part for part in re.split(r"[,\s]+", text) if part)
 
 
 def sealing_keys(text: str) -> tuple[str, ...]:
-    """Fernet keys between commas: the first seals, any opens. Their texts are never repeated."""
+    """Parse comma-separated Fernet keys: the first one seals, any of them opens. Keys are never quoted."""
     keys = split_keys(text)
     for number, key in enumerate(keys, 1):
         try:
@@ -279,15 +279,15 @@ def sealing_keys(text: str) -> tuple[str, ...]:
             is_key = False
         if not is_key:
             raise ValueError(
-                f"key {number} of {len(keys)} is not a key; docs/accounts.md says how to make one"
+                f"key {number} of {len(keys)} is not a valid key; docs/accounts.md explains how to create one"
             )
     return keys
 
 
 def prom_file(text: str) -> Path | None:
-    """A file for node_exporter, or nothing. Its collector passes over other names."""
+    """Parse the path of a file for node_exporter, or an empty text."""
     if text and not text.endswith(".prom"):
-        raise ValueError("its name must end in .prom, or node_exporter does not read it")
+        raise ValueError("its name must end in .prom; node_exporter ignores other files")
     return path(line(text)) if text else None
 
 
@@ -295,7 +295,7 @@ def prom_file(text: str) -> Path | None:
 
 
 class Setting(NamedTuple):
-    """One row: `parse` makes a value of a text, or raises ValueError with a phrase that says what is wrong with it."""
+    """One row. `parse` converts a text to a value, or raises ValueError with a phrase that explains the error."""
 
     name: str
     default: str  # as text
@@ -314,9 +314,9 @@ def rows_of(model: type) -> dict[str, Setting]:
     return {row.name: row.metadata["setting"] for row in fields(model) if row.metadata}
 
 
-# ---------------------------------------------------------------- settings that are more, or less, than a field
+# ---------------------------------------------------------------- settings without a field of their own in the model
 
-# By the fields of the policy.
+# By field of the policy.
 POLICY = {
     "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; further retries repeat the last wait"),
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone of response deadlines and of times that people read"),
@@ -353,26 +353,26 @@ GENERAL = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A carrier's credentials: the first complete set of those that its spec names, else what there is. Never shown."""
+    """A carrier's credentials: the first complete set that its spec names, or else whatever is set. Never shown."""
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
-    missing: str  # the missing settings, in words; "": none
+    missing: str  # the missing settings, for display; "": none
     options: Mapping[str, str] = field(default_factory=dict)  # the carrier's other settings
 
     @property
     def source(self) -> str:
-        """Where they come from, for people."""
+        """Where the credentials come from, for display."""
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
     def pairs(self) -> list[str]:
-        """Each two of them as an Authorization header joins a name and a password."""
+        """Every pair of them joined like name and password in an Authorization header."""
         texts = list(self.values.values())
         return [f"{first}:{second}" for first in texts for second in texts if first != second]
 
 
 def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
-    """The first complete set of what was found, else all of it."""
+    """The first complete set among `values`, or else all of `values`."""
     complete = spec.complete_credentials(values.keys())
     chosen = {name: values[name] for name in complete or values}
     return Credentials(
@@ -385,16 +385,16 @@ def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapp
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """How long a call to a carrier may take, in seconds."""
+    """Timeouts of a call to a carrier, in seconds."""
 
     connect_s: float = 10.0
     read_s: float = 30.0  # for the next piece of an answer
-    deadline_s: float = 60.0  # for a whole answer; a lease that was renewed outlasts it
+    deadline_s: float = 60.0  # for the whole answer; shorter than a renewed lease
 
 
 @dataclass(frozen=True)
 class MailSettings:
-    """How mail is written and sent. "": not set."""
+    """How emails are written and sent. "": not set."""
 
     # fmt: off
     host: str = _setting("SMTP_HOST", "", line, "the mail server; without it, emails wait")
@@ -416,10 +416,10 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """What watches runs, beside the people who read mail."""
+    """Monitoring of runs by other systems."""
 
     # fmt: off
-    # With {worker}, or not; "": none. A secret: those who know it can ping.
+    # A secret: anyone who knows the URL can ping. "": no pings.
     ping_url: str = _setting("RECOURS_PING_URL", "", check_url, "the URL of a healthchecks check, pinged at the start and end of each run; {worker} is replaced by the worker's name", secret=True)
     metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", prom_file, "a metrics file for node_exporter's textfile collector, rewritten by each run; the name must end in .prom")
     # fmt: on
@@ -429,7 +429,7 @@ class MonitoringSettings:
 class Settings:
     root: Path
     database_url: URL
-    database_is_embedded: bool  # nothing named a database
+    database_is_embedded: bool  # no database is configured
     table_names: TableNames
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
@@ -478,10 +478,10 @@ SETTINGS = {
 
 
 def redactor(settings: Settings) -> Redactor:
-    """Knows every secret of the settings, and what an Authorization header makes of two of them."""
+    """A redactor of every secret in the settings, and of every pair as joined in an Authorization header."""
     pairs = [pair for credentials in settings.credentials.values() for pair in credentials.pairs()]
     return _redactor_of(frozenset([*settings.secrets, *pairs]))
 
 
-# A run asks for it several times, a long-lived worker for each slice of work.
+# Cached: a run needs the redactor several times, a long-lived worker for each slice of work.
 _redactor_of = lru_cache(maxsize=4)(Redactor)

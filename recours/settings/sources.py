@@ -23,7 +23,7 @@ class Value:
 
 @dataclass
 class Sources:
-    """All the values of each setting, the one that holds first; blank ones are not set."""
+    """All values of each setting, the one that wins first. Blank values count as not set."""
 
     values: dict[str, list[Value]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -33,19 +33,19 @@ class Sources:
         return next(iter(self.values.get(name, ())), None)
 
     def differing(self, name: str) -> list[Value]:
-        """The values that are passed over although they differ from the one that holds."""
+        """The values that differ from the one that wins."""
         first, *later = self.values.get(name, [None])
         return [other for other in later if first and other and other.text != first.text]
 
     def add(self, source: str, values: Mapping[str, str | None]) -> None:
-        """Add what a source says, after what the sources before it said."""
+        """Add a source's values, with lower priority than those of earlier sources."""
         for name, text in values.items():
             if text is not None and text.strip():
                 self.values.setdefault(name, []).append(Value(text.strip(), source))
 
 
 def find(root: Path, environment: Mapping[str, str]) -> Sources:
-    """Read every source. What cannot be read is a fault, never an exception."""
+    """Read every source. Unreadable sources are reported in `faults`, never raised."""
     sources = Sources()
     sources.add(ENVIRONMENT, environment)
     _add_dotenv(sources, root / ".env")
@@ -77,14 +77,14 @@ def _add_dotenv(sources: Sources, path: Path) -> None:
         sources.faults.append(f".env cannot be read: {error.strerror}.")
         return
     bad_lines = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
-    # A password may hold "${": nothing in it is replaced.
+    # No interpolation: a password may contain "${".
     values = dotenv_values(stream=StringIO(text), interpolate=False) if not bad_lines else {}
     sources.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
     sources.add(".env", values)
 
 
 def _add_secrets(settings: Sources, path: Path, label: str) -> None:
-    """`shown`: the file as people know it."""
+    """`label`: the file's name for display."""
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
     try:
@@ -92,7 +92,7 @@ def _add_secrets(settings: Sources, path: Path, label: str) -> None:
     except UnicodeDecodeError:
         settings.faults.append(f"{label} is not UTF-8 text; save it again as UTF-8.")
     except tomllib.TOMLDecodeError as error:
-        # The parser's message may quote a piece of the file: only the place is said.
+        # The parser's message may quote the file's content, so only the position is shown.
         place = str(error).rpartition("(at ")[2].rstrip(")")
         settings.faults.append(
             f'{label} is not valid TOML ({place}); text needs quotes, as in password = "…".'
@@ -100,21 +100,23 @@ def _add_secrets(settings: Sources, path: Path, label: str) -> None:
     except OSError as error:
         settings.faults.append(f"{label} cannot be read: {error.strerror}.")
     except (RecursionError, ValueError):
-        settings.faults.append(f"{label} cannot be read: it is nested too deep, or holds a number too long.")
+        settings.faults.append(
+            f"{label} cannot be read: it is nested too deeply or contains a number that is too long."
+        )
     else:
         settings.add(label, flattened(content))
 
 
 def _read(path: Path) -> str:
-    """A file of settings. Raises OSError, UnicodeDecodeError."""
+    """The text of a settings file. Raises OSError, UnicodeDecodeError."""
     content = read_regular(path, _LARGEST + 1)
     if len(content) > _LARGEST:
-        raise OSError(errno.EFBIG, f"it has more than {_LARGEST:,} bytes")
+        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes")
     return content.decode("utf-8-sig")
 
 
 def flattened(content: Mapping[str, Any]) -> dict[str, str]:
-    """`[chronopost] account = 1` is CHRONOPOST_ACCOUNT; a flat key has the environment's name. Lists are not ours."""
+    """Flatten TOML: `[chronopost] account = 1` becomes CHRONOPOST_ACCOUNT. Flat keys keep their names; lists are ignored."""
     flat: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
@@ -130,7 +132,7 @@ def _exists(path: Path, sources: Sources) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        sources.faults.append(f"{path} cannot be looked at: {error.strerror}.")
+        sources.faults.append(f"{path} cannot be accessed: {error.strerror}.")
         return False
 
 

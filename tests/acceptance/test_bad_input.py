@@ -483,7 +483,7 @@ CASES = [
          env={"RECOURS_TIMEZONE": "x", "QUOTA_CHRONOPOST": "x", "CHRONOPOST_BASE_URL": "x", "DATABASE_URL": "x"}),
     case("a setting's name that forges a line", 0, "is not a setting", env={f"RECOURS_X\n{FORGED}": "1"}, calls=True),
     case("a setting's value that forges a line", 2, "is not a time zone", env={"RECOURS_TIMEZONE": f"x\n{FORGED}"}),
-    case("a password with a line break", 2, "holds a line break", env={"CHRONOPOST_PASSWORD": f"{PASSWORD}\nX: y"}),
+    case("a password with a line break", 2, "contains a line break", env={"CHRONOPOST_PASSWORD": f"{PASSWORD}\nX: y"}),
     case("a password that is not UTF-8", 2, "not UTF-8", env={"CHRONOPOST_PASSWORD": "mot-de-passe-\udce9"}),
     case("secrets.toml is no TOML", 2, "is not valid TOML (line 2", "text needs quotes",
          prepare=secrets(f"[chronopost]\npassword = {PASSWORD}\n")),

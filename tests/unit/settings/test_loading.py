@@ -234,7 +234,10 @@ def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Calla
     found = settings(UPS_DOCUMENT_FIRST="true")
     assert found.policy.document_first == frozenset()
     (warning,) = found.warnings
-    assert "UPS_DOCUMENT_FIRST in the environment changes nothing: UPS is always tracked first." in warning
+    assert (
+        "UPS_DOCUMENT_FIRST in the environment has no effect: UPS parcels are always tracked first."
+        in warning
+    )
 
 
 def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callable[..., Settings]) -> None:
@@ -251,17 +254,17 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_BACKOFF_HOURS", "0", "must be positive"),
         ("RECOURS_BACKOFF_HOURS", "0.08", "the first wait must be longer than 5 minutes"),
         ("RECOURS_TIMEZONE", "Mars", "'Mars' is not a time zone"),
-        ("RECOURS_NOTIFY_PERSISTENT", "never", "none of last-turn, at-once"),
-        ("RECOURS_NOTIFY_TEMPORARY", "2", "neither true nor false"),
+        ("RECOURS_NOTIFY_PERSISTENT", "never", "must be one of last-turn, at-once"),
+        ("RECOURS_NOTIFY_TEMPORARY", "2", "must be true or false"),
         ("RECOURS_CARRIER_CONCURRENCY", "65", "whole number from 1 to 64"),
         ("RECOURS_CARRIER_CONCURRENCY", "4.0", "whole number from 1 to 64"),
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
-        ("RECOURS_CLAIMS_TABLE", "a.b.c", "not the name of a table, such as claims or app.claims"),
-        ("RECOURS_CLAIMS_TABLE", ".claims", "not the name of a table"),
+        ("RECOURS_CLAIMS_TABLE", "a.b.c", "not a table name; examples: claims, app.claims"),
+        ("RECOURS_CLAIMS_TABLE", ".claims", "not a table name"),
         (
             "RECOURS_CLAIMS_COLUMNS",
             "tracking:suivi",
-            "Did you mean tracking_number? It uses id, claim_reference, carrier",
+            "Did you mean tracking_number? Its columns: id, claim_reference, carrier",
         ),
         ("RECOURS_CLAIMS_COLUMNS", "carrier", "write carrier:name"),
         ("RECOURS_CLAIMS_COLUMNS", "carrier:a,carrier:b", "it names carrier twice"),
@@ -270,28 +273,28 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_TSA_URL", "http://me:secret@tsa.example/", "must be of the form http://host/path"),
         ("RECOURS_DASHBOARD_PASSWORD_HASH", "secret", "recours dashboard --hash-password"),
         ("RECOURS_PAGE_USER_HEADER", "X-User: anna", "not the name of a header"),
-        ("RECOURS_PAGE_PROXIES", "10.0.0.1/8", "no network such as 10.0.0.0/8"),
+        ("RECOURS_PAGE_PROXIES", "10.0.0.1/8", "or a network such as 10.0.0.0/8"),
         ("RECOURS_LANGUAGE", "de", "fr"),
-        ("ADMIN_EMAIL", "boss", "must be one mail address"),
-        ("ADMIN_EMAIL", "a@shop.example, b@shop.example", "must be one mail address"),
-        ("SMTP_FROM", "Shop <pods@shop.example>", "must be one mail address"),
+        ("ADMIN_EMAIL", "boss", "must be one email address"),
+        ("ADMIN_EMAIL", "a@shop.example, b@shop.example", "must be one email address"),
+        ("SMTP_FROM", "Shop <pods@shop.example>", "must be one email address"),
         ("SMTP_PORT", "0", "whole number from 1 to 65535"),
         ("SMTP_SECURITY", "ssl", "starttls"),
         ("SMTP_HOST", "mail\r\nX: y", "line break"),
         ("RECOURS_MAIL_BRAKE", "-1", "whole number"),
         ("RECOURS_CLAIM_URL", "https://shop.example/claims", "{reference}"),
-        ("RECOURS_WEEKLY_REPORT", "weekly", "neither true nor false"),
+        ("RECOURS_WEEKLY_REPORT", "weekly", "must be true or false"),
         ("RECOURS_PING_URL", "http://10.0.0.1/x", "must begin with https"),
         ("RECOURS_PING_URL", "https://hc-ping.com/", "it must name a check"),
         ("RECOURS_PING_URL", "hc-ping.com/x", "of the form https://host/check"),
         ("RECOURS_PING_URL", "https://{worker}.example/x", "of the form https://host/check"),
         ("RECOURS_PING_URL", "https://us:pw@hc-ping.com/x", "of the form https://host/check"),
         ("RECOURS_PING_URL", "https://h:port/x", "it is not a URL"),
-        ("RECOURS_PING_URL", "https://h/x#y", "no #"),
-        ("RECOURS_PING_URL", "https://h/é", "no other sign"),
-        ("RECOURS_PING_URL", "https://h/{run}", "{worker} is all"),
+        ("RECOURS_PING_URL", "https://h/x#y", "must not contain #"),
+        ("RECOURS_PING_URL", "https://h/é", "other characters that are not allowed"),
+        ("RECOURS_PING_URL", "https://h/{run}", "braces except in {worker}"),
         ("RECOURS_METRICS_FILE", "/var/lib/recours.txt", "must end in .prom"),
-        ("CHRONOPOST_DOCUMENT_FIRST", "maybe", "neither true nor false"),
+        ("CHRONOPOST_DOCUMENT_FIRST", "maybe", "must be true or false"),
         ("QUOTA_CHRONOPOST", "1/day", "never be enough"),
         ("QUOTA_UPS", "1/hour", "which needs up to 2 calls, one of them for a token"),
         ("QUOTA_FEDEX", "2/day", "which needs up to 3 calls, one of them for a token"),
@@ -304,7 +307,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("CHRONOPOST_BASE_URL", "https://h/p", "must not have a path"),
         ("CHRONOPOST_BASE_URL", "https://h?q=1", "of the form https://host"),
         ("CHRONOPOST_PASSWORD", f"{SECRET}\r", ""),
-        ("CHRONOPOST_PASSWORD", f"{SECRET}\x00{SECRET}", "holds a line break"),
+        ("CHRONOPOST_PASSWORD", f"{SECRET}\x00{SECRET}", "contains a line break"),
         ("DATABASE_URL", "mysql://h/x", "names a mysql database"),
     ],
 )
@@ -323,8 +326,8 @@ def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: P
     settings = load(tmp_path, {"RECOURS_ACCOUNTS_KEY": keys}, CATALOG)
     assert settings.accounts_keys == ()
     (warning,) = settings.warnings
-    assert warning.startswith(f"RECOURS_ACCOUNTS_KEY in the environment: key {which} is not a key; ")
-    assert warning.endswith("no client's own account can be used.")
+    assert warning.startswith(f"RECOURS_ACCOUNTS_KEY in the environment: key {which} is not a valid key; ")
+    assert warning.endswith("clients' own accounts cannot be used.")
     assert not any(key in warning for key in keys.split(","))
     assert set(keys.split(",")) <= set(settings.secrets)
 
@@ -459,7 +462,7 @@ def test_a_pipe_a_device_and_a_file_without_end_are_not_waited_for(
     tmp_path: Path, write: Callable[[str, str], Path], name: str
 ) -> None:
     path = write(name, "A=" + "1" * 1_000_000)
-    assert f"{name} cannot be read: it has more than 1,000,000 bytes." in faults(tmp_path)
+    assert f"{name} cannot be read: it is larger than 1,000,000 bytes." in faults(tmp_path)
     path.unlink()
     os.mkfifo(path)
     assert f"{name} cannot be read: it is a pipe or a device" in fault(tmp_path)
@@ -510,17 +513,17 @@ def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("host=/tmp&port=abc", "names ports that do not fit its hosts"),
-        ("host=a,b&port=1,2,3", "names ports that do not fit its hosts"),
-        ("port=70000", "names a port that is none"),
-        ("port=0", "names a port that is none"),
+        ("host=/tmp&port=abc", "has ports that do not match its hosts"),
+        ("host=a,b&port=1,2,3", "has ports that do not match its hosts"),
+        ("port=70000", "has an invalid port"),
+        ("port=0", "has an invalid port"),
         ("connect_timeout=abc", "has an option connect_timeout that is not a whole number"),
         ("keepalives_idle=1.5", "has an option keepalives_idle that is not a whole number"),
         ("sslmode=require&sslmode=disable", "has the option sslmode twice"),
-        ("frob=1", "has an option that PostgreSQL does not know: frob"),
-        ("autocommit=1", "has an option that PostgreSQL does not know: autocommit"),
-        ("cls=x", "has an option that PostgreSQL does not know: cls"),
-        (f"{SECRET}=x", "has an option that PostgreSQL does not know: its name is not a word"),
+        ("frob=1", "has an option that PostgreSQL does not support: frob"),
+        ("autocommit=1", "has an option that PostgreSQL does not support: autocommit"),
+        ("cls=x", "has an option that PostgreSQL does not support: cls"),
+        (f"{SECRET}=x", "has an option that PostgreSQL does not support: its name is not a word"),
     ],
 )
 def test_options_of_a_url_that_no_server_can_be_reached_with(tmp_path: Path, options: str, said: str) -> None:
@@ -565,7 +568,7 @@ def test_of_two_names_the_url_holds_and_that_is_said(tmp_path: Path) -> None:
     "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory"]
 )
 def test_a_database_in_memory_is_none(url: str, tmp_path: Path) -> None:
-    assert "names a database in memory" in fault(tmp_path, DATABASE_URL=url)
+    assert "names an in-memory database" in fault(tmp_path, DATABASE_URL=url)
 
 
 # ---------------------------------------------------------------- secrets, and the log's folder
@@ -616,5 +619,5 @@ def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -
 
 
 def test_a_home_that_no_disk_could_have_is_a_sentence() -> None:
-    with pytest.raises(NoHomeError, match="RECOURS_HOME names a folder that cannot be used"):
+    with pytest.raises(NoHomeError, match="RECOURS_HOME is set to a folder that cannot be accessed"):
         find_home({"RECOURS_HOME": f"/{'a' * 300}"})
